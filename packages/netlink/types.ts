@@ -1,0 +1,229 @@
+// What the kernel holds, as data. Linux: include/uapi/linux/{if_link,rtnetlink,neighbour,fib_rules}.h
+import type { Address, Family, Prefix } from '@calico/ip';
+
+export type Link = {
+  readonly index: number;
+  readonly name: string;
+  /** "veth", "vxlan", "ipip", "bridge" …; undefined for devices without IFLA_INFO_KIND. */
+  readonly kind: string | undefined;
+  /** "ee:ee:ee:ee:ee:ee"; undefined for devices without a link-layer address. */
+  readonly mac: string | undefined;
+  readonly mtu: number;
+  /** IFF_UP. */
+  readonly up: boolean;
+  /** IFF_RUNNING. */
+  readonly running: boolean;
+  readonly loopback: boolean;
+  /** Index of the peer or lower device (IFLA_LINK). */
+  readonly linkIndex: number | undefined;
+  readonly vxlan: VxlanAttributes | undefined;
+};
+
+export type VxlanAttributes = {
+  /** 1 to 16777215. */
+  readonly vni: number;
+  readonly port: number;
+  readonly local: Address | undefined;
+  /** Device the outer packets leave by. */
+  readonly parentIndex: number | undefined;
+  readonly learning: boolean;
+};
+
+export type InterfaceAddress = {
+  readonly interfaceIndex: number;
+  readonly address: Address;
+  readonly prefixLength: number;
+  readonly scope: RouteScope;
+};
+
+export type RouteType =
+  | 'unicast'
+  | 'local'
+  | 'broadcast'
+  | 'blackhole'
+  | 'unreachable'
+  | 'prohibit'
+  | 'throw';
+export type RouteScope = 'global' | 'site' | 'link' | 'host' | 'nowhere';
+
+export type NextHop = {
+  readonly gateway?: Address;
+  readonly interfaceIndex?: number;
+  readonly onlink?: boolean;
+  /** 1 to 256. */
+  readonly weight?: number;
+};
+
+export type Route = {
+  readonly destination: Prefix;
+  readonly type: RouteType;
+  /** 254 is main. */
+  readonly table: number;
+  /** RTA_PROTOCOL: 2 kernel, 3 boot, 4 static, 12 bird, 80 felix. */
+  readonly protocol: number;
+  readonly scope: RouteScope;
+  /** RTA_PRIORITY. */
+  readonly metric?: number;
+  readonly source?: Address;
+  readonly mtu?: number;
+  /** Empty for blackhole and the like; more than one is multipath. */
+  readonly nextHops: readonly NextHop[];
+};
+
+export type RouteFilter = {
+  readonly family: Family;
+  readonly table?: number;
+  readonly protocol?: number;
+  readonly interfaceIndex?: number;
+};
+
+export type Neighbour = {
+  readonly interfaceIndex: number;
+  readonly address: Address;
+  readonly mac: string;
+  /** NUD_PERMANENT; else the kernel's own entry. */
+  readonly permanent: boolean;
+};
+
+/** Forwarding entry of a VXLAN device: frames to `mac` go to `destination`. */
+export type FdbEntry = {
+  readonly interfaceIndex: number;
+  readonly mac: string;
+  readonly destination: Address;
+};
+
+export type Rule = {
+  readonly family: Family;
+  readonly priority: number;
+  readonly table: number;
+  readonly source?: Prefix;
+  readonly destination?: Prefix;
+  readonly mark?: { readonly value: number; readonly mask: number };
+  readonly inputInterface?: string;
+  readonly invert?: boolean;
+};
+
+/** One request of a batch. `add` fails with EEXIST, `replace` does not. */
+export type Request =
+  | {
+      readonly kind: 'route';
+      readonly action: 'add' | 'replace' | 'append' | 'delete';
+      readonly route: Route;
+    }
+  | {
+      readonly kind: 'address';
+      readonly action: 'add' | 'replace' | 'delete';
+      readonly address: InterfaceAddress;
+    }
+  | {
+      readonly kind: 'neighbour';
+      readonly action: 'replace' | 'delete';
+      readonly neighbour: Neighbour;
+    }
+  | { readonly kind: 'fdb'; readonly action: 'replace' | 'delete'; readonly entry: FdbEntry }
+  | { readonly kind: 'rule'; readonly action: 'add' | 'delete'; readonly rule: Rule }
+  | { readonly kind: 'link-add'; readonly link: NewLink }
+  | { readonly kind: 'link-set'; readonly index: number; readonly changes: LinkChanges }
+  | { readonly kind: 'link-delete'; readonly index: number }
+  | { readonly kind: 'proxy-arp-delay'; readonly interfaceIndex: number; readonly delayMs: number };
+
+export type NewLink =
+  | {
+      readonly kind: 'veth';
+      readonly name: string;
+      readonly mac?: string;
+      readonly mtu: number;
+      readonly up: boolean;
+      readonly peer: {
+        readonly name: string;
+        readonly mtu: number;
+        readonly mac?: string;
+        /** File descriptor of the namespace in which the peer is created. */
+        readonly netnsFd?: number;
+      };
+    }
+  | {
+      readonly kind: 'vxlan';
+      readonly name: string;
+      readonly mac?: string;
+      readonly mtu: number;
+      readonly vxlan: VxlanAttributes;
+    }
+  /** The kernel creates tunl0 when the module loads; then only `link-set` is needed. */
+  | { readonly kind: 'ipip'; readonly name: string; readonly mtu: number };
+
+export type LinkChanges = {
+  readonly up?: boolean;
+  readonly mtu?: number;
+  readonly mac?: string;
+  readonly name?: string;
+  /** net.ipv4.conf.<dev>.* by IFLA_AF_SPEC; keys are IPV4_DEVCONF_* names in lower case. */
+  readonly ipv4Conf?: Readonly<
+    Partial<
+      Record<'forwarding' | 'proxy_arp' | 'rp_filter' | 'route_localnet' | 'accept_local', number>
+    >
+  >;
+};
+
+/** Why one request of a batch failed; the others were carried out (rtnetlink goes on). */
+export type RequestFailure = {
+  /** Position in the batch. */
+  readonly index: number;
+  /** "EEXIST", "ESRCH", "ENODEV", "EINVAL" … */
+  readonly code: string;
+  /** Extended ack text of the kernel; may be empty. */
+  readonly message: string;
+};
+
+export type MonitorEvent =
+  | { readonly kind: 'link'; readonly action: 'new' | 'deleted'; readonly link: Link }
+  | {
+      readonly kind: 'address';
+      readonly action: 'new' | 'deleted';
+      readonly address: InterfaceAddress;
+    }
+  | { readonly kind: 'route'; readonly action: 'new' | 'deleted'; readonly route: Route }
+  | {
+      readonly kind: 'neighbour';
+      readonly action: 'new' | 'deleted';
+      readonly neighbour: Neighbour;
+    }
+  | { readonly kind: 'rule'; readonly action: 'new' | 'deleted'; readonly rule: Rule }
+  /** Events were lost (ENOBUFS): dump again. */
+  | { readonly kind: 'overrun' };
+
+/** rtnetlink of one network namespace. Every call is synchronous: the kernel answers inside send(). */
+export interface Netlink {
+  links(): Link[];
+  linkByName(name: string): Link | undefined;
+  linkByIndex(index: number): Link | undefined;
+  addresses(filter?: {
+    readonly family?: Family;
+    readonly interfaceIndex?: number;
+  }): InterfaceAddress[];
+  routes(filter: RouteFilter): Route[];
+  /** The route the kernel would take to an address (RTM_GETROUTE without dump). */
+  routeTo(destination: Address): Route | undefined;
+  neighbours(filter?: { readonly interfaceIndex?: number }): Neighbour[];
+  fdb(interfaceIndex: number): FdbEntry[];
+  rules(family: Family): Rule[];
+  /** Carries out all requests, in order, in as few sends as possible. Failures come back, none throws. */
+  execute(requests: readonly Request[]): RequestFailure[];
+  /** Closes the socket. */
+  close(): void;
+}
+
+export type MonitorGroup =
+  | 'link'
+  | 'ipv4-address'
+  | 'ipv6-address'
+  | 'ipv4-route'
+  | 'ipv6-route'
+  | 'neighbour'
+  | 'ipv4-rule'
+  | 'ipv6-rule';
+
+/** Changes of one namespace as they happen; ends when closed. */
+export interface Monitor extends AsyncIterable<MonitorEvent> {
+  close(): void;
+}
