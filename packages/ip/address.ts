@@ -125,9 +125,13 @@ function formatIpv6(value: bigint): string {
     Number((value >> BigInt(112 - 16 * index)) & 0xffffn),
   );
   const run = longestZeroRun(groups);
-  const text = (part: number[]) => part.map((group) => group.toString(16)).join(':');
-  if (run.length < 2) return text(groups);
-  return `${text(groups.slice(0, run.start))}::${text(groups.slice(run.start + run.length))}`;
+  if (run.length < 2) return joinGroups(groups);
+  const tail = groups.slice(run.start + run.length);
+  return `${joinGroups(groups.slice(0, run.start))}::${joinGroups(tail)}`;
+}
+
+function joinGroups(groups: readonly number[]): string {
+  return groups.map((group) => group.toString(16)).join(':');
 }
 
 /** The first of the longest runs (RFC 5952 section 4.2.3). */

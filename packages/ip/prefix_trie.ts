@@ -3,7 +3,7 @@
 //   node.prefix contains the prefixes of its children; child 0 continues with a 0 bit, child 1 with
 //   a 1 bit. A node without an entry has two children (else it would have been compressed away).
 import { type Address, addressBits, type Family } from './address.ts';
-import { hostPrefix, type Prefix, prefixContains, prefixOf, samePrefix } from './prefix.ts';
+import { type Prefix, prefixContains, prefixOf, samePrefix } from './prefix.ts';
 
 export type TrieEntry<T> = { readonly prefix: Prefix; readonly value: T };
 
@@ -165,5 +165,5 @@ function commonPrefix(a: Prefix, b: Prefix): Prefix {
   const differing = a.value ^ b.value;
   const width = differing === 0n ? 0 : differing.toString(2).length;
   const length = Math.min(a.length, b.length, addressBits(a.family) - width);
-  return prefixOf(hostPrefix(a), length);
+  return prefixOf(a, length);
 }
