@@ -1,0 +1,5 @@
+export { type Comparison, type Expression, type Labels, prefixLabels } from './expression.ts';
+export type { Restriction, Restrictions } from './restrictions.ts';
+export { allOf, parseSelector, Selector } from './selector.ts';
+export { sha224, sha256 } from './sha2.ts';
+export { SelectorError } from './tokenizer.ts';
