@@ -1,0 +1,122 @@
+import type { DescService } from '@bufbuild/protobuf';
+import { Server, type ServerCredentials } from '@grpc/grpc-js';
+import { SERVER_OPTIONS } from './channel_options.ts';
+import { serverCredentials, type TlsFiles } from './credentials.ts';
+import { addService, type RpcLogger, type ServiceHandlers } from './handlers.ts';
+import {
+  formatListenAddress,
+  type ListenAddress,
+  parseListenAddress,
+  type Security,
+  securityOf,
+} from './listen_address.ts';
+import { addReflection } from './reflection.ts';
+import { claimSocketPath, protectSocket } from './unix_socket.ts';
+
+export type Served<S extends DescService> = readonly [service: S, handlers: ServiceHandlers<S>];
+
+export type ServeOptions<T extends readonly DescService[]> = {
+  readonly services: { readonly [K in keyof T]: Served<T[K]> };
+  /** `unix:/path` or `host:port`; port 0 takes a free one. */
+  readonly listen: string;
+  readonly tls?: TlsFiles | undefined;
+  /** Allows plain text on an address that is not local. */
+  readonly insecure: boolean;
+  readonly logger: RpcLogger;
+};
+
+export type RpcServer = {
+  /** Where it listens: `unix:/path` or `host:port` with the port taken. */
+  readonly address: string;
+  readonly security: Security;
+  /** What grpc.health.v1 answers from now on. */
+  setServing(serving: boolean): void;
+  /** Ends streams, lets unary calls finish for up to `graceMs`, then drops what is left. */
+  stop(graceMs?: number): Promise<void>;
+};
+
+/**
+ * Serves the services with grpc.health.v1 and reflection. Resolves when it listens.
+ * Throws TypeError when the address would need TLS and has none.
+ */
+export async function serveRpc<const T extends readonly DescService[]>(
+  options: ServeOptions<T>,
+): Promise<RpcServer> {
+  const { tls, insecure, logger } = options;
+  const services = options.services as readonly Served<DescService>[];
+  const address = parseListenAddress(options.listen);
+  const security = securityOf(address, { tls: tls !== undefined, insecure }, 'listen on');
+  const server = new Server(SERVER_OPTIONS);
+  const stopping = new AbortController();
+  for (const [service, handlers] of services) {
+    addService(server, service, handlers, { logger, stopping: stopping.signal });
+  }
+  const descriptors = services.map(([service]) => service);
+  const [health] = await Promise.all([
+    addHealth(server, descriptors),
+    addReflection(server, descriptors),
+  ]);
+  const bound = await bind(server, address, serverCredentials(tls));
+  health(true);
+  logger.info('listening', { address: bound, security });
+  return {
+    address: bound,
+    security,
+    setServing: health,
+    stop: async (graceMs = 2_000) => {
+      health(false);
+      stopping.abort();
+      await shutDown(server, graceMs);
+    },
+  };
+}
+
+async function addHealth(
+  server: Server,
+  services: readonly DescService[],
+): Promise<(serving: boolean) => void> {
+  const { HealthImplementation } = await import('grpc-health-check');
+  const health = new HealthImplementation();
+  const report = (serving: boolean): void => {
+    const status = serving ? 'SERVING' : 'NOT_SERVING';
+    health.setStatus('', status);
+    for (const { typeName } of services) health.setStatus(typeName, status);
+  };
+  report(false);
+  health.addToServer(server);
+  return report;
+}
+
+async function bind(
+  server: Server,
+  address: ListenAddress,
+  credentials: ServerCredentials,
+): Promise<string> {
+  const text = formatListenAddress(address);
+  if (address.kind === 'unix') await claimSocketPath(address.path);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(text, credentials, (error, taken) => {
+      if (error) {
+        reject(new Error(`Cannot listen on "${text}": ${error.message}`, { cause: error }));
+      } else {
+        resolve(taken);
+      }
+    });
+  });
+  if (address.kind === 'tcp') return formatListenAddress({ ...address, port });
+  protectSocket(address.path);
+  return text;
+}
+
+async function shutDown(server: Server, graceMs: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const force = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(force);
+      resolve();
+    });
+  });
+}
