@@ -4,25 +4,22 @@
 
 // The operator's door: every v3 resource, validated, with optimistic concurrency.
 
-import type { Message, UnknownEnum } from '@bufbuild/protobuf';
-import type { GenEnum, GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2';
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2';
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file calico/api/v1/resources.proto.
  */
-export const file_calico_api_v1_resources: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'Ch1jYWxpY28vYXBpL3YxL3Jlc291cmNlcy5wcm90bxINY2FsaWNvLmFwaS52MSJZCghSZXNvdXJjZRIMCgRraW5kGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRuYW1lGAMgASgJEhAKCHJldmlzaW9uGAQgASgEEgwKBGpzb24YBSABKAkiPAoLUmVzb3VyY2VLZXkSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSI1CgpHZXRSZXF1ZXN0EicKA2tleRgBIAEoCzIaLmNhbGljby5hcGkudjEuUmVzb3VyY2VLZXkiOAoLR2V0UmVzcG9uc2USKQoIcmVzb3VyY2UYASABKAsyFy5jYWxpY28uYXBpLnYxLlJlc291cmNlIlEKC0xpc3RSZXF1ZXN0EgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEg0KBWxpbWl0GAMgASgNEhIKCnBhZ2VfdG9rZW4YBCABKAkiZQoMTGlzdFJlc3BvbnNlEioKCXJlc291cmNlcxgBIAMoCzIXLmNhbGljby5hcGkudjEuUmVzb3VyY2USEAoIcmV2aXNpb24YAiABKAQSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJIkYKDFdhdGNoUmVxdWVzdBIMCgRraW5kGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIVCg1mcm9tX3JldmlzaW9uGAMgASgEIpgBCg1XYXRjaFJlc3BvbnNlEiYKA3B1dBgBIAEoCzIXLmNhbGljby5hcGkudjEuUmVzb3VyY2VIABIpCgdyZW1vdmVkGAIgASgLMhYuY2FsaWNvLmFwaS52MS5SZW1vdmVkSAASKwoIYm9va21hcmsYAyABKAsyFy5jYWxpY28uYXBpLnYxLkJvb2ttYXJrSABCBwoFZXZlbnQiRAoHUmVtb3ZlZBInCgNrZXkYASABKAsyGi5jYWxpY28uYXBpLnYxLlJlc291cmNlS2V5EhAKCHJldmlzaW9uGAIgASgEIhwKCEJvb2ttYXJrEhAKCHJldmlzaW9uGAEgASgEIjoKDUNyZWF0ZVJlcXVlc3QSKQoIcmVzb3VyY2UYASABKAsyFy5jYWxpY28uYXBpLnYxLlJlc291cmNlIjsKDkNyZWF0ZVJlc3BvbnNlEikKCHJlc291cmNlGAEgASgLMhcuY2FsaWNvLmFwaS52MS5SZXNvdXJjZSI7Cg5SZXBsYWNlUmVxdWVzdBIpCghyZXNvdXJjZRgBIAEoCzIXLmNhbGljby5hcGkudjEuUmVzb3VyY2UiPAoPUmVwbGFjZVJlc3BvbnNlEikKCHJlc291cmNlGAEgASgLMhcuY2FsaWNvLmFwaS52MS5SZXNvdXJjZSI5CgxBcHBseVJlcXVlc3QSKQoIcmVzb3VyY2UYASABKAsyFy5jYWxpY28uYXBpLnYxLlJlc291cmNlIksKDUFwcGx5UmVzcG9uc2USKQoIcmVzb3VyY2UYASABKAsyFy5jYWxpY28uYXBpLnYxLlJlc291cmNlEg8KB2NoYW5nZWQYAiABKAgibgoMUGF0Y2hSZXF1ZXN0EicKA2tleRgBIAEoCzIaLmNhbGljby5hcGkudjEuUmVzb3VyY2VLZXkSJgoEdHlwZRgCIAEoDjIYLmNhbGljby5hcGkudjEuUGF0Y2hUeXBlEg0KBXBhdGNoGAMgASgJIjoKDVBhdGNoUmVzcG9uc2USKQoIcmVzb3VyY2UYASABKAsyFy5jYWxpY28uYXBpLnYxLlJlc291cmNlIlcKDURlbGV0ZVJlcXVlc3QSJwoDa2V5GAEgASgLMhouY2FsaWNvLmFwaS52MS5SZXNvdXJjZUtleRIQCghyZXZpc2lvbhgCIAEoBBILCgN1aWQYAyABKAkiIgoORGVsZXRlUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQiPAoPVmFsaWRhdGVSZXF1ZXN0EikKCHJlc291cmNlGAEgASgLMhcuY2FsaWNvLmFwaS52MS5SZXNvdXJjZSI9ChBWYWxpZGF0ZVJlc3BvbnNlEikKCHJlc291cmNlGAEgASgLMhcuY2FsaWNvLmFwaS52MS5SZXNvdXJjZSITChFHZXRWZXJzaW9uUmVxdWVzdCJRChJHZXRWZXJzaW9uUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIUCgxjbHVzdGVyX2d1aWQYAiABKAkSFAoMY2x1c3Rlcl90eXBlGAMgASgJKmwKCVBhdGNoVHlwZRIaChZQQVRDSF9UWVBFX1VOU1BFQ0lGSUVEEAASFAoQUEFUQ0hfVFlQRV9NRVJHRRABEhMKD1BBVENIX1RZUEVfSlNPThACEhgKFFBBVENIX1RZUEVfU1RSQVRFR0lDEAMy1gUKD1Jlc291cmNlU2VydmljZRI8CgNHZXQSGS5jYWxpY28uYXBpLnYxLkdldFJlcXVlc3QaGi5jYWxpY28uYXBpLnYxLkdldFJlc3BvbnNlEj8KBExpc3QSGi5jYWxpY28uYXBpLnYxLkxpc3RSZXF1ZXN0GhsuY2FsaWNvLmFwaS52MS5MaXN0UmVzcG9uc2USRAoFV2F0Y2gSGy5jYWxpY28uYXBpLnYxLldhdGNoUmVxdWVzdBocLmNhbGljby5hcGkudjEuV2F0Y2hSZXNwb25zZTABEkUKBkNyZWF0ZRIcLmNhbGljby5hcGkudjEuQ3JlYXRlUmVxdWVzdBodLmNhbGljby5hcGkudjEuQ3JlYXRlUmVzcG9uc2USSAoHUmVwbGFjZRIdLmNhbGljby5hcGkudjEuUmVwbGFjZVJlcXVlc3QaHi5jYWxpY28uYXBpLnYxLlJlcGxhY2VSZXNwb25zZRJCCgVBcHBseRIbLmNhbGljby5hcGkudjEuQXBwbHlSZXF1ZXN0GhwuY2FsaWNvLmFwaS52MS5BcHBseVJlc3BvbnNlEkIKBVBhdGNoEhsuY2FsaWNvLmFwaS52MS5QYXRjaFJlcXVlc3QaHC5jYWxpY28uYXBpLnYxLlBhdGNoUmVzcG9uc2USRQoGRGVsZXRlEhwuY2FsaWNvLmFwaS52MS5EZWxldGVSZXF1ZXN0Gh0uY2FsaWNvLmFwaS52MS5EZWxldGVSZXNwb25zZRJLCghWYWxpZGF0ZRIeLmNhbGljby5hcGkudjEuVmFsaWRhdGVSZXF1ZXN0Gh8uY2FsaWNvLmFwaS52MS5WYWxpZGF0ZVJlc3BvbnNlElEKCkdldFZlcnNpb24SIC5jYWxpY28uYXBpLnYxLkdldFZlcnNpb25SZXF1ZXN0GiEuY2FsaWNvLmFwaS52MS5HZXRWZXJzaW9uUmVzcG9uc2ViBnByb3RvMw',
-  );
+export const file_calico_api_v1_resources: GenFile = /*@__PURE__*/
+  fileDesc("Ch1jYWxpY28vYXBpL3YxL3Jlc291cmNlcy5wcm90bxINY2FsaWNvLmFwaS52MSJZCghSZXNvdXJjZRIMCgRraW5kGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRuYW1lGAMgASgJEhAKCHJldmlzaW9uGAQgASgEEgwKBGpzb24YBSABKAkiPAoLUmVzb3VyY2VLZXkSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSI1CgpHZXRSZXF1ZXN0EicKA2tleRgBIAEoCzIaLmNhbGljby5hcGkudjEuUmVzb3VyY2VLZXkiOAoLR2V0UmVzcG9uc2USKQoIcmVzb3VyY2UYASABKAsyFy5jYWxpY28uYXBpLnYxLlJlc291cmNlIlEKC0xpc3RSZXF1ZXN0EgwKBGtpbmQYASABKAkSEQoJbmFtZXNwYWNlGAIgASgJEg0KBWxpbWl0GAMgASgNEhIKCnBhZ2VfdG9rZW4YBCABKAkiZQoMTGlzdFJlc3BvbnNlEioKCXJlc291cmNlcxgBIAMoCzIXLmNhbGljby5hcGkudjEuUmVzb3VyY2USEAoIcmV2aXNpb24YAiABKAQSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJIkYKDFdhdGNoUmVxdWVzdBIMCgRraW5kGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIVCg1mcm9tX3JldmlzaW9uGAMgASgEIpgBCg1XYXRjaFJlc3BvbnNlEiYKA3B1dBgBIAEoCzIXLmNhbGljby5hcGkudjEuUmVzb3VyY2VIABIpCgdyZW1vdmVkGAIgASgLMhYuY2FsaWNvLmFwaS52MS5SZW1vdmVkSAASKwoIYm9va21hcmsYAyABKAsyFy5jYWxpY28uYXBpLnYxLkJvb2ttYXJrSABCBwoFZXZlbnQiRAoHUmVtb3ZlZBInCgNrZXkYASABKAsyGi5jYWxpY28uYXBpLnYxLlJlc291cmNlS2V5EhAKCHJldmlzaW9uGAIgASgEIhwKCEJvb2ttYXJrEhAKCHJldmlzaW9uGAEgASgEIjoKDUNyZWF0ZVJlcXVlc3QSKQoIcmVzb3VyY2UYASABKAsyFy5jYWxpY28uYXBpLnYxLlJlc291cmNlIjsKDkNyZWF0ZVJlc3BvbnNlEikKCHJlc291cmNlGAEgASgLMhcuY2FsaWNvLmFwaS52MS5SZXNvdXJjZSI7Cg5SZXBsYWNlUmVxdWVzdBIpCghyZXNvdXJjZRgBIAEoCzIXLmNhbGljby5hcGkudjEuUmVzb3VyY2UiPAoPUmVwbGFjZVJlc3BvbnNlEikKCHJlc291cmNlGAEgASgLMhcuY2FsaWNvLmFwaS52MS5SZXNvdXJjZSI5CgxBcHBseVJlcXVlc3QSKQoIcmVzb3VyY2UYASABKAsyFy5jYWxpY28uYXBpLnYxLlJlc291cmNlIksKDUFwcGx5UmVzcG9uc2USKQoIcmVzb3VyY2UYASABKAsyFy5jYWxpY28uYXBpLnYxLlJlc291cmNlEg8KB2NoYW5nZWQYAiABKAgibgoMUGF0Y2hSZXF1ZXN0EicKA2tleRgBIAEoCzIaLmNhbGljby5hcGkudjEuUmVzb3VyY2VLZXkSJgoEdHlwZRgCIAEoDjIYLmNhbGljby5hcGkudjEuUGF0Y2hUeXBlEg0KBXBhdGNoGAMgASgJIjoKDVBhdGNoUmVzcG9uc2USKQoIcmVzb3VyY2UYASABKAsyFy5jYWxpY28uYXBpLnYxLlJlc291cmNlIlcKDURlbGV0ZVJlcXVlc3QSJwoDa2V5GAEgASgLMhouY2FsaWNvLmFwaS52MS5SZXNvdXJjZUtleRIQCghyZXZpc2lvbhgCIAEoBBILCgN1aWQYAyABKAkiIgoORGVsZXRlUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQiPAoPVmFsaWRhdGVSZXF1ZXN0EikKCHJlc291cmNlGAEgASgLMhcuY2FsaWNvLmFwaS52MS5SZXNvdXJjZSI9ChBWYWxpZGF0ZVJlc3BvbnNlEikKCHJlc291cmNlGAEgASgLMhcuY2FsaWNvLmFwaS52MS5SZXNvdXJjZSITChFHZXRWZXJzaW9uUmVxdWVzdCJRChJHZXRWZXJzaW9uUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIUCgxjbHVzdGVyX2d1aWQYAiABKAkSFAoMY2x1c3Rlcl90eXBlGAMgASgJKmwKCVBhdGNoVHlwZRIaChZQQVRDSF9UWVBFX1VOU1BFQ0lGSUVEEAASFAoQUEFUQ0hfVFlQRV9NRVJHRRABEhMKD1BBVENIX1RZUEVfSlNPThACEhgKFFBBVENIX1RZUEVfU1RSQVRFR0lDEAMy1gUKD1Jlc291cmNlU2VydmljZRI8CgNHZXQSGS5jYWxpY28uYXBpLnYxLkdldFJlcXVlc3QaGi5jYWxpY28uYXBpLnYxLkdldFJlc3BvbnNlEj8KBExpc3QSGi5jYWxpY28uYXBpLnYxLkxpc3RSZXF1ZXN0GhsuY2FsaWNvLmFwaS52MS5MaXN0UmVzcG9uc2USRAoFV2F0Y2gSGy5jYWxpY28uYXBpLnYxLldhdGNoUmVxdWVzdBocLmNhbGljby5hcGkudjEuV2F0Y2hSZXNwb25zZTABEkUKBkNyZWF0ZRIcLmNhbGljby5hcGkudjEuQ3JlYXRlUmVxdWVzdBodLmNhbGljby5hcGkudjEuQ3JlYXRlUmVzcG9uc2USSAoHUmVwbGFjZRIdLmNhbGljby5hcGkudjEuUmVwbGFjZVJlcXVlc3QaHi5jYWxpY28uYXBpLnYxLlJlcGxhY2VSZXNwb25zZRJCCgVBcHBseRIbLmNhbGljby5hcGkudjEuQXBwbHlSZXF1ZXN0GhwuY2FsaWNvLmFwaS52MS5BcHBseVJlc3BvbnNlEkIKBVBhdGNoEhsuY2FsaWNvLmFwaS52MS5QYXRjaFJlcXVlc3QaHC5jYWxpY28uYXBpLnYxLlBhdGNoUmVzcG9uc2USRQoGRGVsZXRlEhwuY2FsaWNvLmFwaS52MS5EZWxldGVSZXF1ZXN0Gh0uY2FsaWNvLmFwaS52MS5EZWxldGVSZXNwb25zZRJLCghWYWxpZGF0ZRIeLmNhbGljby5hcGkudjEuVmFsaWRhdGVSZXF1ZXN0Gh8uY2FsaWNvLmFwaS52MS5WYWxpZGF0ZVJlc3BvbnNlElEKCkdldFZlcnNpb24SIC5jYWxpY28uYXBpLnYxLkdldFZlcnNpb25SZXF1ZXN0GiEuY2FsaWNvLmFwaS52MS5HZXRWZXJzaW9uUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * One resource as its v3 JSON document, with what is needed to route it without parsing.
  *
  * @generated from message calico.api.v1.Resource
  */
-export type Resource = Message<'calico.api.v1.Resource'> & {
+export type Resource = Message<"calico.api.v1.Resource"> & {
   /**
    * Kind as in v3, for example "IPPool".
    *
@@ -61,14 +58,13 @@ export type Resource = Message<'calico.api.v1.Resource'> & {
  * Describes the message calico.api.v1.Resource.
  * Use `create(ResourceSchema)` to create a new message.
  */
-export const ResourceSchema: GenMessage<Resource> =
-  /*@__PURE__*/
+export const ResourceSchema: GenMessage<Resource> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 0);
 
 /**
  * @generated from message calico.api.v1.ResourceKey
  */
-export type ResourceKey = Message<'calico.api.v1.ResourceKey'> & {
+export type ResourceKey = Message<"calico.api.v1.ResourceKey"> & {
   /**
    * @generated from field: string kind = 1;
    */
@@ -89,14 +85,13 @@ export type ResourceKey = Message<'calico.api.v1.ResourceKey'> & {
  * Describes the message calico.api.v1.ResourceKey.
  * Use `create(ResourceKeySchema)` to create a new message.
  */
-export const ResourceKeySchema: GenMessage<ResourceKey> =
-  /*@__PURE__*/
+export const ResourceKeySchema: GenMessage<ResourceKey> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 1);
 
 /**
  * @generated from message calico.api.v1.GetRequest
  */
-export type GetRequest = Message<'calico.api.v1.GetRequest'> & {
+export type GetRequest = Message<"calico.api.v1.GetRequest"> & {
   /**
    * @generated from field: calico.api.v1.ResourceKey key = 1;
    */
@@ -107,14 +102,13 @@ export type GetRequest = Message<'calico.api.v1.GetRequest'> & {
  * Describes the message calico.api.v1.GetRequest.
  * Use `create(GetRequestSchema)` to create a new message.
  */
-export const GetRequestSchema: GenMessage<GetRequest> =
-  /*@__PURE__*/
+export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 2);
 
 /**
  * @generated from message calico.api.v1.GetResponse
  */
-export type GetResponse = Message<'calico.api.v1.GetResponse'> & {
+export type GetResponse = Message<"calico.api.v1.GetResponse"> & {
   /**
    * @generated from field: calico.api.v1.Resource resource = 1;
    */
@@ -125,14 +119,13 @@ export type GetResponse = Message<'calico.api.v1.GetResponse'> & {
  * Describes the message calico.api.v1.GetResponse.
  * Use `create(GetResponseSchema)` to create a new message.
  */
-export const GetResponseSchema: GenMessage<GetResponse> =
-  /*@__PURE__*/
+export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 3);
 
 /**
  * @generated from message calico.api.v1.ListRequest
  */
-export type ListRequest = Message<'calico.api.v1.ListRequest'> & {
+export type ListRequest = Message<"calico.api.v1.ListRequest"> & {
   /**
    * @generated from field: string kind = 1;
    */
@@ -164,14 +157,13 @@ export type ListRequest = Message<'calico.api.v1.ListRequest'> & {
  * Describes the message calico.api.v1.ListRequest.
  * Use `create(ListRequestSchema)` to create a new message.
  */
-export const ListRequestSchema: GenMessage<ListRequest> =
-  /*@__PURE__*/
+export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 4);
 
 /**
  * @generated from message calico.api.v1.ListResponse
  */
-export type ListResponse = Message<'calico.api.v1.ListResponse'> & {
+export type ListResponse = Message<"calico.api.v1.ListResponse"> & {
   /**
    * @generated from field: repeated calico.api.v1.Resource resources = 1;
    */
@@ -194,14 +186,13 @@ export type ListResponse = Message<'calico.api.v1.ListResponse'> & {
  * Describes the message calico.api.v1.ListResponse.
  * Use `create(ListResponseSchema)` to create a new message.
  */
-export const ListResponseSchema: GenMessage<ListResponse> =
-  /*@__PURE__*/
+export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 5);
 
 /**
  * @generated from message calico.api.v1.WatchRequest
  */
-export type WatchRequest = Message<'calico.api.v1.WatchRequest'> & {
+export type WatchRequest = Message<"calico.api.v1.WatchRequest"> & {
   /**
    * Empty: every kind that travels to nodes.
    *
@@ -226,56 +217,50 @@ export type WatchRequest = Message<'calico.api.v1.WatchRequest'> & {
  * Describes the message calico.api.v1.WatchRequest.
  * Use `create(WatchRequestSchema)` to create a new message.
  */
-export const WatchRequestSchema: GenMessage<WatchRequest> =
-  /*@__PURE__*/
+export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 6);
 
 /**
  * @generated from message calico.api.v1.WatchResponse
  */
-export type WatchResponse = Message<'calico.api.v1.WatchResponse'> & {
+export type WatchResponse = Message<"calico.api.v1.WatchResponse"> & {
   /**
    * @generated from oneof calico.api.v1.WatchResponse.event
    */
-  event:
-    | {
-        /**
-         * @generated from field: calico.api.v1.Resource put = 1;
-         */
-        value: Resource;
-        case: 'put';
-      }
-    | {
-        /**
-         * @generated from field: calico.api.v1.Removed removed = 2;
-         */
-        value: Removed;
-        case: 'removed';
-      }
-    | {
-        /**
-         * Everything up to this revision has been sent.
-         *
-         * @generated from field: calico.api.v1.Bookmark bookmark = 3;
-         */
-        value: Bookmark;
-        case: 'bookmark';
-      }
-    | { case: undefined; value?: undefined };
+  event: {
+    /**
+     * @generated from field: calico.api.v1.Resource put = 1;
+     */
+    value: Resource;
+    case: "put";
+  } | {
+    /**
+     * @generated from field: calico.api.v1.Removed removed = 2;
+     */
+    value: Removed;
+    case: "removed";
+  } | {
+    /**
+     * Everything up to this revision has been sent.
+     *
+     * @generated from field: calico.api.v1.Bookmark bookmark = 3;
+     */
+    value: Bookmark;
+    case: "bookmark";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
  * Describes the message calico.api.v1.WatchResponse.
  * Use `create(WatchResponseSchema)` to create a new message.
  */
-export const WatchResponseSchema: GenMessage<WatchResponse> =
-  /*@__PURE__*/
+export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 7);
 
 /**
  * @generated from message calico.api.v1.Removed
  */
-export type Removed = Message<'calico.api.v1.Removed'> & {
+export type Removed = Message<"calico.api.v1.Removed"> & {
   /**
    * @generated from field: calico.api.v1.ResourceKey key = 1;
    */
@@ -291,14 +276,13 @@ export type Removed = Message<'calico.api.v1.Removed'> & {
  * Describes the message calico.api.v1.Removed.
  * Use `create(RemovedSchema)` to create a new message.
  */
-export const RemovedSchema: GenMessage<Removed> =
-  /*@__PURE__*/
+export const RemovedSchema: GenMessage<Removed> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 8);
 
 /**
  * @generated from message calico.api.v1.Bookmark
  */
-export type Bookmark = Message<'calico.api.v1.Bookmark'> & {
+export type Bookmark = Message<"calico.api.v1.Bookmark"> & {
   /**
    * @generated from field: uint64 revision = 1;
    */
@@ -309,14 +293,13 @@ export type Bookmark = Message<'calico.api.v1.Bookmark'> & {
  * Describes the message calico.api.v1.Bookmark.
  * Use `create(BookmarkSchema)` to create a new message.
  */
-export const BookmarkSchema: GenMessage<Bookmark> =
-  /*@__PURE__*/
+export const BookmarkSchema: GenMessage<Bookmark> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 9);
 
 /**
  * @generated from message calico.api.v1.CreateRequest
  */
-export type CreateRequest = Message<'calico.api.v1.CreateRequest'> & {
+export type CreateRequest = Message<"calico.api.v1.CreateRequest"> & {
   /**
    * @generated from field: calico.api.v1.Resource resource = 1;
    */
@@ -327,14 +310,13 @@ export type CreateRequest = Message<'calico.api.v1.CreateRequest'> & {
  * Describes the message calico.api.v1.CreateRequest.
  * Use `create(CreateRequestSchema)` to create a new message.
  */
-export const CreateRequestSchema: GenMessage<CreateRequest> =
-  /*@__PURE__*/
+export const CreateRequestSchema: GenMessage<CreateRequest> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 10);
 
 /**
  * @generated from message calico.api.v1.CreateResponse
  */
-export type CreateResponse = Message<'calico.api.v1.CreateResponse'> & {
+export type CreateResponse = Message<"calico.api.v1.CreateResponse"> & {
   /**
    * @generated from field: calico.api.v1.Resource resource = 1;
    */
@@ -345,14 +327,13 @@ export type CreateResponse = Message<'calico.api.v1.CreateResponse'> & {
  * Describes the message calico.api.v1.CreateResponse.
  * Use `create(CreateResponseSchema)` to create a new message.
  */
-export const CreateResponseSchema: GenMessage<CreateResponse> =
-  /*@__PURE__*/
+export const CreateResponseSchema: GenMessage<CreateResponse> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 11);
 
 /**
  * @generated from message calico.api.v1.ReplaceRequest
  */
-export type ReplaceRequest = Message<'calico.api.v1.ReplaceRequest'> & {
+export type ReplaceRequest = Message<"calico.api.v1.ReplaceRequest"> & {
   /**
    * @generated from field: calico.api.v1.Resource resource = 1;
    */
@@ -363,14 +344,13 @@ export type ReplaceRequest = Message<'calico.api.v1.ReplaceRequest'> & {
  * Describes the message calico.api.v1.ReplaceRequest.
  * Use `create(ReplaceRequestSchema)` to create a new message.
  */
-export const ReplaceRequestSchema: GenMessage<ReplaceRequest> =
-  /*@__PURE__*/
+export const ReplaceRequestSchema: GenMessage<ReplaceRequest> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 12);
 
 /**
  * @generated from message calico.api.v1.ReplaceResponse
  */
-export type ReplaceResponse = Message<'calico.api.v1.ReplaceResponse'> & {
+export type ReplaceResponse = Message<"calico.api.v1.ReplaceResponse"> & {
   /**
    * @generated from field: calico.api.v1.Resource resource = 1;
    */
@@ -381,14 +361,13 @@ export type ReplaceResponse = Message<'calico.api.v1.ReplaceResponse'> & {
  * Describes the message calico.api.v1.ReplaceResponse.
  * Use `create(ReplaceResponseSchema)` to create a new message.
  */
-export const ReplaceResponseSchema: GenMessage<ReplaceResponse> =
-  /*@__PURE__*/
+export const ReplaceResponseSchema: GenMessage<ReplaceResponse> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 13);
 
 /**
  * @generated from message calico.api.v1.ApplyRequest
  */
-export type ApplyRequest = Message<'calico.api.v1.ApplyRequest'> & {
+export type ApplyRequest = Message<"calico.api.v1.ApplyRequest"> & {
   /**
    * @generated from field: calico.api.v1.Resource resource = 1;
    */
@@ -399,14 +378,13 @@ export type ApplyRequest = Message<'calico.api.v1.ApplyRequest'> & {
  * Describes the message calico.api.v1.ApplyRequest.
  * Use `create(ApplyRequestSchema)` to create a new message.
  */
-export const ApplyRequestSchema: GenMessage<ApplyRequest> =
-  /*@__PURE__*/
+export const ApplyRequestSchema: GenMessage<ApplyRequest> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 14);
 
 /**
  * @generated from message calico.api.v1.ApplyResponse
  */
-export type ApplyResponse = Message<'calico.api.v1.ApplyResponse'> & {
+export type ApplyResponse = Message<"calico.api.v1.ApplyResponse"> & {
   /**
    * @generated from field: calico.api.v1.Resource resource = 1;
    */
@@ -424,14 +402,13 @@ export type ApplyResponse = Message<'calico.api.v1.ApplyResponse'> & {
  * Describes the message calico.api.v1.ApplyResponse.
  * Use `create(ApplyResponseSchema)` to create a new message.
  */
-export const ApplyResponseSchema: GenMessage<ApplyResponse> =
-  /*@__PURE__*/
+export const ApplyResponseSchema: GenMessage<ApplyResponse> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 15);
 
 /**
  * @generated from message calico.api.v1.PatchRequest
  */
-export type PatchRequest = Message<'calico.api.v1.PatchRequest'> & {
+export type PatchRequest = Message<"calico.api.v1.PatchRequest"> & {
   /**
    * @generated from field: calico.api.v1.ResourceKey key = 1;
    */
@@ -454,14 +431,13 @@ export type PatchRequest = Message<'calico.api.v1.PatchRequest'> & {
  * Describes the message calico.api.v1.PatchRequest.
  * Use `create(PatchRequestSchema)` to create a new message.
  */
-export const PatchRequestSchema: GenMessage<PatchRequest> =
-  /*@__PURE__*/
+export const PatchRequestSchema: GenMessage<PatchRequest> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 16);
 
 /**
  * @generated from message calico.api.v1.PatchResponse
  */
-export type PatchResponse = Message<'calico.api.v1.PatchResponse'> & {
+export type PatchResponse = Message<"calico.api.v1.PatchResponse"> & {
   /**
    * @generated from field: calico.api.v1.Resource resource = 1;
    */
@@ -472,14 +448,13 @@ export type PatchResponse = Message<'calico.api.v1.PatchResponse'> & {
  * Describes the message calico.api.v1.PatchResponse.
  * Use `create(PatchResponseSchema)` to create a new message.
  */
-export const PatchResponseSchema: GenMessage<PatchResponse> =
-  /*@__PURE__*/
+export const PatchResponseSchema: GenMessage<PatchResponse> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 17);
 
 /**
  * @generated from message calico.api.v1.DeleteRequest
  */
-export type DeleteRequest = Message<'calico.api.v1.DeleteRequest'> & {
+export type DeleteRequest = Message<"calico.api.v1.DeleteRequest"> & {
   /**
    * @generated from field: calico.api.v1.ResourceKey key = 1;
    */
@@ -504,14 +479,13 @@ export type DeleteRequest = Message<'calico.api.v1.DeleteRequest'> & {
  * Describes the message calico.api.v1.DeleteRequest.
  * Use `create(DeleteRequestSchema)` to create a new message.
  */
-export const DeleteRequestSchema: GenMessage<DeleteRequest> =
-  /*@__PURE__*/
+export const DeleteRequestSchema: GenMessage<DeleteRequest> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 18);
 
 /**
  * @generated from message calico.api.v1.DeleteResponse
  */
-export type DeleteResponse = Message<'calico.api.v1.DeleteResponse'> & {
+export type DeleteResponse = Message<"calico.api.v1.DeleteResponse"> & {
   /**
    * etcd revision of the deletion.
    *
@@ -524,14 +498,13 @@ export type DeleteResponse = Message<'calico.api.v1.DeleteResponse'> & {
  * Describes the message calico.api.v1.DeleteResponse.
  * Use `create(DeleteResponseSchema)` to create a new message.
  */
-export const DeleteResponseSchema: GenMessage<DeleteResponse> =
-  /*@__PURE__*/
+export const DeleteResponseSchema: GenMessage<DeleteResponse> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 19);
 
 /**
  * @generated from message calico.api.v1.ValidateRequest
  */
-export type ValidateRequest = Message<'calico.api.v1.ValidateRequest'> & {
+export type ValidateRequest = Message<"calico.api.v1.ValidateRequest"> & {
   /**
    * @generated from field: calico.api.v1.Resource resource = 1;
    */
@@ -542,14 +515,13 @@ export type ValidateRequest = Message<'calico.api.v1.ValidateRequest'> & {
  * Describes the message calico.api.v1.ValidateRequest.
  * Use `create(ValidateRequestSchema)` to create a new message.
  */
-export const ValidateRequestSchema: GenMessage<ValidateRequest> =
-  /*@__PURE__*/
+export const ValidateRequestSchema: GenMessage<ValidateRequest> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 20);
 
 /**
  * @generated from message calico.api.v1.ValidateResponse
  */
-export type ValidateResponse = Message<'calico.api.v1.ValidateResponse'> & {
+export type ValidateResponse = Message<"calico.api.v1.ValidateResponse"> & {
   /**
    * The document as it would be stored, defaults filled in.
    *
@@ -562,27 +534,26 @@ export type ValidateResponse = Message<'calico.api.v1.ValidateResponse'> & {
  * Describes the message calico.api.v1.ValidateResponse.
  * Use `create(ValidateResponseSchema)` to create a new message.
  */
-export const ValidateResponseSchema: GenMessage<ValidateResponse> =
-  /*@__PURE__*/
+export const ValidateResponseSchema: GenMessage<ValidateResponse> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 21);
 
 /**
  * @generated from message calico.api.v1.GetVersionRequest
  */
-export type GetVersionRequest = Message<'calico.api.v1.GetVersionRequest'> & {};
+export type GetVersionRequest = Message<"calico.api.v1.GetVersionRequest"> & {
+};
 
 /**
  * Describes the message calico.api.v1.GetVersionRequest.
  * Use `create(GetVersionRequestSchema)` to create a new message.
  */
-export const GetVersionRequestSchema: GenMessage<GetVersionRequest> =
-  /*@__PURE__*/
+export const GetVersionRequestSchema: GenMessage<GetVersionRequest> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 22);
 
 /**
  * @generated from message calico.api.v1.GetVersionResponse
  */
-export type GetVersionResponse = Message<'calico.api.v1.GetVersionResponse'> & {
+export type GetVersionResponse = Message<"calico.api.v1.GetVersionResponse"> & {
   /**
    * @generated from field: string version = 1;
    */
@@ -603,8 +574,7 @@ export type GetVersionResponse = Message<'calico.api.v1.GetVersionResponse'> & {
  * Describes the message calico.api.v1.GetVersionResponse.
  * Use `create(GetVersionResponseSchema)` to create a new message.
  */
-export const GetVersionResponseSchema: GenMessage<GetVersionResponse> =
-  /*@__PURE__*/
+export const GetVersionResponseSchema: GenMessage<GetVersionResponse> = /*@__PURE__*/
   messageDesc(file_calico_api_v1_resources, 23);
 
 /**
@@ -646,8 +616,7 @@ export type PatchType = (typeof PatchType)[keyof typeof PatchType] | UnknownEnum
 /**
  * Describes the enum calico.api.v1.PatchType.
  */
-export const PatchTypeSchema: GenEnum<PatchType> =
-  /*@__PURE__*/
+export const PatchTypeSchema: GenEnum<PatchType> = /*@__PURE__*/
   enumDesc(file_calico_api_v1_resources, 0);
 
 /**
@@ -665,94 +634,96 @@ export const ResourceService: GenService<{
    * @generated from rpc calico.api.v1.ResourceService.Get
    */
   get: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof GetRequestSchema;
     output: typeof GetResponseSchema;
-  };
+  },
   /**
    * Lists one kind, or every kind that travels to nodes when kind is empty.
    *
    * @generated from rpc calico.api.v1.ResourceService.List
    */
   list: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ListRequestSchema;
     output: typeof ListResponseSchema;
-  };
+  },
   /**
    * Streams changes after from_revision (0: a snapshot first, then changes).
    *
    * @generated from rpc calico.api.v1.ResourceService.Watch
    */
   watch: {
-    methodKind: 'server_streaming';
+    methodKind: "server_streaming";
     input: typeof WatchRequestSchema;
     output: typeof WatchResponseSchema;
-  };
+  },
   /**
    * @generated from rpc calico.api.v1.ResourceService.Create
    */
   create: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof CreateRequestSchema;
     output: typeof CreateResponseSchema;
-  };
+  },
   /**
    * Replaces an existing resource; metadata.resourceVersion, when given, must be current.
    *
    * @generated from rpc calico.api.v1.ResourceService.Replace
    */
   replace: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ReplaceRequestSchema;
     output: typeof ReplaceResponseSchema;
-  };
+  },
   /**
    * Creates or replaces.
    *
    * @generated from rpc calico.api.v1.ResourceService.Apply
    */
   apply: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ApplyRequestSchema;
     output: typeof ApplyResponseSchema;
-  };
+  },
   /**
    * Merges a patch into an existing resource.
    *
    * @generated from rpc calico.api.v1.ResourceService.Patch
    */
   patch: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof PatchRequestSchema;
     output: typeof PatchResponseSchema;
-  };
+  },
   /**
    * @generated from rpc calico.api.v1.ResourceService.Delete
    */
   delete: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof DeleteRequestSchema;
     output: typeof DeleteResponseSchema;
-  };
+  },
   /**
    * Validates without writing.
    *
    * @generated from rpc calico.api.v1.ResourceService.Validate
    */
   validate: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ValidateRequestSchema;
     output: typeof ValidateResponseSchema;
-  };
+  },
   /**
    * Version of the server and identity of the cluster.
    *
    * @generated from rpc calico.api.v1.ResourceService.GetVersion
    */
   getVersion: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof GetVersionRequestSchema;
     output: typeof GetVersionResponseSchema;
-  };
-}> = /*@__PURE__*/ serviceDesc(file_calico_api_v1_resources, 0);
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_calico_api_v1_resources, 0);
+

@@ -4,39 +4,35 @@
 
 // The node's BGP speaker, on the node's unix socket.
 
-import type { Message, UnknownEnum } from '@bufbuild/protobuf';
-import type { GenEnum, GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2';
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2';
-import type { BgpPeerStatus } from '../../events/v1/events_pb.ts';
-import { file_calico_events_v1_events } from '../../events/v1/events_pb.ts';
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { BgpPeerStatus } from "../../events/v1/events_pb.ts";
+import { file_calico_events_v1_events } from "../../events/v1/events_pb.ts";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file calico/bgp/v1/bgp.proto.
  */
-export const file_calico_bgp_v1_bgp: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'ChdjYWxpY28vYmdwL3YxL2JncC5wcm90bxINY2FsaWNvLmJncC52MSISChBMaXN0UGVlcnNSZXF1ZXN0IkMKEUxpc3RQZWVyc1Jlc3BvbnNlEi4KBXBlZXJzGAEgAygLMh8uY2FsaWNvLmV2ZW50cy52MS5CZ3BQZWVyU3RhdHVzIlYKEUxpc3RSb3V0ZXNSZXF1ZXN0EiMKBXRhYmxlGAEgASgOMhQuY2FsaWNvLmJncC52MS5UYWJsZRIMCgRwZWVyGAIgASgJEg4KBnByZWZpeBgDIAEoCSKIAgoSTGlzdFJvdXRlc1Jlc3BvbnNlEg4KBnByZWZpeBgBIAEoCRIQCghuZXh0X2hvcBgCIAEoCRIPCgdhc19wYXRoGAMgAygNEh0KEGxvY2FsX3ByZWZlcmVuY2UYBCABKA1IAIgBARIlChhtdWx0aV9leGl0X2Rpc2NyaW1pbmF0b3IYBSABKA1IAYgBARITCgtjb21tdW5pdGllcxgGIAMoCRIUCgxsZWFybmVkX2Zyb20YByABKAkSDAoEYmVzdBgIIAEoCBIOCgZvcmlnaW4YCSABKAlCEwoRX2xvY2FsX3ByZWZlcmVuY2VCGwoZX211bHRpX2V4aXRfZGlzY3JpbWluYXRvciITChFHZXRTcGVha2VyUmVxdWVzdCJ+ChJHZXRTcGVha2VyUmVzcG9uc2USDAoEbm9kZRgBIAEoCRILCgNhc24YAiABKA0SEQoJcm91dGVyX2lkGAMgASgJEg8KB3ZlcnNpb24YBCABKAkSGAoQYXBwbGllZF9yZXZpc2lvbhgFIAEoBBIPCgdpbl9zeW5jGAYgASgIKl4KBVRhYmxlEhUKEVRBQkxFX1VOU1BFQ0lGSUVEEAASEQoNVEFCTEVfTE9DX1JJQhABEhQKEFRBQkxFX0FESl9SSUJfSU4QAhIVChFUQUJMRV9BREpfUklCX09VVBADMoQCCgpCZ3BTZXJ2aWNlEk4KCUxpc3RQZWVycxIfLmNhbGljby5iZ3AudjEuTGlzdFBlZXJzUmVxdWVzdBogLmNhbGljby5iZ3AudjEuTGlzdFBlZXJzUmVzcG9uc2USUwoKTGlzdFJvdXRlcxIgLmNhbGljby5iZ3AudjEuTGlzdFJvdXRlc1JlcXVlc3QaIS5jYWxpY28uYmdwLnYxLkxpc3RSb3V0ZXNSZXNwb25zZTABElEKCkdldFNwZWFrZXISIC5jYWxpY28uYmdwLnYxLkdldFNwZWFrZXJSZXF1ZXN0GiEuY2FsaWNvLmJncC52MS5HZXRTcGVha2VyUmVzcG9uc2ViBnByb3RvMw',
-    [file_calico_events_v1_events],
-  );
+export const file_calico_bgp_v1_bgp: GenFile = /*@__PURE__*/
+  fileDesc("ChdjYWxpY28vYmdwL3YxL2JncC5wcm90bxINY2FsaWNvLmJncC52MSISChBMaXN0UGVlcnNSZXF1ZXN0IkMKEUxpc3RQZWVyc1Jlc3BvbnNlEi4KBXBlZXJzGAEgAygLMh8uY2FsaWNvLmV2ZW50cy52MS5CZ3BQZWVyU3RhdHVzIlYKEUxpc3RSb3V0ZXNSZXF1ZXN0EiMKBXRhYmxlGAEgASgOMhQuY2FsaWNvLmJncC52MS5UYWJsZRIMCgRwZWVyGAIgASgJEg4KBnByZWZpeBgDIAEoCSKIAgoSTGlzdFJvdXRlc1Jlc3BvbnNlEg4KBnByZWZpeBgBIAEoCRIQCghuZXh0X2hvcBgCIAEoCRIPCgdhc19wYXRoGAMgAygNEh0KEGxvY2FsX3ByZWZlcmVuY2UYBCABKA1IAIgBARIlChhtdWx0aV9leGl0X2Rpc2NyaW1pbmF0b3IYBSABKA1IAYgBARITCgtjb21tdW5pdGllcxgGIAMoCRIUCgxsZWFybmVkX2Zyb20YByABKAkSDAoEYmVzdBgIIAEoCBIOCgZvcmlnaW4YCSABKAlCEwoRX2xvY2FsX3ByZWZlcmVuY2VCGwoZX211bHRpX2V4aXRfZGlzY3JpbWluYXRvciITChFHZXRTcGVha2VyUmVxdWVzdCJ+ChJHZXRTcGVha2VyUmVzcG9uc2USDAoEbm9kZRgBIAEoCRILCgNhc24YAiABKA0SEQoJcm91dGVyX2lkGAMgASgJEg8KB3ZlcnNpb24YBCABKAkSGAoQYXBwbGllZF9yZXZpc2lvbhgFIAEoBBIPCgdpbl9zeW5jGAYgASgIKl4KBVRhYmxlEhUKEVRBQkxFX1VOU1BFQ0lGSUVEEAASEQoNVEFCTEVfTE9DX1JJQhABEhQKEFRBQkxFX0FESl9SSUJfSU4QAhIVChFUQUJMRV9BREpfUklCX09VVBADMoQCCgpCZ3BTZXJ2aWNlEk4KCUxpc3RQZWVycxIfLmNhbGljby5iZ3AudjEuTGlzdFBlZXJzUmVxdWVzdBogLmNhbGljby5iZ3AudjEuTGlzdFBlZXJzUmVzcG9uc2USUwoKTGlzdFJvdXRlcxIgLmNhbGljby5iZ3AudjEuTGlzdFJvdXRlc1JlcXVlc3QaIS5jYWxpY28uYmdwLnYxLkxpc3RSb3V0ZXNSZXNwb25zZTABElEKCkdldFNwZWFrZXISIC5jYWxpY28uYmdwLnYxLkdldFNwZWFrZXJSZXF1ZXN0GiEuY2FsaWNvLmJncC52MS5HZXRTcGVha2VyUmVzcG9uc2ViBnByb3RvMw", [file_calico_events_v1_events]);
 
 /**
  * @generated from message calico.bgp.v1.ListPeersRequest
  */
-export type ListPeersRequest = Message<'calico.bgp.v1.ListPeersRequest'> & {};
+export type ListPeersRequest = Message<"calico.bgp.v1.ListPeersRequest"> & {
+};
 
 /**
  * Describes the message calico.bgp.v1.ListPeersRequest.
  * Use `create(ListPeersRequestSchema)` to create a new message.
  */
-export const ListPeersRequestSchema: GenMessage<ListPeersRequest> =
-  /*@__PURE__*/
+export const ListPeersRequestSchema: GenMessage<ListPeersRequest> = /*@__PURE__*/
   messageDesc(file_calico_bgp_v1_bgp, 0);
 
 /**
  * @generated from message calico.bgp.v1.ListPeersResponse
  */
-export type ListPeersResponse = Message<'calico.bgp.v1.ListPeersResponse'> & {
+export type ListPeersResponse = Message<"calico.bgp.v1.ListPeersResponse"> & {
   /**
    * @generated from field: repeated calico.events.v1.BgpPeerStatus peers = 1;
    */
@@ -47,14 +43,13 @@ export type ListPeersResponse = Message<'calico.bgp.v1.ListPeersResponse'> & {
  * Describes the message calico.bgp.v1.ListPeersResponse.
  * Use `create(ListPeersResponseSchema)` to create a new message.
  */
-export const ListPeersResponseSchema: GenMessage<ListPeersResponse> =
-  /*@__PURE__*/
+export const ListPeersResponseSchema: GenMessage<ListPeersResponse> = /*@__PURE__*/
   messageDesc(file_calico_bgp_v1_bgp, 1);
 
 /**
  * @generated from message calico.bgp.v1.ListRoutesRequest
  */
-export type ListRoutesRequest = Message<'calico.bgp.v1.ListRoutesRequest'> & {
+export type ListRoutesRequest = Message<"calico.bgp.v1.ListRoutesRequest"> & {
   /**
    * Unspecified: Loc-RIB.
    *
@@ -81,14 +76,13 @@ export type ListRoutesRequest = Message<'calico.bgp.v1.ListRoutesRequest'> & {
  * Describes the message calico.bgp.v1.ListRoutesRequest.
  * Use `create(ListRoutesRequestSchema)` to create a new message.
  */
-export const ListRoutesRequestSchema: GenMessage<ListRoutesRequest> =
-  /*@__PURE__*/
+export const ListRoutesRequestSchema: GenMessage<ListRoutesRequest> = /*@__PURE__*/
   messageDesc(file_calico_bgp_v1_bgp, 2);
 
 /**
  * @generated from message calico.bgp.v1.ListRoutesResponse
  */
-export type ListRoutesResponse = Message<'calico.bgp.v1.ListRoutesResponse'> & {
+export type ListRoutesResponse = Message<"calico.bgp.v1.ListRoutesResponse"> & {
   /**
    * @generated from field: string prefix = 1;
    */
@@ -141,27 +135,26 @@ export type ListRoutesResponse = Message<'calico.bgp.v1.ListRoutesResponse'> & {
  * Describes the message calico.bgp.v1.ListRoutesResponse.
  * Use `create(ListRoutesResponseSchema)` to create a new message.
  */
-export const ListRoutesResponseSchema: GenMessage<ListRoutesResponse> =
-  /*@__PURE__*/
+export const ListRoutesResponseSchema: GenMessage<ListRoutesResponse> = /*@__PURE__*/
   messageDesc(file_calico_bgp_v1_bgp, 3);
 
 /**
  * @generated from message calico.bgp.v1.GetSpeakerRequest
  */
-export type GetSpeakerRequest = Message<'calico.bgp.v1.GetSpeakerRequest'> & {};
+export type GetSpeakerRequest = Message<"calico.bgp.v1.GetSpeakerRequest"> & {
+};
 
 /**
  * Describes the message calico.bgp.v1.GetSpeakerRequest.
  * Use `create(GetSpeakerRequestSchema)` to create a new message.
  */
-export const GetSpeakerRequestSchema: GenMessage<GetSpeakerRequest> =
-  /*@__PURE__*/
+export const GetSpeakerRequestSchema: GenMessage<GetSpeakerRequest> = /*@__PURE__*/
   messageDesc(file_calico_bgp_v1_bgp, 4);
 
 /**
  * @generated from message calico.bgp.v1.GetSpeakerResponse
  */
-export type GetSpeakerResponse = Message<'calico.bgp.v1.GetSpeakerResponse'> & {
+export type GetSpeakerResponse = Message<"calico.bgp.v1.GetSpeakerResponse"> & {
   /**
    * @generated from field: string node = 1;
    */
@@ -197,8 +190,7 @@ export type GetSpeakerResponse = Message<'calico.bgp.v1.GetSpeakerResponse'> & {
  * Describes the message calico.bgp.v1.GetSpeakerResponse.
  * Use `create(GetSpeakerResponseSchema)` to create a new message.
  */
-export const GetSpeakerResponseSchema: GenMessage<GetSpeakerResponse> =
-  /*@__PURE__*/
+export const GetSpeakerResponseSchema: GenMessage<GetSpeakerResponse> = /*@__PURE__*/
   messageDesc(file_calico_bgp_v1_bgp, 5);
 
 /**
@@ -240,7 +232,8 @@ export type Table = (typeof Table)[keyof typeof Table] | UnknownEnum;
 /**
  * Describes the enum calico.bgp.v1.Table.
  */
-export const TableSchema: GenEnum<Table> = /*@__PURE__*/ enumDesc(file_calico_bgp_v1_bgp, 0);
+export const TableSchema: GenEnum<Table> = /*@__PURE__*/
+  enumDesc(file_calico_bgp_v1_bgp, 0);
 
 /**
  * @generated from service calico.bgp.v1.BgpService
@@ -252,28 +245,30 @@ export const BgpService: GenService<{
    * @generated from rpc calico.bgp.v1.BgpService.ListPeers
    */
   listPeers: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ListPeersRequestSchema;
     output: typeof ListPeersResponseSchema;
-  };
+  },
   /**
    * Routes of one table.
    *
    * @generated from rpc calico.bgp.v1.BgpService.ListRoutes
    */
   listRoutes: {
-    methodKind: 'server_streaming';
+    methodKind: "server_streaming";
     input: typeof ListRoutesRequestSchema;
     output: typeof ListRoutesResponseSchema;
-  };
+  },
   /**
    * What this speaker is.
    *
    * @generated from rpc calico.bgp.v1.BgpService.GetSpeaker
    */
   getSpeaker: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof GetSpeakerRequestSchema;
     output: typeof GetSpeakerResponseSchema;
-  };
-}> = /*@__PURE__*/ serviceDesc(file_calico_bgp_v1_bgp, 0);
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_calico_bgp_v1_bgp, 0);
+

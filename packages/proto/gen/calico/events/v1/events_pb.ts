@@ -4,57 +4,49 @@
 
 // What travels over NATS. Subjects are built by packages/bus only.
 
-import type { Message, UnknownEnum } from '@bufbuild/protobuf';
-import type { GenEnum, GenFile, GenMessage } from '@bufbuild/protobuf/codegenv2';
-import { enumDesc, fileDesc, messageDesc } from '@bufbuild/protobuf/codegenv2';
-import type { Timestamp } from '@bufbuild/protobuf/wkt';
-import { file_google_protobuf_timestamp } from '@bufbuild/protobuf/wkt';
-import type { Removed, Resource } from '../../api/v1/resources_pb.ts';
-import { file_calico_api_v1_resources } from '../../api/v1/resources_pb.ts';
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Removed, Resource } from "../../api/v1/resources_pb.ts";
+import { file_calico_api_v1_resources } from "../../api/v1/resources_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file calico/events/v1/events.proto.
  */
-export const file_calico_events_v1_events: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'Ch1jYWxpY28vZXZlbnRzL3YxL2V2ZW50cy5wcm90bxIQY2FsaWNvLmV2ZW50cy52MSJrCg1SZXNvdXJjZUV2ZW50EiYKA3B1dBgBIAEoCzIXLmNhbGljby5hcGkudjEuUmVzb3VyY2VIABIpCgdyZW1vdmVkGAIgASgLMhYuY2FsaWNvLmFwaS52MS5SZW1vdmVkSABCBwoFZXZlbnQiOAoLUmVsYXlTeW5jZWQSEAoIcmV2aXNpb24YASABKAQSFwoPZXRjZF9jbHVzdGVyX2lkGAIgASgJInsKC05vZGVBcHBsaWVkEgwKBG5vZGUYASABKAkSEQoJY29tcG9uZW50GAIgASgJEhAKCHJldmlzaW9uGAMgASgEEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2luX3N5bmMYBSABKAgicwoJTm9kZVBlZXJzEgwKBG5vZGUYASABKAkSLgoFcGVlcnMYAiADKAsyHy5jYWxpY28uZXZlbnRzLnYxLkJncFBlZXJTdGF0dXMSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiigIKDUJncFBlZXJTdGF0dXMSDwoHYWRkcmVzcxgBIAEoCRIMCgRwb3J0GAIgASgNEhIKCnJlbW90ZV9hc24YAyABKA0SKwoEdHlwZRgEIAEoDjIdLmNhbGljby5ldmVudHMudjEuQmdwUGVlclR5cGUSDQoFc3RhdGUYBSABKAkSKQoFc2luY2UYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmxhc3RfZXJyb3IYByABKAkSGQoRcHJlZml4ZXNfcmVjZWl2ZWQYCCABKA0SGwoTcHJlZml4ZXNfYWR2ZXJ0aXNlZBgJIAEoDRITCgtyZW1vdGVfbm9kZRgKIAEoCSJ8Cg1Ob2RlRW5kcG9pbnRzEgwKBG5vZGUYASABKAkSMwoJZW5kcG9pbnRzGAIgAygLMiAuY2FsaWNvLmV2ZW50cy52MS5FbmRwb2ludFN0YXR1cxIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKpAQoORW5kcG9pbnRTdGF0dXMSEQoJbmFtZXNwYWNlGAEgASgJEgwKBG5hbWUYAiABKAkSCwoDcG9kGAMgASgJEhYKDmludGVyZmFjZV9uYW1lGAQgASgJEhEKCWFkZHJlc3NlcxgFIAMoCRIuCgVzdGF0ZRgGIAEoDjIfLmNhbGljby5ldmVudHMudjEuRW5kcG9pbnRTdGF0ZRIOCgZyZWFzb24YByABKAkitgEKCk5vZGVIZWFsdGgSDAoEbm9kZRgBIAEoCRIRCgljb21wb25lbnQYAiABKAkSDQoFcmVhZHkYAyABKAgSEAoIbWVzc2FnZXMYBCADKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgGIAEoCRIrCgdzdGFydGVkGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCp7CgtCZ3BQZWVyVHlwZRIdChlCR1BfUEVFUl9UWVBFX1VOU1BFQ0lGSUVEEAASGwoXQkdQX1BFRVJfVFlQRV9OT0RFX01FU0gQARIWChJCR1BfUEVFUl9UWVBFX05PREUQAhIYChRCR1BfUEVFUl9UWVBFX0dMT0JBTBADKnkKDUVuZHBvaW50U3RhdGUSHgoaRU5EUE9JTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFFTkRQT0lOVF9TVEFURV9VUBABEhcKE0VORFBPSU5UX1NUQVRFX0RPV04QAhIYChRFTkRQT0lOVF9TVEFURV9FUlJPUhADYgZwcm90bzM',
-    [file_calico_api_v1_resources, file_google_protobuf_timestamp],
-  );
+export const file_calico_events_v1_events: GenFile = /*@__PURE__*/
+  fileDesc("Ch1jYWxpY28vZXZlbnRzL3YxL2V2ZW50cy5wcm90bxIQY2FsaWNvLmV2ZW50cy52MSJrCg1SZXNvdXJjZUV2ZW50EiYKA3B1dBgBIAEoCzIXLmNhbGljby5hcGkudjEuUmVzb3VyY2VIABIpCgdyZW1vdmVkGAIgASgLMhYuY2FsaWNvLmFwaS52MS5SZW1vdmVkSABCBwoFZXZlbnQiOAoLUmVsYXlTeW5jZWQSEAoIcmV2aXNpb24YASABKAQSFwoPZXRjZF9jbHVzdGVyX2lkGAIgASgJInsKC05vZGVBcHBsaWVkEgwKBG5vZGUYASABKAkSEQoJY29tcG9uZW50GAIgASgJEhAKCHJldmlzaW9uGAMgASgEEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2luX3N5bmMYBSABKAgicwoJTm9kZVBlZXJzEgwKBG5vZGUYASABKAkSLgoFcGVlcnMYAiADKAsyHy5jYWxpY28uZXZlbnRzLnYxLkJncFBlZXJTdGF0dXMSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiigIKDUJncFBlZXJTdGF0dXMSDwoHYWRkcmVzcxgBIAEoCRIMCgRwb3J0GAIgASgNEhIKCnJlbW90ZV9hc24YAyABKA0SKwoEdHlwZRgEIAEoDjIdLmNhbGljby5ldmVudHMudjEuQmdwUGVlclR5cGUSDQoFc3RhdGUYBSABKAkSKQoFc2luY2UYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmxhc3RfZXJyb3IYByABKAkSGQoRcHJlZml4ZXNfcmVjZWl2ZWQYCCABKA0SGwoTcHJlZml4ZXNfYWR2ZXJ0aXNlZBgJIAEoDRITCgtyZW1vdGVfbm9kZRgKIAEoCSJ8Cg1Ob2RlRW5kcG9pbnRzEgwKBG5vZGUYASABKAkSMwoJZW5kcG9pbnRzGAIgAygLMiAuY2FsaWNvLmV2ZW50cy52MS5FbmRwb2ludFN0YXR1cxIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKpAQoORW5kcG9pbnRTdGF0dXMSEQoJbmFtZXNwYWNlGAEgASgJEgwKBG5hbWUYAiABKAkSCwoDcG9kGAMgASgJEhYKDmludGVyZmFjZV9uYW1lGAQgASgJEhEKCWFkZHJlc3NlcxgFIAMoCRIuCgVzdGF0ZRgGIAEoDjIfLmNhbGljby5ldmVudHMudjEuRW5kcG9pbnRTdGF0ZRIOCgZyZWFzb24YByABKAkitgEKCk5vZGVIZWFsdGgSDAoEbm9kZRgBIAEoCRIRCgljb21wb25lbnQYAiABKAkSDQoFcmVhZHkYAyABKAgSEAoIbWVzc2FnZXMYBCADKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgGIAEoCRIrCgdzdGFydGVkGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCp7CgtCZ3BQZWVyVHlwZRIdChlCR1BfUEVFUl9UWVBFX1VOU1BFQ0lGSUVEEAASGwoXQkdQX1BFRVJfVFlQRV9OT0RFX01FU0gQARIWChJCR1BfUEVFUl9UWVBFX05PREUQAhIYChRCR1BfUEVFUl9UWVBFX0dMT0JBTBADKnkKDUVuZHBvaW50U3RhdGUSHgoaRU5EUE9JTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFFTkRQT0lOVF9TVEFURV9VUBABEhcKE0VORFBPSU5UX1NUQVRFX0RPV04QAhIYChRFTkRQT0lOVF9TVEFURV9FUlJPUhADYgZwcm90bzM", [file_calico_api_v1_resources, file_google_protobuf_timestamp]);
 
 /**
  * Subject calico.resource.<plural>.<namespace or _>.<name>. The stream keeps the last per subject.
  *
  * @generated from message calico.events.v1.ResourceEvent
  */
-export type ResourceEvent = Message<'calico.events.v1.ResourceEvent'> & {
+export type ResourceEvent = Message<"calico.events.v1.ResourceEvent"> & {
   /**
    * @generated from oneof calico.events.v1.ResourceEvent.event
    */
-  event:
-    | {
-        /**
-         * @generated from field: calico.api.v1.Resource put = 1;
-         */
-        value: Resource;
-        case: 'put';
-      }
-    | {
-        /**
-         * @generated from field: calico.api.v1.Removed removed = 2;
-         */
-        value: Removed;
-        case: 'removed';
-      }
-    | { case: undefined; value?: undefined };
+  event: {
+    /**
+     * @generated from field: calico.api.v1.Resource put = 1;
+     */
+    value: Resource;
+    case: "put";
+  } | {
+    /**
+     * @generated from field: calico.api.v1.Removed removed = 2;
+     */
+    value: Removed;
+    case: "removed";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
  * Describes the message calico.events.v1.ResourceEvent.
  * Use `create(ResourceEventSchema)` to create a new message.
  */
-export const ResourceEventSchema: GenMessage<ResourceEvent> =
-  /*@__PURE__*/
+export const ResourceEventSchema: GenMessage<ResourceEvent> = /*@__PURE__*/
   messageDesc(file_calico_events_v1_events, 0);
 
 /**
@@ -62,7 +54,7 @@ export const ResourceEventSchema: GenMessage<ResourceEvent> =
  *
  * @generated from message calico.events.v1.RelaySynced
  */
-export type RelaySynced = Message<'calico.events.v1.RelaySynced'> & {
+export type RelaySynced = Message<"calico.events.v1.RelaySynced"> & {
   /**
    * @generated from field: uint64 revision = 1;
    */
@@ -80,8 +72,7 @@ export type RelaySynced = Message<'calico.events.v1.RelaySynced'> & {
  * Describes the message calico.events.v1.RelaySynced.
  * Use `create(RelaySyncedSchema)` to create a new message.
  */
-export const RelaySyncedSchema: GenMessage<RelaySynced> =
-  /*@__PURE__*/
+export const RelaySyncedSchema: GenMessage<RelaySynced> = /*@__PURE__*/
   messageDesc(file_calico_events_v1_events, 1);
 
 /**
@@ -89,7 +80,7 @@ export const RelaySyncedSchema: GenMessage<RelaySynced> =
  *
  * @generated from message calico.events.v1.NodeApplied
  */
-export type NodeApplied = Message<'calico.events.v1.NodeApplied'> & {
+export type NodeApplied = Message<"calico.events.v1.NodeApplied"> & {
   /**
    * @generated from field: string node = 1;
    */
@@ -124,8 +115,7 @@ export type NodeApplied = Message<'calico.events.v1.NodeApplied'> & {
  * Describes the message calico.events.v1.NodeApplied.
  * Use `create(NodeAppliedSchema)` to create a new message.
  */
-export const NodeAppliedSchema: GenMessage<NodeApplied> =
-  /*@__PURE__*/
+export const NodeAppliedSchema: GenMessage<NodeApplied> = /*@__PURE__*/
   messageDesc(file_calico_events_v1_events, 2);
 
 /**
@@ -133,7 +123,7 @@ export const NodeAppliedSchema: GenMessage<NodeApplied> =
  *
  * @generated from message calico.events.v1.NodePeers
  */
-export type NodePeers = Message<'calico.events.v1.NodePeers'> & {
+export type NodePeers = Message<"calico.events.v1.NodePeers"> & {
   /**
    * @generated from field: string node = 1;
    */
@@ -154,14 +144,13 @@ export type NodePeers = Message<'calico.events.v1.NodePeers'> & {
  * Describes the message calico.events.v1.NodePeers.
  * Use `create(NodePeersSchema)` to create a new message.
  */
-export const NodePeersSchema: GenMessage<NodePeers> =
-  /*@__PURE__*/
+export const NodePeersSchema: GenMessage<NodePeers> = /*@__PURE__*/
   messageDesc(file_calico_events_v1_events, 3);
 
 /**
  * @generated from message calico.events.v1.BgpPeerStatus
  */
-export type BgpPeerStatus = Message<'calico.events.v1.BgpPeerStatus'> & {
+export type BgpPeerStatus = Message<"calico.events.v1.BgpPeerStatus"> & {
   /**
    * @generated from field: string address = 1;
    */
@@ -225,8 +214,7 @@ export type BgpPeerStatus = Message<'calico.events.v1.BgpPeerStatus'> & {
  * Describes the message calico.events.v1.BgpPeerStatus.
  * Use `create(BgpPeerStatusSchema)` to create a new message.
  */
-export const BgpPeerStatusSchema: GenMessage<BgpPeerStatus> =
-  /*@__PURE__*/
+export const BgpPeerStatusSchema: GenMessage<BgpPeerStatus> = /*@__PURE__*/
   messageDesc(file_calico_events_v1_events, 4);
 
 /**
@@ -234,7 +222,7 @@ export const BgpPeerStatusSchema: GenMessage<BgpPeerStatus> =
  *
  * @generated from message calico.events.v1.NodeEndpoints
  */
-export type NodeEndpoints = Message<'calico.events.v1.NodeEndpoints'> & {
+export type NodeEndpoints = Message<"calico.events.v1.NodeEndpoints"> & {
   /**
    * @generated from field: string node = 1;
    */
@@ -255,14 +243,13 @@ export type NodeEndpoints = Message<'calico.events.v1.NodeEndpoints'> & {
  * Describes the message calico.events.v1.NodeEndpoints.
  * Use `create(NodeEndpointsSchema)` to create a new message.
  */
-export const NodeEndpointsSchema: GenMessage<NodeEndpoints> =
-  /*@__PURE__*/
+export const NodeEndpointsSchema: GenMessage<NodeEndpoints> = /*@__PURE__*/
   messageDesc(file_calico_events_v1_events, 5);
 
 /**
  * @generated from message calico.events.v1.EndpointStatus
  */
-export type EndpointStatus = Message<'calico.events.v1.EndpointStatus'> & {
+export type EndpointStatus = Message<"calico.events.v1.EndpointStatus"> & {
   /**
    * @generated from field: string namespace = 1;
    */
@@ -307,8 +294,7 @@ export type EndpointStatus = Message<'calico.events.v1.EndpointStatus'> & {
  * Describes the message calico.events.v1.EndpointStatus.
  * Use `create(EndpointStatusSchema)` to create a new message.
  */
-export const EndpointStatusSchema: GenMessage<EndpointStatus> =
-  /*@__PURE__*/
+export const EndpointStatusSchema: GenMessage<EndpointStatus> = /*@__PURE__*/
   messageDesc(file_calico_events_v1_events, 6);
 
 /**
@@ -316,7 +302,7 @@ export const EndpointStatusSchema: GenMessage<EndpointStatus> =
  *
  * @generated from message calico.events.v1.NodeHealth
  */
-export type NodeHealth = Message<'calico.events.v1.NodeHealth'> & {
+export type NodeHealth = Message<"calico.events.v1.NodeHealth"> & {
   /**
    * @generated from field: string node = 1;
    */
@@ -359,8 +345,7 @@ export type NodeHealth = Message<'calico.events.v1.NodeHealth'> & {
  * Describes the message calico.events.v1.NodeHealth.
  * Use `create(NodeHealthSchema)` to create a new message.
  */
-export const NodeHealthSchema: GenMessage<NodeHealth> =
-  /*@__PURE__*/
+export const NodeHealthSchema: GenMessage<NodeHealth> = /*@__PURE__*/
   messageDesc(file_calico_events_v1_events, 7);
 
 /**
@@ -396,8 +381,7 @@ export type BgpPeerType = (typeof BgpPeerType)[keyof typeof BgpPeerType] | Unkno
 /**
  * Describes the enum calico.events.v1.BgpPeerType.
  */
-export const BgpPeerTypeSchema: GenEnum<BgpPeerType> =
-  /*@__PURE__*/
+export const BgpPeerTypeSchema: GenEnum<BgpPeerType> = /*@__PURE__*/
   enumDesc(file_calico_events_v1_events, 0);
 
 /**
@@ -433,6 +417,6 @@ export type EndpointState = (typeof EndpointState)[keyof typeof EndpointState] |
 /**
  * Describes the enum calico.events.v1.EndpointState.
  */
-export const EndpointStateSchema: GenEnum<EndpointState> =
-  /*@__PURE__*/
+export const EndpointStateSchema: GenEnum<EndpointState> = /*@__PURE__*/
   enumDesc(file_calico_events_v1_events, 1);
+

@@ -4,23 +4,20 @@
 
 // The node's agent, on the node's unix socket.
 
-import type { Message } from '@bufbuild/protobuf';
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2';
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2';
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file calico/felix/v1/felix.proto.
  */
-export const file_calico_felix_v1_felix: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'ChtjYWxpY28vZmVsaXgvdjEvZmVsaXgucHJvdG8SD2NhbGljby5mZWxpeC52MSKzAwoSQWRkV29ya2xvYWRSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRINCgVuZXRucxgCIAEoCRIWCg5pbnRlcmZhY2VfbmFtZRgDIAEoCRIPCgduZXR3b3JrGAQgASgJEhEKCW5hbWVzcGFjZRgFIAEoCRILCgNwb2QYBiABKAkSPwoGbGFiZWxzGAcgAygLMi8uY2FsaWNvLmZlbGl4LnYxLkFkZFdvcmtsb2FkUmVxdWVzdC5MYWJlbHNFbnRyeRISCgppcHY0X3Bvb2xzGAggAygJEhIKCmlwdjZfcG9vbHMYCSADKAkSGwoTcmVxdWVzdGVkX2FkZHJlc3NlcxgKIAMoCRILCgNtdHUYCyABKA0SLAoFcG9ydHMYDCADKAsyHS5jYWxpY28uZmVsaXgudjEuV29ya2xvYWRQb3J0EhMKC2Fzc2lnbl9pcHY2GA0gASgIEhEKCXNraXBfaXB2NBgOIAEoCBIXCg9zZXJ2aWNlX2FjY291bnQYDyABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI8CgxXb3JrbG9hZFBvcnQSDAoEbmFtZRgBIAEoCRIQCghwcm90b2NvbBgCIAEoCRIMCgRwb3J0GAMgASgNIqYBChNBZGRXb3JrbG9hZFJlc3BvbnNlEhYKDmhvc3RfaW50ZXJmYWNlGAEgASgJEhAKCGhvc3RfbWFjGAIgASgJEhUKDWNvbnRhaW5lcl9tYWMYAyABKAkSCwoDbXR1GAQgASgNEhEKCWFkZHJlc3NlcxgFIAMoCRIuCgZyb3V0ZXMYBiADKAsyHi5jYWxpY28uZmVsaXgudjEuV29ya2xvYWRSb3V0ZSI1Cg1Xb3JrbG9hZFJvdXRlEhMKC2Rlc3RpbmF0aW9uGAEgASgJEg8KB2dhdGV3YXkYAiABKAkihQEKFVJlbW92ZVdvcmtsb2FkUmVxdWVzdBIUCgxjb250YWluZXJfaWQYASABKAkSDQoFbmV0bnMYAiABKAkSFgoOaW50ZXJmYWNlX25hbWUYAyABKAkSDwoHbmV0d29yaxgEIAEoCRIRCgluYW1lc3BhY2UYBSABKAkSCwoDcG9kGAYgASgJIhgKFlJlbW92ZVdvcmtsb2FkUmVzcG9uc2UiwQEKFENoZWNrV29ya2xvYWRSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRINCgVuZXRucxgCIAEoCRIWCg5pbnRlcmZhY2VfbmFtZRgDIAEoCRIPCgduZXR3b3JrGAQgASgJEhEKCW5hbWVzcGFjZRgFIAEoCRILCgNwb2QYBiABKAkSGgoSZXhwZWN0ZWRfYWRkcmVzc2VzGAcgAygJEh8KF2V4cGVjdGVkX2hvc3RfaW50ZXJmYWNlGAggASgJIhcKFUNoZWNrV29ya2xvYWRSZXNwb25zZSJgChVDb2xsZWN0R2FyYmFnZVJlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRI2ChF2YWxpZF9hdHRhY2htZW50cxgCIAMoCzIbLmNhbGljby5mZWxpeC52MS5BdHRhY2htZW50IjoKCkF0dGFjaG1lbnQSFAoMY29udGFpbmVyX2lkGAEgASgJEhYKDmludGVyZmFjZV9uYW1lGAIgASgJIkYKFkNvbGxlY3RHYXJiYWdlUmVzcG9uc2USLAoHcmVtb3ZlZBgBIAMoCzIbLmNhbGljby5mZWxpeC52MS5BdHRhY2htZW50IhUKE0dldFJlYWRpbmVzc1JlcXVlc3QiNgoUR2V0UmVhZGluZXNzUmVzcG9uc2USDQoFcmVhZHkYASABKAgSDwoHcmVhc29ucxgCIAMoCSIUChJHZXROb2RlSW5mb1JlcXVlc3QijAEKE0dldE5vZGVJbmZvUmVzcG9uc2USDAoEbm9kZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhgKEGFwcGxpZWRfcmV2aXNpb24YAyABKAQSDwoHaW5fc3luYxgEIAEoCBIRCgl3b3JrbG9hZHMYBSABKA0SGAoQbWlzc2luZ19mZWF0dXJlcxgGIAMoCTLFBAoMRmVsaXhTZXJ2aWNlElgKC0FkZFdvcmtsb2FkEiMuY2FsaWNvLmZlbGl4LnYxLkFkZFdvcmtsb2FkUmVxdWVzdBokLmNhbGljby5mZWxpeC52MS5BZGRXb3JrbG9hZFJlc3BvbnNlEmEKDlJlbW92ZVdvcmtsb2FkEiYuY2FsaWNvLmZlbGl4LnYxLlJlbW92ZVdvcmtsb2FkUmVxdWVzdBonLmNhbGljby5mZWxpeC52MS5SZW1vdmVXb3JrbG9hZFJlc3BvbnNlEl4KDUNoZWNrV29ya2xvYWQSJS5jYWxpY28uZmVsaXgudjEuQ2hlY2tXb3JrbG9hZFJlcXVlc3QaJi5jYWxpY28uZmVsaXgudjEuQ2hlY2tXb3JrbG9hZFJlc3BvbnNlEmEKDkNvbGxlY3RHYXJiYWdlEiYuY2FsaWNvLmZlbGl4LnYxLkNvbGxlY3RHYXJiYWdlUmVxdWVzdBonLmNhbGljby5mZWxpeC52MS5Db2xsZWN0R2FyYmFnZVJlc3BvbnNlElsKDEdldFJlYWRpbmVzcxIkLmNhbGljby5mZWxpeC52MS5HZXRSZWFkaW5lc3NSZXF1ZXN0GiUuY2FsaWNvLmZlbGl4LnYxLkdldFJlYWRpbmVzc1Jlc3BvbnNlElgKC0dldE5vZGVJbmZvEiMuY2FsaWNvLmZlbGl4LnYxLkdldE5vZGVJbmZvUmVxdWVzdBokLmNhbGljby5mZWxpeC52MS5HZXROb2RlSW5mb1Jlc3BvbnNlYgZwcm90bzM',
-  );
+export const file_calico_felix_v1_felix: GenFile = /*@__PURE__*/
+  fileDesc("ChtjYWxpY28vZmVsaXgvdjEvZmVsaXgucHJvdG8SD2NhbGljby5mZWxpeC52MSKzAwoSQWRkV29ya2xvYWRSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRINCgVuZXRucxgCIAEoCRIWCg5pbnRlcmZhY2VfbmFtZRgDIAEoCRIPCgduZXR3b3JrGAQgASgJEhEKCW5hbWVzcGFjZRgFIAEoCRILCgNwb2QYBiABKAkSPwoGbGFiZWxzGAcgAygLMi8uY2FsaWNvLmZlbGl4LnYxLkFkZFdvcmtsb2FkUmVxdWVzdC5MYWJlbHNFbnRyeRISCgppcHY0X3Bvb2xzGAggAygJEhIKCmlwdjZfcG9vbHMYCSADKAkSGwoTcmVxdWVzdGVkX2FkZHJlc3NlcxgKIAMoCRILCgNtdHUYCyABKA0SLAoFcG9ydHMYDCADKAsyHS5jYWxpY28uZmVsaXgudjEuV29ya2xvYWRQb3J0EhMKC2Fzc2lnbl9pcHY2GA0gASgIEhEKCXNraXBfaXB2NBgOIAEoCBIXCg9zZXJ2aWNlX2FjY291bnQYDyABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI8CgxXb3JrbG9hZFBvcnQSDAoEbmFtZRgBIAEoCRIQCghwcm90b2NvbBgCIAEoCRIMCgRwb3J0GAMgASgNIqYBChNBZGRXb3JrbG9hZFJlc3BvbnNlEhYKDmhvc3RfaW50ZXJmYWNlGAEgASgJEhAKCGhvc3RfbWFjGAIgASgJEhUKDWNvbnRhaW5lcl9tYWMYAyABKAkSCwoDbXR1GAQgASgNEhEKCWFkZHJlc3NlcxgFIAMoCRIuCgZyb3V0ZXMYBiADKAsyHi5jYWxpY28uZmVsaXgudjEuV29ya2xvYWRSb3V0ZSI1Cg1Xb3JrbG9hZFJvdXRlEhMKC2Rlc3RpbmF0aW9uGAEgASgJEg8KB2dhdGV3YXkYAiABKAkihQEKFVJlbW92ZVdvcmtsb2FkUmVxdWVzdBIUCgxjb250YWluZXJfaWQYASABKAkSDQoFbmV0bnMYAiABKAkSFgoOaW50ZXJmYWNlX25hbWUYAyABKAkSDwoHbmV0d29yaxgEIAEoCRIRCgluYW1lc3BhY2UYBSABKAkSCwoDcG9kGAYgASgJIhgKFlJlbW92ZVdvcmtsb2FkUmVzcG9uc2UiwQEKFENoZWNrV29ya2xvYWRSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRINCgVuZXRucxgCIAEoCRIWCg5pbnRlcmZhY2VfbmFtZRgDIAEoCRIPCgduZXR3b3JrGAQgASgJEhEKCW5hbWVzcGFjZRgFIAEoCRILCgNwb2QYBiABKAkSGgoSZXhwZWN0ZWRfYWRkcmVzc2VzGAcgAygJEh8KF2V4cGVjdGVkX2hvc3RfaW50ZXJmYWNlGAggASgJIhcKFUNoZWNrV29ya2xvYWRSZXNwb25zZSJgChVDb2xsZWN0R2FyYmFnZVJlcXVlc3QSDwoHbmV0d29yaxgBIAEoCRI2ChF2YWxpZF9hdHRhY2htZW50cxgCIAMoCzIbLmNhbGljby5mZWxpeC52MS5BdHRhY2htZW50IjoKCkF0dGFjaG1lbnQSFAoMY29udGFpbmVyX2lkGAEgASgJEhYKDmludGVyZmFjZV9uYW1lGAIgASgJIkYKFkNvbGxlY3RHYXJiYWdlUmVzcG9uc2USLAoHcmVtb3ZlZBgBIAMoCzIbLmNhbGljby5mZWxpeC52MS5BdHRhY2htZW50IhUKE0dldFJlYWRpbmVzc1JlcXVlc3QiNgoUR2V0UmVhZGluZXNzUmVzcG9uc2USDQoFcmVhZHkYASABKAgSDwoHcmVhc29ucxgCIAMoCSIUChJHZXROb2RlSW5mb1JlcXVlc3QijAEKE0dldE5vZGVJbmZvUmVzcG9uc2USDAoEbm9kZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhgKEGFwcGxpZWRfcmV2aXNpb24YAyABKAQSDwoHaW5fc3luYxgEIAEoCBIRCgl3b3JrbG9hZHMYBSABKA0SGAoQbWlzc2luZ19mZWF0dXJlcxgGIAMoCTLFBAoMRmVsaXhTZXJ2aWNlElgKC0FkZFdvcmtsb2FkEiMuY2FsaWNvLmZlbGl4LnYxLkFkZFdvcmtsb2FkUmVxdWVzdBokLmNhbGljby5mZWxpeC52MS5BZGRXb3JrbG9hZFJlc3BvbnNlEmEKDlJlbW92ZVdvcmtsb2FkEiYuY2FsaWNvLmZlbGl4LnYxLlJlbW92ZVdvcmtsb2FkUmVxdWVzdBonLmNhbGljby5mZWxpeC52MS5SZW1vdmVXb3JrbG9hZFJlc3BvbnNlEl4KDUNoZWNrV29ya2xvYWQSJS5jYWxpY28uZmVsaXgudjEuQ2hlY2tXb3JrbG9hZFJlcXVlc3QaJi5jYWxpY28uZmVsaXgudjEuQ2hlY2tXb3JrbG9hZFJlc3BvbnNlEmEKDkNvbGxlY3RHYXJiYWdlEiYuY2FsaWNvLmZlbGl4LnYxLkNvbGxlY3RHYXJiYWdlUmVxdWVzdBonLmNhbGljby5mZWxpeC52MS5Db2xsZWN0R2FyYmFnZVJlc3BvbnNlElsKDEdldFJlYWRpbmVzcxIkLmNhbGljby5mZWxpeC52MS5HZXRSZWFkaW5lc3NSZXF1ZXN0GiUuY2FsaWNvLmZlbGl4LnYxLkdldFJlYWRpbmVzc1Jlc3BvbnNlElgKC0dldE5vZGVJbmZvEiMuY2FsaWNvLmZlbGl4LnYxLkdldE5vZGVJbmZvUmVxdWVzdBokLmNhbGljby5mZWxpeC52MS5HZXROb2RlSW5mb1Jlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message calico.felix.v1.AddWorkloadRequest
  */
-export type AddWorkloadRequest = Message<'calico.felix.v1.AddWorkloadRequest'> & {
+export type AddWorkloadRequest = Message<"calico.felix.v1.AddWorkloadRequest"> & {
   /**
    * @generated from field: string container_id = 1;
    */
@@ -117,14 +114,13 @@ export type AddWorkloadRequest = Message<'calico.felix.v1.AddWorkloadRequest'> &
  * Describes the message calico.felix.v1.AddWorkloadRequest.
  * Use `create(AddWorkloadRequestSchema)` to create a new message.
  */
-export const AddWorkloadRequestSchema: GenMessage<AddWorkloadRequest> =
-  /*@__PURE__*/
+export const AddWorkloadRequestSchema: GenMessage<AddWorkloadRequest> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 0);
 
 /**
  * @generated from message calico.felix.v1.WorkloadPort
  */
-export type WorkloadPort = Message<'calico.felix.v1.WorkloadPort'> & {
+export type WorkloadPort = Message<"calico.felix.v1.WorkloadPort"> & {
   /**
    * @generated from field: string name = 1;
    */
@@ -145,14 +141,13 @@ export type WorkloadPort = Message<'calico.felix.v1.WorkloadPort'> & {
  * Describes the message calico.felix.v1.WorkloadPort.
  * Use `create(WorkloadPortSchema)` to create a new message.
  */
-export const WorkloadPortSchema: GenMessage<WorkloadPort> =
-  /*@__PURE__*/
+export const WorkloadPortSchema: GenMessage<WorkloadPort> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 1);
 
 /**
  * @generated from message calico.felix.v1.AddWorkloadResponse
  */
-export type AddWorkloadResponse = Message<'calico.felix.v1.AddWorkloadResponse'> & {
+export type AddWorkloadResponse = Message<"calico.felix.v1.AddWorkloadResponse"> & {
   /**
    * Name of the host end, for example cali918b33f2bbe.
    *
@@ -192,14 +187,13 @@ export type AddWorkloadResponse = Message<'calico.felix.v1.AddWorkloadResponse'>
  * Describes the message calico.felix.v1.AddWorkloadResponse.
  * Use `create(AddWorkloadResponseSchema)` to create a new message.
  */
-export const AddWorkloadResponseSchema: GenMessage<AddWorkloadResponse> =
-  /*@__PURE__*/
+export const AddWorkloadResponseSchema: GenMessage<AddWorkloadResponse> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 2);
 
 /**
  * @generated from message calico.felix.v1.WorkloadRoute
  */
-export type WorkloadRoute = Message<'calico.felix.v1.WorkloadRoute'> & {
+export type WorkloadRoute = Message<"calico.felix.v1.WorkloadRoute"> & {
   /**
    * @generated from field: string destination = 1;
    */
@@ -217,14 +211,13 @@ export type WorkloadRoute = Message<'calico.felix.v1.WorkloadRoute'> & {
  * Describes the message calico.felix.v1.WorkloadRoute.
  * Use `create(WorkloadRouteSchema)` to create a new message.
  */
-export const WorkloadRouteSchema: GenMessage<WorkloadRoute> =
-  /*@__PURE__*/
+export const WorkloadRouteSchema: GenMessage<WorkloadRoute> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 3);
 
 /**
  * @generated from message calico.felix.v1.RemoveWorkloadRequest
  */
-export type RemoveWorkloadRequest = Message<'calico.felix.v1.RemoveWorkloadRequest'> & {
+export type RemoveWorkloadRequest = Message<"calico.felix.v1.RemoveWorkloadRequest"> & {
   /**
    * @generated from field: string container_id = 1;
    */
@@ -262,27 +255,26 @@ export type RemoveWorkloadRequest = Message<'calico.felix.v1.RemoveWorkloadReque
  * Describes the message calico.felix.v1.RemoveWorkloadRequest.
  * Use `create(RemoveWorkloadRequestSchema)` to create a new message.
  */
-export const RemoveWorkloadRequestSchema: GenMessage<RemoveWorkloadRequest> =
-  /*@__PURE__*/
+export const RemoveWorkloadRequestSchema: GenMessage<RemoveWorkloadRequest> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 4);
 
 /**
  * @generated from message calico.felix.v1.RemoveWorkloadResponse
  */
-export type RemoveWorkloadResponse = Message<'calico.felix.v1.RemoveWorkloadResponse'> & {};
+export type RemoveWorkloadResponse = Message<"calico.felix.v1.RemoveWorkloadResponse"> & {
+};
 
 /**
  * Describes the message calico.felix.v1.RemoveWorkloadResponse.
  * Use `create(RemoveWorkloadResponseSchema)` to create a new message.
  */
-export const RemoveWorkloadResponseSchema: GenMessage<RemoveWorkloadResponse> =
-  /*@__PURE__*/
+export const RemoveWorkloadResponseSchema: GenMessage<RemoveWorkloadResponse> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 5);
 
 /**
  * @generated from message calico.felix.v1.CheckWorkloadRequest
  */
-export type CheckWorkloadRequest = Message<'calico.felix.v1.CheckWorkloadRequest'> & {
+export type CheckWorkloadRequest = Message<"calico.felix.v1.CheckWorkloadRequest"> & {
   /**
    * @generated from field: string container_id = 1;
    */
@@ -330,27 +322,26 @@ export type CheckWorkloadRequest = Message<'calico.felix.v1.CheckWorkloadRequest
  * Describes the message calico.felix.v1.CheckWorkloadRequest.
  * Use `create(CheckWorkloadRequestSchema)` to create a new message.
  */
-export const CheckWorkloadRequestSchema: GenMessage<CheckWorkloadRequest> =
-  /*@__PURE__*/
+export const CheckWorkloadRequestSchema: GenMessage<CheckWorkloadRequest> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 6);
 
 /**
  * @generated from message calico.felix.v1.CheckWorkloadResponse
  */
-export type CheckWorkloadResponse = Message<'calico.felix.v1.CheckWorkloadResponse'> & {};
+export type CheckWorkloadResponse = Message<"calico.felix.v1.CheckWorkloadResponse"> & {
+};
 
 /**
  * Describes the message calico.felix.v1.CheckWorkloadResponse.
  * Use `create(CheckWorkloadResponseSchema)` to create a new message.
  */
-export const CheckWorkloadResponseSchema: GenMessage<CheckWorkloadResponse> =
-  /*@__PURE__*/
+export const CheckWorkloadResponseSchema: GenMessage<CheckWorkloadResponse> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 7);
 
 /**
  * @generated from message calico.felix.v1.CollectGarbageRequest
  */
-export type CollectGarbageRequest = Message<'calico.felix.v1.CollectGarbageRequest'> & {
+export type CollectGarbageRequest = Message<"calico.felix.v1.CollectGarbageRequest"> & {
   /**
    * @generated from field: string network = 1;
    */
@@ -366,14 +357,13 @@ export type CollectGarbageRequest = Message<'calico.felix.v1.CollectGarbageReque
  * Describes the message calico.felix.v1.CollectGarbageRequest.
  * Use `create(CollectGarbageRequestSchema)` to create a new message.
  */
-export const CollectGarbageRequestSchema: GenMessage<CollectGarbageRequest> =
-  /*@__PURE__*/
+export const CollectGarbageRequestSchema: GenMessage<CollectGarbageRequest> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 8);
 
 /**
  * @generated from message calico.felix.v1.Attachment
  */
-export type Attachment = Message<'calico.felix.v1.Attachment'> & {
+export type Attachment = Message<"calico.felix.v1.Attachment"> & {
   /**
    * @generated from field: string container_id = 1;
    */
@@ -389,14 +379,13 @@ export type Attachment = Message<'calico.felix.v1.Attachment'> & {
  * Describes the message calico.felix.v1.Attachment.
  * Use `create(AttachmentSchema)` to create a new message.
  */
-export const AttachmentSchema: GenMessage<Attachment> =
-  /*@__PURE__*/
+export const AttachmentSchema: GenMessage<Attachment> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 9);
 
 /**
  * @generated from message calico.felix.v1.CollectGarbageResponse
  */
-export type CollectGarbageResponse = Message<'calico.felix.v1.CollectGarbageResponse'> & {
+export type CollectGarbageResponse = Message<"calico.felix.v1.CollectGarbageResponse"> & {
   /**
    * @generated from field: repeated calico.felix.v1.Attachment removed = 1;
    */
@@ -407,27 +396,26 @@ export type CollectGarbageResponse = Message<'calico.felix.v1.CollectGarbageResp
  * Describes the message calico.felix.v1.CollectGarbageResponse.
  * Use `create(CollectGarbageResponseSchema)` to create a new message.
  */
-export const CollectGarbageResponseSchema: GenMessage<CollectGarbageResponse> =
-  /*@__PURE__*/
+export const CollectGarbageResponseSchema: GenMessage<CollectGarbageResponse> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 10);
 
 /**
  * @generated from message calico.felix.v1.GetReadinessRequest
  */
-export type GetReadinessRequest = Message<'calico.felix.v1.GetReadinessRequest'> & {};
+export type GetReadinessRequest = Message<"calico.felix.v1.GetReadinessRequest"> & {
+};
 
 /**
  * Describes the message calico.felix.v1.GetReadinessRequest.
  * Use `create(GetReadinessRequestSchema)` to create a new message.
  */
-export const GetReadinessRequestSchema: GenMessage<GetReadinessRequest> =
-  /*@__PURE__*/
+export const GetReadinessRequestSchema: GenMessage<GetReadinessRequest> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 11);
 
 /**
  * @generated from message calico.felix.v1.GetReadinessResponse
  */
-export type GetReadinessResponse = Message<'calico.felix.v1.GetReadinessResponse'> & {
+export type GetReadinessResponse = Message<"calico.felix.v1.GetReadinessResponse"> & {
   /**
    * @generated from field: bool ready = 1;
    */
@@ -445,27 +433,26 @@ export type GetReadinessResponse = Message<'calico.felix.v1.GetReadinessResponse
  * Describes the message calico.felix.v1.GetReadinessResponse.
  * Use `create(GetReadinessResponseSchema)` to create a new message.
  */
-export const GetReadinessResponseSchema: GenMessage<GetReadinessResponse> =
-  /*@__PURE__*/
+export const GetReadinessResponseSchema: GenMessage<GetReadinessResponse> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 12);
 
 /**
  * @generated from message calico.felix.v1.GetNodeInfoRequest
  */
-export type GetNodeInfoRequest = Message<'calico.felix.v1.GetNodeInfoRequest'> & {};
+export type GetNodeInfoRequest = Message<"calico.felix.v1.GetNodeInfoRequest"> & {
+};
 
 /**
  * Describes the message calico.felix.v1.GetNodeInfoRequest.
  * Use `create(GetNodeInfoRequestSchema)` to create a new message.
  */
-export const GetNodeInfoRequestSchema: GenMessage<GetNodeInfoRequest> =
-  /*@__PURE__*/
+export const GetNodeInfoRequestSchema: GenMessage<GetNodeInfoRequest> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 13);
 
 /**
  * @generated from message calico.felix.v1.GetNodeInfoResponse
  */
-export type GetNodeInfoResponse = Message<'calico.felix.v1.GetNodeInfoResponse'> & {
+export type GetNodeInfoResponse = Message<"calico.felix.v1.GetNodeInfoResponse"> & {
   /**
    * @generated from field: string node = 1;
    */
@@ -503,8 +490,7 @@ export type GetNodeInfoResponse = Message<'calico.felix.v1.GetNodeInfoResponse'>
  * Describes the message calico.felix.v1.GetNodeInfoResponse.
  * Use `create(GetNodeInfoResponseSchema)` to create a new message.
  */
-export const GetNodeInfoResponseSchema: GenMessage<GetNodeInfoResponse> =
-  /*@__PURE__*/
+export const GetNodeInfoResponseSchema: GenMessage<GetNodeInfoResponse> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_felix, 14);
 
 /**
@@ -522,58 +508,60 @@ export const FelixService: GenService<{
    * @generated from rpc calico.felix.v1.FelixService.AddWorkload
    */
   addWorkload: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof AddWorkloadRequestSchema;
     output: typeof AddWorkloadResponseSchema;
-  };
+  },
   /**
    * Takes everything back that exists. Succeeds also when nothing does.
    *
    * @generated from rpc calico.felix.v1.FelixService.RemoveWorkload
    */
   removeWorkload: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof RemoveWorkloadRequestSchema;
     output: typeof RemoveWorkloadResponseSchema;
-  };
+  },
   /**
    * Compares what AddWorkload answered with the kernel.
    *
    * @generated from rpc calico.felix.v1.FelixService.CheckWorkload
    */
   checkWorkload: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof CheckWorkloadRequestSchema;
     output: typeof CheckWorkloadResponseSchema;
-  };
+  },
   /**
    * Removes every workload of the network that is not among the valid attachments.
    *
    * @generated from rpc calico.felix.v1.FelixService.CollectGarbage
    */
   collectGarbage: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof CollectGarbageRequestSchema;
     output: typeof CollectGarbageResponseSchema;
-  };
+  },
   /**
    * Whether AddWorkload can succeed now.
    *
    * @generated from rpc calico.felix.v1.FelixService.GetReadiness
    */
   getReadiness: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof GetReadinessRequestSchema;
     output: typeof GetReadinessResponseSchema;
-  };
+  },
   /**
    * What this node enforces and what the kernel lacks.
    *
    * @generated from rpc calico.felix.v1.FelixService.GetNodeInfo
    */
   getNodeInfo: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof GetNodeInfoRequestSchema;
     output: typeof GetNodeInfoResponseSchema;
-  };
-}> = /*@__PURE__*/ serviceDesc(file_calico_felix_v1_felix, 0);
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_calico_felix_v1_felix, 0);
+

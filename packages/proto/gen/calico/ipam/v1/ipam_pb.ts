@@ -4,23 +4,20 @@
 
 // Addresses, blocks, affinities and handles. Every change is one etcd transaction.
 
-import type { Message, UnknownEnum } from '@bufbuild/protobuf';
-import type { GenEnum, GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2';
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2';
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file calico/ipam/v1/ipam.proto.
  */
-export const file_calico_ipam_v1_ipam: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'ChljYWxpY28vaXBhbS92MS9pcGFtLnByb3RvEg5jYWxpY28uaXBhbS52MSLYAgoRQXV0b0Fzc2lnblJlcXVlc3QSDAoEbm9kZRgBIAEoCRIRCgloYW5kbGVfaWQYAiABKAkSEgoKaXB2NF9jb3VudBgDIAEoDRISCgppcHY2X2NvdW50GAQgASgNEkUKCmF0dHJpYnV0ZXMYBSADKAsyMS5jYWxpY28uaXBhbS52MS5BdXRvQXNzaWduUmVxdWVzdC5BdHRyaWJ1dGVzRW50cnkSEgoKaXB2NF9wb29scxgGIAMoCRISCgppcHY2X3Bvb2xzGAcgAygJEjEKDGludGVuZGVkX3VzZRgIIAEoDjIbLmNhbGljby5pcGFtLnYxLkludGVuZGVkVXNlEhEKCW5hbWVzcGFjZRgJIAEoCRISCgptYXhfYmxvY2tzGAogASgNGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlsKEkF1dG9Bc3NpZ25SZXNwb25zZRIyCglhZGRyZXNzZXMYASADKAsyHy5jYWxpY28uaXBhbS52MS5Bc3NpZ25lZEFkZHJlc3MSEQoJc2hvcnRmYWxsGAIgASgJIj8KD0Fzc2lnbmVkQWRkcmVzcxIPCgdhZGRyZXNzGAEgASgJEg0KBWJsb2NrGAIgASgJEgwKBHBvb2wYAyABKAki7gEKD0Fzc2lnbklwUmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJEgwKBG5vZGUYAiABKAkSEQoJaGFuZGxlX2lkGAMgASgJEkMKCmF0dHJpYnV0ZXMYBCADKAsyLy5jYWxpY28uaXBhbS52MS5Bc3NpZ25JcFJlcXVlc3QuQXR0cmlidXRlc0VudHJ5EjEKDGludGVuZGVkX3VzZRgFIAEoDjIbLmNhbGljby5pcGFtLnYxLkludGVuZGVkVXNlGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkQKEEFzc2lnbklwUmVzcG9uc2USMAoHYWRkcmVzcxgBIAEoCzIfLmNhbGljby5pcGFtLnYxLkFzc2lnbmVkQWRkcmVzcyJFChFSZWxlYXNlSXBzUmVxdWVzdBIwCghyZWxlYXNlcxgBIAMoCzIeLmNhbGljby5pcGFtLnYxLlJlbGVhc2VPcHRpb25zImYKDlJlbGVhc2VPcHRpb25zEg8KB2FkZHJlc3MYASABKAkSEQoJaGFuZGxlX2lkGAIgASgJEhwKD3NlcXVlbmNlX251bWJlchgDIAEoBEgAiAEBQhIKEF9zZXF1ZW5jZV9udW1iZXIiKQoSUmVsZWFzZUlwc1Jlc3BvbnNlEhMKC3VuYWxsb2NhdGVkGAEgAygJIisKFlJlbGVhc2VCeUhhbmRsZVJlcXVlc3QSEQoJaGFuZGxlX2lkGAEgASgJIisKF1JlbGVhc2VCeUhhbmRsZVJlc3BvbnNlEhAKCHJlbGVhc2VkGAEgAygJIicKEklwc0J5SGFuZGxlUmVxdWVzdBIRCgloYW5kbGVfaWQYASABKAkiSQoTSXBzQnlIYW5kbGVSZXNwb25zZRIyCglhZGRyZXNzZXMYASADKAsyHy5jYWxpY28uaXBhbS52MS5Bc3NpZ25lZEFkZHJlc3MiJwoUR2V0QXNzaWdubWVudFJlcXVlc3QSDwoHYWRkcmVzcxgBIAEoCSLiAQoVR2V0QXNzaWdubWVudFJlc3BvbnNlEhAKCGFzc2lnbmVkGAEgASgIEhEKCWhhbmRsZV9pZBgCIAEoCRJJCgphdHRyaWJ1dGVzGAMgAygLMjUuY2FsaWNvLmlwYW0udjEuR2V0QXNzaWdubWVudFJlc3BvbnNlLkF0dHJpYnV0ZXNFbnRyeRINCgVibG9jaxgEIAEoCRIXCg9zZXF1ZW5jZV9udW1iZXIYBSABKAQaMQoPQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMgoUQ2xhaW1BZmZpbml0eVJlcXVlc3QSDAoEY2lkchgBIAEoCRIMCgRub2RlGAIgASgJIjgKFUNsYWltQWZmaW5pdHlSZXNwb25zZRIPCgdjbGFpbWVkGAEgAygJEg4KBmZhaWxlZBgCIAMoCSJLChZSZWxlYXNlQWZmaW5pdHlSZXF1ZXN0EgwKBGNpZHIYASABKAkSDAoEbm9kZRgCIAEoCRIVCg1tdXN0X2JlX2VtcHR5GAMgASgIIisKF1JlbGVhc2VBZmZpbml0eVJlc3BvbnNlEhAKCHJlbGVhc2VkGAEgAygJIiYKFUdldFV0aWxpemF0aW9uUmVxdWVzdBINCgVwb29scxgBIAMoCSJIChZHZXRVdGlsaXphdGlvblJlc3BvbnNlEi4KBXBvb2xzGAEgAygLMh8uY2FsaWNvLmlwYW0udjEuUG9vbFV0aWxpemF0aW9uIqEBCg9Qb29sVXRpbGl6YXRpb24SDAoEbmFtZRgBIAEoCRIMCgRjaWRyGAIgASgJEhAKCGNhcGFjaXR5GAMgASgJEg4KBmluX3VzZRgEIAEoBBIQCghyZXNlcnZlZBgFIAEoCRIMCgRmcmVlGAYgASgJEjAKBmJsb2NrcxgHIAMoCzIgLmNhbGljby5pcGFtLnYxLkJsb2NrVXRpbGl6YXRpb24ipQEKEEJsb2NrVXRpbGl6YXRpb24SDAoEY2lkchgBIAEoCRIQCghjYXBhY2l0eRgCIAEoBBIOCgZpbl91c2UYAyABKAQSEAoIcmVzZXJ2ZWQYBCABKAQSDAoEZnJlZRgFIAEoBBIQCghhZmZpbml0eRgGIAEoCRIvCgthbGxvY2F0aW9ucxgHIAMoCzIaLmNhbGljby5pcGFtLnYxLkFsbG9jYXRpb24iowEKCkFsbG9jYXRpb24SDwoHYWRkcmVzcxgBIAEoCRIRCgloYW5kbGVfaWQYAiABKAkSPgoKYXR0cmlidXRlcxgDIAMoCzIqLmNhbGljby5pcGFtLnYxLkFsbG9jYXRpb24uQXR0cmlidXRlc0VudHJ5GjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKl8KC0ludGVuZGVkVXNlEhwKGElOVEVOREVEX1VTRV9VTlNQRUNJRklFRBAAEhkKFUlOVEVOREVEX1VTRV9XT1JLTE9BRBABEhcKE0lOVEVOREVEX1VTRV9UVU5ORUwQAjLDBgoLSXBhbVNlcnZpY2USUwoKQXV0b0Fzc2lnbhIhLmNhbGljby5pcGFtLnYxLkF1dG9Bc3NpZ25SZXF1ZXN0GiIuY2FsaWNvLmlwYW0udjEuQXV0b0Fzc2lnblJlc3BvbnNlEk0KCEFzc2lnbklwEh8uY2FsaWNvLmlwYW0udjEuQXNzaWduSXBSZXF1ZXN0GiAuY2FsaWNvLmlwYW0udjEuQXNzaWduSXBSZXNwb25zZRJTCgpSZWxlYXNlSXBzEiEuY2FsaWNvLmlwYW0udjEuUmVsZWFzZUlwc1JlcXVlc3QaIi5jYWxpY28uaXBhbS52MS5SZWxlYXNlSXBzUmVzcG9uc2USYgoPUmVsZWFzZUJ5SGFuZGxlEiYuY2FsaWNvLmlwYW0udjEuUmVsZWFzZUJ5SGFuZGxlUmVxdWVzdBonLmNhbGljby5pcGFtLnYxLlJlbGVhc2VCeUhhbmRsZVJlc3BvbnNlElYKC0lwc0J5SGFuZGxlEiIuY2FsaWNvLmlwYW0udjEuSXBzQnlIYW5kbGVSZXF1ZXN0GiMuY2FsaWNvLmlwYW0udjEuSXBzQnlIYW5kbGVSZXNwb25zZRJcCg1HZXRBc3NpZ25tZW50EiQuY2FsaWNvLmlwYW0udjEuR2V0QXNzaWdubWVudFJlcXVlc3QaJS5jYWxpY28uaXBhbS52MS5HZXRBc3NpZ25tZW50UmVzcG9uc2USXAoNQ2xhaW1BZmZpbml0eRIkLmNhbGljby5pcGFtLnYxLkNsYWltQWZmaW5pdHlSZXF1ZXN0GiUuY2FsaWNvLmlwYW0udjEuQ2xhaW1BZmZpbml0eVJlc3BvbnNlEmIKD1JlbGVhc2VBZmZpbml0eRImLmNhbGljby5pcGFtLnYxLlJlbGVhc2VBZmZpbml0eVJlcXVlc3QaJy5jYWxpY28uaXBhbS52MS5SZWxlYXNlQWZmaW5pdHlSZXNwb25zZRJfCg5HZXRVdGlsaXphdGlvbhIlLmNhbGljby5pcGFtLnYxLkdldFV0aWxpemF0aW9uUmVxdWVzdBomLmNhbGljby5pcGFtLnYxLkdldFV0aWxpemF0aW9uUmVzcG9uc2ViBnByb3RvMw',
-  );
+export const file_calico_ipam_v1_ipam: GenFile = /*@__PURE__*/
+  fileDesc("ChljYWxpY28vaXBhbS92MS9pcGFtLnByb3RvEg5jYWxpY28uaXBhbS52MSLYAgoRQXV0b0Fzc2lnblJlcXVlc3QSDAoEbm9kZRgBIAEoCRIRCgloYW5kbGVfaWQYAiABKAkSEgoKaXB2NF9jb3VudBgDIAEoDRISCgppcHY2X2NvdW50GAQgASgNEkUKCmF0dHJpYnV0ZXMYBSADKAsyMS5jYWxpY28uaXBhbS52MS5BdXRvQXNzaWduUmVxdWVzdC5BdHRyaWJ1dGVzRW50cnkSEgoKaXB2NF9wb29scxgGIAMoCRISCgppcHY2X3Bvb2xzGAcgAygJEjEKDGludGVuZGVkX3VzZRgIIAEoDjIbLmNhbGljby5pcGFtLnYxLkludGVuZGVkVXNlEhEKCW5hbWVzcGFjZRgJIAEoCRISCgptYXhfYmxvY2tzGAogASgNGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlsKEkF1dG9Bc3NpZ25SZXNwb25zZRIyCglhZGRyZXNzZXMYASADKAsyHy5jYWxpY28uaXBhbS52MS5Bc3NpZ25lZEFkZHJlc3MSEQoJc2hvcnRmYWxsGAIgASgJIj8KD0Fzc2lnbmVkQWRkcmVzcxIPCgdhZGRyZXNzGAEgASgJEg0KBWJsb2NrGAIgASgJEgwKBHBvb2wYAyABKAki7gEKD0Fzc2lnbklwUmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJEgwKBG5vZGUYAiABKAkSEQoJaGFuZGxlX2lkGAMgASgJEkMKCmF0dHJpYnV0ZXMYBCADKAsyLy5jYWxpY28uaXBhbS52MS5Bc3NpZ25JcFJlcXVlc3QuQXR0cmlidXRlc0VudHJ5EjEKDGludGVuZGVkX3VzZRgFIAEoDjIbLmNhbGljby5pcGFtLnYxLkludGVuZGVkVXNlGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkQKEEFzc2lnbklwUmVzcG9uc2USMAoHYWRkcmVzcxgBIAEoCzIfLmNhbGljby5pcGFtLnYxLkFzc2lnbmVkQWRkcmVzcyJFChFSZWxlYXNlSXBzUmVxdWVzdBIwCghyZWxlYXNlcxgBIAMoCzIeLmNhbGljby5pcGFtLnYxLlJlbGVhc2VPcHRpb25zImYKDlJlbGVhc2VPcHRpb25zEg8KB2FkZHJlc3MYASABKAkSEQoJaGFuZGxlX2lkGAIgASgJEhwKD3NlcXVlbmNlX251bWJlchgDIAEoBEgAiAEBQhIKEF9zZXF1ZW5jZV9udW1iZXIiKQoSUmVsZWFzZUlwc1Jlc3BvbnNlEhMKC3VuYWxsb2NhdGVkGAEgAygJIisKFlJlbGVhc2VCeUhhbmRsZVJlcXVlc3QSEQoJaGFuZGxlX2lkGAEgASgJIisKF1JlbGVhc2VCeUhhbmRsZVJlc3BvbnNlEhAKCHJlbGVhc2VkGAEgAygJIicKEklwc0J5SGFuZGxlUmVxdWVzdBIRCgloYW5kbGVfaWQYASABKAkiSQoTSXBzQnlIYW5kbGVSZXNwb25zZRIyCglhZGRyZXNzZXMYASADKAsyHy5jYWxpY28uaXBhbS52MS5Bc3NpZ25lZEFkZHJlc3MiJwoUR2V0QXNzaWdubWVudFJlcXVlc3QSDwoHYWRkcmVzcxgBIAEoCSLiAQoVR2V0QXNzaWdubWVudFJlc3BvbnNlEhAKCGFzc2lnbmVkGAEgASgIEhEKCWhhbmRsZV9pZBgCIAEoCRJJCgphdHRyaWJ1dGVzGAMgAygLMjUuY2FsaWNvLmlwYW0udjEuR2V0QXNzaWdubWVudFJlc3BvbnNlLkF0dHJpYnV0ZXNFbnRyeRINCgVibG9jaxgEIAEoCRIXCg9zZXF1ZW5jZV9udW1iZXIYBSABKAQaMQoPQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMgoUQ2xhaW1BZmZpbml0eVJlcXVlc3QSDAoEY2lkchgBIAEoCRIMCgRub2RlGAIgASgJIjgKFUNsYWltQWZmaW5pdHlSZXNwb25zZRIPCgdjbGFpbWVkGAEgAygJEg4KBmZhaWxlZBgCIAMoCSJLChZSZWxlYXNlQWZmaW5pdHlSZXF1ZXN0EgwKBGNpZHIYASABKAkSDAoEbm9kZRgCIAEoCRIVCg1tdXN0X2JlX2VtcHR5GAMgASgIIisKF1JlbGVhc2VBZmZpbml0eVJlc3BvbnNlEhAKCHJlbGVhc2VkGAEgAygJIiYKFUdldFV0aWxpemF0aW9uUmVxdWVzdBINCgVwb29scxgBIAMoCSJIChZHZXRVdGlsaXphdGlvblJlc3BvbnNlEi4KBXBvb2xzGAEgAygLMh8uY2FsaWNvLmlwYW0udjEuUG9vbFV0aWxpemF0aW9uIqEBCg9Qb29sVXRpbGl6YXRpb24SDAoEbmFtZRgBIAEoCRIMCgRjaWRyGAIgASgJEhAKCGNhcGFjaXR5GAMgASgJEg4KBmluX3VzZRgEIAEoBBIQCghyZXNlcnZlZBgFIAEoCRIMCgRmcmVlGAYgASgJEjAKBmJsb2NrcxgHIAMoCzIgLmNhbGljby5pcGFtLnYxLkJsb2NrVXRpbGl6YXRpb24ipQEKEEJsb2NrVXRpbGl6YXRpb24SDAoEY2lkchgBIAEoCRIQCghjYXBhY2l0eRgCIAEoBBIOCgZpbl91c2UYAyABKAQSEAoIcmVzZXJ2ZWQYBCABKAQSDAoEZnJlZRgFIAEoBBIQCghhZmZpbml0eRgGIAEoCRIvCgthbGxvY2F0aW9ucxgHIAMoCzIaLmNhbGljby5pcGFtLnYxLkFsbG9jYXRpb24iowEKCkFsbG9jYXRpb24SDwoHYWRkcmVzcxgBIAEoCRIRCgloYW5kbGVfaWQYAiABKAkSPgoKYXR0cmlidXRlcxgDIAMoCzIqLmNhbGljby5pcGFtLnYxLkFsbG9jYXRpb24uQXR0cmlidXRlc0VudHJ5GjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKl8KC0ludGVuZGVkVXNlEhwKGElOVEVOREVEX1VTRV9VTlNQRUNJRklFRBAAEhkKFUlOVEVOREVEX1VTRV9XT1JLTE9BRBABEhcKE0lOVEVOREVEX1VTRV9UVU5ORUwQAjLDBgoLSXBhbVNlcnZpY2USUwoKQXV0b0Fzc2lnbhIhLmNhbGljby5pcGFtLnYxLkF1dG9Bc3NpZ25SZXF1ZXN0GiIuY2FsaWNvLmlwYW0udjEuQXV0b0Fzc2lnblJlc3BvbnNlEk0KCEFzc2lnbklwEh8uY2FsaWNvLmlwYW0udjEuQXNzaWduSXBSZXF1ZXN0GiAuY2FsaWNvLmlwYW0udjEuQXNzaWduSXBSZXNwb25zZRJTCgpSZWxlYXNlSXBzEiEuY2FsaWNvLmlwYW0udjEuUmVsZWFzZUlwc1JlcXVlc3QaIi5jYWxpY28uaXBhbS52MS5SZWxlYXNlSXBzUmVzcG9uc2USYgoPUmVsZWFzZUJ5SGFuZGxlEiYuY2FsaWNvLmlwYW0udjEuUmVsZWFzZUJ5SGFuZGxlUmVxdWVzdBonLmNhbGljby5pcGFtLnYxLlJlbGVhc2VCeUhhbmRsZVJlc3BvbnNlElYKC0lwc0J5SGFuZGxlEiIuY2FsaWNvLmlwYW0udjEuSXBzQnlIYW5kbGVSZXF1ZXN0GiMuY2FsaWNvLmlwYW0udjEuSXBzQnlIYW5kbGVSZXNwb25zZRJcCg1HZXRBc3NpZ25tZW50EiQuY2FsaWNvLmlwYW0udjEuR2V0QXNzaWdubWVudFJlcXVlc3QaJS5jYWxpY28uaXBhbS52MS5HZXRBc3NpZ25tZW50UmVzcG9uc2USXAoNQ2xhaW1BZmZpbml0eRIkLmNhbGljby5pcGFtLnYxLkNsYWltQWZmaW5pdHlSZXF1ZXN0GiUuY2FsaWNvLmlwYW0udjEuQ2xhaW1BZmZpbml0eVJlc3BvbnNlEmIKD1JlbGVhc2VBZmZpbml0eRImLmNhbGljby5pcGFtLnYxLlJlbGVhc2VBZmZpbml0eVJlcXVlc3QaJy5jYWxpY28uaXBhbS52MS5SZWxlYXNlQWZmaW5pdHlSZXNwb25zZRJfCg5HZXRVdGlsaXphdGlvbhIlLmNhbGljby5pcGFtLnYxLkdldFV0aWxpemF0aW9uUmVxdWVzdBomLmNhbGljby5pcGFtLnYxLkdldFV0aWxpemF0aW9uUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message calico.ipam.v1.AutoAssignRequest
  */
-export type AutoAssignRequest = Message<'calico.ipam.v1.AutoAssignRequest'> & {
+export type AutoAssignRequest = Message<"calico.ipam.v1.AutoAssignRequest"> & {
   /**
    * @generated from field: string node = 1;
    */
@@ -86,14 +83,13 @@ export type AutoAssignRequest = Message<'calico.ipam.v1.AutoAssignRequest'> & {
  * Describes the message calico.ipam.v1.AutoAssignRequest.
  * Use `create(AutoAssignRequestSchema)` to create a new message.
  */
-export const AutoAssignRequestSchema: GenMessage<AutoAssignRequest> =
-  /*@__PURE__*/
+export const AutoAssignRequestSchema: GenMessage<AutoAssignRequest> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 0);
 
 /**
  * @generated from message calico.ipam.v1.AutoAssignResponse
  */
-export type AutoAssignResponse = Message<'calico.ipam.v1.AutoAssignResponse'> & {
+export type AutoAssignResponse = Message<"calico.ipam.v1.AutoAssignResponse"> & {
   /**
    * @generated from field: repeated calico.ipam.v1.AssignedAddress addresses = 1;
    */
@@ -111,14 +107,13 @@ export type AutoAssignResponse = Message<'calico.ipam.v1.AutoAssignResponse'> & 
  * Describes the message calico.ipam.v1.AutoAssignResponse.
  * Use `create(AutoAssignResponseSchema)` to create a new message.
  */
-export const AutoAssignResponseSchema: GenMessage<AutoAssignResponse> =
-  /*@__PURE__*/
+export const AutoAssignResponseSchema: GenMessage<AutoAssignResponse> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 1);
 
 /**
  * @generated from message calico.ipam.v1.AssignedAddress
  */
-export type AssignedAddress = Message<'calico.ipam.v1.AssignedAddress'> & {
+export type AssignedAddress = Message<"calico.ipam.v1.AssignedAddress"> & {
   /**
    * Address with the block's prefix length left out, for example "10.244.58.193".
    *
@@ -145,14 +140,13 @@ export type AssignedAddress = Message<'calico.ipam.v1.AssignedAddress'> & {
  * Describes the message calico.ipam.v1.AssignedAddress.
  * Use `create(AssignedAddressSchema)` to create a new message.
  */
-export const AssignedAddressSchema: GenMessage<AssignedAddress> =
-  /*@__PURE__*/
+export const AssignedAddressSchema: GenMessage<AssignedAddress> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 2);
 
 /**
  * @generated from message calico.ipam.v1.AssignIpRequest
  */
-export type AssignIpRequest = Message<'calico.ipam.v1.AssignIpRequest'> & {
+export type AssignIpRequest = Message<"calico.ipam.v1.AssignIpRequest"> & {
   /**
    * @generated from field: string address = 1;
    */
@@ -183,14 +177,13 @@ export type AssignIpRequest = Message<'calico.ipam.v1.AssignIpRequest'> & {
  * Describes the message calico.ipam.v1.AssignIpRequest.
  * Use `create(AssignIpRequestSchema)` to create a new message.
  */
-export const AssignIpRequestSchema: GenMessage<AssignIpRequest> =
-  /*@__PURE__*/
+export const AssignIpRequestSchema: GenMessage<AssignIpRequest> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 3);
 
 /**
  * @generated from message calico.ipam.v1.AssignIpResponse
  */
-export type AssignIpResponse = Message<'calico.ipam.v1.AssignIpResponse'> & {
+export type AssignIpResponse = Message<"calico.ipam.v1.AssignIpResponse"> & {
   /**
    * @generated from field: calico.ipam.v1.AssignedAddress address = 1;
    */
@@ -201,14 +194,13 @@ export type AssignIpResponse = Message<'calico.ipam.v1.AssignIpResponse'> & {
  * Describes the message calico.ipam.v1.AssignIpResponse.
  * Use `create(AssignIpResponseSchema)` to create a new message.
  */
-export const AssignIpResponseSchema: GenMessage<AssignIpResponse> =
-  /*@__PURE__*/
+export const AssignIpResponseSchema: GenMessage<AssignIpResponse> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 4);
 
 /**
  * @generated from message calico.ipam.v1.ReleaseIpsRequest
  */
-export type ReleaseIpsRequest = Message<'calico.ipam.v1.ReleaseIpsRequest'> & {
+export type ReleaseIpsRequest = Message<"calico.ipam.v1.ReleaseIpsRequest"> & {
   /**
    * @generated from field: repeated calico.ipam.v1.ReleaseOptions releases = 1;
    */
@@ -219,14 +211,13 @@ export type ReleaseIpsRequest = Message<'calico.ipam.v1.ReleaseIpsRequest'> & {
  * Describes the message calico.ipam.v1.ReleaseIpsRequest.
  * Use `create(ReleaseIpsRequestSchema)` to create a new message.
  */
-export const ReleaseIpsRequestSchema: GenMessage<ReleaseIpsRequest> =
-  /*@__PURE__*/
+export const ReleaseIpsRequestSchema: GenMessage<ReleaseIpsRequest> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 5);
 
 /**
  * @generated from message calico.ipam.v1.ReleaseOptions
  */
-export type ReleaseOptions = Message<'calico.ipam.v1.ReleaseOptions'> & {
+export type ReleaseOptions = Message<"calico.ipam.v1.ReleaseOptions"> & {
   /**
    * @generated from field: string address = 1;
    */
@@ -251,14 +242,13 @@ export type ReleaseOptions = Message<'calico.ipam.v1.ReleaseOptions'> & {
  * Describes the message calico.ipam.v1.ReleaseOptions.
  * Use `create(ReleaseOptionsSchema)` to create a new message.
  */
-export const ReleaseOptionsSchema: GenMessage<ReleaseOptions> =
-  /*@__PURE__*/
+export const ReleaseOptionsSchema: GenMessage<ReleaseOptions> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 6);
 
 /**
  * @generated from message calico.ipam.v1.ReleaseIpsResponse
  */
-export type ReleaseIpsResponse = Message<'calico.ipam.v1.ReleaseIpsResponse'> & {
+export type ReleaseIpsResponse = Message<"calico.ipam.v1.ReleaseIpsResponse"> & {
   /**
    * Addresses that were not assigned, or not by the given handle or sequence number.
    *
@@ -271,14 +261,13 @@ export type ReleaseIpsResponse = Message<'calico.ipam.v1.ReleaseIpsResponse'> & 
  * Describes the message calico.ipam.v1.ReleaseIpsResponse.
  * Use `create(ReleaseIpsResponseSchema)` to create a new message.
  */
-export const ReleaseIpsResponseSchema: GenMessage<ReleaseIpsResponse> =
-  /*@__PURE__*/
+export const ReleaseIpsResponseSchema: GenMessage<ReleaseIpsResponse> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 7);
 
 /**
  * @generated from message calico.ipam.v1.ReleaseByHandleRequest
  */
-export type ReleaseByHandleRequest = Message<'calico.ipam.v1.ReleaseByHandleRequest'> & {
+export type ReleaseByHandleRequest = Message<"calico.ipam.v1.ReleaseByHandleRequest"> & {
   /**
    * @generated from field: string handle_id = 1;
    */
@@ -289,14 +278,13 @@ export type ReleaseByHandleRequest = Message<'calico.ipam.v1.ReleaseByHandleRequ
  * Describes the message calico.ipam.v1.ReleaseByHandleRequest.
  * Use `create(ReleaseByHandleRequestSchema)` to create a new message.
  */
-export const ReleaseByHandleRequestSchema: GenMessage<ReleaseByHandleRequest> =
-  /*@__PURE__*/
+export const ReleaseByHandleRequestSchema: GenMessage<ReleaseByHandleRequest> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 8);
 
 /**
  * @generated from message calico.ipam.v1.ReleaseByHandleResponse
  */
-export type ReleaseByHandleResponse = Message<'calico.ipam.v1.ReleaseByHandleResponse'> & {
+export type ReleaseByHandleResponse = Message<"calico.ipam.v1.ReleaseByHandleResponse"> & {
   /**
    * @generated from field: repeated string released = 1;
    */
@@ -307,14 +295,13 @@ export type ReleaseByHandleResponse = Message<'calico.ipam.v1.ReleaseByHandleRes
  * Describes the message calico.ipam.v1.ReleaseByHandleResponse.
  * Use `create(ReleaseByHandleResponseSchema)` to create a new message.
  */
-export const ReleaseByHandleResponseSchema: GenMessage<ReleaseByHandleResponse> =
-  /*@__PURE__*/
+export const ReleaseByHandleResponseSchema: GenMessage<ReleaseByHandleResponse> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 9);
 
 /**
  * @generated from message calico.ipam.v1.IpsByHandleRequest
  */
-export type IpsByHandleRequest = Message<'calico.ipam.v1.IpsByHandleRequest'> & {
+export type IpsByHandleRequest = Message<"calico.ipam.v1.IpsByHandleRequest"> & {
   /**
    * @generated from field: string handle_id = 1;
    */
@@ -325,14 +312,13 @@ export type IpsByHandleRequest = Message<'calico.ipam.v1.IpsByHandleRequest'> & 
  * Describes the message calico.ipam.v1.IpsByHandleRequest.
  * Use `create(IpsByHandleRequestSchema)` to create a new message.
  */
-export const IpsByHandleRequestSchema: GenMessage<IpsByHandleRequest> =
-  /*@__PURE__*/
+export const IpsByHandleRequestSchema: GenMessage<IpsByHandleRequest> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 10);
 
 /**
  * @generated from message calico.ipam.v1.IpsByHandleResponse
  */
-export type IpsByHandleResponse = Message<'calico.ipam.v1.IpsByHandleResponse'> & {
+export type IpsByHandleResponse = Message<"calico.ipam.v1.IpsByHandleResponse"> & {
   /**
    * @generated from field: repeated calico.ipam.v1.AssignedAddress addresses = 1;
    */
@@ -343,14 +329,13 @@ export type IpsByHandleResponse = Message<'calico.ipam.v1.IpsByHandleResponse'> 
  * Describes the message calico.ipam.v1.IpsByHandleResponse.
  * Use `create(IpsByHandleResponseSchema)` to create a new message.
  */
-export const IpsByHandleResponseSchema: GenMessage<IpsByHandleResponse> =
-  /*@__PURE__*/
+export const IpsByHandleResponseSchema: GenMessage<IpsByHandleResponse> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 11);
 
 /**
  * @generated from message calico.ipam.v1.GetAssignmentRequest
  */
-export type GetAssignmentRequest = Message<'calico.ipam.v1.GetAssignmentRequest'> & {
+export type GetAssignmentRequest = Message<"calico.ipam.v1.GetAssignmentRequest"> & {
   /**
    * @generated from field: string address = 1;
    */
@@ -361,14 +346,13 @@ export type GetAssignmentRequest = Message<'calico.ipam.v1.GetAssignmentRequest'
  * Describes the message calico.ipam.v1.GetAssignmentRequest.
  * Use `create(GetAssignmentRequestSchema)` to create a new message.
  */
-export const GetAssignmentRequestSchema: GenMessage<GetAssignmentRequest> =
-  /*@__PURE__*/
+export const GetAssignmentRequestSchema: GenMessage<GetAssignmentRequest> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 12);
 
 /**
  * @generated from message calico.ipam.v1.GetAssignmentResponse
  */
-export type GetAssignmentResponse = Message<'calico.ipam.v1.GetAssignmentResponse'> & {
+export type GetAssignmentResponse = Message<"calico.ipam.v1.GetAssignmentResponse"> & {
   /**
    * @generated from field: bool assigned = 1;
    */
@@ -399,14 +383,13 @@ export type GetAssignmentResponse = Message<'calico.ipam.v1.GetAssignmentRespons
  * Describes the message calico.ipam.v1.GetAssignmentResponse.
  * Use `create(GetAssignmentResponseSchema)` to create a new message.
  */
-export const GetAssignmentResponseSchema: GenMessage<GetAssignmentResponse> =
-  /*@__PURE__*/
+export const GetAssignmentResponseSchema: GenMessage<GetAssignmentResponse> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 13);
 
 /**
  * @generated from message calico.ipam.v1.ClaimAffinityRequest
  */
-export type ClaimAffinityRequest = Message<'calico.ipam.v1.ClaimAffinityRequest'> & {
+export type ClaimAffinityRequest = Message<"calico.ipam.v1.ClaimAffinityRequest"> & {
   /**
    * @generated from field: string cidr = 1;
    */
@@ -422,14 +405,13 @@ export type ClaimAffinityRequest = Message<'calico.ipam.v1.ClaimAffinityRequest'
  * Describes the message calico.ipam.v1.ClaimAffinityRequest.
  * Use `create(ClaimAffinityRequestSchema)` to create a new message.
  */
-export const ClaimAffinityRequestSchema: GenMessage<ClaimAffinityRequest> =
-  /*@__PURE__*/
+export const ClaimAffinityRequestSchema: GenMessage<ClaimAffinityRequest> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 14);
 
 /**
  * @generated from message calico.ipam.v1.ClaimAffinityResponse
  */
-export type ClaimAffinityResponse = Message<'calico.ipam.v1.ClaimAffinityResponse'> & {
+export type ClaimAffinityResponse = Message<"calico.ipam.v1.ClaimAffinityResponse"> & {
   /**
    * @generated from field: repeated string claimed = 1;
    */
@@ -447,14 +429,13 @@ export type ClaimAffinityResponse = Message<'calico.ipam.v1.ClaimAffinityRespons
  * Describes the message calico.ipam.v1.ClaimAffinityResponse.
  * Use `create(ClaimAffinityResponseSchema)` to create a new message.
  */
-export const ClaimAffinityResponseSchema: GenMessage<ClaimAffinityResponse> =
-  /*@__PURE__*/
+export const ClaimAffinityResponseSchema: GenMessage<ClaimAffinityResponse> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 15);
 
 /**
  * @generated from message calico.ipam.v1.ReleaseAffinityRequest
  */
-export type ReleaseAffinityRequest = Message<'calico.ipam.v1.ReleaseAffinityRequest'> & {
+export type ReleaseAffinityRequest = Message<"calico.ipam.v1.ReleaseAffinityRequest"> & {
   /**
    * Empty: all blocks of the node.
    *
@@ -479,14 +460,13 @@ export type ReleaseAffinityRequest = Message<'calico.ipam.v1.ReleaseAffinityRequ
  * Describes the message calico.ipam.v1.ReleaseAffinityRequest.
  * Use `create(ReleaseAffinityRequestSchema)` to create a new message.
  */
-export const ReleaseAffinityRequestSchema: GenMessage<ReleaseAffinityRequest> =
-  /*@__PURE__*/
+export const ReleaseAffinityRequestSchema: GenMessage<ReleaseAffinityRequest> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 16);
 
 /**
  * @generated from message calico.ipam.v1.ReleaseAffinityResponse
  */
-export type ReleaseAffinityResponse = Message<'calico.ipam.v1.ReleaseAffinityResponse'> & {
+export type ReleaseAffinityResponse = Message<"calico.ipam.v1.ReleaseAffinityResponse"> & {
   /**
    * @generated from field: repeated string released = 1;
    */
@@ -497,14 +477,13 @@ export type ReleaseAffinityResponse = Message<'calico.ipam.v1.ReleaseAffinityRes
  * Describes the message calico.ipam.v1.ReleaseAffinityResponse.
  * Use `create(ReleaseAffinityResponseSchema)` to create a new message.
  */
-export const ReleaseAffinityResponseSchema: GenMessage<ReleaseAffinityResponse> =
-  /*@__PURE__*/
+export const ReleaseAffinityResponseSchema: GenMessage<ReleaseAffinityResponse> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 17);
 
 /**
  * @generated from message calico.ipam.v1.GetUtilizationRequest
  */
-export type GetUtilizationRequest = Message<'calico.ipam.v1.GetUtilizationRequest'> & {
+export type GetUtilizationRequest = Message<"calico.ipam.v1.GetUtilizationRequest"> & {
   /**
    * Names or CIDRs; empty: all.
    *
@@ -517,14 +496,13 @@ export type GetUtilizationRequest = Message<'calico.ipam.v1.GetUtilizationReques
  * Describes the message calico.ipam.v1.GetUtilizationRequest.
  * Use `create(GetUtilizationRequestSchema)` to create a new message.
  */
-export const GetUtilizationRequestSchema: GenMessage<GetUtilizationRequest> =
-  /*@__PURE__*/
+export const GetUtilizationRequestSchema: GenMessage<GetUtilizationRequest> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 18);
 
 /**
  * @generated from message calico.ipam.v1.GetUtilizationResponse
  */
-export type GetUtilizationResponse = Message<'calico.ipam.v1.GetUtilizationResponse'> & {
+export type GetUtilizationResponse = Message<"calico.ipam.v1.GetUtilizationResponse"> & {
   /**
    * @generated from field: repeated calico.ipam.v1.PoolUtilization pools = 1;
    */
@@ -535,14 +513,13 @@ export type GetUtilizationResponse = Message<'calico.ipam.v1.GetUtilizationRespo
  * Describes the message calico.ipam.v1.GetUtilizationResponse.
  * Use `create(GetUtilizationResponseSchema)` to create a new message.
  */
-export const GetUtilizationResponseSchema: GenMessage<GetUtilizationResponse> =
-  /*@__PURE__*/
+export const GetUtilizationResponseSchema: GenMessage<GetUtilizationResponse> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 19);
 
 /**
  * @generated from message calico.ipam.v1.PoolUtilization
  */
-export type PoolUtilization = Message<'calico.ipam.v1.PoolUtilization'> & {
+export type PoolUtilization = Message<"calico.ipam.v1.PoolUtilization"> & {
   /**
    * @generated from field: string name = 1;
    */
@@ -585,14 +562,13 @@ export type PoolUtilization = Message<'calico.ipam.v1.PoolUtilization'> & {
  * Describes the message calico.ipam.v1.PoolUtilization.
  * Use `create(PoolUtilizationSchema)` to create a new message.
  */
-export const PoolUtilizationSchema: GenMessage<PoolUtilization> =
-  /*@__PURE__*/
+export const PoolUtilizationSchema: GenMessage<PoolUtilization> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 20);
 
 /**
  * @generated from message calico.ipam.v1.BlockUtilization
  */
-export type BlockUtilization = Message<'calico.ipam.v1.BlockUtilization'> & {
+export type BlockUtilization = Message<"calico.ipam.v1.BlockUtilization"> & {
   /**
    * @generated from field: string cidr = 1;
    */
@@ -635,14 +611,13 @@ export type BlockUtilization = Message<'calico.ipam.v1.BlockUtilization'> & {
  * Describes the message calico.ipam.v1.BlockUtilization.
  * Use `create(BlockUtilizationSchema)` to create a new message.
  */
-export const BlockUtilizationSchema: GenMessage<BlockUtilization> =
-  /*@__PURE__*/
+export const BlockUtilizationSchema: GenMessage<BlockUtilization> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 21);
 
 /**
  * @generated from message calico.ipam.v1.Allocation
  */
-export type Allocation = Message<'calico.ipam.v1.Allocation'> & {
+export type Allocation = Message<"calico.ipam.v1.Allocation"> & {
   /**
    * @generated from field: string address = 1;
    */
@@ -663,8 +638,7 @@ export type Allocation = Message<'calico.ipam.v1.Allocation'> & {
  * Describes the message calico.ipam.v1.Allocation.
  * Use `create(AllocationSchema)` to create a new message.
  */
-export const AllocationSchema: GenMessage<Allocation> =
-  /*@__PURE__*/
+export const AllocationSchema: GenMessage<Allocation> = /*@__PURE__*/
   messageDesc(file_calico_ipam_v1_ipam, 22);
 
 /**
@@ -695,8 +669,7 @@ export type IntendedUse = (typeof IntendedUse)[keyof typeof IntendedUse] | Unkno
 /**
  * Describes the enum calico.ipam.v1.IntendedUse.
  */
-export const IntendedUseSchema: GenEnum<IntendedUse> =
-  /*@__PURE__*/
+export const IntendedUseSchema: GenEnum<IntendedUse> = /*@__PURE__*/
   enumDesc(file_calico_ipam_v1_ipam, 0);
 
 /**
@@ -716,88 +689,90 @@ export const IpamService: GenService<{
    * @generated from rpc calico.ipam.v1.IpamService.AutoAssign
    */
   autoAssign: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof AutoAssignRequestSchema;
     output: typeof AutoAssignResponseSchema;
-  };
+  },
   /**
    * Assigns one given address.
    *
    * @generated from rpc calico.ipam.v1.IpamService.AssignIp
    */
   assignIp: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof AssignIpRequestSchema;
     output: typeof AssignIpResponseSchema;
-  };
+  },
   /**
    * Releases given addresses.
    *
    * @generated from rpc calico.ipam.v1.IpamService.ReleaseIps
    */
   releaseIps: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ReleaseIpsRequestSchema;
     output: typeof ReleaseIpsResponseSchema;
-  };
+  },
   /**
    * Releases every address of a handle.
    *
    * @generated from rpc calico.ipam.v1.IpamService.ReleaseByHandle
    */
   releaseByHandle: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ReleaseByHandleRequestSchema;
     output: typeof ReleaseByHandleResponseSchema;
-  };
+  },
   /**
    * Lists the addresses of a handle.
    *
    * @generated from rpc calico.ipam.v1.IpamService.IpsByHandle
    */
   ipsByHandle: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof IpsByHandleRequestSchema;
     output: typeof IpsByHandleResponseSchema;
-  };
+  },
   /**
    * Tells who owns an address.
    *
    * @generated from rpc calico.ipam.v1.IpamService.GetAssignment
    */
   getAssignment: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof GetAssignmentRequestSchema;
     output: typeof GetAssignmentResponseSchema;
-  };
+  },
   /**
    * Gives a node every block of a CIDR that nobody else holds.
    *
    * @generated from rpc calico.ipam.v1.IpamService.ClaimAffinity
    */
   claimAffinity: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ClaimAffinityRequestSchema;
     output: typeof ClaimAffinityResponseSchema;
-  };
+  },
   /**
    * Takes a node's blocks in a CIDR back; blocks in use lose only their affinity.
    *
    * @generated from rpc calico.ipam.v1.IpamService.ReleaseAffinity
    */
   releaseAffinity: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ReleaseAffinityRequestSchema;
     output: typeof ReleaseAffinityResponseSchema;
-  };
+  },
   /**
    * Pools and blocks with their use.
    *
    * @generated from rpc calico.ipam.v1.IpamService.GetUtilization
    */
   getUtilization: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof GetUtilizationRequestSchema;
     output: typeof GetUtilizationResponseSchema;
-  };
-}> = /*@__PURE__*/ serviceDesc(file_calico_ipam_v1_ipam, 0);
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_calico_ipam_v1_ipam, 0);
+

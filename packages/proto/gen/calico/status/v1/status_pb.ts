@@ -4,33 +4,24 @@
 
 // What nodes report, gathered.
 
-import type { Message } from '@bufbuild/protobuf';
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2';
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2';
-import type { Timestamp } from '@bufbuild/protobuf/wkt';
-import { file_google_protobuf_timestamp } from '@bufbuild/protobuf/wkt';
-import type {
-  NodeApplied,
-  NodeEndpoints,
-  NodeHealth,
-  NodePeers,
-} from '../../events/v1/events_pb.ts';
-import { file_calico_events_v1_events } from '../../events/v1/events_pb.ts';
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { NodeApplied, NodeEndpoints, NodeHealth, NodePeers } from "../../events/v1/events_pb.ts";
+import { file_calico_events_v1_events } from "../../events/v1/events_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file calico/status/v1/status.proto.
  */
-export const file_calico_status_v1_status: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'Ch1jYWxpY28vc3RhdHVzL3YxL3N0YXR1cy5wcm90bxIQY2FsaWNvLnN0YXR1cy52MSKXAgoKTm9kZVN0YXR1cxIMCgRub2RlGAEgASgJEg0KBXJlYWR5GAIgASgIEi4KB2FwcGxpZWQYAyADKAsyHS5jYWxpY28uZXZlbnRzLnYxLk5vZGVBcHBsaWVkEiwKBmhlYWx0aBgEIAMoCzIcLmNhbGljby5ldmVudHMudjEuTm9kZUhlYWx0aBIZChFwZWVyc19lc3RhYmxpc2hlZBgFIAEoDRITCgtwZWVyc190b3RhbBgGIAEoDRIUCgxlbmRwb2ludHNfdXAYByABKA0SFwoPZW5kcG9pbnRzX3RvdGFsGAggASgNEi8KC2xhc3RfcmVwb3J0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCISChBMaXN0Tm9kZXNSZXF1ZXN0IkAKEUxpc3ROb2Rlc1Jlc3BvbnNlEisKBW5vZGVzGAEgAygLMhwuY2FsaWNvLnN0YXR1cy52MS5Ob2RlU3RhdHVzIhMKEVdhdGNoTm9kZXNSZXF1ZXN0IkAKEldhdGNoTm9kZXNSZXNwb25zZRIqCgRub2RlGAEgASgLMhwuY2FsaWNvLnN0YXR1cy52MS5Ob2RlU3RhdHVzIiAKEExpc3RQZWVyc1JlcXVlc3QSDAoEbm9kZRgBIAEoCSI/ChFMaXN0UGVlcnNSZXNwb25zZRIqCgVub2RlcxgBIAMoCzIbLmNhbGljby5ldmVudHMudjEuTm9kZVBlZXJzIiQKFExpc3RFbmRwb2ludHNSZXF1ZXN0EgwKBG5vZGUYASABKAkiRwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEi4KBW5vZGVzGAEgAygLMh8uY2FsaWNvLmV2ZW50cy52MS5Ob2RlRW5kcG9pbnRzIkYKEldhaXRBcHBsaWVkUmVxdWVzdBIwCgd0YXJnZXRzGAEgAygLMh8uY2FsaWNvLnN0YXR1cy52MS5BcHBsaWVkVGFyZ2V0Ii8KDUFwcGxpZWRUYXJnZXQSDAoEa2luZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBCJWChNXYWl0QXBwbGllZFJlc3BvbnNlEhUKDW5vZGVzX2FwcGxpZWQYASABKA0SEwoLbm9kZXNfdG90YWwYAiABKA0SEwoLd2FpdGluZ19mb3IYAyADKAky1gMKDVN0YXR1c1NlcnZpY2USVAoJTGlzdE5vZGVzEiIuY2FsaWNvLnN0YXR1cy52MS5MaXN0Tm9kZXNSZXF1ZXN0GiMuY2FsaWNvLnN0YXR1cy52MS5MaXN0Tm9kZXNSZXNwb25zZRJZCgpXYXRjaE5vZGVzEiMuY2FsaWNvLnN0YXR1cy52MS5XYXRjaE5vZGVzUmVxdWVzdBokLmNhbGljby5zdGF0dXMudjEuV2F0Y2hOb2Rlc1Jlc3BvbnNlMAESVAoJTGlzdFBlZXJzEiIuY2FsaWNvLnN0YXR1cy52MS5MaXN0UGVlcnNSZXF1ZXN0GiMuY2FsaWNvLnN0YXR1cy52MS5MaXN0UGVlcnNSZXNwb25zZRJgCg1MaXN0RW5kcG9pbnRzEiYuY2FsaWNvLnN0YXR1cy52MS5MaXN0RW5kcG9pbnRzUmVxdWVzdBonLmNhbGljby5zdGF0dXMudjEuTGlzdEVuZHBvaW50c1Jlc3BvbnNlElwKC1dhaXRBcHBsaWVkEiQuY2FsaWNvLnN0YXR1cy52MS5XYWl0QXBwbGllZFJlcXVlc3QaJS5jYWxpY28uc3RhdHVzLnYxLldhaXRBcHBsaWVkUmVzcG9uc2UwAWIGcHJvdG8z',
-    [file_calico_events_v1_events, file_google_protobuf_timestamp],
-  );
+export const file_calico_status_v1_status: GenFile = /*@__PURE__*/
+  fileDesc("Ch1jYWxpY28vc3RhdHVzL3YxL3N0YXR1cy5wcm90bxIQY2FsaWNvLnN0YXR1cy52MSKXAgoKTm9kZVN0YXR1cxIMCgRub2RlGAEgASgJEg0KBXJlYWR5GAIgASgIEi4KB2FwcGxpZWQYAyADKAsyHS5jYWxpY28uZXZlbnRzLnYxLk5vZGVBcHBsaWVkEiwKBmhlYWx0aBgEIAMoCzIcLmNhbGljby5ldmVudHMudjEuTm9kZUhlYWx0aBIZChFwZWVyc19lc3RhYmxpc2hlZBgFIAEoDRITCgtwZWVyc190b3RhbBgGIAEoDRIUCgxlbmRwb2ludHNfdXAYByABKA0SFwoPZW5kcG9pbnRzX3RvdGFsGAggASgNEi8KC2xhc3RfcmVwb3J0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCISChBMaXN0Tm9kZXNSZXF1ZXN0IkAKEUxpc3ROb2Rlc1Jlc3BvbnNlEisKBW5vZGVzGAEgAygLMhwuY2FsaWNvLnN0YXR1cy52MS5Ob2RlU3RhdHVzIhMKEVdhdGNoTm9kZXNSZXF1ZXN0IkAKEldhdGNoTm9kZXNSZXNwb25zZRIqCgRub2RlGAEgASgLMhwuY2FsaWNvLnN0YXR1cy52MS5Ob2RlU3RhdHVzIiAKEExpc3RQZWVyc1JlcXVlc3QSDAoEbm9kZRgBIAEoCSI/ChFMaXN0UGVlcnNSZXNwb25zZRIqCgVub2RlcxgBIAMoCzIbLmNhbGljby5ldmVudHMudjEuTm9kZVBlZXJzIiQKFExpc3RFbmRwb2ludHNSZXF1ZXN0EgwKBG5vZGUYASABKAkiRwoVTGlzdEVuZHBvaW50c1Jlc3BvbnNlEi4KBW5vZGVzGAEgAygLMh8uY2FsaWNvLmV2ZW50cy52MS5Ob2RlRW5kcG9pbnRzIkYKEldhaXRBcHBsaWVkUmVxdWVzdBIwCgd0YXJnZXRzGAEgAygLMh8uY2FsaWNvLnN0YXR1cy52MS5BcHBsaWVkVGFyZ2V0Ii8KDUFwcGxpZWRUYXJnZXQSDAoEa2luZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBCJWChNXYWl0QXBwbGllZFJlc3BvbnNlEhUKDW5vZGVzX2FwcGxpZWQYASABKA0SEwoLbm9kZXNfdG90YWwYAiABKA0SEwoLd2FpdGluZ19mb3IYAyADKAky1gMKDVN0YXR1c1NlcnZpY2USVAoJTGlzdE5vZGVzEiIuY2FsaWNvLnN0YXR1cy52MS5MaXN0Tm9kZXNSZXF1ZXN0GiMuY2FsaWNvLnN0YXR1cy52MS5MaXN0Tm9kZXNSZXNwb25zZRJZCgpXYXRjaE5vZGVzEiMuY2FsaWNvLnN0YXR1cy52MS5XYXRjaE5vZGVzUmVxdWVzdBokLmNhbGljby5zdGF0dXMudjEuV2F0Y2hOb2Rlc1Jlc3BvbnNlMAESVAoJTGlzdFBlZXJzEiIuY2FsaWNvLnN0YXR1cy52MS5MaXN0UGVlcnNSZXF1ZXN0GiMuY2FsaWNvLnN0YXR1cy52MS5MaXN0UGVlcnNSZXNwb25zZRJgCg1MaXN0RW5kcG9pbnRzEiYuY2FsaWNvLnN0YXR1cy52MS5MaXN0RW5kcG9pbnRzUmVxdWVzdBonLmNhbGljby5zdGF0dXMudjEuTGlzdEVuZHBvaW50c1Jlc3BvbnNlElwKC1dhaXRBcHBsaWVkEiQuY2FsaWNvLnN0YXR1cy52MS5XYWl0QXBwbGllZFJlcXVlc3QaJS5jYWxpY28uc3RhdHVzLnYxLldhaXRBcHBsaWVkUmVzcG9uc2UwAWIGcHJvdG8z", [file_calico_events_v1_events, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message calico.status.v1.NodeStatus
  */
-export type NodeStatus = Message<'calico.status.v1.NodeStatus'> & {
+export type NodeStatus = Message<"calico.status.v1.NodeStatus"> & {
   /**
    * @generated from field: string node = 1;
    */
@@ -83,27 +74,26 @@ export type NodeStatus = Message<'calico.status.v1.NodeStatus'> & {
  * Describes the message calico.status.v1.NodeStatus.
  * Use `create(NodeStatusSchema)` to create a new message.
  */
-export const NodeStatusSchema: GenMessage<NodeStatus> =
-  /*@__PURE__*/
+export const NodeStatusSchema: GenMessage<NodeStatus> = /*@__PURE__*/
   messageDesc(file_calico_status_v1_status, 0);
 
 /**
  * @generated from message calico.status.v1.ListNodesRequest
  */
-export type ListNodesRequest = Message<'calico.status.v1.ListNodesRequest'> & {};
+export type ListNodesRequest = Message<"calico.status.v1.ListNodesRequest"> & {
+};
 
 /**
  * Describes the message calico.status.v1.ListNodesRequest.
  * Use `create(ListNodesRequestSchema)` to create a new message.
  */
-export const ListNodesRequestSchema: GenMessage<ListNodesRequest> =
-  /*@__PURE__*/
+export const ListNodesRequestSchema: GenMessage<ListNodesRequest> = /*@__PURE__*/
   messageDesc(file_calico_status_v1_status, 1);
 
 /**
  * @generated from message calico.status.v1.ListNodesResponse
  */
-export type ListNodesResponse = Message<'calico.status.v1.ListNodesResponse'> & {
+export type ListNodesResponse = Message<"calico.status.v1.ListNodesResponse"> & {
   /**
    * @generated from field: repeated calico.status.v1.NodeStatus nodes = 1;
    */
@@ -114,27 +104,26 @@ export type ListNodesResponse = Message<'calico.status.v1.ListNodesResponse'> & 
  * Describes the message calico.status.v1.ListNodesResponse.
  * Use `create(ListNodesResponseSchema)` to create a new message.
  */
-export const ListNodesResponseSchema: GenMessage<ListNodesResponse> =
-  /*@__PURE__*/
+export const ListNodesResponseSchema: GenMessage<ListNodesResponse> = /*@__PURE__*/
   messageDesc(file_calico_status_v1_status, 2);
 
 /**
  * @generated from message calico.status.v1.WatchNodesRequest
  */
-export type WatchNodesRequest = Message<'calico.status.v1.WatchNodesRequest'> & {};
+export type WatchNodesRequest = Message<"calico.status.v1.WatchNodesRequest"> & {
+};
 
 /**
  * Describes the message calico.status.v1.WatchNodesRequest.
  * Use `create(WatchNodesRequestSchema)` to create a new message.
  */
-export const WatchNodesRequestSchema: GenMessage<WatchNodesRequest> =
-  /*@__PURE__*/
+export const WatchNodesRequestSchema: GenMessage<WatchNodesRequest> = /*@__PURE__*/
   messageDesc(file_calico_status_v1_status, 3);
 
 /**
  * @generated from message calico.status.v1.WatchNodesResponse
  */
-export type WatchNodesResponse = Message<'calico.status.v1.WatchNodesResponse'> & {
+export type WatchNodesResponse = Message<"calico.status.v1.WatchNodesResponse"> & {
   /**
    * @generated from field: calico.status.v1.NodeStatus node = 1;
    */
@@ -145,14 +134,13 @@ export type WatchNodesResponse = Message<'calico.status.v1.WatchNodesResponse'> 
  * Describes the message calico.status.v1.WatchNodesResponse.
  * Use `create(WatchNodesResponseSchema)` to create a new message.
  */
-export const WatchNodesResponseSchema: GenMessage<WatchNodesResponse> =
-  /*@__PURE__*/
+export const WatchNodesResponseSchema: GenMessage<WatchNodesResponse> = /*@__PURE__*/
   messageDesc(file_calico_status_v1_status, 4);
 
 /**
  * @generated from message calico.status.v1.ListPeersRequest
  */
-export type ListPeersRequest = Message<'calico.status.v1.ListPeersRequest'> & {
+export type ListPeersRequest = Message<"calico.status.v1.ListPeersRequest"> & {
   /**
    * Empty: all nodes.
    *
@@ -165,14 +153,13 @@ export type ListPeersRequest = Message<'calico.status.v1.ListPeersRequest'> & {
  * Describes the message calico.status.v1.ListPeersRequest.
  * Use `create(ListPeersRequestSchema)` to create a new message.
  */
-export const ListPeersRequestSchema: GenMessage<ListPeersRequest> =
-  /*@__PURE__*/
+export const ListPeersRequestSchema: GenMessage<ListPeersRequest> = /*@__PURE__*/
   messageDesc(file_calico_status_v1_status, 5);
 
 /**
  * @generated from message calico.status.v1.ListPeersResponse
  */
-export type ListPeersResponse = Message<'calico.status.v1.ListPeersResponse'> & {
+export type ListPeersResponse = Message<"calico.status.v1.ListPeersResponse"> & {
   /**
    * @generated from field: repeated calico.events.v1.NodePeers nodes = 1;
    */
@@ -183,14 +170,13 @@ export type ListPeersResponse = Message<'calico.status.v1.ListPeersResponse'> & 
  * Describes the message calico.status.v1.ListPeersResponse.
  * Use `create(ListPeersResponseSchema)` to create a new message.
  */
-export const ListPeersResponseSchema: GenMessage<ListPeersResponse> =
-  /*@__PURE__*/
+export const ListPeersResponseSchema: GenMessage<ListPeersResponse> = /*@__PURE__*/
   messageDesc(file_calico_status_v1_status, 6);
 
 /**
  * @generated from message calico.status.v1.ListEndpointsRequest
  */
-export type ListEndpointsRequest = Message<'calico.status.v1.ListEndpointsRequest'> & {
+export type ListEndpointsRequest = Message<"calico.status.v1.ListEndpointsRequest"> & {
   /**
    * Empty: all nodes.
    *
@@ -203,14 +189,13 @@ export type ListEndpointsRequest = Message<'calico.status.v1.ListEndpointsReques
  * Describes the message calico.status.v1.ListEndpointsRequest.
  * Use `create(ListEndpointsRequestSchema)` to create a new message.
  */
-export const ListEndpointsRequestSchema: GenMessage<ListEndpointsRequest> =
-  /*@__PURE__*/
+export const ListEndpointsRequestSchema: GenMessage<ListEndpointsRequest> = /*@__PURE__*/
   messageDesc(file_calico_status_v1_status, 7);
 
 /**
  * @generated from message calico.status.v1.ListEndpointsResponse
  */
-export type ListEndpointsResponse = Message<'calico.status.v1.ListEndpointsResponse'> & {
+export type ListEndpointsResponse = Message<"calico.status.v1.ListEndpointsResponse"> & {
   /**
    * @generated from field: repeated calico.events.v1.NodeEndpoints nodes = 1;
    */
@@ -221,14 +206,13 @@ export type ListEndpointsResponse = Message<'calico.status.v1.ListEndpointsRespo
  * Describes the message calico.status.v1.ListEndpointsResponse.
  * Use `create(ListEndpointsResponseSchema)` to create a new message.
  */
-export const ListEndpointsResponseSchema: GenMessage<ListEndpointsResponse> =
-  /*@__PURE__*/
+export const ListEndpointsResponseSchema: GenMessage<ListEndpointsResponse> = /*@__PURE__*/
   messageDesc(file_calico_status_v1_status, 8);
 
 /**
  * @generated from message calico.status.v1.WaitAppliedRequest
  */
-export type WaitAppliedRequest = Message<'calico.status.v1.WaitAppliedRequest'> & {
+export type WaitAppliedRequest = Message<"calico.status.v1.WaitAppliedRequest"> & {
   /**
    * One entry per change that must be in force.
    *
@@ -241,14 +225,13 @@ export type WaitAppliedRequest = Message<'calico.status.v1.WaitAppliedRequest'> 
  * Describes the message calico.status.v1.WaitAppliedRequest.
  * Use `create(WaitAppliedRequestSchema)` to create a new message.
  */
-export const WaitAppliedRequestSchema: GenMessage<WaitAppliedRequest> =
-  /*@__PURE__*/
+export const WaitAppliedRequestSchema: GenMessage<WaitAppliedRequest> = /*@__PURE__*/
   messageDesc(file_calico_status_v1_status, 9);
 
 /**
  * @generated from message calico.status.v1.AppliedTarget
  */
-export type AppliedTarget = Message<'calico.status.v1.AppliedTarget'> & {
+export type AppliedTarget = Message<"calico.status.v1.AppliedTarget"> & {
   /**
    * Kind of the changed resource: it decides which components of a node must have applied it.
    *
@@ -266,14 +249,13 @@ export type AppliedTarget = Message<'calico.status.v1.AppliedTarget'> & {
  * Describes the message calico.status.v1.AppliedTarget.
  * Use `create(AppliedTargetSchema)` to create a new message.
  */
-export const AppliedTargetSchema: GenMessage<AppliedTarget> =
-  /*@__PURE__*/
+export const AppliedTargetSchema: GenMessage<AppliedTarget> = /*@__PURE__*/
   messageDesc(file_calico_status_v1_status, 10);
 
 /**
  * @generated from message calico.status.v1.WaitAppliedResponse
  */
-export type WaitAppliedResponse = Message<'calico.status.v1.WaitAppliedResponse'> & {
+export type WaitAppliedResponse = Message<"calico.status.v1.WaitAppliedResponse"> & {
   /**
    * @generated from field: uint32 nodes_applied = 1;
    */
@@ -294,8 +276,7 @@ export type WaitAppliedResponse = Message<'calico.status.v1.WaitAppliedResponse'
  * Describes the message calico.status.v1.WaitAppliedResponse.
  * Use `create(WaitAppliedResponseSchema)` to create a new message.
  */
-export const WaitAppliedResponseSchema: GenMessage<WaitAppliedResponse> =
-  /*@__PURE__*/
+export const WaitAppliedResponseSchema: GenMessage<WaitAppliedResponse> = /*@__PURE__*/
   messageDesc(file_calico_status_v1_status, 11);
 
 /**
@@ -306,44 +287,46 @@ export const StatusService: GenService<{
    * @generated from rpc calico.status.v1.StatusService.ListNodes
    */
   listNodes: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ListNodesRequestSchema;
     output: typeof ListNodesResponseSchema;
-  };
+  },
   /**
    * Streams the status of nodes: a snapshot first, then every change.
    *
    * @generated from rpc calico.status.v1.StatusService.WatchNodes
    */
   watchNodes: {
-    methodKind: 'server_streaming';
+    methodKind: "server_streaming";
     input: typeof WatchNodesRequestSchema;
     output: typeof WatchNodesResponseSchema;
-  };
+  },
   /**
    * @generated from rpc calico.status.v1.StatusService.ListPeers
    */
   listPeers: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ListPeersRequestSchema;
     output: typeof ListPeersResponseSchema;
-  };
+  },
   /**
    * @generated from rpc calico.status.v1.StatusService.ListEndpoints
    */
   listEndpoints: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ListEndpointsRequestSchema;
     output: typeof ListEndpointsResponseSchema;
-  };
+  },
   /**
    * Streams on how many nodes a revision is in force; ends when it is on all.
    *
    * @generated from rpc calico.status.v1.StatusService.WaitApplied
    */
   waitApplied: {
-    methodKind: 'server_streaming';
+    methodKind: "server_streaming";
     input: typeof WaitAppliedRequestSchema;
     output: typeof WaitAppliedResponseSchema;
-  };
-}> = /*@__PURE__*/ serviceDesc(file_calico_status_v1_status, 0);
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_calico_status_v1_status, 0);
+

@@ -1,0 +1,276 @@
+// A cluster of network namespaces on this machine: etcd, NATS and the control services in one, felix
+// and bgp in one per node. A library for tests, the engine of the demo and of `npm run lab`.
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { IpamService } from '@calico/proto/ipam/v1/ipam';
+import { connectRpc } from '@calico/rpc';
+import { type ExecOptions, exec, type Result } from './exec.ts';
+import { buildFabric, inNamespace } from './fabric.ts';
+import { ManagedProcess } from './managed_process.ts';
+import { nodesManifest, poolManifest } from './manifests.ts';
+import { createPod, type Pod, planPod, removePod } from './pods.ts';
+import {
+  clientEnvironment,
+  controlPlans,
+  nodeDirectories,
+  nodePlans,
+  type Runtime,
+  runtimeCommand,
+} from './processes.ts';
+import {
+  identify,
+  type LabState,
+  labDirectory,
+  type ProcessIdentity,
+  writeState,
+} from './state.ts';
+import { sweepAbandoned, takeDown } from './sweep.ts';
+import { type Mode, type NodePlan, planTopology, type Topology } from './topology.ts';
+import { eventually } from './wait.ts';
+
+export type LabOptions = {
+  readonly mode?: Mode;
+  readonly nodes?: number;
+  readonly runtime?: Runtime;
+  /** Survive this process. */
+  readonly keep?: boolean;
+  /** Nodes on which our services are not started (something else runs there). */
+  readonly foreignNodes?: readonly string[];
+  readonly log?: (line: string) => void;
+};
+
+export class Lab {
+  readonly topology: Topology;
+  readonly directory: string;
+  readonly pods = new Map<string, Pod>();
+  readonly #options: LabOptions;
+  readonly #processes: readonly ManagedProcess[];
+
+  private constructor(options: LabOptions) {
+    const prefix = `cal${randomBytes(3).toString('hex')}`;
+    const { mode = 'bgp', nodes = 3, runtime = 'node', keep = false, foreignNodes = [] } = options;
+    this.topology = planTopology(prefix, mode, nodes);
+    this.directory = labDirectory(prefix);
+    this.#options = options;
+    this.#processes = [
+      ...controlPlans(this.topology, this.directory, runtime, keep),
+      ...this.topology.nodes
+        .filter(({ name }) => !foreignNodes.includes(name))
+        .flatMap((node) => nodePlans(node, this.directory, runtime, keep)),
+    ].map((plan) => new ManagedProcess(plan));
+  }
+
+  /** Builds the underlay and starts every process; resolves when all of them answer. */
+  static async start(options: LabOptions = {}): Promise<Lab> {
+    await sweepAbandoned();
+    const lab = new Lab(options);
+    lab.#writeState();
+    try {
+      await lab.#start();
+    } catch (cause) {
+      await lab.stop();
+      throw cause;
+    }
+    return lab;
+  }
+
+  async #start(): Promise<void> {
+    const { log = () => {} } = this.#options;
+    const nodes = ['control', ...this.topology.nodes.map(({ name }) => name)];
+    for (const node of nodes) {
+      const { run, lib, log: logs } = nodeDirectories(this.directory, node);
+      for (const directory of [run, lib, logs]) mkdirSync(directory, { recursive: true });
+    }
+    log(`underlay: ${this.topology.nodes.length} nodes and control on 192.168.80.0/24`);
+    await buildFabric(this.topology);
+    log('processes: etcd, NATS, api, ipam, status; felix and bgp on every node');
+    for (const managed of this.#processes) managed.start();
+    this.#writeState();
+    await this.ready();
+  }
+
+  /** Resolves when every service's socket accepts connections; fails with the end of its log. */
+  async ready(timeoutMs = 30_000): Promise<void> {
+    await Promise.all(
+      this.#processes
+        .filter(({ plan }) => plan.service !== 'etcd' && plan.service !== 'nats')
+        .map(async (managed) => {
+          const { service, node } = managed.plan;
+          const socket = join(nodeDirectories(this.directory, node).run, `${service}.sock`);
+          await eventually(
+            () => managed.running && accepts(socket),
+            timeoutMs,
+            () =>
+              `Cannot start ${service} on ${node}: no answer; its log ends with\n${tail(managed.log())}`,
+            () => !managed.running,
+          );
+        }),
+    );
+  }
+
+  /** Applies pool, BGP configuration and nodes, and gives the nodes the article's blocks. */
+  async configure(): Promise<void> {
+    await this.calicoctlOk(['apply', '-f', '-'], { input: poolManifest(this.topology) });
+    await this.claimBlocks();
+    await this.calicoctlOk(['apply', '--wait', '-f', '-'], { input: nodesManifest(this.topology) });
+  }
+
+  async claimBlocks(): Promise<void> {
+    const ipam = connectRpc(
+      IpamService,
+      `unix:${join(nodeDirectories(this.directory, 'control').run, 'ipam.sock')}`,
+    );
+    try {
+      for (const { name, block } of this.topology.nodes) {
+        if (block !== undefined) await ipam.claimAffinity({ cidr: block, node: name });
+      }
+    } finally {
+      ipam.close();
+    }
+  }
+
+  node(name: string): NodePlan {
+    const found = this.topology.nodes.find((node) => node.name === name);
+    if (found === undefined) {
+      const names = this.topology.nodes.map((node) => node.name).join(', ');
+      throw new RangeError(`Cannot find node "${name}": this lab has ${names}`);
+    }
+    return found;
+  }
+
+  /** A process by service ("felix", "etcd" …) and node (default "control"). */
+  process(service: string, node = 'control'): ManagedProcess {
+    const found = this.#processes.find(
+      ({ plan }) => plan.service === service && plan.node === node,
+    );
+    if (found === undefined)
+      throw new RangeError(`Cannot find process "${service}" on "${node}": not in this lab`);
+    return found;
+  }
+
+  get processes(): readonly ManagedProcess[] {
+    return this.#processes;
+  }
+
+  /** Starts a process again after it was stopped, and records its pid. */
+  startProcess(managed: ManagedProcess, extraEnv: Readonly<Record<string, string>> = {}): void {
+    managed.start(extraEnv);
+    this.#writeState();
+  }
+
+  /** Runs a command in a node's namespace ("control" is one too). */
+  exec(node: string, command: readonly string[], options: ExecOptions = {}): Promise<Result> {
+    const namespace = node === 'control' ? this.topology.control : this.node(node).namespace;
+    return exec(inNamespace(namespace, command), options);
+  }
+
+  podExec(pod: Pod, command: readonly string[], options: ExecOptions = {}): Promise<Result> {
+    return exec(inNamespace(pod.netns, command), options);
+  }
+
+  /** Runs calicoctl in the control namespace, or on a node for `node status`. */
+  calicoctl(
+    args: readonly string[],
+    options: ExecOptions & { readonly node?: string } = {},
+  ): Promise<Result> {
+    const { node = 'control', ...rest } = options;
+    const env = {
+      ...stringEnvironment(),
+      ...clientEnvironment(nodeDirectories(this.directory, node).run),
+    };
+    return this.exec(node, [...runtimeCommand('node', 'packages/calicoctl/main.ts'), ...args], {
+      env,
+      ...rest,
+    });
+  }
+
+  async calicoctlOk(
+    args: readonly string[],
+    options: ExecOptions & { readonly node?: string } = {},
+  ): Promise<string> {
+    const { code, stdout, stderr } = await this.calicoctl(args, options);
+    if (code !== 0)
+      throw new Error(`calicoctl ${args.join(' ')}: exit ${code}: ${stdout}${stderr}`.trim());
+    return stdout;
+  }
+
+  async addPod(
+    name: string,
+    nodeName: string,
+    {
+      namespace = 'default',
+      labels = {},
+    }: { namespace?: string; labels?: Record<string, string> } = {},
+  ): Promise<Pod> {
+    const plan = planPod(this.topology.prefix, this.node(nodeName), name, namespace, labels);
+    const pod = await createPod(this.directory, plan);
+    this.pods.set(`${namespace}/${name}`, pod);
+    this.#writeState();
+    return pod;
+  }
+
+  async deletePod(pod: Pod): Promise<void> {
+    await removePod(this.directory, pod);
+    this.pods.delete(`${pod.namespace}/${pod.name}`);
+    this.#writeState();
+  }
+
+  /** Stops every process, deletes every namespace and file of this lab. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#processes.map((managed) => managed.stop()));
+    await takeDown(this.state());
+  }
+
+  state(): LabState {
+    const { prefix, mode, nodes } = this.topology;
+    const { runtime = 'node', keep = false } = this.#options;
+    return {
+      prefix,
+      mode,
+      nodeCount: nodes.length,
+      runtime,
+      detached: keep,
+      owner: identify(process.pid) as ProcessIdentity,
+      processes: this.#processes.flatMap(({ pid, plan }) => {
+        const identity = pid === undefined ? undefined : identify(pid);
+        return identity === undefined
+          ? []
+          : [{ ...identity, service: plan.service, node: plan.node }];
+      }),
+      pods: [...this.pods.values()],
+    };
+  }
+
+  #writeState(): void {
+    writeState(this.state());
+    const { name } = this.topology.nodes[0] as NodePlan;
+    const env = { ...clientEnvironment(nodeDirectories(this.directory, name).run) };
+    const lines = Object.entries(env).map(([key, value]) => `export ${key}=${value}`);
+    writeFileSync(join(this.directory, 'environment'), `${lines.join('\n')}\n`);
+  }
+}
+
+function stringEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    ),
+  );
+}
+
+function tail(text: string): string {
+  return text.trimEnd().split('\n').slice(-15).join('\n');
+}
+
+async function accepts(socketPath: string): Promise<boolean> {
+  const { connect } = await import('node:net');
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

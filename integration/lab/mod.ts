@@ -1,0 +1,20 @@
+export { type ExecOptions, exec, execOk, type Result } from './exec.ts';
+export { deleteNamespaces, inNamespace, ipBatch, namespacesOf } from './fabric.ts';
+export { Lab, type LabOptions } from './lab.ts';
+export { ManagedProcess } from './managed_process.ts';
+export { isolationPolicy, nodesManifest, poolManifest } from './manifests.ts';
+export { connects, type PingResult, ping } from './ping.ts';
+export {
+  CNI_NETWORK,
+  CNI_VERSION,
+  type CniResult,
+  type Pod,
+  planPod,
+  podCall,
+  runCni,
+} from './pods.ts';
+export { nodeDirectories, ROOT, RUNTIMES, type Runtime, runtimeCommand } from './processes.ts';
+export { type LabState, readStates } from './state.ts';
+export { sweepAbandoned, takeDown } from './sweep.ts';
+export { MODES, type Mode, type NodePlan, POOL, planTopology, UPLINK } from './topology.ts';
+export { eventually } from './wait.ts';

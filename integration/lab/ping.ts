@@ -1,0 +1,53 @@
+// Probes between namespaces.
+import { exec } from './exec.ts';
+import { inNamespace } from './fabric.ts';
+
+export type PingResult = {
+  readonly sent: number;
+  readonly received: number;
+  readonly averageMs: number | undefined;
+};
+
+export async function ping(
+  namespace: string,
+  address: string,
+  { count = 1, intervalSeconds = 0.2, timeoutSeconds = 1 } = {},
+): Promise<PingResult> {
+  const limit = count * intervalSeconds * 1000 + timeoutSeconds * 1000 + 5000;
+  const { stdout } = await exec(
+    inNamespace(namespace, [
+      'ping',
+      '-n',
+      '-q',
+      '-c',
+      `${count}`,
+      '-i',
+      `${intervalSeconds}`,
+      '-W',
+      `${timeoutSeconds}`,
+      address,
+    ]),
+    { timeoutMs: limit },
+  );
+  const counts = /(\d+) packets transmitted, (\d+) received/.exec(stdout);
+  const average = /= [\d.]+\/([\d.]+)\//.exec(stdout);
+  return {
+    sent: Number(counts?.[1] ?? count),
+    received: Number(counts?.[2] ?? 0),
+    averageMs: average?.[1] === undefined ? undefined : Number(average[1]),
+  };
+}
+
+/** Whether a TCP connection to address:port is accepted within the time. */
+export async function connects(
+  namespace: string,
+  address: string,
+  port: number,
+  timeoutSeconds = 1,
+): Promise<boolean> {
+  const { code } = await exec(
+    inNamespace(namespace, ['nc', '-n', '-z', '-w', `${timeoutSeconds}`, address, `${port}`]),
+    { timeoutMs: timeoutSeconds * 1000 + 5000 },
+  );
+  return code === 0;
+}

@@ -1,0 +1,124 @@
+// Which programs run where, with which environment.
+import { join } from 'node:path';
+import type { ProcessPlan } from './managed_process.ts';
+import { CONTROL_ADDRESS, type NodePlan, type Topology } from './topology.ts';
+
+export const RUNTIMES = ['node', 'deno'] as const;
+export type Runtime = (typeof RUNTIMES)[number];
+
+export const ROOT = join(import.meta.dirname, '..', '..');
+const BIN = join(ROOT, 'node_modules', '.bin');
+
+const PORTS = { etcd: 2379, nats: 4222, api: 5671, ipam: 5672, status: 5673 } as const;
+const ETCD = `http://${CONTROL_ADDRESS}:${PORTS.etcd}`;
+const NATS = `nats://${CONTROL_ADDRESS}:${PORTS.nats}`;
+
+/** Files of one node (or of "control") inside the lab's directory. */
+export function nodeDirectories(labDirectory: string, node: string) {
+  const base = join(labDirectory, node);
+  return { base, run: join(base, 'run'), lib: join(base, 'lib'), log: join(base, 'log') };
+}
+
+export function runtimeCommand(runtime: Runtime, file: string): string[] {
+  const path = join(ROOT, file);
+  return runtime === 'node'
+    ? [join(BIN, 'node'), path]
+    : [join(BIN, 'deno'), 'run', '-A', '--no-check', '--quiet', path];
+}
+
+/** Where clients of a node find the control plane. */
+export function clientEnvironment(runDirectory: string): Record<string, string> {
+  return {
+    CALICO_API_ADDRESS: `${CONTROL_ADDRESS}:${PORTS.api}`,
+    CALICO_IPAM_ADDRESS: `${CONTROL_ADDRESS}:${PORTS.ipam}`,
+    CALICO_STATUS_ADDRESS: `${CONTROL_ADDRESS}:${PORTS.status}`,
+    CALICO_INSECURE: 'true',
+    CALICO_RUN_DIR: runDirectory,
+  };
+}
+
+export function controlPlans(
+  topology: Topology,
+  labDirectory: string,
+  runtime: Runtime,
+  detached: boolean,
+): ProcessPlan[] {
+  const { base, run, log } = nodeDirectories(labDirectory, 'control');
+  const plan = (
+    service: string,
+    command: readonly string[],
+    env: Record<string, string> = {},
+  ): ProcessPlan => ({
+    service,
+    node: 'control',
+    namespace: topology.control,
+    command,
+    env,
+    logFile: join(log, `${service}.log`),
+    detached,
+  });
+  const service = (name: 'api' | 'ipam' | 'status'): ProcessPlan =>
+    plan(name, runtimeCommand(runtime, `services/${name}/main.ts`), {
+      ETCD_ENDPOINTS: ETCD,
+      NATS_URL: NATS,
+      ...clientEnvironment(run),
+      CALICO_LISTEN: `${CONTROL_ADDRESS}:${PORTS[name]},unix:${join(run, `${name}.sock`)}`,
+      ...compileCache(),
+    });
+  return [
+    plan('etcd', [
+      'etcd',
+      '--name=lab',
+      `--data-dir=${join(base, 'etcd')}`,
+      '--log-level=warn',
+      `--listen-client-urls=${ETCD},http://127.0.0.1:${PORTS.etcd}`,
+      `--advertise-client-urls=${ETCD}`,
+      '--listen-peer-urls=http://127.0.0.1:2380',
+      '--initial-advertise-peer-urls=http://127.0.0.1:2380',
+      '--initial-cluster=lab=http://127.0.0.1:2380',
+      '--auto-compaction-retention=10m',
+    ]),
+    plan('nats', [
+      'nats-server',
+      '-a',
+      CONTROL_ADDRESS,
+      '-p',
+      String(PORTS.nats),
+      '-js',
+      '-sd',
+      join(base, 'nats'),
+    ]),
+    service('api'),
+    service('ipam'),
+    service('status'),
+  ];
+}
+
+export function nodePlans(
+  node: NodePlan,
+  labDirectory: string,
+  runtime: Runtime,
+  detached: boolean,
+): ProcessPlan[] {
+  const { run, lib, log } = nodeDirectories(labDirectory, node.name);
+  return ['felix', 'bgp'].map((name) => ({
+    service: name,
+    node: node.name,
+    namespace: node.namespace,
+    command: runtimeCommand(runtime, `services/${name}/main.ts`),
+    env: {
+      ...clientEnvironment(run),
+      NATS_URL: NATS,
+      CALICO_NODENAME: node.name,
+      CALICO_LIB_DIR: lib,
+      ...compileCache(),
+    },
+    logFile: join(log, `${name}.log`),
+    detached,
+  }));
+}
+
+function compileCache(): Record<string, string> {
+  const directory = process.env['NODE_COMPILE_CACHE'];
+  return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory };
+}

@@ -1,0 +1,152 @@
+// Everything that can be judged without a cluster: format, lint, types, contracts, floors, unit tests.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exec, ROOT } from '../lab/mod.ts';
+import { checkLayers } from './layers.ts';
+
+export type Count = { readonly passed: number; readonly failed: number; readonly skipped: number };
+export type Outcome = Count & { readonly output: string };
+export type Stage = { readonly name: string; readonly run: () => Promise<Outcome> };
+
+const TEN_MINUTES = 600_000;
+
+export const STAGES: readonly Stage[] = [
+  { name: 'format (biome)', run: () => tool(['biome', 'check', '.']) },
+  { name: 'lint (oxlint)', run: () => tool(['oxlint']) },
+  { name: 'types (tsc)', run: () => tool(['tsc', '-p', 'tsconfig.json']) },
+  { name: 'contracts (buf lint)', run: () => tool(['buf', 'lint']) },
+  { name: 'generated code is up to date', run: generatedIsCurrent },
+  { name: 'floors', run: floorsHold },
+  { name: 'unit tests on Node', run: unitTestsOnNode },
+  { name: 'unit tests on Deno', run: unitTestsOnDeno },
+];
+
+/** Runs stages one after the other, a line each; what failed is printed in full. */
+export async function runStages(stages: readonly Stage[]): Promise<Count> {
+  let total: Count = { passed: 0, failed: 0, skipped: 0 };
+  for (const { name, run } of stages) {
+    const started = performance.now();
+    const outcome = await run();
+    report(name, outcome, performance.now() - started);
+    total = add(total, outcome);
+  }
+  return total;
+}
+
+export function add(a: Count, b: Count): Count {
+  return {
+    passed: a.passed + b.passed,
+    failed: a.failed + b.failed,
+    skipped: a.skipped + b.skipped,
+  };
+}
+
+export function summary({ passed, failed, skipped }: Count): string {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
+
+function report(name: string, outcome: Outcome, elapsedMs: number): void {
+  const mark = outcome.failed === 0 ? '✓' : '✗';
+  console.log(`${mark} ${name}: ${summary(outcome)} (${(elapsedMs / 1000).toFixed(1)} s)`);
+  if (outcome.failed > 0) console.log(outcome.output);
+  else for (const reason of skipReasons(outcome.output)) console.log(`  skipped: ${reason}`);
+}
+
+async function tool(command: readonly string[]): Promise<Outcome> {
+  const { code, stdout, stderr } = await exec(command, { cwd: ROOT, timeoutMs: TEN_MINUTES });
+  return {
+    passed: code === 0 ? 1 : 0,
+    failed: code === 0 ? 0 : 1,
+    skipped: 0,
+    output: stdout + stderr,
+  };
+}
+
+async function generatedIsCurrent(): Promise<Outcome> {
+  const directory = mkdtempSync(join(tmpdir(), 'calico-gen-'));
+  try {
+    const generated = await tool(['buf', 'generate', '--output', directory]);
+    if (generated.failed > 0) return generated;
+    const outcome = await tool([
+      'diff',
+      '-r',
+      join(directory, 'packages/proto/gen'),
+      'packages/proto/gen',
+    ]);
+    return {
+      ...outcome,
+      output: `${outcome.output}Run "pnpm gen" and commit packages/proto/gen.\n`,
+    };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+async function floorsHold(): Promise<Outcome> {
+  const violations = checkLayers(ROOT);
+  return {
+    passed: violations.length === 0 ? 1 : 0,
+    failed: violations.length,
+    skipped: 0,
+    output: violations.join('\n'),
+  };
+}
+
+async function unitTestsOnNode(): Promise<Outcome> {
+  return runNodeTests([
+    'packages/**/*_test.ts',
+    'services/**/*_test.ts',
+    'integration/ok/*_test.ts',
+  ]);
+}
+
+/** Runs test files with node's runner and reads the counts from its closing lines. */
+export async function runNodeTests(
+  patterns: readonly string[],
+  timeoutMs = TEN_MINUTES,
+): Promise<Outcome> {
+  const { code, stdout, stderr } = await exec(
+    ['node', '--test', '--test-reporter=spec', ...patterns],
+    { cwd: ROOT, timeoutMs },
+  );
+  const count = (word: string): number =>
+    Number(new RegExp(`^ℹ ${word} (\\d+)$`, 'm').exec(stdout)?.[1] ?? 0);
+  const failed = count('fail') + count('cancelled');
+  // A run that died, or that found no test, has failed whatever it counted.
+  const broken = (code !== 0 && failed === 0) || count('tests') === 0 ? 1 : 0;
+  return {
+    passed: count('pass'),
+    failed: failed + broken,
+    skipped: count('skipped') + count('todo'),
+    output: stdout + stderr,
+  };
+}
+
+async function unitTestsOnDeno(): Promise<Outcome> {
+  const { code, stdout, stderr } = await exec(
+    ['deno', 'test', '-A', '--no-check', '--quiet', 'packages', 'services'],
+    {
+      cwd: ROOT,
+      timeoutMs: TEN_MINUTES,
+      env: { ...(process.env as Record<string, string>), NO_COLOR: '1' },
+    },
+  );
+  const closing = /(?:ok|FAILED) \| (\d+) passed.*?\| (\d+) failed(?: \| (\d+) ignored)?/.exec(
+    stdout,
+  );
+  const failed = Number(closing?.[2] ?? 0);
+  const broken = closing === null || (code !== 0 && failed === 0) ? 1 : 0;
+  return {
+    passed: Number(closing?.[1] ?? 0),
+    failed: failed + broken,
+    skipped: Number(closing?.[3] ?? 0),
+    output: stdout + stderr,
+  };
+}
+
+function skipReasons(output: string): string[] {
+  return [...output.matchAll(/^\s*﹣ (.+?) \([\d.]+ms\) # (.*)$/gm)].map(
+    ([, name, reason]) => `${name}: ${reason}`,
+  );
+}
