@@ -329,3 +329,13 @@ async function eventually(check: () => Promise<void>): Promise<void> {
     }
   }
 }
+
+test('serveRpc() listens on several addresses at once', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'rpc-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const socket = `unix:${join(directory, 'api.sock')}`;
+  await serve(t, { getVersion: async () => ({ version: '1' }) }, `127.0.0.1:0, ${socket}`);
+  const local = connectRpc(ResourceService, socket);
+  t.after(() => local.close());
+  assert.equal((await local.getVersion({})).version, '1');
+});

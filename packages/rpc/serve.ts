@@ -17,7 +17,7 @@ export type Served<S extends DescService> = readonly [service: S, handlers: Serv
 
 export type ServeOptions<T extends readonly DescService[]> = {
   readonly services: { readonly [K in keyof T]: Served<T[K]> };
-  /** `unix:/path` or `host:port`; port 0 takes a free one. */
+  /** `unix:/path` or `host:port` (port 0 takes a free one); several are separated by commas. */
   readonly listen: string;
   readonly tls?: TlsFiles | undefined;
   /** Allows plain text on an address that is not local. */
@@ -26,7 +26,7 @@ export type ServeOptions<T extends readonly DescService[]> = {
 };
 
 export type RpcServer = {
-  /** Where it listens: `unix:/path` or `host:port` with the port taken. */
+  /** Where it listens first: `unix:/path` or `host:port` with the port taken. */
   readonly address: string;
   readonly security: Security;
   /** What grpc.health.v1 answers from now on. */
@@ -34,6 +34,8 @@ export type RpcServer = {
   /** Ends streams, lets unary calls finish for up to `graceMs`, then drops what is left. */
   stop(graceMs?: number): Promise<void>;
 };
+
+type Bound = Pick<RpcServer, 'address' | 'security'>;
 
 /**
  * Serves the services with grpc.health.v1 and reflection. Resolves when it listens.
@@ -44,8 +46,13 @@ export async function serveRpc<const T extends readonly DescService[]>(
 ): Promise<RpcServer> {
   const { tls, insecure, logger } = options;
   const services = options.services as readonly Served<DescService>[];
-  const address = parseListenAddress(options.listen);
-  const security = securityOf(address, { tls: tls !== undefined, insecure }, 'listen on');
+  const listeners = options.listen.split(',').map((text) => {
+    const address = parseListenAddress(text.trim());
+    return {
+      address,
+      security: securityOf(address, { tls: tls !== undefined, insecure }, 'listen on'),
+    };
+  });
   const server = new Server(SERVER_OPTIONS);
   const stopping = new AbortController();
   for (const [service, handlers] of services) {
@@ -56,12 +63,15 @@ export async function serveRpc<const T extends readonly DescService[]>(
     addHealth(server, descriptors),
     addReflection(server, descriptors),
   ]);
-  const bound = await bind(server, address, serverCredentials(tls));
+  const bound: Bound[] = [];
+  for (const { address, security } of listeners) {
+    bound.push({ address: await bind(server, address, serverCredentials(tls)), security });
+  }
   health(true);
-  logger.info('listening', { address: bound, security });
+  for (const listener of bound) logger.info('listening', listener);
+  const [first] = bound as [Bound];
   return {
-    address: bound,
-    security,
+    ...first,
     setServing: health,
     stop: async (graceMs = 2_000) => {
       health(false);
