@@ -1,0 +1,182 @@
+// Requests and their answers over one socket: dumps, single questions, batches.
+import { type Answer, decodeAnswer, decodeDumpEnd } from './answer_codec.ts';
+import { NetlinkError } from './errors.ts';
+import { MessageCursor } from './message_reader.ts';
+import { MessageWriter } from './message_writer.ts';
+import type { NetlinkSocket } from './netlink_socket.ts';
+import { NLM_F, NLMSG } from './uapi.ts';
+
+const DUMP_ATTEMPTS = 10;
+/** Keeps the answers of a batch whose every request fails well inside the receive buffer. */
+const BATCH_REQUESTS = 256;
+
+export type BatchFailure = {
+  readonly index: number;
+  readonly code: string;
+  readonly message: string;
+};
+
+type Conversation = { readonly ended: Answer | undefined; readonly isInterrupted: boolean };
+
+export class Exchange {
+  readonly #socket: NetlinkSocket;
+  readonly #writer = new MessageWriter(64 * 1024);
+  #sequence = 0;
+
+  constructor(socket: NetlinkSocket) {
+    this.#socket = socket;
+  }
+
+  /**
+   * Dumps a table; `read` sees every message. When the table changed meanwhile (NLM_F_DUMP_INTR) or the
+   * receive buffer overflowed, starts over, after `restart`.
+   * Throws NetlinkError (the kernel's refusal, or EINTR when ten attempts were interrupted) and NetlinkDecodeError.
+   */
+  dump<T>(
+    what: string,
+    type: number,
+    write: (writer: MessageWriter) => void,
+    read: (message: MessageCursor) => T | undefined,
+  ): T[] {
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt += 1) {
+      const found: T[] = [];
+      const sequence = this.#ask(type, NLM_F.REQUEST | NLM_F.DUMP, write);
+      const { ended, isInterrupted } = this.#listen(sequence, (message) => {
+        const value = read(message);
+        if (value !== undefined) found.push(value);
+      });
+      if (ended?.code !== undefined) throw refusal(`list ${what}`, ended);
+      if (ended !== undefined && !isInterrupted) return found;
+    }
+    throw new NetlinkError(
+      'EINTR',
+      `Cannot list ${what}: changed during each of ${DUMP_ATTEMPTS} attempts`,
+    );
+  }
+
+  /** One question with one answer. Throws NetlinkError when the kernel refuses. */
+  get<T>(
+    what: string,
+    type: number,
+    write: (writer: MessageWriter) => void,
+    read: (message: MessageCursor) => T | undefined,
+  ): T | undefined {
+    let found: T | undefined;
+    const sequence = this.#ask(type, NLM_F.REQUEST | NLM_F.ACK, write);
+    const { ended } = this.#listen(sequence, (message) => {
+      found ??= read(message);
+    });
+    if (ended?.code !== undefined) throw refusal(`get ${what}`, ended);
+    return found;
+  }
+
+  /** Carries `count` requests out in order; `write` appends the message of request `index`. */
+  batch(
+    count: number,
+    write: (writer: MessageWriter, index: number, sequence: number) => void,
+  ): BatchFailure[] {
+    const failures: BatchFailure[] = [];
+    for (let first = 0; first < count; first += BATCH_REQUESTS) {
+      this.#batchPart(first, Math.min(count, first + BATCH_REQUESTS), write, failures);
+    }
+    return failures;
+  }
+
+  // The kernel answers a request that failed in any case, one that succeeded only when asked: so only the
+  // last of a part asks, and its answer says that all others have been heard.
+  #batchPart(
+    first: number,
+    end: number,
+    write: (writer: MessageWriter, index: number, sequence: number) => void,
+    failures: BatchFailure[],
+  ): void {
+    const base = this.#sequence + 1;
+    const size = end - first;
+    this.#sequence = (this.#sequence + size) % 0x7fffffff;
+    const writer = this.#writer.reset();
+    for (let i = 0; i < size; i += 1) write(writer, first + i, base + i);
+    writer.addFlags(NLM_F.ACK);
+    const answers = new Map<number, Answer>();
+    let isComplete = false;
+    try {
+      this.#socket.send(writer.bytes);
+      isComplete = this.#collect(base, size, answers);
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      answers.clear();
+      for (let i = 0; i < size; i += 1) {
+        answers.set(base + i, { code: error.code, message: error.message });
+      }
+      isComplete = true;
+    }
+    for (let i = 0; i < size; i += 1) {
+      const answer = answers.get(base + i) ?? (isComplete ? undefined : LOST);
+      if (answer?.code !== undefined) {
+        failures.push({ index: first + i, code: answer.code, message: answer.message });
+      }
+    }
+  }
+
+  /** Whether the answer to the last request came. */
+  #collect(base: number, size: number, answers: Map<number, Answer>): boolean {
+    for (let received = this.#socket.receive(); received.kind !== 'empty'; ) {
+      if (received.kind === 'datagram') {
+        const message = new MessageCursor(received.bytes);
+        while (message.next()) {
+          if (message.type !== NLMSG.ERROR) continue;
+          answers.set(message.sequence, decodeAnswer(message));
+        }
+      }
+      received = this.#socket.receive();
+    }
+    return answers.has(base + size - 1);
+  }
+
+  #ask(type: number, flags: number, write: (writer: MessageWriter) => void): number {
+    this.#sequence = (this.#sequence + 1) % 0x7fffffff;
+    const writer = this.#writer.reset().begin(type, flags, this.#sequence);
+    write(writer);
+    writer.end();
+    this.#socket.send(writer.bytes);
+    return this.#sequence;
+  }
+
+  // Reads until nothing is left, also after a failure: what stays in the queue, or a dump that is under way,
+  // would spoil the next request.
+  #listen(sequence: number, onMessage: (message: MessageCursor) => void): Conversation {
+    let ended: Answer | undefined;
+    let isInterrupted = false;
+    let failure: unknown;
+    for (let received = this.#socket.receive(); received.kind !== 'empty'; ) {
+      if (received.kind === 'overrun') isInterrupted = true;
+      else {
+        try {
+          const message = new MessageCursor(received.bytes);
+          while (message.next()) {
+            if (message.sequence !== sequence) continue;
+            if ((message.flags & NLM_F.DUMP_INTR) !== 0) isInterrupted = true;
+            if (message.type === NLMSG.ERROR) ended = decodeAnswer(message);
+            else if (message.type === NLMSG.DONE) ended = decodeDumpEnd(message);
+            else if (failure === undefined) onMessage(message);
+          }
+        } catch (error) {
+          failure ??= error;
+        }
+      }
+      received = this.#socket.receive();
+    }
+    if (failure !== undefined) throw failure;
+    return { ended, isInterrupted };
+  }
+}
+
+const LOST: Answer = {
+  code: 'ENOBUFS',
+  message: 'the answer was lost: whether it was carried out is unknown',
+};
+
+function refusal(action: string, answer: Answer): NetlinkError {
+  const code = answer.code ?? 'EIO';
+  const text = answer.message === '' ? '' : ` (${answer.message})`;
+  return new NetlinkError(code, `Cannot ${action}: ${code}${text}`);
+}

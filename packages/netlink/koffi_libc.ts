@@ -1,0 +1,49 @@
+// libc by FFI; the same in Node and in Deno.
+import koffi from 'koffi';
+import type { Libc } from './libc.ts';
+
+let loaded: Libc | undefined;
+
+/** The C library of this machine; opened at the first call. */
+export function systemLibc(): Libc {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Libc {
+  const libc = koffi.load('libc.so.6');
+  const functions = {
+    socket: libc.func('int socket(int, int, int)'),
+    bind: libc.func('int bind(int, void*, uint32_t)'),
+    setsockopt: libc.func('int setsockopt(int, int, int, void*, uint32_t)'),
+    send: libc.func('long send(int, void*, size_t, int)'),
+    recv: libc.func('long recv(int, void*, size_t, int)'),
+    close: libc.func('int close(int)'),
+    setns: libc.func('int setns(int, int)'),
+    eventfd: libc.func('int eventfd(uint32_t, int)'),
+    eventfdWrite: libc.func('int eventfd_write(int, uint64_t)'),
+    nameToIndex: libc.func('uint32_t if_nametoindex(const char*)'),
+    poll: libc.func('int poll(void*, unsigned long, int)'),
+  };
+  return {
+    socket: (domain, type, protocol) => Number(functions.socket(domain, type, protocol)),
+    bind: (fd, address) => Number(functions.bind(fd, address, address.length)),
+    setsockopt(fd, level, option, value) {
+      const bytes = new Uint8Array(Int32Array.of(value).buffer);
+      return Number(functions.setsockopt(fd, level, option, bytes, bytes.length));
+    },
+    send: (fd, bytes, flags) => Number(functions.send(fd, bytes, bytes.length, flags)),
+    recv: (fd, buffer, flags) => Number(functions.recv(fd, buffer, buffer.length, flags)),
+    close: (fd) => Number(functions.close(fd)),
+    setns: (fd, type) => Number(functions.setns(fd, type)),
+    eventfd: (initial, flags) => Number(functions.eventfd(initial, flags)),
+    eventfdWrite: (fd) => Number(functions.eventfdWrite(fd, 1)),
+    interfaceIndex: (name) => Number(functions.nameToIndex(name)),
+    pollAsync(fds, timeoutMs, done) {
+      functions.poll.async(fds, fds.length / 8, timeoutMs, (error: unknown, ready: unknown) => {
+        done(error ? -1 : Number(ready));
+      });
+    },
+    errno: () => koffi.errno(),
+  };
+}

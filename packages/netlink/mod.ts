@@ -1,0 +1,10 @@
+export { errnoName, NetlinkDecodeError, NetlinkError } from './errors.ts';
+export { type BatchFailure, Exchange } from './exchange.ts';
+export { systemLibc } from './koffi_libc.ts';
+export type { Libc } from './libc.ts';
+export { AttributeCursor, type Body, bodyOf, MessageCursor } from './message_reader.ts';
+export { MessageWriter } from './message_writer.ts';
+export { NetlinkSocket, type SocketOptions } from './netlink_socket.ts';
+export { closeNetnsFd, openNetnsFd, withNetns } from './netns.ts';
+export { interfaceIndex, openMonitor, openNetlink, openNetlinkIn } from './open.ts';
+export type * from './types.ts';

@@ -1,0 +1,108 @@
+// A netlink socket and the conversation on it. The kernel carries a request out inside send(2): its answer
+// waits in the receive queue before send returns, and a dump goes on inside recv(2). So nothing here waits.
+import { errnoName, NetlinkError } from './errors.ts';
+import type { Libc } from './libc.ts';
+
+const AF_NETLINK = 16;
+const SOCK_RAW_CLOEXEC = 0x80003;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const SO_SNDBUFFORCE = 32;
+const SO_RCVBUFFORCE = 33;
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHK = 12;
+const MSG_DONTWAIT_TRUNC = 0x60;
+const ERRNO = { EINTR: 4, EAGAIN: 11, ENOBUFS: 105 } as const;
+/** The kernel sends dumps in pieces of at most 32 KiB, but a single message may be longer. */
+const RECEIVE_BYTES = 128 * 1024;
+
+export type SocketOptions = {
+  /** NETLINK_ROUTE is 0, NETLINK_NETFILTER 12. */
+  readonly protocol?: number;
+  /** Multicast groups as a bit mask: group n is bit n - 1. */
+  readonly groups?: number;
+  readonly receiveBufferBytes?: number;
+  readonly sendBufferBytes?: number;
+};
+
+/** What `receive()` found. */
+export type Received =
+  | { readonly kind: 'datagram'; readonly bytes: Uint8Array }
+  /** Nothing is left. */
+  | { readonly kind: 'empty' }
+  /** The kernel dropped messages: the receive buffer was full. */
+  | { readonly kind: 'overrun' };
+
+/** Lives in the network namespace that was current when it was made. */
+export class NetlinkSocket {
+  readonly #libc: Libc;
+  readonly #buffer = new Uint8Array(new ArrayBuffer(RECEIVE_BYTES));
+  #fd: number;
+
+  constructor(libc: Libc, options: SocketOptions = {}) {
+    this.#libc = libc;
+    this.#fd = libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, options.protocol ?? 0);
+    if (this.#fd < 0) throw this.#failure('open netlink socket');
+    this.#configure(options);
+    const address = new Uint8Array(12);
+    const view = new DataView(address.buffer);
+    view.setUint16(0, AF_NETLINK, true);
+    view.setUint32(8, options.groups ?? 0, true);
+    if (libc.bind(this.#fd, address) < 0) {
+      const failure = this.#failure('bind netlink socket');
+      this.close();
+      throw failure;
+    }
+  }
+
+  /** For poll(2); -1 after `close()`. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** Hands messages to the kernel. Throws NetlinkError when it took none of them. */
+  send(bytes: Uint8Array): void {
+    for (;;) {
+      if (this.#libc.send(this.#fd, bytes, 0) >= 0) return;
+      if (this.#libc.errno() !== ERRNO.EINTR) throw this.#failure('send netlink request');
+    }
+  }
+
+  /** Takes one datagram off the receive queue. The bytes are valid until the next call. */
+  receive(): Received {
+    for (;;) {
+      const length = this.#libc.recv(this.#fd, this.#buffer, MSG_DONTWAIT_TRUNC);
+      if (length > this.#buffer.length) return { kind: 'overrun' };
+      if (length >= 0) return { kind: 'datagram', bytes: this.#buffer.subarray(0, length) };
+      const errno = this.#libc.errno();
+      if (errno === ERRNO.EAGAIN) return { kind: 'empty' };
+      if (errno === ERRNO.ENOBUFS) return { kind: 'overrun' };
+      if (errno !== ERRNO.EINTR) throw this.#failure('receive netlink answer');
+    }
+  }
+
+  close(): void {
+    if (this.#fd >= 0) this.#libc.close(this.#fd);
+    this.#fd = -1;
+  }
+
+  // Refused options only cost comfort: texts of errors, filtering in the kernel, larger buffers.
+  #configure({ receiveBufferBytes, sendBufferBytes }: SocketOptions): void {
+    const set = (level: number, option: number, value: number): boolean =>
+      this.#libc.setsockopt(this.#fd, level, option, value) >= 0;
+    if (sendBufferBytes !== undefined) set(SOL_SOCKET, SO_SNDBUFFORCE, sendBufferBytes);
+    if (receiveBufferBytes !== undefined && !set(SOL_SOCKET, SO_RCVBUFFORCE, receiveBufferBytes)) {
+      set(SOL_SOCKET, SO_RCVBUF, receiveBufferBytes);
+    }
+    set(SOL_NETLINK, NETLINK_CAP_ACK, 1);
+    set(SOL_NETLINK, NETLINK_EXT_ACK, 1);
+    set(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+  }
+
+  #failure(action: string): NetlinkError {
+    const code = errnoName(this.#libc.errno());
+    return new NetlinkError(code, `Cannot ${action}: ${code}`);
+  }
+}

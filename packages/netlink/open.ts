@@ -1,0 +1,32 @@
+import { systemLibc } from './koffi_libc.ts';
+import { NetlinkMonitor } from './monitor.ts';
+import { withNetns } from './netns.ts';
+import { RtNetlink } from './rtnetlink.ts';
+import type { Monitor, MonitorGroup, Netlink } from './types.ts';
+
+/** rtnetlink of the namespace this process is in. Throws NetlinkError. */
+export function openNetlink(): Netlink {
+  return new RtNetlink(systemLibc());
+}
+
+/** rtnetlink of the namespace at `path`, usable from here. Throws NetlinkError. */
+export function openNetlinkIn(path: string): Netlink {
+  return withNetns(path, openNetlink);
+}
+
+/** Index of the named interface in the current namespace; undefined when there is none. */
+export function interfaceIndex(name: string): number | undefined {
+  const index = systemLibc().interfaceIndex(name);
+  return index === 0 ? undefined : index;
+}
+
+/**
+ * Events of the current namespace from now on. A slow consumer or a small `receiveBufferBytes` (8 MiB unless
+ * given) shows as an 'overrun' event. Keeps the process alive until closed. Throws NetlinkError.
+ */
+export function openMonitor(
+  groups: readonly MonitorGroup[],
+  options: { readonly receiveBufferBytes?: number } = {},
+): Monitor {
+  return new NetlinkMonitor(systemLibc(), groups, options.receiveBufferBytes);
+}
