@@ -1,0 +1,69 @@
+// BGP-4 messages as values and as bytes. Pure; what a session negotiated comes in as WireContext.
+export {
+  type AsPath,
+  type AsSegment,
+  asPathContains,
+  asPathLength,
+  formatAsPath,
+  neighbourAs,
+  prependAs,
+} from './as_path.ts';
+export type {
+  Aggregator,
+  AttributeProblem,
+  PathAttributes,
+  Treatment,
+  UnknownAttribute,
+} from './attributes.ts';
+export type { AddPathFamily, AddressFamily, Capability, GracefulRestart } from './capabilities.ts';
+export {
+  formatCommunity,
+  formatExtendedCommunity,
+  formatLargeCommunity,
+  type LargeCommunity,
+} from './communities.ts';
+export { afiOf, DEFAULT_CONTEXT, familyOf, type WireContext } from './context.ts';
+export { ProtocolError } from './errors.ts';
+export {
+  type Frame,
+  HEADER_LENGTH,
+  MAX_EXTENDED_MESSAGE_LENGTH,
+  MAX_MESSAGE_LENGTH,
+  MessageFramer,
+} from './framing.ts';
+export {
+  Afi,
+  AS_TRANS,
+  AttributeType,
+  CapabilityCode,
+  CeaseSubcode,
+  Community,
+  ErrorCode,
+  HeaderError,
+  MessageType,
+  OpenError,
+  Origin,
+  Safi,
+  StateMachineError,
+  UpdateError,
+} from './iana.ts';
+export {
+  decodeMessage,
+  encodeMessage,
+  KEEPALIVE,
+  type Keepalive,
+  type Message,
+} from './message.ts';
+export type { Reachable, Unreachable } from './multiprotocol.ts';
+export { formatNlri, type Nlri } from './nlri.ts';
+export {
+  cease,
+  describeNotification,
+  type Notification,
+  shutdownText,
+} from './notification.ts';
+export type { Open } from './open.ts';
+export { type Announcement, encodeAnnouncement, encodeWithdrawal } from './packing.ts';
+export { RefreshSubtype, type RouteRefresh } from './route_refresh.ts';
+export { formatRouterId, parseRouterId } from './router_id.ts';
+export { endOfRib, endOfRibOf, isTreatedAsWithdraw, type Update } from './update.ts';
