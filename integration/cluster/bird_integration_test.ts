@@ -1,0 +1,64 @@
+// A cluster in which one of three nodes runs stock BIRD instead of our services.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually, Lab, LineMonitor, ping } from '../lab/mod.ts';
+import { type BirdVersion, handMadePod, startBird } from './foreign_node.ts';
+
+// BIRD 2 is the end that connects (the largest address), BIRD 1.6 the end that waits (the smallest).
+const CASES: readonly (readonly [BirdVersion, string])[] = [
+  ['2', 'k8s-node02'],
+  ['1.6', 'k8s-master'],
+];
+
+for (const [version, foreign] of CASES) {
+  test(`BIRD ${version} on ${foreign}: pods reach each other, a restart of either end loses nothing`, async () => {
+    const lab = await Lab.start({ mode: 'bgp', foreignNodes: [foreign] });
+    try {
+      await lab.configure();
+      const node = lab.node(foreign);
+      const bird = await startBird(lab, node, version);
+      const address = `${node.block?.replace(/\d+\/26$/, '')}193`;
+      const hand = await handMadePod(lab, node, address);
+      const pods = [await lab.addPod('ours', 'k8s-node01')];
+      const other = lab.topology.nodes.find(
+        ({ name }) => name !== foreign && name !== 'k8s-node01',
+      );
+      if (other !== undefined) pods.push(await lab.addPod('other', other.name));
+      for (const pod of pods) {
+        await eventually(
+          async () => (await ping(pod.netns, address)).received === 1,
+          20_000,
+          () => `${pod.name} cannot reach ${address}: ${bird.log().slice(-2000)}`,
+        );
+        assert.equal(
+          (await ping(hand, pod.ip, { count: 3 })).received,
+          3,
+          `${address} reaches ${pod.name}`,
+        );
+      }
+      const [pod] = pods;
+      if (pod === undefined) return;
+      const routes = (await lab.exec(foreign, ['ip', 'route'])).stdout;
+      assert.match(routes, /10\.244\.85\.192\/26 via 192\.168\.80\.101 dev ens33 proto bird/);
+
+      // Ours restarts: BIRD keeps our routes (RFC 4724), ours keeps the kernel's.
+      const monitors = await Promise.all([
+        LineMonitor.routes(node.namespace),
+        LineMonitor.routes(pod.node.namespace),
+      ]);
+      const probe = ping(hand, pod.ip, { count: 600, intervalSeconds: 0.01, timeoutSeconds: 2 });
+      await sleep(500);
+      const bgp = lab.process('bgp', pod.node.name);
+      await bgp.stop('SIGKILL');
+      await sleep(500);
+      lab.startProcess(bgp);
+      const { sent, received } = await probe;
+      const changed = (await Promise.all(monitors.map((monitor) => monitor.stop()))).flat();
+      assert.equal(received, sent, `${sent - received} of ${sent} packets lost`);
+      assert.deepEqual(changed, [], 'no route flaps');
+    } finally {
+      await lab.stop();
+    }
+  });
+}
