@@ -68,7 +68,7 @@ export function writeNeighbour(writer: MessageWriter, entry: Neighbour): void {
 }
 
 export function writeFdbEntry(writer: MessageWriter, entry: FdbEntry): void {
-  writeHeader(writer, AF.BRIDGE, entry.interfaceIndex, NUD.PERMANENT, NTF.SELF);
+  writeHeader(writer, AF.BRIDGE, entry.interfaceIndex, NUD.NOARP | NUD.PERMANENT, NTF.SELF);
   writer.attributeBytes(NDA.LLADDR, macBytes(entry.mac));
   writer.attributeAddress(NDA.DST, entry.destination);
 }

@@ -62,7 +62,7 @@ export const IFLA = {
   EXT_MASK: 29,
 } as const;
 
-/** IFLA_EXT_MASK: leave the counters out of the answer. */
+/** IFLA_EXT_MASK: leave the counters of virtual functions and address families out of the answer. */
 export const RTEXT_FILTER_SKIP_STATS = 8;
 
 export const IFLA_INFO = { KIND: 1, DATA: 2 } as const;

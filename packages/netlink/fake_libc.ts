@@ -1,0 +1,111 @@
+// A kernel that answers what the test says. For tests only.
+import type { Libc } from './libc.ts';
+
+export type Step = { readonly bytes: Uint8Array } | { readonly errno: number };
+
+export class FakeLibc implements Libc {
+  /** What recv(2) gives, in order; then EAGAIN. */
+  readonly queue: Step[] = [];
+  /** Errors that send(2) gives first. */
+  readonly sendErrors: number[] = [];
+  readonly sent: Uint8Array[] = [];
+  readonly closed: number[] = [];
+  /** Called with each sent datagram; its answers go to the queue. */
+  answer: (bytes: Uint8Array) => Step[] = () => [];
+  #errno = 0;
+  #nextFd = 3;
+  #poll: ((ready: number) => void) | undefined;
+
+  socket(): number {
+    return this.#nextFd++;
+  }
+
+  bind(): number {
+    return 0;
+  }
+
+  setsockopt(): number {
+    return 0;
+  }
+
+  setns(): number {
+    return 0;
+  }
+
+  interfaceIndex(): number {
+    return 0;
+  }
+
+  eventfd(): number {
+    return this.#nextFd++;
+  }
+
+  eventfdWrite(): number {
+    this.wake();
+    return 0;
+  }
+
+  send(_fd: number, bytes: Uint8Array): number {
+    const errno = this.sendErrors.shift();
+    if (errno !== undefined) return this.#fail(errno);
+    const copy = bytes.slice();
+    this.sent.push(copy);
+    this.queue.push(...this.answer(copy));
+    return bytes.length;
+  }
+
+  recv(_fd: number, buffer: Uint8Array): number {
+    const step = this.queue.shift();
+    if (step === undefined) return this.#fail(11);
+    if ('errno' in step) return this.#fail(step.errno);
+    buffer.set(step.bytes.subarray(0, buffer.length));
+    return step.bytes.length;
+  }
+
+  close(fd: number): number {
+    this.closed.push(fd);
+    return 0;
+  }
+
+  pollAsync(_fds: Uint8Array, _timeoutMs: number, done: (ready: number) => void): void {
+    this.#poll = done;
+  }
+
+  get isPolled(): boolean {
+    return this.#poll !== undefined;
+  }
+
+  /** Ends the poll(2) under way. */
+  wake(): void {
+    const done = this.#poll;
+    this.#poll = undefined;
+    done?.(1);
+  }
+
+  errno(): number {
+    return this.#errno;
+  }
+
+  #fail(errno: number): number {
+    this.#errno = errno;
+    return -1;
+  }
+}
+
+/** One message with its header. */
+export function messageBytes(
+  type: number,
+  flags: number,
+  sequence: number,
+  bodyHex: string,
+): Uint8Array {
+  const body = Buffer.from(bodyHex, 'hex');
+  const bytes = new Uint8Array((16 + body.length + 3) & ~3);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, 16 + body.length, true);
+  view.setUint16(4, type, true);
+  view.setUint16(6, flags, true);
+  view.setUint32(8, sequence, true);
+  bytes.set(body, 16);
+  return bytes;
+}
