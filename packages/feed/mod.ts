@@ -1,0 +1,4 @@
+// What a node knows of the cluster, kept current whatever is away.
+export type { FeedEvent, FeedSource } from './events.ts';
+export { type FeedOptions, openFeed, type ResourceApi } from './open_feed.ts';
+export { ResourceView } from './view.ts';
