@@ -35,8 +35,6 @@ test('aggregate() covers exactly the same addresses with the fewest prefixes', (
   fc.assert(
     fc.property(fc.array(small, { maxLength: 30 }), (prefixes) => {
       const result = aggregate(prefixes);
-      const covers = (set: readonly Prefix[], value: number) =>
-        set.some((each) => prefixContains(each, { family: 4, value: BigInt(value) }));
       const wanted = Array.from({ length: 256 }, (_, value) => covers(prefixes, value));
       assert.deepEqual(
         Array.from({ length: 256 }, (_, value) => covers(result, value)),
@@ -48,6 +46,10 @@ test('aggregate() covers exactly the same addresses with the fewest prefixes', (
     { numRuns: 1000 },
   );
 });
+
+function covers(set: readonly Prefix[], value: number): boolean {
+  return set.some((each) => prefixContains(each, { family: 4, value: BigInt(value) }));
+}
 
 /** Number of aligned runs that a set of addresses needs, by halving. */
 function fewest(set: readonly boolean[]): number {

@@ -1,0 +1,113 @@
+import * as z from 'zod';
+import type { ObjectMeta } from '../resource.ts';
+import type { Report, SchemaStyle } from '../schema_style.ts';
+import {
+  address,
+  asNumber,
+  duration,
+  exactNet,
+  integer,
+  isCommunity,
+  ofFamily,
+  port,
+  textThat,
+} from './scalars.ts';
+
+export const PROGRAM_CLUSTER_ROUTES = [
+  'Disabled',
+  'EnabledNoEncapOnly',
+  'EnabledIPIPOnly',
+  'Enabled',
+] as const;
+export const routePriority = integer(1, 2_147_483_646);
+
+export const community = textThat((text) =>
+  isCommunity(text) ? undefined : 'expected a community: "aa:nn" or "aa:nn:mm"',
+);
+
+const ignoredInterface = textThat((text) =>
+  /^[a-zA-Z0-9_.*-]{1,15}$/.test(text) && text !== '*'
+    ? undefined
+    : 'expected an interface name, or a pattern such as "docker*" (not "*" alone)',
+);
+
+/** A key of a secret that lies outside of this model. */
+export function secretReference(style: SchemaStyle) {
+  return style.object({
+    secretKeyRef: style
+      .object({ name: z.string().min(1), key: z.string().min(1), optional: z.boolean().optional() })
+      .optional(),
+  });
+}
+
+function bgpConfigurationFields(style: SchemaStyle) {
+  const cidrs = z.array(style.object({ cidr: exactNet })).optional();
+  return style.object({
+    logSeverityScreen: z
+      .enum(['Trace', 'Debug', 'Info', 'Warning', 'Error', 'Fatal', 'None'])
+      .optional(),
+    nodeToNodeMeshEnabled: z.boolean().optional(),
+    asNumber: asNumber.optional(),
+    serviceClusterIPs: cidrs,
+    serviceExternalIPs: cidrs,
+    serviceLoadBalancerIPs: cidrs,
+    serviceLoadBalancerAggregation: z.enum(['Enabled', 'Disabled']).optional(),
+    communities: z
+      .array(style.object({ name: z.string().regex(/^[a-zA-Z0-9_.-]{1,128}$/), value: community }))
+      .optional(),
+    prefixAdvertisements: z
+      .array(style.object({ cidr: exactNet, communities: z.array(z.string()) }))
+      .optional(),
+    listenPort: port.optional(),
+    nodeMeshPassword: secretReference(style).optional(),
+    nodeMeshMaxRestartTime: duration.optional(),
+    bindMode: z.enum(['None', 'NodeIP']).optional(),
+    ignoredInterfaces: z.array(ignoredInterface).optional(),
+    localWorkloadPeeringIPV4: ofFamily(4, address).optional(),
+    localWorkloadPeeringIPV6: ofFamily(6, address).optional(),
+    programClusterRoutes: z.enum(PROGRAM_CLUSTER_ROUTES).optional(),
+    ipv4NormalRoutePriority: routePriority.optional(),
+    ipv6NormalRoutePriority: routePriority.optional(),
+  });
+}
+
+type Spec = z.output<ReturnType<typeof bgpConfigurationFields>>;
+
+export function bgpConfigurationSpec(style: SchemaStyle) {
+  return style.cross(
+    bgpConfigurationFields(style),
+    [['communities', 'prefixAdvertisements'], checkCommunities],
+    [['nodeToNodeMeshEnabled'], checkMesh],
+  );
+}
+
+/** Fills the defaults of the cluster; a node's own configuration holds only what differs. */
+export function completeBgpConfiguration(spec: Spec, metadata: ObjectMeta): Spec {
+  if (metadata.name !== 'default') return spec;
+  return {
+    ...spec,
+    logSeverityScreen: spec.logSeverityScreen ?? 'Info',
+    nodeToNodeMeshEnabled: spec.nodeToNodeMeshEnabled ?? true,
+    asNumber: spec.asNumber ?? 64_512,
+    listenPort: spec.listenPort ?? 179,
+  };
+}
+
+function checkCommunities(spec: Spec, report: Report): void {
+  const named = new Set(spec.communities?.map(({ name }) => name));
+  for (const [index, advertisement] of (spec.prefixAdvertisements ?? []).entries()) {
+    for (const [at, text] of advertisement.communities.entries()) {
+      if (named.has(text) || isCommunity(text)) continue;
+      const message = 'expected "aa:nn", "aa:nn:mm" or a name that spec.communities defines';
+      report(['prefixAdvertisements', index, 'communities', at], text, message);
+    }
+  }
+}
+
+function checkMesh(spec: Spec, report: Report): void {
+  if (spec.nodeToNodeMeshEnabled !== false) return;
+  for (const field of ['nodeMeshPassword', 'nodeMeshMaxRestartTime'] as const) {
+    if (spec[field] === undefined) continue;
+    report([field], spec[field], 'expected none when nodeToNodeMeshEnabled is false');
+  }
+}

@@ -1,0 +1,97 @@
+import { parseAddress } from '@calico/ip';
+import * as z from 'zod';
+import type { Report, SchemaStyle } from '../schema_style.ts';
+import { secretReference } from './bgp_configuration.ts';
+import { address, asNumber, duration, integer, nodeName, selector, textThat } from './scalars.ts';
+
+/** "192.0.2.1", "192.0.2.1:1790", "2001:db8::1" or "[2001:db8::1]:1790" as address and port. */
+export function splitPeerAddress(text: string): { address: string; port: number } | undefined {
+  const match =
+    /^\[([0-9a-fA-F:.]+)\]:([0-9]{1,5})$/.exec(text) ?? /^([0-9.]+):([0-9]{1,5})$/.exec(text);
+  const found = { address: match?.[1] ?? text, port: Number(match?.[2] ?? 179) };
+  try {
+    parseAddress(found.address);
+  } catch {
+    return undefined;
+  }
+  return found.port >= 1 && found.port <= 65_535 ? found : undefined;
+}
+
+const peerAddress = textThat((text) =>
+  splitPeerAddress(text) === undefined
+    ? 'expected an address, or an address with a port: "192.0.2.1:1790", "[2001:db8::1]:1790"'
+    : undefined,
+);
+
+function bgpPeerFields(style: SchemaStyle) {
+  return style.object({
+    node: nodeName.optional(),
+    nodeSelector: selector.optional(),
+    peerIP: peerAddress.optional(),
+    peerSelector: selector.optional(),
+    asNumber: asNumber.optional(),
+    localASNumber: asNumber.optional(),
+    nextHopMode: z.enum(['Auto', 'Self', 'Keep']).optional(),
+    keepOriginalNextHop: z.boolean().optional(),
+    password: secretReference(style).optional(),
+    sourceAddress: z.enum(['UseNodeIP', 'None']).optional(),
+    maxRestartTime: duration.optional(),
+    keepaliveTime: duration.optional(),
+    numAllowedLocalASNumbers: integer(0, 255).optional(),
+    /** Hops that the peer may be away (RFC 5082). */
+    ttlSecurity: integer(0, 255).optional(),
+    reachableBy: address.optional(),
+    filters: z.array(z.string()).optional(),
+    localWorkloadSelector: selector.optional(),
+    reversePeering: z.enum(['Auto', 'Manual']).optional(),
+  });
+}
+
+type Spec = z.output<ReturnType<typeof bgpPeerFields>>;
+
+export function bgpPeerSpec(style: SchemaStyle) {
+  return style.cross(
+    bgpPeerFields(style),
+    [['node', 'nodeSelector', 'keepOriginalNextHop', 'nextHopMode'], checkScope],
+    [['peerIP', 'peerSelector', 'asNumber', 'localWorkloadSelector', 'reachableBy'], checkFarEnd],
+  );
+}
+
+function checkScope(spec: Spec, report: Report): void {
+  if (given(spec.node) && given(spec.nodeSelector)) {
+    report(['nodeSelector'], spec.nodeSelector, 'expected none when spec.node is given');
+  }
+  if (spec.keepOriginalNextHop !== undefined && spec.nextHopMode !== undefined) {
+    const message = 'expected none when spec.nextHopMode is given';
+    report(['keepOriginalNextHop'], spec.keepOriginalNextHop, message);
+  }
+}
+
+function checkFarEnd(spec: Spec, report: Report): void {
+  const { peerIP, peerSelector, localWorkloadSelector, reachableBy } = spec;
+  const farEnds = [peerIP, peerSelector, localWorkloadSelector].filter(given);
+  if (farEnds.length !== 1) {
+    const fields = 'peerIP, peerSelector or localWorkloadSelector';
+    report([], undefined, `expected exactly one of ${fields}, found ${farEnds.length}`);
+  }
+  if (given(peerSelector) && spec.asNumber !== undefined) {
+    report(['asNumber'], spec.asNumber, 'expected none with peerSelector: nodes know their own');
+  }
+  if ((given(localWorkloadSelector) || given(peerIP)) && spec.asNumber === undefined) {
+    report(['asNumber'], undefined, 'is required with peerIP and localWorkloadSelector');
+  }
+  if (given(reachableBy) && !given(peerIP)) {
+    report(['reachableBy'], reachableBy, 'expected none without peerIP');
+  } else if (given(reachableBy) && reachableBy.includes(':') !== isIpv6Peer(peerIP)) {
+    report(['reachableBy'], reachableBy, 'expected an address of the same family as peerIP');
+  }
+}
+
+/** Upstream writes absent texts as "". */
+function given(text: string | undefined): text is string {
+  return text !== undefined && text !== '';
+}
+
+function isIpv6Peer(peerIP: string | undefined): boolean {
+  return splitPeerAddress(peerIP ?? '')?.address.includes(':') ?? false;
+}

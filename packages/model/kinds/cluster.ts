@@ -1,0 +1,44 @@
+import * as z from 'zod';
+import type { Report, SchemaStyle } from '../schema_style.ts';
+import { integer } from './scalars.ts';
+
+export function clusterInformationSpec(style: SchemaStyle) {
+  return style.object({
+    clusterGUID: z.string().optional(),
+    clusterType: z.string().optional(),
+    calicoVersion: z.string().optional(),
+    datastoreReady: z.boolean().optional(),
+    variant: z.string().optional(),
+  });
+}
+
+function ipamConfigurationFields(style: SchemaStyle) {
+  return style.object({
+    strictAffinity: z.boolean().default(false),
+    /** 0: 20. */
+    maxBlocksPerHost: integer(0, 1_000_000).default(0),
+    autoAllocateBlocks: z.boolean().default(true),
+    kubeVirtVMAddressPersistence: z.enum(['Enabled', 'Disabled']).optional(),
+    ipCooldownSeconds: integer(0, 1200).optional(),
+  });
+}
+
+type Spec = z.output<ReturnType<typeof ipamConfigurationFields>>;
+
+export function ipamConfigurationSpec(style: SchemaStyle) {
+  return style.cross(ipamConfigurationFields(style), [
+    ['strictAffinity', 'maxBlocksPerHost', 'autoAllocateBlocks'],
+    checkAffinity,
+  ]);
+}
+
+function checkAffinity(spec: Spec, report: Report): void {
+  if (!spec.strictAffinity && !spec.autoAllocateBlocks) {
+    const message = 'expected true when strictAffinity is false';
+    report(['autoAllocateBlocks'], false, message);
+  }
+  if (spec.maxBlocksPerHost > 0 && !spec.strictAffinity) {
+    const message = 'expected 0 when strictAffinity is false: nodes could borrow beyond the limit';
+    report(['maxBlocksPerHost'], spec.maxBlocksPerHost, message);
+  }
+}

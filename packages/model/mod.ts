@@ -1,0 +1,59 @@
+// The projectcalico.org/v3 resources: types, defaults, validation, names and who owns which route.
+export {
+  type AffinityOwner,
+  affinityPath,
+  affinityPrefix,
+  blockAffinityName,
+  blockPath,
+  handlePath,
+  IPAM_ROOT,
+  type IpamPath,
+  ipamBlockName,
+  parseIpamBlockName,
+  parseIpamPath,
+  parseResourcePath,
+  RESOURCE_ROOT,
+  resourcePath,
+  resourcePrefix,
+} from './etcd_keys.ts';
+export { splitPeerAddress } from './kinds/bgp_peer.ts';
+export {
+  type PortMatch,
+  PROTOCOL_NUMBERS,
+  type ProtocolName,
+  parsePort,
+  protocolNumber,
+} from './kinds/policy_rule.ts';
+export { DEFAULT_TIER_ORDER } from './kinds/profile.ts';
+export {
+  type Consumer,
+  findKind,
+  KINDS,
+  type Kind,
+  type KindInfo,
+  keyOf,
+  keyText,
+  type ResourceKey,
+} from './kinds.ts';
+export {
+  hostInterfaceName,
+  routerIdFromName,
+  vxlanTunnelMac,
+  type WorkloadEndpointIdentity,
+  workloadEndpointName,
+  workloadEndpointPrefix,
+} from './names.ts';
+export { parseResource, parseStored } from './parse.ts';
+export { API_VERSION, type ObjectMeta, type Resource } from './resource.ts';
+export type * from './resources.ts';
+export {
+  BGP_ROUTE_PROTOCOL,
+  decideBlockRoute,
+  FELIX_ROUTE_PROTOCOL,
+  ipPoolOf,
+  podMtu,
+  type RouteDecision,
+  sameSubnet,
+} from './routes.ts';
+export { sha1 } from './sha1.ts';
+export { type Problem, problemText, ValidationError } from './validation_error.ts';

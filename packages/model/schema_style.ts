@@ -1,0 +1,42 @@
+// Every kind's fields are described once and read in two styles:
+//   strict   a user's document: unknown fields and contradictions between fields are problems
+//   lenient  a stored document of any writer: unknown fields are kept, only the shape must be right
+import * as z from 'zod';
+
+export type Report = (path: readonly (string | number)[], value: unknown, message: string) => void;
+
+/** A check that reads several fields. It runs when each of these is valid by itself. */
+export type CrossCheck<Value> = readonly [
+  fields: readonly (keyof Value & string)[],
+  check: (value: Value, report: Report) => void,
+];
+
+export type SchemaStyle = {
+  readonly object: typeof z.strictObject;
+  readonly cross: <S extends z.ZodObject>(schema: S, ...checks: CrossCheck<z.output<S>>[]) => S;
+};
+
+export const STRICT: SchemaStyle = {
+  object: z.strictObject,
+  cross: (schema, ...checks) => checks.reduce(withCheck, schema),
+};
+
+export const LENIENT: SchemaStyle = {
+  object: z.looseObject as unknown as typeof z.strictObject,
+  cross: (schema) => schema,
+};
+
+function withCheck<S extends z.ZodObject>(schema: S, [fields, check]: CrossCheck<z.output<S>>): S {
+  return schema.superRefine(
+    (value, context) => {
+      check(value, (path, input, message) => {
+        context.addIssue({ code: 'custom', path: [...path], input, message });
+      });
+    },
+    { when: ({ issues }) => !issues.some(({ path }) => touches(fields, path)) },
+  );
+}
+
+function touches(fields: readonly string[], path: readonly PropertyKey[] | undefined): boolean {
+  return fields.includes(String(path?.[0]));
+}
