@@ -54,7 +54,7 @@ test('CNI: broken netconf, missing fields and odd environments are told apart an
     assert.match(version.msg + version.details, /1\.1\.0/);
     const noContainer = await cniError(node, 'ADD', {
       netns: call.netns ?? '',
-      args: call.args ?? '',,
+      args: call.args ?? '',
     });
     assert.equal(noContainer.code, 4);
     assert.match(noContainer.msg, /CNI_CONTAINERID/);
