@@ -18,8 +18,9 @@ const bytesOf = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'he
 const DECODERS: readonly [string, (body: Body) => unknown, readonly Golden<unknown>[]][] = [
   ['decodeLink', decodeLink, LINKS],
   ['decodeInterfaceAddress', decodeInterfaceAddress, ADDRESSES],
-  ['decodeRoute', decodeRoute, ROUTES],
-  ['decodeNeighbour', decodeNeighbour, NEIGHBOURS],
+  ['decodeRoute', (body) => decodeRoute(body), ROUTES],
+  ['decodeNeighbour', decodeLiveNeighbour, NEIGHBOURS],
+
   ['decodeFdbEntry', decodeFdbEntry, FDB],
   ['decodeRule', decodeRule, RULES],
 ];
@@ -40,6 +41,10 @@ for (const [name, decode, goldens] of DECODERS) {
       }
     });
   }
+}
+
+function decodeLiveNeighbour(body: Body): unknown {
+  return decodeNeighbour(body);
 }
 
 function decodeWritten(request: Request, decode: (body: Body) => unknown): unknown {
@@ -67,7 +72,7 @@ test('what writeRequest() writes reads back the same', () => {
   }
   for (const { value } of NEIGHBOURS) {
     const request = { kind: 'neighbour', action: 'replace', neighbour: value } as const;
-    assert.deepEqual(decodeWritten(request, decodeNeighbour), value);
+    assert.deepEqual(decodeWritten(request, decodeLiveNeighbour), value);
   }
   for (const { value } of FDB) {
     const request = { kind: 'fdb', action: 'replace', entry: value } as const;
@@ -87,6 +92,17 @@ test('a route through a gateway of the other family reads back the same', () => 
     ],
   } as const;
   assert.deepEqual(decodeWritten({ kind: 'route', action: 'add', route }, decodeRoute), route);
+});
+
+test('decodeNeighbour() reads a deleted entry that has lost its MAC', () => {
+  const body = bodyOf(bytesOf('020000000400000020000001080001000af455c0'));
+  assert.equal(decodeNeighbour(body), undefined);
+  assert.deepEqual(decodeNeighbour(body, true), {
+    interfaceIndex: 4,
+    address: { family: 4, value: 0x0af455c0n },
+    mac: '',
+    permanent: false,
+  });
 });
 
 test('decodeRoute() leaves out cache entries and types that are not routes to a destination', () => {

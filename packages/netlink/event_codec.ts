@@ -31,7 +31,7 @@ export function decodeEvent(message: MessageCursor): MonitorEvent | undefined {
     }
     case RTM.NEWNEIGH:
     case RTM.DELNEIGH: {
-      const neighbour = decodeNeighbour(message);
+      const neighbour = decodeNeighbour(message, message.type === RTM.DELNEIGH);
       return neighbour && { kind: 'neighbour', action: action(message, RTM.NEWNEIGH), neighbour };
     }
     case RTM.NEWRULE:

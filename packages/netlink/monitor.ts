@@ -1,7 +1,7 @@
 // Multicast events of one namespace:  poll(2) on a pool thread → synchronous drain → queue → consumer.
 // While the queue is full nothing is drained; the kernel's buffer then holds the events, and when that
 // overflows too it says so (ENOBUFS), which the consumer sees as 'overrun'.
-import { NetlinkDecodeError } from './errors.ts';
+import { errnoName, NetlinkDecodeError, NetlinkError } from './errors.ts';
 import { decodeEvent } from './event_codec.ts';
 import type { Libc } from './libc.ts';
 import { MessageCursor } from './message_reader.ts';
@@ -25,6 +25,7 @@ export class NetlinkMonitor implements Monitor {
   readonly #queue: MonitorEvent[] = [];
   #head = 0;
   readonly #waiting: PromiseWithResolvers<IteratorResult<MonitorEvent>>[] = [];
+  readonly #released = Promise.withResolvers<void>();
   #failure: unknown;
   #isPolling = false;
   #isClosed = false;
@@ -37,6 +38,11 @@ export class NetlinkMonitor implements Monitor {
       receiveBufferBytes: receiveBufferBytes ?? DEFAULT_BUFFER_BYTES,
     });
     this.#wake = libc.eventfd(0, EFD_CLOEXEC_NONBLOCK);
+    if (this.#wake < 0) {
+      const code = errnoName(libc.errno());
+      this.#socket.close();
+      throw new NetlinkError(code, `Cannot open eventfd: ${code}`);
+    }
     this.#poll();
   }
 
@@ -45,7 +51,7 @@ export class NetlinkMonitor implements Monitor {
       next: () => this.#next(),
       return: () => {
         this.close();
-        return Promise.resolve({ done: true, value: undefined });
+        return this.#ended();
       },
     };
   }
@@ -55,14 +61,13 @@ export class NetlinkMonitor implements Monitor {
     this.#isClosed = true;
     if (this.#isPolling) this.#libc.eventfdWrite(this.#wake);
     else this.#release();
-    this.#settle();
   }
 
   #next(): Promise<IteratorResult<MonitorEvent>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const event = this.#take();
     if (event) return Promise.resolve({ done: false, value: event });
-    if (this.#isClosed) return Promise.resolve({ done: true, value: undefined });
+    if (this.#isClosed) return this.#ended();
     const waiter = Promise.withResolvers<IteratorResult<MonitorEvent>>();
     this.#waiting.push(waiter);
     return waiter.promise;
@@ -144,8 +149,16 @@ export class NetlinkMonitor implements Monitor {
     }
   }
 
+  // The end is told when nothing of the monitor is left, no pool thread either: the runtime may be about to stop.
+  async #ended(): Promise<IteratorReturnResult<undefined>> {
+    await this.#released.promise;
+    return { done: true, value: undefined };
+  }
+
   #release(): void {
     this.#socket.close();
     this.#libc.close(this.#wake);
+    this.#released.resolve();
+    this.#settle();
   }
 }

@@ -9,16 +9,20 @@ import { AF, NDA, NDTA, NDTPA, NTF, NUD } from './uapi.ts';
 
 const NDMSG_BYTES = 12;
 
-/** RTM_NEWNEIGH or RTM_DELNEIGH; undefined for other families and entries without a usable MAC. */
-export function decodeNeighbour(body: Body): Neighbour | undefined {
+/**
+ * RTM_NEWNEIGH; undefined for other families and entries without a usable MAC. RTM_DELNEIGH with `isDeleted`:
+ * the kernel may have dropped the MAC before the entry; it is empty then.
+ */
+export function decodeNeighbour(body: Body, isDeleted = false): Neighbour | undefined {
   const attributesAt = afterHeader(body, NDMSG_BYTES, 'neighbour');
   const { view, start } = body;
   const family = familyOf(view.getUint8(start));
   const state = view.getUint16(start + 8, true);
   const isProxy = (view.getUint8(start + 10) & NTF.PROXY) !== 0;
   const hasNoMac = (state & (NUD.INCOMPLETE | NUD.FAILED | NUD.NOARP)) !== 0;
-  if (family === undefined || isProxy || hasNoMac) return undefined;
-  const { mac, address } = decodeEntry(new AttributeCursor(view, attributesAt, body.end), family);
+  if (family === undefined || isProxy || (hasNoMac && !isDeleted)) return undefined;
+  const attributes = new AttributeCursor(view, attributesAt, body.end);
+  const { mac = isDeleted ? '' : undefined, address } = decodeEntry(attributes, family);
   if (mac === undefined || address === undefined) return undefined;
   const interfaceIndex = view.getInt32(start + 4, true);
   return { interfaceIndex, address, mac, permanent: (state & NUD.PERMANENT) !== 0 };

@@ -21,12 +21,14 @@ export function interfaceIndex(name: string): number | undefined {
 }
 
 /**
- * Events of the current namespace from now on. A slow consumer or a small `receiveBufferBytes` (8 MiB unless
- * given) shows as an 'overrun' event. Keeps the process alive until closed. Throws NetlinkError.
+ * Events of a namespace from now on: of the current one, or of the one at `netns`. A slow consumer or a small
+ * `receiveBufferBytes` (8 MiB unless given) shows as an 'overrun' event. Keeps the process alive until closed.
+ * Throws NetlinkError.
  */
 export function openMonitor(
   groups: readonly MonitorGroup[],
-  options: { readonly receiveBufferBytes?: number } = {},
+  options: { readonly receiveBufferBytes?: number; readonly netns?: string } = {},
 ): Monitor {
-  return new NetlinkMonitor(systemLibc(), groups, options.receiveBufferBytes);
+  const open = (): Monitor => new NetlinkMonitor(systemLibc(), groups, options.receiveBufferBytes);
+  return options.netns === undefined ? open() : withNetns(options.netns, open);
 }

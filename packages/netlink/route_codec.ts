@@ -182,7 +182,15 @@ export function writeRouteFilter(writer: MessageWriter, filter: RouteFilter): vo
 export function writeRouteLookup(writer: MessageWriter, destination: Address): void {
   const isIpv4 = destination.family === 4;
   writer.u8(isIpv4 ? AF.INET : AF.INET6).u8(isIpv4 ? 32 : 128);
-  writer.u8(0).u8(0).u8(0).u8(0).u8(0).u8(0).u32(RTM_F.LOOKUP_TABLE);
+  // IPv6 tells the table unasked and refuses the flag.
+  writer
+    .u8(0)
+    .u8(0)
+    .u8(0)
+    .u8(0)
+    .u8(0)
+    .u8(0)
+    .u32(isIpv4 ? RTM_F.LOOKUP_TABLE : 0);
   writer.attributeAddress(RTA.DST, destination);
 }
 

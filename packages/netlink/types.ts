@@ -186,6 +186,7 @@ export type MonitorEvent =
   | {
       readonly kind: 'neighbour';
       readonly action: 'new' | 'deleted';
+      /** Of a deleted entry the kernel may not tell the MAC (then ''), nor that it was permanent. */
       readonly neighbour: Neighbour;
     }
   | { readonly kind: 'rule'; readonly action: 'new' | 'deleted'; readonly rule: Rule }
