@@ -1,4 +1,6 @@
 // The projectcalico.org/v3 resources: types, defaults, validation, names and who owns which route.
+
+export { changeProblems, ipPoolProblems } from './changes.ts';
 export {
   type AffinityOwner,
   affinityPath,
@@ -55,5 +57,6 @@ export {
   type RouteDecision,
   sameSubnet,
 } from './routes.ts';
+export { bgpConfigurationFor, felixConfigurationFor } from './settings.ts';
 export { sha1 } from './sha1.ts';
 export { type Problem, problemText, ValidationError } from './validation_error.ts';

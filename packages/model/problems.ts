@@ -75,6 +75,7 @@ function messageOf(issue: Issue): string {
     case 'invalid_key':
     case 'not_multiple_of':
     case 'unrecognized_keys':
+    default:
       return issue.message;
   }
 }

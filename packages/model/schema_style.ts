@@ -22,7 +22,7 @@ export const STRICT: SchemaStyle = {
 };
 
 export const LENIENT: SchemaStyle = {
-  object: z.looseObject as unknown as typeof z.strictObject,
+  object: z.looseObject,
   cross: (schema) => schema,
 };
 
@@ -30,13 +30,18 @@ function withCheck<S extends z.ZodObject>(schema: S, [fields, check]: CrossCheck
   return schema.superRefine(
     (value, context) => {
       check(value, (path, input, message) => {
-        context.addIssue({ code: 'custom', path: [...path], input, message });
+        context.addIssue({ code: 'custom', path: [...path], input, message, params: CROSS });
       });
     },
-    { when: ({ issues }) => !issues.some(({ path }) => touches(fields, path)) },
+    { when: ({ issues }) => !issues.some((issue) => concerns(issue, fields)) },
   );
 }
 
-function touches(fields: readonly string[], path: readonly PropertyKey[] | undefined): boolean {
-  return fields.includes(String(path?.[0]));
+/** Marks what a cross-check found: it does not keep the next one from running. */
+const CROSS = { cross: true };
+
+function concerns(issue: z.core.$ZodRawIssue, fields: readonly string[]): boolean {
+  if (issue['params'] === CROSS) return false;
+  const [field] = issue.path ?? [];
+  return field === undefined ? issue.code !== 'unrecognized_keys' : fields.includes(String(field));
 }

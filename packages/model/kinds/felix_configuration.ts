@@ -155,6 +155,5 @@ const REST = {
 
 export function felixConfigurationSpec(style: SchemaStyle) {
   const own = ownParameters(style);
-  // The index signature of REST would hide the types of our own parameters.
-  return style.object({ ...REST, ...own } as typeof own);
+  return style.object({ ...REST, ...own });
 }

@@ -78,7 +78,8 @@ export const selector = textThat((text) => {
     parseSelector(text);
     return undefined;
   } catch (cause) {
-    if (cause instanceof SelectorError) return `${cause.message} (at position ${cause.position})`;
+    if (cause instanceof SelectorError)
+      return `${cause.message.replace(/^Cannot parse selector .* at position [0-9]+: /, '')}, at position ${cause.position}`;
     throw cause;
   }
 });
