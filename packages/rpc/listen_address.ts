@@ -38,13 +38,16 @@ export function isLocal(address: ListenAddress): boolean {
 
 export type Security = 'tls' | 'local' | 'insecure';
 
-/** How an address is protected. Throws when it would be plain text over a network unasked. */
+/**
+ * How an address is protected. Unix sockets are never TLS: their file's mode says who may call.
+ * Throws when it would be plain text over a network unasked.
+ */
 export function securityOf(
   address: ListenAddress,
   options: { readonly tls: boolean; readonly insecure: boolean },
   action: 'listen on' | 'connect to',
 ): Security {
-  if (options.tls) return 'tls';
+  if (options.tls && address.kind === 'tcp') return 'tls';
   if (isLocal(address)) return 'local';
   if (options.insecure) return 'insecure';
   throw new TypeError(

@@ -48,10 +48,9 @@ export async function serveRpc<const T extends readonly DescService[]>(
   const services = options.services as readonly Served<DescService>[];
   const listeners = options.listen.split(',').map((text) => {
     const address = parseListenAddress(text.trim());
-    return {
-      address,
-      security: securityOf(address, { tls: tls !== undefined, insecure }, 'listen on'),
-    };
+    const security = securityOf(address, { tls: tls !== undefined, insecure }, 'listen on');
+    const credentials = serverCredentials(security === 'tls' ? tls : undefined);
+    return { address, security, credentials };
   });
   const server = new Server(SERVER_OPTIONS);
   const stopping = new AbortController();
@@ -64,8 +63,8 @@ export async function serveRpc<const T extends readonly DescService[]>(
     addReflection(server, descriptors),
   ]);
   const bound: Bound[] = [];
-  for (const { address, security } of listeners) {
-    bound.push({ address: await bind(server, address, serverCredentials(tls)), security });
+  for (const { address, security, credentials } of listeners) {
+    bound.push({ address: await bind(server, address, credentials), security });
   }
   health(true);
   for (const listener of bound) logger.info('listening', listener);

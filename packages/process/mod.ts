@@ -1,0 +1,16 @@
+export * as commonSettings from './common_settings.ts';
+export type { Host, StopSignal } from './host.ts';
+export { EXIT, runService, type Service } from './run_service.ts';
+export type { BaseConfig, ServiceContext } from './service_context.ts';
+export {
+  type Config,
+  ConfigError,
+  type Environment,
+  flag,
+  list,
+  readSettings,
+  type Setting,
+  type Settings,
+  setting,
+} from './settings.ts';
+export { VERSION } from './version.ts';
