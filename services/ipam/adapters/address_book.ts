@@ -1,0 +1,184 @@
+// The operations of the service, each a sequence of programs that may be repeated at any point.
+import {
+  type Address,
+  type Family,
+  formatAddress,
+  formatPrefix,
+  type Prefix,
+  subnets,
+} from '@calico/ip';
+import { IpamError } from '../core/ipam_error.ts';
+import { type AssignIpRequest, assignIp } from '../core/programs/assign_ip.ts';
+import {
+  type AssignedAddress,
+  type AssignRequest,
+  type AssignStep,
+  assignStep,
+} from '../core/programs/auto_assign.ts';
+import {
+  blocksInUse,
+  blocksOfNode,
+  claimBlock,
+  poolForClaim,
+  releaseBlock,
+} from '../core/programs/claim.ts';
+import {
+  type AssignmentOfAddress,
+  addressesOfHandle,
+  assignmentOf,
+} from '../core/programs/lookup.ts';
+import {
+  locate,
+  MAX_RELEASES,
+  type Release,
+  releaseFromBlock,
+  releaseHandle,
+} from '../core/programs/release.ts';
+import { type PoolUse, utilization } from '../core/programs/utilization.ts';
+import type { ProgramRunner } from './program_runner.ts';
+import { Turnstile } from './turnstile.ts';
+
+/** A claim of more blocks than this has to be made in parts. */
+const MAX_CLAIM = 4096;
+const MAX_WAITING = 1000;
+
+export type Assigned = {
+  readonly addresses: readonly AssignedAddress[];
+  /** Empty when everything asked for was assigned. */
+  readonly shortfall: string;
+};
+
+export class AddressBook {
+  readonly #runner: ProgramRunner;
+  readonly #nodes = new Turnstile(MAX_WAITING);
+
+  constructor(runner: ProgramRunner) {
+    this.#runner = runner;
+  }
+
+  autoAssign(request: AssignRequest, signal?: AbortSignal): Promise<Assigned> {
+    return this.#nodes.pass(request.node, async () => {
+      for (;;) {
+        const step = await this.#runner.run((now) => assignStep(request, now), signal);
+        if (step.isComplete) return conclude(request, step);
+      }
+    });
+  }
+
+  assignIp(request: AssignIpRequest, signal?: AbortSignal): Promise<AssignedAddress> {
+    return this.#nodes.pass(request.node, () =>
+      this.#runner.run((now) => assignIp(request, now), signal),
+    );
+  }
+
+  /** Answers the addresses that were not assigned as described. */
+  async releaseIps(releases: readonly Release[], signal?: AbortSignal): Promise<string[]> {
+    const blocks = await this.#runner.run(
+      () => locate(releases.map(({ address }) => address)),
+      signal,
+    );
+    const lost = releases.filter(({ address }) => !blocks.has(address));
+    const refused: Address[] = lost.map(({ address }) => address);
+    const byBlock = Map.groupBy(
+      releases.filter(({ address }) => blocks.has(address)),
+      ({ address }) => formatPrefix(blocks.get(address) as Prefix),
+    );
+    for (const group of byBlock.values()) {
+      const cidr = blocks.get(group[0]?.address as Address) as Prefix;
+      for (let at = 0; at < group.length; at += MAX_RELEASES) {
+        const part = group.slice(at, at + MAX_RELEASES);
+        refused.push(...(await this.#runner.run(() => releaseFromBlock(cidr, part), signal)));
+      }
+    }
+    return refused.map(formatAddress);
+  }
+
+  async releaseByHandle(handleId: string, signal?: AbortSignal): Promise<string[]> {
+    const released: string[] = [];
+    for (;;) {
+      const step = await this.#runner.run(() => releaseHandle(handleId), signal);
+      released.push(...step.released);
+      if (step.remaining === 0) return released;
+    }
+  }
+
+  addressesOfHandle(handleId: string, signal?: AbortSignal): Promise<AssignedAddress[]> {
+    return this.#runner.run(() => addressesOfHandle(handleId), signal);
+  }
+
+  assignmentOf(address: Address, signal?: AbortSignal): Promise<AssignmentOfAddress> {
+    return this.#runner.run(() => assignmentOf(address), signal);
+  }
+
+  async claimAffinity(
+    cidr: Prefix,
+    node: string,
+    signal?: AbortSignal,
+  ): Promise<{ claimed: string[]; failed: string[] }> {
+    const pool = await this.#runner.run(() => poolForClaim(cidr), signal);
+    if (pool.blockSize - cidr.length > Math.log2(MAX_CLAIM)) {
+      throw new IpamError(
+        'invalid-argument',
+        `Cannot claim cidr "${formatPrefix(cidr)}": more than ${MAX_CLAIM} blocks, expected /${pool.blockSize - Math.log2(MAX_CLAIM)} or narrower`,
+      );
+    }
+    const claimed: string[] = [];
+    const failed: string[] = [];
+    for (const block of subnets(cidr, pool.blockSize)) {
+      const outcome = await this.#runner.run((now) => claimBlock(block, node, pool, now), signal);
+      (outcome === 'claimed' ? claimed : failed).push(formatPrefix(block));
+    }
+    return { claimed, failed };
+  }
+
+  /** `within` undefined: all blocks of the node. */
+  async releaseAffinity(
+    node: string,
+    within: Prefix | undefined,
+    mustBeEmpty: boolean,
+    signal?: AbortSignal,
+  ): Promise<string[]> {
+    const cidrs = await this.#runner.run(() => blocksOfNode(node, within), signal);
+    if (mustBeEmpty) {
+      const used = await this.#runner.run(() => blocksInUse(cidrs, node), signal);
+      if (used.length > 0) throw inUse(node, used);
+    }
+    const released: string[] = [];
+    for (const cidr of cidrs) {
+      const outcome = await this.#runner.run(
+        (now) => releaseBlock(cidr, node, mustBeEmpty, now),
+        signal,
+      );
+      if (outcome === 'in-use') throw inUse(node, [cidr]);
+      if (outcome === 'released') released.push(formatPrefix(cidr));
+    }
+    return released;
+  }
+
+  utilization(pools: readonly string[], signal?: AbortSignal): Promise<PoolUse[]> {
+    return this.#runner.run(() => utilization(pools), signal);
+  }
+}
+
+function conclude(request: AssignRequest, step: AssignStep): Assigned {
+  const parts = [...step.obstacles].map(([family, reason]) => {
+    const got = step.addresses.filter(({ address }) => isOfFamily(address, family)).length;
+    const wanted = request.wanted[family].count;
+    return `Assigned ${got} out of ${wanted} requested IPv${family} addresses; ${reason}`;
+  });
+  const shortfall = parts.join('; ');
+  if (step.addresses.length === 0 && shortfall !== '') throw new IpamError('exhausted', shortfall);
+  return { addresses: step.addresses, shortfall };
+}
+
+function isOfFamily(address: string, family: Family): boolean {
+  return address.includes(':') === (family === 6);
+}
+
+function inUse(node: string, blocks: readonly Prefix[]): IpamError {
+  const names = blocks.map(formatPrefix).join(', ');
+  return new IpamError(
+    'precondition',
+    `Cannot release the affinities of node "${node}": addresses are in use in ${names}`,
+  );
+}

@@ -1,0 +1,108 @@
+// Edge: requests are checked, outcomes and errors become wire answers. The only file that knows codes.
+import type { IpamService } from '@calico/proto/ipam/v1/ipam';
+import { type RpcCode, RpcError, type ServiceHandlers } from '@calico/rpc';
+import { StoreUnavailable } from '@calico/store';
+import { IpamError, type Reason } from '../core/ipam_error.ts';
+import type { AddressBook } from './address_book.ts';
+import {
+  addressOf,
+  assignIpRequest,
+  autoAssignRequest,
+  cidrOf,
+  handleOf,
+  nodeName,
+  poolNames,
+  releases,
+} from './requests.ts';
+
+const CODES: Readonly<Record<Reason, RpcCode>> = {
+  'invalid-argument': 'INVALID_ARGUMENT',
+  'not-found': 'NOT_FOUND',
+  'already-exists': 'ALREADY_EXISTS',
+  exhausted: 'RESOURCE_EXHAUSTED',
+  precondition: 'FAILED_PRECONDITION',
+  contended: 'ABORTED',
+  damaged: 'FAILED_PRECONDITION',
+};
+
+export function createHandlers(book: AddressBook): ServiceHandlers<typeof IpamService> {
+  return {
+    autoAssign: (request, { signal }) =>
+      answer(async () => {
+        const { addresses, shortfall } = await book.autoAssign(autoAssignRequest(request), signal);
+        return { addresses: [...addresses], shortfall };
+      }),
+    assignIp: (request, { signal }) =>
+      answer(async () => ({ address: await book.assignIp(assignIpRequest(request), signal) })),
+    releaseIps: (request, { signal }) =>
+      answer(async () => ({ unallocated: await book.releaseIps(releases(request), signal) })),
+    releaseByHandle: ({ handleId }, { signal }) =>
+      answer(async () => ({
+        released: await book.releaseByHandle(handleOf('handle_id', handleId), signal),
+      })),
+    ipsByHandle: ({ handleId }, { signal }) =>
+      answer(async () => ({
+        addresses: await book.addressesOfHandle(handleOf('handle_id', handleId), signal),
+      })),
+    getAssignment: ({ address }, { signal }) =>
+      answer(async () => {
+        const found = await book.assignmentOf(addressOf('address', address), signal);
+        if (!found.isAssigned) return { assigned: false, block: found.block };
+        const { handleId, attributes, block, sequenceNumber } = found;
+        return { assigned: true, handleId, attributes: { ...attributes }, block, sequenceNumber };
+      }),
+    claimAffinity: ({ cidr, node }, { signal }) =>
+      answer(() => book.claimAffinity(cidrOf('cidr', cidr), nodeName('node', node), signal)),
+    releaseAffinity: ({ cidr, node, mustBeEmpty }, { signal }) =>
+      answer(async () => {
+        const within = cidr === '' ? undefined : cidrOf('cidr', cidr);
+        const owner = nodeName('node', node);
+        return { released: await book.releaseAffinity(owner, within, mustBeEmpty, signal) };
+      }),
+    getUtilization: ({ pools }, { signal }) =>
+      answer(async () => {
+        const uses = await book.utilization(poolNames('pools', pools), signal);
+        return {
+          pools: uses.map((use) => ({
+            ...use,
+            capacity: use.capacity.toString(),
+            reserved: use.reserved.toString(),
+            free: use.free.toString(),
+            inUse: BigInt(use.inUse),
+            blocks: use.blocks.map((block) => ({
+              ...block,
+              capacity: BigInt(block.capacity),
+              inUse: BigInt(block.inUse),
+              reserved: BigInt(block.reserved),
+              free: BigInt(block.free),
+              allocations: block.allocations.map((one) => ({
+                ...one,
+                attributes: { ...one.attributes },
+              })),
+            })),
+          })),
+        };
+      }),
+  };
+}
+
+async function answer<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw toRpcError(cause);
+  }
+}
+
+function toRpcError(cause: unknown): unknown {
+  if (cause instanceof IpamError)
+    return new RpcError(CODES[cause.reason], cause.message, { cause });
+  if (cause instanceof StoreUnavailable) {
+    return new RpcError(
+      'UNAVAILABLE',
+      `${cause.message} (${cause.outcome === 'unknown' ? 'the outcome is unknown' : 'nothing was changed'}); repeat the call`,
+      { cause },
+    );
+  }
+  return cause;
+}

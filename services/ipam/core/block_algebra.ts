@@ -1,0 +1,161 @@
+// What can be done to a block. Pure: a block goes in, a new block comes out.
+import { type Address, addressAt, ordinalOf } from '@calico/ip';
+import { type Attribute, type Block, claimTime } from './records/block.ts';
+
+export type Owner = {
+  readonly handleId: string;
+  readonly secondary: Readonly<Record<string, string>>;
+};
+
+/** Addresses that must not be given out automatically. */
+export type Reserved = (address: Address) => boolean;
+
+export const nothingReserved: Reserved = () => false;
+
+export type Assignment = { readonly block: Block; readonly ordinals: readonly number[] };
+
+/** Assigns up to `count` free addresses in the order of the free list. */
+export function assignFree(
+  block: Block,
+  count: number,
+  owner: Owner,
+  reserved: Reserved = nothingReserved,
+): Assignment {
+  const taken: number[] = [];
+  const unallocated: number[] = [];
+  for (const ordinal of block.unallocated) {
+    const usable = taken.length < count && !reserved(addressAt(block.cidr, ordinal));
+    (usable ? taken : unallocated).push(ordinal);
+  }
+  if (taken.length === 0) return { block, ordinals: [] };
+  return { block: { ...give(block, taken, owner), unallocated }, ordinals: taken };
+}
+
+/** Assigns one given free address. Answers undefined when it is not free. */
+export function assignAddress(block: Block, address: Address, owner: Owner): Block | undefined {
+  const ordinal = ordinalOf(block.cidr, address);
+  if (!block.unallocated.includes(ordinal)) return undefined;
+  const unallocated = block.unallocated.filter((free) => free !== ordinal);
+  return { ...give(block, [ordinal], owner), unallocated };
+}
+
+/** Frees assigned ordinals. Their attributes go when nobody else refers to them. */
+export function releaseOrdinals(block: Block, ordinals: readonly number[]): Block {
+  const freed = [...new Set(ordinals)].filter((ordinal) => block.allocations[ordinal] != null);
+  if (freed.length === 0) return block;
+  const allocations = [...block.allocations];
+  const sequenceNumbers = new Map(block.sequenceNumbers);
+  for (const ordinal of freed) {
+    allocations[ordinal] = null;
+    sequenceNumbers.delete(ordinal);
+  }
+  return {
+    ...block,
+    ...withoutUnusedAttributes(allocations, block.attributes),
+    unallocated: [...block.unallocated, ...freed],
+    sequenceNumbers,
+    sequenceNumber: block.sequenceNumber + 1n,
+  };
+}
+
+/** The block given to another owner, or to nobody. */
+export function withAffinity(block: Block, affinity: string | undefined, now: number): Block {
+  return {
+    ...block,
+    affinity,
+    affinityClaimTime: affinity === undefined ? undefined : claimTime(now),
+    sequenceNumber: block.sequenceNumber + 1n,
+  };
+}
+
+/** Ordinals that the handle holds, in order. */
+export function ordinalsOfHandle(block: Block, handleId: string): number[] {
+  const found: number[] = [];
+  for (const [ordinal, index] of block.allocations.entries()) {
+    if (index === null) continue;
+    const attribute = block.attributes[index];
+    if (attribute !== undefined && isHeld(attribute) && attribute.handleId === handleId) {
+      found.push(ordinal);
+    }
+  }
+  return found;
+}
+
+/** Who holds the ordinal; undefined when it is free. */
+export function attributeOf(block: Block, ordinal: number): Attribute | undefined {
+  const index = block.allocations[ordinal];
+  return index == null ? undefined : block.attributes[index];
+}
+
+/** False while an address only cools down after its release. */
+export function isHeld(attribute: Attribute): boolean {
+  return attribute.releasedAt === undefined;
+}
+
+/** Nothing of the block is in use or cooling down. */
+export function isEmpty(block: Block): boolean {
+  return block.unallocated.length === block.allocations.length;
+}
+
+/** How many addresses can be given out automatically. */
+export function countFree(block: Block, reserved: Reserved = nothingReserved): number {
+  if (reserved === nothingReserved) return block.unallocated.length;
+  return block.unallocated.filter((ordinal) => !reserved(addressAt(block.cidr, ordinal))).length;
+}
+
+function give(block: Block, ordinals: readonly number[], owner: Owner): Block {
+  const { attributes, index } = findOrAddAttribute(block.attributes, owner);
+  const allocations = [...block.allocations];
+  const sequenceNumbers = new Map(block.sequenceNumbers);
+  for (const ordinal of ordinals) {
+    allocations[ordinal] = index;
+    sequenceNumbers.set(ordinal, block.sequenceNumber);
+  }
+  return {
+    ...block,
+    allocations,
+    attributes,
+    sequenceNumbers,
+    sequenceNumber: block.sequenceNumber + 1n,
+  };
+}
+
+function findOrAddAttribute(
+  attributes: readonly Attribute[],
+  owner: Owner,
+): { attributes: readonly Attribute[]; index: number } {
+  const found = attributes.findIndex((attribute) => isSameOwner(attribute, owner));
+  if (found >= 0) return { attributes, index: found };
+  const added: Attribute = { ...owner, releasedAt: undefined, rest: {} };
+  return { attributes: [...attributes, added], index: attributes.length };
+}
+
+function isSameOwner(attribute: Attribute, owner: Owner): boolean {
+  const names = Object.keys(owner.secondary);
+  return (
+    attribute.handleId === owner.handleId &&
+    isHeld(attribute) &&
+    Object.keys(attribute.rest).length === 0 &&
+    Object.keys(attribute.secondary).length === names.length &&
+    names.every((name) => attribute.secondary[name] === owner.secondary[name])
+  );
+}
+
+function withoutUnusedAttributes(
+  allocations: readonly (number | null)[],
+  attributes: readonly Attribute[],
+): Pick<Block, 'allocations' | 'attributes'> {
+  const used = new Set(allocations.filter((index) => index !== null));
+  const renumbered = new Map<number, number>();
+  const kept = attributes.filter((_, index) => {
+    if (!used.has(index)) return false;
+    renumbered.set(index, renumbered.size);
+    return true;
+  });
+  return {
+    attributes: kept,
+    allocations: allocations.map((index) =>
+      index === null ? null : (renumbered.get(index) ?? null),
+    ),
+  };
+}

@@ -1,0 +1,68 @@
+// An operation as a pure program: it asks for what it has to know and ends with at most one
+// transaction. Whoever runs it reads, commits, and starts it afresh when the transaction lost a race.
+// So every interleaving of programs can be played through in a test, and nothing is half done.
+
+export type Entry = { readonly key: string; readonly value: string; readonly modRevision: bigint };
+
+export type Reads = {
+  readonly keys?: readonly string[];
+  /** Every entry under these. */
+  readonly prefixes?: readonly string[];
+};
+
+/** What was read. Asking for something that was not requested is a programming error. */
+export interface Known {
+  get(key: string): Entry | undefined;
+  list(prefix: string): readonly Entry[];
+}
+
+export type Operation =
+  | { readonly kind: 'put'; readonly key: string; readonly value: string }
+  | { readonly kind: 'delete'; readonly key: string };
+
+export type Transaction = {
+  readonly compare: readonly { readonly key: string; readonly modRevision: bigint }[];
+  readonly operations: readonly Operation[];
+};
+
+export type Plan<T> = { readonly value: T; readonly transaction?: Transaction };
+
+/** A part of a program that reads and answers something. */
+export type Reading<T> = Generator<Reads, T, Known>;
+
+export type Program<T> = Reading<Plan<T>>;
+
+/** Collects the changes of one transaction; whatever is written is compared with what was read. */
+export class Draft {
+  readonly #compare = new Map<string, bigint>();
+  readonly #operations = new Map<string, Operation>();
+
+  /** The transaction fails unless the key is still as read. */
+  expect(key: string, found: Entry | undefined): void {
+    this.#compare.set(key, found?.modRevision ?? 0n);
+  }
+
+  put(key: string, found: Entry | undefined, value: string): void {
+    this.expect(key, found);
+    this.#operations.set(key, { kind: 'put', key, value });
+  }
+
+  delete(key: string, found: Entry): void {
+    this.expect(key, found);
+    this.#operations.set(key, { kind: 'delete', key });
+  }
+
+  /** The transaction; undefined when nothing is to be written. */
+  get transaction(): Transaction | undefined {
+    if (this.#operations.size === 0) return undefined;
+    return {
+      compare: [...this.#compare].map(([key, modRevision]) => ({ key, modRevision })),
+      operations: [...this.#operations.values()],
+    };
+  }
+}
+
+export function plan<T>(value: T, draft: Draft): Plan<T> {
+  const { transaction } = draft;
+  return transaction === undefined ? { value } : { value, transaction };
+}

@@ -1,0 +1,267 @@
+// AutoAssign: one step takes from at most one block per family, and writes block, handle and, for a
+// new block, affinity in one transaction. The caller repeats steps until `isComplete`.
+import { addressAt, type Family, formatAddress, formatPrefix, type Prefix } from '@calico/ip';
+import { assignFree, type Owner, ordinalsOfHandle, withAffinity } from '../block_algebra.ts';
+import { Draft, type Entry, type Known, type Program, plan, type Reading } from '../program.ts';
+import { affinityState, CONFIRMED, hostAffinity } from '../records/affinity.ts';
+import { type Block, newBlock } from '../records/block.ts';
+import { handleBlocks } from '../records/handle.ts';
+import { poolOf, type Use } from '../records/ip_pool.ts';
+import type { IpamConfig } from '../records/ipam_config.ts';
+import { affinitiesPrefix, affinityKey, blockKey, cidrOfKey, handleKey } from '../records/keys.ts';
+import { reservedIn } from '../records/reservation.ts';
+import { borrow } from './borrow.ts';
+import {
+  CONFIG_KEYS,
+  configOf,
+  eligiblePools,
+  POOL_PREFIXES,
+  poolsOf,
+  reservationsOf,
+  type StoredPool,
+  selectionKeys,
+} from './context.ts';
+import { findBlock } from './find_block.ts';
+import {
+  handleOf,
+  readableBlock,
+  type StoredBlock,
+  writeBlock,
+  writeHandle,
+} from './stored_block.ts';
+
+export type AssignRequest = {
+  readonly node: string;
+  readonly owner: Owner;
+  readonly namespace: string;
+  readonly use: Use;
+  /** Addresses wanted and pools named, by family. */
+  readonly wanted: Readonly<Record<Family, { count: number; pools: readonly string[] }>>;
+  /** 0: the configured limit. */
+  readonly maxBlocks: number;
+};
+
+export type AssignedAddress = {
+  readonly address: string;
+  readonly block: string;
+  readonly pool: string;
+};
+
+export type AssignStep = {
+  readonly addresses: readonly AssignedAddress[];
+  /** By family that cannot get more: why. */
+  readonly obstacles: ReadonlyMap<Family, string>;
+  readonly isComplete: boolean;
+};
+
+/** What one family takes in this step. */
+type Taking = {
+  readonly held: readonly AssignedAddress[];
+  readonly block: Block | undefined;
+  readonly isEnough: boolean;
+  readonly obstacle: string | undefined;
+};
+
+export function* assignStep(request: AssignRequest, now: number): Program<AssignStep> {
+  const families = ([4, 6] as const).filter((family) => request.wanted[family].count > 0);
+  const { handleId } = request.owner;
+  const known = yield {
+    keys: [...CONFIG_KEYS, ...selectionKeys(request), handleKey(handleId)],
+    prefixes: [
+      ...POOL_PREFIXES,
+      ...families.map((family) => affinitiesPrefix(request.node, family)),
+    ],
+  };
+  const handle = handleOf(handleId, known);
+  const draft = new Draft();
+  const takings = new Map<Family, Taking>();
+  for (const family of families) {
+    const held = handleBlocks(handle).filter((cidr) => cidr.family === family);
+    const taker = new Taker(request, family, known, draft, now);
+    takings.set(family, yield* taker.take(held));
+  }
+  const written = [...takings.values()].flatMap(({ block }) => block ?? []);
+  if (written.length > 0) writeHandle(draft, handle, written, known.get(handleKey(handleId)));
+  return plan(summary(takings), draft);
+}
+
+function summary(takings: ReadonlyMap<Family, Taking>): AssignStep {
+  const all = [...takings.values()];
+  return {
+    addresses: all.flatMap(({ held }) => held),
+    obstacles: new Map(
+      [...takings].flatMap(([family, { obstacle }]) =>
+        obstacle === undefined ? [] : [[family, obstacle]],
+      ),
+    ),
+    isComplete: all.every(({ isEnough, obstacle }) => isEnough || obstacle !== undefined),
+  };
+}
+
+class Taker {
+  readonly #request: AssignRequest;
+  readonly #family: Family;
+  readonly #known: Known;
+  readonly #draft: Draft;
+  readonly #now: number;
+  readonly #pools: readonly StoredPool[];
+  readonly #reserved: readonly Prefix[];
+
+  constructor(request: AssignRequest, family: Family, known: Known, draft: Draft, now: number) {
+    this.#request = request;
+    this.#family = family;
+    this.#known = known;
+    this.#draft = draft;
+    this.#now = now;
+    this.#pools = poolsOf(known);
+    this.#reserved = reservationsOf(known);
+  }
+
+  *take(handleCidrs: readonly Prefix[]): Reading<Taking> {
+    const { node, owner } = this.#request;
+    const affinities = this.#known
+      .list(affinitiesPrefix(node, this.#family))
+      .flatMap((entry) => cidrOfKey(entry.key) ?? []);
+    const blocks: Known = yield { keys: [...handleCidrs, ...affinities].map(blockKey) };
+    const held = handleCidrs.flatMap((cidr) => this.#heldIn(blocks.get(blockKey(cidr)), owner));
+    const missing = this.#request.wanted[this.#family].count - held.length;
+    if (missing <= 0) return { held, block: undefined, isEnough: true, obstacle: undefined };
+
+    const pools = this.#eligible();
+    const own = affinities
+      .flatMap((cidr) => {
+        const entry = blocks.get(blockKey(cidr));
+        return entry === undefined ? [] : (readableBlock(entry) ?? []);
+      })
+      .filter(({ block }) => block.affinity === hostAffinity(node));
+    const taken =
+      this.#fromOwn(own, pools, missing) ??
+      (yield* this.#fromNewBlock(own, pools, missing)) ??
+      (yield* this.#fromOthers(pools, missing));
+    if (typeof taken === 'string') {
+      return { held, block: undefined, isEnough: false, obstacle: taken };
+    }
+    const added = taken.ordinals.map((ordinal) => this.#describe(taken.block, ordinal));
+    return {
+      held: [...held, ...added],
+      block: taken.block,
+      isEnough: added.length >= missing,
+      obstacle: undefined,
+    };
+  }
+
+  #eligible(): StoredPool[] {
+    const { node, namespace, use, wanted } = this.#request;
+    const explicit = wanted[this.#family].pools;
+    return eligiblePools({ node, namespace, use, family: this.#family, explicit }, this.#known);
+  }
+
+  #fromOwn(own: readonly StoredBlock[], pools: readonly StoredPool[], count: number) {
+    for (const pool of pools) {
+      for (const { block, entry } of own) {
+        if (poolOf([pool], block.cidr) === undefined) continue;
+        const taken = this.#assign(block, count);
+        if (taken.ordinals.length === 0) continue;
+        writeBlock(this.#draft, taken.block, entry);
+        this.#confirmAffinity(block.cidr);
+        this.#draft.expect(pool.entry.key, pool.entry);
+        return taken;
+      }
+    }
+    return undefined;
+  }
+
+  *#fromNewBlock(own: readonly StoredBlock[], pools: readonly StoredPool[], count: number) {
+    const config = configOf(this.#known);
+    if (!config.autoAllocateBlocks) return undefined;
+    const limit = blockLimit(config, this.#request.maxBlocks);
+    const counted = own.filter(({ block }) => poolOf(pools, block.cidr) !== undefined);
+    if (counted.length >= limit) {
+      return config.strictAffinity ? limitReached(limit) : undefined;
+    }
+    const { node } = this.#request;
+    const found = yield* findBlock({
+      node,
+      pools,
+      own: own.map(({ block }) => block.cidr),
+      reserved: this.#reserved,
+      now: this.#now,
+    });
+    if (found === undefined) return undefined;
+    const { cidr, pool, existing, previous } = found;
+    const affinity = hostAffinity(node);
+    const mine =
+      existing === undefined
+        ? newBlock(cidr, affinity, this.#now)
+        : existing.block.affinity === affinity
+          ? existing.block
+          : withAffinity(existing.block, affinity, this.#now);
+    const taken = this.#assign(mine, count);
+    writeBlock(this.#draft, taken.block, existing?.entry);
+    this.#confirmAffinity(cidr);
+    if (previous !== undefined) this.#draft.delete(previous.key, previous);
+    this.#draft.expect(pool.entry.key, pool.entry);
+    return taken;
+  }
+
+  *#fromOthers(pools: readonly StoredPool[], count: number) {
+    const config = configOf(this.#known);
+    if (config.strictAffinity) return 'No more free affine blocks and strict affinity enabled';
+    const { node, maxBlocks } = this.#request;
+    const lender = yield* borrow(pools, node, this.#reserved);
+    if (lender !== undefined) {
+      const taken = this.#assign(lender.block, count);
+      writeBlock(this.#draft, taken.block, lender.entry);
+      this.#draft.expect(lender.pool.entry.key, lender.pool.entry);
+      return taken;
+    }
+    const all = pools.map(({ cidr }) => formatPrefix(cidr)).join(' ');
+    const owned = this.#known.list(affinitiesPrefix(node, this.#family)).length;
+    const limit = blockLimit(config, maxBlocks);
+    return owned >= limit
+      ? `${limitReached(limit)}; No IPs available in pools: [${all}]`
+      : `No IPs available in pools: [${all}]`;
+  }
+
+  #assign(block: Block, count: number) {
+    const reserved = reservedIn(block.cidr, this.#reserved);
+    return assignFree(block, count, this.#request.owner, reserved);
+  }
+
+  /** Writes the affinity record unless it is there and confirmed; either way it must not change. */
+  #confirmAffinity(cidr: Prefix): void {
+    const key = affinityKey(this.#request.node, cidr);
+    const entry = this.#known
+      .list(affinitiesPrefix(this.#request.node, this.#family))
+      .find((found) => found.key === key);
+    if (entry !== undefined && affinityState(entry.value) === 'confirmed') {
+      this.#draft.expect(key, entry);
+    } else {
+      this.#draft.put(key, entry, CONFIRMED);
+    }
+  }
+
+  #heldIn(entry: Entry | undefined, owner: Owner): AssignedAddress[] {
+    const found = entry === undefined ? undefined : readableBlock(entry);
+    if (found === undefined) return [];
+    return ordinalsOfHandle(found.block, owner.handleId).map((ordinal) =>
+      this.#describe(found.block, ordinal),
+    );
+  }
+
+  #describe(block: Block, ordinal: number): AssignedAddress {
+    return {
+      address: formatAddress(addressAt(block.cidr, ordinal)),
+      block: formatPrefix(block.cidr),
+      pool: poolOf(this.#pools, block.cidr)?.name ?? '',
+    };
+  }
+}
+
+function blockLimit(config: IpamConfig, requested: number): number {
+  return requested > 0 ? Math.min(requested, config.maxBlocksPerHost) : config.maxBlocksPerHost;
+}
+
+function limitReached(limit: number): string {
+  return `Need to allocate an IPAM block but could not - limit of ${limit} blocks reached for this node`;
+}

@@ -1,0 +1,143 @@
+// Finding the next block for a node: a free one, an empty one of nobody, at last an empty one that
+// another node has not used for a while.
+import { type Family, formatPrefix, type Prefix } from '@calico/ip';
+import { countFree, isEmpty } from '../block_algebra.ts';
+import { candidateBlocks } from '../placement.ts';
+import type { Entry, Known, Reading } from '../program.ts';
+import { hostAffinity, nodeOfAffinity } from '../records/affinity.ts';
+import { affinityKey, blockKey, blocksPrefix } from '../records/keys.ts';
+import { reservedIn } from '../records/reservation.ts';
+import type { StoredPool } from './context.ts';
+import { readableBlock, type StoredBlock } from './stored_block.ts';
+
+/** A block claimed less than this ago is left to its node even when empty. */
+export const RECLAIM_AGE_MS = 60_000;
+
+/** Candidates are probed key by key in growing batches; a fuller pool is listed instead. */
+const FIRST_BATCH = 8;
+const PROBE_LIMIT = 64;
+
+export type Search = {
+  readonly node: string;
+  readonly pools: readonly StoredPool[];
+  readonly own: readonly Prefix[];
+  readonly reserved: readonly Prefix[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+};
+
+export type FoundBlock = {
+  readonly cidr: Prefix;
+  readonly pool: StoredPool;
+  /** Undefined: to be created. */
+  readonly existing: StoredBlock | undefined;
+  /** The affinity record of the node that loses the block. */
+  readonly previous: Entry | undefined;
+};
+
+/** The block to claim; undefined when the pools have none left. */
+export function* findBlock(search: Search): Reading<FoundBlock | undefined> {
+  for (const pool of search.pools) {
+    const found = yield* probe(pool, search);
+    if (found === 'many taken') return yield* searchListing(search);
+    if (found !== undefined) return found;
+  }
+  return yield* reclaim(search, yield* listBlocks(search.pools));
+}
+
+function* probe(pool: StoredPool, search: Search): Reading<FoundBlock | 'many taken' | undefined> {
+  const candidates = candidatesOf(pool, search);
+  let probed = 0;
+  for (let size = FIRST_BATCH; ; size *= 2) {
+    const batch = take(candidates, size);
+    if (batch.length === 0) return undefined;
+    const known = yield { keys: batch.map(blockKey) };
+    for (const cidr of batch) {
+      const found = usable(cidr, pool, known.get(blockKey(cidr)), search);
+      if (found !== undefined) return found;
+    }
+    probed += batch.length;
+    if (probed >= PROBE_LIMIT) return 'many taken';
+  }
+}
+
+function* searchListing(search: Search): Reading<FoundBlock | undefined> {
+  const blocks = yield* listBlocks(search.pools);
+  for (const pool of search.pools) {
+    for (const cidr of candidatesOf(pool, search)) {
+      const found = usable(cidr, pool, blocks.get(blockKey(cidr)), search);
+      if (found !== undefined) return found;
+    }
+  }
+  return yield* reclaim(search, blocks);
+}
+
+function* reclaim(
+  search: Search,
+  blocks: ReadonlyMap<string, Entry>,
+): Reading<FoundBlock | undefined> {
+  for (const pool of search.pools) {
+    for (const cidr of candidatesOf(pool, search)) {
+      const entry = blocks.get(blockKey(cidr));
+      const existing = entry === undefined ? undefined : readableBlock(entry);
+      if (existing === undefined || !isReclaimable(existing, search)) continue;
+      const owner = nodeOfAffinity(existing.block.affinity);
+      if (owner === undefined) continue; // virtual owners keep what they have
+      const key = affinityKey(owner, cidr);
+      const known: Known = yield { keys: [key] };
+      return { cidr, pool, existing, previous: known.get(key) };
+    }
+  }
+  return undefined;
+}
+
+function usable(
+  cidr: Prefix,
+  pool: StoredPool,
+  entry: Entry | undefined,
+  search: Search,
+): FoundBlock | undefined {
+  if (entry === undefined) return { cidr, pool, existing: undefined, previous: undefined };
+  const existing = readableBlock(entry);
+  if (existing === undefined) return undefined;
+  const { block } = existing;
+  const isMine = block.affinity === hostAffinity(search.node);
+  const isNobodys = block.affinity === undefined && isEmpty(block);
+  if (!isMine && !isNobodys) return undefined;
+  if (countFree(block, reservedIn(cidr, search.reserved)) === 0) return undefined;
+  return { cidr, pool, existing, previous: undefined };
+}
+
+function isReclaimable({ block }: StoredBlock, search: Search): boolean {
+  if (!isEmpty(block) || countFree(block, reservedIn(block.cidr, search.reserved)) === 0) {
+    return false;
+  }
+  const claimedAt = Date.parse(block.affinityClaimTime ?? '');
+  return Number.isNaN(claimedAt) || search.now - claimedAt >= RECLAIM_AGE_MS;
+}
+
+/** Every block of the pools' families, by key. */
+export function* listBlocks(pools: readonly StoredPool[]): Reading<ReadonlyMap<string, Entry>> {
+  const families = new Set<Family>(pools.map(({ cidr }) => cidr.family));
+  const prefixes = [...families].map(blocksPrefix);
+  const known = yield { prefixes };
+  return new Map(
+    prefixes.flatMap((prefix) => known.list(prefix).map((entry) => [entry.key, entry] as const)),
+  );
+}
+
+function candidatesOf(pool: StoredPool, search: Search): Iterator<Prefix> & Iterable<Prefix> {
+  const own = new Set(search.own.map(formatPrefix));
+  const candidates = candidateBlocks(pool, search.node, search.own, search.reserved);
+  return candidates.filter((cidr) => !own.has(formatPrefix(cidr)));
+}
+
+function take<T>(from: Iterator<T>, count: number): T[] {
+  const taken: T[] = [];
+  while (taken.length < count) {
+    const next = from.next();
+    if (next.done === true) break;
+    taken.push(next.value);
+  }
+  return taken;
+}

@@ -1,0 +1,135 @@
+// Releasing: by address within one block, or by handle. Block and handles change together.
+import {
+  type Address,
+  addressAt,
+  formatAddress,
+  ordinalOf,
+  type Prefix,
+  prefixOf,
+} from '@calico/ip';
+import { attributeOf, isHeld, ordinalsOfHandle, releaseOrdinals } from '../block_algebra.ts';
+import { Draft, type Program, plan, type Reading } from '../program.ts';
+import type { Block } from '../records/block.ts';
+import { handleBlocks, withCount } from '../records/handle.ts';
+import { poolOf } from '../records/ip_pool.ts';
+import { blockKey, handleKey } from '../records/keys.ts';
+import { POOL_PREFIXES, poolsOf } from './context.ts';
+import {
+  blockHolding,
+  handleOf,
+  type StoredBlock,
+  storedBlock,
+  writeBlock,
+  writeHandle,
+} from './stored_block.ts';
+
+export type Release = {
+  readonly address: Address;
+  /** When set, only this handle's assignment is released. */
+  readonly handleId: string | undefined;
+  /** When set, only the assignment with this number is released. */
+  readonly sequenceNumber: bigint | undefined;
+};
+
+/** etcd refuses transactions of more than 128 operations; one handle is one operation. */
+export const MAX_RELEASES = 100;
+
+/** The block of every address; addresses that no block holds are left out. */
+export function* locate(addresses: readonly Address[]): Program<ReadonlyMap<Address, Prefix>> {
+  const pools = poolsOf(yield { prefixes: POOL_PREFIXES });
+  const guesses = addresses.flatMap((address) => {
+    const pool = poolOf(pools, address);
+    return pool === undefined ? [] : [[address, prefixOf(address, pool.blockSize)] as const];
+  });
+  const known = yield { keys: [...new Set(guesses.map(([, cidr]) => blockKey(cidr)))] };
+  const found = new Map(guesses.filter(([, cidr]) => known.get(blockKey(cidr)) !== undefined));
+  for (const address of addresses) {
+    if (found.has(address)) continue;
+    const stored: StoredBlock | undefined = yield* blockHolding(address);
+    if (stored !== undefined) found.set(address, stored.block.cidr);
+  }
+  return { value: found };
+}
+
+/** Releases at most MAX_RELEASES addresses of one block. Answers what was not theirs to release. */
+export function* releaseFromBlock(
+  cidr: Prefix,
+  releases: readonly Release[],
+): Program<readonly Address[]> {
+  const stored = storedBlock(cidr, yield { keys: [blockKey(cidr)] });
+  if (stored === undefined) return { value: releases.map(({ address }) => address) };
+  const { block, entry } = stored;
+  const fitting = releases.filter((release) => fits(block, release));
+  const refused = releases.filter((release) => !fitting.includes(release));
+  const ordinals = fitting.map(({ address }) => ordinalOf(cidr, address));
+  const draft = new Draft();
+  if (ordinals.length > 0) {
+    const after = releaseOrdinals(block, ordinals);
+    writeBlock(draft, after, entry);
+    yield* writeHandles(draft, block, after, ordinals);
+  }
+  return plan(
+    refused.map(({ address }) => address),
+    draft,
+  );
+}
+
+function* writeHandles(
+  draft: Draft,
+  before: Block,
+  after: Block,
+  ordinals: readonly number[],
+): Reading<void> {
+  const handleIds = new Set(
+    ordinals.flatMap((ordinal) => attributeOf(before, ordinal)?.handleId ?? []),
+  );
+  const usable = [...handleIds].filter((id) => id !== '' && !id.includes('/'));
+  const known = yield { keys: usable.map(handleKey) };
+  for (const handleId of usable) {
+    const entry = known.get(handleKey(handleId));
+    if (entry !== undefined) writeHandle(draft, handleOf(handleId, known), [after], entry);
+  }
+}
+
+function fits(block: Block, { address, handleId, sequenceNumber }: Release): boolean {
+  const ordinal = ordinalOf(block.cidr, address);
+  const attribute = attributeOf(block, ordinal);
+  if (attribute === undefined || !isHeld(attribute)) return false;
+  if (handleId !== undefined && attribute.handleId !== handleId) return false;
+  return sequenceNumber === undefined || block.sequenceNumbers.get(ordinal) === sequenceNumber;
+}
+
+export type HandleRelease = {
+  readonly released: readonly string[];
+  /** Blocks of the handle that are still to be released; repeat. */
+  readonly remaining: number;
+};
+
+/** Releases what the handle holds in its first block, and forgets the block in the handle. */
+export function* releaseHandle(handleId: string): Program<HandleRelease> {
+  const key = handleKey(handleId);
+  const known = yield { keys: [key] };
+  const entry = known.get(key);
+  if (entry === undefined) return { value: { released: [], remaining: 0 } };
+  const handle = handleOf(handleId, known);
+  const draft = new Draft();
+  const [cidr, ...others] = handleBlocks(handle);
+  if (cidr === undefined) {
+    draft.delete(key, entry);
+    return plan({ released: [], remaining: 0 }, draft);
+  }
+  const around = yield { keys: [blockKey(cidr)] };
+  const stored = storedBlock(cidr, around);
+  if (stored === undefined) {
+    draft.expect(blockKey(cidr), undefined);
+    writeHandle(draft, withCount(handle, cidr, 0), [], entry);
+    return plan({ released: [], remaining: others.length }, draft);
+  }
+  const ordinals = ordinalsOfHandle(stored.block, handleId);
+  const after = releaseOrdinals(stored.block, ordinals);
+  if (ordinals.length > 0) writeBlock(draft, after, stored.entry);
+  else draft.expect(stored.entry.key, stored.entry);
+  writeHandle(draft, handle, [after], entry);
+  const released = ordinals.map((ordinal) => formatAddress(addressAt(cidr, ordinal)));
+  return plan({ released, remaining: others.length }, draft);
+}

@@ -1,0 +1,55 @@
+// A handle as etcd holds it: how many addresses of which blocks belong to one owner.
+import { formatPrefix, type Prefix, parsePrefix } from '@calico/ip';
+import { IpamError } from '../ipam_error.ts';
+import { formatJson, parseJson } from './lossless_json.ts';
+
+export type Handle = {
+  readonly handleId: string;
+  /** By CIDR text of the block: number of addresses, at least 1. */
+  readonly blocks: ReadonlyMap<string, number>;
+  readonly rest: Readonly<Record<string, unknown>>;
+};
+
+export function newHandle(handleId: string): Handle {
+  return { handleId, blocks: new Map(), rest: {} };
+}
+
+/** @throws IpamError 'damaged' when the text is not a handle */
+export function parseHandle(key: string, handleId: string, text: string): Handle {
+  try {
+    const { block, ...rest } = parseJson(text) as Record<string, unknown>;
+    const counts = Object.entries((block ?? {}) as Record<string, unknown>);
+    return {
+      handleId,
+      blocks: new Map(
+        counts.map(([cidr, count]) => [formatPrefix(parsePrefix(cidr)), Number(count)]),
+      ),
+      rest,
+    };
+  } catch (cause) {
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new IpamError('damaged', `Cannot read handle "${key}": ${detail}`, { cause });
+  }
+}
+
+export function formatHandle(handle: Handle): string {
+  return formatJson({
+    ...handle.rest,
+    handleID: handle.handleId,
+    block: Object.fromEntries(handle.blocks),
+    deleted: false,
+  });
+}
+
+/** The handle with exactly `count` addresses in the block. */
+export function withCount(handle: Handle, cidr: Prefix, count: number): Handle {
+  const blocks = new Map(handle.blocks);
+  if (count > 0) blocks.set(formatPrefix(cidr), count);
+  else blocks.delete(formatPrefix(cidr));
+  return { ...handle, blocks };
+}
+
+/** The blocks that the handle names. */
+export function handleBlocks(handle: Handle): Prefix[] {
+  return [...handle.blocks.keys()].map((cidr) => parsePrefix(cidr));
+}

@@ -1,0 +1,52 @@
+// Where the records are in etcd: the keys that upstream Calico uses.
+import { type Family, formatPrefix, type Prefix, parsePrefix } from '@calico/ip';
+
+const RESOURCES = '/calico/resources/v3/projectcalico.org';
+
+export const POOLS_PREFIX = `${RESOURCES}/ippools/`;
+export const RESERVATIONS_PREFIX = `${RESOURCES}/ipreservations/`;
+/** The v3 resource; where it exists it wins over CONFIG_KEY. */
+export const CONFIG_RESOURCE_KEY = `${RESOURCES}/ipamconfigurations/default`;
+/** What upstream's `calicoctl ipam configure` writes. */
+export const CONFIG_KEY = '/calico/ipam/v2/config';
+
+export function nodeKey(node: string): string {
+  return `${RESOURCES}/nodes/${node}`;
+}
+
+/** The profile that carries a namespace's labels. */
+export function namespaceProfileKey(namespace: string): string {
+  return `${RESOURCES}/profiles/kns.${namespace}`;
+}
+
+export function blocksPrefix(family: Family): string {
+  return `/calico/ipam/v2/assignment/ipv${family}/block/`;
+}
+
+export function blockKey(cidr: Prefix): string {
+  return blocksPrefix(cidr.family) + formatPrefix(cidr).replace('/', '-');
+}
+
+export function affinitiesPrefix(node: string, family: Family): string {
+  return `/calico/ipam/v2/host/${node}/ipv${family}/block/`;
+}
+
+export function affinityKey(node: string, cidr: Prefix): string {
+  return affinitiesPrefix(node, cidr.family) + formatPrefix(cidr).replace('/', '-');
+}
+
+export function handleKey(handleId: string): string {
+  return `/calico/ipam/v2/handle/${handleId}`;
+}
+
+/** The block a block or affinity key names; undefined when it names none. */
+export function cidrOfKey(key: string): Prefix | undefined {
+  const last = key.slice(key.lastIndexOf('/') + 1);
+  const dash = last.lastIndexOf('-');
+  if (dash < 0) return undefined;
+  try {
+    return parsePrefix(`${last.slice(0, dash)}/${last.slice(dash + 1)}`);
+  } catch {
+    return undefined;
+  }
+}
