@@ -91,7 +91,7 @@ class MemoryStream {
     this.#last.delete(subject);
     this.#last.set(subject, { subject, data, sequence, storedAt: now });
     if (id !== undefined) this.#ids.set(id, sequence);
-    for (const wake of [...this.#followers]) wake();
+    for (const wake of this.#followers) wake();
     return { sequence, duplicate: false };
   }
 
@@ -143,7 +143,7 @@ class MemoryStreams implements StreamPort {
       this.#lost.abort(new BusUnavailable('Cannot follow: the connection is lost'));
       this.#lost = new AbortController();
     }
-    for (const listener of [...this.#listeners]) listener(connected);
+    for (const listener of this.#listeners) listener(connected);
   }
 
   async publish(stream: StreamName, message: OutgoingMessage): Promise<PublishAck> {

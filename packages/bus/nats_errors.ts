@@ -17,14 +17,18 @@ export function isStreamMissing(cause: unknown): boolean {
 /** A follower learned that its stream or consumer is gone. */
 export class StreamGone extends BusUnavailable {}
 
-export function toBusError(cause: unknown, what: string, expected: number | undefined): Error {
+/** What a publisher believed to be the last message of the subject. */
+export type Expectation = { readonly subject: string; readonly expectedSequence: number };
+
+/** `what` was tried: "publish on …". */
+export function toBusError(cause: unknown, what: string, expectation?: Expectation): Error {
   if (cause instanceof BusUnavailable) return cause;
   if (
-    expected !== undefined &&
+    expectation !== undefined &&
     cause instanceof JetStreamApiError &&
     cause.code === WRONG_LAST_SEQUENCE
   ) {
-    return new SequenceConflict(what, expected, { cause });
+    return new SequenceConflict(expectation.subject, expectation.expectedSequence, { cause });
   }
   const text = cause instanceof Error ? cause.message : String(cause);
   return new BusUnavailable(`Cannot ${what}: ${text}`, { cause });

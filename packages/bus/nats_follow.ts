@@ -16,6 +16,14 @@ const INACTIVE_MS = 30_000;
 const AHEAD = 512;
 const HEARTBEAT_MS = 5_000;
 
+/** Notifications after which the consumer delivers nothing more. */
+const GONE: ReadonlySet<string> = new Set([
+  'consumer_deleted',
+  'consumer_not_found',
+  'stream_not_found',
+  'no_responders',
+]);
+
 type FollowOptions = {
   readonly manager: JetStreamManager;
   readonly connection: NatsConnection;
@@ -97,9 +105,7 @@ class FollowWatch {
     this.#signal = signal;
     signal.addEventListener('abort', this.#abort, { once: true });
     if (signal.aborted) this.#abort();
-    void connection.closed().then(() => {
-      this.#fail(new BusUnavailable('Cannot follow: the connection is lost'));
-    });
+    void this.#connectionLost(connection);
     void this.#notifications();
   }
 
@@ -120,19 +126,17 @@ class FollowWatch {
     this.#messages.stop();
   }
 
+  async #connectionLost(connection: NatsConnection): Promise<void> {
+    await connection.closed();
+    this.#fail(new BusUnavailable('Cannot follow: the connection is lost'));
+  }
+
   async #notifications(): Promise<void> {
     for await (const { type } of this.#messages.status()) {
-      switch (type) {
-        case 'consumer_deleted':
-        case 'consumer_not_found':
-        case 'stream_not_found':
-        case 'no_responders':
-          this.#fail(new StreamGone(`Cannot follow: ${type.replaceAll('_', ' ')}`));
-          break;
-        case 'heartbeats_missed':
-          this.#fail(new BusUnavailable('Cannot follow: the server has fallen silent'));
-          break;
-        default:
+      if (GONE.has(type)) {
+        this.#fail(new StreamGone(`Cannot follow: ${type.replaceAll('_', ' ')}`));
+      } else if (type === 'heartbeats_missed') {
+        this.#fail(new BusUnavailable('Cannot follow: the server has fallen silent'));
       }
     }
   }

@@ -7,7 +7,7 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { ConnectBusOptions } from './connect_bus.ts';
 import { BusUnavailable } from './errors.ts';
-import { isStreamMissing, toBusError } from './nats_errors.ts';
+import { type Expectation, isStreamMissing, toBusError } from './nats_errors.ts';
 import { followStream } from './nats_follow.ts';
 import type {
   OutgoingMessage,
@@ -49,21 +49,25 @@ export class NatsStreams implements StreamPort {
 
   async publish(stream: StreamName, message: OutgoingMessage): Promise<PublishAck> {
     const { subject, data, id, expectedSequence } = message;
-    const answer = await this.#ask(`publish on "${subject}"`, expectedSequence, (manager) =>
-      manager.jetstream().publish(subject, data, {
-        timeout: REQUEST_TIMEOUT_MS,
-        ...(id === undefined ? {} : { msgID: id }),
-        expect: {
-          streamName: stream,
-          ...(expectedSequence === undefined ? {} : { lastSubjectSequence: expectedSequence }),
-        },
-      }),
+    const conflict = expectedSequence === undefined ? undefined : { subject, expectedSequence };
+    const answer = await this.#ask(
+      `publish on "${subject}"`,
+      (manager) =>
+        manager.jetstream().publish(subject, data, {
+          timeout: REQUEST_TIMEOUT_MS,
+          ...(id === undefined ? {} : { msgID: id }),
+          expect: {
+            streamName: stream,
+            ...(expectedSequence === undefined ? {} : { lastSubjectSequence: expectedSequence }),
+          },
+        }),
+      conflict,
     );
     return { sequence: answer.seq, duplicate: answer.duplicate };
   }
 
   async last(stream: StreamName, subject: string): Promise<StreamMessage | undefined> {
-    const found = await this.#ask(`read "${subject}"`, undefined, (manager) =>
+    const found = await this.#ask(`read "${subject}"`, (manager) =>
       manager.streams.getMessage(stream, { last_by_subj: subject }),
     );
     if (found === null) return undefined;
@@ -77,12 +81,12 @@ export class NatsStreams implements StreamPort {
     try {
       yield* followStream({ manager, connection, stream, signal });
     } catch (cause) {
-      throw this.#failure(cause, `follow stream "${stream}"`, undefined);
+      throw this.#failure(cause, `follow stream "${stream}"`);
     }
   }
 
   async purge(stream: StreamName, subject: string, sequence: number): Promise<void> {
-    await this.#ask(`purge "${subject}"`, undefined, (manager) =>
+    await this.#ask(`purge "${subject}"`, (manager) =>
       // The server keeps `seq` itself and removes what is before.
       manager.streams.purge(stream, { filter: subject, seq: sequence + 1 }),
     );
@@ -185,20 +189,20 @@ export class NatsStreams implements StreamPort {
 
   async #ask<T>(
     what: string,
-    expected: number | undefined,
     call: (manager: JetStreamManager) => Promise<T>,
+    expectation?: Expectation,
   ): Promise<T> {
     const manager = this.#usable();
     try {
       return await call(manager);
     } catch (cause) {
-      throw this.#failure(cause, what, expected);
+      throw this.#failure(cause, what, expectation);
     }
   }
 
-  #failure(cause: unknown, what: string, expected: number | undefined): Error {
+  #failure(cause: unknown, what: string, expectation?: Expectation): Error {
     if (isStreamMissing(cause)) this.#streamsMissing?.();
-    return toBusError(cause, what, expected);
+    return toBusError(cause, what, expectation);
   }
 
   #usable(): JetStreamManager {
@@ -210,7 +214,7 @@ export class NatsStreams implements StreamPort {
   #setConnected(connected: boolean): void {
     if (this.#connected === connected) return;
     this.#connected = connected;
-    for (const listener of [...this.#listeners]) listener(connected);
+    for (const listener of this.#listeners) listener(connected);
   }
 
   /** Waits somewhat, so that many clients do not come at once. */

@@ -1,7 +1,7 @@
 import type { Clock } from '@calico/clock';
 import type { ResourceMessage, StreamContents, StreamedResource } from './bus.ts';
 import { BusUnavailable, MessageError } from './errors.ts';
-import { STREAMS, type StreamItem, type StreamMessage, type StreamPort } from './ports.ts';
+import { STREAMS, type StreamMessage, type StreamPort } from './ports.ts';
 import { decodeResourceEvent, decodeSynced, type SyncedMarker } from './resource_message.ts';
 import { SYNCED_SUBJECT } from './subjects.ts';
 

@@ -1,8 +1,13 @@
 import type { Bus, BusLogger } from '@calico/bus';
-import type { Clock } from '@calico/clock';
+import type { CancelTimer, Clock } from '@calico/clock';
 import type { ResourceService } from '@calico/proto/api/v1/resources';
 import type { RpcClient } from '@calico/rpc';
-import type { FeedEvent } from './events.ts';
+import { apiSource } from './api_source.ts';
+import type { FeedEvent, FeedSource } from './events.ts';
+import { natsSource } from './nats_source.ts';
+import { Sequencer } from './sequencer.ts';
+import type { SourceEvent } from './source_event.ts';
+import { SourceQueue } from './source_queue.ts';
 
 /** What the feed uses of the api service. */
 export type ResourceApi = Pick<RpcClient<typeof ResourceService>, 'list' | 'watch'>;
@@ -21,13 +26,116 @@ export type FeedOptions = {
   readonly random?: (() => number) | undefined;
 };
 
+const PATIENCE_MS = 3_000;
+const QUEUE_CAPACITY = 256;
+
 /**
  * The cluster's resources for ever, from NATS, or from the api's List and Watch while NATS is away.
  *
  * Events are differences: `snapshot-start` comes once, at the beginning; after that a new snapshot of
  * a source shows as what it changed. For one key revisions only grow; a source that lags behind never
- * brings an older state back. Ends when the signal is aborted; never throws.
+ * brings an older state back. Ends when the signal is aborted. Throws only
+ * for a fault of ours.
  */
 export async function* openFeed(options: FeedOptions): AsyncIterable<FeedEvent> {
-  void options;
+  const run = new FeedRun(options);
+  try {
+    yield* run.events();
+  } finally {
+    run.end();
+  }
+}
+
+type Said = { readonly source: FeedSource; readonly event: SourceEvent };
+
+/** One open feed: which sources run, and the queue that they write to. */
+class FeedRun {
+  readonly #options: FeedOptions;
+  readonly #queue = new SourceQueue<Said>(QUEUE_CAPACITY);
+  readonly #sequencer = new Sequencer();
+  readonly #end = new AbortController();
+  readonly #signal: AbortSignal;
+  #fault: Error | undefined;
+  #api: AbortController | undefined;
+  #cancelPatience: CancelTimer | undefined;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#end.signal]);
+  }
+
+  async *events(): AsyncIterable<FeedEvent> {
+    if (this.#signal.aborted) return;
+    this.#signal.addEventListener('abort', () => this.#stop(), { once: true });
+    this.#pump('nats', natsSource(this.#options.bus, this.#signal, this.#skipped), this.#signal);
+    this.#startPatience();
+    for await (const { source, event } of this.#queue) {
+      if (source === 'nats') this.#watchNats(event);
+      yield* this.#sequencer.accept(source, event);
+    }
+    if (this.#fault !== undefined) throw this.#fault;
+  }
+
+  end(): void {
+    this.#end.abort();
+  }
+
+  #stop(): void {
+    this.#cancelPatience?.();
+    this.#api?.abort();
+    this.#queue.end();
+  }
+
+  #watchNats(event: SourceEvent): void {
+    if (event.kind === 'in-sync') {
+      this.#cancelPatience?.();
+      this.#cancelPatience = undefined;
+      this.#stopApi();
+    } else if (event.kind === 'lost') {
+      this.#startPatience();
+    }
+  }
+
+  #startPatience(): void {
+    const { api, clock, patienceMs = PATIENCE_MS } = this.#options;
+    if (api === undefined || this.#cancelPatience !== undefined || this.#api !== undefined) return;
+    this.#cancelPatience = clock.setTimer(patienceMs, () => {
+      this.#cancelPatience = undefined;
+      if (!this.#signal.aborted) this.#startApi(api);
+    });
+  }
+
+  #startApi(api: ResourceApi): void {
+    const { clock, logger, random = Math.random } = this.#options;
+    logger.warn('NATS is away; reading the cluster from the api');
+    this.#api = new AbortController();
+    const signal = AbortSignal.any([this.#signal, this.#api.signal]);
+    const source = apiSource({ api, clock, random, signal, skipped: this.#skipped });
+    this.#pump('api', source, signal);
+  }
+
+  #stopApi(): void {
+    if (this.#api === undefined) return;
+    this.#options.logger.info('NATS is back; no longer reading the cluster from the api');
+    this.#api.abort();
+    this.#api = undefined;
+  }
+
+  #pump(source: FeedSource, events: AsyncIterable<SourceEvent>, signal: AbortSignal): void {
+    const pump = async (): Promise<void> => {
+      for await (const event of events) {
+        if (signal.aborted || !(await this.#queue.push({ source, event }))) return;
+      }
+    };
+    pump().catch((cause: unknown) => {
+      // A source meets every outside failure by itself, so this is a fault of ours: the reader
+      // must not go on as if nothing changed any more.
+      this.#fault = new Error(`Cannot read the cluster from ${source}`, { cause });
+      this.#end.abort();
+    });
+  }
+
+  readonly #skipped = (reason: string): void => {
+    this.#options.logger.warn('Skipped a resource that cannot be read', { reason });
+  };
 }

@@ -95,7 +95,7 @@ export class ResourceView {
   }
 
   #sweep(): void {
-    for (const { key, generation } of [...this.#held.values()]) {
+    for (const { key, generation } of this.#held.values()) {
       if (generation < this.#generation) this.#remove(key);
     }
   }
