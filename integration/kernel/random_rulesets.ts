@@ -1,0 +1,297 @@
+// Arbitrary rulesets that use every statement, field and key type, in the form in which nft lists them.
+import {
+  type BaseChain,
+  type Chain,
+  type Field,
+  type NamedSet,
+  type Rule,
+  type Ruleset,
+  ruleText,
+  type Statement,
+  type Verdict,
+} from '@calico/nftables';
+import * as fc from 'fast-check';
+
+const PLAIN = { noNullPrototype: true } as const;
+const TRANSPORTS = ['tcp', 'udp', 'sctp', 'udplite'] as const;
+const REGULAR = ['policy/a', 'policy/b', 'tier-1', 'x.y_z'] as const;
+
+const octet = fc.integer({ min: 1, max: 254 });
+const ipv4 = fc.tuple(octet, octet).map(([a, b]) => `10.${a}.0.${b}`);
+const ipv6 = fc.tuple(octet, octet).map(([a, b]) => `fd00:${a.toString(16)}::${b.toString(16)}`);
+const net4 = fc.oneof(
+  ipv4,
+  octet.map((a) => `10.${a}.0.0/16`),
+  fc.constant('192.0.2.64/30'),
+);
+const net6 = fc.oneof(
+  ipv6,
+  octet.map((a) => `fd00:${a.toString(16)}::/48`),
+);
+const port = fc.integer({ min: 1, max: 65535 });
+const ports = fc.oneof(
+  port.map(String),
+  fc
+    .tuple(port, port)
+    .filter(([a, b]) => a < b)
+    .map(([a, b]) => `${a}-${b}`),
+);
+const comment = fc.oneof(
+  fc.constant(undefined),
+  fc.string({ maxLength: 40 }),
+  fc.string({ unit: 'grapheme', minLength: 100, maxLength: 150 }),
+);
+
+type SetShape = Pick<NamedSet, 'kind' | 'key' | 'interval'> & {
+  readonly element: fc.Arbitrary<string>;
+};
+const SETS: Readonly<Record<string, SetShape>> = {
+  'set/ip4': { kind: 'set', key: ['ipv4_addr'], interval: false, element: ipv4 },
+  'set/net4': {
+    kind: 'set',
+    key: ['ipv4_addr'],
+    interval: true,
+    element: fc.oneof(
+      octet.map((a) => `10.${a}.0.0/16`),
+      octet.map((a) => `11.0.0.${a}`),
+    ),
+  },
+  'set/ip6': { kind: 'set', key: ['ipv6_addr'], interval: false, element: ipv6 },
+  'set/net6': {
+    kind: 'set',
+    key: ['ipv6_addr'],
+    interval: true,
+    element: octet.map((a) => `fd00:${a.toString(16)}::/48`),
+  },
+  'set/ports': {
+    kind: 'set',
+    key: ['inet_service'],
+    interval: true,
+    element: fc
+      .integer({ min: 0, max: 654 })
+      .chain((n) => fc.constantFrom(`${n * 100}`, `${n * 100 + 1}-${n * 100 + 7}`)),
+  },
+  'named-ports': {
+    kind: 'set',
+    key: ['ipv4_addr', 'inet_service'],
+    interval: false,
+    element: fc.tuple(ipv4, port).map((parts) => parts.join(' . ')),
+  },
+  source4: {
+    kind: 'set',
+    key: ['ifname', 'ipv4_addr'],
+    interval: false,
+    element: fc.tuple(octet, ipv4).map(([n, a]) => `cali${n} . ${a}`),
+  },
+  source6: {
+    kind: 'set',
+    key: ['ifname', 'ipv6_addr'],
+    interval: false,
+    element: fc.tuple(octet, ipv6).map(([n, a]) => `cali${n} . ${a}`),
+  },
+  sources: {
+    kind: 'set',
+    key: ['ifname', 'ipv4_addr'],
+    interval: true,
+    element: octet.map((n) => `cali${n} . 10.${n}.0.0/16`),
+  },
+  'set/from': {
+    kind: 'verdict-map',
+    key: ['ifname'],
+    interval: false,
+    element: octet.map((n) => `cali${n}`),
+  },
+};
+
+const final = fc.constantFrom<Verdict>('accept', 'drop', 'return');
+// Only forward, or the kernel would find loops.
+const jump = (from: number): fc.Arbitrary<Verdict> =>
+  from + 1 >= REGULAR.length
+    ? final
+    : fc
+        .tuple(fc.constantFrom('jump', 'goto'), fc.constantFrom(...REGULAR.slice(from + 1)))
+        .map(([kind, target]): Verdict => `${kind} ${target}`);
+
+function match(field: fc.Arbitrary<Field>, value: fc.Arbitrary<string>): fc.Arbitrary<Statement> {
+  return fc.record(
+    {
+      kind: fc.constant('match' as const),
+      fields: field.map((one) => [one]),
+      operator: fc.constantFrom('==', '!='),
+      value,
+    },
+    PLAIN,
+  );
+}
+
+const concatenation = (fields: Field[], value: string): fc.Arbitrary<Statement> =>
+  fc.constantFrom('==', '!=').map((operator) => ({ kind: 'match', fields, operator, value }));
+
+function isWritable(statements: readonly Statement[]): boolean {
+  try {
+    ruleText({ statements });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const interfaces = match(
+  fc.constantFrom('iifname', 'oifname'),
+  fc.constantFrom('cali*', 'eth0', 'vxlan.calico'),
+);
+const from4 = match(
+  fc.constantFrom('ip saddr', 'ip daddr'),
+  fc.oneof(net4, fc.constantFrom('@set/ip4', '@set/net4')),
+);
+const from6 = match(
+  fc.constantFrom('ip6 saddr', 'ip6 daddr'),
+  fc.oneof(net6, fc.constantFrom('@set/ip6', '@set/net6')),
+);
+const spoofed4 = concatenation(['iifname', 'ip saddr'], '@source4');
+const spoofed6 = concatenation(['iifname', 'ip6 saddr'], '@source6');
+// At most one match per field, in the order of the header; not two negated single values.
+const transport = fc.constantFrom(...TRANSPORTS).chain((protocol) =>
+  fc
+    .tuple(
+      fc.option(
+        match(fc.constant<Field>(`${protocol} sport`), fc.oneof(ports, fc.constant('@set/ports'))),
+      ),
+      match(fc.constant<Field>(`${protocol} dport`), fc.constantFrom('22', '80-90', '@set/ports')),
+      fc.option(concatenation(['ip daddr', `${protocol} dport`], '@named-ports')),
+    )
+    .map((all) => all.filter((one) => one !== null))
+    .filter(isWritable),
+);
+const number8 = fc.integer({ min: 0, max: 255 }).map(String);
+const icmp = (name: 'icmp' | 'icmpv6'): fc.Arbitrary<Statement[]> =>
+  fc
+    .tuple(
+      match(fc.constant<Field>(`${name} type`), number8),
+      fc.option(match(fc.constant<Field>(`${name} code`), number8)),
+    )
+    .map(([type, code]) => (code === null ? [type] : [type, code]))
+    .filter(isWritable);
+const protocol = match(
+  fc.constant('meta l4proto'),
+  fc.constantFrom('6', '17', '4', '41', '132', '136', '253'),
+);
+const bits = fc.constantFrom(0x10000, 0x80000000, 0x30000);
+const marks = fc.record(
+  { kind: fc.constantFrom('match-mark', 'set-mark'), bits, set: fc.boolean() },
+  PLAIN,
+);
+const states = fc
+  .constantFrom('established,related', 'invalid', 'new', 'invalid,new,untracked')
+  .map((value): Statement => ({ kind: 'match', fields: ['ct state'], operator: '==', value }));
+const fib = match(
+  fc.constantFrom('fib daddr type', 'fib saddr type'),
+  fc.constantFrom('local', 'unicast', 'multicast'),
+);
+const log = fc
+  .string({ minLength: 1, maxLength: 60 })
+  .map((prefix): Statement => ({ kind: 'log', prefix }));
+
+/** One family per rule; protocol fields never follow the match that they imply. */
+const matches = fc.oneof(
+  fc
+    .tuple(
+      fc.array(from4, { maxLength: 2 }),
+      fc.oneof(transport, fc.array(protocol, { maxLength: 1 })),
+    )
+    .map((all) => all.flat()),
+  fc
+    .tuple(fc.array(from6, { maxLength: 2 }), fc.array(protocol, { maxLength: 1 }))
+    .map((all) => all.flat()),
+  fc.tuple(fc.oneof(spoofed4, spoofed6), fc.array(fib, { maxLength: 1 })).map((all) => all.flat()),
+  icmp('icmp'),
+  icmp('icmpv6'),
+  match(fc.constant('meta nfproto'), fc.constantFrom('ipv4', 'ipv6')).map((one) => [one]),
+);
+
+const rule = (from: number): fc.Arbitrary<Rule> =>
+  fc
+    .tuple(
+      fc.array(fc.oneof(interfaces, states, marks), { maxLength: 2 }),
+      matches,
+      fc.array(fc.oneof(log, marks, fc.constant<Statement>({ kind: 'counter' })), { maxLength: 2 }),
+      fc.option(fc.oneof(final, jump(from))),
+      comment,
+    )
+    .map(
+      ([first, middle, last, verdict, text]): Rule => ({
+        statements: [
+          ...first,
+          ...middle,
+          ...last,
+          ...(verdict === null ? [] : [{ kind: 'verdict', verdict } as const]),
+        ],
+        comment: text,
+      }),
+    )
+    .filter(({ statements }) => statements.length > 0);
+
+const base = fc.constantFrom<BaseChain>(
+  { type: 'filter', hook: 'forward', priority: 0, policy: 'accept' },
+  { type: 'filter', hook: 'forward', priority: 1, policy: 'drop' },
+  { type: 'filter', hook: 'prerouting', priority: -300, policy: 'accept' },
+  { type: 'nat', hook: 'postrouting', priority: 100, policy: 'accept' },
+);
+const dispatch: Rule = { statements: [{ kind: 'verdict-map', field: 'iifname', map: 'set/from' }] };
+const masquerade: Rule = {
+  statements: [
+    // The kernel refuses this field in chains that can be reached before routing.
+    { kind: 'match', fields: ['fib saddr . oif type'], operator: '!=', value: 'local' },
+    { kind: 'masquerade' },
+  ],
+  comment: 'masquerade',
+};
+const notrack: Rule = { statements: [{ kind: 'notrack' }] };
+
+const chains = fc
+  .tuple(...REGULAR.map((_, index) => fc.array(rule(index), { maxLength: 4 })), base, fc.boolean())
+  .map((parts): ReadonlyMap<string, Chain> => {
+    const all = new Map<string, Chain>();
+    for (const [index, name] of REGULAR.entries()) all.set(name, { rules: parts[index] as Rule[] });
+    const hook = parts[REGULAR.length] as BaseChain;
+    const special =
+      hook.type === 'nat'
+        ? [masquerade]
+        : hook.hook === 'prerouting'
+          ? [notrack, dispatch]
+          : [dispatch];
+    all.set(`hook.${hook.hook}`, { base: hook, comment: 'a "hook"', rules: special });
+    return all;
+  });
+
+function elementsOf(name: string, { kind, element }: SetShape): fc.Arbitrary<NamedSet['elements']> {
+  const verdict = kind === 'verdict-map' ? fc.oneof(final, jump(-1)) : fc.constant(undefined);
+  const unique = fc.uniqueArray(fc.tuple(element, verdict), {
+    selector: ([text]) => text,
+    maxLength: 8,
+  });
+  return unique.map((all) => new Map(all)).filter(() => name !== '');
+}
+
+const sets = fc
+  .tuple(
+    ...Object.entries(SETS).map(([name, shape]) =>
+      fc.tuple(elementsOf(name, shape), comment).map(([elements, text]): [string, NamedSet] => {
+        const { kind, key, interval } = shape;
+        // A set keeps its comment for life.
+        return [
+          name,
+          {
+            kind,
+            key,
+            interval,
+            comment: text === undefined ? undefined : `set ${name}`,
+            elements,
+          },
+        ];
+      }),
+    ),
+  )
+  .map((all) => new Map(all));
+
+export const rulesets: fc.Arbitrary<Ruleset> = fc.record({ chains, sets }, PLAIN);

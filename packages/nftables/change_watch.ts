@@ -1,0 +1,162 @@
+// Who else changes the table? The kernel multicasts every change, and after each transaction the number of the
+// new generation. A commit of ours is exactly one generation, and its messages are in the receive queue before
+// the commit returns: so what is found right after a commit, minus one, was somebody else.
+import {
+  AttributeCursor,
+  type Libc,
+  MessageCursor,
+  NetlinkDecodeError,
+  NetlinkSocket,
+} from '@calico/netlink';
+
+const NETLINK_NETFILTER = 12;
+const NFNLGRP_NFTABLES = 7;
+const NFNL_SUBSYS_NFTABLES = 10;
+const NFT_MSG_NEWGEN = 15;
+const NFPROTO_INET = 1;
+const NFGENMSG_BYTES = 4;
+/** NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE. */
+const NFTA_TABLE = 1;
+const NFTA_GEN_PROC_PID = 2;
+const NFTA_GEN_PROC_NAME = 3;
+const POLLIN = 1;
+const EFD_CLOEXEC_NONBLOCK = 0x80800;
+const RECEIVE_BUFFER_BYTES = 16 * 1024 * 1024;
+
+/** What the pool thread reads at this moment must not be collected. */
+const inUse = new Set<ChangeWatch>();
+
+export type ForeignChange = {
+  /** For a log: who changed the table, as far as is known. */
+  readonly detail: string;
+};
+
+/** Watches one table of family inet in the network namespace that was current when this was made. */
+export class ChangeWatch {
+  readonly #libc: Libc;
+  readonly #table: string;
+  readonly #socket: NetlinkSocket;
+  readonly #wake: number;
+  readonly #pollFds = new Uint8Array(new ArrayBuffer(16));
+  readonly #report: (change: ForeignChange) => void;
+  /** Transactions that touched the table and are not accounted for: who made them. */
+  #pending: string[] = [];
+  #isTouched = false;
+  #isOverrun = false;
+  #commits = 0;
+  #isClosed = false;
+
+  constructor(libc: Libc, table: string, report: (change: ForeignChange) => void) {
+    this.#libc = libc;
+    this.#table = table;
+    this.#report = report;
+    this.#socket = new NetlinkSocket(libc, {
+      protocol: NETLINK_NETFILTER,
+      groups: 1 << (NFNLGRP_NFTABLES - 1),
+      receiveBufferBytes: RECEIVE_BUFFER_BYTES,
+    });
+    this.#wake = libc.eventfd(0, EFD_CLOEXEC_NONBLOCK);
+    this.#poll();
+  }
+
+  /** Runs a commit of ours; it is not reported. `commit` makes at most one transaction. */
+  async during(commit: () => Promise<void>): Promise<void> {
+    this.#settle(0);
+    this.#commits++;
+    let own = 0;
+    try {
+      await commit();
+      own = 1;
+    } finally {
+      this.#commits--;
+      this.#settle(own);
+    }
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#libc.eventfdWrite(this.#wake);
+  }
+
+  #poll(): void {
+    const view = new DataView(this.#pollFds.buffer);
+    view.setInt32(0, this.#socket.fd, true);
+    view.setInt16(4, POLLIN, true);
+    view.setInt32(8, this.#wake, true);
+    view.setInt16(12, POLLIN, true);
+    inUse.add(this);
+    this.#libc.pollAsync(this.#pollFds, -1, () => this.#polled());
+  }
+
+  #polled(): void {
+    inUse.delete(this);
+    if (this.#isClosed) {
+      this.#socket.close();
+      this.#libc.close(this.#wake);
+      return;
+    }
+    // While a commit is under way its own messages arrive here; they are judged when it is done.
+    if (this.#commits === 0) this.#settle(0);
+    else this.#drain();
+    this.#poll();
+  }
+
+  #settle(own: number): void {
+    if (this.#isClosed) return;
+    this.#drain();
+    const foreign = this.#pending.length - own;
+    const [who] = this.#pending;
+    const isOverrun = this.#isOverrun;
+    this.#pending = [];
+    this.#isOverrun = false;
+    if (foreign > 0) this.#report({ detail: `changed by ${who}` });
+    else if (isOverrun) this.#report({ detail: 'events were lost: it may have been changed' });
+  }
+
+  #drain(): void {
+    for (let received = this.#socket.receive(); received.kind !== 'empty'; ) {
+      if (received.kind === 'overrun') this.#isOverrun = true;
+      else this.#read(received.bytes);
+      received = this.#socket.receive();
+    }
+  }
+
+  #read(bytes: Uint8Array): void {
+    try {
+      const message = new MessageCursor(bytes);
+      while (message.next()) this.#note(message);
+    } catch (error) {
+      if (!(error instanceof NetlinkDecodeError)) throw error;
+      this.#isOverrun = true;
+    }
+  }
+
+  #note(message: MessageCursor): void {
+    if (message.type >> 8 !== NFNL_SUBSYS_NFTABLES) return;
+    const attributes = new AttributeCursor(
+      message.view,
+      message.start + NFGENMSG_BYTES,
+      message.end,
+    );
+    if ((message.type & 0xff) === NFT_MSG_NEWGEN) this.#endTransaction(attributes);
+    else if (message.view.getUint8(message.start) === NFPROTO_INET) {
+      while (attributes.next()) {
+        if (attributes.type === NFTA_TABLE && attributes.string() === this.#table) {
+          this.#isTouched = true;
+        }
+      }
+    }
+  }
+
+  #endTransaction(attributes: AttributeCursor): void {
+    if (!this.#isTouched) return;
+    this.#isTouched = false;
+    let [pid, name] = [0, ''];
+    while (attributes.next()) {
+      if (attributes.type === NFTA_GEN_PROC_PID) pid = attributes.u32be();
+      if (attributes.type === NFTA_GEN_PROC_NAME) name = attributes.string();
+    }
+    this.#pending.push(`process ${pid} (${name})`);
+  }
+}

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { diff } from './diff.ts';
+import {
+  type BaseChain,
+  type Chain,
+  EMPTY_RULESET,
+  type NamedSet,
+  type Ruleset,
+  type Transaction,
+  type Verdict,
+} from './ruleset.ts';
+
+const NAMES = ['a/1', 'b/1', 'c/1'] as const;
+const hook: BaseChain = { type: 'filter', hook: 'forward', priority: 0, policy: 'accept' };
+
+const rules = fc.array(
+  fc.constantFrom<Verdict>('accept', 'drop', 'jump c/1').map((verdict) => ({
+    statements: [{ kind: 'verdict', verdict } as const],
+  })),
+  { maxLength: 3 },
+);
+const chain: fc.Arbitrary<Chain> = fc.record({
+  base: fc.constantFrom(undefined, undefined, hook, { ...hook, policy: 'drop' as const }),
+  rules,
+});
+const set: fc.Arbitrary<NamedSet> = fc.record({
+  kind: fc.constant('set'),
+  key: fc.constantFrom(['ipv4_addr'], ['ipv6_addr']),
+  interval: fc.constant(false),
+  elements: fc
+    .array(fc.constantFrom('1', '2', '3'))
+    .map((all) => new Map(all.map((e) => [e, undefined]))),
+});
+const map: fc.Arbitrary<NamedSet> = fc.record({
+  kind: fc.constant('verdict-map'),
+  key: fc.constant(['ifname']),
+  interval: fc.constant(false),
+  elements: fc
+    .array(fc.tuple(fc.constantFrom('x', 'y'), fc.constantFrom<Verdict>('drop', 'goto c/1')))
+    .map((all) => new Map(all)),
+});
+const some = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Map<string, T>> =>
+  fc
+    .uniqueArray(fc.tuple(fc.constantFrom(...NAMES), value), { selector: ([name]) => name })
+    .map((all) => new Map(all));
+const rulesets: fc.Arbitrary<Ruleset> = fc
+  .record({ chains: some(chain), sets: some(fc.oneof(set, map)) })
+  // What rules and verdicts name must exist.
+  .map(({ chains, sets }) => ({ chains: new Map([...chains, ['c/1', { rules: [] }]]), sets }));
+
+type Table = { chains: Map<string, Chain>; sets: Map<string, NamedSet> } | undefined;
+
+/** What the kernel does, with its refusals. */
+function carryOut(transaction: Transaction, before: Ruleset | undefined): Ruleset | undefined {
+  let table: Table = before && { chains: new Map(before.chains), sets: new Map(before.sets) };
+  const chainOf = (name: string): Chain =>
+    table?.chains.get(name) ?? assert.fail(`no chain ${name}`);
+  const setOf = (name: string): NamedSet => table?.sets.get(name) ?? assert.fail(`no set ${name}`);
+  for (const command of transaction) {
+    if (command.kind === 'add-table') table ??= { chains: new Map(), sets: new Map() };
+    else if (command.kind === 'delete-table') {
+      assert.ok(table);
+      table = undefined;
+    } else if (command.kind === 'add-chain') {
+      assert.ok(!table?.chains.has(command.name));
+      table?.chains.set(command.name, { ...command.chain, rules: [] });
+    } else if (command.kind === 'flush-chain') {
+      table?.chains.set(command.name, { ...chainOf(command.name), rules: [] });
+    } else if (command.kind === 'add-rule') {
+      const found = chainOf(command.chain);
+      table?.chains.set(command.chain, { ...found, rules: [...found.rules, command.rule] });
+      assertTargets(table);
+    } else if (command.kind === 'delete-chain') {
+      assert.equal(chainOf(command.name).rules.length, 0);
+      table?.chains.delete(command.name);
+      assertTargets(table);
+    } else if (command.kind === 'add-set') {
+      assert.ok(!table?.sets.has(command.name));
+      table?.sets.set(command.name, { ...command.set, elements: new Map() });
+    } else if (command.kind === 'delete-set') {
+      setOf(command.name);
+      table?.sets.delete(command.name);
+    } else {
+      const found = setOf(command.set);
+      assert.deepEqual(command.key, found.key);
+      const elements = new Map(found.elements);
+      for (const [element, verdict] of command.elements) {
+        if (command.kind === 'delete-elements') assert.ok(elements.delete(element));
+        else {
+          assert.ok(!elements.has(element));
+          elements.set(element, verdict);
+        }
+      }
+      table?.sets.set(command.set, { ...found, elements });
+      assertTargets(table);
+    }
+  }
+  return table;
+}
+
+function assertTargets(table: Table): void {
+  const verdicts = [...(table?.chains.values() ?? [])]
+    .flatMap((one) => one.rules.flatMap((rule) => rule.statements))
+    .flatMap((statement) => (statement.kind === 'verdict' ? [statement.verdict] : []));
+  const mapped = [...(table?.sets.values() ?? [])].flatMap((one) => [...one.elements.values()]);
+  for (const verdict of [...verdicts, ...mapped]) {
+    const target = verdict?.split(' ')[1];
+    assert.ok(target === undefined || table?.chains.has(target), `no chain ${target}`);
+  }
+}
+
+test('diff() leads from any ruleset to any other', () => {
+  fc.assert(
+    fc.property(rulesets, fc.option(rulesets, { nil: undefined }), (desired, actual) => {
+      const result = carryOut(diff(desired, actual), actual);
+      assert.deepEqual(diff(desired, result), []);
+      assert.deepEqual(
+        [...(result?.chains.keys() ?? [])].toSorted(),
+        [...desired.chains.keys()].toSorted(),
+      );
+      assert.deepEqual(
+        [...(result?.sets.keys() ?? [])].toSorted(),
+        [...desired.sets.keys()].toSorted(),
+      );
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('diff() is empty only for the same ruleset', () => {
+  fc.assert(
+    fc.property(rulesets, rulesets, (a, b) => {
+      assert.equal(diff(a, b).length === 0, diff(b, a).length === 0);
+      assert.deepEqual(diff(a, structuredClone(a)), []);
+    }),
+  );
+});
+
+function dispatch(elements: Map<string, Verdict>): NamedSet {
+  return { kind: 'verdict-map', key: ['ifname'], interval: false, elements };
+}
+
+test('diff() of one more endpoint is one element', () => {
+  const chains = new Map<string, Chain>([['a/1', { rules: [] }]]);
+  const actual = { chains, sets: new Map([['d/1', dispatch(new Map([['cali1', 'goto a/1']]))]]) };
+  const more = new Map<string, Verdict>([
+    ['cali1', 'goto a/1'],
+    ['cali2', 'goto a/1'],
+  ]);
+  assert.deepEqual(diff({ chains, sets: new Map([['d/1', dispatch(more)]]) }, actual), [
+    { kind: 'add-elements', set: 'd/1', key: ['ifname'], elements: [['cali2', 'goto a/1']] },
+  ]);
+});
+
+test('diff() makes an absent table, also an empty one', () => {
+  assert.deepEqual(diff(EMPTY_RULESET, undefined), [{ kind: 'add-table' }]);
+  assert.deepEqual(diff(EMPTY_RULESET, EMPTY_RULESET), []);
+});

@@ -1,0 +1,135 @@
+// One expression of a listed rule, as a statement. Whatever is not recognised exactly becomes 'unknown', so that
+// a foreign or damaged rule differs from every rule that is wanted.
+import {
+  elementText,
+  isObject,
+  type Json,
+  type JsonObject,
+  listOf,
+  textOf,
+  verdictOf,
+} from './listed_value.ts';
+import type { Field, Statement } from './ruleset.ts';
+
+const CT_STATES: readonly (readonly [number, string])[] = [
+  [1, 'invalid'],
+  [2, 'established'],
+  [4, 'related'],
+  [8, 'new'],
+  [64, 'untracked'],
+];
+// RTN_* of rtnetlink.h
+const ADDRESS_TYPES = ['unspec', 'unicast', 'local', 'broadcast', 'anycast', 'multicast'];
+const NF_PROTOCOLS: Readonly<Record<number, string>> = { 2: 'ipv4', 10: 'ipv6' };
+
+export function statementOf(expression: Json): Statement {
+  return recognise(expression) ?? { kind: 'unknown', json: JSON.stringify(expression) };
+}
+
+function recognise(expression: Json): Statement | undefined {
+  if (!isObject(expression)) return undefined;
+  const verdict = verdictOf(expression);
+  if (verdict !== undefined) return { kind: 'verdict', verdict };
+  const [[kind, value] = ['', null]] = Object.entries(expression);
+  if (kind === 'match' && isObject(value)) return matchOf(value);
+  if (kind === 'vmap' && isObject(value)) return verdictMapOf(value);
+  if (kind === 'mangle' && isObject(value)) return setMarkOf(value);
+  if (kind === 'log') return logOf(value);
+  if (kind === 'counter') return { kind };
+  if ((kind === 'masquerade' || kind === 'notrack') && value === null) return { kind };
+  return undefined;
+}
+
+function matchOf({ op, left, right }: JsonObject): Statement | undefined {
+  if (left === undefined || right === undefined) return undefined;
+  if (isObject(left) && Array.isArray(left['&'])) return matchMarkOf(op, left['&'], right);
+  if (isMark(left) && isObject(right)) return matchUpperMarkOf(op, right['prefix']);
+  const fields = fieldsOf(left);
+  const operator = op === 'in' ? '==' : op;
+  if (fields === undefined || (operator !== '==' && operator !== '!=')) return undefined;
+  return { kind: 'match', fields, operator, value: valueText(fields, right) };
+}
+
+function matchMarkOf(
+  op: Json | undefined,
+  operands: readonly Json[],
+  right: Json,
+): Statement | undefined {
+  const [field, bits] = operands;
+  if (op !== '==' || !isMark(field) || typeof bits !== 'number') return undefined;
+  if (right !== bits && right !== 0) return undefined;
+  return { kind: 'match-mark', bits, set: right === bits };
+}
+
+// A mask of upper bits without a gap is listed as a prefix, as if the mark were an address.
+function matchUpperMarkOf(op: Json | undefined, prefix: Json | undefined): Statement | undefined {
+  if (op !== '==' || !isObject(prefix)) return undefined;
+  const bits = (-1 << (32 - Number(prefix['len']))) >>> 0;
+  if (prefix['addr'] !== bits && prefix['addr'] !== 0) return undefined;
+  return { kind: 'match-mark', bits, set: prefix['addr'] === bits };
+}
+
+function setMarkOf({ key, value }: JsonObject): Statement | undefined {
+  if (!isMark(key) || !isObject(value)) return undefined;
+  const [[operator, operands] = ['', null]] = Object.entries(value);
+  if (!Array.isArray(operands)) return undefined;
+  const [field, bits] = operands as Json[];
+  if (!isMark(field) || typeof bits !== 'number') return undefined;
+  if (operator === '|') return { kind: 'set-mark', bits, set: true };
+  return operator === '&' ? { kind: 'set-mark', bits: ~bits >>> 0, set: false } : undefined;
+}
+
+function isMark(value: Json | undefined): boolean {
+  return isObject(value) && isObject(value['meta']) && value['meta']['key'] === 'mark';
+}
+
+function verdictMapOf({ key, data }: JsonObject): Statement | undefined {
+  const [field, ...more] = (key === undefined ? undefined : fieldsOf(key)) ?? [];
+  if (field === undefined || more.length > 0) return undefined;
+  if (typeof data !== 'string' || !data.startsWith('@')) return undefined;
+  return { kind: 'verdict-map', field, map: data.slice(1) };
+}
+
+function logOf(value: Json | undefined): Statement | undefined {
+  if (!isObject(value) || Object.keys(value).join() !== 'prefix') return undefined;
+  return { kind: 'log', prefix: textOf(value['prefix']) };
+}
+
+function fieldsOf(left: Json): Field[] | undefined {
+  const parts =
+    isObject(left) && Array.isArray(left['concat']) ? (left['concat'] as Json[]) : [left];
+  const fields = parts.map(fieldOf);
+  return fields.includes(undefined) ? undefined : (fields as Field[]);
+}
+
+function fieldOf(left: Json): Field | undefined {
+  if (!isObject(left)) return undefined;
+  const { payload, meta, ct, fib } = left;
+  if (isObject(payload) && payload['protocol'] !== undefined) {
+    return `${textOf(payload['protocol'])} ${textOf(payload['field'])}` as Field;
+  }
+  if (isObject(meta)) {
+    const key = textOf(meta['key']);
+    return (key === 'iifname' || key === 'oifname' ? key : `meta ${key}`) as Field;
+  }
+  if (isObject(ct) && ct['key'] === 'state') return 'ct state';
+  if (isObject(fib) && Array.isArray(fib['flags'])) {
+    return `fib ${listOf(fib['flags']).map(textOf).join(' . ')} ${textOf(fib['result'])}` as Field;
+  }
+  return undefined;
+}
+
+function valueText(fields: readonly Field[], right: Json): string {
+  const [field] = fields;
+  if (field === 'ct state') return ctStates(right);
+  if (field === 'meta nfproto') return NF_PROTOCOLS[Number(right)] ?? elementText(right);
+  if (field?.startsWith('fib ')) return ADDRESS_TYPES[Number(right)] ?? elementText(right);
+  return elementText(right);
+}
+
+/** In the order of their bits, whatever order they were listed in. */
+function ctStates(right: Json): string {
+  const bits = (Array.isArray(right) ? (right as Json[]) : [right]).map(Number);
+  const names = CT_STATES.filter(([bit]) => bits.includes(bit)).map(([, name]) => name);
+  return names.length === bits.length ? names.join(',') : elementText(JSON.stringify(right));
+}

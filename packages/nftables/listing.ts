@@ -1,0 +1,77 @@
+// What `nft -j list table` prints, as data: libnftables-json(5), with all numbers left numeric.
+import { NftablesError } from './errors.ts';
+import { statementOf } from './listed_statement.ts';
+import {
+  elementText,
+  isObject,
+  type Json,
+  type JsonObject,
+  listOf,
+  textOf,
+  verdictOf,
+} from './listed_value.ts';
+import type { BaseChain, KeyType, NamedSet, Rule, Ruleset, Verdict } from './ruleset.ts';
+
+/** The ruleset that a listing describes. Throws NftablesError when it is not a listing. */
+export function parseListing(text: string): Ruleset {
+  const chains = new Map<string, { base: BaseChain | undefined; rules: Rule[] }>();
+  const sets = new Map<string, NamedSet>();
+  for (const object of objectsIn(text)) {
+    const [[kind, value] = ['', null]] = Object.entries(object);
+    if (!isObject(value)) continue;
+    const name = textOf(value['name']);
+    if (kind === 'chain') chains.set(name, { base: baseOf(value), rules: [] });
+    if (kind === 'set' || kind === 'map') sets.set(name, setOf(kind, value));
+    if (kind === 'rule') chains.get(textOf(value['chain']))?.rules.push(ruleOf(value));
+  }
+  return { chains, sets };
+}
+
+function objectsIn(text: string): JsonObject[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw new NftablesError('Cannot read the listing of nftables: it is not JSON', { cause });
+  }
+  const list = isObject(parsed as Json) ? (parsed as JsonObject)['nftables'] : undefined;
+  if (!Array.isArray(list)) {
+    throw new NftablesError('Cannot read the listing of nftables: it has no "nftables" list');
+  }
+  return list.filter(isObject);
+}
+
+function baseOf(chain: JsonObject): BaseChain | undefined {
+  const { type, hook, prio, policy } = chain;
+  if (hook === undefined) return undefined;
+  return { type, hook, priority: Number(prio), policy: policy ?? 'accept' } as BaseChain;
+}
+
+function ruleOf(rule: JsonObject): Rule {
+  const { expr, comment } = rule;
+  const statements = listOf(expr).map(statementOf);
+  return typeof comment === 'string' ? { statements, comment } : { statements };
+}
+
+function setOf(kind: 'set' | 'map', set: JsonObject): NamedSet {
+  const { type, flags, comment, elem } = set;
+  const isVerdictMap = kind === 'map' && set['map'] === 'verdict';
+  const elements = new Map<string, Verdict | undefined>();
+  for (const item of listOf(elem)) {
+    const [element, verdict] = isVerdictMap ? listOf(item) : [item];
+    elements.set(elementText(element ?? null), isVerdictMap ? verdictOf(verdict) : undefined);
+  }
+  return {
+    kind: isVerdictMap ? 'verdict-map' : 'set',
+    // A plain map of data is none of ours: its key type then makes it differ from any set that is wanted.
+    key: keyOf(type, kind === 'map' && !isVerdictMap),
+    interval: listOf(flags).includes('interval'),
+    ...(typeof comment === 'string' ? { comment } : {}),
+    elements,
+  };
+}
+
+function keyOf(type: Json | undefined, isForeign: boolean): KeyType[] {
+  if (isForeign) return [];
+  return (Array.isArray(type) ? type : [type]) as KeyType[];
+}

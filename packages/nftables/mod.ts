@@ -1,0 +1,7 @@
+export type { ForeignChange } from './change_watch.ts';
+export { diff } from './diff.ts';
+export { NftablesError } from './errors.ts';
+export { parseListing } from './listing.ts';
+export { type Nftables, type NftablesOptions, openNftables } from './nftables.ts';
+export * from './ruleset.ts';
+export { plainText, ruleText, transactionText } from './text.ts';

@@ -1,0 +1,121 @@
+// One nftables table of family inet, as data. Plain values, so that rulesets can be computed, compared, stored
+// and evaluated without the kernel. Every text in here is in the form in which nft lists it. Names must not be
+// words of nft's language ("in", "ip6", "set" …): one with a "/" or "-" never is.
+
+export type Ruleset = {
+  readonly chains: ReadonlyMap<string, Chain>;
+  readonly sets: ReadonlyMap<string, NamedSet>;
+};
+
+export type Chain = {
+  /** Undefined: a regular chain, reached by jump or goto only. */
+  readonly base?: BaseChain | undefined;
+  /** Not compared: libnftables 1.0.6 does not list it. */
+  readonly comment?: string | undefined;
+  readonly rules: readonly Rule[];
+};
+
+export type BaseChain = {
+  readonly type: 'filter' | 'nat' | 'route';
+  readonly hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
+  /** Lower runs earlier: raw -300, mangle -150, filter 0, srcnat 100. */
+  readonly priority: number;
+  readonly policy: 'accept' | 'drop';
+};
+
+export type Rule = {
+  readonly statements: readonly Statement[];
+  /** Cut to 127 bytes; a double quote becomes a single one, since nft has no escapes. */
+  readonly comment?: string | undefined;
+};
+
+export type Verdict = 'accept' | 'drop' | 'return' | `jump ${string}` | `goto ${string}`;
+
+export type Statement =
+  /** More than one field: the concatenation is looked up in a set. */
+  | {
+      readonly kind: 'match';
+      readonly fields: readonly Field[];
+      readonly operator: '==' | '!=';
+      /**
+       * "10.0.0.0/8", "80", "8000-8999", "cali*", "established,related" or "@set". Protocol and ICMP numbers
+       * are decimal.
+       */
+      readonly value: string;
+    }
+  /** Looks the field up in a verdict map; goes on with the next rule when it is not there. */
+  | { readonly kind: 'verdict-map'; readonly field: Field; readonly map: string }
+  | { readonly kind: 'verdict'; readonly verdict: Verdict }
+  /** Whether all of `bits` are set in the packet's mark, or none. */
+  | { readonly kind: 'match-mark'; readonly bits: number; readonly set: boolean }
+  /** Sets or clears bits of the packet's mark. */
+  | { readonly kind: 'set-mark'; readonly bits: number; readonly set: boolean }
+  /** As a comment; and "$" becomes "_". */
+  | { readonly kind: 'log'; readonly prefix: string }
+  | { readonly kind: 'counter' }
+  | { readonly kind: 'masquerade' }
+  | { readonly kind: 'notrack' }
+  /** Found in the kernel and not understood; never equal to anything that is wanted. */
+  | { readonly kind: 'unknown'; readonly json: string };
+
+export type TransportProtocol = 'tcp' | 'udp' | 'sctp' | 'udplite';
+
+/**
+ * What a match looks at. A field of a protocol implies the match of that protocol: nft drops a redundant one
+ * from its listing, so a rule must not carry `meta l4proto` 6 before `tcp dport`, nor `meta nfproto` before
+ * `ip saddr`.
+ */
+export type Field =
+  | 'iifname'
+  | 'oifname'
+  | 'meta nfproto'
+  | 'meta l4proto'
+  | 'ip saddr'
+  | 'ip daddr'
+  | 'ip6 saddr'
+  | 'ip6 daddr'
+  | `${TransportProtocol | 'th'} ${'sport' | 'dport'}`
+  | `${'icmp' | 'icmpv6'} ${'type' | 'code'}`
+  | 'ct state'
+  | 'fib daddr type'
+  | 'fib saddr type'
+  | 'fib saddr . oif type';
+
+export type KeyType = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'ifname' | 'mark';
+
+export type NamedSet = {
+  readonly kind: 'set' | 'verdict-map';
+  /** More than one: a concatenation. */
+  readonly key: readonly KeyType[];
+  /** Elements may be prefixes and ranges; they must not overlap. */
+  readonly interval: boolean;
+  readonly comment?: string | undefined;
+  /**
+   * Keys are elements as nft writes them, parts of a concatenation joined by " . ", names unquoted:
+   * "10.0.0.1", "10.0.0.0/8", "80-90", "cali1 . 10.0.0.1". Values are the verdicts of a verdict map.
+   */
+  readonly elements: ReadonlyMap<string, Verdict | undefined>;
+};
+
+/** Part of a transaction. Chains and sets are made empty and filled by later commands. */
+export type Command =
+  | { readonly kind: 'add-table' }
+  /** With everything in it. */
+  | { readonly kind: 'delete-table' }
+  | { readonly kind: 'add-chain'; readonly name: string; readonly chain: Omit<Chain, 'rules'> }
+  | { readonly kind: 'flush-chain'; readonly name: string }
+  | { readonly kind: 'delete-chain'; readonly name: string }
+  | { readonly kind: 'add-rule'; readonly chain: string; readonly rule: Rule }
+  | { readonly kind: 'add-set'; readonly name: string; readonly set: Omit<NamedSet, 'elements'> }
+  | { readonly kind: 'delete-set'; readonly name: string }
+  | {
+      readonly kind: 'add-elements' | 'delete-elements';
+      readonly set: string;
+      readonly key: readonly KeyType[];
+      readonly elements: readonly (readonly [string, Verdict | undefined])[];
+    };
+
+/** Commands that take effect together or not at all; empty: nothing to do. */
+export type Transaction = readonly Command[];
+
+export const EMPTY_RULESET: Ruleset = { chains: new Map(), sets: new Map() };
