@@ -1,10 +1,12 @@
 // What felix needs from the outside, as interfaces. Adapters implement them; tests pass fakes.
 import type {
+  AnyResource,
   FelixConfiguration,
   GlobalNetworkPolicy,
   GlobalNetworkSet,
   HostEndpoint,
   IPPool,
+  Kind,
   NetworkPolicy,
   NetworkSet,
   Node,
@@ -12,6 +14,15 @@ import type {
   Tier,
   WorkloadEndpoint,
 } from '@calico/model';
+import type { Change } from './core/changes.ts';
+import type { FoundDataplane } from './core/dataplane.ts';
+import type { LocalEndpointStatus } from './core/endpoint_status.ts';
+import type { Uplink } from './core/overlay.ts';
+import type { PodFindings, PodInterface } from './core/pod_interface.ts';
+import type { Feature } from './core/pools.ts';
+import type { AssignedAddress, Workload, WorkloadKey, WorkloadRecord } from './core/workload.ts';
+import type { CheckRequest } from './core/workload_check.ts';
+import type { RemoveRequest } from './core/workload_remover.ts';
 
 /** Everything the packet filter is a function of. */
 export type PolicyInputs = {
@@ -43,4 +54,144 @@ export interface PacketFilter {
   /** Emits when someone else changed our table. */
   onTampered(callback: (detail: string) => void): void;
   close(): void;
+}
+
+/** What must survive a crash: one entry per container and interface, on disk when a call returns. */
+export interface Journal {
+  load(): WorkloadRecord[];
+  write(record: WorkloadRecord): Promise<void>;
+  /** Forgetting what is not there is fine. */
+  forget(key: WorkloadKey): Promise<void>;
+}
+
+/** The IPAM service. Failures are WorkloadErrors. */
+export interface AddressBook {
+  /** Idempotent by handle. */
+  assign(request: {
+    readonly handle: string;
+    readonly workload: Workload;
+  }): Promise<readonly AssignedAddress[]>;
+  /** Releases every address of a handle; none is fine. */
+  release(handle: string): Promise<void>;
+  /** The one address of a tunnel device, out of one of these pools (CIDRs). Idempotent by handle. */
+  assignTunnel(request: {
+    readonly handle: string;
+    readonly type: string;
+    readonly pools: readonly string[];
+  }): Promise<string>;
+  /** Throws when the service cannot serve now. */
+  probe(): Promise<void>;
+}
+
+export type NodePatch = {
+  readonly vxlanTunnelAddress?: string | null;
+  readonly vxlanTunnelMac?: string | null;
+  readonly ipipTunnelAddress?: string | null;
+};
+
+/** The api service. Failures are WorkloadErrors. */
+export interface ResourceStore {
+  /** Creates or replaces; answers the revision. */
+  writeEndpoint(endpoint: WorkloadEndpoint): Promise<bigint>;
+  /** Deletes it only when it belongs to this container; answers the revision when it did. */
+  removeEndpoint(request: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly containerId: string;
+  }): Promise<bigint | undefined>;
+  patchNode(node: string, patch: NodePatch): Promise<void>;
+  pool(name: string): Promise<IPPool | undefined>;
+  /** Throws when the service cannot serve now. */
+  probe(): Promise<void>;
+}
+
+/** Interfaces of pods. Every call is synchronous: the kernel answers at once. */
+export interface PodNetwork {
+  /** Throws `precondition` when the namespace does not exist or the interface name is taken. */
+  check(pod: PodInterface): void;
+  /** Creates the pair, or keeps the one that is there; throws `precondition`. */
+  createPair(pod: PodInterface): void;
+  configurePod(pod: PodInterface): void;
+  configureHost(pod: PodInterface): void;
+  inspect(pod: PodInterface): PodFindings;
+  netnsExists(netns: string): boolean;
+  /** True when `hostInterface` is the peer of `interfaceName` in the namespace. */
+  isPair(pod: Pick<PodInterface, 'netns' | 'interfaceName' | 'hostInterface'>): boolean;
+  deviceExists(hostInterface: string): boolean;
+  /** No such device is fine. */
+  deleteDevice(hostInterface: string): void;
+}
+
+/** The host's side of the kernel, what felix owns of it. */
+export interface Kernel {
+  read(): FoundDataplane;
+  /** Carries out what it can, in order; answers one sentence per failure. */
+  execute(changes: readonly Change[]): KernelFailure[];
+  /** The device that holds the address. */
+  uplinkOf(address: string): Uplink | undefined;
+  /** Brings the device in if it can; answers why not, by trying. */
+  probe(feature: Feature): string | undefined;
+  /** Settings of the whole node: forwarding. Answers what could not be set. */
+  enableForwarding(): string[];
+}
+
+export type KernelFailure = {
+  readonly change: Change;
+  readonly reason: string;
+  /** Set when the kernel does not know this kind of device. */
+  readonly missing?: Feature;
+};
+
+export interface Random {
+  bytes(count: number): Uint8Array;
+}
+
+/** What is known of the cluster, kept up to date by the feed. */
+export interface ClusterView {
+  /** True once a complete snapshot has been seen. */
+  readonly inSync: boolean;
+  /** Everything up to this etcd revision is in the view. */
+  readonly revision: bigint;
+  list<K extends Kind>(kind: K): readonly Extract<AnyResource, { readonly kind: K }>[];
+}
+
+export interface Log {
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+export type StateReport = {
+  readonly inSync: boolean;
+  readonly appliedRevision: bigint;
+  readonly endpoints: readonly LocalEndpointStatus[];
+  readonly ready: boolean;
+  readonly messages: readonly string[];
+};
+
+/** Tells the cluster what became true on this node. */
+export interface Reporter {
+  report(state: StateReport): void;
+}
+
+export type NodeInfo = {
+  readonly node: string;
+  readonly version: string;
+  readonly appliedRevision: bigint;
+  readonly inSync: boolean;
+  readonly workloads: number;
+  readonly missingFeatures: readonly string[];
+};
+
+/** What callers on the node's socket may ask for. Refusals are WorkloadErrors. */
+export interface FelixActions {
+  add(workload: Workload): Promise<WorkloadRecord>;
+  remove(request: RemoveRequest): Promise<void>;
+  check(request: CheckRequest): void;
+  /** Answers what was removed. */
+  collectGarbage(network: string, valid: readonly WorkloadKey[]): Promise<readonly WorkloadKey[]>;
+  /** One sentence for each thing without which add() would fail. */
+  notReadyBecause(): Promise<readonly string[]>;
+  info(): NodeInfo;
 }

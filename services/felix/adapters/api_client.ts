@@ -1,0 +1,112 @@
+import { type IPPool, parseStored, type WorkloadEndpoint } from '@calico/model';
+import { PatchType, type ResourceService } from '@calico/proto/api/v1/resources';
+import type { RpcClient } from '@calico/rpc';
+import type { NodePatch, ResourceStore } from '../ports.ts';
+import { asWorkloadError, hasCode } from './remote_errors.ts';
+
+const TIMEOUT_MS = 4_000;
+const REMOVE_TIMEOUT_MS = 2_000;
+const PROBE_TIMEOUT_MS = 1_000;
+const REMOVE_ATTEMPTS = 5;
+
+type Client = Pick<RpcClient<typeof ResourceService>, 'get' | 'apply' | 'patch' | 'delete'>;
+type EndpointId = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly containerId: string;
+};
+
+export class ApiClient implements ResourceStore {
+  readonly #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  writeEndpoint(endpoint: WorkloadEndpoint): Promise<bigint> {
+    const { name, namespace = '' } = endpoint.metadata;
+    return asWorkloadError('api', async () => {
+      const answer = await this.#client.apply(
+        { resource: { kind: endpoint.kind, namespace, name, json: JSON.stringify(endpoint) } },
+        { timeoutMs: TIMEOUT_MS },
+      );
+      return answer.resource?.revision ?? 0n;
+    });
+  }
+
+  removeEndpoint(id: EndpointId): Promise<bigint | undefined> {
+    return asWorkloadError('api', async () => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await this.#removeOnce(id);
+        } catch (cause) {
+          if (hasCode(cause, 'NOT_FOUND')) return undefined;
+          // Changed between the reading and the deletion: look again whose it is.
+          if (!hasCode(cause, 'ABORTED') || attempt === REMOVE_ATTEMPTS) throw cause;
+        }
+      }
+    });
+  }
+
+  async patchNode(node: string, patch: NodePatch): Promise<void> {
+    const spec = {
+      ...(patch.vxlanTunnelAddress === undefined
+        ? {}
+        : { ipv4VXLANTunnelAddr: patch.vxlanTunnelAddress }),
+      ...(patch.vxlanTunnelMac === undefined ? {} : { vxlanTunnelMACAddr: patch.vxlanTunnelMac }),
+      ...(patch.ipipTunnelAddress === undefined
+        ? {}
+        : { bgp: { ipv4IPIPTunnelAddr: patch.ipipTunnelAddress } }),
+    };
+    await asWorkloadError('api', () =>
+      this.#client.patch(
+        {
+          key: { kind: 'Node', namespace: '', name: node },
+          type: PatchType.MERGE,
+          patch: JSON.stringify({ spec }),
+        },
+        { timeoutMs: TIMEOUT_MS },
+      ),
+    );
+  }
+
+  pool(name: string): Promise<IPPool | undefined> {
+    return asWorkloadError('api', async () => {
+      try {
+        const { resource } = await this.#client.get(
+          { key: { kind: 'IPPool', namespace: '', name } },
+          { timeoutMs: TIMEOUT_MS },
+        );
+        return resource === undefined ? undefined : parseStored('IPPool', resource.json);
+      } catch (cause) {
+        if (hasCode(cause, 'NOT_FOUND')) return undefined;
+        throw cause;
+      }
+    });
+  }
+
+  async probe(): Promise<void> {
+    await asWorkloadError('api', () =>
+      this.#client
+        .get(
+          { key: { kind: 'ClusterInformation', namespace: '', name: 'default' } },
+          { timeoutMs: PROBE_TIMEOUT_MS },
+        )
+        .catch((cause: unknown) => {
+          if (!hasCode(cause, 'NOT_FOUND')) throw cause;
+        }),
+    );
+  }
+
+  async #removeOnce({ namespace, name, containerId }: EndpointId): Promise<bigint | undefined> {
+    const key = { kind: 'WorkloadEndpoint', namespace, name };
+    const options = { timeoutMs: REMOVE_TIMEOUT_MS };
+    const { resource } = await this.#client.get({ key }, options);
+    if (resource === undefined) return undefined;
+    const held = parseStored('WorkloadEndpoint', resource.json);
+    // Another container has taken the pod's name over.
+    if (held.spec.containerID !== containerId) return undefined;
+    const answer = await this.#client.delete({ key, revision: resource.revision }, options);
+    return answer.revision;
+  }
+}

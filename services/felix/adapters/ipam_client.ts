@@ -1,0 +1,162 @@
+import { formatAddress, parseAddress } from '@calico/ip';
+import { IntendedUse, type IpamService } from '@calico/proto/ipam/v1/ipam';
+import type { RpcClient } from '@calico/rpc';
+import type { AssignedAddress, Workload } from '../core/workload.ts';
+import { WorkloadError } from '../core/workload_error.ts';
+import type { AddressBook } from '../ports.ts';
+import { asWorkloadError, hasCode } from './remote_errors.ts';
+
+const ASSIGN_TIMEOUT_MS = 4_000;
+const RELEASE_TIMEOUT_MS = 2_000;
+const PROBE_TIMEOUT_MS = 1_000;
+
+type Client = Pick<
+  RpcClient<typeof IpamService>,
+  'autoAssign' | 'assignIp' | 'releaseByHandle' | 'ipsByHandle' | 'getAssignment'
+>;
+
+export class IpamClient implements AddressBook {
+  readonly #client: Client;
+  readonly #node: string;
+  readonly #now: () => number;
+
+  /** `now`: milliseconds since the Unix epoch. */
+  constructor(client: Client, node: string, now: () => number) {
+    this.#client = client;
+    this.#node = node;
+    this.#now = now;
+  }
+
+  assign(request: {
+    readonly handle: string;
+    readonly workload: Workload;
+  }): Promise<readonly AssignedAddress[]> {
+    return asWorkloadError('ipam', () =>
+      request.workload.requestedAddresses.length > 0
+        ? this.#assignRequested(request.handle, request.workload)
+        : this.#assignAutomatically(request.handle, request.workload),
+    );
+  }
+
+  async release(handle: string): Promise<void> {
+    await asWorkloadError('ipam', () =>
+      this.#client
+        .releaseByHandle({ handleId: handle }, { timeoutMs: RELEASE_TIMEOUT_MS })
+        .catch((cause: unknown) => {
+          if (!hasCode(cause, 'NOT_FOUND')) throw cause;
+        }),
+    );
+  }
+
+  assignTunnel(request: {
+    readonly handle: string;
+    readonly type: string;
+    readonly pools: readonly string[];
+  }): Promise<string> {
+    return asWorkloadError('ipam', async () => {
+      const { addresses, shortfall } = await this.#client.autoAssign(
+        {
+          node: this.#node,
+          handleId: request.handle,
+          ipv4Count: 1,
+          attributes: { node: this.#node, type: request.type, timestamp: this.#timestamp() },
+          ipv4Pools: [...request.pools],
+          intendedUse: IntendedUse.TUNNEL,
+        },
+        { timeoutMs: ASSIGN_TIMEOUT_MS },
+      );
+      const address = addresses[0]?.address;
+      if (address === undefined) {
+        throw new WorkloadError('exhausted', `Cannot assign a tunnel address: ${shortfall}`);
+      }
+      return address;
+    });
+  }
+
+  async probe(): Promise<void> {
+    await asWorkloadError('ipam', () =>
+      this.#client
+        .ipsByHandle({ handleId: `probe.${this.#node}` }, { timeoutMs: PROBE_TIMEOUT_MS })
+        .catch((cause: unknown) => {
+          if (!hasCode(cause, 'NOT_FOUND')) throw cause;
+        }),
+    );
+  }
+
+  async #assignAutomatically(handle: string, workload: Workload): Promise<AssignedAddress[]> {
+    const { addresses, shortfall } = await this.#client.autoAssign(
+      {
+        node: this.#node,
+        handleId: handle,
+        ipv4Count: workload.ipv4 ? 1 : 0,
+        ipv6Count: workload.ipv6 ? 1 : 0,
+        attributes: this.#attributes(workload),
+        ipv4Pools: [...workload.ipv4Pools],
+        ipv6Pools: [...workload.ipv6Pools],
+        intendedUse: IntendedUse.WORKLOAD,
+        namespace: workload.namespace,
+      },
+      { timeoutMs: ASSIGN_TIMEOUT_MS },
+    );
+    const wanted = (workload.ipv4 ? 1 : 0) + (workload.ipv6 ? 1 : 0);
+    if (shortfall !== '' || addresses.length < wanted) {
+      throw new WorkloadError('exhausted', shortfall || 'Cannot assign an address: none was given');
+    }
+    return addresses.map(plain);
+  }
+
+  async #assignRequested(handle: string, workload: Workload): Promise<AssignedAddress[]> {
+    const result: AssignedAddress[] = [];
+    for (const address of workload.requestedAddresses) {
+      result.push(await this.#assignOne(address, handle, workload));
+    }
+    return result;
+  }
+
+  /** An address that this handle holds already was assigned by an earlier attempt. */
+  async #assignOne(address: string, handle: string, workload: Workload): Promise<AssignedAddress> {
+    try {
+      const answer = await this.#client.assignIp(
+        {
+          address,
+          node: this.#node,
+          handleId: handle,
+          attributes: this.#attributes(workload),
+          intendedUse: IntendedUse.WORKLOAD,
+        },
+        { timeoutMs: ASSIGN_TIMEOUT_MS },
+      );
+      return answer.address === undefined
+        ? { address, block: '', pool: '' }
+        : plain(answer.address);
+    } catch (cause) {
+      if (!hasCode(cause, 'ALREADY_EXISTS')) throw cause;
+      const held = await this.#client.ipsByHandle(
+        { handleId: handle },
+        { timeoutMs: ASSIGN_TIMEOUT_MS },
+      );
+      const own = held.addresses.map(plain).find((assigned) => assigned.address === address);
+      if (own === undefined) throw cause;
+      return own;
+    }
+  }
+
+  #attributes(workload: Workload): Record<string, string> {
+    const { pod, namespace } = workload;
+    return {
+      ...(pod === '' ? {} : { pod }),
+      namespace,
+      node: this.#node,
+      timestamp: this.#timestamp(),
+    };
+  }
+
+  #timestamp(): string {
+    return new Date(this.#now()).toISOString();
+  }
+}
+
+function plain(assigned: AssignedAddress): AssignedAddress {
+  const { address, block, pool } = assigned;
+  return { address: formatAddress(parseAddress(address.split('/')[0] ?? address)), block, pool };
+}

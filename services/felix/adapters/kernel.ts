@@ -1,0 +1,353 @@
+// The host's side of the kernel: what felix owns of it, read and changed by name.
+import { hostPrefix, parseAddress } from '@calico/ip';
+import type { Link, Netlink, Request, Route } from '@calico/netlink';
+import type { Change } from '../core/changes.ts';
+import {
+  type FoundDataplane,
+  type FoundTunnel,
+  fdbKey,
+  IPIP_DEVICE,
+  neighbourKey,
+  type OwnedFdbEntry,
+  type OwnedNeighbour,
+  type OwnedRoute,
+  POD_DEVICE_PREFIX,
+  type PodDeviceSettings,
+  PROTOCOL_FELIX,
+  routeKey,
+  type TunnelDevice,
+  VXLAN_DEVICE,
+} from '../core/dataplane.ts';
+import { type Uplink, VXLAN_PORT } from '../core/overlay.ts';
+import type { Feature } from '../core/pools.ts';
+import type { Kernel, KernelFailure } from '../ports.ts';
+import { ensureSysctl, readSysctl } from './sysctl.ts';
+
+const MAIN_TABLE = 254;
+// include/uapi/linux/rtnetlink.h: routes that the kernel makes by itself.
+const RTPROT_KERNEL = 2;
+const RTPROT_RA = 9;
+/** What a removal may find: it is gone already. */
+const GONE = new Set(['ESRCH', 'ENOENT', 'ENODEV', 'EADDRNOTAVAIL']);
+const PROBE_DEVICE = 'calico-probe';
+/** Highest VNI: nobody uses it by chance. */
+const PROBE_VNI = 0xff_ffff;
+
+type Planned = { readonly change: Change; readonly request: Request };
+
+export class NetlinkKernel implements Kernel {
+  readonly #netlink: Netlink;
+
+  constructor(netlink: Netlink) {
+    this.#netlink = netlink;
+  }
+
+  read(): FoundDataplane {
+    const links = new Map(this.#netlink.links().map((link) => [link.index, link]));
+    const podDevices = new Map<string, PodDeviceSettings>();
+    const tunnels = new Map<string, FoundTunnel>();
+    const neighbours = new Map<string, OwnedNeighbour>();
+    const fdb = new Map<string, OwnedFdbEntry>();
+    for (const link of links.values()) {
+      if (isPodDevice(link)) podDevices.set(link.name, podDeviceSettings(link));
+      if (link.name === VXLAN_DEVICE && link.kind === 'vxlan') {
+        tunnels.set(link.name, this.#foundTunnel(link, links));
+        for (const neighbour of this.#neighboursOf(link)) {
+          neighbours.set(neighbourKey(neighbour), neighbour);
+        }
+        for (const { mac, destination } of this.#netlink.fdb(link.index)) {
+          const entry = { device: link.name, mac, destination };
+          fdb.set(fdbKey(entry), entry);
+        }
+      }
+      if (link.name === IPIP_DEVICE) tunnels.set(link.name, this.#foundTunnel(link, links));
+    }
+    const routes = new Map<string, OwnedRoute>();
+    for (const family of [4, 6] as const) {
+      for (const route of this.#netlink.routes({ family, table: MAIN_TABLE })) {
+        const owned = ownedRoute(route, links);
+        if (owned !== undefined) routes.set(routeKey(owned), owned);
+      }
+    }
+    return { tunnels, routes, neighbours, fdb, podDevices };
+  }
+
+  execute(changes: readonly Change[]): KernelFailure[] {
+    const failures: KernelFailure[] = [];
+    const planned: Planned[] = [];
+    const indexes = new Map<string, number | undefined>();
+    const indexOf = (device: string): number | undefined => {
+      if (!indexes.has(device)) indexes.set(device, this.#netlink.linkByName(device)?.index);
+      return indexes.get(device);
+    };
+    for (const change of changes) {
+      if (change.kind === 'tunnel-create') {
+        const failure = this.#createTunnel(change.tunnel);
+        if (failure !== undefined) failures.push({ change, ...failure });
+        continue;
+      }
+      const index = indexOf(deviceOf(change));
+      if (index === undefined) {
+        if (!isRemoval(change)) failures.push({ change, reason: 'its device does not exist' });
+        continue;
+      }
+      for (const request of requestsOf(change, index)) planned.push({ change, request });
+    }
+    for (const failure of this.#netlink.execute(planned.map(({ request }) => request))) {
+      const change = planned[failure.index]?.change;
+      if (change === undefined || (isRemoval(change) && GONE.has(failure.code))) continue;
+      failures.push({ change, reason: `${failure.code} ${failure.message}`.trim() });
+    }
+    return failures;
+  }
+
+  uplinkOf(address: string): Uplink | undefined {
+    const wanted = parseAddress(address);
+    const { family } = wanted;
+    const holder = this.#netlink
+      .addresses({ family })
+      .find((candidate) => candidate.address.value === wanted.value);
+    const link =
+      holder === undefined ? undefined : this.#netlink.linkByIndex(holder.interfaceIndex);
+    return link === undefined ? undefined : { device: link.name, mtu: link.mtu };
+  }
+
+  probe(feature: Feature): string | undefined {
+    return feature === 'ipip' ? this.#probeIpip() : this.#probeVxlan();
+  }
+
+  enableForwarding(): string[] {
+    return [ensureSysctl('ipv4/ip_forward', '1') ?? []].flat();
+  }
+
+  #probeIpip(): string | undefined {
+    if (this.#netlink.linkByName(IPIP_DEVICE) !== undefined) return undefined;
+    // Asking for a device makes the kernel load the module; that in turn creates tunl0.
+    const failure = this.#add({ kind: 'ipip', name: IPIP_DEVICE, mtu: 1480 });
+    if (failure === undefined || this.#netlink.linkByName(IPIP_DEVICE) !== undefined) {
+      return undefined;
+    }
+    return `the kernel refuses a device of kind "ipip" (${failure}); load it with "modprobe ipip", or use vxlanMode`;
+  }
+
+  #probeVxlan(): string | undefined {
+    if (this.#netlink.links().some(({ kind }) => kind === 'vxlan')) return undefined;
+    const failure = this.#add({
+      kind: 'vxlan',
+      name: PROBE_DEVICE,
+      mtu: 1450,
+      vxlan: {
+        vni: PROBE_VNI,
+        port: VXLAN_PORT,
+        local: undefined,
+        parentIndex: undefined,
+        learning: false,
+      },
+    });
+    const probe = this.#netlink.linkByName(PROBE_DEVICE);
+    if (probe !== undefined) this.#netlink.execute([{ kind: 'link-delete', index: probe.index }]);
+    return failure === undefined || probe !== undefined
+      ? undefined
+      : `the kernel refuses a device of kind "vxlan" (${failure}); load it with "modprobe vxlan"`;
+  }
+
+  #add(link: Extract<Request, { kind: 'link-add' }>['link']): string | undefined {
+    const failure = this.#netlink.execute([{ kind: 'link-add', link }])[0];
+    return failure === undefined ? undefined : `${failure.code} ${failure.message}`.trim();
+  }
+
+  #createTunnel(
+    tunnel: TunnelDevice,
+  ): { readonly reason: string; readonly missing?: Feature } | undefined {
+    const old = this.#netlink.linkByName(tunnel.name);
+    if (tunnel.vxlan === undefined) {
+      const reason = old === undefined ? this.#probeIpip() : undefined;
+      if (reason !== undefined) return { reason, missing: 'ipip' };
+    } else {
+      if (old !== undefined) this.#netlink.execute([{ kind: 'link-delete', index: old.index }]);
+      const { vni, port, local, parent, mac } = tunnel.vxlan;
+      const parentIndex = this.#netlink.linkByName(parent)?.index;
+      const vxlan = { vni, port, local, parentIndex, learning: false };
+      const { name, mtu } = tunnel;
+      const reason = this.#add({ kind: 'vxlan', name, mac, mtu, vxlan });
+      if (reason !== undefined) return { reason };
+    }
+    const link = this.#netlink.linkByName(tunnel.name);
+    if (link === undefined) return { reason: 'the device vanished after its creation' };
+    const failure = this.#netlink.execute(setTunnel(tunnel, link.index))[0];
+    return failure === undefined
+      ? undefined
+      : { reason: `${failure.code} ${failure.message}`.trim() };
+  }
+
+  #foundTunnel(link: Link, links: ReadonlyMap<number, Link>): FoundTunnel {
+    const { name, up, mtu, mac, vxlan } = link;
+    const addresses = this.#netlink
+      .addresses({ family: 4, interfaceIndex: link.index })
+      .map(({ address }) => address);
+    if (vxlan === undefined) return { name, up, mtu, addresses, vxlan: undefined };
+    const { vni, port, local, parentIndex, learning } = vxlan;
+    const parent = parentIndex === undefined ? undefined : links.get(parentIndex)?.name;
+    return { name, up, mtu, addresses, vxlan: { vni, port, local, parent, mac, learning } };
+  }
+
+  #neighboursOf(link: Link): OwnedNeighbour[] {
+    return this.#netlink
+      .neighbours({ interfaceIndex: link.index })
+      .filter(({ permanent, address }) => permanent && address.family === 4)
+      .map(({ address, mac }) => ({ device: link.name, address, mac }));
+  }
+}
+
+function isPodDevice(link: Link): boolean {
+  return link.kind === 'veth' && link.name.startsWith(POD_DEVICE_PREFIX);
+}
+
+function podDeviceSettings({ name, up }: Link): PodDeviceSettings {
+  const conf = (setting: string): boolean => readSysctl(`ipv4/conf/${name}/${setting}`) === '1';
+  return {
+    up,
+    proxyArp: conf('proxy_arp'),
+    forwarding: conf('forwarding'),
+    reversePathFilter: conf('rp_filter'),
+  };
+}
+
+/** Routes to pods' devices whoever made them, and routes with felix' protocol wherever they lead. */
+function ownedRoute(route: Route, links: ReadonlyMap<number, Link>): OwnedRoute | undefined {
+  const { destination, protocol, type, nextHops } = route;
+  const hop = nextHops[0];
+  const link = hop?.interfaceIndex === undefined ? undefined : links.get(hop.interfaceIndex);
+  const isPodRoute =
+    link !== undefined &&
+    isPodDevice(link) &&
+    type === 'unicast' &&
+    protocol !== RTPROT_KERNEL &&
+    protocol !== RTPROT_RA;
+  if (!isPodRoute && protocol !== PROTOCOL_FELIX) return undefined;
+  return {
+    destination,
+    device: link?.name ?? '',
+    gateway: hop?.gateway,
+    onlink: hop?.onlink ?? false,
+    protocol,
+    scope: route.scope === 'link' ? 'link' : 'global',
+    metric: route.metric ?? 0,
+  };
+}
+
+function deviceOf(change: Exclude<Change, { kind: 'tunnel-create' }>): string {
+  switch (change.kind) {
+    case 'tunnel-set':
+      return change.tunnel.name;
+    case 'neighbour-put':
+    case 'neighbour-remove':
+      return change.neighbour.device;
+    case 'fdb-put':
+    case 'fdb-remove':
+      return change.entry.device;
+    case 'route-put':
+      return change.route.device;
+    case 'route-remove':
+      // A blackhole has no device; the loopback's index is never sent for it.
+      return change.route.device === '' ? 'lo' : change.route.device;
+    case 'tunnel-remove':
+    case 'pod-device-remove':
+    case 'settings-put':
+    case 'address-put':
+    case 'address-remove':
+      return change.device;
+    default:
+      return change satisfies never;
+  }
+}
+
+function isRemoval(change: Change): boolean {
+  return change.kind.endsWith('-remove');
+}
+
+function setTunnel(tunnel: TunnelDevice, index: number): Request[] {
+  const mac = tunnel.vxlan?.mac;
+  const changes = { up: true, mtu: tunnel.mtu, ...(mac === undefined ? {} : { mac }) };
+  return [{ kind: 'link-set', index, changes }];
+}
+
+function requestsOf(change: Exclude<Change, { kind: 'tunnel-create' }>, index: number): Request[] {
+  switch (change.kind) {
+    case 'tunnel-set':
+      return setTunnel(change.tunnel, index);
+    case 'tunnel-remove':
+      return change.device === IPIP_DEVICE
+        ? [{ kind: 'link-set', index, changes: { up: false } }]
+        : [{ kind: 'link-delete', index }];
+    case 'pod-device-remove':
+      return [{ kind: 'link-delete', index }];
+    case 'settings-put':
+      return podDeviceRequests(index);
+    case 'address-put':
+    case 'address-remove': {
+      const { length: prefixLength } = hostPrefix(change.address);
+      const address = {
+        interfaceIndex: index,
+        address: change.address,
+        prefixLength,
+        scope: 'global',
+      } as const;
+      const action = change.kind === 'address-put' ? 'replace' : 'delete';
+      return [{ kind: 'address', action, address }];
+    }
+    case 'neighbour-put':
+    case 'neighbour-remove': {
+      const { address, mac } = change.neighbour;
+      const neighbour = { interfaceIndex: index, address, mac, permanent: true };
+      const action = change.kind === 'neighbour-put' ? 'replace' : 'delete';
+      return [{ kind: 'neighbour', action, neighbour }];
+    }
+    case 'fdb-put':
+    case 'fdb-remove': {
+      const { mac, destination } = change.entry;
+      const entry = { interfaceIndex: index, mac, destination };
+      return [{ kind: 'fdb', action: change.kind === 'fdb-put' ? 'replace' : 'delete', entry }];
+    }
+    case 'route-put':
+      return [{ kind: 'route', action: 'replace', route: kernelRoute(change.route, index) }];
+    case 'route-remove':
+      return [{ kind: 'route', action: 'delete', route: kernelRoute(change.route, index) }];
+    default:
+      return change satisfies never;
+  }
+}
+
+/** What makes the host end of a pair a pod's gateway. */
+export function podDeviceRequests(index: number): Request[] {
+  return [
+    {
+      kind: 'link-set',
+      index,
+      changes: { up: true, ipv4Conf: { proxy_arp: 1, forwarding: 1, rp_filter: 1 } },
+    },
+    { kind: 'proxy-arp-delay', interfaceIndex: index, delayMs: 0 },
+  ];
+}
+
+export function kernelRoute(route: OwnedRoute, index: number): Route {
+  const { destination, gateway, onlink, protocol, scope, metric, device } = route;
+  return {
+    destination,
+    type: 'unicast',
+    table: MAIN_TABLE,
+    protocol,
+    scope,
+    ...(metric === 0 ? {} : { metric }),
+    nextHops:
+      device === ''
+        ? []
+        : [
+            {
+              interfaceIndex: index,
+              ...(gateway === undefined ? {} : { gateway }),
+              ...(onlink ? { onlink } : {}),
+            },
+          ],
+  };
+}

@@ -1,0 +1,221 @@
+// Felix' loop. Whatever happens only marks what has to be looked at again; one pass at a time then
+// computes what is wanted from all that is known and commits the difference.
+//
+//   feed ----viewChanged----+                          +--> kernel (routes, devices, neighbours)
+//   ADD/DEL --workloads-----+--> pass: desired state --+--> packet filter (one transaction)
+//   netlink monitor---------+                          +--> reports: applied, endpoints, health
+//   resync timer, retry-----+
+import type { CancelTimer, Clock } from '@calico/clock';
+import type { Kind } from '@calico/model';
+import type { ClusterView, Kernel, Log, PodNetwork, Reporter } from '../ports.ts';
+import { desiredDataplane } from './desired.ts';
+import { endpointStatuses } from './endpoint_status.ts';
+import type { FeatureProbe } from './feature_probe.ts';
+import type { HealthLog } from './health_log.ts';
+import type { KernelReconciler } from './kernel_reconciler.ts';
+import type { Uplink } from './overlay.ts';
+import { repairPods } from './pod_repair.ts';
+import type { PolicyCommitter } from './policy_committer.ts';
+import { POLICY_KINDS } from './policy_inputs.ts';
+import { poolRefusal } from './pools.ts';
+import type { WorkloadBook } from './workload_book.ts';
+import { type LocalEndpoint, localEndpoints } from './workload_endpoint.ts';
+
+/** Changes that come within this time share a pass. */
+const SETTLE_MS = 10;
+const RESYNC_MS = 90_000;
+const RETRY_MS = 2_000;
+
+export type AgentParts = {
+  readonly node: string;
+  readonly view: ClusterView;
+  readonly book: WorkloadBook;
+  readonly kernel: Kernel;
+  readonly pods: PodNetwork;
+  readonly committer: PolicyCommitter;
+  readonly reconciler: KernelReconciler;
+  readonly features: FeatureProbe;
+  readonly health: HealthLog;
+  readonly reporter: Reporter;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Something that background tasks depend on may have changed. */
+  readonly onPass: () => void;
+};
+
+export class Agent {
+  readonly #parts: AgentParts;
+  #isPolicyDirty = true;
+  #isAsked = false;
+  #isRunning = false;
+  #isStopped = false;
+  #appliedRevision = 0n;
+  #uplink: Uplink | undefined;
+  #timer: CancelTimer | undefined;
+  #resync: CancelTimer | undefined;
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#parts.book.onChange(() => {
+      this.#isPolicyDirty = true;
+      this.#ask();
+    });
+    this.#scheduleResync();
+    this.#ask();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.();
+    this.#resync?.();
+  }
+
+  /** The highest revision whose effect is in the kernel. */
+  get appliedRevision(): bigint {
+    return this.#appliedRevision;
+  }
+
+  get uplink(): Uplink | undefined {
+    return this.#uplink ?? this.#findUplink();
+  }
+
+  viewChanged(kinds: Iterable<Kind>): void {
+    for (const kind of kinds) if (POLICY_KINDS.has(kind)) this.#isPolicyDirty = true;
+    this.#ask();
+  }
+
+  /** Someone, perhaps this process, changed the kernel. */
+  kernelChanged(): void {
+    this.#ask();
+  }
+
+  packetFilterTampered(detail: string): void {
+    const text = `repaired: the packet filter had been changed by another: ${detail}`;
+    this.#parts.log.warn(text);
+    this.#parts.health.note(text);
+    this.#isPolicyDirty = true;
+    this.#ask();
+  }
+
+  localEndpoints(): LocalEndpoint[] {
+    const { node, book, view } = this.#parts;
+    const stored = view.list('WorkloadEndpoint');
+    return localEndpoints(node, book.records, stored, (endpoint) => book.isDeleted(endpoint));
+  }
+
+  #ask(delayMs = SETTLE_MS): void {
+    this.#isAsked = true;
+    if (this.#isRunning || this.#isStopped || this.#timer !== undefined) return;
+    this.#timer = this.#parts.clock.setTimer(delayMs, () => {
+      this.#timer = undefined;
+      void this.#run();
+    });
+  }
+
+  #scheduleResync(): void {
+    this.#resync = this.#parts.clock.setTimer(RESYNC_MS, () => {
+      this.#scheduleResync();
+      this.#ask();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    this.#isAsked = false;
+    let isComplete = false;
+    try {
+      isComplete = await this.#pass();
+    } catch (cause) {
+      this.#parts.log.error('pass failed', { error: cause });
+    }
+    this.#isRunning = false;
+    if (this.#isAsked) this.#ask();
+    else if (!isComplete) this.#ask(RETRY_MS);
+  }
+
+  /** True when everything wanted is in the kernel. */
+  async #pass(): Promise<boolean> {
+    const { node, view, book, kernel, pods, reconciler, features, health, reporter, log } =
+      this.#parts;
+    const { revision, inSync } = view;
+    const policy = await this.#commitPolicy();
+    // From here on nothing is awaited: what is compared with the kernel is what is known now.
+    if (inSync) book.forgetDeleted(revision);
+    const local = this.localEndpoints();
+    const pools = view.list('IPPool');
+    const missing = features.missingFor(pools);
+    health.setCondition(
+      'pools',
+      pools.flatMap((pool) => poolRefusal(pool, missing) ?? []),
+    );
+    health.setCondition('sysctl', kernel.enableForwarding());
+    this.#uplink = this.#findUplink();
+    this.#reportUplink();
+    const repaired = repairPods(local, book, pods);
+    for (const text of repaired.notes) {
+      log.warn(text);
+      health.note(text);
+    }
+    const result = reconciler.pass(
+      desiredDataplane({
+        node,
+        view,
+        local: local.map(({ endpoint }) => endpoint),
+        uplink: this.#uplink,
+        missing,
+      }),
+      { prune: inSync },
+    );
+    const isComplete = policy && result.failures.length === 0;
+    if (isComplete && inSync) this.#appliedRevision = revision;
+    reporter.report({
+      inSync,
+      appliedRevision: this.#appliedRevision,
+      endpoints: endpointStatuses(local, result.after.podDevices, repaired.failures),
+      ready: isComplete && inSync,
+      messages: health.messages(),
+    });
+    this.#parts.onPass();
+    return isComplete;
+  }
+
+  async #commitPolicy(): Promise<boolean> {
+    const { committer, health, log, view } = this.#parts;
+    if (!this.#isPolicyDirty || !view.inSync) return true;
+    this.#isPolicyDirty = false;
+    try {
+      await committer.commit();
+      health.setCondition('policy', []);
+      return true;
+    } catch (cause) {
+      this.#isPolicyDirty = true;
+      log.error('packet filter cannot be brought up to date', { error: cause });
+      const text = cause instanceof Error ? cause.message : String(cause);
+      health.setCondition('policy', [`cannot bring the packet filter up to date: ${text}`]);
+      return false;
+    }
+  }
+
+  #findUplink(): Uplink | undefined {
+    const { node, view, kernel } = this.#parts;
+    const own = view.list('Node').find(({ metadata }) => metadata.name === node);
+    const address = own?.spec.bgp?.ipv4Address?.split('/')[0];
+    return address === undefined || address === '' ? undefined : kernel.uplinkOf(address);
+  }
+
+  #reportUplink(): void {
+    const { node, view, health } = this.#parts;
+    const own = view.list('Node').find(({ metadata }) => metadata.name === node);
+    const address = own?.spec.bgp?.ipv4Address;
+    if (!view.inSync || this.#uplink !== undefined) health.setCondition('uplink', []);
+    else if (own === undefined) health.setCondition('uplink', [`node ${node} is not in the store`]);
+    else if (address === undefined) {
+      health.setCondition('uplink', [`node ${node} has no spec.bgp.ipv4Address`]);
+    } else {
+      health.setCondition('uplink', [`no interface has the node's address ${address}`]);
+    }
+  }
+}

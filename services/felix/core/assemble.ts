@@ -1,0 +1,181 @@
+// Felix' parts, joined. Effects come in as ports: the same assembly runs in tests with fakes.
+import type { Clock } from '@calico/clock';
+import type { Kind } from '@calico/model';
+import type {
+  AddressBook,
+  ClusterView,
+  FelixActions,
+  Journal,
+  Kernel,
+  Log,
+  PacketFilter,
+  PodNetwork,
+  Random,
+  Reporter,
+  ResourceStore,
+} from '../ports.ts';
+import { Agent } from './agent.ts';
+import { EndpointKeeper } from './endpoint_keeper.ts';
+import { FeatureProbe } from './feature_probe.ts';
+import { Felix } from './felix.ts';
+import { HealthLog } from './health_log.ts';
+import { KernelReconciler } from './kernel_reconciler.ts';
+import { PendingRemovals } from './pending_removals.ts';
+import { PolicyCommitter } from './policy_committer.ts';
+import { policyInputs } from './policy_inputs.ts';
+import { RetryLoop } from './retry_loop.ts';
+import type { StepHook } from './steps.ts';
+import { SyncGate } from './sync_gate.ts';
+import { TunnelAddresses } from './tunnel_addresses.ts';
+import { WorkloadAdder } from './workload_adder.ts';
+import { WorkloadBook } from './workload_book.ts';
+import { WorkloadRemover } from './workload_remover.ts';
+
+/** An ADD waits this long for the first snapshot; less than its callers wait for an answer. */
+const SYNC_PATIENCE_MS = 3_000;
+
+export type Ports = {
+  readonly node: string;
+  readonly version: string;
+  readonly view: ClusterView;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly packetFilter: PacketFilter;
+  readonly log: Log;
+  readonly kernel: Kernel;
+  readonly pods: PodNetwork;
+  readonly addresses: AddressBook;
+  readonly store: ResourceStore;
+  readonly reporter: Reporter;
+  readonly random: Random;
+  /** 0 to 1. */
+  readonly jitter: () => number;
+  readonly step: StepHook;
+};
+
+export type Assembly = {
+  readonly agent: Agent;
+  readonly actions: FelixActions;
+  start(): void;
+  stop(): void;
+  viewChanged(kinds: Iterable<Kind>): void;
+};
+
+export function assemble(ports: Ports): Assembly {
+  const { node, view, journal, clock, packetFilter, log, kernel, pods, addresses, store } = ports;
+  const { jitter, step, random, reporter, version } = ports;
+  const book = new WorkloadBook(journal);
+  const health = new HealthLog(clock);
+  const features = new FeatureProbe(kernel, clock);
+  const gate = new SyncGate(clock, SYNC_PATIENCE_MS);
+  const committer = new PolicyCommitter(packetFilter, () =>
+    view.inSync
+      ? policyInputs(
+          node,
+          view,
+          agent.localEndpoints().map(({ endpoint }) => endpoint),
+        )
+      : undefined,
+  );
+  const commitPolicy = (): Promise<void> => committer.commit();
+  const remover = new WorkloadRemover({
+    node,
+    book,
+    addresses,
+    store,
+    pods,
+    log,
+    step,
+    commitPolicy,
+    storedEndpoints: () => view.list('WorkloadEndpoint'),
+    onPending: () => pending.schedule(),
+  });
+  const pending = new PendingRemovals({ book, remover, clock, jitter, log });
+  const adder = new WorkloadAdder({
+    node,
+    book,
+    remover,
+    addresses,
+    store,
+    pods,
+    random,
+    log,
+    step,
+    commitPolicy,
+    requireSync: () => gate.pass(),
+    pools: () => view.list('IPPool'),
+    refusalOf: (pool) => features.refusalOf(pool),
+    underlayMtu: () => agent.uplink?.mtu,
+  });
+  const tunnels = new TunnelAddresses({
+    node,
+    view,
+    addresses,
+    store,
+    canUse: (pool) => features.refusalOf(pool) === undefined,
+  });
+  const tunnelLoop = new RetryLoop({
+    work: () => tunnels.ensure(),
+    clock,
+    jitter,
+    onFailure: (cause) => log.warn('tunnel address not settled', { cause: String(cause) }),
+  });
+  const keeper = new EndpointKeeper({ node, book, view, store, log });
+  const keeperLoop = new RetryLoop({
+    work: () => keeper.ensure(),
+    clock,
+    jitter,
+    onFailure: (cause) => log.warn('endpoint not written again', { cause: String(cause) }),
+  });
+  const agent: Agent = new Agent({
+    node,
+    view,
+    book,
+    kernel,
+    pods,
+    committer,
+    features,
+    health,
+    reporter,
+    clock,
+    log,
+    reconciler: new KernelReconciler({ kernel, health, log, clock }),
+    onPass: () => {
+      tunnelLoop.ask();
+      keeperLoop.ask();
+    },
+  });
+  packetFilter.onTampered((detail) => agent.packetFilterTampered(detail));
+  const actions = new Felix({
+    node,
+    version,
+    book,
+    adder,
+    remover,
+    agent,
+    view,
+    pods,
+    addresses,
+    store,
+    health,
+    log,
+  });
+  return {
+    agent,
+    actions,
+    start: () => {
+      agent.start();
+      pending.recover();
+    },
+    stop: () => {
+      agent.stop();
+      pending.stop();
+      tunnelLoop.stop();
+      keeperLoop.stop();
+    },
+    viewChanged: (kinds) => {
+      if (view.inSync) gate.open();
+      agent.viewChanged(kinds);
+    },
+  };
+}

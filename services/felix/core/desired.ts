@@ -1,0 +1,41 @@
+// The whole of what felix wants in the kernel, from what is known.
+import type { WorkloadEndpoint } from '@calico/model';
+import type { ClusterView } from '../ports.ts';
+import type { Dataplane } from './dataplane.ts';
+import { computeOverlay, type Uplink } from './overlay.ts';
+import { computePodRoutes } from './pod_routes.ts';
+import type { MissingFeatures } from './pools.ts';
+
+export type DesiredInputs = {
+  readonly node: string;
+  readonly view: ClusterView;
+  /** Endpoints whose host end felix looks after. */
+  readonly local: readonly WorkloadEndpoint[];
+  readonly uplink: Uplink | undefined;
+  readonly missing: MissingFeatures;
+};
+
+/** Before the cluster is known only the node's own pods are wanted; nothing may be pruned then. */
+export function desiredDataplane(inputs: DesiredInputs): Dataplane {
+  const { node, view, local, uplink, missing } = inputs;
+  const pods = computePodRoutes(local);
+  if (!view.inSync) {
+    return { ...pods, tunnels: new Map(), neighbours: new Map(), fdb: new Map() };
+  }
+  const overlay = computeOverlay({
+    node,
+    uplink,
+    missing,
+    pools: view.list('IPPool'),
+    nodes: view.list('Node'),
+    blocks: view.list('IPAMBlock'),
+  });
+  return {
+    tunnels: overlay.tunnels,
+    neighbours: overlay.neighbours,
+    fdb: overlay.fdb,
+    podDevices: pods.podDevices,
+    // A local pod wins over a block elsewhere that claims the same address.
+    routes: new Map([...overlay.routes, ...pods.routes]),
+  };
+}

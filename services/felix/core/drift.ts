@@ -1,0 +1,80 @@
+// Tells repairs from wanted changes: a repair is needed although nothing that we want has changed.
+import { type Change, describeChange, sameFdb, sameNeighbour, sameRoute } from './changes.ts';
+import { type Dataplane, fdbKey, neighbourKey, type OwnedRoute, routeKey } from './dataplane.ts';
+
+/**
+ * One sentence for each change that undoes what someone else did. `before` is the desired state
+ * that was last in the kernel; without one (first pass after a start) nothing counts as drift.
+ */
+export function describeDrift(changes: readonly Change[], before: Dataplane | undefined): string[] {
+  if (before === undefined) return [];
+  return changes.flatMap((change) => driftOf(change, before));
+}
+
+function driftOf(change: Change, before: Dataplane): string[] {
+  const what = describeChange(change);
+  const changed = [`repaired: ${what} had been removed or changed by another`];
+  const foreign = [`removed: ${what} had been added by another`];
+  switch (change.kind) {
+    case 'route-put':
+      return isSame(before.routes.get(routeKey(change.route)), change.route, sameRoute)
+        ? changed
+        : [];
+    case 'route-remove':
+      return wasWanted(before, change.route) ? [] : foreign;
+    case 'neighbour-put':
+      return isSame(
+        before.neighbours.get(neighbourKey(change.neighbour)),
+        change.neighbour,
+        sameNeighbour,
+      )
+        ? changed
+        : [];
+    case 'neighbour-remove':
+      return before.neighbours.has(neighbourKey(change.neighbour)) ? [] : foreign;
+    case 'fdb-put':
+      return isSame(before.fdb.get(fdbKey(change.entry)), change.entry, sameFdb) ? changed : [];
+    case 'fdb-remove':
+      return before.fdb.has(fdbKey(change.entry)) ? [] : foreign;
+    case 'tunnel-create':
+    case 'tunnel-set':
+      return sameTunnel(before, change.tunnel) ? changed : [];
+    case 'address-put':
+      return before.tunnels.get(change.device)?.address?.value === change.address.value
+        ? changed
+        : [];
+    case 'settings-put':
+      return before.podDevices.has(change.device) ? changed : [];
+    case 'address-remove':
+    case 'tunnel-remove':
+    case 'pod-device-remove':
+      return [];
+    default:
+      return change satisfies never;
+  }
+}
+
+/** A route that goes with the removal of its pod was wanted until now. */
+function wasWanted(before: Dataplane, route: OwnedRoute): boolean {
+  return before.routes.has(routeKey(route));
+}
+
+function sameTunnel(
+  before: Dataplane,
+  tunnel: Dataplane['tunnels'] extends ReadonlyMap<string, infer T> ? T : never,
+): boolean {
+  const old = before.tunnels.get(tunnel.name);
+  return (
+    old !== undefined &&
+    old.mtu === tunnel.mtu &&
+    old.vxlan?.mac === tunnel.vxlan?.mac &&
+    old.vxlan?.parent === tunnel.vxlan?.parent &&
+    old.vxlan?.vni === tunnel.vxlan?.vni &&
+    old.vxlan?.port === tunnel.vxlan?.port &&
+    old.vxlan?.local.value === tunnel.vxlan?.local.value
+  );
+}
+
+function isSame<T>(old: T | undefined, now: T, same: (a: T, b: T) => boolean): boolean {
+  return old !== undefined && same(old, now);
+}

@@ -1,0 +1,83 @@
+// One pass: read the kernel, compare with what is wanted, commit the difference.
+import type { Clock } from '@calico/clock';
+import type { Kernel, KernelFailure, Log } from '../ports.ts';
+import { type Change, describeChange, planChanges } from './changes.ts';
+import type { Dataplane, FoundDataplane } from './dataplane.ts';
+import { describeDrift } from './drift.ts';
+import type { HealthLog } from './health_log.ts';
+
+/** A new device gets its neighbours and routes in the second round, what depends on those in a third. */
+const MAX_ROUNDS = 3;
+const MAX_FAILURES_SHOWN = 5;
+
+export type PassResult = {
+  /** The kernel at the end of the pass. */
+  readonly after: FoundDataplane;
+  readonly failures: readonly KernelFailure[];
+  readonly changes: number;
+};
+
+export class KernelReconciler {
+  readonly #kernel: Kernel;
+  readonly #health: HealthLog;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  /** What the kernel held after the last pass without failure. */
+  #settled: Dataplane | undefined;
+
+  constructor(parts: {
+    readonly kernel: Kernel;
+    readonly health: HealthLog;
+    readonly log: Log;
+    readonly clock: Clock;
+  }) {
+    this.#kernel = parts.kernel;
+    this.#health = parts.health;
+    this.#log = parts.log;
+    this.#clock = parts.clock;
+  }
+
+  pass(desired: Dataplane, options: { readonly prune: boolean }): PassResult {
+    const started = this.#clock.monotonic();
+    let found = this.#kernel.read();
+    let failures: KernelFailure[] = [];
+    let count = 0;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const changes = planChanges(desired, found, options);
+      if (changes.length === 0) break;
+      if (round === 0) this.#noteDrift(changes);
+      failures = this.#kernel.execute(firstStage(changes));
+      count += changes.length;
+      found = this.#kernel.read();
+      if (failures.length === changes.length) break;
+    }
+    this.#health.setCondition('kernel', failures.slice(0, MAX_FAILURES_SHOWN).map(describeFailure));
+    if (failures.length === 0) this.#settled = desired;
+    if (count > 0) {
+      const ms = Math.round((this.#clock.monotonic() - started) * 10) / 10;
+      this.#log.info('kernel brought up to date', {
+        changes: count,
+        failures: failures.length,
+        ms,
+      });
+    }
+    return { after: found, failures, changes: count };
+  }
+
+  #noteDrift(changes: readonly Change[]): void {
+    for (const text of describeDrift(changes, this.#settled)) {
+      this.#log.warn(text);
+      this.#health.note(text);
+    }
+  }
+}
+
+/** Devices first, alone: with a new device everything on it has to be compared anew. */
+function firstStage(changes: readonly Change[]): readonly Change[] {
+  const creations = changes.filter(({ kind }) => kind === 'tunnel-create');
+  return creations.length > 0 ? creations : changes;
+}
+
+function describeFailure({ change, reason }: KernelFailure): string {
+  return `cannot program ${describeChange(change)}: ${reason}`;
+}

@@ -1,0 +1,46 @@
+// What the host's side holds for the node's own pods.
+import { parsePrefix } from '@calico/ip';
+import type { WorkloadEndpoint } from '@calico/model';
+import {
+  type OwnedRoute,
+  POD_DEVICE_PREFIX,
+  POD_DEVICE_SETTINGS,
+  type PodDeviceSettings,
+  PROTOCOL_BOOT,
+  routeKey,
+} from './dataplane.ts';
+
+/** Metric the kernel gives to an IPv6 route that asks for none (IP6_RT_PRIO_USER). */
+const IPV6_METRIC = 1024;
+
+export function computePodRoutes(endpoints: readonly WorkloadEndpoint[]): {
+  readonly routes: ReadonlyMap<string, OwnedRoute>;
+  readonly podDevices: ReadonlyMap<string, PodDeviceSettings>;
+} {
+  const routes = new Map<string, OwnedRoute>();
+  const podDevices = new Map<string, PodDeviceSettings>();
+  for (const { spec } of endpoints) {
+    const device = spec.interfaceName;
+    if (device === undefined || !device.startsWith(POD_DEVICE_PREFIX)) continue;
+    podDevices.set(device, POD_DEVICE_SETTINGS);
+    for (const network of spec.ipNetworks ?? []) {
+      const route = podRoute(network, device);
+      routes.set(routeKey(route), route);
+    }
+  }
+  return { routes, podDevices };
+}
+
+export function podRoute(network: string, device: string): OwnedRoute {
+  const destination = parsePrefix(network, { hostBits: 'clear' });
+  return {
+    destination,
+    device,
+    gateway: undefined,
+    onlink: false,
+    protocol: PROTOCOL_BOOT,
+    // IPv6 routes have no scope: the kernel reports every one as global.
+    scope: destination.family === 4 ? 'link' : 'global',
+    metric: destination.family === 4 ? 0 : IPV6_METRIC,
+  };
+}

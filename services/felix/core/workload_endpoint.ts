@@ -1,0 +1,118 @@
+// The WorkloadEndpoint resource of a workload, and the node's endpoints as policy sees them.
+import { parseAddress } from '@calico/ip';
+import { hostInterfaceName, type WorkloadEndpoint, workloadEndpointName } from '@calico/model';
+import { type Workload, type WorkloadRecord } from './workload.ts';
+
+/** Without a pod the container id names the workload. */
+export function hostInterfaceOf(workload: {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly containerId: string;
+}): string {
+  const name = workload.pod === '' ? workload.containerId : workload.pod;
+  return hostInterfaceName(workload.namespace, name);
+}
+
+export function endpointNameOf(
+  node: string,
+  workload: Pick<Workload, 'pod' | 'containerId' | 'interfaceName'>,
+): string {
+  const endpoint = workload.interfaceName;
+  return workload.pod === ''
+    ? workloadEndpointName({
+        node,
+        orchestrator: 'cni',
+        containerId: workload.containerId,
+        endpoint,
+      })
+    : workloadEndpointName({ node, orchestrator: 'k8s', pod: workload.pod, endpoint });
+}
+
+export function endpointOf(node: string, record: WorkloadRecord): WorkloadEndpoint {
+  const { workload } = record;
+  const orchestrator = workload.pod === '' ? 'cni' : 'k8s';
+  const { namespace, serviceAccount } = workload;
+  const labels: Record<string, string> = {
+    ...workload.labels,
+    'projectcalico.org/namespace': namespace,
+    'projectcalico.org/orchestrator': orchestrator,
+  };
+  const profiles = [`kns.${namespace}`];
+  if (serviceAccount !== '') {
+    labels['projectcalico.org/serviceaccount'] = serviceAccount;
+    profiles.push(`ksa.${namespace}.${serviceAccount}`);
+  }
+  return {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'WorkloadEndpoint',
+    metadata: { name: record.endpointName, namespace, labels },
+    spec: {
+      orchestrator,
+      node,
+      containerID: workload.containerId,
+      ...(workload.pod === '' ? {} : { pod: workload.pod }),
+      endpoint: workload.interfaceName,
+      ...(serviceAccount === '' ? {} : { serviceAccountName: serviceAccount }),
+      ipNetworks: record.addresses.map(({ address }) => hostNetwork(address)),
+      profiles,
+      interfaceName: record.hostInterface,
+      mac: record.containerMac,
+      ...(workload.ports.length === 0
+        ? {}
+        : { ports: workload.ports.map((port) => ({ ...port })) }),
+    },
+  } as WorkloadEndpoint;
+}
+
+/** "10.0.0.1" -> "10.0.0.1/32". */
+export function hostNetwork(address: string): string {
+  return `${address}/${parseAddress(address).family === 4 ? 32 : 128}`;
+}
+
+export function endpointKey(endpoint: WorkloadEndpoint): string {
+  return `${endpoint.metadata.namespace ?? ''}/${endpoint.metadata.name}`;
+}
+
+export type LocalEndpoint = {
+  readonly endpoint: WorkloadEndpoint;
+  /** Undefined for an endpoint that another writer made for this node. */
+  readonly record: WorkloadRecord | undefined;
+};
+
+/**
+ * The endpoints of this node: those of the journal (with labels as stored, since an operator may
+ * have changed them) and those that only the store knows. An endpoint under removal is gone.
+ */
+export function localEndpoints(
+  node: string,
+  records: readonly WorkloadRecord[],
+  stored: readonly WorkloadEndpoint[],
+  isRemoved: (endpoint: WorkloadEndpoint) => boolean,
+): LocalEndpoint[] {
+  const known = new Map<string, WorkloadEndpoint>();
+  for (const endpoint of stored) {
+    if (endpoint.spec.node === node && !isRemoved(endpoint)) {
+      known.set(endpointKey(endpoint), endpoint);
+    }
+  }
+  const result: LocalEndpoint[] = [];
+  for (const record of records) {
+    const key = `${record.workload.namespace}/${record.endpointName}`;
+    const found = known.get(key);
+    const isOurs = found?.spec.containerID === record.workload.containerId;
+    if (record.phase === 'removing') {
+      if (isOurs) known.delete(key);
+      continue;
+    }
+    if (record.addresses.length === 0) continue;
+    known.delete(key);
+    const own = endpointOf(node, record);
+    result.push({
+      endpoint:
+        isOurs && found !== undefined ? { ...found, spec: { ...found.spec, ...own.spec } } : own,
+      record,
+    });
+  }
+  for (const endpoint of known.values()) result.push({ endpoint, record: undefined });
+  return result;
+}

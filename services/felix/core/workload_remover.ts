@@ -1,0 +1,157 @@
+// DEL, the undoing of a failed ADD, and the work that is left when ipam or api cannot be reached.
+import type { WorkloadEndpoint } from '@calico/model';
+import type { AddressBook, Log, PodNetwork, ResourceStore } from '../ports.ts';
+import type { StepHook } from './steps.ts';
+import { ipamHandle, type WorkloadKey, type WorkloadRecord } from './workload.ts';
+import type { WorkloadBook } from './workload_book.ts';
+import { endpointNameOf, hostInterfaceOf } from './workload_endpoint.ts';
+
+export type RemoveRequest = WorkloadKey & {
+  readonly netns: string;
+  readonly network: string;
+  readonly namespace: string;
+  readonly pod: string;
+};
+
+export type RemoverPorts = {
+  readonly node: string;
+  readonly book: WorkloadBook;
+  readonly addresses: AddressBook;
+  readonly store: ResourceStore;
+  readonly pods: PodNetwork;
+  readonly log: Log;
+  readonly step: StepHook;
+  /** Endpoints of the cluster as the view holds them. */
+  readonly storedEndpoints: () => readonly WorkloadEndpoint[];
+  readonly commitPolicy: () => Promise<void>;
+  /** Something is left to do later. */
+  readonly onPending: () => void;
+};
+
+export class WorkloadRemover {
+  readonly #ports: RemoverPorts;
+
+  constructor(ports: RemoverPorts) {
+    this.#ports = ports;
+  }
+
+  /** DEL. Succeeds always; what cannot be done now is done later. */
+  remove(request: RemoveRequest): Promise<void> {
+    const { book } = this.#ports;
+    return book.run(request, async () => {
+      const known = book.get(request);
+      const record = known ?? this.#unknownRecord(request);
+      const pending = { endpoint: true, address: record.workload.network !== '' };
+      await this.takeBack({ ...record, phase: 'removing', pending }, { remoteNow: true });
+    });
+  }
+
+  /** Local effects at once, remote ones now or later. The caller holds the key. */
+  async takeBack(record: WorkloadRecord, options: { readonly remoteNow: boolean }): Promise<void> {
+    const { book, step, commitPolicy, log } = this.#ports;
+    await book.put(record);
+    step('del:intent-recorded');
+    this.#removeDevice(record);
+    step('del:veth-deleted');
+    await commitPolicy().catch((cause: unknown) =>
+      log.warn('policy of a removed endpoint stays until the next commit', {
+        cause: String(cause),
+      }),
+    );
+    step('del:policy-committed');
+    if (!options.remoteNow && (record.pending.endpoint || record.pending.address)) {
+      this.#ports.onPending();
+      return;
+    }
+    await this.#finish(record).catch((cause: unknown) => {
+      log.warn('removal is not complete, will be tried again', {
+        container: record.workload.containerId,
+        cause: String(cause),
+      });
+      this.#ports.onPending();
+    });
+  }
+
+  /** Does what is left of a removal; throws when it cannot. The caller holds the key. */
+  async finishRemoval(record: WorkloadRecord): Promise<void> {
+    if (record.phase !== 'removing') {
+      const pending = { endpoint: true, address: true };
+      await this.takeBack({ ...record, phase: 'removing', pending }, { remoteNow: false });
+      await this.#finish({ ...record, phase: 'removing', pending });
+      return;
+    }
+    this.#removeDevice(record);
+    await this.#finish(record);
+  }
+
+  /** Not when another attachment uses the name by now. */
+  #removeDevice(record: WorkloadRecord): void {
+    const { book, pods } = this.#ports;
+    const isTaken = book.othersOn(record).some((other) => other.phase !== 'removing');
+    if (record.hostInterface !== '' && !isTaken) pods.deleteDevice(record.hostInterface);
+  }
+
+  async #finish(record: WorkloadRecord): Promise<void> {
+    const { book, store, addresses, step } = this.#ports;
+    const { workload } = record;
+    // First the endpoint, then its address: an address must not be given away while the
+    // cluster's policies still count it as this pod's.
+    if (record.pending.endpoint && record.endpointName !== '') {
+      const endpoint = {
+        namespace: workload.namespace,
+        name: record.endpointName,
+        containerId: workload.containerId,
+      };
+      const revision = await store.removeEndpoint(endpoint);
+      if (revision !== undefined) book.noteDeleted({ ...endpoint, revision });
+    }
+    step('del:endpoint-deleted');
+    if (record.pending.address) await addresses.release(record.handle);
+    step('del:address-released');
+    await book.forget(workload);
+    step('del:forgotten');
+  }
+
+  /** For a removal of what the journal does not know: found by name and by container. */
+  #unknownRecord(request: RemoveRequest): WorkloadRecord {
+    const { node, storedEndpoints } = this.#ports;
+    const namespace = request.namespace === '' ? 'default' : request.namespace;
+    const stored = storedEndpoints().find(
+      ({ spec }) =>
+        spec.node === node &&
+        spec.containerID === request.containerId &&
+        spec.endpoint === request.interfaceName,
+    );
+    const workload = {
+      ...request,
+      namespace: stored?.metadata.namespace ?? namespace,
+      labels: {},
+      serviceAccount: '',
+      ports: [],
+      ipv4Pools: [],
+      ipv6Pools: [],
+      requestedAddresses: [],
+      mtu: 0,
+      ipv4: true,
+      ipv6: false,
+    };
+    const hostInterface = stored?.spec.interfaceName ?? hostInterfaceOf(workload);
+    const { netns, interfaceName } = request;
+    // Without a journal entry the device is ours only if it leads to the container, or the store says so.
+    const isOurs =
+      stored !== undefined ||
+      (netns !== '' && this.#ports.pods.isPair({ netns, interfaceName, hostInterface }));
+    return {
+      version: 1,
+      phase: 'removing',
+      workload,
+      hostInterface: isOurs ? hostInterface : '',
+      containerMac: '',
+      endpointName: stored?.metadata.name ?? endpointNameOf(node, workload),
+      handle: ipamHandle(request.network, request.containerId),
+      addresses: [],
+      mtu: 0,
+      pending: { endpoint: true, address: request.network !== '' },
+    };
+  }
+}

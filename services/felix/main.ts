@@ -1,0 +1,100 @@
+// Felix, the node's agent:
+//
+//   CNI ---gRPC, unix socket---> handlers --> adder, remover --> ipam, api (gRPC)
+//                                               |   journal (files)
+//                                               v
+//   NATS or api --feed--> view --> agent --> kernel (netlink), packet filter (nftables)
+//                                    |   ^
+//                                    |   +-- netlink monitor, packet filter's watch
+//                                    v
+//                                 reports (NATS)
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { connectBus } from '@calico/bus';
+import { openFeed, ResourceView } from '@calico/feed';
+import { openNetlink } from '@calico/netlink';
+import { runService } from '@calico/process';
+import { ResourceService } from '@calico/proto/api/v1/resources';
+import { FelixService } from '@calico/proto/felix/v1/felix';
+import { IpamService } from '@calico/proto/ipam/v1/ipam';
+import { ApiClient } from './adapters/api_client.ts';
+import { crashPoint } from './adapters/crash_point.ts';
+import { createHandlers } from './adapters/grpc_handlers.ts';
+import { IpamClient } from './adapters/ipam_client.ts';
+import { JournalFiles } from './adapters/journal_files.ts';
+import { NetlinkKernel } from './adapters/kernel.ts';
+import { KernelMonitor } from './adapters/kernel_monitor.ts';
+import { openPacketFilter } from './adapters/packet_filter.ts';
+import { NetlinkPodNetwork } from './adapters/pod_network.ts';
+import { BusReporter } from './adapters/reports.ts';
+import { settings } from './config.ts';
+import { assemble } from './core/assemble.ts';
+
+await runService({
+  name: 'felix',
+  summary: "the node's agent: pods' interfaces, routes, tunnels and policy",
+  listen: 'unix:$CALICO_RUN_DIR/felix.sock',
+  httpListen: '127.0.0.1:9099',
+  settings,
+  async main(context) {
+    const { config, logger, clock, signal, version } = context;
+    const node = config.nodeName;
+    const started = clock.now();
+    mkdirSync(config.runDir, { recursive: true });
+    const stateDirectory = join(config.libDir, 'felix');
+    const journal = new JournalFiles(join(stateDirectory, 'workloads'), logger);
+    const netlink = openNetlink();
+    const packetFilter = openPacketFilter({ node, logger });
+    const bus = connectBus({
+      servers: config.natsUrl,
+      name: `felix@${node}`,
+      logger,
+      clock,
+    });
+    const api = context.connect(ResourceService, config.apiAddress);
+    const ipam = context.connect(IpamService, config.ipamAddress);
+    const view = new ResourceView();
+    const felix = assemble({
+      node,
+      version,
+      view,
+      journal,
+      clock,
+      packetFilter,
+      log: logger,
+      kernel: new NetlinkKernel(netlink),
+      pods: new NetlinkPodNetwork(netlink),
+      addresses: new IpamClient(ipam, node, () => clock.now()),
+      store: new ApiClient(api),
+      reporter: new BusReporter({ bus, node, version, started }),
+      random: { bytes: (count) => new Uint8Array(randomBytes(count)) },
+      jitter: Math.random,
+      step: crashPoint(config.crashAt, stateDirectory),
+    });
+    const monitor = new KernelMonitor({
+      onChange: () => felix.agent.kernelChanged(),
+      log: logger,
+      signal,
+    });
+    void monitor.run();
+    felix.start();
+    const server = await context.serve([FelixService, createHandlers(felix.actions)]);
+    void (async () => {
+      for await (const event of openFeed({ bus, api, clock, logger, signal })) {
+        view.apply(event);
+        if (view.inSync) felix.viewChanged(view.takeChangedKinds());
+      }
+    })();
+    context.health.report('kernel', { live: true, ready: true });
+    return async () => {
+      await server.stop();
+      felix.stop();
+      packetFilter.close();
+      api.close();
+      ipam.close();
+      await bus.close();
+      netlink.close();
+    };
+  },
+});
