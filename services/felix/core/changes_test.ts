@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseAddress, parsePrefix } from '@calico/ip';
+import fc from 'fast-check';
+import { type Change, describeChange, planChanges } from './changes.ts';
+import {
+  type Dataplane,
+  EMPTY_DATAPLANE,
+  type FoundDataplane,
+  fdbKey,
+  neighbourKey,
+  type OwnedRoute,
+  POD_DEVICE_SETTINGS,
+  routeKey,
+  type TunnelDevice,
+} from './dataplane.ts';
+import { describeDrift } from './drift.ts';
+import { applyChange } from './fake_world.ts';
+
+const REMOTES = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((text) => parseAddress(text));
+const PODS = ['cali1', 'cali2'];
+
+function vxlan(mtu: number, vni: number, address: string | undefined): TunnelDevice {
+  return {
+    name: 'vxlan.calico',
+    mtu,
+    address: address === undefined ? undefined : parseAddress(address),
+    vxlan: {
+      vni,
+      port: 4789,
+      local: parseAddress('192.168.80.101'),
+      parent: 'ens33',
+      mac: '66:00:00:00:00:01',
+    },
+  };
+}
+
+function route(destination: string, device: string, gateway?: string): OwnedRoute {
+  return {
+    destination: parsePrefix(destination),
+    device,
+    gateway: gateway === undefined ? undefined : parseAddress(gateway),
+    onlink: gateway !== undefined,
+    protocol: gateway === undefined ? 3 : 80,
+    scope: gateway === undefined ? 'link' : 'global',
+    metric: 0,
+  };
+}
+
+const dataplanes: fc.Arbitrary<Dataplane> = fc
+  .record({
+    tunnel: fc.option(
+      fc.record({
+        mtu: fc.constantFrom(1450, 1400),
+        vni: fc.constantFrom(4096, 5000),
+        address: fc.constantFrom('10.244.0.0', '10.244.0.1'),
+      }),
+      { nil: undefined },
+    ),
+    remotes: fc.array(
+      fc.record({ at: fc.nat(2), mac: fc.constantFrom('66:00:00:00:00:02', '66:00:00:00:00:03') }),
+    ),
+    pods: fc.array(fc.record({ device: fc.constantFrom(...PODS), last: fc.nat(5) })),
+    native: fc.array(fc.nat(3)),
+  })
+  .map(({ tunnel, remotes, pods, native }) => {
+    const routes: OwnedRoute[] = native.map((n) =>
+      route(`10.9.${n}.0/26`, 'ens33', '192.168.80.9'),
+    );
+    const neighbours = [];
+    const fdb = [];
+    if (tunnel !== undefined) {
+      for (const { at, mac } of remotes) {
+        const address = REMOTES[at];
+        if (address === undefined) continue;
+        neighbours.push({ device: 'vxlan.calico', address, mac });
+        fdb.push({ device: 'vxlan.calico', mac, destination: address });
+        routes.push(route(`10.8.${at}.0/26`, 'vxlan.calico', `10.0.0.${at + 1}`));
+      }
+    }
+    for (const { device, last } of pods) routes.push(route(`10.7.0.${last}/32`, device));
+    return {
+      tunnels: new Map(
+        tunnel === undefined
+          ? []
+          : [['vxlan.calico', vxlan(tunnel.mtu, tunnel.vni, tunnel.address)]],
+      ),
+      routes: new Map(routes.map((owned) => [routeKey(owned), owned])),
+      neighbours: new Map(neighbours.map((neighbour) => [neighbourKey(neighbour), neighbour])),
+      fdb: new Map(fdb.map((entry) => [fdbKey(entry), entry])),
+      podDevices: new Map(pods.map(({ device }) => [device, POD_DEVICE_SETTINGS])),
+    };
+  });
+
+/** A kernel that starts with pods' devices and does as it is told. */
+class FakeKernel {
+  readonly tunnels = new Map();
+  readonly routes = new Map();
+  readonly neighbours = new Map();
+  readonly fdb = new Map();
+  readonly devices = new Map();
+
+  constructor() {
+    for (const name of PODS) this.addPod(name);
+  }
+
+  addPod(name: string): void {
+    this.devices.set(name, { settings: { ...POD_DEVICE_SETTINGS, proxyArp: false } });
+  }
+
+  removeDevice(name: string): void {
+    this.devices.delete(name);
+    for (const [key, owned] of this.routes) if (owned.device === name) this.routes.delete(key);
+  }
+
+  found(): FoundDataplane {
+    const podDevices = new Map([...this.devices].map(([name, { settings }]) => [name, settings]));
+    const { tunnels, routes, neighbours, fdb } = this;
+    return {
+      podDevices,
+      tunnels: new Map(tunnels),
+      routes: new Map(routes),
+      neighbours: new Map(neighbours),
+      fdb: new Map(fdb),
+    };
+  }
+
+  /** As the reconciler: devices first, then what is on them. */
+  converge(desired: Dataplane): number {
+    for (let round = 0; round < 3; round++) {
+      const changes = planChanges(desired, this.found(), { prune: true });
+      if (changes.length === 0) return round;
+      const creations = changes.filter(({ kind }) => kind === 'tunnel-create');
+      for (const change of creations.length > 0 ? creations : changes) applyChange(this, change);
+    }
+    return planChanges(desired, this.found(), { prune: true }).length === 0 ? 3 : 99;
+  }
+}
+
+test('planChanges() leads from any state to any state, after which nothing is left to do', () => {
+  fc.assert(
+    fc.property(fc.array(dataplanes, { minLength: 1, maxLength: 4 }), (states) => {
+      const kernel = new FakeKernel();
+      for (const desired of states) {
+        for (const name of desired.podDevices.keys()) {
+          if (!kernel.devices.has(name)) kernel.addPod(name);
+        }
+        assert(kernel.converge(desired) <= 3);
+        const found = kernel.found();
+        assert.deepEqual(found.routes, desired.routes);
+        assert.deepEqual(found.neighbours, desired.neighbours);
+        assert.deepEqual(found.fdb, desired.fdb);
+        assert.deepEqual(found.podDevices, desired.podDevices);
+        assert.deepEqual([...found.tunnels.keys()], [...desired.tunnels.keys()]);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('planChanges() removes nothing before the desired state is complete', () => {
+  fc.assert(
+    fc.property(dataplanes, (state) => {
+      const kernel = new FakeKernel();
+      kernel.converge(state);
+      assert.deepEqual(planChanges(EMPTY_DATAPLANE, kernel.found(), { prune: false }), []);
+    }),
+  );
+});
+
+test('planChanges() leaves the route of a pod without a device to the repair of the pod', () => {
+  const owned = route('10.7.0.9/32', 'cali9');
+  const desired = { ...EMPTY_DATAPLANE, routes: new Map([[routeKey(owned), owned]]) };
+  const found = { ...EMPTY_DATAPLANE, tunnels: new Map() };
+  assert.deepEqual(planChanges(desired, found, { prune: true }), []);
+});
+
+test('planChanges() takes a foreign tunl0 down but never deletes it', () => {
+  const tunnel = { name: 'tunl0', up: true, mtu: 1480, addresses: [], vxlan: undefined };
+  const found = { ...EMPTY_DATAPLANE, tunnels: new Map([['tunl0', tunnel]]) };
+  assert.deepEqual(
+    planChanges(EMPTY_DATAPLANE, found, { prune: true }).map(({ kind }) => kind),
+    ['tunnel-remove'],
+  );
+  const down = { ...EMPTY_DATAPLANE, tunnels: new Map([['tunl0', { ...tunnel, up: false }]]) };
+  assert.deepEqual(planChanges(EMPTY_DATAPLANE, down, { prune: true }), []);
+});
+
+test('describeDrift() speaks of what others did, not of what we want anew', () => {
+  const owned = route('10.7.0.1/32', 'cali1');
+  const before = { ...EMPTY_DATAPLANE, routes: new Map([[routeKey(owned), owned]]) };
+  const put: Change = { kind: 'route-put', route: owned };
+  assert.deepEqual(describeDrift([put], undefined), []);
+  assert.deepEqual(describeDrift([put], EMPTY_DATAPLANE), []);
+  assert.deepEqual(describeDrift([put], before), [
+    'repaired: route 10.7.0.1/32 dev cali1 had been removed or changed by another',
+  ]);
+  const foreign: Change = { kind: 'route-remove', route: route('10.7.0.2/32', 'cali1') };
+  assert.deepEqual(describeDrift([foreign], before), [
+    'removed: route 10.7.0.2/32 dev cali1 had been added by another',
+  ]);
+  assert.deepEqual(describeDrift([{ kind: 'route-remove', route: owned }], before), []);
+  assert.equal(describeChange(put), 'route 10.7.0.1/32 dev cali1');
+});

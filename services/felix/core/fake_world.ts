@@ -1,0 +1,432 @@
+// A node and its cluster in memory, for tests: the ports of felix over plain maps. What is in the maps
+// outlives an "assembly", as the kernel, the disk and the other services outlive the process.
+import { FakeClock } from '@calico/clock';
+import { type AnyResource, type Kind, keyOf, keyText, type WorkloadEndpoint } from '@calico/model';
+import type { Kernel, Log, PodNetwork, PolicyInputs, StateReport } from '../ports.ts';
+import { type Assembly, assemble } from './assemble.ts';
+import {
+  type FoundDataplane,
+  type FoundTunnel,
+  fdbKey,
+  neighbourKey,
+  type OwnedFdbEntry,
+  type OwnedNeighbour,
+  type OwnedRoute,
+  type PodDeviceSettings,
+  routeKey,
+} from './dataplane.ts';
+import { gatewaysOf, type PodInterface } from './pod_interface.ts';
+import { podRoute } from './pod_routes.ts';
+import type { Feature } from './pools.ts';
+import type { Step } from './steps.ts';
+import {
+  type AssignedAddress,
+  type Workload,
+  type WorkloadRecord,
+  workloadKeyText,
+} from './workload.ts';
+import { hostNetwork } from './workload_endpoint.ts';
+import { WorkloadError } from './workload_error.ts';
+
+type Device = { pod: PodInterface; settings: PodDeviceSettings; isPodConfigured: boolean };
+
+const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const OFF: PodDeviceSettings = {
+  up: true,
+  proxyArp: false,
+  forwarding: false,
+  reversePathFilter: false,
+};
+
+/** Stands for SIGKILL: nothing that the process does afterwards has an effect. */
+export class Killed extends Error {}
+
+export class FakeWorld {
+  readonly clock = new FakeClock(1_700_000_000_000);
+  readonly journal = new Map<string, string>();
+  readonly netns = new Set<string>(['/ns/a', '/ns/b']);
+  readonly devices = new Map<string, Device>();
+  readonly routes = new Map<string, OwnedRoute>();
+  readonly neighbours = new Map<string, OwnedNeighbour>();
+  readonly fdb = new Map<string, OwnedFdbEntry>();
+  readonly tunnels = new Map<string, FoundTunnel>();
+  readonly assigned = new Map<string, AssignedAddress[]>();
+  readonly resources = new Map<string, AnyResource>();
+  readonly missing = new Map<Feature, string>();
+  readonly reports: StateReport[] = [];
+  policy: PolicyInputs | undefined;
+  policyCommits = 0;
+  policyFailure: string | undefined;
+  isIpamUp = true;
+  isApiUp = true;
+  isInSync = true;
+  revision = 1n;
+  /** Written to the kernel, in words. */
+  readonly kernelLog: string[] = [];
+  #nextAddress = 1;
+  #lives = 0;
+
+  /** Starts a felix; the one before counts as killed. */
+  start(crashAt?: Step): Assembly {
+    const life = ++this.#lives;
+    let isDead = false;
+    const alive = (): void => {
+      if (isDead || life !== this.#lives) throw new Killed('the process is dead');
+    };
+    const assembly = assemble({
+      node: 'n1',
+      version: 'test',
+      clock: this.clock,
+      log: silent,
+      view: this.#view(),
+      journal: {
+        load: () => [...this.journal.values()].map((text) => JSON.parse(text) as WorkloadRecord),
+        write: async (record) => {
+          alive();
+          this.journal.set(workloadKeyText(record.workload), JSON.stringify(record));
+        },
+        forget: async (key) => {
+          alive();
+          this.journal.delete(workloadKeyText(key));
+        },
+      },
+      packetFilter: {
+        apply: async (inputs) => {
+          alive();
+          if (this.policyFailure !== undefined) throw new Error(this.policyFailure);
+          this.policy = inputs;
+          this.policyCommits += 1;
+        },
+        onTampered: () => {},
+        close: () => {},
+      },
+      kernel: this.#kernel(alive),
+      pods: this.#pods(alive),
+      addresses: {
+        assign: async ({ handle, workload }) => {
+          alive();
+          return this.#assign(handle, workload);
+        },
+        release: async (handle) => {
+          alive();
+          this.#requireIpam();
+          this.assigned.delete(handle);
+        },
+        assignTunnel: async ({ handle }) => {
+          alive();
+          return this.#assign(handle, undefined)[0]?.address ?? '';
+        },
+        probe: async () => this.#requireIpam(),
+      },
+      store: {
+        writeEndpoint: async (endpoint) => {
+          alive();
+          this.#requireApi();
+          return this.put(endpoint);
+        },
+        removeEndpoint: async ({ namespace, name, containerId }) => {
+          alive();
+          this.#requireApi();
+          const key = keyText({ kind: 'WorkloadEndpoint', namespace, name });
+          const held = this.resources.get(key) as WorkloadEndpoint | undefined;
+          if (held === undefined || held.spec.containerID !== containerId) return undefined;
+          this.resources.delete(key);
+          return ++this.revision;
+        },
+        patchNode: async (node, patch) => {
+          alive();
+          this.#requireApi();
+          const key = keyText({ kind: 'Node', namespace: '', name: node });
+          const held = this.resources.get(key);
+          if (held?.kind !== 'Node') return;
+          const { vxlanTunnelAddress, vxlanTunnelMac } = patch;
+          this.put({
+            ...held,
+            spec: {
+              ...held.spec,
+              ...(vxlanTunnelAddress ? { ipv4VXLANTunnelAddr: vxlanTunnelAddress } : {}),
+              ...(vxlanTunnelMac ? { vxlanTunnelMACAddr: vxlanTunnelMac } : {}),
+            },
+          });
+        },
+        pool: async () => undefined,
+        probe: async () => this.#requireApi(),
+      },
+      reporter: { report: (state) => this.reports.push(state) },
+      random: { bytes: (count) => new Uint8Array(count).fill(this.#nextAddress) },
+      jitter: () => 0.5,
+      step: (step) => {
+        alive();
+        if (step !== crashAt) return;
+        isDead = true;
+        throw new Killed(`killed at ${step}`);
+      },
+    });
+    assembly.start();
+    assembly.viewChanged([]);
+    return assembly;
+  }
+
+  put(resource: AnyResource): bigint {
+    this.resources.set(keyText(keyOf(resource)), resource);
+    return ++this.revision;
+  }
+
+  forget(kind: Kind): void {
+    for (const [key, resource] of this.resources) {
+      if (resource.kind === kind) this.resources.delete(key);
+    }
+  }
+
+  list<K extends Kind>(kind: K): Extract<AnyResource, { readonly kind: K }>[] {
+    const all = [...this.resources.values()].filter((resource) => resource.kind === kind);
+    return all as Extract<AnyResource, { readonly kind: K }>[];
+  }
+
+  /** Lets time pass, with everything that happens in it. */
+  async pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= 10) {
+      await idle();
+      this.clock.advance(10);
+    }
+    await idle();
+  }
+
+  /** Runs until the promise is settled. */
+  async settle<T>(promise: Promise<T>): Promise<T> {
+    let isDone = false;
+    const done = (): void => {
+      isDone = true;
+    };
+    promise.then(done, done);
+    for (let i = 0; i < 10_000 && !isDone; i++) await this.pass(10);
+    return promise;
+  }
+
+  /** Nothing of any workload is left anywhere. */
+  leftovers(): string[] {
+    return [
+      ...[...this.journal.keys()].map((key) => `journal ${key}`),
+      ...[...this.devices.keys()].map((key) => `device ${key}`),
+      ...[...this.routes.keys()].map((key) => `route ${key}`),
+      ...[...this.assigned.keys()].map((key) => `address of ${key}`),
+      ...this.list('WorkloadEndpoint').map(({ metadata }) => `endpoint ${metadata.name}`),
+      ...(this.policy?.localEndpoints ?? []).map(({ metadata }) => `policy of ${metadata.name}`),
+    ];
+  }
+
+  #view() {
+    const world = this;
+    return {
+      get inSync() {
+        return world.isInSync;
+      },
+      get revision() {
+        return world.revision;
+      },
+      list: <K extends Kind>(kind: K) => world.list(kind),
+    };
+  }
+
+  #requireIpam(): void {
+    if (!this.isIpamUp) throw new WorkloadError('unavailable', 'Cannot reach ipam: refused');
+  }
+
+  #requireApi(): void {
+    if (!this.isApiUp) throw new WorkloadError('unavailable', 'Cannot reach api: refused');
+  }
+
+  #assign(handle: string, workload: Workload | undefined): AssignedAddress[] {
+    this.#requireIpam();
+    const held = this.assigned.get(handle);
+    if (held !== undefined) return held;
+    const number = this.#nextAddress++;
+    const address = workload?.requestedAddresses[0] ?? `10.244.0.${number}`;
+    const fresh = [{ address, block: '10.244.0.0/26', pool: 'pool' }];
+    this.assigned.set(handle, fresh);
+    return fresh;
+  }
+
+  #pods(alive: () => void): PodNetwork {
+    const find = (pod: Pick<PodInterface, 'netns' | 'interfaceName'>) =>
+      [...this.devices.values()].find(
+        (device) =>
+          device.pod.netns === pod.netns && device.pod.interfaceName === pod.interfaceName,
+      );
+    const check = (pod: PodInterface): void => {
+      if (!this.netns.has(pod.netns)) {
+        throw new WorkloadError('precondition', `Cannot enter "${pod.netns}": it does not exist`);
+      }
+      const found = find(pod);
+      if (found !== undefined && found.pod.hostInterface !== pod.hostInterface) {
+        throw new WorkloadError('precondition', 'the name is taken there');
+      }
+    };
+    return {
+      check,
+      createPair: (pod) => {
+        alive();
+        check(pod);
+        if (!this.devices.has(pod.hostInterface)) {
+          this.devices.set(pod.hostInterface, { pod, settings: OFF, isPodConfigured: false });
+        }
+      },
+      configurePod: (pod) => {
+        alive();
+        const device = this.devices.get(pod.hostInterface);
+        if (device !== undefined) device.isPodConfigured = true;
+      },
+      configureHost: (pod) => {
+        alive();
+        const device = this.devices.get(pod.hostInterface);
+        if (device === undefined) return;
+        device.settings = { up: true, proxyArp: true, forwarding: true, reversePathFilter: true };
+        for (const address of pod.addresses) {
+          const route = podRoute(hostNetwork(address), pod.hostInterface);
+          this.routes.set(routeKey(route), route);
+        }
+      },
+      inspect: (pod) => {
+        const device = this.devices.get(pod.hostInterface);
+        const routes = [...this.routes.values()].filter(
+          (route) => route.device === pod.hostInterface,
+        );
+        return {
+          netnsExists: this.netns.has(pod.netns),
+          host: device && {
+            up: device.settings.up,
+            mtu: device.pod.mtu,
+            mac: device.pod.hostMac,
+            settings: device.settings,
+            routes: pod.addresses
+              .map(hostNetwork)
+              .filter((network) =>
+                routes.some((route) => routeKey(route).startsWith(`${network} `)),
+              ),
+          },
+          container: device && {
+            up: true,
+            mtu: device.pod.mtu,
+            mac: device.pod.containerMac,
+            isPeer: true,
+            addresses: device.isPodConfigured ? pod.addresses.map(hostNetwork) : [],
+            gateways: gatewaysOf(pod.addresses),
+            neighbours: new Map(gatewaysOf(pod.addresses).map((gateway) => [gateway, pod.hostMac])),
+          },
+        };
+      },
+      netnsExists: (netns) => this.netns.has(netns),
+      isPair: (pair) => find(pair)?.pod.hostInterface === pair.hostInterface,
+      deviceExists: (name) => this.devices.has(name),
+      deleteDevice: (name) => {
+        alive();
+        this.removeDevice(name);
+      },
+    };
+  }
+
+  /** As the kernel does: its routes go with it. */
+  removeDevice(name: string): void {
+    this.devices.delete(name);
+    for (const [key, route] of this.routes) if (route.device === name) this.routes.delete(key);
+  }
+
+  #found(): FoundDataplane {
+    return {
+      tunnels: new Map(this.tunnels),
+      routes: new Map(this.routes),
+      neighbours: new Map(this.neighbours),
+      fdb: new Map(this.fdb),
+      podDevices: new Map([...this.devices].map(([name, { settings }]) => [name, settings])),
+    };
+  }
+
+  #kernel(alive: () => void): Kernel {
+    return {
+      read: () => this.#found(),
+      execute: (changes) => {
+        alive();
+        for (const change of changes) {
+          this.kernelLog.push(change.kind);
+          applyChange(this, change);
+        }
+        return [];
+      },
+      uplinkOf: (address) =>
+        address === '192.168.80.101' ? { device: 'ens33', mtu: 1500 } : undefined,
+      probe: (feature) => this.missing.get(feature),
+      enableForwarding: () => [],
+    };
+  }
+}
+
+/** The kernel's side of a change. */
+export function applyChange(
+  world: Pick<FakeWorld, 'tunnels' | 'routes' | 'neighbours' | 'fdb' | 'devices' | 'removeDevice'>,
+  change: Parameters<Kernel['execute']>[0][number],
+): void {
+  switch (change.kind) {
+    case 'tunnel-create':
+    case 'tunnel-set': {
+      const { name, mtu, vxlan } = change.tunnel;
+      const addresses =
+        change.kind === 'tunnel-set' ? (world.tunnels.get(name)?.addresses ?? []) : [];
+      const found = vxlan && { ...vxlan, learning: false };
+      if (change.kind === 'tunnel-create') dropTunnel(world, name);
+      world.tunnels.set(name, { name, mtu, addresses, up: true, vxlan: found });
+      return;
+    }
+    case 'tunnel-remove':
+      return dropTunnel(world, change.device);
+    case 'address-put':
+    case 'address-remove': {
+      const tunnel = world.tunnels.get(change.device);
+      if (tunnel === undefined) return;
+      const others = tunnel.addresses.filter(({ value }) => value !== change.address.value);
+      const addresses = change.kind === 'address-put' ? [...others, change.address] : others;
+      world.tunnels.set(change.device, { ...tunnel, addresses });
+      return;
+    }
+    case 'settings-put': {
+      const device = world.devices.get(change.device);
+      if (device !== undefined) device.settings = change.settings;
+      return;
+    }
+    case 'pod-device-remove':
+      return world.removeDevice(change.device);
+    case 'neighbour-put':
+      world.neighbours.set(neighbourKey(change.neighbour), change.neighbour);
+      return;
+    case 'neighbour-remove':
+      world.neighbours.delete(neighbourKey(change.neighbour));
+      return;
+    case 'fdb-put':
+      world.fdb.set(fdbKey(change.entry), change.entry);
+      return;
+    case 'fdb-remove':
+      world.fdb.delete(fdbKey(change.entry));
+      return;
+    case 'route-put':
+      world.routes.set(routeKey(change.route), change.route);
+      return;
+    case 'route-remove':
+      world.routes.delete(routeKey(change.route));
+      return;
+    default:
+      change satisfies never;
+  }
+}
+
+function dropTunnel(
+  world: Pick<FakeWorld, 'tunnels' | 'routes' | 'neighbours' | 'fdb'>,
+  name: string,
+): void {
+  world.tunnels.delete(name);
+  for (const map of [world.routes, world.neighbours, world.fdb]) {
+    for (const [key, { device }] of map) if (device === name) map.delete(key);
+  }
+}
+
+async function idle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+}

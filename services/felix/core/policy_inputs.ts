@@ -1,0 +1,52 @@
+import {
+  API_VERSION,
+  felixConfigurationFor,
+  type Kind,
+  type WorkloadEndpoint,
+} from '@calico/model';
+import type { ClusterView, PolicyInputs } from '../ports.ts';
+
+/** A change of any other kind leaves the packet filter as it is. */
+export const POLICY_KINDS: ReadonlySet<Kind> = new Set<Kind>([
+  'WorkloadEndpoint',
+  'NetworkPolicy',
+  'GlobalNetworkPolicy',
+  'Tier',
+  'Profile',
+  'NetworkSet',
+  'GlobalNetworkSet',
+  'IPPool',
+  'Node',
+  'FelixConfiguration',
+  'HostEndpoint',
+]);
+
+/** `local` replaces what the view holds of this node. */
+export function policyInputs(
+  node: string,
+  view: ClusterView,
+  local: readonly WorkloadEndpoint[],
+): PolicyInputs {
+  const elsewhere = view.list('WorkloadEndpoint').filter(({ spec }) => spec.node !== node);
+  return {
+    node,
+    inSync: view.inSync,
+    localEndpoints: local,
+    workloadEndpoints: [...local, ...elsewhere],
+    networkPolicies: view.list('NetworkPolicy'),
+    globalNetworkPolicies: view.list('GlobalNetworkPolicy'),
+    tiers: view.list('Tier'),
+    profiles: view.list('Profile'),
+    networkSets: view.list('NetworkSet'),
+    globalNetworkSets: view.list('GlobalNetworkSet'),
+    ipPools: view.list('IPPool'),
+    nodes: view.list('Node'),
+    felixConfiguration: {
+      apiVersion: API_VERSION,
+      kind: 'FelixConfiguration',
+      metadata: { name: `node.${node}` },
+      spec: felixConfigurationFor(node, view.list('FelixConfiguration')),
+    },
+    hostEndpoints: view.list('HostEndpoint'),
+  };
+}
