@@ -21,6 +21,7 @@ export class MemoryBroker {
   #streams = emptyStreams();
   #running = true;
   readonly #clients = new Set<MemoryStreams>();
+  readonly #buses = new Set<Bus>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -32,12 +33,14 @@ export class MemoryBroker {
 
   /** A client of its own. */
   connect(logger: BusLogger = SILENT): Bus {
-    return new StreamBus({
+    const bus = new StreamBus({
       streams: this.streams(),
       logger,
       clock: this.#clock,
       random: () => 0.5,
     });
+    this.#buses.add(bus);
+    return bus;
   }
 
   /** The port below the bus: publishes anything on any subject. */
@@ -56,6 +59,11 @@ export class MemoryBroker {
     if (!options.keepData) this.#streams = emptyStreams();
     this.#running = true;
     for (const client of this.#clients) client.changed(true);
+  }
+
+  /** Ends all clients, so that no timer of theirs is left. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#buses].map((bus) => bus.close()));
   }
 
   /** Of the running server. Throws BusUnavailable. */
