@@ -1,0 +1,25 @@
+import type { Transaction } from './store.ts';
+
+/** etcd's default --max-txn-ops. */
+export const MAX_OPERATIONS = 128;
+
+/** Throws RangeError for what etcd would refuse: no or too many operations, or a key changed twice. */
+export function checkTransaction({ compare, operations }: Transaction): void {
+  if (operations.length > MAX_OPERATIONS || compare.length > MAX_OPERATIONS) {
+    const count = Math.max(operations.length, compare.length);
+    throw new RangeError(`Cannot commit ${count} operations: at most ${MAX_OPERATIONS} at once`);
+  }
+  const seen = new Set<string>();
+  for (const { key } of operations) {
+    if (key === '') throw new RangeError('Cannot commit: a key is empty');
+    if (seen.has(key)) throw new RangeError(`Cannot commit: key "${key}" is changed twice`);
+    seen.add(key);
+  }
+}
+
+/** Throws RangeError unless a watch may start there. */
+export function checkWatchStart(fromRevision: bigint): void {
+  if (fromRevision < 1n) {
+    throw new RangeError(`Cannot watch from revision ${fromRevision}: must be at least 1`);
+  }
+}
