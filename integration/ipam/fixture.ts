@@ -1,0 +1,174 @@
+// A private etcd and ipam processes on it, in a directory that goes away with them.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '@calico/clock';
+import { IpamService } from '@calico/proto/ipam/v1/ipam';
+import { connectRpc, type RpcClient } from '@calico/rpc';
+import { openEtcd, type Store } from '@calico/store';
+import { silentLogger } from '@calico/telemetry';
+import { inconsistencies } from '../../services/ipam/core/consistency.ts';
+import { runtimeCommand } from '../lab/mod.ts';
+
+export const SKIP = existsSync('/usr/bin/etcd') ? false : 'needs etcd: apt-get install etcd-server';
+
+export type Ipam = RpcClient<typeof IpamService>;
+
+const READY_MS = 20_000;
+
+export class IpamFixture {
+  readonly directory: string;
+  readonly endpoint: string;
+  readonly store: Store;
+  readonly #etcdPort: number;
+  readonly #peerPort: number;
+  readonly #services: ChildProcess[] = [];
+  readonly #clients: Ipam[] = [];
+  #etcd: ChildProcess | undefined;
+
+  constructor(directory: string, etcdPort: number, peerPort: number) {
+    this.directory = directory;
+    this.#etcdPort = etcdPort;
+    this.#peerPort = peerPort;
+    this.endpoint = `http://127.0.0.1:${etcdPort}`;
+    this.store = openEtcd({
+      endpoints: [this.endpoint],
+      clock: systemClock,
+      logger: silentLogger,
+    });
+  }
+
+  static async start(): Promise<IpamFixture> {
+    const directory = await mkdtemp(join(tmpdir(), 'calico-ipam-'));
+    const [etcdPort = 0, peerPort = 0] = await freePorts(2);
+    const fixture = new IpamFixture(directory, etcdPort, peerPort);
+    await fixture.startEtcd();
+    return fixture;
+  }
+
+  async startEtcd(): Promise<void> {
+    const peer = `http://127.0.0.1:${this.#peerPort}`;
+    this.#etcd = spawn(
+      'etcd',
+      [
+        '--name=ipam',
+        `--data-dir=${join(this.directory, 'etcd')}`,
+        '--log-level=error',
+        '--logger=zap',
+        `--listen-client-urls=${this.endpoint}`,
+        `--advertise-client-urls=${this.endpoint}`,
+        `--listen-peer-urls=${peer}`,
+        `--initial-advertise-peer-urls=${peer}`,
+        `--initial-cluster=ipam=${peer}`,
+      ],
+      { stdio: 'ignore' },
+    );
+    await waitUntil('etcd answers', () => answers({ port: this.#etcdPort, host: '127.0.0.1' }));
+  }
+
+  async stopEtcd(): Promise<void> {
+    await end(this.#etcd);
+    this.#etcd = undefined;
+  }
+
+  /** Starts an ipam process and answers a client of it. */
+  async startService(): Promise<Ipam> {
+    const number = this.#services.length;
+    const socket = join(this.directory, `ipam${number}.sock`);
+    const [program = '', ...args] = runtimeCommand('node', 'services/ipam/main.ts');
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        ETCD_ENDPOINTS: this.endpoint,
+        CALICO_LISTEN: `unix:${socket}`,
+        CALICO_HTTP_LISTEN: '127.0.0.1:0',
+        CALICO_LOG_LEVEL: 'silent',
+      },
+    });
+    this.#services.push(child);
+    await waitUntil('ipam listens', () => answers({ path: socket }));
+    const client = connectRpc(IpamService, `unix:${socket}`, {});
+    this.#clients.push(client);
+    return client;
+  }
+
+  async putPool(name: string, spec: object): Promise<void> {
+    const key = `/calico/resources/v3/projectcalico.org/ippools/${name}`;
+    const value = JSON.stringify({
+      apiVersion: 'projectcalico.org/v3',
+      kind: 'IPPool',
+      metadata: { name },
+      spec,
+    });
+    const found = await this.store.get(key);
+    await this.store.commit({
+      compare: [{ key, modRevision: found?.modRevision ?? 0n }],
+      operations: [{ kind: 'put', key, value }],
+    });
+  }
+
+  /** What is contradictory in etcd now. */
+  async inconsistencies(): Promise<string[]> {
+    const { entries } = await this.store.list('/calico/ipam/v2/');
+    return inconsistencies(new Map(entries.map(({ key, value }) => [key, value])));
+  }
+
+  /** Resident memory of the first ipam process, in MiB. */
+  memory(): number {
+    const status = readFileSync(`/proc/${this.#services[0]?.pid}/status`, 'utf8');
+    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    this.store.close();
+    await Promise.all([...this.#services, this.#etcd].map(end));
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+async function end(child: ChildProcess | undefined): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+  child.kill('SIGTERM');
+  await ended;
+  clearTimeout(timer);
+}
+
+export async function waitUntil(what: string, check: () => Promise<boolean>): Promise<void> {
+  const limit = performance.now() + READY_MS;
+  while (!(await check())) {
+    if (performance.now() > limit) throw new Error(`Cannot go on: not yet after 20 s: ${what}`);
+    await systemClock.sleep(25);
+  }
+}
+
+function answers(target: { port: number; host: string } | { path: string }): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(target);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+/** Ports that were free at once, so that they differ. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

@@ -1,0 +1,156 @@
+// The machine's three disks: Debian, the project's node_modules, the project itself. Only the last one
+// is made anew for each run.
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { exec, execOk, ROOT } from '../lab/mod.ts';
+import { cached, digest } from './cache.ts';
+import type { Kernel } from './kernel.ts';
+
+const MINUTES = 60_000;
+const MEBIBYTE = 1024 * 1024;
+
+/** Development tools that nothing needs at run time; half of node_modules by size. */
+const NOT_NEEDED = [
+  '@biomejs+*',
+  '@bufbuild+buf*',
+  '@deno+*',
+  '@oxlint*',
+  '@types+*',
+  '@typescript+*',
+  'deno@*',
+  'oxlint*',
+  'typescript@*',
+];
+
+/** Whatever a walk-through starts. */
+const PROGRAMS = [
+  ...['api', 'ipam', 'felix', 'bgp', 'status'].map((service) => `services/${service}/main.ts`),
+  'packages/calicoctl/main.ts',
+  'packages/cni/main.ts',
+  'integration/demo/main.ts',
+];
+
+/** Debian with the packages of the lab, the kernel's modules and the first program. */
+export async function debianDisk(kernel: Kernel, firstProgram: string): Promise<string> {
+  const lists = ['../bootstrap/packages.txt'].map((file) => join(import.meta.dirname, file));
+  const texts = await Promise.all(lists.map((file) => readFile(file, 'utf8')));
+  const packages = [...texts.flatMap(packageNames), 'kmod'].toSorted();
+  const key = digest(kernel.version, firstProgram, packages.join(' '));
+  return cached('debian', `${key}.img`, async (path) => {
+    const tree = `${path}.tree`;
+    try {
+      await bootstrap(tree, packages);
+      const modules = join(tree, 'usr/lib/modules');
+      await mkdir(modules, { recursive: true });
+      await cp(join(kernel.directory, 'modules', kernel.version), join(modules, kernel.version), {
+        recursive: true,
+      });
+      await execOk(['chroot', tree, 'depmod', kernel.version]);
+      await writeFile(join(tree, 'usr/local/sbin/calico-vm'), firstProgram, { mode: 0o755 });
+      await makeDisk(tree, path, 512);
+    } finally {
+      await rm(tree, { recursive: true, force: true });
+    }
+  });
+}
+
+function packageNames(list: string): string[] {
+  return list
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/)[0] ?? '')
+    .filter((name) => name !== '' && !name.startsWith('#'));
+}
+
+async function bootstrap(tree: string, packages: readonly string[]): Promise<void> {
+  await execOk(
+    [
+      'mmdebstrap',
+      '--quiet',
+      '--mode=root',
+      '--variant=minbase',
+      `--include=${packages.join(',')}`,
+      '--aptopt=APT::Install-Recommends "false"',
+      '--dpkgopt=path-exclude=/usr/share/doc/*',
+      '--dpkgopt=path-exclude=/usr/share/man/*',
+      '--dpkgopt=path-exclude=/usr/share/locale/*',
+      '--customize-hook=rm -rf "$1"/var/cache/apt "$1"/var/lib/apt/lists',
+      'bookworm',
+      tree,
+    ],
+    { timeoutMs: 15 * MINUTES },
+  );
+}
+
+/** The project's dependencies and its Node, without the development tools. */
+export async function dependenciesDisk(): Promise<string> {
+  const lock = await readFile(join(ROOT, 'pnpm-lock.yaml'), 'utf8');
+  const key = digest(lock, NOT_NEEDED.join(' '));
+  return cached('modules', `${key}.img`, async (path) => {
+    const tree = `${path}.tree`;
+    try {
+      const excludes = NOT_NEEDED.map((name) => `--exclude=./.pnpm/${name}`);
+      await copyTree(join(ROOT, 'node_modules'), tree, excludes);
+      await makeDisk(tree, path, 64);
+    } finally {
+      await rm(tree, { recursive: true, force: true });
+    }
+  });
+}
+
+/** The project as it is now, with the command to run; at `path`. */
+export async function projectDisk(path: string, command: string): Promise<void> {
+  const tree = `${path}.tree`;
+  await copyTree(ROOT, tree, ['--exclude=./node_modules', '--exclude=./.git']);
+  await mkdir(join(tree, 'node_modules'));
+  await mkdir(join(tree, '.calico-vm'));
+  await writeFile(join(tree, '.calico-vm', 'command'), command);
+  // The project is at the same path inside, so that what Node compiled here serves there too: without
+  // it every process spends most of its start, at a twentieth of the speed, on compiling.
+  await cp(await compiledModules(), join(tree, '.calico-vm', 'compile'), { recursive: true });
+  await makeDisk(tree, path, 256);
+  await rm(tree, { recursive: true });
+}
+
+/** Where Node keeps what it compiled, after every program has been loaded once. */
+async function compiledModules(): Promise<string> {
+  const directory =
+    process.env['NODE_COMPILE_CACHE'] ??
+    join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'calico-ts', 'compile');
+  await mkdir(directory, { recursive: true });
+  const env = { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: directory };
+  for (const program of PROGRAMS) {
+    await exec([join(ROOT, 'node_modules/.bin/node'), program, '--help'], { cwd: ROOT, env });
+  }
+  return directory;
+}
+
+async function copyTree(from: string, to: string, options: readonly string[]): Promise<void> {
+  const script =
+    'mkdir -p "$2"; from=$1 to=$2; shift 2; tar -C "$from" "$@" -cf - . | tar -C "$to" -xf -';
+  await execOk(['sh', '-euc', script, 'sh', from, to, ...options], { timeoutMs: 5 * MINUTES });
+}
+
+/** An ext4 image of the tree, made without mounting, with `spareMebibytes` left free. */
+async function makeDisk(tree: string, path: string, spareMebibytes: number): Promise<void> {
+  const used = Number((await execOk(['du', '-s', '-B', '1', tree])).split(/\s/)[0]);
+  const size = Math.ceil((used * 1.15) / MEBIBYTE) + spareMebibytes;
+  await execOk(
+    [
+      'mke2fs',
+      '-q',
+      '-F',
+      '-t',
+      'ext4',
+      '-O',
+      '^has_journal',
+      '-m',
+      '0',
+      '-d',
+      tree,
+      path,
+      `${size}M`,
+    ],
+    { timeoutMs: 5 * MINUTES },
+  );
+}

@@ -1,0 +1,1 @@
+export { type MachineRun, runInVm } from './run_in_vm.ts';
