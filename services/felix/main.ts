@@ -73,6 +73,7 @@ await runService({
       step: crashPoint(config.crashAt, stateDirectory),
     });
     const monitor = new KernelMonitor({
+      netlink,
       onChange: () => felix.agent.kernelChanged(),
       log: logger,
       signal,
