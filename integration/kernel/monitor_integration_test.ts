@@ -152,6 +152,8 @@ function text(event: MonitorEvent): string {
       return `${event.action} route ${formatPrefix(event.route.destination)}`;
     case 'neighbour':
       return `${event.action} neighbour ${formatAddress(event.neighbour.address)}`;
+    case 'fdb':
+      return `${event.action} forwarding entry ${event.entry.mac}`;
     case 'rule':
       return `${event.action} rule ${event.rule.priority}`;
     case 'overrun':

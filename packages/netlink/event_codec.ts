@@ -2,7 +2,7 @@
 import { decodeInterfaceAddress } from './address_codec.ts';
 import { decodeLink } from './link_codec.ts';
 import type { MessageCursor } from './message_reader.ts';
-import { decodeNeighbour } from './neighbour_codec.ts';
+import { decodeFdbEntry, decodeNeighbour } from './neighbour_codec.ts';
 import { decodeRoute } from './route_codec.ts';
 import { decodeRule } from './rule_codec.ts';
 import type { MonitorEvent } from './types.ts';
@@ -31,6 +31,8 @@ export function decodeEvent(message: MessageCursor): MonitorEvent | undefined {
     }
     case RTM.NEWNEIGH:
     case RTM.DELNEIGH: {
+      const entry = decodeFdbEntry(message);
+      if (entry) return { kind: 'fdb', action: action(message, RTM.NEWNEIGH), entry };
       const neighbour = decodeNeighbour(message, message.type === RTM.DELNEIGH);
       return neighbour && { kind: 'neighbour', action: action(message, RTM.NEWNEIGH), neighbour };
     }

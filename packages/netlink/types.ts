@@ -189,6 +189,7 @@ export type MonitorEvent =
       /** Of a deleted entry the kernel may not tell the MAC (then ''), nor that it was permanent. */
       readonly neighbour: Neighbour;
     }
+  | { readonly kind: 'fdb'; readonly action: 'new' | 'deleted'; readonly entry: FdbEntry }
   | { readonly kind: 'rule'; readonly action: 'new' | 'deleted'; readonly rule: Rule }
   /** Events were lost (ENOBUFS): dump again. */
   | { readonly kind: 'overrun' };
@@ -220,6 +221,7 @@ export type MonitorGroup =
   | 'ipv6-address'
   | 'ipv4-route'
   | 'ipv6-route'
+  /** Neighbours and forwarding entries. */
   | 'neighbour'
   | 'ipv4-rule'
   | 'ipv6-rule';
