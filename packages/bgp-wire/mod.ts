@@ -15,7 +15,13 @@ export type {
   Treatment,
   UnknownAttribute,
 } from './attributes.ts';
-export type { AddPathFamily, AddressFamily, Capability, GracefulRestart } from './capabilities.ts';
+export {
+  type AddPathFamily,
+  type AddressFamily,
+  type Capability,
+  encodeCapability,
+  type GracefulRestart,
+} from './capabilities.ts';
 export {
   formatCommunity,
   formatExtendedCommunity,

@@ -1,0 +1,195 @@
+// Whom this node peers with: the mesh, and BGPPeer resources with their selectors (reference: the
+// confd templates of upstream). What names a peer explicitly beats what generates it.
+import { type Address, formatAddress, parseAddress, sameAddress } from '@calico/ip';
+import { type BGPPeer, bgpConfigurationFor, splitPeerAddress } from '@calico/model';
+import { parseSelector } from '@calico/selector';
+import type { PeerConfig, PeerType } from '../speaker/config.ts';
+import { parseDurationSeconds } from './duration.ts';
+import { given, type NodeView } from './node_view.ts';
+import type { ClusterResources } from './resources.ts';
+
+/** Proposed to peers. BIRD's 240 s would keep routes of a node that lost power for four minutes. */
+const HOLD_TIME_SECONDS = 90;
+/** What upstream's BIRD asks for. */
+const RESTART_TIME_SECONDS = 120;
+const BGP_PORT = 179;
+
+export type PeerDerivation = {
+  readonly peers: ReadonlyMap<string, PeerConfig>;
+  readonly problems: readonly string[];
+};
+
+type Settings = {
+  readonly type: PeerType;
+  readonly spec: Partial<BGPPeer['spec']>;
+};
+
+type FarEnd = {
+  readonly address: Address;
+  readonly port: number;
+  readonly asn: number;
+  readonly node: NodeView | undefined;
+};
+
+export function derivePeers(
+  self: NodeView,
+  routerId: number,
+  nodes: readonly NodeView[],
+  resources: ClusterResources,
+): PeerDerivation {
+  const derivation = new Derivation(self, routerId, nodes);
+  const configuration = bgpConfigurationFor(self.name, resources.bgpConfigurations);
+  if (configuration.nodeToNodeMeshEnabled && self.clusterId === undefined) {
+    derivation.addMesh(configuration.nodeMeshMaxRestartTime);
+  }
+  const sorted = resources.bgpPeers.toSorted((a, b) =>
+    a.metadata.name < b.metadata.name ? -1 : 1,
+  );
+  // Least explicit first: what comes later takes the place of what is there.
+  for (const peer of sorted) derivation.attempt(peer, () => derivation.addReverse(peer));
+  for (const isGlobal of [true, false]) {
+    for (const peer of sorted) {
+      if (isGlobalPeer(peer) === isGlobal) derivation.attempt(peer, () => derivation.addPeer(peer));
+    }
+  }
+  return derivation;
+}
+
+class Derivation implements PeerDerivation {
+  readonly peers = new Map<string, PeerConfig>();
+  readonly problems: string[] = [];
+  readonly #self: NodeView;
+  readonly #routerId: number;
+  readonly #nodes: readonly NodeView[];
+
+  constructor(self: NodeView, routerId: number, nodes: readonly NodeView[]) {
+    this.#self = self;
+    this.#routerId = routerId;
+    this.#nodes = nodes.filter(({ name }) => name !== self.name);
+  }
+
+  /** A resource that another writer stored with broken fields costs that resource only. */
+  attempt(peer: BGPPeer, add: () => void): void {
+    try {
+      add();
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      this.problems.push(`Cannot use BGPPeer "${peer.metadata.name}": ${reason}`);
+    }
+  }
+
+  addMesh(maxRestartTime: string | undefined): void {
+    const spec = maxRestartTime === undefined ? {} : { maxRestartTime };
+    for (const node of this.#nodes) {
+      if (node.clusterId === undefined) this.#addNode(node, { type: 'mesh', spec });
+    }
+  }
+
+  addPeer(peer: BGPPeer): void {
+    const { spec } = peer;
+    if (!scopeMatches(peer, this.#self)) return;
+    const type = isGlobalPeer(peer) ? 'global' : 'node';
+    if (given(spec.localWorkloadSelector)) {
+      throw new Error('localWorkloadSelector is not supported');
+    }
+    if (given(spec.peerSelector)) {
+      const selector = parseSelector(spec.peerSelector);
+      for (const node of this.#nodes) {
+        if (selector.matches(node.labels)) this.#addNode(node, { type, spec });
+      }
+      return;
+    }
+    const target = splitPeerAddress(spec.peerIP ?? '');
+    if (target === undefined || spec.asNumber === undefined) {
+      throw new Error('it has neither peerIP with asNumber nor peerSelector');
+    }
+    const address = parseAddress(target.address);
+    if (this.#isSelf(address)) return;
+    const node = this.#nodes.find((each) => {
+      const own = each.address[address.family];
+      return own !== undefined && sameAddress(own, address);
+    });
+    this.#add({ address, port: target.port, asn: spec.asNumber, node }, { type, spec });
+  }
+
+  /** The nodes that a peerSelector names peer back (reversePeering "Auto"). */
+  addReverse(peer: BGPPeer): void {
+    const { peerSelector, reversePeering } = peer.spec;
+    if (!given(peerSelector) || reversePeering === 'Manual') return;
+    if (!parseSelector(peerSelector).matches(this.#self.labels)) return;
+    const type = isGlobalPeer(peer) ? 'global' : 'node';
+    for (const node of this.#nodes) {
+      if (scopeMatches(peer, node)) this.#addNode(node, { type, spec: peer.spec });
+    }
+  }
+
+  #addNode(node: NodeView, settings: Settings): void {
+    for (const family of [4, 6] as const) {
+      const address = node.address[family];
+      if (address === undefined || this.#self.address[family] === undefined) continue;
+      this.#add({ address, port: node.listenPort, asn: node.asn, node }, settings);
+    }
+  }
+
+  #add({ address, port, asn, node }: FarEnd, { type, spec }: Settings): void {
+    const self = this.#self;
+    const { family } = address;
+    const own = self.address[family];
+    const key = peerKey(address, port);
+    if (given(spec.password?.secretKeyRef?.name)) {
+      throw new Error(`password of peer "${key}" cannot be set: TCP MD5 is not supported yet`);
+    }
+    const localAsn = spec.localASNumber ?? self.asn;
+    const isInternal = localAsn === asn;
+    this.peers.set(key, {
+      key,
+      address,
+      port,
+      type,
+      remoteNode: node?.name,
+      sourceAddress: spec.sourceAddress === 'None' ? undefined : own,
+      session: {
+        localAsn,
+        routerId: this.#routerId,
+        remoteAsn: asn,
+        isPassive: false,
+        families: [family],
+        holdTimeSeconds: HOLD_TIME_SECONDS,
+        keepaliveSeconds: seconds(spec.keepaliveTime),
+        restartTimeSeconds: Math.min(4095, seconds(spec.maxRestartTime) ?? RESTART_TIME_SECONDS),
+      },
+      policy: {
+        address,
+        isInternal,
+        isReflectorClient:
+          isInternal && self.clusterId !== undefined && node?.clusterId !== self.clusterId,
+        nextHopMode: spec.nextHopMode ?? (spec.keepOriginalNextHop ? 'Keep' : 'Auto'),
+        allowedOwnAs: spec.numAllowedLocalASNumbers ?? 0,
+      },
+    });
+  }
+
+  #isSelf(address: Address): boolean {
+    const own = this.#self.address[address.family];
+    return own !== undefined && sameAddress(own, address);
+  }
+}
+
+export function peerKey(address: Address, port: number): string {
+  const text = formatAddress(address);
+  if (port === BGP_PORT) return text;
+  return address.family === 4 ? `${text}:${port}` : `[${text}]:${port}`;
+}
+
+export function isGlobalPeer({ spec }: BGPPeer): boolean {
+  return !given(spec.node) && !given(spec.nodeSelector);
+}
+
+function scopeMatches({ spec }: BGPPeer, node: NodeView): boolean {
+  if (given(spec.node)) return spec.node === node.name;
+  return given(spec.nodeSelector) ? parseSelector(spec.nodeSelector).matches(node.labels) : true;
+}
+
+function seconds(duration: string | undefined): number | undefined {
+  return given(duration) ? Math.ceil(parseDurationSeconds(duration)) : undefined;
+}

@@ -1,0 +1,88 @@
+// From the cluster's resources to what this node's speaker should be. Pure.
+import { parseRouterId } from '@calico/bgp-wire';
+import { type Family, formatAddress, type Prefix } from '@calico/ip';
+import { type IPPool, type Node, routerIdFromName } from '@calico/model';
+import type { SpeakerConfig } from '../speaker/config.ts';
+import { derivePeers } from './derive_peers.ts';
+import { deriveOwnRoutes, derivePools } from './derive_routes.ts';
+import { type NodeView, viewNode } from './node_view.ts';
+import type { ClusterResources } from './resources.ts';
+
+export type Derived = {
+  readonly speaker: SpeakerConfig;
+  /** Widest first. */
+  readonly pools: readonly { readonly prefix: Prefix; readonly pool: IPPool }[];
+  readonly subnet: Readonly<Record<Family, Prefix | undefined>>;
+};
+
+export type Derivation = {
+  /** Undefined while this node cannot speak BGP; the problems say why. */
+  readonly derived: Derived | undefined;
+  readonly problems: readonly string[];
+};
+
+/** @param routerId "" for the node's IPv4 address, "hash" for the hash of its name, or a dotted quad */
+export function deriveSpeaker(
+  nodeName: string,
+  routerId: string,
+  resources: ClusterResources,
+): Derivation {
+  const problems: string[] = [];
+  const nodes = resources.nodes.flatMap((node) => {
+    const view = tryView(node, resources, problems);
+    return view === undefined ? [] : [view];
+  });
+  const self = nodes.find(({ name }) => name === nodeName);
+  if (self === undefined) {
+    return { derived: undefined, problems: [...problems, `Node "${nodeName}" does not exist yet`] };
+  }
+  if (self.address[4] === undefined && self.address[6] === undefined) {
+    const problem = `Node "${nodeName}" has neither spec.bgp.ipv4Address nor spec.bgp.ipv6Address: it takes no part in BGP`;
+    return { derived: undefined, problems: [...problems, problem] };
+  }
+  const ownRouterId = chooseRouterId(self, routerId);
+  const peers = derivePeers(self, ownRouterId, nodes, resources);
+  const pools = derivePools(resources.ipPools);
+  return {
+    problems: [...problems, ...peers.problems],
+    derived: {
+      pools,
+      subnet: self.subnet,
+      speaker: {
+        listenPort: self.listenPort,
+        peers: peers.peers,
+        ownRoutes: deriveOwnRoutes(nodeName, resources),
+        local: {
+          asn: self.asn,
+          routerId: ownRouterId,
+          address: self.address,
+          subnet: self.subnet,
+          clusterId: self.clusterId,
+          pools: pools.map(({ pool: _pool, ...policy }) => policy),
+        },
+      },
+    },
+  };
+}
+
+function tryView(
+  node: Node,
+  resources: ClusterResources,
+  problems: string[],
+): NodeView | undefined {
+  try {
+    return viewNode(node, resources);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    problems.push(`Cannot use Node "${node.metadata.name}": ${reason}`);
+    return undefined;
+  }
+}
+
+function chooseRouterId({ name, address }: NodeView, configured: string): number {
+  if (configured !== '' && configured !== 'hash') return parseRouterId(configured);
+  const own = address[4];
+  return parseRouterId(
+    configured === 'hash' || own === undefined ? routerIdFromName(name) : formatAddress(own),
+  );
+}

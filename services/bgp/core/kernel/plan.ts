@@ -1,0 +1,87 @@
+// Which kernel route a prefix gets. Ownership is the model's decision: blocks of VXLAN pools are
+// Felix's, and this service keeps off them.
+import {
+  type Address,
+  addressBits,
+  formatAddress,
+  formatPrefix,
+  type Prefix,
+  prefixContains,
+} from '@calico/ip';
+import { decideBlockRoute, type IPPool } from '@calico/model';
+import type { RibEntry } from '../rib/loc_rib.ts';
+import { hopOrder, type KernelHop, type KernelRoute, type Resolution } from './types.ts';
+
+export type PlanContext = {
+  /** Widest first. */
+  readonly pools: readonly { readonly prefix: Prefix; readonly pool: IPPool }[];
+  /** The network that the node's address is configured with. */
+  readonly subnet: Readonly<Record<4 | 6, Prefix | undefined>>;
+  readonly ownBlocks: ReadonlySet<string>;
+  readonly resolve: (nextHop: Address) => Resolution | undefined;
+  /** Index of `tunl0`; undefined when it does not exist or is down. */
+  readonly tunnelIndex: number | undefined;
+};
+
+export type Plan =
+  | { readonly kind: 'route'; readonly route: KernelRoute }
+  /** Not ours, or nothing to program. */
+  | { readonly kind: 'none' }
+  /** Ours, but the kernel lacks something. */
+  | { readonly kind: 'impossible'; readonly problem: string };
+
+const NONE: Plan = { kind: 'none' };
+
+export function planRoute(entry: RibEntry, context: PlanContext): Plan {
+  const { prefix, best } = entry;
+  if (best === undefined) return NONE;
+  if (best.source.kind === 'local') {
+    // Felix routes the addresses; the block behind them must not leave the node again.
+    const isBlock = context.ownBlocks.has(formatPrefix(prefix));
+    const isSingle = prefix.length === addressBits(prefix.family);
+    return isBlock && !isSingle
+      ? { kind: 'route', route: { prefix, type: 'blackhole', hops: [] } }
+      : NONE;
+  }
+  const pool = context.pools.findLast((each) => prefixContains(each.prefix, prefix))?.pool;
+  const hops: KernelHop[] = [];
+  let problem: string | undefined;
+  for (const { data } of entry.multipath) {
+    const hop = planHop(prefix, pool, data.nextHop, context);
+    if (hop === undefined) return NONE;
+    if (typeof hop === 'string') problem = hop;
+    else hops.push(hop);
+  }
+  if (hops.length > 0) {
+    return { kind: 'route', route: { prefix, type: 'unicast', hops: distinct(hops) } };
+  }
+  return problem === undefined ? NONE : { kind: 'impossible', problem };
+}
+
+/** Undefined: Felix's; a text: why it cannot be. */
+function planHop(
+  prefix: Prefix,
+  pool: IPPool | undefined,
+  nextHop: Address,
+  { subnet, resolve, tunnelIndex }: PlanContext,
+): KernelHop | string | undefined {
+  const network = subnet[nextHop.family];
+  const isNeighbour = network !== undefined && prefixContains(network, nextHop);
+  const { owner, device, onlink } = decideBlockRoute(pool, isNeighbour);
+  if (owner === 'felix') return undefined;
+  const what = `Cannot route "${formatPrefix(prefix)}" via "${formatAddress(nextHop)}"`;
+  if (device === 'tunl0') {
+    if (tunnelIndex !== undefined) return { gateway: nextHop, interfaceIndex: tunnelIndex, onlink };
+    return `${what}: device "tunl0" does not exist or is down, which ipipMode "${pool?.spec.ipipMode}" of pool "${pool?.metadata.name}" needs`;
+  }
+  const resolution = resolve(nextHop);
+  if (resolution === undefined) return `${what}: the kernel has no route to the next hop`;
+  const { gateway, interfaceIndex } = resolution;
+  return { gateway: gateway ?? nextHop, interfaceIndex, onlink };
+}
+
+function distinct(hops: readonly KernelHop[]): readonly KernelHop[] {
+  return hops
+    .toSorted(hopOrder)
+    .filter((hop, index, all) => index === 0 || hopOrder(hop, all[index - 1] as KernelHop) !== 0);
+}

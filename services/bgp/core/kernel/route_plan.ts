@@ -1,0 +1,113 @@
+// All routes that the kernel should have, kept up to date with the routing table.
+import { type Address, formatAddress, formatPrefix, type Prefix } from '@calico/ip';
+import type { LocRib, RibEntry } from '../rib/loc_rib.ts';
+import { type PrefixKey, prefixKey } from '../rib/prefix_key.ts';
+import { type PlanContext, planRoute } from './plan.ts';
+import type { KernelRoute, Resolution } from './types.ts';
+
+export type PlanInputs = Omit<PlanContext, 'resolve'>;
+
+export class RoutePlan {
+  readonly #rib: LocRib;
+  readonly #wanted = new Map<PrefixKey, KernelRoute>();
+  readonly #problems = new Map<PrefixKey, string>();
+  /** Next hops that routes ask for, by text; undefined while not resolved. */
+  readonly #nextHops = new Map<string, { address: Address; resolution: Resolution | undefined }>();
+  #inputs: PlanInputs | undefined;
+
+  constructor(rib: LocRib) {
+    this.#rib = rib;
+  }
+
+  get wanted(): ReadonlyMap<PrefixKey, KernelRoute> {
+    return this.#wanted;
+  }
+
+  /** Why some routes cannot be programmed. */
+  get problems(): readonly string[] {
+    return [...this.#problems.values()];
+  }
+
+  /** Addresses whose way the kernel must be asked for, with resolve(). */
+  get nextHops(): readonly Address[] {
+    return [...this.#nextHops.values()].map(({ address }) => address);
+  }
+
+  /** Plans everything anew. */
+  configure(inputs: PlanInputs): void {
+    this.#inputs = inputs;
+    this.#planAll();
+  }
+
+  /** @param ask the kernel's answer for an address; called for every next hop in use */
+  resolve(ask: (address: Address) => Resolution | undefined): void {
+    let isChanged = false;
+    const used = this.#usedNextHops();
+    for (const text of this.#nextHops.keys()) if (!used.has(text)) this.#nextHops.delete(text);
+    for (const [text, address] of used) {
+      const resolution = ask(address);
+      const before = this.#nextHops.get(text)?.resolution;
+      if (sameResolution(before, resolution)) continue;
+      this.#nextHops.set(text, { address, resolution });
+      isChanged = true;
+    }
+    if (isChanged) this.#planAll();
+  }
+
+  /** Plans these prefixes anew. `ask` is called for next hops not seen before. */
+  update(
+    prefixes: readonly Prefix[],
+    ask: (address: Address) => Resolution | undefined,
+  ): PrefixKey[] {
+    const keys: PrefixKey[] = [];
+    for (const prefix of prefixes) {
+      const entry = this.#rib.get(prefix);
+      for (const { data, source } of entry?.multipath ?? []) {
+        if (source.kind === 'local') continue;
+        const text = formatAddress(data.nextHop);
+        if (this.#nextHops.has(text)) continue;
+        this.#nextHops.set(text, { address: data.nextHop, resolution: ask(data.nextHop) });
+      }
+      this.#plan(prefix, entry);
+      keys.push(prefixKey(prefix));
+    }
+    return keys;
+  }
+
+  #planAll(): void {
+    this.#wanted.clear();
+    this.#problems.clear();
+    for (const entry of this.#rib.entries()) this.#plan(entry.prefix, entry);
+  }
+
+  #plan(prefix: Prefix, entry: RibEntry | undefined): void {
+    const key = prefixKey(prefix);
+    this.#wanted.delete(key);
+    this.#problems.delete(key);
+    if (entry === undefined || this.#inputs === undefined) return;
+    const resolve = (address: Address): Resolution | undefined =>
+      this.#nextHops.get(formatAddress(address))?.resolution;
+    const plan = planRoute(entry, { ...this.#inputs, resolve });
+    if (plan.kind === 'route') this.#wanted.set(key, plan.route);
+    if (plan.kind === 'impossible') this.#problems.set(key, plan.problem);
+  }
+
+  #usedNextHops(): Map<string, Address> {
+    const used = new Map<string, Address>();
+    for (const { multipath } of this.#rib.entries()) {
+      for (const { data, source } of multipath) {
+        if (source.kind === 'peer') used.set(formatAddress(data.nextHop), data.nextHop);
+      }
+    }
+    return used;
+  }
+}
+
+/** Texts of the own blocks, for PlanInputs. */
+export function blockTexts(prefixes: Iterable<Prefix>): ReadonlySet<string> {
+  return new Set(Array.from(prefixes, formatPrefix));
+}
+
+function sameResolution(a: Resolution | undefined, b: Resolution | undefined): boolean {
+  return a?.interfaceIndex === b?.interfaceIndex && a?.gateway?.value === b?.gateway?.value;
+}

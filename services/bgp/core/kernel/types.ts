@@ -1,0 +1,47 @@
+// Kernel routes as this service wants and finds them: table main, protocol 12.
+import type { Address, Prefix } from '@calico/ip';
+
+export type KernelRoute = {
+  readonly prefix: Prefix;
+  readonly type: 'unicast' | 'blackhole';
+  /** Empty for blackholes; several are an equal-cost multipath route, in the order of `hopOrder`. */
+  readonly hops: readonly KernelHop[];
+};
+
+export type KernelHop = {
+  /** Undefined: the destination itself is on the link. */
+  readonly gateway: Address | undefined;
+  readonly interfaceIndex: number;
+  readonly onlink: boolean;
+};
+
+/** How the kernel reaches an address that is a BGP next hop. */
+export type Resolution = {
+  /** Undefined: the address is on the link. */
+  readonly gateway: Address | undefined;
+  readonly interfaceIndex: number;
+};
+
+export function hopOrder(a: KernelHop, b: KernelHop): number {
+  const byDevice = a.interfaceIndex - b.interfaceIndex;
+  if (byDevice !== 0) return byDevice;
+  const [x, y] = [a.gateway?.value ?? -1n, b.gateway?.value ?? -1n];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+export function sameKernelRoute(a: KernelRoute, b: KernelRoute): boolean {
+  return (
+    a.type === b.type &&
+    a.hops.length === b.hops.length &&
+    a.hops.every((hop, index) => sameHop(hop, b.hops[index]))
+  );
+}
+
+function sameHop(a: KernelHop, b: KernelHop | undefined): boolean {
+  return (
+    b !== undefined &&
+    a.interfaceIndex === b.interfaceIndex &&
+    a.gateway?.value === b.gateway?.value &&
+    a.onlink === b.onlink
+  );
+}

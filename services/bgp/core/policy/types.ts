@@ -1,0 +1,30 @@
+import type { Address, Prefix } from '@calico/ip';
+
+/** What policy knows of this speaker. */
+export type LocalPolicy = {
+  readonly asn: number;
+  readonly routerId: number;
+  /** Own address per family; undefined when the node has none. */
+  readonly address: Readonly<Record<4 | 6, Address | undefined>>;
+  /** The network that the node's address is configured with. */
+  readonly subnet: Readonly<Record<4 | 6, Prefix | undefined>>;
+  /** Makes this speaker a route reflector (RFC 4456). */
+  readonly clusterId: number | undefined;
+  readonly pools: readonly PoolPolicy[];
+};
+
+export type PoolPolicy = {
+  readonly prefix: Prefix;
+  readonly isEnabled: boolean;
+  readonly isExported: boolean;
+};
+
+/** What policy knows of a peer. */
+export type PeerPolicy = {
+  readonly address: Address;
+  readonly isInternal: boolean;
+  readonly isReflectorClient: boolean;
+  readonly nextHopMode: 'Auto' | 'Self' | 'Keep';
+  /** How often our own AS may occur in a path. */
+  readonly allowedOwnAs: number;
+};

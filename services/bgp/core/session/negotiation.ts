@@ -1,0 +1,128 @@
+// Checks the peer's OPEN and works out what both sides can do: RFC 4271 section 6.2, RFC 5492.
+import {
+  type Capability,
+  ErrorCode,
+  encodeCapability,
+  familyOf,
+  type Notification,
+  type Open,
+  OpenError,
+} from '@calico/bgp-wire';
+import type { Family } from '@calico/ip';
+import type { Negotiated, NegotiatedGracefulRestart, SessionConfig } from './types.ts';
+
+export type Negotiation =
+  | { readonly kind: 'agreed'; readonly negotiated: Negotiated }
+  | { readonly kind: 'refused'; readonly notification: Notification; readonly reason: string };
+
+type Find = <K extends Capability['kind']>(
+  kind: K,
+) => Extract<Capability, { readonly kind: K }> | undefined;
+
+export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Open): Negotiation {
+  if (remoteOpen.asn !== config.remoteAsn) {
+    return refuse(
+      OpenError.BadPeerAs,
+      `Cannot accept AS number "${remoteOpen.asn}": ${config.remoteAsn} is configured`,
+    );
+  }
+  const isInternal = config.remoteAsn === config.localAsn;
+  if (isInternal && remoteOpen.routerId === config.routerId) {
+    return refuse(
+      OpenError.BadIdentifier,
+      'Cannot accept the BGP identifier of the peer: it is our own (RFC 6286)',
+    );
+  }
+  const find: Find = (kind) =>
+    remoteOpen.capabilities.find((capability) => capability.kind === kind) as never;
+  const families = commonFamilies(config.families, remoteOpen);
+  if (families.length === 0) {
+    const missing = localOpen.capabilities.filter(({ kind }) => kind === 'multiprotocol');
+    return refuse(
+      OpenError.UnsupportedCapability,
+      'Cannot agree on an address family: the peer offers none of ours',
+      concatenate(missing.map(encodeCapability)),
+    );
+  }
+  const holdTimeSeconds = Math.min(localOpen.holdTimeSeconds, remoteOpen.holdTimeSeconds);
+  const canRefresh = find('route-refresh') !== undefined;
+  return {
+    kind: 'agreed',
+    negotiated: {
+      remoteOpen,
+      holdTimeSeconds,
+      keepaliveSeconds: keepaliveOf(holdTimeSeconds, config.keepaliveSeconds),
+      families,
+      context: {
+        fourOctetAs: find('four-octet-as') !== undefined,
+        extendedMessages: find('extended-message') !== undefined,
+        addPath: [],
+        peerKind: isInternal ? 'internal' : 'external',
+      },
+      canRefresh,
+      canRefreshEnhanced: canRefresh && find('enhanced-route-refresh') !== undefined,
+      gracefulRestart:
+        config.gracefulRestart === undefined
+          ? undefined
+          : gracefulRestartOf(find('graceful-restart'), families),
+    },
+  };
+}
+
+/** A peer that names no family speaks IPv4 unicast (RFC 4760 section 8). */
+function commonFamilies(ours: readonly Family[], remoteOpen: Open): Family[] {
+  const theirs = new Set<Family>();
+  let isNamed = false;
+  for (const capability of remoteOpen.capabilities) {
+    if (capability.kind !== 'multiprotocol') continue;
+    isNamed = true;
+    const family = familyOf(capability.afi, capability.safi);
+    if (family !== undefined) theirs.add(family);
+  }
+  if (!isNamed) theirs.add(4);
+  return ours.filter((family) => theirs.has(family));
+}
+
+function keepaliveOf(holdTimeSeconds: number, wantedSeconds: number | undefined): number {
+  const third = Math.max(1, Math.floor(holdTimeSeconds / 3));
+  return wantedSeconds === undefined ? third : Math.max(1, Math.min(third, wantedSeconds));
+}
+
+function gracefulRestartOf(
+  capability: Extract<Capability, { readonly kind: 'graceful-restart' }> | undefined,
+  families: readonly Family[],
+): NegotiatedGracefulRestart | undefined {
+  if (capability === undefined) return undefined;
+  const named = capability.families.flatMap(({ afi, safi, forwarding }) => {
+    const family = familyOf(afi, safi);
+    return family !== undefined && families.includes(family) ? [{ family, forwarding }] : [];
+  });
+  return {
+    isPeerRestarting: capability.restarting,
+    restartTimeSeconds: capability.restartTimeSeconds,
+    families: named.map(({ family }) => family),
+    forwarding: named.filter(({ forwarding }) => forwarding).map(({ family }) => family),
+  };
+}
+
+function refuse(
+  subcode: number,
+  reason: string,
+  data: Uint8Array = new Uint8Array(0),
+): Negotiation {
+  return {
+    kind: 'refused',
+    notification: { kind: 'notification', code: ErrorCode.Open, subcode, data },
+    reason,
+  };
+}
+
+function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,26 @@
+// The OPEN that this speaker sends.
+import { afiOf, type Capability, type Open, Safi } from '@calico/bgp-wire';
+import type { SessionConfig } from './types.ts';
+
+export function makeOpen(config: SessionConfig): Open {
+  const { localAsn, routerId, holdTimeSeconds, families, gracefulRestart } = config;
+  const unicast = families.map((family) => ({ afi: afiOf(family), safi: Safi.Unicast }));
+  const capabilities: Capability[] = [
+    ...unicast.map((family): Capability => ({ kind: 'multiprotocol', ...family })),
+    { kind: 'route-refresh' },
+    { kind: 'extended-message' },
+    { kind: 'four-octet-as', asn: localAsn },
+    { kind: 'enhanced-route-refresh' },
+  ];
+  if (gracefulRestart !== undefined) {
+    const { isRestarting, isForwardingPreserved, restartTimeSeconds } = gracefulRestart;
+    capabilities.push({
+      kind: 'graceful-restart',
+      restarting: isRestarting,
+      notification: false,
+      restartTimeSeconds,
+      families: unicast.map((family) => ({ ...family, forwarding: isForwardingPreserved })),
+    });
+  }
+  return { kind: 'open', asn: localAsn, holdTimeSeconds, routerId, capabilities };
+}

@@ -1,0 +1,50 @@
+import { ErrorCode, StateMachineError } from '@calico/bgp-wire';
+import { negotiate } from './negotiation.ts';
+import {
+  fail,
+  failWith,
+  holdTimer,
+  lost,
+  receivedNotification,
+  sendKeepalive,
+  stay,
+  unexpected,
+} from './transitions.ts';
+import type { Connection, ConnectionEvent, SessionConfig, Transition } from './types.ts';
+
+export function stepOpenSent(
+  state: Connection & { readonly kind: 'open-sent' },
+  event: ConnectionEvent,
+  config: SessionConfig,
+): Transition {
+  switch (event.kind) {
+    case 'closed':
+      return lost(event.reason);
+    case 'timer':
+      return event.timer === 'hold' ? failWith(ErrorCode.HoldTimer, 0) : stay(state);
+    case 'malformed':
+      return fail(event.notification, event.reason);
+    case 'start':
+    case 'opened':
+      return stay(state);
+    case 'message':
+      break;
+    default:
+      return event satisfies never;
+  }
+  const { message } = event;
+  if (message.kind === 'notification') return receivedNotification(message);
+  if (message.kind !== 'open') return unexpected(StateMachineError.InOpenSent);
+  const result = negotiate(config, state.localOpen, message);
+  if (result.kind === 'refused') return fail(result.notification, result.reason);
+  const { negotiated } = result;
+  return {
+    next: { kind: 'open-confirm', negotiated },
+    effects: [
+      { kind: 'read-as', context: negotiated.context },
+      { kind: 'cancel-timer', timer: 'hold' },
+      ...sendKeepalive(negotiated),
+      ...holdTimer(negotiated),
+    ],
+  };
+}

@@ -1,0 +1,128 @@
+// Ways out of a state that several states share.
+import {
+  CeaseSubcode,
+  describeNotification,
+  ErrorCode,
+  KEEPALIVE,
+  type Notification,
+} from '@calico/bgp-wire';
+import { makeOpen } from './open_message.ts';
+import {
+  CONNECT_RETRY_JITTER,
+  type Connection,
+  type ConnectionEffect,
+  type Failure,
+  IDLE,
+  KEEPALIVE_JITTER,
+  type Negotiated,
+  type SessionConfig,
+  type Transition,
+} from './types.ts';
+
+export function stay(state: Connection): Transition {
+  return { next: state, effects: [] };
+}
+
+/** Dials, and dials anew when that takes longer than the retry time. */
+export function dial(config: SessionConfig): Transition {
+  return { next: { kind: 'connect' }, effects: [{ kind: 'dial' }, retryTimer(config)] };
+}
+
+export function waitForRetry(config: SessionConfig): Transition {
+  const effects = config.isPassive ? [] : [retryTimer(config)];
+  return { next: { kind: 'active' }, effects };
+}
+
+export function sendOpen(config: SessionConfig): Transition {
+  const localOpen = makeOpen(config);
+  return {
+    next: { kind: 'open-sent', localOpen },
+    effects: [
+      { kind: 'cancel-timer', timer: 'connect-retry' },
+      { kind: 'send', message: localOpen },
+      { kind: 'set-timer', timer: 'hold', delayMs: config.timing.openHoldMs, jitter: 0 },
+    ],
+  };
+}
+
+/** Closes with a NOTIFICATION. */
+export function fail(notification: Notification, reason: string): Transition {
+  return {
+    next: IDLE,
+    effects: [...cancelAll(), { kind: 'send', message: notification }, { kind: 'close' }],
+    failure: { kind: 'error', reason, isSilent: false },
+  };
+}
+
+export function failWith(code: number, subcode: number): Transition {
+  const data = new Uint8Array(0);
+  const notification: Notification = { kind: 'notification', code, subcode, data };
+  return fail(notification, `Sent: ${describeNotification(notification)}`);
+}
+
+/** A message that the state has no place for (RFC 6608). */
+export function unexpected(subcode: number): Transition {
+  return failWith(ErrorCode.FiniteStateMachine, subcode);
+}
+
+export function receivedNotification(notification: Notification): Transition {
+  const { code, subcode } = notification;
+  // No error: the peer goes on with its other connection.
+  const isCollision = code === ErrorCode.Cease && subcode === CeaseSubcode.ConnectionCollision;
+  return {
+    next: IDLE,
+    effects: [...cancelAll(), { kind: 'close' }],
+    failure: {
+      kind: isCollision ? 'retry' : 'error',
+      reason: `Received: ${describeNotification(notification)}`,
+      isSilent: isCollision,
+    },
+  };
+}
+
+export function lost(reason: string): Transition {
+  const failure: Failure = { kind: 'retry', reason, isSilent: true };
+  return { next: IDLE, effects: [...cancelAll(), { kind: 'close' }], failure };
+}
+
+/** Restarts after everything heard from the peer. */
+export function holdTimer({ holdTimeSeconds }: Negotiated): ConnectionEffect[] {
+  if (holdTimeSeconds === 0) return [];
+  return [{ kind: 'set-timer', timer: 'hold', delayMs: holdTimeSeconds * 1000, jitter: 0 }];
+}
+
+export function keepaliveTimer({
+  holdTimeSeconds,
+  keepaliveSeconds,
+}: Negotiated): ConnectionEffect[] {
+  if (holdTimeSeconds === 0) return [];
+  return [
+    {
+      kind: 'set-timer',
+      timer: 'keepalive',
+      delayMs: keepaliveSeconds * 1000,
+      jitter: KEEPALIVE_JITTER,
+    },
+  ];
+}
+
+export function sendKeepalive(negotiated: Negotiated): ConnectionEffect[] {
+  return [{ kind: 'send', message: KEEPALIVE }, ...keepaliveTimer(negotiated)];
+}
+
+export function cancelAll(): ConnectionEffect[] {
+  return [
+    { kind: 'cancel-timer', timer: 'connect-retry' },
+    { kind: 'cancel-timer', timer: 'hold' },
+    { kind: 'cancel-timer', timer: 'keepalive' },
+  ];
+}
+
+function retryTimer({ timing }: SessionConfig): ConnectionEffect {
+  return {
+    kind: 'set-timer',
+    timer: 'connect-retry',
+    delayMs: timing.connectRetryMs,
+    jitter: CONNECT_RETRY_JITTER,
+  };
+}

@@ -1,0 +1,176 @@
+// Vocabulary of the session state machine: RFC 4271 section 8.
+//
+//   A session has two connections. `outgoing` is the one we dial: it runs through all states.
+//   `incoming` is one the peer dialled: it starts in OpenSent. When both get far enough, one of them
+//   is closed (collision.ts).
+//
+//              start            dialled              OPEN               KEEPALIVE
+//   outgoing   Idle -> Connect ----------> OpenSent ------> OpenConfirm ---------> Established
+//                        ^  | failed         ^
+//                        |  v                |
+//                       Active               | accepted
+//   incoming   Idle -------------------------+
+
+import type {
+  Message,
+  Notification,
+  Open,
+  RouteRefresh,
+  Update,
+  WireContext,
+} from '@calico/bgp-wire';
+import type { Family } from '@calico/ip';
+
+export type Side = 'outgoing' | 'incoming';
+
+export type SessionConfig = {
+  readonly localAsn: number;
+  readonly routerId: number;
+  readonly remoteAsn: number;
+  readonly families: readonly Family[];
+  /** What we propose; 0, or 3 to 65535. */
+  readonly holdTimeSeconds: number;
+  /** Sends keepalives at least this often; undefined: a third of the hold time. */
+  readonly keepaliveSeconds: number | undefined;
+  /** Never dials. */
+  readonly isPassive: boolean;
+  /** Undefined: graceful restart is not offered. */
+  readonly gracefulRestart: GracefulRestartOffer | undefined;
+  readonly timing: SessionTiming;
+};
+
+export type GracefulRestartOffer = {
+  readonly restartTimeSeconds: number;
+  /** This speaker has restarted and still recovers (R bit). */
+  readonly isRestarting: boolean;
+  /** Its kernel routes outlived it (F bit). */
+  readonly isForwardingPreserved: boolean;
+};
+
+export type SessionTiming = {
+  /** Between two attempts to connect, and the longest an attempt may take. */
+  readonly connectRetryMs: number;
+  /** How long to wait for OPEN (RFC 4271 proposes four minutes). */
+  readonly openHoldMs: number;
+  /** Rest after an error; doubles with each further one up to the maximum. */
+  readonly idleHoldMs: number;
+  readonly maximumIdleHoldMs: number;
+  /** A session that lived this long clears what errors have added up. */
+  readonly stableMs: number;
+};
+
+export const DEFAULT_TIMING: SessionTiming = {
+  connectRetryMs: 1_500,
+  openHoldMs: 30_000,
+  idleHoldMs: 1_000,
+  maximumIdleHoldMs: 30_000,
+  stableMs: 60_000,
+};
+
+/** What both OPEN messages agree on. */
+export type Negotiated = {
+  readonly remoteOpen: Open;
+  /** 0: neither keepalives nor a hold timer. */
+  readonly holdTimeSeconds: number;
+  readonly keepaliveSeconds: number;
+  readonly families: readonly Family[];
+  readonly context: WireContext;
+  readonly canRefresh: boolean;
+  readonly canRefreshEnhanced: boolean;
+  /** Undefined: graceful restart is off, for one of the two does not offer it. */
+  readonly gracefulRestart: NegotiatedGracefulRestart | undefined;
+};
+
+export type NegotiatedGracefulRestart = {
+  readonly isPeerRestarting: boolean;
+  /** How long the peer may be away. */
+  readonly restartTimeSeconds: number;
+  /** Families that the peer takes part with. */
+  readonly families: readonly Family[];
+  /** Those whose forwarding outlived the peer's restart. */
+  readonly forwarding: readonly Family[];
+};
+
+export type Connection =
+  | { readonly kind: 'idle' }
+  /** Dialling. */
+  | { readonly kind: 'connect' }
+  /** Waits for the retry timer, or for the peer to dial. */
+  | { readonly kind: 'active' }
+  | { readonly kind: 'open-sent'; readonly localOpen: Open }
+  | { readonly kind: 'open-confirm'; readonly negotiated: Negotiated }
+  | { readonly kind: 'established'; readonly negotiated: Negotiated };
+
+export type ConnectionKind = Connection['kind'];
+
+export type TimerName = 'connect-retry' | 'hold' | 'keepalive';
+
+export type ConnectionEvent =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'opened' }
+  /** The attempt failed, or the connection is gone. */
+  | { readonly kind: 'closed'; readonly reason: string }
+  | { readonly kind: 'timer'; readonly timer: TimerName }
+  | { readonly kind: 'message'; readonly message: Message }
+  /** What arrived could not be read. */
+  | {
+      readonly kind: 'malformed';
+      readonly notification: Notification;
+      readonly reason: string;
+    };
+
+export type ConnectionEffect =
+  | { readonly kind: 'dial' }
+  | { readonly kind: 'close' }
+  | { readonly kind: 'send'; readonly message: Message }
+  | {
+      readonly kind: 'set-timer';
+      readonly timer: TimerName;
+      readonly delayMs: number;
+      /** The shell shortens the delay by up to this share, at random. */
+      readonly jitter: number;
+    }
+  | { readonly kind: 'cancel-timer'; readonly timer: TimerName }
+  /** How to read what comes next. */
+  | { readonly kind: 'read-as'; readonly context: WireContext };
+
+export type SessionEffect =
+  | (ConnectionEffect & { readonly side: Side })
+  /** The connection that was just accepted is `incoming` from now on. */
+  | { readonly kind: 'adopt' }
+  /** Close the connection that was just accepted; it takes no part. */
+  | { readonly kind: 'refuse'; readonly notification?: Notification }
+  | { readonly kind: 'set-idle-hold'; readonly delayMs: number }
+  | { readonly kind: 'cancel-idle-hold' }
+  | { readonly kind: 'up'; readonly side: Side; readonly negotiated: Negotiated }
+  | {
+      readonly kind: 'down';
+      readonly negotiated: Negotiated;
+      /** The peer may have restarted: keep its routes for a while (RFC 4724). */
+      readonly isGraceful: boolean;
+      readonly reason: string;
+    }
+  | { readonly kind: 'update'; readonly update: Update }
+  | { readonly kind: 'refresh'; readonly refresh: RouteRefresh };
+
+/**
+ * Answer of one state to one event. `failure` ends the attempt: 'retry' goes on dialling, 'error'
+ * rests first (damped).
+ */
+export type Transition = {
+  readonly next: Connection;
+  readonly effects: readonly ConnectionEffect[];
+  readonly failure?: Failure;
+};
+
+export type Failure = {
+  readonly kind: 'retry' | 'error';
+  readonly reason: string;
+  /** The connection was lost without a NOTIFICATION either way. */
+  readonly isSilent: boolean;
+};
+
+export const IDLE: Connection = { kind: 'idle' };
+export const CONNECT_RETRY_JITTER = 1 / 3;
+/** RFC 4271 section 10. */
+export const KEEPALIVE_JITTER = 0.25;

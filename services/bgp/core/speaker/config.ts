@@ -1,0 +1,55 @@
+// What the cluster's resources say this speaker should be.
+import type { Address, Family, Prefix } from '@calico/ip';
+import type { LocalPolicy, PeerPolicy } from '../policy/types.ts';
+import type { SessionConfig } from '../session/types.ts';
+
+export type PeerType = 'mesh' | 'node' | 'global';
+
+export type PeerConfig = {
+  /** "192.168.80.101", or "192.168.80.101:1790" when the port is not 179. */
+  readonly key: string;
+  readonly address: Address;
+  readonly port: number;
+  readonly type: PeerType;
+  /** Name of the far end when it is a node of the cluster. */
+  readonly remoteNode: string | undefined;
+  /** Address that our connections come from; undefined: the kernel's choice. */
+  readonly sourceAddress: Address | undefined;
+  readonly session: PeerSession;
+  readonly policy: PeerPolicy;
+};
+
+/** A change of these starts the session anew, except for those that say otherwise. */
+export type PeerSession = Pick<
+  SessionConfig,
+  'localAsn' | 'routerId' | 'remoteAsn' | 'isPassive' | 'families'
+> & {
+  /** Taken up by the next session. */
+  readonly holdTimeSeconds: number;
+  /** Taken up by the next session. */
+  readonly keepaliveSeconds: number | undefined;
+  /** Taken up by the next session. */
+  readonly restartTimeSeconds: number;
+};
+
+export type OwnRoute = {
+  readonly prefix: Prefix;
+  /** A block of this node, or an address that it has borrowed from another's block. */
+  readonly kind: 'block' | 'borrowed';
+};
+
+export type SpeakerConfig = {
+  readonly local: LocalPolicy;
+  readonly listenPort: number;
+  readonly peers: ReadonlyMap<string, PeerConfig>;
+  readonly ownRoutes: readonly OwnRoute[];
+};
+
+export const FAMILIES: readonly Family[] = [4, 6];
+
+/** Stable text of a value with bigints: equal texts mean equal settings. */
+export function settingsText(value: unknown): string {
+  return JSON.stringify(value, (_key, member: unknown) =>
+    typeof member === 'bigint' ? `${member}n` : member instanceof Map ? [...member] : member,
+  );
+}

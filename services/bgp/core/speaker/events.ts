@@ -1,0 +1,59 @@
+// What goes into the speaker and what comes out of it, as data.
+//
+//   tcp, timers ----- session, peer-timer, writable --->  +---------+ --- session, send ---> tcp, timers
+//   resources --derive--> configure() ----------------->  | Speaker | --- routes ----------> kernel
+//   feed in sync --------- exports-complete ----------->  +---------+ --- note ------------> log, status
+import type { Prefix } from '@calico/ip';
+import type { SessionEvent } from '../session/session.ts';
+import type { SessionEffect, Side } from '../session/types.ts';
+
+/** 'idle-hold': rest after an error. 'stale': how long to keep the routes of a peer that is away. */
+export type PeerTimer = 'idle-hold' | 'stale';
+
+export type SpeakerEvent =
+  | { readonly kind: 'session'; readonly peer: string; readonly event: SessionEvent }
+  | { readonly kind: 'peer-timer'; readonly peer: string; readonly timer: PeerTimer }
+  /** The peer's connection takes more bytes. Expected once after each `send`. */
+  | { readonly kind: 'writable'; readonly peer: string }
+  /** Own routes are complete: peers may be told so (End-of-RIB). */
+  | { readonly kind: 'exports-complete' };
+
+type ConnectionWork = Exclude<
+  SessionEffect,
+  { readonly kind: 'up' | 'down' | 'update' | 'refresh' | 'set-idle-hold' | 'cancel-idle-hold' }
+>;
+
+export type SpeakerEffect =
+  | { readonly kind: 'connection'; readonly peer: string; readonly work: ConnectionWork }
+  | {
+      readonly kind: 'set-timer';
+      readonly peer: string;
+      readonly timer: PeerTimer;
+      readonly delayMs: number;
+    }
+  | { readonly kind: 'cancel-timer'; readonly peer: string; readonly timer: PeerTimer }
+  /** Whole messages; answer with `writable` when the connection takes more. */
+  | {
+      readonly kind: 'send';
+      readonly peer: string;
+      readonly side: Side;
+      readonly messages: readonly Uint8Array[];
+    }
+  /** The peer is no longer configured; nothing about it follows. */
+  | { readonly kind: 'forget'; readonly peer: string }
+  /** The best paths of these prefixes changed. */
+  | { readonly kind: 'routes'; readonly prefixes: readonly Prefix[] }
+  | { readonly kind: 'note'; readonly note: Note };
+
+/** What people want to know, for the log and the status. */
+export type Note =
+  | { readonly kind: 'up'; readonly peer: string }
+  | {
+      readonly kind: 'down';
+      readonly peer: string;
+      readonly reason: string;
+      readonly isGraceful: boolean;
+    }
+  | { readonly kind: 'end-of-rib'; readonly peer: string; readonly family: 4 | 6 }
+  | { readonly kind: 'malformed'; readonly peer: string; readonly problem: string }
+  | { readonly kind: 'swept'; readonly peer: string; readonly routes: number };

@@ -1,0 +1,72 @@
+import type { Message } from '@calico/bgp-wire';
+import type { Family } from '@calico/ip';
+import { AdjRibIn } from '../rib/adj_rib_in.ts';
+import { AdjRibOut } from '../rib/adj_rib_out.ts';
+import type { PathSource } from '../rib/path.ts';
+import { newSession, type Session } from '../session/session.ts';
+import type { Negotiated, SessionConfig, SessionTiming, Side } from '../session/types.ts';
+import type { PeerConfig } from './config.ts';
+
+/** The part of a session that exists while it is established. */
+export type Live = {
+  readonly side: Side;
+  readonly negotiated: Negotiated;
+  source: PathSource & { readonly kind: 'peer' };
+  /** Families whose initial routes have all arrived. */
+  readonly complete: Set<Family>;
+  /** To be sent before the next routes: begin of a refresh. */
+  readonly beforehand: Message[];
+  /** To be sent when no routes wait: end of a refresh. */
+  readonly afterwards: Message[];
+  owesEndOfRib: boolean;
+  /** A batch is out, `writable` has not come back. */
+  isWaiting: boolean;
+};
+
+/** Everything that the speaker holds about one peer. */
+export class Peer {
+  config: PeerConfig;
+  session: Session;
+  live: Live | undefined;
+  /** The stale timer runs. */
+  isAwaited = false;
+  /** Has been established since this process started. */
+  wasEstablished = false;
+  readonly received = new AdjRibIn();
+  readonly advertised = new AdjRibOut();
+
+  constructor(config: PeerConfig, now: number) {
+    this.config = config;
+    this.session = newSession(now);
+  }
+
+  sessionConfig(
+    restart: { readonly isRestarting: boolean; readonly isForwardingPreserved: boolean },
+    timing: SessionTiming,
+  ): SessionConfig {
+    const { restartTimeSeconds, ...session } = this.config.session;
+    return {
+      ...session,
+      timing,
+      gracefulRestart: {
+        restartTimeSeconds,
+        isRestarting: restart.isRestarting,
+        // The kernel kept forwarding if this process never stopped, or found its routes again.
+        isForwardingPreserved: restart.isForwardingPreserved || this.wasEstablished,
+      },
+    };
+  }
+
+  /** Whether everything the peer had to say after connecting has been said. */
+  isComplete(now: number): boolean {
+    if (this.live === undefined) return false;
+    const { gracefulRestart, families } = this.live.negotiated;
+    if (gracefulRestart !== undefined) {
+      return families.every((family) => this.live?.complete.has(family));
+    }
+    // Without End-of-RIB there is no sign; the first routes come at once.
+    return now - this.session.since >= SETTLING_MS;
+  }
+}
+
+const SETTLING_MS = 5_000;

@@ -1,0 +1,407 @@
+// The BGP speaker: sessions, routing tables and what follows from them. Deterministic: the same
+// events at the same times give the same effects.
+import {
+  afiOf,
+  CeaseSubcode,
+  cease,
+  endOfRibOf,
+  familyOf,
+  type Notification,
+  Origin,
+  RefreshSubtype,
+  type RouteRefresh,
+  Safi,
+  type Update,
+} from '@calico/bgp-wire';
+import { type Address, sameAddress } from '@calico/ip';
+import { ExportPolicy } from '../policy/export_policy.ts';
+import type { LocalPolicy } from '../policy/types.ts';
+import { LocRib } from '../rib/loc_rib.ts';
+import { LOCAL_SOURCE, type Path, type PathData } from '../rib/path.ts';
+import { type PrefixKey, prefixKey } from '../rib/prefix_key.ts';
+import { type SessionEvent, stepSession } from '../session/session.ts';
+import {
+  DEFAULT_TIMING,
+  type Negotiated,
+  type SessionEffect,
+  type SessionTiming,
+  type Side,
+} from '../session/types.ts';
+import { type PeerConfig, type SpeakerConfig, settingsText } from './config.ts';
+import type { Note, SpeakerEffect, SpeakerEvent } from './events.ts';
+import { applyUpdate } from './inbound.ts';
+import { nextBatch, queueEntry, queueRefresh, queueTable } from './outbound.ts';
+import { Peer } from './peer.ts';
+
+export type SpeakerOptions = {
+  /** Kernel routes of an earlier process were found: peers keep ours meanwhile (RFC 4724). */
+  readonly isRestarted: boolean;
+  readonly timing?: SessionTiming;
+};
+
+/** How long routes are kept when the peer is back but does not finish its table. */
+const STALE_AFTER_RETURN_MS = 120_000;
+
+export class Speaker {
+  readonly #timing: SessionTiming;
+  readonly #isRestarted: boolean;
+  readonly #peers = new Map<string, Peer>();
+  readonly #rib = new LocRib();
+  readonly #own = new Map<PrefixKey, Path>();
+  #config: SpeakerConfig | undefined;
+  #policy: ExportPolicy | undefined;
+  #exportsComplete = false;
+  #isRecovering: boolean;
+  #effects: SpeakerEffect[] = [];
+
+  constructor(options: SpeakerOptions) {
+    this.#timing = options.timing ?? DEFAULT_TIMING;
+    this.#isRestarted = options.isRestarted;
+    this.#isRecovering = options.isRestarted;
+  }
+
+  get config(): SpeakerConfig | undefined {
+    return this.#config;
+  }
+
+  get peers(): ReadonlyMap<string, Peer> {
+    return this.#peers;
+  }
+
+  get rib(): LocRib {
+    return this.#rib;
+  }
+
+  /** What the policy makes of a path for a peer; undefined before the first configuration. */
+  get exportPolicy(): ExportPolicy | undefined {
+    return this.#policy;
+  }
+
+  /** The peer that a connection from this address belongs to. */
+  peerAt(address: Address): Peer | undefined {
+    for (const peer of this.#peers.values()) {
+      if (sameAddress(peer.config.address, address)) return peer;
+    }
+    return undefined;
+  }
+
+  /**
+   * After a restart: whether every peer that is there has said everything. Once true it stays so,
+   * and our own OPEN no longer says that we restart.
+   */
+  checkRecovered(now: number, isOverdue: boolean): boolean {
+    if (!this.#isRecovering) return true;
+    const isDone = [...this.#peers.values()].every((peer) => peer.isComplete(now));
+    if (isOverdue || (this.#exportsComplete && this.#config !== undefined && isDone)) {
+      this.#isRecovering = false;
+    }
+    return !this.#isRecovering;
+  }
+
+  /** Makes the speaker what the configuration says. Only sessions that it touches are disturbed. */
+  configure(config: SpeakerConfig, now: number): void {
+    const before = this.#config;
+    this.#config = config;
+    const isNewPolicy =
+      before === undefined || settingsText(before.local) !== settingsText(config.local);
+    if (isNewPolicy) this.#policy = new ExportPolicy(config.local);
+    this.#configurePeers(config.peers, now);
+    this.#configureOwnRoutes(config);
+    if (!isNewPolicy || before === undefined) return;
+    const isNewImport = importText(before.local) !== importText(config.local);
+    for (const peer of this.#peers.values()) this.#applyNewPolicy(peer, isNewImport);
+  }
+
+  handle(event: SpeakerEvent, now: number): void {
+    if (event.kind === 'exports-complete') {
+      this.#exportsComplete = true;
+      return;
+    }
+    const peer = this.#peers.get(event.peer);
+    if (peer === undefined) return;
+    switch (event.kind) {
+      case 'session':
+        return this.#stepSession(peer, event.event, now);
+      case 'peer-timer':
+        if (event.timer === 'idle-hold') this.#stepSession(peer, { kind: 'rested' }, now);
+        else this.#sweep(peer);
+        return;
+      case 'writable':
+        if (peer.live !== undefined) peer.live.isWaiting = false;
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  /** Decides, tells the peers, and answers everything that is to be done, in order. */
+  flush(): SpeakerEffect[] {
+    const changed = this.#rib.settle();
+    const policy = this.#policy;
+    if (changed.length > 0) {
+      this.#effects.push({ kind: 'routes', prefixes: changed.map(({ prefix }) => prefix) });
+    }
+    for (const peer of this.#peers.values()) {
+      if (policy !== undefined && peer.live !== undefined) {
+        for (const entry of changed) queueEntry(peer, entry, policy);
+      }
+      // A reflector's table is complete only when its own peers' are.
+      const isReflector = this.#config?.local.clusterId !== undefined;
+      const mayEndRib = this.#exportsComplete && !(isReflector && this.#isRecovering);
+      const batch = nextBatch(peer, mayEndRib);
+      if (batch !== undefined) this.#effects.push(batch);
+    }
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  #configurePeers(wanted: ReadonlyMap<string, PeerConfig>, now: number): void {
+    for (const [key, peer] of this.#peers) {
+      if (wanted.has(key)) continue;
+      const notification = cease(CeaseSubcode.PeerDeconfigured);
+      this.#stop(peer, notification, now);
+      this.#peers.delete(key);
+      this.#effects.push({ kind: 'forget', peer: key });
+    }
+    for (const [key, config] of wanted) {
+      const peer = this.#peers.get(key);
+      if (peer === undefined) {
+        const added = new Peer(config, now);
+        this.#peers.set(key, added);
+        this.#stepSession(added, { kind: 'start' }, now);
+      } else {
+        this.#reconfigure(peer, config, now);
+      }
+    }
+  }
+
+  #reconfigure(peer: Peer, config: PeerConfig, now: number): void {
+    const before = peer.config;
+    peer.config = config;
+    if (sessionText(before) !== sessionText(config)) {
+      const notification = cease(CeaseSubcode.OtherConfigurationChange);
+      this.#stop(peer, notification, now);
+      this.#stepSession(peer, { kind: 'start' }, now);
+    } else if (settingsText(before.policy) !== settingsText(config.policy)) {
+      this.#applyNewPolicy(peer, true);
+    }
+  }
+
+  #stop(peer: Peer, notification: Notification, now: number): void {
+    this.#stepSession(peer, { kind: 'stop', notification }, now);
+    this.#withdraw(peer.received.retainOnly([]));
+    this.#cancelStale(peer);
+  }
+
+  #configureOwnRoutes(config: SpeakerConfig): void {
+    const wanted = new Map(config.ownRoutes.map(({ prefix }) => [prefixKey(prefix), prefix]));
+    for (const [key, { prefix }] of this.#own) {
+      if (wanted.has(key)) continue;
+      this.#own.delete(key);
+      this.#rib.remove(prefix, LOCAL_SOURCE);
+    }
+    for (const [key, prefix] of wanted) {
+      if (this.#own.has(key)) continue;
+      const path = { prefix, data: OWN_DATA[prefix.family], source: LOCAL_SOURCE };
+      this.#own.set(key, path);
+      this.#rib.put(path);
+    }
+  }
+
+  /** Tells the peer what changes for it, and asks it again for what we may judge differently. */
+  #applyNewPolicy(peer: Peer, asksAgain: boolean): void {
+    const { live } = peer;
+    if (live === undefined || this.#policy === undefined) return;
+    const { isReflectorClient } = peer.config.policy;
+    live.source = { ...live.source, isClient: isReflectorClient };
+    queueTable(peer, this.#rib, this.#policy);
+    if (!asksAgain || !live.negotiated.canRefresh) return;
+    for (const family of live.negotiated.families) {
+      const subtype = RefreshSubtype.Request;
+      const afi = afiOf(family);
+      live.beforehand.push({ kind: 'route-refresh', afi, safi: Safi.Unicast, subtype });
+    }
+  }
+
+  #stepSession(peer: Peer, event: SessionEvent, now: number): void {
+    const restart = {
+      isRestarting: this.#isRecovering,
+      isForwardingPreserved: this.#isRestarted,
+    };
+    const config = peer.sessionConfig(restart, this.#timing);
+    const { session, effects } = stepSession(peer.session, event, config, now);
+    peer.session = session;
+    for (const effect of effects) this.#sessionEffect(peer, effect);
+  }
+
+  #sessionEffect(peer: Peer, effect: SessionEffect): void {
+    const { key } = peer.config;
+    switch (effect.kind) {
+      case 'up':
+        return this.#up(peer, effect.side, effect.negotiated);
+      case 'down':
+        return this.#down(peer, effect.negotiated, effect.isGraceful, effect.reason);
+      case 'update':
+        return this.#update(peer, effect.update);
+      case 'refresh':
+        return this.#refresh(peer, effect.refresh);
+      case 'set-idle-hold':
+        this.#effects.push({
+          kind: 'set-timer',
+          peer: key,
+          timer: 'idle-hold',
+          delayMs: effect.delayMs,
+        });
+        return;
+      case 'cancel-idle-hold':
+        this.#effects.push({ kind: 'cancel-timer', peer: key, timer: 'idle-hold' });
+        return;
+      case 'dial':
+      case 'close':
+      case 'send':
+      case 'set-timer':
+      case 'cancel-timer':
+      case 'read-as':
+      case 'adopt':
+      case 'refuse':
+        this.#effects.push({ kind: 'connection', peer: key, work: effect });
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #up(peer: Peer, side: Side, negotiated: Negotiated): void {
+    const { config, received } = peer;
+    const { address, policy, key } = config;
+    peer.live = {
+      side,
+      negotiated,
+      source: {
+        kind: 'peer',
+        peer: key,
+        address,
+        routerId: negotiated.remoteOpen.routerId,
+        isInternal: policy.isInternal,
+        isClient: policy.isReflectorClient,
+      },
+      complete: new Set(),
+      beforehand: [],
+      afterwards: [],
+      owesEndOfRib: true,
+      isWaiting: false,
+    };
+    peer.wasEstablished = true;
+    this.#note({ kind: 'up', peer: key });
+    // RFC 4724 section 4.2: what the peer does not say it kept forwarding is dropped at once.
+    const kept = negotiated.gracefulRestart?.forwarding ?? [];
+    this.#withdraw(received.retainOnly(kept));
+    if (received.staleCount > 0) this.#awaitReturn(peer, STALE_AFTER_RETURN_MS);
+    else this.#cancelStale(peer);
+    if (this.#policy !== undefined) queueTable(peer, this.#rib, this.#policy);
+  }
+
+  #down(peer: Peer, negotiated: Negotiated, isGraceful: boolean, reason: string): void {
+    const { received, advertised, config } = peer;
+    advertised.clear();
+    peer.live = undefined;
+    this.#note({ kind: 'down', peer: config.key, reason, isGraceful });
+    const restart = isGraceful ? negotiated.gracefulRestart : undefined;
+    const families = restart?.families ?? [];
+    this.#withdraw(received.retainOnly(families));
+    // A second loss before the peer finished its table does not prolong the wait.
+    const isAwaitedAlready = received.staleCount > 0 && peer.isAwaited;
+    received.markStale(families);
+    if (received.staleCount === 0) this.#cancelStale(peer);
+    else if (restart !== undefined && !isAwaitedAlready) {
+      this.#awaitReturn(peer, restart.restartTimeSeconds * 1000);
+    }
+  }
+
+  #update(peer: Peer, update: Update): void {
+    const { live, config } = peer;
+    const local = this.#config?.local;
+    if (live === undefined || local === undefined) return;
+    for (const { message } of update.problems) {
+      this.#note({ kind: 'malformed', peer: config.key, problem: message });
+    }
+    const ended = endOfRibOf(update);
+    if (ended === undefined) return applyUpdate(peer, live, update, local, this.#rib);
+    if (!live.negotiated.families.includes(ended)) return;
+    live.complete.add(ended);
+    this.#note({ kind: 'end-of-rib', peer: config.key, family: ended });
+    this.#swept(peer, peer.received.sweep([ended]));
+  }
+
+  #refresh(peer: Peer, { afi, safi, subtype }: RouteRefresh): void {
+    const { live } = peer;
+    const family = familyOf(afi, safi);
+    if (live === undefined || family === undefined) return;
+    if (!live.negotiated.families.includes(family)) return;
+    if (subtype === RefreshSubtype.Request) {
+      queueRefresh(peer, live, family);
+    } else if (subtype === RefreshSubtype.Begin) {
+      peer.received.markStale([family]);
+    } else if (subtype === RefreshSubtype.End) {
+      this.#swept(peer, peer.received.sweep([family]));
+    }
+  }
+
+  #sweep(peer: Peer): void {
+    peer.isAwaited = false;
+    this.#swept(peer, peer.received.sweep([4, 6]));
+  }
+
+  #swept(peer: Peer, removed: readonly Path[]): void {
+    if (peer.received.staleCount === 0) this.#cancelStale(peer);
+    if (removed.length === 0) return;
+    this.#withdraw(removed);
+    this.#note({ kind: 'swept', peer: peer.config.key, routes: removed.length });
+  }
+
+  #withdraw(paths: readonly Path[]): void {
+    for (const { prefix, source } of paths) this.#rib.remove(prefix, source);
+  }
+
+  #awaitReturn(peer: Peer, delayMs: number): void {
+    peer.isAwaited = true;
+    this.#effects.push({ kind: 'set-timer', peer: peer.config.key, timer: 'stale', delayMs });
+  }
+
+  #cancelStale(peer: Peer): void {
+    if (!peer.isAwaited) return;
+    peer.isAwaited = false;
+    this.#effects.push({ kind: 'cancel-timer', peer: peer.config.key, timer: 'stale' });
+  }
+
+  #note(note: Note): void {
+    this.#effects.push({ kind: 'note', note });
+  }
+}
+
+/** The attributes of what this node originates; export policy puts the next hop in. */
+const OWN_DATA: Readonly<Record<4 | 6, PathData>> = {
+  4: { attributes: { origin: Origin.Igp, asPath: [] }, nextHop: { family: 4, value: 0n } },
+  6: { attributes: { origin: Origin.Igp, asPath: [] }, nextHop: { family: 6, value: 0n } },
+};
+
+/** What import policy takes from the local side. */
+function importText({ asn, routerId, clusterId, address }: LocalPolicy): string {
+  return settingsText({ asn, routerId, clusterId, address });
+}
+
+/** What the running session depends on. */
+function sessionText({ address, port, sourceAddress, session }: PeerConfig): string {
+  const { localAsn, routerId, remoteAsn, isPassive, families } = session;
+  return settingsText({
+    address,
+    port,
+    sourceAddress,
+    localAsn,
+    routerId,
+    remoteAsn,
+    isPassive,
+    families,
+  });
+}

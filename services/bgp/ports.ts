@@ -1,0 +1,50 @@
+// What the core needs from outside. Adapters talk to the operating system; tests are its double.
+import type { Address } from '@calico/ip';
+import type { RouteChange } from './core/kernel/changes.ts';
+import type { KernelRoute, Resolution } from './core/kernel/types.ts';
+
+/** A byte stream to a peer. */
+export interface Connection {
+  /** False when the peer takes no more for now: wait for `drained`. */
+  send(bytes: Uint8Array): boolean;
+  /** Sends what is left, then closes. No callback follows. */
+  close(): void;
+}
+
+export type ConnectionHandler = {
+  /** Only after dial(). */
+  opened(): void;
+  data(bytes: Uint8Array): void;
+  drained(): void;
+  /** Refused, lost, or closed by the peer. No other callback follows. */
+  closed(reason: string): void;
+};
+
+export type DialTarget = {
+  readonly address: Address;
+  readonly port: number;
+  readonly sourceAddress: Address | undefined;
+};
+
+export interface Transport {
+  /** Starts to connect; the handler hears of the outcome, never before dial() has returned. */
+  dial(target: DialTarget, handler: ConnectionHandler): Connection;
+}
+
+/** Table main of the node's kernel, as far as this service owns it (protocol 12). */
+export interface KernelPort {
+  list(): KernelRoute[];
+  /** Carries out all changes, in order, each for itself. */
+  apply(changes: readonly RouteChange[]): RouteFailure[];
+  /** How the kernel reaches the address now; undefined when it cannot. */
+  resolve(address: Address): Resolution | undefined;
+  /** Index of the interface when it exists and is up. */
+  interfaceIndex(name: string): number | undefined;
+}
+
+export type RouteFailure = {
+  readonly change: RouteChange;
+  /** "EEXIST", "ENETUNREACH" … */
+  readonly code: string;
+  readonly message: string;
+};

@@ -1,0 +1,57 @@
+import { type Address, formatAddress, formatPrefix } from '@calico/ip';
+import type { RouteChange } from '../core/kernel/changes.ts';
+import { describeRoute } from '../core/kernel/kernel_sync.ts';
+import type { KernelRoute, Resolution } from '../core/kernel/types.ts';
+import type { KernelPort, RouteFailure } from '../ports.ts';
+
+const UPLINK = 2;
+
+/** A routing table in memory. Every address is on the uplink unless said otherwise. */
+export class FakeKernel implements KernelPort {
+  readonly routes = new Map<string, KernelRoute>();
+  /** Prefixes that another owner has a route to. */
+  readonly foreign = new Set<string>();
+  readonly interfaces = new Map([['ens33', UPLINK]]);
+  readonly ways = new Map<string, Resolution | undefined>();
+  /** What was done, as `ip monitor route` would show it. */
+  readonly log: string[] = [];
+
+  list(): KernelRoute[] {
+    return [...this.routes.values()];
+  }
+
+  apply(changes: readonly RouteChange[]): RouteFailure[] {
+    return changes.flatMap((change) => {
+      const code = this.#applyOne(change);
+      return code === undefined ? [] : [{ change, code, message: '' }];
+    });
+  }
+
+  resolve(address: Address): Resolution | undefined {
+    const text = formatAddress(address);
+    if (this.ways.has(text)) return this.ways.get(text);
+    return { gateway: undefined, interfaceIndex: UPLINK };
+  }
+
+  interfaceIndex(name: string): number | undefined {
+    return this.interfaces.get(name);
+  }
+
+  /** "10.244.85.192/26 via 192.168.80.101", sorted. */
+  describe(): string[] {
+    return [...this.routes.values()].map(describeRoute).toSorted();
+  }
+
+  #applyOne({ kind, route }: RouteChange): string | undefined {
+    const text = formatPrefix(route.prefix);
+    if (kind === 'delete') {
+      if (!this.routes.delete(text)) return 'ESRCH';
+      this.log.push(`Deleted ${describeRoute(route)}`);
+      return undefined;
+    }
+    if (kind === 'add' && (this.routes.has(text) || this.foreign.has(text))) return 'EEXIST';
+    this.routes.set(text, route);
+    this.log.push(describeRoute(route));
+    return undefined;
+  }
+}

@@ -1,0 +1,86 @@
+// Resources for tests, as an operator would write them.
+import { type AnyResource, parseResource, parseStored } from '@calico/model';
+import type { ClusterResources } from '../core/cluster/resources.ts';
+
+const API = 'projectcalico.org/v3';
+
+export function node(
+  name: string,
+  address: string,
+  bgp: Readonly<Record<string, unknown>> = {},
+  labels: Readonly<Record<string, string>> = {},
+): AnyResource {
+  return parseResource({
+    apiVersion: API,
+    kind: 'Node',
+    metadata: { name, labels },
+    spec: { bgp: { ipv4Address: address, ...bgp } },
+  });
+}
+
+export function pool(cidr: string, spec: Readonly<Record<string, unknown>> = {}): AnyResource {
+  const name = `pool-${cidr.replaceAll(/[./:]/g, '-')}`;
+  return parseResource({
+    apiVersion: API,
+    kind: 'IPPool',
+    metadata: { name },
+    spec: { cidr, ...spec },
+  });
+}
+
+export function bgpConfiguration(
+  spec: Readonly<Record<string, unknown>>,
+  name = 'default',
+): AnyResource {
+  return parseResource({ apiVersion: API, kind: 'BGPConfiguration', metadata: { name }, spec });
+}
+
+export function bgpPeer(name: string, spec: Readonly<Record<string, unknown>>): AnyResource {
+  return parseResource({ apiVersion: API, kind: 'BGPPeer', metadata: { name }, spec });
+}
+
+export function affinity(owner: string, cidr: string, state = 'confirmed'): AnyResource {
+  const name = `${owner}-${cidr.replaceAll(/[./:]/g, '-')}`;
+  const spec = { node: owner, type: 'host', cidr, state, deleted: false };
+  return parseStored(
+    'BlockAffinity',
+    JSON.stringify({ apiVersion: API, kind: 'BlockAffinity', metadata: { name }, spec }),
+  );
+}
+
+/** @param nodes which node each allocated ordinal is used on */
+export function ipamBlock(
+  cidr: string,
+  owner: string,
+  nodes: Readonly<Record<number, string>>,
+): AnyResource {
+  const name = cidr.replaceAll(/[./:]/g, '-');
+  const users = Object.entries(nodes);
+  const allocations = Array.from({ length: 64 }, (_, ordinal) => {
+    const index = users.findIndex(([at]) => Number(at) === ordinal);
+    return index < 0 ? null : index;
+  });
+  const attributes = users.map(([, user], index) => ({
+    handle_id: `handle-${index}`,
+    secondary: { node: user, pod: 'web', namespace: 'default' },
+  }));
+  const unallocated = allocations.flatMap((index, ordinal) => (index === null ? [ordinal] : []));
+  const spec = { cidr, affinity: `host:${owner}`, allocations, unallocated, attributes };
+  return parseStored(
+    'IPAMBlock',
+    JSON.stringify({ apiVersion: API, kind: 'IPAMBlock', metadata: { name }, spec }),
+  );
+}
+
+export function clusterOf(resources: readonly AnyResource[]): ClusterResources {
+  const list = (kind: AnyResource['kind']) =>
+    resources.filter((each) => each.kind === kind) as never;
+  return {
+    nodes: list('Node'),
+    bgpConfigurations: list('BGPConfiguration'),
+    bgpPeers: list('BGPPeer'),
+    ipPools: list('IPPool'),
+    blockAffinities: list('BlockAffinity'),
+    ipamBlocks: list('IPAMBlock'),
+  };
+}
