@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseStored } from '@calico/model';
+import type { FeedEvent } from './events.ts';
+import { ResourceView } from './view.ts';
+
+function tier(name: string, revision: bigint): FeedEvent {
+  const resource = parseStored('Tier', JSON.stringify({ metadata: { name }, spec: {} }));
+  return { kind: 'put', resource, revision };
+}
+
+const START: FeedEvent = { kind: 'snapshot-start', source: 'nats' };
+
+function viewOf(...events: readonly FeedEvent[]): ResourceView {
+  const view = new ResourceView();
+  for (const event of events) view.apply(event);
+  return view;
+}
+
+test('apply() is in sync only after the first complete state', () => {
+  const view = viewOf(START, tier('a', 1n));
+  assert.equal(view.inSync, false);
+  assert.equal(view.revision, 0n);
+  view.apply({ kind: 'in-sync', revision: 4n });
+  assert.equal(view.inSync, true);
+  assert.equal(view.revision, 4n);
+});
+
+test('apply() sweeps at in-sync what a snapshot did not hold, and not before', () => {
+  const view = viewOf(START, tier('a', 1n), tier('b', 2n), { kind: 'in-sync', revision: 2n });
+  view.apply({ kind: 'source-lost', source: 'nats', reason: 'test' });
+  view.apply(START);
+  view.apply(tier('b', 2n));
+  assert.ok(view.get('Tier', 'a'));
+  assert.equal(view.inSync, true);
+  view.apply({ kind: 'in-sync', revision: 5n });
+  assert.equal(view.get('Tier', 'a'), undefined);
+  assert.deepEqual(
+    view.list('Tier').map(({ metadata }) => metadata.name),
+    ['b'],
+  );
+});
+
+test('apply() does not sweep at progress', () => {
+  const view = viewOf(START, tier('a', 1n), { kind: 'in-sync', revision: 2n });
+  view.apply({ kind: 'in-sync', revision: 3n });
+  assert.ok(view.get('Tier', 'a'));
+});
+
+test('takeChangedKinds() names kinds that changed since it was called', () => {
+  const view = viewOf(START, tier('a', 1n));
+  assert.deepEqual([...view.takeChangedKinds()], ['Tier']);
+  assert.deepEqual([...view.takeChangedKinds()], []);
+  view.apply({ kind: 'removed', key: { kind: 'Tier', namespace: '', name: 'x' }, revision: 2n });
+  assert.deepEqual([...view.changedKinds], []);
+  view.apply({ kind: 'removed', key: { kind: 'Tier', namespace: '', name: 'a' }, revision: 3n });
+  assert.deepEqual([...view.changedKinds], ['Tier']);
+});
