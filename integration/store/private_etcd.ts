@@ -64,7 +64,7 @@ export class PrivateEtcd {
     this.#process = undefined;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGKILL');
+    this.#signal(child, 'SIGKILL');
     await ended;
   }
 
@@ -83,7 +83,12 @@ export class PrivateEtcd {
   }
 
   #kill(signal: NodeJS.Signals): void {
-    this.#process?.kill(signal);
+    if (this.#process) this.#signal(this.#process, signal);
+  }
+
+  // Not child.kill(): in Deno it refuses a second signal.
+  #signal({ pid, exitCode, signalCode }: ChildProcess, signal: NodeJS.Signals): void {
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(pid, signal);
   }
 }
 

@@ -3,7 +3,7 @@ import { CompactedError, StoreUnavailable } from './store.ts';
 
 /** The request did not leave this process, or etcd refused it before proposing it to Raft. */
 const NOT_SENT =
-  /No connection established|Channel closed before call started|Name resolution failed|Channel has been shut down|etcdserver: (too many requests|mvcc: database space exceeded)/;
+  /No connection established|Channel closed before call started|Name resolution failed|Channel has been shut down|Waiting for LB pick|etcdserver: (too many requests|mvcc: database space exceeded)/;
 
 const REFUSED = /etcdserver: (duplicate key|too many operations|key is not provided)/;
 
