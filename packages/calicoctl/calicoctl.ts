@@ -1,0 +1,97 @@
+// The command line: parses arguments, runs one command, answers the exit code.
+import { Command, CommanderError } from 'commander';
+import { CommandError } from './command_error.ts';
+import { addDelete } from './commands/delete.ts';
+import { addGet } from './commands/get.ts';
+import { addIpam } from './commands/ipam.ts';
+import { addLabel } from './commands/label.ts';
+import { addNode } from './commands/node_status.ts';
+import { addPatch } from './commands/patch.ts';
+import { addVersion } from './commands/version.ts';
+import { addApply, addCreate, addReplace } from './commands/write.ts';
+import { openConnections } from './connections.ts';
+import type { Runner } from './session.ts';
+import { DEFAULT_FILE, loadSettings, SETTINGS } from './settings.ts';
+import type { Terminal } from './terminal.ts';
+
+/** @param args the arguments behind the command's name */
+export async function runCalicoctl(args: readonly string[], terminal: Terminal): Promise<number> {
+  const program = createProgram(terminal);
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (cause) {
+    // Commander has printed its own error, or the help that was asked for.
+    if (cause instanceof CommanderError) return cause.exitCode;
+    terminal.err(errorText(cause));
+    return 1;
+  }
+}
+
+function createProgram(terminal: Terminal): Command {
+  const program = new Command('calicoctl');
+  program
+    .description("manage the cluster's network: resources, addresses, sessions of this node")
+    .option('-c, --config <file>', `configuration file (default: ${DEFAULT_FILE}, if it exists)`)
+    .addHelpText('after', HELP)
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .showHelpAfterError('Add --help to see what is accepted, with examples.')
+    .showSuggestionAfterError();
+  const run: Runner = async (body) => {
+    const settings = await loadSettings(
+      program.opts<{ config?: string }>().config,
+      terminal.environment,
+    );
+    const connections = openConnections(settings);
+    try {
+      await body({ terminal, settings, connections });
+    } finally {
+      connections.close();
+    }
+  };
+  for (const add of COMMANDS) add(program, run);
+  for (const command of allCommands(program)) command.copyInheritedSettings(program);
+  return program;
+}
+
+const COMMANDS = [
+  addGet,
+  addApply,
+  addCreate,
+  addReplace,
+  addDelete,
+  addPatch,
+  addLabel,
+  addIpam,
+  addNode,
+  addVersion,
+];
+
+const HELP = `
+Examples:
+  calicoctl get nodes -o wide
+  calicoctl apply --wait -f policy.yaml
+  calicoctl ipam show --show-blocks
+  calicoctl node status
+
+Environment, or fields of the same meaning in the configuration file:
+${Object.entries(SETTINGS)
+  .map(
+    ([field, { variable, fallback = '' }]) =>
+      `  ${variable.padEnd(22)}${field.padEnd(15)}${fallback}`,
+  )
+  .map((line) => line.trimEnd())
+  .join('\n')}
+
+"calicoctl COMMAND --help" shows the options and examples of a command.`;
+
+function allCommands(command: Command): Command[] {
+  return command.commands.flatMap((each) => [each, ...allCommands(each)]);
+}
+
+function errorText(cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const advice = cause instanceof CommandError ? cause.advice : undefined;
+  return advice === undefined ? `${message}\n` : `${message}\n${advice}\n`;
+}
