@@ -1,5 +1,6 @@
 // In which order a node looks for its next block.
 import { addressBits, type Prefix, prefixContains, prefixSize } from '@calico/ip';
+import { AdditiveRandom } from './additive_random.ts';
 
 /** How far around its own blocks a node looks first: up to 16 blocks that merge into one prefix. */
 const NEIGHBOUR_BITS = 4;
@@ -61,17 +62,18 @@ function* neighbours(
   }
 }
 
-/** The index, below `count`, at which the node starts: its name's hash, spread over all blocks. */
+/**
+ * The index, below `count`, at which the node starts: the same for the same name, spread over all
+ * blocks for different ones. It is upstream's: FNV-1 of the name seeds the generator.
+ */
 export function startIndex(node: string, count: bigint): bigint {
-  return BigInt.asUintN(64, fnv1(node)) % count;
+  return new AdditiveRandom(fnv1(node)).below(count);
 }
 
-/** 64-bit FNV-1 with a final mix, so that names differing in the last digit start far apart. */
 function fnv1(text: string): bigint {
-  let hash = 0xcbf29ce484222325n;
+  let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) {
-    hash = BigInt.asUintN(64, hash * 0x100000001b3n) ^ BigInt(byte);
+    hash = Math.imul(hash, 0x01000193) ^ byte;
   }
-  hash = BigInt.asUintN(64, (hash ^ (hash >> 33n)) * 0xff51afd7ed558ccdn);
-  return hash ^ (hash >> 33n);
+  return BigInt(hash >>> 0);
 }

@@ -36,6 +36,15 @@ test('candidateBlocks() is the same for the same node and starts elsewhere for o
   assert.ok(starts.size > 160, `only ${starts.size} different starts of 200`);
 });
 
+test('the walk-through: each node finds the block that the article shows', () => {
+  const found = ['k8s-master', 'k8s-node01', 'k8s-node02'].map((node) => first(node) as Prefix);
+  assert.deepEqual(found.map(formatPrefix), [
+    '10.244.235.192/26',
+    '10.244.85.192/26',
+    '10.244.58.192/26',
+  ]);
+});
+
 test('candidateBlocks() offers the blocks that merge with own ones first', () => {
   const own = [parsePrefix('10.244.58.192/26')];
   const [nearest, second, third] = candidateBlocks(POOL, 'n', own);
