@@ -8,6 +8,11 @@ import { parseDocuments, readDocuments } from './documents.ts';
 
 const noInput = () => Promise.reject(new Error('not read'));
 
+async function kinds(location: string, recursive = false): Promise<unknown[]> {
+  const documents = await readDocuments(location, async () => 'kind: I', { recursive });
+  return documents.map(({ value }) => value['kind']);
+}
+
 test('parseDocuments() numbers documents and finds lines', () => {
   const documents = parseDocuments(
     'kind: A\n---\n# nothing\n---\nkind: B\nspec:\n  list:\n    - x\n    - y\n',
@@ -63,10 +68,6 @@ test('readDocuments() reads files, directories and standard input', async (t) =>
   await writeFile(join(folder, 'a.json'), '{"kind": "A"}');
   await writeFile(join(folder, 'notes.txt'), 'nothing');
   await writeFile(join(folder, 'inner', 'c.yaml'), 'kind: C');
-  const kinds = async (location: string, recursive = false) =>
-    (await readDocuments(location, async () => 'kind: I', { recursive })).map(
-      ({ value }) => value['kind'],
-    );
   assert.deepEqual(await kinds(folder), ['A', 'B']);
   assert.deepEqual(await kinds(folder, true), ['A', 'B', 'C']);
   assert.deepEqual(await kinds(join(folder, 'b.yml')), ['B']);

@@ -1,0 +1,255 @@
+// The services that calicoctl calls, in memory, behind real gRPC on a unix socket.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { changeProblems, parseResource, ValidationError } from '@calico/model';
+import {
+  PatchType,
+  type Resource,
+  type ResourceKey,
+  ResourceService,
+} from '@calico/proto/api/v1/resources';
+import { BgpService } from '@calico/proto/bgp/v1/bgp';
+import { BgpPeerType } from '@calico/proto/events/v1/events';
+import { IpamService } from '@calico/proto/ipam/v1/ipam';
+import { StatusService, type WaitAppliedRequest } from '@calico/proto/status/v1/status';
+import { RpcError, type RpcServer, type ServiceHandlers, serveRpc } from '@calico/rpc';
+
+type Stored = { readonly document: Fields; readonly revision: bigint };
+type Fields = Record<string, unknown>;
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+export class MemoryServices {
+  readonly stored = new Map<string, Stored>();
+  readonly assigned = new Map<string, string>();
+  /** Answers of WaitApplied, one after the other; the stream stays open after the last if told so. */
+  progress: { nodesApplied: number; nodesTotal: number; waitingFor?: string[] }[] = [];
+  staysBehind = false;
+  waited: WaitAppliedRequest['targets'] = [];
+  revision = 0n;
+  readonly #folder: string;
+  readonly #servers: RpcServer[] = [];
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async start(): Promise<MemoryServices> {
+    const services = new MemoryServices(await mkdtemp(join(tmpdir(), 'calicoctl-')));
+    await services.serve();
+    return services;
+  }
+
+  get environment(): Record<string, string> {
+    const main = `unix:${join(this.#folder, 'main.sock')}`;
+    return {
+      CALICO_API_ADDRESS: main,
+      CALICO_IPAM_ADDRESS: main,
+      CALICO_STATUS_ADDRESS: main,
+      CALICO_RUN_DIR: this.#folder,
+    };
+  }
+
+  async stop(): Promise<void> {
+    for (const server of this.#servers) await server.stop(100);
+    await rm(this.#folder, { recursive: true });
+  }
+
+  async stopSpeaker(): Promise<void> {
+    await this.#servers.pop()?.stop(100);
+  }
+
+  async serve(): Promise<void> {
+    const options = { insecure: false, logger: silent };
+    const main = await serveRpc({
+      ...options,
+      services: [
+        [ResourceService, this.#resources()],
+        [IpamService, this.#ipam()],
+        [StatusService, this.#status()],
+      ],
+      listen: `unix:${join(this.#folder, 'main.sock')}`,
+    });
+    const speaker = await serveRpc({
+      ...options,
+      services: [[BgpService, bgpHandlers()]],
+      listen: `unix:${join(this.#folder, 'bgp.sock')}`,
+    });
+    this.#servers.push(main, speaker);
+  }
+
+  #resources(): ServiceHandlers<typeof ResourceService> {
+    return {
+      get: async ({ key }) => ({ resource: this.#read(key) }),
+      list: async ({ kind, namespace, pageToken }) => {
+        const all = [...this.stored.entries()]
+          .filter(([text]) => text.startsWith(`${kind}/${namespace}`))
+          .map(([text]) => this.#message(text));
+        // Pages of two, so that lists have several.
+        const start = Number(pageToken || '0');
+        const next = start + 2 < all.length ? String(start + 2) : '';
+        const resources = all.slice(start, start + 2);
+        return { resources, revision: this.revision, nextPageToken: next };
+      },
+      watch: notHere,
+      create: async ({ resource }) => {
+        const text = textOf(resource);
+        if (this.stored.has(text)) {
+          throw new RpcError('ALREADY_EXISTS', `Cannot create ${nameOf(resource)}: it exists`);
+        }
+        return { resource: this.#write(text, resource) };
+      },
+      replace: async ({ resource }) => {
+        const text = textOf(resource);
+        this.#message(text);
+        return { resource: this.#write(text, resource) };
+      },
+      apply: async ({ resource }) => ({
+        resource: this.#write(textOf(resource), resource),
+        changed: true,
+      }),
+      patch: async ({ key, type, patch }) => {
+        if (type === PatchType.JSON) throw new RpcError('UNIMPLEMENTED', 'not here');
+        const text = textOf(key);
+        const before = JSON.parse(this.#message(text).json) as Fields;
+        const json = JSON.stringify(merge(before, JSON.parse(patch)));
+        return {
+          resource: this.#write(text, { kind: key?.kind ?? '', name: key?.name ?? '', json }),
+        };
+      },
+      delete: async ({ key }) => {
+        this.#read(key);
+        this.stored.delete(textOf(key));
+        this.revision += 1n;
+        return { revision: this.revision };
+      },
+      validate: async () => ({}),
+      getVersion: async () => ({ version: '0.1.0', clusterGuid: 'g', clusterType: 'typescript' }),
+    };
+  }
+
+  #read(key: ResourceKey | undefined) {
+    return this.#message(textOf(key));
+  }
+
+  #message(text: string) {
+    const [kind = '', namespace = '', name = ''] = text.split('/');
+    const found = this.stored.get(text);
+    if (found === undefined) {
+      throw new RpcError('NOT_FOUND', `Cannot find ${kind} "${name}": no such resource`);
+    }
+    const { document, revision } = found;
+    return { kind, namespace, name, revision, json: JSON.stringify(document) };
+  }
+
+  #write(text: string, resource: Pick<Resource, 'kind' | 'name' | 'json'> | undefined) {
+    try {
+      const document = parseResource(JSON.parse(resource?.json ?? ''));
+      const before = this.stored.get(text);
+      const problems = before ? changeProblems(parseResource(before.document), document) : [];
+      if (problems.length > 0) throw new ValidationError(nameOf(resource), problems);
+      this.revision += 1n;
+      const metadata = { ...document.metadata, resourceVersion: String(this.revision) };
+      this.stored.set(text, { document: { ...document, metadata }, revision: this.revision });
+      return this.#message(text);
+    } catch (cause) {
+      if (!(cause instanceof ValidationError)) throw cause;
+      throw new RpcError('INVALID_ARGUMENT', cause.message);
+    }
+  }
+
+  #ipam(): ServiceHandlers<typeof IpamService> {
+    return {
+      autoAssign: notHere,
+      assignIp: notHere,
+      ipsByHandle: notHere,
+      claimAffinity: notHere,
+      releaseAffinity: notHere,
+      releaseIps: async ({ releases }) => ({
+        unallocated: releases
+          .map(({ address }) => address)
+          .filter((address) => !this.assigned.delete(address)),
+      }),
+      releaseByHandle: async ({ handleId }) => {
+        const released = [...this.assigned].filter(([, each]) => each === handleId);
+        for (const [address] of released) this.assigned.delete(address);
+        return { released: released.map(([address]) => address) };
+      },
+      getAssignment: async ({ address }) => {
+        const handleId = this.assigned.get(address);
+        return handleId === undefined ? { assigned: false } : { assigned: true, handleId };
+      },
+      getUtilization: async () => ({
+        pools: [
+          {
+            name: 'p',
+            cidr: '10.244.0.0/16',
+            capacity: '65536',
+            inUse: BigInt(this.assigned.size),
+            reserved: '0',
+            free: String(65_536 - this.assigned.size),
+          },
+        ],
+      }),
+    };
+  }
+
+  async *#progress(signal: AbortSignal) {
+    yield* this.progress;
+    if (!this.staysBehind) return;
+    await new Promise((resolve) => {
+      signal.addEventListener('abort', resolve, { once: true });
+    });
+  }
+
+  #status(): ServiceHandlers<typeof StatusService> {
+    return {
+      listNodes: async () => ({}),
+      watchNodes: notHere,
+      listPeers: async () => ({}),
+      listEndpoints: async () => ({}),
+      waitApplied: ({ targets }, { signal }) => {
+        this.waited = targets;
+        return this.#progress(signal);
+      },
+    };
+  }
+}
+
+function notHere(): never {
+  throw new RpcError('UNIMPLEMENTED', 'Cannot answer: not part of this test');
+}
+
+function bgpHandlers(): ServiceHandlers<typeof BgpService> {
+  return {
+    listPeers: async () => ({
+      peers: [
+        { address: '192.168.80.101', type: BgpPeerType.NODE_MESH, state: 'Established', port: 179 },
+      ],
+    }),
+    listRoutes: notHere,
+    getSpeaker: async () => ({}),
+  };
+}
+
+function textOf(
+  key: Pick<Resource, 'kind' | 'namespace' | 'name'> | ResourceKey | undefined,
+): string {
+  return `${key?.kind}/${key?.namespace ?? ''}/${key?.name}`;
+}
+
+function nameOf(resource: { readonly kind: string; readonly name: string } | undefined): string {
+  return `${resource?.kind} "${resource?.name}"`;
+}
+
+/** RFC 7386. */
+function merge(target: unknown, patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
+  const result: Fields = { ...(target as Fields | undefined) };
+  for (const [name, value] of Object.entries(patch)) {
+    if (value === null) delete result[name];
+    else result[name] = merge(result[name], value);
+  }
+  return result;
+}
