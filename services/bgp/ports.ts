@@ -48,3 +48,41 @@ export type RouteFailure = {
   readonly code: string;
   readonly message: string;
 };
+
+/** What this node tells the cluster about itself. */
+export interface Reporter {
+  peers(peers: readonly PeerStatus[]): void;
+  /** The effect of everything up to the revision is in the kernel. */
+  applied(revision: bigint, inSync: boolean): void;
+  health(report: { readonly ready: boolean; readonly messages: readonly string[] }): void;
+}
+
+export type PeerStatus = {
+  readonly address: Address;
+  readonly port: number;
+  readonly remoteAsn: number;
+  readonly type: 'mesh' | 'node' | 'global';
+  /** Idle, Connect, Active, OpenSent, OpenConfirm, Established. */
+  readonly state: string;
+  /** Milliseconds since the epoch of the last change between up and down. */
+  readonly since: number;
+  /** Empty while established. */
+  readonly lastError: string;
+  readonly received: number;
+  readonly advertised: number;
+  readonly remoteNode: string | undefined;
+};
+
+export interface Log {
+  info(message: string, fields?: object): void;
+  warn(message: string, fields?: object): void;
+}
+
+/** What the kernel's monitor saw. */
+export type KernelNews =
+  /** A route of ours appeared, changed or went. */
+  | { readonly kind: 'route'; readonly action: 'new' | 'deleted'; readonly route: KernelRoute }
+  /** Something that next hops may depend on changed. */
+  | { readonly kind: 'ways' }
+  /** Events were lost. */
+  | { readonly kind: 'unknown' };

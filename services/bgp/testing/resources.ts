@@ -1,6 +1,5 @@
 // Resources for tests, as an operator would write them.
 import { type AnyResource, parseResource, parseStored } from '@calico/model';
-import type { ClusterResources } from '../core/cluster/resources.ts';
 
 const API = 'projectcalico.org/v3';
 
@@ -70,17 +69,4 @@ export function ipamBlock(
     'IPAMBlock',
     JSON.stringify({ apiVersion: API, kind: 'IPAMBlock', metadata: { name }, spec }),
   );
-}
-
-export function clusterOf(resources: readonly AnyResource[]): ClusterResources {
-  const list = (kind: AnyResource['kind']) =>
-    resources.filter((each) => each.kind === kind) as never;
-  return {
-    nodes: list('Node'),
-    bgpConfigurations: list('BGPConfiguration'),
-    bgpPeers: list('BGPPeer'),
-    ipPools: list('IPPool'),
-    blockAffinities: list('BlockAffinity'),
-    ipamBlocks: list('IPAMBlock'),
-  };
 }

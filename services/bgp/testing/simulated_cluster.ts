@@ -2,68 +2,72 @@
 import { FakeClock } from '@calico/clock';
 import { type Address, parseAddress } from '@calico/ip';
 import type { AnyResource } from '@calico/model';
-import { deriveSpeaker } from '../core/cluster/derive_speaker.ts';
-import { Host } from '../core/host/host.ts';
-import { KernelSync, REMOVE_ANYTHING } from '../core/kernel/kernel_sync.ts';
-import { blockTexts } from '../core/kernel/route_plan.ts';
-import { stateName } from '../core/session/session.ts';
-import type { Note } from '../core/speaker/events.ts';
-import { Speaker } from '../core/speaker/speaker.ts';
+import { resourcesOf } from '../core/cluster/resources.ts';
+import { BgpNode } from '../core/node/bgp_node.ts';
+import type { Speaker } from '../core/speaker/speaker.ts';
+import type { PeerStatus, Reporter } from '../ports.ts';
 import { FakeKernel } from './fake_kernel.ts';
-import { clusterOf } from './resources.ts';
 import { type Random, SimulatedNetwork, seededRandom } from './simulated_network.ts';
+
+/** Remembers what was reported last. */
+export class FakeReporter implements Reporter {
+  lastPeers: readonly PeerStatus[] = [];
+  lastApplied: { readonly revision: bigint; readonly inSync: boolean } | undefined;
+  lastHealth: { readonly ready: boolean; readonly messages: readonly string[] } | undefined;
+
+  peers(peers: readonly PeerStatus[]): void {
+    this.lastPeers = peers;
+  }
+
+  applied(revision: bigint, inSync: boolean): void {
+    this.lastApplied = { revision, inSync };
+  }
+
+  health(report: { readonly ready: boolean; readonly messages: readonly string[] }): void {
+    this.lastHealth = report;
+  }
+}
 
 export class SimulatedNode {
   readonly name: string;
   readonly address: Address;
   readonly kernel: FakeKernel;
-  readonly speaker: Speaker;
-  readonly host: Host;
-  readonly sync: KernelSync;
-  readonly notes: Note[] = [];
+  readonly reporter = new FakeReporter();
+  readonly bgp: BgpNode;
+  readonly log: string[] = [];
 
   constructor(cluster: SimulatedCluster, name: string, kernel: FakeKernel, random: Random) {
     this.name = name;
     this.address = cluster.addressOf(name);
     this.kernel = kernel;
-    const isRestarted = kernel.routes.size > 0;
-    this.speaker = new Speaker({ isRestarted });
-    this.sync = new KernelSync(kernel, this.speaker.rib);
-    this.sync.readInitial();
-    this.host = new Host({
-      speaker: this.speaker,
-      transport: cluster.network.transportOf(this.address),
+    const write = (message: string, fields?: object): void => {
+      this.log.push(`${message} ${JSON.stringify(fields)}`);
+    };
+    this.bgp = new BgpNode({
+      node: name,
+      routerId: '',
       clock: cluster.clock,
       random,
-      onRoutes: (prefixes) => this.sync.update(prefixes),
-      onNote: (note) => {
-        this.notes.push(note);
-        if (note.kind === 'end-of-rib') this.#checkRecovered(cluster);
-      },
+      transport: cluster.network.transportOf(this.address),
+      kernel,
+      reporter: this.reporter,
+      log: { info: write, warn: write },
     });
   }
 
-  configure(cluster: SimulatedCluster): void {
-    const { derived } = deriveSpeaker(this.name, '', clusterOf(cluster.resources));
-    if (derived === undefined) throw new Error(`node ${this.name} has no speaker`);
-    const { speaker, pools, subnet } = derived;
-    const ownBlocks = blockTexts(
-      speaker.ownRoutes.filter(({ kind }) => kind === 'block').map(({ prefix }) => prefix),
-    );
-    this.host.configure(speaker);
-    this.sync.configure({ pools, subnet, ownBlocks });
-    this.host.completeExports();
-    this.#checkRecovered(cluster);
+  get speaker(): Speaker {
+    return this.bgp.speaker;
   }
 
-  #checkRecovered({ clock }: SimulatedCluster): void {
-    if (this.speaker.checkRecovered(clock.now(), false)) this.sync.allowRemoval(REMOVE_ANYTHING);
+  configure({ resources, revision }: SimulatedCluster): void {
+    this.bgp.setResources(resourcesOf(resources), { inSync: true, revision });
   }
 
   states(): Record<string, string> {
-    return Object.fromEntries(
-      [...this.speaker.peers].map(([key, peer]) => [key, stateName(peer.session)]),
-    );
+    const states = this.bgp
+      .peers()
+      .map((peer): [string, string] => [`${peer.address.value & 0xffn}`, peer.state]);
+    return Object.fromEntries(states);
   }
 }
 
@@ -73,6 +77,7 @@ export class SimulatedCluster {
   readonly nodes = new Map<string, SimulatedNode>();
   readonly #random: Random;
   resources: readonly AnyResource[] = [];
+  revision = 1n;
 
   constructor(seed: number, pieceBytes?: number) {
     this.#random = seededRandom(seed);
@@ -92,7 +97,7 @@ export class SimulatedCluster {
     const kernel = this.nodes.get(name)?.kernel ?? new FakeKernel();
     const node = new SimulatedNode(this, name, kernel, this.#random);
     this.nodes.set(name, node);
-    this.network.listen(node.address, (from, connection) => node.host.accept(from, connection));
+    this.network.listen(node.address, (from, connection) => node.bgp.accept(from, connection));
     node.configure(this);
     return node;
   }
@@ -101,7 +106,7 @@ export class SimulatedCluster {
   kill(name: string): void {
     const node = this.node(name);
     this.network.kill(node.address);
-    node.host.stop();
+    node.bgp.stop();
   }
 
   node(name: string): SimulatedNode {
@@ -113,6 +118,7 @@ export class SimulatedCluster {
   /** Gives every running node the resources as they are now. */
   apply(resources: readonly AnyResource[]): void {
     this.resources = resources;
+    this.revision += 1n;
     for (const node of this.nodes.values()) node.configure(this);
   }
 

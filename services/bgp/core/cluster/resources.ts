@@ -1,4 +1,5 @@
 import type {
+  AnyResource,
   BGPConfiguration,
   BGPPeer,
   BlockAffinity,
@@ -25,3 +26,28 @@ export const RESOURCE_KINDS = [
   'BlockAffinity',
   'IPAMBlock',
 ] as const;
+
+/** Sorts resources by kind; those of other kinds are left out. */
+export function resourcesOf(all: readonly AnyResource[]): ClusterResources {
+  const lists = {
+    Node: [] as Node[],
+    BGPConfiguration: [] as BGPConfiguration[],
+    BGPPeer: [] as BGPPeer[],
+    IPPool: [] as IPPool[],
+    BlockAffinity: [] as BlockAffinity[],
+    IPAMBlock: [] as IPAMBlock[],
+  };
+  for (const resource of all) {
+    if (resource.kind in lists) {
+      (lists[resource.kind as keyof typeof lists] as AnyResource[]).push(resource);
+    }
+  }
+  return {
+    nodes: lists.Node,
+    bgpConfigurations: lists.BGPConfiguration,
+    bgpPeers: lists.BGPPeer,
+    ipPools: lists.IPPool,
+    blockAffinities: lists.BlockAffinity,
+    ipamBlocks: lists.IPAMBlock,
+  };
+}

@@ -93,6 +93,21 @@ export class KernelSync {
     return this.#commit(believed);
   }
 
+  /** Asks the kernel again how it reaches the next hops. */
+  followWays(): SyncReport {
+    const tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
+    if (tunnelIndex !== this.#tunnelIndex) return this.resync();
+    this.#plan.resolve((address) => this.#kernel.resolve(address));
+    return this.#commit(this.#actual);
+  }
+
+  /** Whether what the monitor saw is not what this service did last. */
+  contradicts(action: 'new' | 'deleted', route: KernelRoute): boolean {
+    const held = this.#actual.get(prefixKey(route.prefix));
+    if (action === 'deleted') return held !== undefined && sameKernelRoute(held, route);
+    return held === undefined || !sameKernelRoute(held, route);
+  }
+
   #read(): void {
     this.#actual = new Map(this.#kernel.list().map((route) => [prefixKey(route.prefix), route]));
   }

@@ -1,0 +1,55 @@
+// From the feed to the node: first what is remembered, then what is true, changes in bundles.
+import type { CancelTimer, Clock } from '@calico/clock';
+import type { FeedEvent, ResourceView } from '@calico/feed';
+import type { AnyResource } from '@calico/model';
+import { type ClusterResources, RESOURCE_KINDS, resourcesOf } from '../core/cluster/resources.ts';
+import type { ResourceCache } from './resource_cache.ts';
+
+/** Changes that arrive within this time are looked at together. */
+const BUNDLE_MS = 5;
+
+export type FeedReaderOptions = {
+  readonly view: ResourceView;
+  readonly clock: Clock;
+  readonly cache: Pick<ResourceCache, 'load' | 'save'>;
+  readonly onResources: (
+    resources: ClusterResources,
+    state: { readonly inSync: boolean; readonly revision: bigint },
+  ) => void;
+};
+
+export class FeedReader {
+  readonly #options: FeedReaderOptions;
+  #cancel: CancelTimer | undefined;
+
+  constructor(options: FeedReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Gives out what an earlier process has remembered, if anything. */
+  start(): void {
+    const remembered = this.#options.cache.load();
+    if (remembered.length === 0) return;
+    this.#options.onResources(resourcesOf(remembered), { inSync: false, revision: 0n });
+  }
+
+  async run(events: AsyncIterable<FeedEvent>): Promise<void> {
+    const { view, clock } = this.#options;
+    for await (const event of events) {
+      view.apply(event);
+      // An incomplete snapshot says nothing about what is not in it.
+      if (view.inSync) this.#cancel ??= clock.setTimer(BUNDLE_MS, () => this.#give());
+    }
+    this.#cancel?.();
+  }
+
+  #give(): void {
+    this.#cancel = undefined;
+    const { view, cache, onResources } = this.#options;
+    const changed = view.takeChangedKinds();
+    const all = (): AnyResource[] =>
+      RESOURCE_KINDS.flatMap((kind): AnyResource[] => [...view.list(kind)]);
+    onResources(resourcesOf(all()), { inSync: true, revision: view.revision });
+    if (RESOURCE_KINDS.some((kind) => changed.has(kind))) cache.save(all);
+  }
+}

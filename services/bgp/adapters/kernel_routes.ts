@@ -1,0 +1,105 @@
+// Table main over rtnetlink: the routes with protocol 12, and the ways to next hops.
+import { type Address, addressBits } from '@calico/ip';
+import { BGP_ROUTE_PROTOCOL } from '@calico/model';
+import type { Netlink, NextHop, Request, Route } from '@calico/netlink';
+import type { RouteChange } from '../core/kernel/changes.ts';
+import {
+  hopOrder,
+  type KernelHop,
+  type KernelRoute,
+  type Resolution,
+} from '../core/kernel/types.ts';
+import type { KernelNews, KernelPort, RouteFailure } from '../ports.ts';
+
+const TABLE_MAIN = 254;
+/** Requests per system call; more only makes the event loop wait. */
+const BATCH = 256;
+
+export class KernelRoutes implements KernelPort {
+  readonly #netlink: Netlink;
+
+  constructor(netlink: Netlink) {
+    this.#netlink = netlink;
+  }
+
+  list(): KernelRoute[] {
+    return ([4, 6] as const).flatMap((family) =>
+      this.#netlink
+        .routes({ family, table: TABLE_MAIN, protocol: BGP_ROUTE_PROTOCOL })
+        .flatMap((route) => toKernelRoute(route) ?? []),
+    );
+  }
+
+  apply(changes: readonly RouteChange[]): RouteFailure[] {
+    const failures: RouteFailure[] = [];
+    for (let from = 0; from < changes.length; from += BATCH) {
+      const part = changes.slice(from, from + BATCH);
+      for (const { index, code, message } of this.#netlink.execute(part.map(toRequest))) {
+        const change = part[index];
+        if (change !== undefined) failures.push({ change, code, message });
+      }
+    }
+    return failures;
+  }
+
+  resolve(address: Address): Resolution | undefined {
+    const route = this.#netlink.routeTo(address);
+    if (route === undefined || route.type !== 'unicast') return undefined;
+    const [hop] = route.nextHops;
+    if (hop?.interfaceIndex === undefined) return undefined;
+    return { gateway: hop.gateway, interfaceIndex: hop.interfaceIndex };
+  }
+
+  interfaceIndex(name: string): number | undefined {
+    const link = this.#netlink.linkByName(name);
+    return link?.up ? link.index : undefined;
+  }
+}
+
+/** Undefined for a route that is not of our kind. */
+export function toKernelRoute(route: Route): KernelRoute | undefined {
+  const { destination: prefix, type, table, protocol } = route;
+  if (table !== TABLE_MAIN || protocol !== BGP_ROUTE_PROTOCOL) return undefined;
+  if (type === 'blackhole') return { prefix, type, hops: [] };
+  if (type !== 'unicast') return undefined;
+  return {
+    prefix,
+    type,
+    hops: route.nextHops.flatMap((hop) => toHop(hop) ?? []).toSorted(hopOrder),
+  };
+}
+
+/** What the kernel's monitor said about a route, as far as it matters here. */
+export function newsOfRoute(action: 'new' | 'deleted', route: Route): KernelNews | undefined {
+  const ours = toKernelRoute(route);
+  if (ours !== undefined) return { kind: 'route', action, route: ours };
+  if (route.table !== TABLE_MAIN && route.table !== 0) return undefined;
+  // A pod's own route: no BGP next hop is reached through it.
+  const isHost = route.destination.length === addressBits(route.destination.family);
+  const hasGateway = route.nextHops.some(({ gateway }) => gateway !== undefined);
+  return isHost && !hasGateway ? undefined : { kind: 'ways' };
+}
+
+function toHop({ gateway, interfaceIndex, onlink }: NextHop): KernelHop | undefined {
+  if (interfaceIndex === undefined) return undefined;
+  return { gateway, interfaceIndex, onlink: onlink === true };
+}
+
+function toRequest({ kind, route }: RouteChange): Request {
+  return { kind: 'route', action: kind, route: toRoute(route) };
+}
+
+function toRoute({ prefix, type, hops }: KernelRoute): Route {
+  return {
+    destination: prefix,
+    type,
+    table: TABLE_MAIN,
+    protocol: BGP_ROUTE_PROTOCOL,
+    scope: 'global',
+    nextHops: hops.map(({ gateway, interfaceIndex, onlink }) => ({
+      interfaceIndex,
+      ...(gateway === undefined ? {} : { gateway }),
+      ...(onlink ? { onlink } : {}),
+    })),
+  };
+}

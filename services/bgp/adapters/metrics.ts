@@ -1,0 +1,21 @@
+import type { Metrics } from '@calico/telemetry';
+import type { BgpNode } from '../core/node/bgp_node.ts';
+
+export function publishMetrics(metrics: Metrics, node: BgpNode): void {
+  const count = (isUp: boolean): number =>
+    node.peers().filter(({ state }) => (state === 'Established') === isUp).length;
+  metrics.observe('calico_bgp_peers_established', 'Sessions that are up', () => count(true));
+  metrics.observe('calico_bgp_peers_down', 'Configured sessions that are not up', () =>
+    count(false),
+  );
+  metrics.observe(
+    'calico_bgp_prefixes',
+    'Prefixes in the routing table',
+    () => node.speaker.rib.size,
+  );
+  metrics.observe(
+    'calico_bgp_kernel_routes',
+    'Routes of this service in the kernel',
+    () => node.kernelRouteCount,
+  );
+}

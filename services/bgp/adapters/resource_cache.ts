@@ -1,0 +1,81 @@
+// Remembers the resources for a process that starts while NATS and the api are both away: it can then
+// still speak to its peers. Lost with a reboot, as the kernel's routes are.
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { CancelTimer, Clock } from '@calico/clock';
+import { type AnyResource, type Kind, parseStored } from '@calico/model';
+import { RESOURCE_KINDS } from '../core/cluster/resources.ts';
+import type { Log } from '../ports.ts';
+
+const SAVE_DELAY_MS = 1_000;
+const BOOT_ID = '/proc/sys/kernel/random/boot_id';
+
+type Stored = {
+  readonly bootId: string;
+  readonly node: string;
+  readonly resources: readonly { readonly kind: string; readonly json: string }[];
+};
+
+export class ResourceCache {
+  readonly #path: string;
+  readonly #node: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #cancel: CancelTimer | undefined;
+
+  constructor(path: string, node: string, clock: Clock, log: Log) {
+    this.#path = path;
+    this.#node = node;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Empty when there is nothing that this node and this boot have written. */
+  load(): AnyResource[] {
+    try {
+      const stored = JSON.parse(readFileSync(this.#path, 'utf8')) as Stored;
+      if (stored.node !== this.#node || stored.bootId !== bootId()) return [];
+      return stored.resources.flatMap(({ kind, json }) =>
+        (RESOURCE_KINDS as readonly string[]).includes(kind)
+          ? [parseStored(kind as Kind, json)]
+          : [],
+      );
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        this.#log.warn('cannot read remembered resources: starting without', { error });
+      }
+      return [];
+    }
+  }
+
+  /** Writes soon; changes that follow at once are written together. */
+  save(resources: () => readonly AnyResource[]): void {
+    this.#cancel ??= this.#clock.setTimer(SAVE_DELAY_MS, () => {
+      this.#cancel = undefined;
+      this.#write(resources());
+    });
+  }
+
+  close(): void {
+    this.#cancel?.();
+  }
+
+  #write(resources: readonly AnyResource[]): void {
+    const stored: Stored = {
+      bootId: bootId(),
+      node: this.#node,
+      resources: resources.map((each) => ({ kind: each.kind, json: JSON.stringify(each) })),
+    };
+    try {
+      mkdirSync(dirname(this.#path), { recursive: true });
+      writeFileSync(`${this.#path}.new`, JSON.stringify(stored));
+      renameSync(`${this.#path}.new`, this.#path);
+    } catch (error) {
+      this.#log.warn('cannot remember resources', { error });
+    }
+  }
+}
+
+function bootId(): string {
+  return readFileSync(BOOT_ID, 'utf8').trim();
+}

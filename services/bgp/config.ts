@@ -1,0 +1,32 @@
+// Settings of bgp, by environment variable.
+import { IpError, parseAddress } from '@calico/ip';
+import { type Config, commonSettings, setting } from '@calico/process';
+import { z } from 'zod';
+
+export const settings = {
+  nodeName: commonSettings.nodeName,
+  runDir: commonSettings.runDir,
+  natsUrl: commonSettings.natsUrl,
+  apiAddress: commonSettings.apiAddress,
+  routerId: setting(
+    'CALICO_ROUTER_ID',
+    z
+      .string()
+      .refine((text) => text === '' || text === 'hash' || isIpv4(text), {
+        error: 'expected "hash" or a dotted quad such as "192.0.2.1"',
+      })
+      .default(''),
+    'BGP identifier: "hash" of the node name, or a dotted quad; empty: the IPv4 address of the node',
+  ),
+};
+
+export type BgpConfig = Config<typeof settings>;
+
+function isIpv4(text: string): boolean {
+  try {
+    return parseAddress(text).family === 4;
+  } catch (cause) {
+    if (cause instanceof IpError) return false;
+    throw cause;
+  }
+}

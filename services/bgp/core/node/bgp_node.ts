@@ -1,0 +1,295 @@
+// One node's BGP: resources in, sessions and kernel routes out, and reports of what became true.
+//
+//   resources --derive--> Speaker (in Host) --best paths--> KernelSync --> kernel
+//                            ^  |                               ^
+//                     peers--+  +--notes--> log, reports        +-- monitor, every 30 s
+import type { CancelTimer, Clock } from '@calico/clock';
+import type { Address } from '@calico/ip';
+import type {
+  Connection,
+  ConnectionHandler,
+  KernelNews,
+  KernelPort,
+  Log,
+  PeerStatus,
+  Reporter,
+  Transport,
+} from '../../ports.ts';
+import { type Derivation, deriveSpeaker } from '../cluster/derive_speaker.ts';
+import type { ClusterResources } from '../cluster/resources.ts';
+import { Host } from '../host/host.ts';
+import { KernelSync, type SyncReport } from '../kernel/kernel_sync.ts';
+import { blockTexts } from '../kernel/route_plan.ts';
+import { settingsText } from '../speaker/config.ts';
+import type { Note } from '../speaker/events.ts';
+import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
+import { peerStatus } from './peer_status.ts';
+import { removalFor } from './removal.ts';
+import { Repairs } from './repairs.ts';
+
+export type BgpNodeOptions = {
+  readonly node: string;
+  /** "" for the node's IPv4 address, "hash", or a dotted quad. */
+  readonly routerId: string;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly transport: Transport;
+  readonly kernel: KernelPort;
+  readonly reporter: Reporter;
+  readonly log: Log;
+  readonly timing?: SpeakerOptions['timing'];
+};
+
+/** What has to be listened on; undefined: nothing. */
+export type Listen = {
+  readonly port: number;
+  readonly addresses: Readonly<Record<4 | 6, Address | undefined>>;
+};
+
+const MAINTENANCE_MS = 1_000;
+const RESYNC_MS = 30_000;
+const RETRY_MS = 3_000;
+/** Kernel events that belong together arrive within this time. */
+const KERNEL_SETTLING_MS = 20;
+const REPORT_DELAY_MS = 50;
+/** How long own routes may stay incomplete before peers are told that they are all. */
+const EXPORT_PATIENCE_MS = 60_000;
+
+export class BgpNode {
+  readonly speaker: Speaker;
+  readonly #options: BgpNodeOptions;
+  readonly #host: Host;
+  readonly #kernel: KernelSync;
+  readonly #repairs = new Repairs();
+  readonly #startedAt: number;
+  #derivation: Derivation = { derived: undefined, problems: ['No resources have arrived yet'] };
+  #derivedText = '';
+  #revision = 0n;
+  #inSyncAt: number | undefined;
+  #hasExports = false;
+  #isRemovalFull = false;
+  #lastResync: number;
+  #listenProblem: string | undefined;
+  #reported = '';
+  #cancelMaintenance: CancelTimer = () => {};
+  #cancelKernel: CancelTimer | undefined;
+  #cancelReport: CancelTimer | undefined;
+  #needsResync = false;
+
+  constructor(options: BgpNodeOptions) {
+    this.#options = options;
+    const { clock, kernel, timing } = options;
+    this.#startedAt = clock.now();
+    this.#lastResync = this.#startedAt;
+    // The kernel's own routes are the mark of a restart: nothing else has to be remembered.
+    const isRestarted = kernel.list().length > 0;
+    this.speaker = new Speaker({ isRestarted, ...(timing === undefined ? {} : { timing }) });
+    this.#kernel = new KernelSync(kernel, this.speaker.rib);
+    this.#kernel.readInitial();
+    this.#host = new Host({
+      speaker: this.speaker,
+      transport: options.transport,
+      clock,
+      random: options.random,
+      onRoutes: (prefixes) => this.#noteSync(this.#kernel.update(prefixes)),
+      onNote: (note) => this.#noted(note),
+    });
+    this.#maintainLater();
+  }
+
+  get listen(): Listen | undefined {
+    const speaker = this.#derivation.derived?.speaker;
+    return speaker && { port: speaker.listenPort, addresses: speaker.local.address };
+  }
+
+  get kernelRouteCount(): number {
+    return this.#kernel.routeCount;
+  }
+
+  get revision(): bigint {
+    return this.#revision;
+  }
+
+  get isInSync(): boolean {
+    return this.#inSyncAt !== undefined;
+  }
+
+  /** Speaks BGP, and knows with whom. */
+  get isReady(): boolean {
+    return this.#derivation.derived !== undefined && this.#listenProblem === undefined;
+  }
+
+  /** What is wrong, one sentence each. */
+  get messages(): readonly string[] {
+    return [
+      ...this.#derivation.problems,
+      ...(this.#listenProblem === undefined ? [] : [this.#listenProblem]),
+      ...this.#kernel.problems,
+      ...this.#repairs.messages(this.#options.clock.now()),
+    ];
+  }
+
+  peers(): PeerStatus[] {
+    return Array.from(this.speaker.peers.values(), peerStatus);
+  }
+
+  /** @param state.inSync false for what is remembered from an earlier process */
+  setResources(
+    resources: ClusterResources,
+    state: { readonly inSync: boolean; readonly revision: bigint },
+  ): void {
+    const { node, routerId, clock } = this.#options;
+    this.#derivation = deriveSpeaker(node, routerId, resources);
+    if (state.inSync) this.#inSyncAt ??= clock.now();
+    const { derived } = this.#derivation;
+    const text = settingsText(derived);
+    if (derived !== undefined && text !== this.#derivedText) {
+      this.#derivedText = text;
+      const { speaker, pools, subnet } = derived;
+      const blocks = speaker.ownRoutes.filter(({ kind }) => kind === 'block');
+      const ownBlocks = blockTexts(blocks.map(({ prefix }) => prefix));
+      this.#host.configure(speaker);
+      this.#noteSync(this.#kernel.configure({ pools, subnet, ownBlocks }));
+    }
+    this.#completeExports();
+    this.#allowRemoval();
+    this.#revision = state.revision;
+    this.#report();
+  }
+
+  /** Why peers cannot connect to us; undefined when they can. */
+  setListenProblem(problem: string | undefined): void {
+    this.#listenProblem = problem;
+    this.#report();
+  }
+
+  accept(from: Address, connection: Connection): ConnectionHandler {
+    return this.#host.accept(from, connection);
+  }
+
+  kernelChanged(news: KernelNews): void {
+    if (news.kind === 'route' && !this.#kernel.contradicts(news.action, news.route)) return;
+    if (news.kind !== 'ways') this.#needsResync = true;
+    this.#cancelKernel ??= this.#options.clock.setTimer(KERNEL_SETTLING_MS, () => {
+      this.#cancelKernel = undefined;
+      if (this.#needsResync) this.#resync();
+      else this.#noteSync(this.#kernel.followWays());
+    });
+  }
+
+  /** Leaves quietly: peers keep our routes, the kernel keeps theirs. */
+  stop(): void {
+    this.#cancelMaintenance();
+    this.#cancelKernel?.();
+    this.#cancelReport?.();
+    this.#host.stop();
+  }
+
+  #maintainLater(): void {
+    this.#cancelMaintenance = this.#options.clock.setTimer(MAINTENANCE_MS, () => {
+      this.#maintain();
+      this.#maintainLater();
+    });
+  }
+
+  #maintain(): void {
+    const now = this.#options.clock.now();
+    this.#completeExports();
+    if (!this.#isRemovalFull) this.#allowRemoval();
+    const age = now - this.#lastResync;
+    if (age >= RESYNC_MS || (!this.#kernel.isDone && age >= RETRY_MS)) this.#resync();
+    this.#report();
+  }
+
+  #resync(): void {
+    this.#needsResync = false;
+    this.#lastResync = this.#options.clock.now();
+    this.#noteSync(this.#kernel.resync());
+  }
+
+  #completeExports(): void {
+    if (this.#hasExports) return;
+    const waited = this.#options.clock.now() - this.#startedAt;
+    const isKnown = this.#derivation.derived !== undefined;
+    if (this.#inSyncAt === undefined && !(isKnown && waited >= EXPORT_PATIENCE_MS)) return;
+    this.#hasExports = true;
+    this.#host.completeExports();
+  }
+
+  #allowRemoval(): void {
+    const state = { startedAt: this.#startedAt, inSyncAt: this.#inSyncAt };
+    const removal = removalFor(this.speaker, state, this.#options.clock.now());
+    this.#isRemovalFull = removal.isFull;
+    this.#noteSync(this.#kernel.allowRemoval(removal));
+  }
+
+  #noteSync({ repaired }: SyncReport): void {
+    if (repaired.length > 0) {
+      this.#repairs.add(repaired, this.#options.clock.now());
+      this.#options.log.warn('routes were removed or changed by someone else: restored', {
+        routes: repaired,
+      });
+    }
+    this.#report();
+  }
+
+  #noted(note: Note): void {
+    const { log } = this.#options;
+    const { kind, ...fields } = note;
+    switch (kind) {
+      case 'up':
+        log.info('session established', fields);
+        break;
+      case 'down':
+        log.warn('session lost', fields);
+        break;
+      case 'end-of-rib':
+        if (!this.#isRemovalFull) this.#cancelKernel ??= this.#removalSoon();
+        log.info('peer has sent all its routes', fields);
+        break;
+      case 'malformed':
+        log.warn('peer sent a malformed update', fields);
+        break;
+      case 'swept':
+        log.info('routes that a peer did not renew are gone', fields);
+        break;
+      default:
+        kind satisfies never;
+    }
+    this.#report();
+  }
+
+  /** Not from inside the speaker's own step. */
+  #removalSoon(): CancelTimer {
+    return this.#options.clock.setTimer(0, () => {
+      this.#cancelKernel = undefined;
+      this.#allowRemoval();
+      if (this.#needsResync) this.#resync();
+    });
+  }
+
+  /** Reports soon, and only what changed. */
+  #report(): void {
+    this.#cancelReport ??= this.#options.clock.setTimer(REPORT_DELAY_MS, () => {
+      this.#cancelReport = undefined;
+      const { reporter } = this.#options;
+      const peers = this.peers();
+      const messages = this.messages;
+      const isApplied = this.#kernel.isDone && this.#derivation.derived !== undefined;
+      const applied = isApplied ? this.#revision : undefined;
+      const text = settingsText({
+        peers,
+        messages,
+        applied,
+        ready: this.isReady,
+        s: this.isInSync,
+      });
+      if (text === this.#reported) return;
+      this.#reported = text;
+      reporter.peers(peers);
+      if (applied !== undefined) reporter.applied(applied, this.isInSync);
+      reporter.health({ ready: this.isReady, messages });
+    });
+  }
+}

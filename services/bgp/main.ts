@@ -1,0 +1,85 @@
+// The node's BGP speaker:
+//
+//   NATS or api --feed--> view --resources--> BgpNode <--tcp 179--> peers
+//                           |                  |   ^
+//                     cache (file)             v   +-- netlink monitor
+//                                        kernel routes (netlink)
+//   calicoctl --gRPC, unix socket--> handlers  |
+//                                              +--> reports (NATS)
+import { join } from 'node:path';
+import { connectBus } from '@calico/bus';
+import { openFeed, ResourceView } from '@calico/feed';
+import { openNetlink } from '@calico/netlink';
+import { runService } from '@calico/process';
+import { ResourceService } from '@calico/proto/api/v1/resources';
+import { BgpService } from '@calico/proto/bgp/v1/bgp';
+import { busReporter } from './adapters/bus_reporter.ts';
+import { FeedReader } from './adapters/feed_reader.ts';
+import { createHandlers } from './adapters/grpc_handlers.ts';
+import { watchKernel } from './adapters/kernel_monitor.ts';
+import { KernelRoutes } from './adapters/kernel_routes.ts';
+import { Listeners } from './adapters/listeners.ts';
+import { publishMetrics } from './adapters/metrics.ts';
+import { ResourceCache } from './adapters/resource_cache.ts';
+import { tcpTransport } from './adapters/tcp_transport.ts';
+import { settings } from './config.ts';
+import { BgpNode } from './core/node/bgp_node.ts';
+
+await runService({
+  name: 'bgp',
+  summary: "the node's BGP speaker: sessions, cluster routes, blackholes of own blocks",
+  listen: 'unix:$CALICO_RUN_DIR/bgp.sock',
+  httpListen: '127.0.0.1:9098',
+  settings,
+  async main(context) {
+    const { config, logger, clock, signal, version, health, metrics } = context;
+    const name = config.nodeName;
+    const startedAt = clock.now();
+    const netlink = openNetlink();
+    const bus = connectBus({ servers: config.natsUrl, name: `bgp@${name}`, logger, clock });
+    const api = context.connect(ResourceService, config.apiAddress);
+    const node = new BgpNode({
+      node: name,
+      routerId: config.routerId,
+      clock,
+      random: Math.random,
+      transport: tcpTransport,
+      kernel: new KernelRoutes(netlink),
+      reporter: busReporter({ bus, node: name, version, startedAt }),
+      log: logger,
+    });
+    const listeners = new Listeners(
+      clock,
+      (from, connection) => node.accept(from, connection),
+      (problem) => node.setListenProblem(problem),
+    );
+    const monitor = watchKernel((news) => node.kernelChanged(news), logger);
+    const cachePath = join(config.runDir, 'bgp', 'resources.json');
+    const cache = new ResourceCache(cachePath, name, clock, logger);
+    const reader = new FeedReader({
+      view: new ResourceView(),
+      clock,
+      cache,
+      onResources: (resources, state) => {
+        node.setResources(resources, state);
+        listeners.set(node.listen);
+        const detail = node.messages.join('; ');
+        health.report('speaker', { live: true, ready: node.isReady, detail });
+      },
+    });
+    reader.start();
+    const server = await context.serve([BgpService, createHandlers(node, name, version)]);
+    publishMetrics(metrics, node);
+    void reader.run(openFeed({ bus, api, clock, logger, signal }));
+    return async () => {
+      await server.stop();
+      listeners.close();
+      node.stop();
+      monitor.close();
+      cache.close();
+      api.close();
+      await bus.close();
+      netlink.close();
+    };
+  },
+});
