@@ -1,0 +1,51 @@
+// What a pool's deletion meets: blocks that are in use stand in its way, empty ones go with it.
+import { parsePrefix, prefixContains } from '@calico/ip';
+import { affinityPath, blockPath, type IPAMBlock, type IPPool } from '@calico/model';
+
+export type PoolRemoval = {
+  /** Addresses of workloads in the pool. */
+  readonly inUse: number;
+  /** A few of the blocks that hold them. */
+  readonly busyBlocks: readonly string[];
+  /** etcd paths of blocks without any address, with their affinities. */
+  readonly emptyBlocks: readonly {
+    readonly block: string;
+    readonly affinity: string | undefined;
+  }[];
+};
+
+const TUNNEL = /tunnel/i;
+
+export function planPoolRemoval(pool: IPPool, blocks: readonly IPAMBlock[]): PoolRemoval {
+  const cidr = parsePrefix(pool.spec.cidr);
+  const inside = blocks.filter(({ spec }) => prefixContains(cidr, parsePrefix(spec.cidr)));
+  const counted = inside.map((block) => ({ block, workloads: workloadAddresses(block) }));
+  return {
+    inUse: counted.reduce((sum, { workloads }) => sum + workloads, 0),
+    busyBlocks: counted
+      .filter(({ workloads }) => workloads > 0)
+      .slice(0, 3)
+      .map(({ block }) => block.spec.cidr),
+    emptyBlocks: inside
+      .filter(({ spec }) => spec.allocations.every((index) => index === null))
+      .map(({ spec }) => ({
+        block: blockPath(parsePrefix(spec.cidr)),
+        affinity: affinityOf(spec),
+      })),
+  };
+}
+
+/** A node's own tunnel address goes when the pool does; only workloads stand in the way. */
+function workloadAddresses({ spec }: IPAMBlock): number {
+  return spec.allocations.filter((index) => {
+    if (index === null) return false;
+    const type = spec.attributes[index]?.secondary?.['type'];
+    return type === undefined || !TUNNEL.test(type);
+  }).length;
+}
+
+function affinityOf(spec: IPAMBlock['spec']): string | undefined {
+  const [type, name] = spec.affinity?.split(':') ?? [];
+  if ((type !== 'host' && type !== 'virtual') || name === undefined) return undefined;
+  return affinityPath({ type, name }, parsePrefix(spec.cidr));
+}

@@ -1,0 +1,47 @@
+// Resources as a process:
+//
+//   clients ─gRPC→ grpc_handlers → resource_reader ─get, list, watch→ etcd
+//                               → resource_writer ─compare and swap→
+//   etcd ─watch→ relay (the replica that holds the lease) ─JetStream→ felix, bgp, status
+import { randomUUID } from 'node:crypto';
+import { connectBus } from '@calico/bus';
+import { runService } from '@calico/process';
+import { ResourceService } from '@calico/proto/api/v1/resources';
+import { openEtcd } from '@calico/store';
+import { writeBuiltIns } from './adapters/built_in_writer.ts';
+import { createHandlers } from './adapters/grpc_handlers.ts';
+import { ResourceReader } from './adapters/resource_reader.ts';
+import { ResourceWriter } from './adapters/resource_writer.ts';
+import { settings } from './config.ts';
+import { startRelay } from './relay/mod.ts';
+
+await runService({
+  name: 'api',
+  summary: 'validated resources in etcd, and the relay that tells the nodes what changed',
+  listen: '127.0.0.1:5671',
+  httpListen: '127.0.0.1:9180',
+  settings,
+  async main(context) {
+    const { config, logger, clock, health, signal, version } = context;
+    const store = openEtcd({ endpoints: [...config.etcdEndpoints], clock, logger });
+    const bus = connectBus({ servers: config.natsUrl, name: 'api', logger, clock });
+    const birth = () => ({
+      uid: randomUUID(),
+      creationTimestamp: new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
+    });
+    const reader = new ResourceReader(store);
+    const writer = new ResourceWriter({ store, reader, birth });
+    const server = await context.serve([
+      ResourceService,
+      createHandlers({ reader, writer, version }),
+    ]);
+    void writeBuiltIns({ store, birth, version, clock, logger, health, signal });
+    const relay = startRelay({ store, bus, logger, clock, signal });
+    return async () => {
+      await server.stop();
+      await relay;
+      await bus.close();
+      store.close();
+    };
+  },
+});
