@@ -5,6 +5,7 @@ export type { BaseConfig, ServiceContext } from './service_context.ts';
 export {
   type Config,
   ConfigError,
+  describeSettings,
   type Environment,
   flag,
   list,

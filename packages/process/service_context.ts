@@ -28,11 +28,11 @@ export type ServiceContext<C> = {
   /** Aborts when the process has been asked to stop, before the stop function runs. */
   readonly signal: AbortSignal;
   /** serveRpc() on the configured address with the configured security. */
-  serve<const T extends readonly DescService[]>(
+  readonly serve: <const T extends readonly DescService[]>(
     ...services: { readonly [K in keyof T]: Served<T[K]> }
-  ): Promise<RpcServer>;
+  ) => Promise<RpcServer>;
   /** connectRpc() with the configured security. */
-  connect<S extends DescService>(service: S, target: string): RpcClient<S>;
+  readonly connect: <S extends DescService>(service: S, target: string) => RpcClient<S>;
 };
 
 export function serviceContext<C>(

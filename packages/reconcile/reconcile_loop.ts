@@ -3,7 +3,7 @@
 //   changed() ---+
 //   retry timer -+--> list --> diff --> (drop removals until in sync) --> apply --> onResult
 //   resync timer-+
-import type { CancelTimer, Clock } from '@calico/clock';
+import type { Clock } from '@calico/clock';
 import { Backoff } from './backoff.ts';
 import { apply, type Change, diff, type Failure, type Target } from './reconcile.ts';
 
@@ -107,11 +107,10 @@ export class ReconcileLoop<K, V> {
   }
 
   async #wait(delayMs: number): Promise<void> {
-    let cancel: CancelTimer = () => {};
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      cancel = this.#options.clock.setTimer(delayMs, resolve);
-    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    const cancel = this.#options.clock.setTimer(delayMs, resolve);
+    await promise;
     cancel();
     this.#wake = () => {};
   }

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
+import { ChannelCredentials, type ChannelOptions, ServerCredentials } from '@grpc/grpc-js';
 
 /** Paths of PEM files. With `ca` both ends prove who they are (mutual TLS). */
 export type TlsFiles = {
@@ -18,12 +20,25 @@ export function serverCredentials(tls: TlsFiles | undefined): ServerCredentials 
   return ServerCredentials.createSsl(ca, [pair], ca !== null);
 }
 
-export function clientCredentials(tls: TlsFiles | undefined): ChannelCredentials {
+/** @param host whom the server's certificate has to name: a host name or an IP address. */
+export function clientCredentials(tls: TlsFiles | undefined, host: string): ChannelCredentials {
   if (tls === undefined) return ChannelCredentials.createInsecure();
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
     throw new TypeError('Cannot use TLS: a certificate file and its key file go together');
   }
-  return ChannelCredentials.createSsl(readPem(tls.ca), readPem(tls.key), readPem(tls.cert));
+  const files = [readPem(tls.ca), readPem(tls.key), readPem(tls.cert)] as const;
+  if (isIP(host) === 0) return ChannelCredentials.createSsl(...files);
+  return ChannelCredentials.createSsl(...files, {
+    checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
+  });
+}
+
+/**
+ * Server name indication takes no IP addresses (RFC 6066 section 3; Deno refuses them): such a
+ * target goes without a name of its own, and its certificate is checked against the address.
+ */
+export function tlsOptions(host: string): ChannelOptions {
+  return isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'address.invalid' };
 }
 
 function readPem(path: string): Buffer;

@@ -1,0 +1,118 @@
+// Mutual TLS with certificates made by openssl.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { ResourceService } from '@calico/proto/api/v1/resources';
+import {
+  connectRpc,
+  RpcError,
+  type RpcServer,
+  type ServiceHandlers,
+  serveRpc,
+  type TlsFiles,
+} from '@calico/rpc';
+
+const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+
+let directory = '';
+
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), 'calico-tls-'));
+  makeAuthority('ca');
+  makeAuthority('other-ca');
+  makeCertificate('server', 'ca');
+  makeCertificate('client', 'ca');
+  makeCertificate('stranger', 'other-ca');
+  makeCertificate('elsewhere', 'ca', 'IP:127.0.0.2,DNS:elsewhere');
+});
+
+after(() => rmSync(directory, { recursive: true, force: true }));
+
+function openssl(...given: string[]): void {
+  execFileSync('openssl', given, { cwd: directory, stdio: 'ignore' });
+}
+
+function makeAuthority(name: string): void {
+  const files = ['-keyout', `${name}.key`, '-out', `${name}.pem`];
+  openssl('req', '-x509', ...KEY, ...files, '-subj', `/CN=${name}`, '-days', '1');
+}
+
+function makeCertificate(
+  name: string,
+  authority: string,
+  names = 'IP:127.0.0.1,DNS:localhost',
+): void {
+  const request = ['-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`];
+  openssl('req', ...KEY, ...request, '-addext', `subjectAltName=${names}`);
+  const signer = ['-CA', `${authority}.pem`, '-CAkey', `${authority}.key`, '-CAcreateserial'];
+  const files = ['-in', `${name}.csr`, '-out', `${name}.pem`];
+  openssl('x509', '-req', ...files, ...signer, '-days', '1', '-copy_extensions', 'copy');
+}
+
+const inDirectory = (file: string): string => join(directory, file);
+
+function tlsFiles(name: string, authority = 'ca'): Required<TlsFiles> {
+  return {
+    ca: inDirectory(`${authority}.pem`),
+    cert: inDirectory(`${name}.pem`),
+    key: inDirectory(`${name}.key`),
+  };
+}
+
+const handlers = {
+  getVersion: async () => ({ version: '1' }),
+} as unknown as ServiceHandlers<typeof ResourceService>;
+
+const quiet = { info: () => {}, error: () => {} };
+
+async function serve(t: TestContext, tls: TlsFiles): Promise<RpcServer> {
+  const server = await serveRpc({
+    services: [[ResourceService, handlers]],
+    listen: '127.0.0.1:0',
+    tls,
+    insecure: false,
+    logger: quiet,
+  });
+  t.after(() => server.stop(100));
+  return server;
+}
+
+async function ask(target: string, tls: TlsFiles | undefined): Promise<string> {
+  const client = connectRpc(ResourceService, target, { tls, timeoutMs: 2_000 });
+  try {
+    return (await client.getVersion({})).version;
+  } finally {
+    client.close();
+  }
+}
+
+const refused = (error: unknown): boolean => error instanceof RpcError;
+
+test('mutual TLS lets in who has a certificate of the authority, and nobody else', async (t) => {
+  const { address, security } = await serve(t, tlsFiles('server'));
+  assert.equal(security, 'tls');
+  assert.equal(await ask(address, tlsFiles('client')), '1');
+  const byName = address.replace('127.0.0.1', 'localhost');
+  assert.equal(await ask(byName, tlsFiles('client')), '1');
+  const { ca } = tlsFiles('client');
+  await assert.rejects(ask(address, { ca }), refused, 'without a certificate');
+  await assert.rejects(ask(address, tlsFiles('stranger')), refused, 'of somebody else');
+  await assert.rejects(ask(address, tlsFiles('client', 'other-ca')), refused, 'not trusting it');
+  await assert.rejects(ask(address, undefined), refused, 'in plain text');
+});
+
+test('a server whose certificate is for another address or name is refused', async (t) => {
+  const { address } = await serve(t, tlsFiles('elsewhere'));
+  await assert.rejects(ask(address, tlsFiles('client')), refused);
+  const byName = address.replace('127.0.0.1', 'localhost');
+  await assert.rejects(ask(byName, tlsFiles('client')), refused);
+});
+
+test('TLS files that are missing or incomplete are named', async (t) => {
+  const noKey = { ...tlsFiles('server'), key: '/nowhere.key' };
+  await assert.rejects(serve(t, noKey), /"\/nowhere.key"/);
+  await assert.rejects(serve(t, { ca: tlsFiles('server').ca }), /both a certificate and a key/);
+});
