@@ -72,7 +72,8 @@ class FakeApi implements ResourceApi {
     };
     signal?.addEventListener('abort', close, { once: true });
     try {
-      while (isOpen) {
+      for (;;) {
+        if (!isOpen) return;
         if (this.failure !== undefined) throw this.failure;
         yield* this.#said.splice(0);
         await new Promise<void>((resolve) => {

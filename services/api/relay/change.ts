@@ -1,0 +1,61 @@
+import { create } from '@bufbuild/protobuf';
+import { resourceSubject } from '@calico/bus';
+import { KINDS, type ResourceKey, ValidationError } from '@calico/model';
+import { type ResourceEvent, ResourceEventSchema } from '@calico/proto/events/v1/events';
+import { resourceAt, resourceKeyAt } from './stored_resource.ts';
+
+/** One message for the stream. */
+export type Change = {
+  readonly kind: 'put' | 'removed';
+  readonly subject: string;
+  readonly key: ResourceKey;
+  /** Of a WorkloadEndpoint. */
+  readonly node: string | undefined;
+  readonly revision: bigint;
+  readonly event: ResourceEvent;
+};
+
+/** What an entry of etcd means for the stream. */
+export type ReadEntry =
+  | { readonly kind: 'put'; readonly change: Change }
+  /** Nothing that nodes need. */
+  | { readonly kind: 'not-relayed' }
+  /** A resource that cannot be read; for nodes it does not exist. */
+  | { readonly kind: 'unreadable'; readonly key: ResourceKey; readonly reason: string };
+
+export function readEntry(path: string, value: string, revision: bigint): ReadEntry {
+  const key = relayedKeyAt(path);
+  if (key === undefined) return { kind: 'not-relayed' };
+  try {
+    const resource = resourceAt(path, key, value, revision);
+    const node = resource.kind === 'WorkloadEndpoint' ? resource.spec.node : undefined;
+    if (resource.kind === 'WorkloadEndpoint' && (node === undefined || node === '')) {
+      return { kind: 'unreadable', key, reason: `Cannot relay "${path}": spec.node is missing` };
+    }
+    return { kind: 'put', change: putOf(key, node, revision, JSON.stringify(resource)) };
+  } catch (cause) {
+    if (!(cause instanceof ValidationError)) throw cause;
+    return { kind: 'unreadable', key, reason: cause.message };
+  }
+}
+
+/** The resource at an etcd key if nodes need its kind. */
+export function relayedKeyAt(path: string): ResourceKey | undefined {
+  const key = resourceKeyAt(path);
+  return key !== undefined && KINDS[key.kind].consumers.length > 0 ? key : undefined;
+}
+
+export function removalOf(
+  { key, node }: { readonly key: ResourceKey; readonly node: string | undefined },
+  revision: bigint,
+): Change {
+  const value = { key, revision };
+  const event = create(ResourceEventSchema, { event: { case: 'removed', value } });
+  return { kind: 'removed', subject: resourceSubject(key, node), key, node, revision, event };
+}
+
+function putOf(key: ResourceKey, node: string | undefined, revision: bigint, json: string): Change {
+  const value = { ...key, revision, json };
+  const event = create(ResourceEventSchema, { event: { case: 'put', value } });
+  return { kind: 'put', subject: resourceSubject(key, node), key, node, revision, event };
+}
