@@ -1,0 +1,100 @@
+// StatusService on top of the board.
+import type { Clock } from '@calico/clock';
+import { findKind, KINDS } from '@calico/model';
+import type { AppliedTarget, StatusService } from '@calico/proto/status/v1/status';
+import { RpcError, type ServiceHandlers } from '@calico/rpc';
+import { appliedProgress, type Progress } from '../core/applied_progress.ts';
+import type { NodeReports } from '../core/node_reports.ts';
+import { type NodeStatus, nodeStatus } from '../core/node_status.ts';
+import { BoardChanges } from './board_changes.ts';
+import type { StatusBoard } from './status_board.ts';
+
+export function createHandlers(
+  board: StatusBoard,
+  clock: Clock,
+): ServiceHandlers<typeof StatusService> {
+  const statusOf = (node: string): NodeStatus =>
+    nodeStatus(node, board.reportsOf(node), clock.now());
+  const reportsFor = (node: string): NodeReports[] => {
+    const nodes = node === '' ? board.nodes : [known(board, node)];
+    return nodes.flatMap((each) => board.reportsOf(each) ?? []);
+  };
+  return {
+    listNodes: async () => ({ nodes: board.nodes.map(statusOf) }),
+
+    async *watchNodes(_request, { signal }) {
+      const changes = new BoardChanges(board, signal);
+      try {
+        for (const node of board.nodes) yield { node: statusOf(node) };
+        for (
+          let change = await changes.next();
+          change !== undefined;
+          change = await changes.next()
+        ) {
+          const { nodes, listChanged } = change;
+          const changed = listChanged ? board.nodes : board.nodes.filter((node) => nodes.has(node));
+          for (const node of changed) yield { node: statusOf(node) };
+        }
+      } finally {
+        changes.close();
+      }
+    },
+
+    listPeers: async ({ node }) => ({
+      nodes: reportsFor(node).flatMap(({ peers }) => peers ?? []),
+    }),
+    listEndpoints: async ({ node }) => ({
+      nodes: reportsFor(node).flatMap(({ endpoints }) => endpoints ?? []),
+    }),
+
+    async *waitApplied({ targets }, { signal }) {
+      checkTargets(targets);
+      const newest = targets.reduce(
+        (most, { revision }) => (revision > most ? revision : most),
+        0n,
+      );
+      const progress = (): Progress =>
+        appliedProgress(targets, board.nodes, (node) => board.reportsOf(node));
+      let said: Progress | undefined;
+      const changes = new BoardChanges(board, signal);
+      try {
+        do {
+          const now = progress();
+          const complete = board.knowsNodesAt(newest) && now.waitingFor.length === 0;
+          const moved =
+            said?.nodesApplied !== now.nodesApplied || said.nodesTotal !== now.nodesTotal;
+          if (complete || moved) yield { ...now, waitingFor: [...now.waitingFor] };
+          if (complete) return;
+          said = now;
+        } while ((await changes.next()) !== undefined);
+      } finally {
+        changes.close();
+      }
+    },
+  };
+}
+
+function checkTargets(targets: readonly AppliedTarget[]): void {
+  if (targets.length === 0) {
+    throw new RpcError(
+      'INVALID_ARGUMENT',
+      'Cannot wait: targets is empty, expected at least one kind with its revision',
+    );
+  }
+  for (const { kind } of targets) {
+    if (findKind(kind) === undefined) {
+      throw new RpcError(
+        'INVALID_ARGUMENT',
+        `Cannot wait for kind "${kind}": expected one of ${Object.keys(KINDS).join(', ')}`,
+      );
+    }
+  }
+}
+
+function known(board: StatusBoard, node: string): string {
+  if (board.nodes.includes(node)) return node;
+  throw new RpcError(
+    'NOT_FOUND',
+    `Cannot find node "${node}": the cluster has ${board.nodes.join(', ') || 'none'}`,
+  );
+}

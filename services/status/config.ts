@@ -1,0 +1,7 @@
+// Settings of the status service; the common ones come with every service.
+import { commonSettings } from '@calico/process';
+
+export const settings = {
+  natsUrl: commonSettings.natsUrl,
+  apiAddress: commonSettings.apiAddress,
+};
