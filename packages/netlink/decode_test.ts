@@ -105,6 +105,14 @@ test('decodeNeighbour() reads a deleted entry that has lost its MAC', () => {
   });
 });
 
+test('decodeInterfaceAddress() tells secondary and transient addresses', () => {
+  const body = bytesOf(ADDRESSES[0]?.hex ?? '');
+  body[body.length - 28 + 4] = 0x81;
+  assert.equal(decodeInterfaceAddress(bodyOf(body))?.secondary, true);
+  const tentative = `0a40c0000300000014000100${'fd'.repeat(16)}08000800c0000000`;
+  assert.equal(decodeInterfaceAddress(bodyOf(bytesOf(tentative)))?.transient, true);
+});
+
 test('decodeRoute() leaves out cache entries and types that are not routes to a destination', () => {
   const body = bytesOf(ROUTES[1]?.hex ?? '');
   body[9] = 0x02;

@@ -34,6 +34,10 @@ export type InterfaceAddress = {
   readonly address: Address;
   readonly prefixLength: number;
   readonly scope: RouteScope;
+  /** IPv4, IFA_F_SECONDARY: another address of the same network comes first. Not written. */
+  readonly secondary?: boolean;
+  /** IPv6: temporary, deprecated, tentative or a duplicate; it will go away or may not come. Not written. */
+  readonly transient?: boolean;
 };
 
 export type RouteType =

@@ -86,8 +86,16 @@ export const IPV4_DEVCONF = {
   route_localnet: 26,
 } as const;
 
-export const IFA = { ADDRESS: 1, LOCAL: 2 } as const;
-export const IFA_F_NODAD = 0x2;
+export const IFA = { ADDRESS: 1, LOCAL: 2, FLAGS: 8 } as const;
+export const IFA_F = {
+  /** IPv4. In IPv6 the same bit is IFA_F_TEMPORARY. */
+  SECONDARY: 0x1,
+  TEMPORARY: 0x1,
+  NODAD: 0x2,
+  DADFAILED: 0x8,
+  DEPRECATED: 0x20,
+  TENTATIVE: 0x40,
+} as const;
 
 export const RTA = {
   DST: 1,
