@@ -13,7 +13,7 @@ import { createHandlers } from './adapters/grpc_handlers.ts';
 import { ResourceReader } from './adapters/resource_reader.ts';
 import { ResourceWriter } from './adapters/resource_writer.ts';
 import { settings } from './config.ts';
-import { startRelay } from './relay/mod.ts';
+import { startRelay } from './relay/relay.ts';
 
 await runService({
   name: 'api',
@@ -39,7 +39,7 @@ await runService({
     const relay = startRelay({ store, bus, logger, clock, signal });
     return async () => {
       await server.stop();
-      await relay;
+      await relay.done;
       await bus.close();
       store.close();
     };
