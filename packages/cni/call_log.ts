@@ -4,7 +4,11 @@ import { dirname } from 'node:path';
 import type { Variables } from './environment.ts';
 
 export type Outcome = {
-  readonly elapsedMs: number;
+  /** Milliseconds since the process began. */
+  readonly times: Readonly<Record<'launchedMs' | 'startedMs' | 'finishedMs', number>> & {
+    /** Undefined: felix was not asked. */
+    readonly connectMs: number | undefined;
+  };
   /** Code and text of the failure; undefined: success. */
   readonly failure: { readonly code: number; readonly message: string } | undefined;
 };
@@ -31,9 +35,9 @@ export function logCall(variables: Variables, input: string, outcome: Outcome): 
       interface: variables['CNI_IFNAME'],
       netns: variables['CNI_NETNS'],
       args: variables['CNI_ARGS'],
-      elapsedMs: Math.round(outcome.elapsedMs),
+      elapsedMs: Math.round(outcome.times.finishedMs),
       ...outcome.failure,
-      ...(wanted === 0 && { input }),
+      ...(wanted === 0 && { input, began: performance.timeOrigin, times: outcome.times }),
     };
     appendFileSync(path, `${JSON.stringify(line)}\n`, { mode: 0o600 });
   } catch {

@@ -15,5 +15,7 @@ if (major < OLDEST_NODE) {
   // Beside the code, because who can write there could change the code as well.
   const directory = join(import.meta.dirname, 'node_modules', '.cache', 'compile');
   nodeModule.enableCompileCache?.(process.env.NODE_COMPILE_CACHE ?? directory);
-  await import('./main.ts');
+  const launchedMs = performance.now();
+  const { run } = await import('./main.ts');
+  process.exitCode = await run(launchedMs);
 }

@@ -8,8 +8,12 @@ import { answerVersion, invoke } from './plugin.ts';
 /** Felix and what it calls have deadlines of their own, which are shorter. */
 const TIMEOUT_MS = 25_000;
 
+/** When the client of felix was loaded; undefined: it was not needed. */
+let connectMs: number | undefined;
+
 async function openFelix(runDir: string): Promise<Felix> {
   const { FelixClient } = await import('./grpc_client.ts');
+  connectMs = performance.now();
   return new FelixClient(`${runDir.replace(/\/$/, '')}/felix.sock`, TIMEOUT_MS);
 }
 
@@ -38,12 +42,14 @@ function print(text: string): void {
   }
 }
 
-async function main(): Promise<number> {
-  const started = performance.now();
+/** Answers the exit status. Times are milliseconds since the process began. */
+export async function run(launchedMs: number): Promise<number> {
+  const startedMs = performance.now();
   const variables = process.env;
   const input = await readInput();
   const finish = (text: string, failure?: { code: number; message: string }): number => {
-    logCall(variables, input, { elapsedMs: performance.now() - started, failure });
+    const times = { launchedMs, startedMs, connectMs, finishedMs: performance.now() };
+    logCall(variables, input, { times, failure });
     print(text);
     return failure ? 1 : 0;
   };
@@ -54,5 +60,3 @@ async function main(): Promise<number> {
     return finish(errorJson(error, answerVersion(input)), { code, message });
   }
 }
-
-process.exitCode = await main();
