@@ -1,0 +1,215 @@
+// The chains that the kernel calls, the same on every node: who is judged by which program, what pods may send
+// at all, and what is translated on its way out. Everything is about packets from or to pods (interfaces with our
+// prefix) and tunnels of ours; all other traffic of the host passes untouched.
+import type { Family } from '@calico/ip';
+import type { FilterSettings } from '../meaning/settings.ts';
+import { ending } from './chains.ts';
+import {
+  type BaseChain,
+  type Chain,
+  COUNTER,
+  type Match,
+  match,
+  mismatch,
+  type Rule,
+  type Statement,
+  verdict,
+} from './ruleset.ts';
+
+/** Names of the sets that these chains refer to. */
+export const FROM_POD = 'dispatch/from-pod';
+export const TO_POD = 'dispatch/to-pod';
+export const podSources = (family: Family): string => `pods/source${family}`;
+export const podSpoofed = (family: Family): string => `pods/spoofed${family}`;
+export const nodeAddresses = (family: Family): string => `nodes/${family}`;
+export const allPools = (family: Family): string => `pools/all${family}`;
+export const natPools = (family: Family): string => `pools/nat-outgoing${family}`;
+
+const FAMILIES: readonly Family[] = [4, 6];
+const IPIP = 4;
+const ICMP_V6 = 58;
+
+const ESTABLISHED = rule(
+  'established',
+  match('ct state', 'established,related'),
+  verdict('accept'),
+);
+/** Multicast listeners, router and neighbour solicitation, neighbour advertisement. */
+const NEIGHBOUR_DISCOVERY = ['130-133', '135-136'] as const;
+
+export function baseChains(settings: FilterSettings): ReadonlyMap<string, Chain> {
+  return new Map([
+    ['prerouting-raw', hook('prerouting', -300, [fromPods(settings, 'goto pods/anti-spoofing')])],
+    [
+      'pods/anti-spoofing',
+      chain('a pod sends from its own addresses only', antiSpoofing(settings)),
+    ],
+    ['forward-from-pods', hook('forward', 0, [ESTABLISHED, fromPods(settings, 'goto pods/from')])],
+    ['forward-to-pods', hook('forward', 1, [ESTABLISHED, toPods(settings)])],
+    ['input-from-pods', hook('input', 0, inputFromPods(settings))],
+    ['input-to-host', hook('input', 1, inputToHost(settings))],
+    ['pods/from', chain('egress policy of the pod', fromPod(settings))],
+    ['pods/to', chain('ingress policy of the pod', toPod(settings))],
+    ...natChain(settings),
+  ]);
+}
+
+function antiSpoofing({ canSpoof }: FilterSettings): Rule[] {
+  const own = FAMILIES.map((family) => sourceRule(family, podSources(family), 'own address'));
+  const allowed = FAMILIES.map((family) =>
+    sourceRule(family, podSpoofed(family), 'allowed source'),
+  );
+  // Before it has an address of its own, and on the link, a pod speaks ICMPv6 only.
+  const onLink = ['fe80::/10', '::'].map((source) =>
+    rule(
+      `IPv6 on the link from ${source}`,
+      match('ip6 saddr', source),
+      match('meta l4proto', ICMP_V6),
+      verdict('accept'),
+    ),
+  );
+  return [...own, ...(canSpoof ? allowed : []), ...onLink, ending('not an address of this pod')];
+}
+
+function sourceRule(family: Family, set: string, comment: string): Rule {
+  const known: Match = {
+    kind: 'match',
+    fields: ['iifname', family === 4 ? 'ip saddr' : 'ip6 saddr'],
+    operator: '==',
+    value: `@${set}`,
+  };
+  return rule(comment, known, verdict('accept'));
+}
+
+function inputFromPods(settings: FilterSettings): Rule[] {
+  return [...neighbourDiscovery(settings), ESTABLISHED, fromPods(settings, 'goto pods/from')];
+}
+
+function neighbourDiscovery({ podInterfaces }: FilterSettings): Rule[] {
+  return NEIGHBOUR_DISCOVERY.map((type) =>
+    rule(
+      'neighbour discovery',
+      match('iifname', podInterfaces),
+      match('icmpv6 type', type),
+      verdict('accept'),
+    ),
+  );
+}
+
+// Tunnels come first: a node that has left the cluster must not go on by an established entry.
+function inputToHost(settings: FilterSettings): Rule[] {
+  const { podInterfaces, podToHost } = settings;
+  const rest: Rule[] = [...neighbourDiscovery(settings), ESTABLISHED];
+  if (podToHost !== 'Return') {
+    const action = podToHost === 'Accept' ? 'accept' : 'drop';
+    rest.push(
+      rule(
+        `defaultEndpointToHostAction ${podToHost}`,
+        match('iifname', podInterfaces),
+        COUNTER,
+        verdict(action),
+      ),
+    );
+  }
+  return [...tunnelRules(settings), ...rest];
+}
+
+function tunnelRules({ hasVxlan, hasIpip, vxlanPort }: FilterSettings): Rule[] {
+  const toHost = match('fib daddr type', 'local');
+  const rules: Rule[] = [];
+  const guard = (name: string, protocol: Match, families: readonly Family[]): void => {
+    for (const family of families) {
+      const nodes = match(family === 4 ? 'ip saddr' : 'ip6 saddr', `@${nodeAddresses(family)}`);
+      rules.push(rule(`${name} from a node`, nodes, protocol, toHost, verdict('accept')));
+    }
+    rules.push(rule(`${name} from elsewhere`, protocol, toHost, COUNTER, verdict('drop')));
+  };
+  if (hasVxlan) guard('VXLAN', match('udp dport', vxlanPort), FAMILIES);
+  if (hasIpip) guard('IPIP', match('meta l4proto', IPIP), [4]);
+  return rules;
+}
+
+function fromPod(settings: FilterSettings): Rule[] {
+  const { allowsVxlanFromPods, allowsIpipFromPods, vxlanPort } = settings;
+  const rules = invalid(settings);
+  if (!allowsVxlanFromPods) {
+    rules.push(rule('VXLAN from a pod', match('udp dport', vxlanPort), COUNTER, verdict('drop')));
+  }
+  if (!allowsIpipFromPods) {
+    rules.push(rule('IPIP from a pod', match('meta l4proto', IPIP), COUNTER, verdict('drop')));
+  }
+  return [
+    ...rules,
+    { statements: [{ kind: 'verdict-map', field: 'iifname', map: FROM_POD }], comment: 'dispatch' },
+    ending('closed: the policy of this interface is not known'),
+  ];
+}
+
+function toPod(settings: FilterSettings): Rule[] {
+  return [
+    ...invalid(settings),
+    { statements: [{ kind: 'verdict-map', field: 'oifname', map: TO_POD }], comment: 'dispatch' },
+    ending('closed: the policy of this interface is not known'),
+  ];
+}
+
+function invalid({ dropsInvalid }: FilterSettings): Rule[] {
+  return dropsInvalid
+    ? [rule('invalid', match('ct state', 'invalid'), COUNTER, verdict('drop'))]
+    : [];
+}
+
+// Absent when nothing is translated: the chain would cost a look at every connection.
+function natChain(settings: FilterSettings): [string, Chain][] {
+  const rules = [
+    ...settings.natFamilies.map((family) => natOutgoing(family, settings)),
+    ...(settings.hasVxlan ? [tunnelSource('vxlan.calico')] : []),
+    ...(settings.hasIpip ? [tunnelSource('tunl0')] : []),
+  ];
+  if (rules.length === 0) return [];
+  const base: BaseChain = { type: 'nat', hook: 'postrouting', priority: 100, policy: 'accept' };
+  return [['postrouting-nat', { base, rules }]];
+}
+
+function natOutgoing(family: Family, { natSparesNodes }: FilterSettings): Rule {
+  const [source, destination] =
+    family === 4 ? (['ip saddr', 'ip daddr'] as const) : (['ip6 saddr', 'ip6 daddr'] as const);
+  return rule(
+    'natOutgoing: leaves the pools',
+    match(source, `@${natPools(family)}`),
+    mismatch(destination, `@${allPools(family)}`),
+    ...(natSparesNodes ? [mismatch(destination, `@${nodeAddresses(family)}`)] : []),
+    { kind: 'masquerade' },
+  );
+}
+
+// The host itself sends into a tunnel with an address that is not the tunnel's: the answer would come another way.
+function tunnelSource(device: string): Rule {
+  return rule(
+    `the host's own packets into ${device}`,
+    match('oifname', device),
+    mismatch('fib saddr . oif type', 'local'),
+    match('fib saddr type', 'local'),
+    { kind: 'masquerade' },
+  );
+}
+
+function fromPods({ podInterfaces }: FilterSettings, target: `goto ${string}`): Rule {
+  return rule('from pods', match('iifname', podInterfaces), verdict(target));
+}
+
+function toPods({ podInterfaces }: FilterSettings): Rule {
+  return rule('to pods', match('oifname', podInterfaces), verdict('goto pods/to'));
+}
+
+function hook(name: BaseChain['hook'], priority: number, rules: readonly Rule[]): Chain {
+  return { base: { type: 'filter', hook: name, priority, policy: 'accept' }, rules };
+}
+
+function chain(comment: string, rules: readonly Rule[]): Chain {
+  return { comment, rules };
+}
+
+function rule(comment: string, ...statements: readonly Statement[]): Rule {
+  return { statements, comment };
+}

@@ -1,0 +1,21 @@
+// Names of chains and sets: the same for the same content on every node and after every restart.
+import { sha224 } from '@calico/selector';
+
+/** nft takes 255; what a person reads should be shorter. */
+const MAX_NAME = 128;
+const ID_BYTES = 10;
+const encoder = new TextEncoder();
+
+/** 20 hexadecimal digits that stand for a text of any length. */
+export function contentId(text: string): string {
+  const digest = sha224(encoder.encode(text)).subarray(0, ID_BYTES);
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** A name that shows its origin; what is too long or holds other characters is told apart by an id. */
+export function readableName(kind: string, ...parts: readonly string[]): string {
+  const text = [kind, ...parts].join('/');
+  const clean = text.replaceAll(/[^A-Za-z0-9_./-]/gu, '_');
+  if (clean === text && text.length <= MAX_NAME) return text;
+  return `${clean.slice(0, MAX_NAME - 2 * ID_BYTES - 1)}_${contentId(text)}`;
+}

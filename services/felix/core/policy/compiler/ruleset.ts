@@ -1,0 +1,82 @@
+// What compilation makes: one nftables table as data. The part of the packet filter's vocabulary that policy
+// needs; the adapter hands it on as it is. Texts are in the form in which nft lists them.
+
+export type Ruleset = {
+  readonly chains: ReadonlyMap<string, Chain>;
+  readonly sets: ReadonlyMap<string, NamedSet>;
+};
+
+export type Chain = {
+  readonly base?: BaseChain | undefined;
+  readonly comment?: string | undefined;
+  readonly rules: readonly Rule[];
+};
+
+export type BaseChain = {
+  readonly type: 'filter' | 'nat';
+  readonly hook: 'prerouting' | 'input' | 'forward' | 'postrouting';
+  readonly priority: number;
+  readonly policy: 'accept' | 'drop';
+};
+
+export type Rule = { readonly statements: readonly Statement[]; readonly comment: string };
+
+export type Verdict = 'accept' | 'drop' | 'return' | `jump ${string}` | `goto ${string}`;
+
+export type Match = {
+  readonly kind: 'match';
+  readonly fields: readonly Field[];
+  readonly operator: '==' | '!=';
+  readonly value: string;
+};
+
+export type Statement =
+  | Match
+  | { readonly kind: 'verdict-map'; readonly field: Field; readonly map: string }
+  | { readonly kind: 'verdict'; readonly verdict: Verdict }
+  | { readonly kind: 'match-mark'; readonly bits: number; readonly set: boolean }
+  | { readonly kind: 'set-mark'; readonly bits: number; readonly set: boolean }
+  | { readonly kind: 'log'; readonly prefix: string }
+  | { readonly kind: 'counter' | 'masquerade' };
+
+export type PortProtocol = 'tcp' | 'udp' | 'sctp';
+
+export type Field =
+  | 'iifname'
+  | 'oifname'
+  | 'meta nfproto'
+  | 'meta l4proto'
+  | 'ip saddr'
+  | 'ip daddr'
+  | 'ip6 saddr'
+  | 'ip6 daddr'
+  | `${PortProtocol} ${'sport' | 'dport'}`
+  | `${'icmp' | 'icmpv6'} ${'type' | 'code'}`
+  | 'ct state'
+  | 'fib daddr type'
+  | 'fib saddr type'
+  | 'fib saddr . oif type';
+
+export type KeyType = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'ifname';
+
+export type NamedSet = {
+  readonly kind: 'set' | 'verdict-map';
+  readonly key: readonly KeyType[];
+  readonly interval: boolean;
+  readonly comment: string;
+  readonly elements: ReadonlyMap<string, Verdict | undefined>;
+};
+
+export function match(field: Field, value: string | number): Match {
+  return { kind: 'match', fields: [field], operator: '==', value: String(value) };
+}
+
+export function mismatch(field: Field, value: string | number): Match {
+  return { kind: 'match', fields: [field], operator: '!=', value: String(value) };
+}
+
+export function verdict(text: Verdict): Statement {
+  return { kind: 'verdict', verdict: text };
+}
+
+export const COUNTER: Statement = { kind: 'counter' };

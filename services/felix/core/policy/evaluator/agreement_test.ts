@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatAddress } from '@calico/ip';
+import * as fc from 'fast-check';
+import type { PolicyInputs } from '../../../ports.ts';
+import { compile } from '../compiler/compile.ts';
+import type { Packet } from './packet.ts';
+import { arrivals, packets, ruleWorlds, worlds } from './random_worlds.ts';
+import { judge } from './reference_evaluator.ts';
+import { evaluate } from './ruleset_evaluator.ts';
+
+function show(packet: Packet): string {
+  const { source, destination, ...rest } = packet;
+  return JSON.stringify({
+    ...rest,
+    source: formatAddress(source),
+    destination: formatAddress(destination),
+  });
+}
+
+/** Fails when the evaluators differ; answers how often each outcome was. */
+function compare(
+  worldsTried: fc.Arbitrary<PolicyInputs>,
+  packetsTried: fc.Arbitrary<Packet>,
+  numRuns: number,
+): { accept: number; drop: number } {
+  const counts = { accept: 0, drop: 0 };
+  fc.assert(
+    fc.property(
+      worldsTried,
+      fc.array(packetsTried, { minLength: 15, maxLength: 30 }),
+      (world, some) => {
+        const ruleset = compile(world);
+        for (const packet of some) {
+          const { outcome, trace } = evaluate(ruleset, packet);
+          counts[outcome]++;
+          assert.equal(outcome, judge(world, packet), `${show(packet)}\n${trace.join('\n')}`);
+        }
+      },
+    ),
+    { numRuns },
+  );
+  return counts;
+}
+
+// Neither outcome may be rare, or the tests would say little.
+test('the compiled ruleset does what the policies say, for any packet in any world', () => {
+  const { accept, drop } = compare(worlds, packets, 400);
+  assert.ok(accept > 1000 && drop > 1000, `${accept} accepted, ${drop} dropped`);
+});
+
+test('one compiled rule matches what the rule says, for any rule and packet', () => {
+  const { accept, drop } = compare(ruleWorlds, arrivals, 1000);
+  assert.ok(accept > 1000 && drop > 1000, `${accept} accepted, ${drop} dropped`);
+});
+
+test('compile() names everything the same in any order of its inputs', () => {
+  fc.assert(
+    fc.property(worlds, (world) => {
+      const reversed = {
+        ...world,
+        localEndpoints: world.localEndpoints.toReversed(),
+        workloadEndpoints: world.workloadEndpoints.toReversed(),
+        networkPolicies: world.networkPolicies.toReversed(),
+        globalNetworkPolicies: world.globalNetworkPolicies.toReversed(),
+        tiers: world.tiers.toReversed(),
+        networkSets: world.networkSets.toReversed(),
+      };
+      assert.deepEqual(compile(reversed), compile(world));
+    }),
+    { numRuns: 100 },
+  );
+});

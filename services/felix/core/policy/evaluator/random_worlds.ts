@@ -1,0 +1,419 @@
+// Small arbitrary clusters: few names, labels and addresses, so that what is generated often meets.
+import { formatAddress, parseAddress } from '@calico/ip';
+import {
+  type AnyResource,
+  type FelixConfiguration,
+  type GlobalNetworkPolicy,
+  type GlobalNetworkSet,
+  type NetworkPolicy,
+  type NetworkSet,
+  type Profile,
+  parseResource,
+  type Tier,
+  ValidationError,
+  type WorkloadEndpoint,
+} from '@calico/model';
+import * as fc from 'fast-check';
+import type { PolicyInputs } from '../../../ports.ts';
+import type { Packet } from './packet.ts';
+
+const PLAIN = { noNullPrototype: true } as const;
+const API_VERSION = 'projectcalico.org/v3';
+const NAMESPACES = ['red', 'blue'] as const;
+const ENDPOINTS = 5;
+
+/** Mostly undefined: a rule with every field set matches nothing. */
+const some = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
+const often = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.oneof({ weight: 1, arbitrary: fc.constant(undefined) }, { weight: 2, arbitrary: value });
+const namespace = fc.constantFrom(...NAMESPACES);
+const labels = fc.record(
+  { role: often(fc.constantFrom('a', 'b')), env: often(fc.constantFrom('x', 'y')) },
+  PLAIN,
+);
+const selector = fc.constantFrom(
+  'all()',
+  "role == 'a'",
+  "role != 'a'",
+  'has(env)',
+  "role in {'a','b'} && !has(env)",
+  "env == 'y' || role == 'b'",
+  'global()',
+);
+const namespaceSelector = fc.constantFrom(
+  'all()',
+  'global()',
+  "projectcalico.org/name == 'red'",
+  "projectcalico.org/name != 'red'",
+);
+const nets = fc.uniqueArray(
+  fc.constantFrom('10.65.0.0/24', '10.65.0.1/32', '192.0.2.0/24', '10.65.0.2/31', '0.0.0.0/0'),
+  { minLength: 1, maxLength: 3 },
+);
+const nets6 = fc.uniqueArray(
+  fc.constantFrom('fd00:65::/64', 'fd00:65::1', '2001:db8::/32', '::/0'),
+  {
+    minLength: 1,
+    maxLength: 2,
+  },
+);
+const port = fc.constantFrom<string | number>(80, 53, '80:443', 'http', 'dns', 'other');
+const ports = fc.uniqueArray(port, { minLength: 1, maxLength: 3 });
+const icmp = fc.record(
+  { type: fc.constantFrom(0, 3, 8, 128), code: some(fc.constantFrom(0, 1)) },
+  PLAIN,
+);
+
+const side = fc.record(
+  {
+    nets: some(fc.oneof(nets, nets6)),
+    notNets: some(fc.oneof(nets, nets6)),
+    selector: some(selector),
+    notSelector: some(selector),
+    namespaceSelector: some(namespaceSelector),
+    ports: some(ports),
+    notPorts: some(ports),
+    serviceAccounts: some(fc.constantFrom({ names: ['web'] }, { selector: 'has(team)' })),
+  },
+  PLAIN,
+);
+const sparse = fc.oneof({ weight: 1, arbitrary: fc.constant({}) }, { weight: 2, arbitrary: side });
+const rule = fc.record(
+  {
+    action: fc.constantFrom('Allow', 'Deny', 'Log', 'Pass'),
+    ipVersion: some(fc.constantFrom(4, 6)),
+    protocol: often(
+      fc.constantFrom('TCP', 'TCP', 'TCP', 'UDP', 'UDP', 'SCTP', 'ICMP', 'ICMPv6', 47),
+    ),
+    notProtocol: some(fc.constantFrom('TCP', 'UDP', 'ICMP')),
+    icmp: some(icmp),
+    notICMP: some(icmp),
+    source: sparse,
+    destination: sparse,
+  },
+  PLAIN,
+);
+
+/** Leaves undefined fields out, as JSON does; what validation refuses becomes undefined. */
+function valid(resource: unknown): AnyResource | undefined {
+  try {
+    return parseResource(JSON.parse(JSON.stringify(resource)));
+  } catch (cause) {
+    if (cause instanceof ValidationError) return undefined;
+    throw cause;
+  }
+}
+
+const resources = <T extends AnyResource>(
+  one: fc.Arbitrary<unknown>,
+  maxLength: number,
+): fc.Arbitrary<T[]> =>
+  fc
+    .array(
+      one
+        .map((resource) => valid(resource) as T | undefined)
+        .filter((resource) => resource !== undefined),
+      { maxLength },
+    )
+    .map((all) => [
+      ...new Map(
+        all.map((resource) => [
+          `${resource.metadata.namespace}/${resource.metadata.name}`,
+          resource,
+        ]),
+      ).values(),
+    ]);
+
+// One rule that validation refuses would take its whole policy away.
+const rules = fc.array(
+  rule.filter(
+    (one) =>
+      valid({
+        apiVersion: API_VERSION,
+        kind: 'GlobalNetworkPolicy',
+        metadata: { name: 'p' },
+        spec: { ingress: [one] },
+      }) !== undefined,
+  ),
+  { minLength: 1, maxLength: 4 },
+);
+const name = fc.constantFrom('p0', 'p1', 'p2');
+const policySpec = {
+  tier: fc.constantFrom('default', 'default', 'default', 'first', 'first', 'nowhere'),
+  order: some(fc.constantFrom(1, 2)),
+  selector: fc.oneof(fc.constant('all()'), selector),
+  serviceAccountSelector: some(fc.constant('has(team)')),
+  ingress: often(rules),
+  egress: often(rules),
+};
+const metadata = fc.record({ name, namespace }, PLAIN);
+const networkPolicies = resources<NetworkPolicy>(
+  fc.record({
+    apiVersion: fc.constant(API_VERSION),
+    kind: fc.constant('NetworkPolicy'),
+    metadata,
+    spec: fc.record(policySpec, PLAIN),
+  }),
+  3,
+);
+const globalNetworkPolicies = resources<GlobalNetworkPolicy>(
+  fc.record({
+    apiVersion: fc.constant(API_VERSION),
+    kind: fc.constant('GlobalNetworkPolicy'),
+    metadata: fc.record({ name }, PLAIN),
+    spec: fc.record({ ...policySpec, namespaceSelector: some(namespaceSelector) }, PLAIN),
+  }),
+  2,
+);
+const tiers = resources<Tier>(
+  fc.record({
+    apiVersion: fc.constant(API_VERSION),
+    kind: fc.constant('Tier'),
+    metadata: fc.record({ name: fc.constantFrom('first', 'default') }, PLAIN),
+    spec: fc.record(
+      {
+        order: some(fc.constantFrom(1, 2_000_000)),
+        defaultAction: fc.constantFrom('Deny', 'Pass'),
+      },
+      PLAIN,
+    ),
+  }),
+  2,
+);
+const profiles = resources<Profile>(
+  fc.record({
+    apiVersion: fc.constant(API_VERSION),
+    kind: fc.constant('Profile'),
+    metadata: fc.record({ name: fc.constantFrom('kns.red', 'ksa.red.web', 'own') }, PLAIN),
+    spec: fc.record(
+      {
+        ingress: some(rules),
+        egress: some(rules),
+        labelsToApply: some(
+          fc.constantFrom(
+            { role: 'a' },
+            { 'pcsa.team': 't' },
+            { 'pcns.projectcalico.org/name': 'red' },
+          ),
+        ),
+      },
+      PLAIN,
+    ),
+  }),
+  3,
+);
+const setSpec = fc.record({ nets: fc.oneof(nets, nets6) }, PLAIN);
+const networkSets = resources<NetworkSet>(
+  fc.record({
+    apiVersion: fc.constant(API_VERSION),
+    kind: fc.constant('NetworkSet'),
+    metadata: fc.record({ name, namespace, labels }, PLAIN),
+    spec: setSpec,
+  }),
+  2,
+);
+const globalNetworkSets = resources<GlobalNetworkSet>(
+  fc.record({
+    apiVersion: fc.constant(API_VERSION),
+    kind: fc.constant('GlobalNetworkSet'),
+    metadata: fc.record({ name, labels }, PLAIN),
+    spec: setSpec,
+  }),
+  2,
+);
+
+const endpoint = (index: number): fc.Arbitrary<WorkloadEndpoint> =>
+  fc
+    .record({
+      namespace,
+      labels,
+      serviceAccount: some(fc.constant('web')),
+      profiles: fc.constantFrom(
+        ...Array.from({ length: 6 }, () => 'namespace'),
+        'none',
+        'own',
+        'missing',
+      ),
+      ports: some(
+        fc.constantFrom(
+          [{ name: 'http', protocol: 'TCP', port: 80 }],
+          [
+            { name: 'http', protocol: 'TCP', port: 443 },
+            { name: 'dns', protocol: 'UDP', port: 53 },
+            { name: 'dns', protocol: 'TCP', port: 80 },
+          ],
+        ),
+      ),
+      hasIpv6: fc.constantFrom(true, true, true, false),
+    })
+    .map(
+      ({
+        namespace: where,
+        labels: own,
+        serviceAccount,
+        profiles: choice,
+        ports: named,
+        hasIpv6,
+      }) => {
+        const account = serviceAccount === undefined ? [] : [`ksa.${where}.${serviceAccount}`];
+        const lists: Readonly<Record<string, readonly string[]>> = {
+          namespace: [`kns.${where}`, ...account],
+          none: [],
+          own: ['own', `kns.${where}`],
+          missing: ['missing', `kns.${where}`],
+        };
+        const resource = valid({
+          apiVersion: API_VERSION,
+          kind: 'WorkloadEndpoint',
+          metadata: { name: `node-k8s-pod${index}-eth0`, namespace: where, labels: own },
+          spec: {
+            orchestrator: 'k8s',
+            node: index <= 3 ? 'node' : 'other',
+            pod: `pod${index}`,
+            endpoint: 'eth0',
+            serviceAccountName: serviceAccount,
+            ipNetworks: [`10.65.0.${index}/32`, ...(hasIpv6 ? [`fd00:65::${index}/128`] : [])],
+            interfaceName: `cali${index}`,
+            profiles: lists[choice],
+            ports: named,
+          },
+        });
+        if (resource?.kind !== 'WorkloadEndpoint')
+          throw new TypeError('Cannot generate an endpoint');
+        return resource;
+      },
+    );
+
+/** Endpoints 1 to 3 are on this node, named "node", as interfaces cali1 to cali3; 4 and 5 are elsewhere. */
+export const worlds: fc.Arbitrary<PolicyInputs> = fc
+  .record({
+    endpoints: fc.tuple(...Array.from({ length: ENDPOINTS }, (_, index) => endpoint(index + 1))),
+    networkPolicies,
+    globalNetworkPolicies,
+    tiers,
+    profiles,
+    networkSets,
+    globalNetworkSets,
+    podToHost: fc.constantFrom(undefined, 'Accept', 'Return'),
+  })
+  .map(({ endpoints, podToHost, ...rest }) => ({
+    node: 'node',
+    inSync: true,
+    localEndpoints: endpoints.filter(({ spec }) => spec.node === 'node'),
+    workloadEndpoints: endpoints,
+    ipPools: [],
+    nodes: [],
+    hostEndpoints: [],
+    felixConfiguration:
+      podToHost === undefined
+        ? undefined
+        : (valid({
+            apiVersion: API_VERSION,
+            kind: 'FelixConfiguration',
+            metadata: { name: 'default' },
+            spec: { defaultEndpointToHostAction: podToHost },
+          }) as FelixConfiguration),
+    ...rest,
+  }));
+
+/** Worlds in which one rule decides what comes in to every endpoint. */
+export const ruleWorlds: fc.Arbitrary<PolicyInputs> = fc
+  .tuple(worlds, rule, fc.constantFrom('red', undefined))
+  .map(([world, one, where]) => {
+    const policy = valid({
+      apiVersion: API_VERSION,
+      kind: where === undefined ? 'GlobalNetworkPolicy' : 'NetworkPolicy',
+      metadata: { name: 'p', namespace: where },
+      spec: { ingress: [one] },
+    });
+    return {
+      ...world,
+      networkPolicies: policy?.kind === 'NetworkPolicy' ? [policy] : [],
+      globalNetworkPolicies: policy?.kind === 'GlobalNetworkPolicy' ? [policy] : [],
+      profiles: [],
+    };
+  })
+  .filter((world) => world.networkPolicies.length + world.globalNetworkPolicies.length > 0);
+
+/** Mostly local endpoints. */
+const host = fc.constantFrom(1, 1, 2, 2, 3, 3, 4, 5);
+const ends = fc.oneof(
+  fc.tuple(
+    fc.oneof(
+      { weight: 4, arbitrary: host.map((n) => `10.65.0.${n}`) },
+      fc.constantFrom('192.0.2.9', '198.51.100.1'),
+    ),
+    fc.oneof(
+      { weight: 4, arbitrary: host.map((n) => `10.65.0.${n}`) },
+      fc.constantFrom('192.0.2.9', '198.51.100.1'),
+    ),
+  ),
+  fc.tuple(
+    fc.oneof(
+      { weight: 4, arbitrary: host.map((n) => `fd00:65::${n}`) },
+      fc.constant('2001:db8::9'),
+    ),
+    fc.oneof(
+      { weight: 4, arbitrary: host.map((n) => `fd00:65::${n}`) },
+      fc.constant('2001:db8::9'),
+    ),
+  ),
+);
+
+/** As `packets`, new and from another node to a pod of this one. */
+export const arrivals: fc.Arbitrary<Packet> = fc
+  .constant(null)
+  .chain(() => packets)
+  .map((packet) => ({
+    ...packet,
+    inputInterface: 'eth0',
+    outputInterface: interfaceOf(formatAddress(packet.destination)).replace('eth0', 'cali1'),
+    state: 'new',
+  }));
+
+/** Mostly with the interfaces that belong to the addresses, now and then with others. */
+export const packets: fc.Arbitrary<Packet> = fc
+  .record({
+    ends,
+    protocol: fc.constantFrom(6, 6, 6, 6, 6, 17, 17, 17, 132, 1, 58, 47, 4),
+    port: fc.tuple(fc.constantFrom(80, 40000), fc.constantFrom(80, 53, 443, 22, 4789)),
+    icmp: fc.tuple(fc.constantFrom(0, 3, 8, 128), fc.constantFrom(0, 1)),
+    state: fc.constantFrom(
+      ...Array.from({ length: 12 }, () => 'new'),
+      'established',
+      'related',
+      'invalid',
+    ),
+    strange: fc.oneof(
+      { weight: 9, arbitrary: fc.constant(undefined) },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          input: fc.constantFrom('', 'eth0', 'cali1', 'cali9'),
+          output: fc.constantFrom('', 'eth0', 'cali2', 'cali9'),
+        }),
+      },
+    ),
+  })
+  .map(({ ends: [source, destination], protocol, port: numbers, icmp: kind, state, strange }) => {
+    const hasPorts = [6, 17, 132].includes(protocol);
+    const isIcmp = protocol === 1 || protocol === 58;
+    return {
+      inputInterface: strange?.input ?? interfaceOf(source),
+      outputInterface: strange?.output ?? interfaceOf(destination),
+      source: parseAddress(source),
+      destination: parseAddress(destination),
+      protocol,
+      sourcePort: hasPorts ? numbers[0] : 0,
+      destinationPort: hasPorts ? numbers[1] : 0,
+      icmpType: isIcmp ? kind[0] : 0,
+      icmpCode: isIcmp ? kind[1] : 0,
+      state: state as Packet['state'],
+    };
+  });
+
+function interfaceOf(address: string): string {
+  const index = /^(?:10\.65\.0\.|fd00:65::)([1-3])$/.exec(address)?.[1];
+  return index === undefined ? 'eth0' : `cali${index}`;
+}

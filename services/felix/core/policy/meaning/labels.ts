@@ -1,0 +1,89 @@
+// What selectors see: labels of endpoints and sets, those they inherit included.
+import type {
+  GlobalNetworkSet,
+  HostEndpoint,
+  NetworkSet,
+  Profile,
+  WorkloadEndpoint,
+} from '@calico/model';
+import type { Labels } from '@calico/selector';
+
+export const NAMESPACE_LABEL = 'projectcalico.org/namespace';
+export const ORCHESTRATOR_LABEL = 'projectcalico.org/orchestrator';
+export const SERVICE_ACCOUNT_LABEL = 'projectcalico.org/serviceaccount';
+/** In front of a namespace's labels when its endpoints inherit them. */
+export const NAMESPACE_PREFIX = 'pcns.';
+/** In front of a service account's labels. */
+export const SERVICE_ACCOUNT_PREFIX = 'pcsa.';
+
+const NAMESPACE_PROFILE = 'kns.';
+const SERVICE_ACCOUNT_PROFILE = 'ksa.';
+const DEFAULT_ALLOW = 'projectcalico-default-allow';
+const ALLOW_ALL = { ingress: [{ action: 'Allow' }], egress: [{ action: 'Allow' }] } as const;
+
+export type ProfileSpec = Profile['spec'];
+/** Undefined: there is no such profile, and an endpoint that names it is closed at that point. */
+export type ProfileLookup = (name: string) => ProfileSpec | undefined;
+
+/**
+ * Profiles by name. Three kinds exist without a resource. `projectcalico-default-allow` is static. The
+ * profiles of namespaces (`kns.<namespace>`) and service accounts (`ksa.<namespace>.<name>`) are made by
+ * Kubernetes' controllers; where those do not run, a namespace allows all and lends its name as label, as the
+ * controllers would have it, and a service account has no rules. Otherwise no pod of a cluster without
+ * Kubernetes could be reached before somebody wrote a profile.
+ */
+export function profileLookup(profiles: readonly Profile[]): ProfileLookup {
+  const found = new Map(profiles.map(({ metadata, spec }) => [metadata.name, spec]));
+  return (name) => found.get(name) ?? impliedProfile(name);
+}
+
+function impliedProfile(name: string): ProfileSpec | undefined {
+  if (name === DEFAULT_ALLOW) return ALLOW_ALL;
+  if (name.startsWith(SERVICE_ACCOUNT_PROFILE)) return {};
+  if (!name.startsWith(NAMESPACE_PROFILE)) return undefined;
+  const namespace = name.slice(NAMESPACE_PROFILE.length);
+  const labelsToApply = {
+    [`${NAMESPACE_PREFIX}projectcalico.org/name`]: namespace,
+    [`${NAMESPACE_PREFIX}kubernetes.io/metadata.name`]: namespace,
+  };
+  return { ...ALLOW_ALL, labelsToApply };
+}
+
+export function endpointLabels(
+  { metadata, spec }: WorkloadEndpoint,
+  profileOf: ProfileLookup,
+): Labels {
+  const { serviceAccountName } = spec;
+  return {
+    ...inherited(spec.profiles ?? [], profileOf),
+    ...metadata.labels,
+    [NAMESPACE_LABEL]: metadata.namespace ?? '',
+    [ORCHESTRATOR_LABEL]: spec.orchestrator,
+    ...(serviceAccountName === undefined ? {} : { [SERVICE_ACCOUNT_LABEL]: serviceAccountName }),
+  };
+}
+
+export function hostEndpointLabels(
+  { metadata, spec }: HostEndpoint,
+  profileOf: ProfileLookup,
+): Labels {
+  return { ...inherited(spec.profiles ?? [], profileOf), ...metadata.labels };
+}
+
+export function networkSetLabels({ metadata }: NetworkSet, profileOf: ProfileLookup): Labels {
+  const namespace = metadata.namespace ?? '';
+  return {
+    ...inherited([NAMESPACE_PROFILE + namespace], profileOf),
+    ...metadata.labels,
+    [NAMESPACE_LABEL]: namespace,
+  };
+}
+
+export function globalNetworkSetLabels({ metadata }: GlobalNetworkSet): Labels {
+  return metadata.labels ?? {};
+}
+
+/** Of two profiles that give the same label the first one counts. */
+function inherited(profiles: readonly string[], profileOf: ProfileLookup): Labels {
+  return Object.assign({}, ...profiles.toReversed().map((name) => profileOf(name)?.labelsToApply));
+}

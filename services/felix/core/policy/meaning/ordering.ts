@@ -1,0 +1,139 @@
+// Which policies apply to an endpoint, and in which order.
+import {
+  DEFAULT_TIER_ORDER,
+  type GlobalNetworkPolicy,
+  type NetworkPolicy,
+  type Tier,
+} from '@calico/model';
+import type { Labels, Selector } from '@calico/selector';
+import { type RuleTerms, ruleTerms, unlessUnreadable } from './rule_terms.ts';
+import { policySelector } from './selectors.ts';
+
+export type Direction = 'ingress' | 'egress';
+
+export type Policy = {
+  readonly kind: 'NetworkPolicy' | 'GlobalNetworkPolicy';
+  /** '' for a global one. */
+  readonly namespace: string;
+  readonly name: string;
+  readonly selector: Selector;
+  /** Undefined: the policy does not decide this direction. */
+  readonly ingress: readonly RuleTerms[] | undefined;
+  readonly egress: readonly RuleTerms[] | undefined;
+};
+
+export type OrderedTier = {
+  readonly name: string;
+  readonly defaultAction: 'Deny' | 'Pass';
+  /** In order of evaluation. */
+  readonly policies: readonly Policy[];
+};
+
+/** The tiers that every cluster has. */
+const BUILT_IN: Readonly<Record<string, Tier['spec']>> = {
+  'kube-admin': { order: 1000, defaultAction: 'Pass' },
+  default: { order: DEFAULT_TIER_ORDER, defaultAction: 'Deny' },
+  'kube-baseline': { order: 10_000_000, defaultAction: 'Pass' },
+};
+
+type AnyPolicy = NetworkPolicy | GlobalNetworkPolicy;
+
+/**
+ * All tiers that hold policies for workloads, in order of evaluation: lower order first, then by name; in a
+ * tier policies without order come last, then by name, namespace and kind. A policy of a tier that does not exist
+ * is not enforced.
+ */
+export function orderTiers(
+  tiers: readonly Tier[],
+  policies: readonly AnyPolicy[],
+): readonly OrderedTier[] {
+  const specs = new Map(Object.entries(BUILT_IN));
+  for (const { metadata, spec } of tiers) specs.set(metadata.name, spec);
+  const byTier = Map.groupBy(policies.filter(isForWorkloads), ({ spec }) => spec.tier);
+  return [...byTier]
+    .flatMap(([name, members]) => {
+      const spec = specs.get(name);
+      return spec === undefined ? [] : [{ name, spec, members }];
+    })
+    .toSorted((a, b) => orderOf(a.spec) - orderOf(b.spec) || compareText(a.name, b.name))
+    .map(({ name, spec, members }) => ({
+      name,
+      defaultAction: spec.defaultAction,
+      policies: members.toSorted(comparePolicies).flatMap((policy) => policyOf(policy) ?? []),
+    }));
+}
+
+/** Those policies that decide `direction` for an endpoint with these labels; tiers without any are left out. */
+export function applicable(
+  tiers: readonly OrderedTier[],
+  direction: Direction,
+  labels: Labels,
+): readonly OrderedTier[] {
+  return tiers
+    .map((tier) => ({
+      ...tier,
+      policies: tier.policies.filter(
+        (policy) => policy[direction] !== undefined && policy.selector.matches(labels),
+      ),
+    }))
+    .filter(({ policies }) => policies.length > 0);
+}
+
+/** "NetworkPolicy default/allow-web" or "GlobalNetworkPolicy deny-all". */
+export function policyTitle({ kind, namespace, name }: Policy): string {
+  return namespace === '' ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
+}
+
+// Policies that act before connection tracking or address translation are for host endpoints only.
+function isForWorkloads({ spec }: AnyPolicy): boolean {
+  return !('doNotTrack' in spec && spec.doNotTrack) && !('preDNAT' in spec && spec.preDNAT);
+}
+
+function orderOf(spec: Tier['spec']): number {
+  return spec.order ?? DEFAULT_TIER_ORDER;
+}
+
+function comparePolicies(a: AnyPolicy, b: AnyPolicy): number {
+  const [first, second] = [a.spec.order ?? Infinity, b.spec.order ?? Infinity];
+  return first === second ? compareText(sortKey(a), sortKey(b)) : first - second;
+}
+
+function sortKey({ kind, metadata }: AnyPolicy): string {
+  return `${metadata.name}/${metadata.namespace ?? ''}/${kind}`;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+const known = new WeakMap<AnyPolicy, Policy | undefined>();
+
+// A policy that cannot be read counts as absent, as one that the store would never have taken.
+function policyOf(policy: AnyPolicy): Policy | undefined {
+  if (!known.has(policy))
+    known.set(
+      policy,
+      unlessUnreadable(() => readPolicy(policy)),
+    );
+  return known.get(policy);
+}
+
+function readPolicy(policy: AnyPolicy): Policy {
+  const { kind, metadata, spec } = policy;
+  const { ingress = [], egress = [] } = spec;
+  const namespace = kind === 'NetworkPolicy' ? (metadata.namespace ?? '') : '';
+  const types = spec.types?.length ? spec.types : impliedTypes(ingress.length, egress.length);
+  return {
+    kind,
+    namespace,
+    name: metadata.name,
+    selector: policySelector(policy),
+    ingress: types.includes('Ingress') ? ruleTerms(ingress, namespace) : undefined,
+    egress: types.includes('Egress') ? ruleTerms(egress, namespace) : undefined,
+  };
+}
+
+function impliedTypes(ingress: number, egress: number): readonly ('Ingress' | 'Egress')[] {
+  if (egress === 0) return ['Ingress'];
+  return ingress > 0 ? ['Ingress', 'Egress'] : ['Egress'];
+}

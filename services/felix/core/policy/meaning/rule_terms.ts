@@ -1,0 +1,104 @@
+// A rule's fields in the types of the domain: what a packet has to be like for the rule to match.
+import { type Family, IpError, type Prefix, parsePrefix } from '@calico/ip';
+import {
+  type EntityRule,
+  type PolicyRule,
+  type PortMatch,
+  parsePort,
+  protocolNumber,
+} from '@calico/model';
+import { type Selector, SelectorError } from '@calico/selector';
+import { selectorOf, sideSelector } from './selectors.ts';
+
+export type RuleTerms = {
+  readonly action: PolicyRule['action'];
+  /** From 1, as a person counts. */
+  readonly number: number;
+  readonly ipVersion: Family | undefined;
+  readonly protocol: number | undefined;
+  readonly notProtocol: number | undefined;
+  readonly icmp: IcmpTerms | undefined;
+  readonly notIcmp: IcmpTerms | undefined;
+  readonly source: SideTerms;
+  readonly destination: SideTerms;
+  /**
+   * Matches nothing: the rule asks for what no packet filter sees (HTTP, which only an Allow rule may) or for
+   * endpoints of a service, which nobody tells us.
+   */
+  readonly isNeverMet: boolean;
+};
+
+export type IcmpTerms = { readonly type: number; readonly code: number | undefined };
+
+export type SideTerms = {
+  /** Empty: any. */
+  readonly nets: readonly Prefix[];
+  readonly notNets: readonly Prefix[];
+  readonly selector: Selector | undefined;
+  readonly notSelector: Selector | undefined;
+  /** Empty: any. */
+  readonly ports: readonly PortMatch[];
+  readonly notPorts: readonly PortMatch[];
+};
+
+/** `namespace` is that of the policy, '' for a global one. Throws SelectorError, IpError, RangeError. */
+export function ruleTerms(rules: readonly PolicyRule[], namespace: string): RuleTerms[] {
+  return rules.map((rule, index) => ({
+    action: rule.action,
+    number: index + 1,
+    ipVersion: rule.ipVersion,
+    protocol: numberOf(rule.protocol),
+    notProtocol: numberOf(rule.notProtocol),
+    icmp: icmpTerms(rule.icmp),
+    notIcmp: icmpTerms(rule.notICMP),
+    source: sideTerms(rule.source ?? {}, namespace),
+    destination: sideTerms(rule.destination ?? {}, namespace),
+    isNeverMet:
+      rule.http !== undefined || usesServices(rule.source) || usesServices(rule.destination),
+  }));
+}
+
+/** What `read` answers; undefined when a resource holds what its validation would refuse. */
+export function unlessUnreadable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (cause) {
+    const isBadInput =
+      cause instanceof SelectorError || cause instanceof IpError || cause instanceof RangeError;
+    if (!isBadInput) throw cause;
+    return undefined;
+  }
+}
+
+function numberOf(protocol: PolicyRule['protocol']): number | undefined {
+  return protocol === undefined ? undefined : protocolNumber(protocol);
+}
+
+function icmpTerms(icmp: PolicyRule['icmp']): IcmpTerms | undefined {
+  return icmp?.type === undefined ? undefined : { type: icmp.type, code: icmp.code };
+}
+
+function sideTerms(side: EntityRule, namespace: string): SideTerms {
+  return {
+    nets: (side.nets ?? []).map(netOf),
+    notNets: (side.notNets ?? []).map(netOf),
+    selector: sideSelector(side, namespace),
+    notSelector: side.notSelector ? selectorOf(side.notSelector) : undefined,
+    ports: (side.ports ?? []).map(portOf),
+    notPorts: (side.notPorts ?? []).map(portOf),
+  };
+}
+
+function netOf(text: string): Prefix {
+  return parsePrefix(text, { hostBits: 'clear' });
+}
+
+function portOf(port: number | string): PortMatch {
+  const match = parsePort(port);
+  if (match !== undefined) return match;
+  throw new RangeError(`Cannot read port "${port}": a number, a range or a name is accepted`);
+}
+
+function usesServices(side: EntityRule | undefined): boolean {
+  return side?.services !== undefined;
+}
