@@ -26,6 +26,14 @@ export type Listing = {
   readonly revision: string;
 };
 
+/** As Go's encoder writes; times and words such as "yes" are quoted for readers of YAML 1.1. */
+const YAML = {
+  sortMapEntries: true,
+  lineWidth: 0,
+  indentSeq: false,
+  compat: 'yaml-1.1',
+} as const;
+
 /** @throws CommandError */
 export function parseOutputFormat(text: string): OutputFormat {
   if (/^(ps|wide|yaml|json|name)$/.test(text)) {
@@ -45,7 +53,7 @@ export function formatListings(
 ): string {
   switch (format.kind) {
     case 'yaml':
-      return stringify(documentsOf(listings), { sortMapEntries: true, lineWidth: 0 });
+      return stringify(documentsOf(listings), YAML);
     case 'json':
       return `${JSON.stringify(documentsOf(listings), sortedFields, 2)}\n`;
     case 'name':

@@ -139,20 +139,26 @@ test('yaml and json: one object alone, else a list; fields in order of their nam
   const options = { withNamespace: false, defaultAsn: '' };
   const tier = listing('Tier', { apiVersion: 'projectcalico.org/v3', spec: { order: 1 } });
   const single = { ...tier, isSingle: true };
+  const dated = listing('Tier', {
+    apiVersion: 'projectcalico.org/v3',
+    metadata: { name: 'x', creationTimestamp: '2026-11-22T22:05:38Z' },
+    spec: { order: 1 },
+  });
   assert.equal(
     formatListings([single], { kind: 'yaml' }, options),
     'apiVersion: projectcalico.org/v3\nkind: Tier\nmetadata:\n  name: x\nspec:\n  order: 1\n',
   );
   assert.equal(
-    formatListings([tier], { kind: 'yaml' }, options),
+    formatListings([dated], { kind: 'yaml' }, options),
     `apiVersion: projectcalico.org/v3
 items:
-  - apiVersion: projectcalico.org/v3
-    kind: Tier
-    metadata:
-      name: x
-    spec:
-      order: 1
+- apiVersion: projectcalico.org/v3
+  kind: Tier
+  metadata:
+    creationTimestamp: "2026-11-22T22:05:38Z"
+    name: x
+  spec:
+    order: 1
 kind: TierList
 metadata:
   resourceVersion: "7"
