@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseRouterId } from '@calico/bgp-wire';
+import { formatPrefix } from '@calico/ip';
+import { type AnyResource, parseStored, routerIdFromName } from '@calico/model';
+import {
+  affinity,
+  bgpConfiguration,
+  bgpPeer,
+  ipamBlock,
+  node,
+  pool,
+} from '../../testing/resources.ts';
+import type { PeerConfig } from '../speaker/config.ts';
+import { type Derivation, deriveSpeaker } from './derive_speaker.ts';
+import { resourcesOf } from './resources.ts';
+
+const NODES = [
+  node('a', '192.168.80.100/24', {}, { rack: '1' }),
+  node('b', '192.168.80.101/24', {}, { rack: '1' }),
+  node('c', '192.168.80.102/24', {}, { rack: '2' }),
+];
+
+function storedNode(name: string): AnyResource {
+  const document = {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'Node',
+    metadata: { name },
+    spec: {},
+  };
+  return parseStored('Node', JSON.stringify(document));
+}
+
+function derive(name: string, resources: readonly AnyResource[], routerId = ''): Derivation {
+  return deriveSpeaker(name, routerId, resourcesOf(resources));
+}
+
+function routerIdOf(setting: string): number | undefined {
+  return derive('a', NODES, setting).derived?.speaker.local.routerId;
+}
+
+function peersOf(name: string, resources: readonly AnyResource[]): PeerConfig[] {
+  const { derived, problems } = derive(name, resources);
+  assert.deepEqual(problems, []);
+  return [...(derived?.speaker.peers.values() ?? [])];
+}
+
+function summary(name: string, resources: readonly AnyResource[]): string[] {
+  return peersOf(name, resources)
+    .map(
+      ({ key, type, remoteNode, session }) => `${key} ${type} ${session.remoteAsn} ${remoteNode}`,
+    )
+    .toSorted();
+}
+
+test('without any configuration there is a mesh in AS 64512', () => {
+  assert.deepEqual(summary('a', NODES), [
+    '192.168.80.101 mesh 64512 b',
+    '192.168.80.102 mesh 64512 c',
+  ]);
+});
+
+test('the mesh can be turned off, leaves reflectors out, and is left by them', () => {
+  assert.deepEqual(
+    summary('a', [...NODES, bgpConfiguration({ nodeToNodeMeshEnabled: false })]),
+    [],
+  );
+  const reflector = node('r', '192.168.80.110/24', { routeReflectorClusterID: '1.0.0.1' });
+  assert.deepEqual(summary('a', [...NODES, reflector]), [
+    '192.168.80.101 mesh 64512 b',
+    '192.168.80.102 mesh 64512 c',
+  ]);
+  assert.deepEqual(summary('r', [...NODES, reflector]), []);
+});
+
+test('AS number and port of a node come from its own resources', () => {
+  const resources = [
+    ...NODES,
+    node('d', '192.168.80.103/24', { asNumber: 65001 }),
+    bgpConfiguration({ asNumber: 64600, listenPort: 179 }),
+    bgpConfiguration({ listenPort: 1790 }, 'node.d'),
+  ];
+  assert.deepEqual(summary('a', resources), [
+    '192.168.80.101 mesh 64600 b',
+    '192.168.80.102 mesh 64600 c',
+    '192.168.80.103:1790 mesh 65001 d',
+  ]);
+  assert.equal(derive('d', resources).derived?.speaker.listenPort, 1790);
+  const d = peersOf('a', resources).find(({ remoteNode }) => remoteNode === 'd');
+  assert.equal(d?.policy.isInternal, false);
+});
+
+test('BGPPeer: global, of one node, by selector; the explicit one wins over the mesh', () => {
+  const resources = [
+    ...NODES,
+    bgpPeer('tor', { peerIP: '192.168.80.1', asNumber: 65000 }),
+    bgpPeer('only-a', { node: 'a', peerIP: '192.168.80.2:1790', asNumber: 65000 }),
+    bgpPeer('rack-1', { nodeSelector: 'rack == "1"', peerIP: '192.168.80.3', asNumber: 65000 }),
+    bgpPeer('again', { node: 'a', peerIP: '192.168.80.101', asNumber: 64512, keepaliveTime: '5s' }),
+  ];
+  assert.deepEqual(
+    summary('a', resources),
+    [
+      '192.168.80.101 node 64512 b',
+      '192.168.80.102 mesh 64512 c',
+      '192.168.80.1 global 65000 undefined',
+      '192.168.80.2:1790 node 65000 undefined',
+      '192.168.80.3 node 65000 undefined',
+    ].toSorted(),
+  );
+  const b = peersOf('a', resources).find(({ remoteNode }) => remoteNode === 'b');
+  assert.equal(b?.session.keepaliveSeconds, 5);
+  assert.deepEqual(summary('c', resources), [
+    '192.168.80.1 global 65000 undefined',
+    '192.168.80.100 mesh 64512 a',
+    '192.168.80.101 mesh 64512 b',
+  ]);
+});
+
+test('route reflectors by selectors: both ends get the session, the reflector has clients', () => {
+  const labels = { 'route-reflector': 'true' };
+  const resources = [
+    ...NODES,
+    node('r1', '192.168.80.110/24', { routeReflectorClusterID: '1.0.0.1' }, labels),
+    node('r2', '192.168.80.111/24', { routeReflectorClusterID: '1.0.0.1' }, labels),
+    bgpConfiguration({ nodeToNodeMeshEnabled: false }),
+    bgpPeer('reflectors', { nodeSelector: 'all()', peerSelector: 'has(route-reflector)' }),
+  ];
+  assert.deepEqual(summary('a', resources), [
+    '192.168.80.110 node 64512 r1',
+    '192.168.80.111 node 64512 r2',
+  ]);
+  assert.deepEqual(summary('r1', resources), [
+    '192.168.80.100 node 64512 a',
+    '192.168.80.101 node 64512 b',
+    '192.168.80.102 node 64512 c',
+    '192.168.80.111 node 64512 r2',
+  ]);
+  const clients = peersOf('r1', resources)
+    .filter(({ policy }) => policy.isReflectorClient)
+    .map(({ remoteNode }) => remoteNode);
+  assert.deepEqual(clients, ['a', 'b', 'c'], 'a reflector of the same cluster is none');
+});
+
+test('reversePeering Manual generates one end only', () => {
+  const resources = [
+    ...NODES,
+    bgpConfiguration({ nodeToNodeMeshEnabled: false }),
+    bgpPeer('to-c', { node: 'a', peerSelector: 'rack == "2"', reversePeering: 'Manual' }),
+  ];
+  assert.deepEqual(summary('a', resources), ['192.168.80.102 node 64512 c']);
+  assert.deepEqual(summary('c', resources), []);
+});
+
+test('IPv6 addresses get sessions of their own', () => {
+  const resources = [
+    node('a', '192.168.80.100/24', { ipv6Address: 'fd00::100/64' }),
+    node('b', '192.168.80.101/24', { ipv6Address: 'fd00::101/64' }),
+    node('c', '192.168.80.102/24'),
+  ];
+  assert.deepEqual(
+    peersOf('a', resources).map(({ key, session }) => [key, session.families]),
+    [
+      ['192.168.80.101', [4]],
+      ['fd00::101', [6]],
+      ['192.168.80.102', [4]],
+    ],
+  );
+});
+
+test('own routes: confirmed blocks and borrowed addresses', () => {
+  const resources = [
+    ...NODES,
+    pool('10.244.0.0/16'),
+    affinity('a', '10.244.1.0/26'),
+    affinity('a', '10.244.2.0/26', 'pending'),
+    affinity('a', '10.244.3.0/26', 'pendingDeletion'),
+    affinity('b', '10.244.4.0/26'),
+    ipamBlock('10.244.1.0/26', 'a', { 0: 'a', 1: 'b' }),
+    ipamBlock('10.244.4.0/26', 'b', { 0: 'b', 5: 'a', 63: 'a' }),
+  ];
+  const { derived } = derive('a', resources);
+  assert.deepEqual(
+    derived?.speaker.ownRoutes.map(({ prefix, kind }) => `${kind} ${formatPrefix(prefix)}`),
+    ['block 10.244.1.0/26', 'borrowed 10.244.4.5/32', 'borrowed 10.244.4.63/32'],
+  );
+});
+
+test('the router id is the address, the hash of the name, or what is configured', () => {
+  assert.equal(routerIdOf(''), 0xc0a85064);
+  assert.equal(routerIdOf('1.2.3.4'), 0x01020304);
+  assert.equal(routerIdOf('hash'), parseRouterId(routerIdFromName('a')));
+});
+
+test('what is missing or broken is said, and costs nothing else', () => {
+  assert.deepEqual(derive('x', NODES).problems, ['Node "x" does not exist yet']);
+  assert.match(
+    derive('n', [storedNode('n')]).problems.join(),
+    /Node "n" has neither spec.bgp.ipv4Address nor/,
+  );
+  const secret = { secretKeyRef: { name: 'secret', key: 'password' } };
+  const { derived, problems } = derive('a', [
+    ...NODES,
+    bgpPeer('md5', { peerIP: '192.168.80.9', asNumber: 65000, password: secret }),
+  ]);
+  assert.match(problems.join(), /Cannot use BGPPeer "md5": password of peer "192.168.80.9"/);
+  assert.equal(derived?.speaker.peers.size, 2);
+});

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Community, formatAsPath } from '@calico/bgp-wire';
+import { formatAddress, parseAddress, parsePrefix } from '@calico/ip';
+import { type PathFields, path, sequence } from '../../testing/paths.ts';
+import type { Path } from '../rib/path.ts';
+import { ExportPolicy } from './export_policy.ts';
+import { importRefusal } from './import_policy.ts';
+import type { LocalPolicy, PeerPolicy } from './types.ts';
+
+const LOCAL: LocalPolicy = {
+  asn: 64512,
+  routerId: 0xc0a85064,
+  address: { 4: parseAddress('192.168.80.100'), 6: undefined },
+  subnet: { 4: parsePrefix('192.168.80.0/24'), 6: undefined },
+  clusterId: undefined,
+  pools: [
+    { prefix: parsePrefix('10.244.0.0/16'), isEnabled: true, isExported: true },
+    { prefix: parsePrefix('10.245.0.0/16'), isEnabled: true, isExported: false },
+    { prefix: parsePrefix('10.246.0.0/16'), isEnabled: false, isExported: true },
+  ],
+};
+const REFLECTOR: LocalPolicy = { ...LOCAL, clusterId: 0x0a000001 };
+const INTERNAL: PeerPolicy = {
+  address: parseAddress('192.168.80.102'),
+  isInternal: true,
+  isReflectorClient: false,
+  nextHopMode: 'Auto',
+  allowedOwnAs: 0,
+};
+const EXTERNAL: PeerPolicy = { ...INTERNAL, isInternal: false };
+
+function exported(route: Path, peer = INTERNAL, local = LOCAL) {
+  const outcome = new ExportPolicy(local).export(route, '192.168.80.102', peer);
+  if (outcome.kind === 'rejected') return outcome.reason;
+  const { attributes, nextHop } = outcome.data;
+  const { asPath = [], unknown, ...rest } = attributes;
+  return {
+    ...rest,
+    asPath: formatAsPath(asPath),
+    nextHop: formatAddress(nextHop),
+    ...(unknown === undefined ? {} : { unknown: unknown.map(({ flags }) => flags) }),
+  };
+}
+
+function nextHopFor(peer: PeerPolicy): string {
+  const outcome = exported(path({}), peer);
+  return typeof outcome === 'string' ? outcome : outcome.nextHop;
+}
+
+function refusal(fields: PathFields, peer = INTERNAL): string | undefined {
+  return importRefusal(path(fields).data, peer, REFLECTOR);
+}
+
+function own(prefix: string): Path {
+  return path({ from: 'local', prefix });
+}
+
+function marked(community: number): Path {
+  return path({ communities: [community] });
+}
+
+test('an own block goes to internal peers with this node as next hop', () => {
+  assert.deepEqual(exported(path({ from: 'local' })), {
+    origin: 0,
+    asPath: '',
+    localPreference: 100,
+    nextHop: '192.168.80.100',
+  });
+});
+
+test('an own block goes to external peers with the own AS and without local preference', () => {
+  assert.deepEqual(exported(path({ from: 'local' }), EXTERNAL), {
+    origin: 0,
+    asPath: '64512',
+    nextHop: '192.168.80.100',
+  });
+});
+
+test('what an internal peer told goes to external peers only', () => {
+  const route = path({ localPreference: 50, multiExitDiscriminator: 3, originatorId: 1 });
+  assert.equal(exported(route), 'internal routes are not told to internal peers');
+  assert.deepEqual(exported(route, EXTERNAL), {
+    origin: 0,
+    asPath: '64512',
+    nextHop: '192.168.80.101',
+  });
+});
+
+test('nobody is told what it told', () => {
+  assert.equal(exported(path({ from: '192.168.80.102' })), 'learned from this peer');
+});
+
+test('the next hop to an external peer is this node when the network is not shared', () => {
+  const far = { ...EXTERNAL, address: parseAddress('172.16.0.1') };
+  assert.equal(nextHopFor(far), '192.168.80.100');
+  assert.equal(nextHopFor({ ...far, nextHopMode: 'Keep' }), '192.168.80.101');
+  assert.equal(nextHopFor({ ...EXTERNAL, nextHopMode: 'Self' }), '192.168.80.100');
+});
+
+test('a reflector marks what it passes between internal peers', () => {
+  const fromClient = path({ isClient: true, routerId: 7 });
+  assert.deepEqual(exported(fromClient, INTERNAL, REFLECTOR), {
+    origin: 0,
+    asPath: '',
+    localPreference: 100,
+    originatorId: 7,
+    clusterList: [0x0a000001],
+    nextHop: '192.168.80.101',
+  });
+  const again = path({ originatorId: 9, clusterList: [3] });
+  const toClient = exported(again, { ...INTERNAL, isReflectorClient: true }, REFLECTOR);
+  assert.ok(typeof toClient !== 'string');
+  assert.deepEqual([toClient.originatorId, toClient.clusterList], [9, [0x0a000001, 3]]);
+  assert.equal(
+    exported(path({}), INTERNAL, REFLECTOR),
+    'internal routes are not told to internal peers',
+  );
+});
+
+test('pools and communities keep routes back', () => {
+  assert.equal(exported(own('10.245.1.0/26')), 'its pool has disableBGPExport');
+  assert.ok(typeof exported(own('10.246.1.0/26')) === 'object', 'own blocks of a disabled pool');
+  assert.equal(exported(path({ prefix: '10.246.1.0/26' }), EXTERNAL), 'not in an enabled pool');
+  assert.equal(exported(path({ prefix: '0.0.0.0/0' }), EXTERNAL), 'not in an enabled pool');
+  assert.equal(exported(marked(Community.NoAdvertise), EXTERNAL), 'community no-advertise');
+  assert.equal(exported(marked(Community.NoExport), EXTERNAL), 'community no-export');
+});
+
+test('attributes that are passed on without being understood are marked as partial', () => {
+  const route = path({ unknown: [{ flags: 0xc0, type: 99, value: new Uint8Array(1) }] });
+  const outcome = exported(route, EXTERNAL);
+  assert.ok(typeof outcome !== 'string');
+  assert.deepEqual(outcome.unknown, [0xe0]);
+});
+
+test('export() answers the same object for routes of one attribute set', () => {
+  const policy = new ExportPolicy(LOCAL);
+  const first = path({ prefix: '10.244.1.0/26' });
+  const second = { ...first, prefix: parsePrefix('10.244.2.0/26') };
+  const [a, b] = [first, second].map((route) => policy.export(route, 'x', EXTERNAL));
+  assert.ok(a?.kind === 'accepted' && b?.kind === 'accepted');
+  assert.equal(a.data, b.data);
+});
+
+test('importRefusal() finds loops and impossible next hops', () => {
+  assert.equal(refusal({}), undefined);
+  assert.match(refusal({ asPath: sequence(1, 64512) }) ?? '', /our own AS number/);
+  assert.equal(refusal({ asPath: sequence(64512) }, { ...INTERNAL, allowedOwnAs: 1 }), undefined);
+  assert.equal(refusal({ originatorId: LOCAL.routerId }), 'originated by this speaker');
+  assert.match(refusal({ clusterList: [5, 0x0a000001] }) ?? '', /reflected by this cluster/);
+  assert.equal(refusal({ via: '192.168.80.100' }), 'next hop is this node');
+  assert.equal(refusal({ via: '0.0.0.0' }), 'next hop is no address');
+});

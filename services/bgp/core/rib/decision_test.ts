@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatAddress } from '@calico/ip';
+import { path, sequence } from '../../testing/paths.ts';
+import { decide, whyBetter } from './decision.ts';
+import type { Path } from './path.ts';
+
+const A = '192.168.80.101';
+const B = '192.168.80.102';
+
+/** Each: the better path, the worse, and the rule that says so. */
+const ORDER: readonly (readonly [Path, Path, string])[] = [
+  [path({ from: 'local' }), path({ localPreference: 900 }), 'originated here'],
+  [path({ localPreference: 200 }), path({ from: B, asPath: [] }), 'higher local preference'],
+  [path({}), path({ from: B, localPreference: 99 }), 'higher local preference'],
+  [
+    path({ from: B, asPath: sequence(1) }),
+    path({ asPath: sequence(1, 2), origin: 0 }),
+    'shorter AS path',
+  ],
+  [path({ from: B, origin: 0 }), path({ origin: 2 }), 'lower origin'],
+  [
+    path({ from: B, asPath: sequence(7), multiExitDiscriminator: 1 }),
+    path({ asPath: sequence(7), multiExitDiscriminator: 2 }),
+    'lower multi-exit discriminator',
+  ],
+  [
+    path({ from: B, isInternal: false, asPath: sequence(7) }),
+    path({ asPath: sequence(8), multiExitDiscriminator: 0 }),
+    'external before internal',
+  ],
+  [path({ from: B, routerId: 1 }), path({ routerId: 2 }), 'lower router id'],
+  [path({ from: B, originatorId: 1 }), path({ routerId: 2 }), 'lower router id'],
+  [
+    path({ from: B, routerId: 1, clusterList: [1] }),
+    path({ originatorId: 1, clusterList: [1, 2] }),
+    'shorter cluster list',
+  ],
+  [path({ from: A, routerId: 1 }), path({ from: B, routerId: 1 }), 'lower peer address'],
+];
+
+for (const [better, worse, rule] of ORDER) {
+  test(`decide() prefers by: ${rule}`, () => {
+    assert.equal(decide([better, worse]).best, better);
+    assert.equal(decide([worse, better]).best, better);
+    assert.equal(whyBetter(better, worse), rule);
+    assert.equal(whyBetter(worse, better), undefined);
+  });
+}
+
+test('decide() compares MED among paths through one AS only, whatever the order', () => {
+  const one = path({ from: '10.0.0.1', asPath: sequence(1), multiExitDiscriminator: 5 });
+  const two = path({ from: '10.0.0.2', asPath: sequence(2), multiExitDiscriminator: 0 });
+  const three = path({ from: '10.0.0.3', asPath: sequence(1), multiExitDiscriminator: 1 });
+  for (const paths of [
+    [one, two, three],
+    [three, two, one],
+    [two, one, three],
+    [two, three, one],
+  ]) {
+    assert.equal(decide(paths).best, two, 'the lowest router id among those left');
+  }
+});
+
+test('decide() answers equal paths with different next hops as multipath', () => {
+  const paths = [
+    path({ from: B }),
+    path({ from: A }),
+    path({ from: '192.168.80.103', via: A }),
+    path({ from: '192.168.80.104', localPreference: 50 }),
+  ];
+  const { best, multipath } = decide(paths);
+  assert.equal(best, paths[1]);
+  assert.deepEqual(
+    multipath.map(({ data }) => formatAddress(data.nextHop)),
+    [A, B],
+  );
+});
+
+test('decide() has no multipath beside an own route, and nothing for nothing', () => {
+  const own = path({ from: 'local' });
+  assert.deepEqual(decide([path({}), own]).multipath, [own]);
+  assert.deepEqual(decide([]), { best: undefined, multipath: [] });
+});

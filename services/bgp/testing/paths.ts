@@ -1,0 +1,47 @@
+// Paths for tests, with what the test does not care about filled in.
+import type { AsPath, PathAttributes } from '@calico/bgp-wire';
+import { parseAddress, parsePrefix } from '@calico/ip';
+import { LOCAL_SOURCE, type Path } from '../core/rib/path.ts';
+
+export type PathFields = PathAttributes & {
+  readonly prefix?: string;
+  readonly via?: string;
+  /** Address of the peer; "local" for an own route. */
+  readonly from?: string;
+  readonly routerId?: number;
+  readonly isInternal?: boolean;
+  readonly isClient?: boolean;
+};
+
+export function path(fields: PathFields = {}): Path {
+  const {
+    prefix = '10.244.85.192/26',
+    via,
+    from = '192.168.80.101',
+    routerId,
+    isInternal = true,
+    isClient = false,
+    ...attributes
+  } = fields;
+  const local = from === 'local';
+  const nextHop = parseAddress(via ?? (local ? '0.0.0.0' : from));
+  const data = { attributes: { origin: 0, asPath: [], ...attributes } as PathAttributes, nextHop };
+  if (local) return { prefix: parsePrefix(prefix), data, source: LOCAL_SOURCE };
+  const address = parseAddress(from);
+  return {
+    prefix: parsePrefix(prefix),
+    data,
+    source: {
+      kind: 'peer',
+      peer: from,
+      address,
+      routerId: routerId ?? Number(address.value),
+      isInternal,
+      isClient,
+    },
+  };
+}
+
+export function sequence(...asns: number[]): AsPath {
+  return [{ kind: 'sequence', asns }];
+}
