@@ -1,6 +1,6 @@
 import type { Clock } from '@calico/clock';
 import { KINDS, type Kind } from '@calico/model';
-import type { Removed, Resource } from '@calico/proto/api/v1/resources';
+import type { Resource } from '@calico/proto/api/v1/resources';
 import type { ResourceApi } from './open_feed.ts';
 import { readResource } from './read_resource.ts';
 import type { SourceEvent } from './source_event.ts';
@@ -71,16 +71,22 @@ async function* listAndWatch(options: ApiSourceOptions): AsyncIterable<SourceEve
   }
 }
 
+type Named = { readonly kind: string; readonly namespace: string; readonly name: string };
+
 function put(wire: Resource, skipped: (reason: string) => void): SourceEvent[] {
   const read = readResource(wire);
   if (read.kind === 'resource') {
     return [{ kind: 'put', resource: read.resource, revision: wire.revision }];
   }
   skipped(read.reason);
-  return [];
+  // As the relay has it: what cannot be read does not exist, and what was there before is over.
+  return removed({ key: wire, revision: wire.revision }, skipped);
 }
 
-function removed({ key, revision }: Removed, skipped: (reason: string) => void): SourceEvent[] {
+function removed(
+  { key, revision }: { readonly key?: Named | undefined; readonly revision: bigint },
+  skipped: (reason: string) => void,
+): SourceEvent[] {
   if (key === undefined || !Object.hasOwn(KINDS, key.kind)) {
     skipped(`Cannot read a removal: kind "${key?.kind ?? ''}"`);
     return [];

@@ -1,8 +1,15 @@
 import { create } from '@bufbuild/protobuf';
 import { resourceSubject } from '@calico/bus';
-import { KINDS, type ResourceKey, ValidationError } from '@calico/model';
+import {
+  KINDS,
+  keyOf,
+  keyText,
+  parseStored,
+  type ResourceKey,
+  ValidationError,
+} from '@calico/model';
 import { type ResourceEvent, ResourceEventSchema } from '@calico/proto/events/v1/events';
-import { resourceAt, resourceKeyAt } from './stored_resource.ts';
+import { keyAt, resourceAt } from '../core/stored_resource.ts';
 
 /** One message for the stream. */
 export type Change = {
@@ -26,22 +33,31 @@ export type ReadEntry =
 export function readEntry(path: string, value: string, revision: bigint): ReadEntry {
   const key = relayedKeyAt(path);
   if (key === undefined) return { kind: 'not-relayed' };
+  const unreadable = (why: string): ReadEntry => ({
+    kind: 'unreadable',
+    key,
+    reason: `Cannot relay "${path}": ${why}`,
+  });
+  const stored = resourceAt(path, value, revision);
+  if (stored === undefined) return unreadable('not a JSON object');
   try {
-    const resource = resourceAt(path, key, value, revision);
-    const node = resource.kind === 'WorkloadEndpoint' ? resource.spec.node : undefined;
-    if (resource.kind === 'WorkloadEndpoint' && (node === undefined || node === '')) {
-      return { kind: 'unreadable', key, reason: `Cannot relay "${path}": spec.node is missing` };
+    // The document goes out as it lies there; parsing shows that nodes will be able to read it.
+    const resource = parseStored(key.kind, stored.json);
+    if (keyText(keyOf(resource)) !== keyText(key)) {
+      return unreadable(`its document is of "${keyText(keyOf(resource))}"`);
     }
-    return { kind: 'put', change: putOf(key, node, revision, JSON.stringify(resource)) };
+    const node = resource.kind === 'WorkloadEndpoint' ? resource.spec.node : undefined;
+    if (resource.kind === 'WorkloadEndpoint' && node === '') return unreadable('no spec.node');
+    return { kind: 'put', change: putOf(key, node, revision, stored.json) };
   } catch (cause) {
     if (!(cause instanceof ValidationError)) throw cause;
-    return { kind: 'unreadable', key, reason: cause.message };
+    return unreadable(cause.message);
   }
 }
 
 /** The resource at an etcd key if nodes need its kind. */
 export function relayedKeyAt(path: string): ResourceKey | undefined {
-  const key = resourceKeyAt(path);
+  const key = keyAt(path);
   return key !== undefined && KINDS[key.kind].consumers.length > 0 ? key : undefined;
 }
 

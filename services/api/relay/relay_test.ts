@@ -51,8 +51,11 @@ class Rig {
     assert.equal(result.kind, 'committed');
   }
 
-  put(key: string, value: object = { spec: {} }): Promise<void> {
-    return this.commit({ kind: 'put', key, value: JSON.stringify(value) });
+  /** A document with the name that its key says. */
+  put(key: string, fields: object = { spec: {} }): Promise<void> {
+    const [name, namespace] = key.split('/').toReversed();
+    const document = { metadata: { name, namespace }, ...fields };
+    return this.commit({ kind: 'put', key, value: JSON.stringify(document) });
   }
 
   delete(key: string): Promise<void> {
@@ -100,7 +103,7 @@ test('startRelay() publishes what etcd holds, then what changes', async () => {
     `marker ${revision}`,
   ]);
   await rig.commit(
-    { kind: 'put', key: tierPath('b'), value: '{"spec":{}}' },
+    { kind: 'put', key: tierPath('b'), value: '{"metadata":{"name":"b"},"spec":{}}' },
     { kind: 'delete', key: tierPath('a') },
   );
   await rig.settle();
@@ -152,7 +155,7 @@ test('startRelay() treats what it cannot read as not existing', async () => {
   const relay = rig.start();
   await rig.put(tierPath('a'));
   await rig.settle();
-  await rig.put(tierPath('a'), [1]);
+  await rig.commit({ kind: 'put', key: tierPath('a'), value: '[1]' });
   await rig.settle();
   const revision = rig.store.revision;
   assert.deepEqual(await rig.streamed(), [`removed tiers._.a@${revision}`, `marker ${revision}`]);

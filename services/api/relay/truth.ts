@@ -4,7 +4,12 @@ import { type Change, readEntry } from './change.ts';
 import type { Truth } from './ledger.ts';
 
 const PAGE = 1_000;
-const ROOTS = [RESOURCE_ROOT, `${IPAM_ROOT}assignment/`, `${IPAM_ROOT}host/`] as const;
+const ROOTS = [
+  RESOURCE_ROOT,
+  `${IPAM_ROOT}assignment/`,
+  `${IPAM_ROOT}host/`,
+  `${IPAM_ROOT}virtual/`,
+] as const;
 
 /** Everything that nodes need, at one revision. Throws StoreUnavailable, CompactedError. */
 export async function readTruth(
