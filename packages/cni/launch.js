@@ -17,5 +17,6 @@ if (major < OLDEST_NODE) {
   nodeModule.enableCompileCache?.(process.env.NODE_COMPILE_CACHE ?? directory);
   const launchedMs = performance.now();
   const { run } = await import('./main.ts');
-  process.exitCode = await run(launchedMs);
+  // Not left to run down: what is still open (the connection to felix) takes some milliseconds to end.
+  process.exit(await run(launchedMs));
 }
