@@ -55,6 +55,15 @@ describe('the start-up of a node', { skip: cannotRun, concurrency: false }, () =
     assert.match(log, /2 wrong setting\(s\)[\s\S]*IP_AUTODETECTION_METHOD="guess"[\s\S]*AS="x"/);
   });
 
+  test('refuses plain text to an api that is not local, as a wrong setting', async () => {
+    const { code, log } = await start({ CALICO_API_ADDRESS: '192.168.80.10:5671' });
+    assert.equal(code, 78);
+    assert.match(
+      log,
+      /^startup: Cannot start: .*\n {2}CALICO_API_ADDRESS="192.168.80.10:5671": .*TLS/,
+    );
+  });
+
   test('waits for the api, then writes node, pool and cluster', async () => {
     const starting = start({
       IP_AUTODETECTION_METHOD: 'interface=ens33',

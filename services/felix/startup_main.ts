@@ -13,9 +13,10 @@ import {
   VERSION,
 } from '@calico/process';
 import { ResourceService } from '@calico/proto/api/v1/resources';
-import { connectRpc } from '@calico/rpc';
+import { connectRpc, type RpcClient, RpcError } from '@calico/rpc';
 import { createLogger } from '@calico/telemetry';
 import { RpcClusterStore } from './startup/cluster_store.ts';
+import { AddressError } from './startup/node_address.ts';
 import { listInterfaces, routeSourceFor } from './startup/node_interfaces.ts';
 import { settings } from './startup/settings.ts';
 import { startUp } from './startup/startup.ts';
@@ -32,13 +33,8 @@ async function run(config: Config<typeof ALL>): Promise<number> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => stopping.abort(new Error(`stopping on ${signal}`)));
   }
+  const api = connectApi(config);
   const netlink = openNetlink();
-  const { tlsCa: ca, tlsCert: cert, tlsKey: key } = config;
-  const hasTls = [ca, cert, key].some((path) => path !== undefined);
-  const api = connectRpc(ResourceService, config.apiAddress, {
-    tls: hasTls ? { ca, cert, key } : undefined,
-    insecure: config.insecure || process.argv.includes('--insecure'),
-  });
   try {
     await startUp({
       config,
@@ -53,14 +49,30 @@ async function run(config: Config<typeof ALL>): Promise<number> {
     });
     return EXIT.ok;
   } catch (error) {
+    const isExpected =
+      stopping.signal.aborted || error instanceof AddressError || error instanceof RpcError;
     logger.error(error instanceof Error ? error.message : String(error), {
       node: config.nodeName,
-      ...(stopping.signal.aborted ? {} : { error }),
+      ...(!isExpected && { error }),
     });
     return EXIT.failure;
   } finally {
     api.close();
     netlink.close();
+  }
+}
+
+function connectApi(config: Config<typeof ALL>): RpcClient<typeof ResourceService> {
+  const { tlsCa: ca, tlsCert: cert, tlsKey: key } = config;
+  const hasTls = [ca, cert, key].some((path) => path !== undefined);
+  try {
+    return connectRpc(ResourceService, config.apiAddress, {
+      tls: hasTls ? { ca, cert, key } : undefined,
+      insecure: config.insecure || process.argv.includes('--insecure'),
+    });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new ConfigError([`CALICO_API_ADDRESS="${config.apiAddress}": ${error.message}`]);
   }
 }
 
