@@ -65,12 +65,16 @@ describe('the start-up of a node', { skip: cannotRun, concurrency: false }, () =
   });
 
   test('waits for the api, then writes node, pool and cluster', async () => {
-    const starting = start({
+    const waiting = Promise.withResolvers<void>();
+    const environment = {
       IP_AUTODETECTION_METHOD: 'interface=ens33',
       CALICO_IPV4POOL_CIDR: '10.244.0.0/16',
       AS: '64512',
+    };
+    const starting = start(environment, (log) => {
+      if (log.includes('waiting for the api')) waiting.resolve();
     });
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await waiting.promise;
     server = await serveRpc({
       services: [[ResourceService, handlers()]],
       listen: address,
@@ -79,7 +83,6 @@ describe('the start-up of a node', { skip: cannotRun, concurrency: false }, () =
     });
     const { code, log } = await starting;
     assert.equal(code, 0, log);
-    assert.match(log, /waiting for the api/);
     assert.deepEqual(spec('Node/k8s-node02').bgp, {
       ipv4Address: '192.168.80.102/24',
       asNumber: 64_512,
@@ -98,7 +101,10 @@ describe('the start-up of a node', { skip: cannotRun, concurrency: false }, () =
   });
 });
 
-function start(env: Record<string, string>): Promise<{ code: number | null; log: string }> {
+function start(
+  env: Record<string, string>,
+  onLog: (log: string) => void = () => {},
+): Promise<{ code: number | null; log: string }> {
   const entry = join(ROOT, 'services', 'felix', 'startup_main.ts');
   const child = spawn('ip', ['netns', 'exec', host, process.execPath, entry], {
     env: {
@@ -110,7 +116,10 @@ function start(env: Record<string, string>): Promise<{ code: number | null; log:
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let log = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+    onLog(log);
+  });
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, log })));
 }
 
