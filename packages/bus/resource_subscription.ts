@@ -14,17 +14,21 @@ export type Subscription = {
   readonly skipped: (subject: string, cause: MessageError) => void;
 };
 
+/** Whose revisions the reader has been given so far; a snapshot of another says so at its start. */
+type KnownEtcd = { clusterId: string | undefined };
+
 const PAUSE_MS = 250;
 
 /** Bus.resources(): one snapshot after the other, each followed live until it is lost. */
 export async function* subscribeResources(options: Subscription): AsyncIterable<ResourceMessage> {
   const { clock, signal, usable } = options;
+  const etcd: KnownEtcd = { clusterId: undefined };
   let told = false;
   while (!signal.aborted) {
     try {
       await usable(signal);
       told = true;
-      yield* oneSnapshot(options);
+      yield* oneSnapshot(options, etcd);
     } catch (cause) {
       if (signal.aborted) return;
       if (!(cause instanceof BusUnavailable)) throw cause;
@@ -35,12 +39,15 @@ export async function* subscribeResources(options: Subscription): AsyncIterable<
   }
 }
 
-async function* oneSnapshot(options: Subscription): AsyncIterable<ResourceMessage> {
+async function* oneSnapshot(
+  options: Subscription,
+  etcd: KnownEtcd,
+): AsyncIterable<ResourceMessage> {
   const { streams, signal, skipped } = options;
   const claim = await streams.last(STREAMS.resources, SYNCED_SUBJECT);
   let marker = claim === undefined ? undefined : readMarker(claim, skipped);
   yield { kind: 'snapshot-start', marker };
-  const startedAs = marker?.etcdClusterId;
+  etcd.clusterId = marker?.etcdClusterId ?? etcd.clusterId;
   let complete = false;
   marker = undefined;
   for await (const item of streams.follow(STREAMS.resources, signal)) {
@@ -50,7 +57,8 @@ async function* oneSnapshot(options: Subscription): AsyncIterable<ResourceMessag
     } else if (item.message.subject === SYNCED_SUBJECT) {
       const found = readMarker(item.message, skipped);
       if (found === undefined) continue;
-      if (startedAs !== undefined && startedAs !== found.etcdClusterId) {
+      etcd.clusterId ??= found.etcdClusterId;
+      if (etcd.clusterId !== found.etcdClusterId) {
         throw new BusUnavailable('Cannot go on with this snapshot: the stream is of another etcd');
       }
       marker = found;

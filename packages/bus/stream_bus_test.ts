@@ -135,6 +135,25 @@ test('resources() starts anew when the stream turns out to be of another etcd', 
   stop.abort();
 });
 
+test('resources() starts anew for another etcd also when it began without a marker', async () => {
+  const broker = new MemoryBroker(systemClock);
+  const [relay, node] = [broker.connect(), broker.connect()];
+  const stop = new AbortController();
+  const reader = resourcesOf(node, stop.signal);
+  assert.deepEqual(await reader.take(1), ['start unmarked']);
+  await relay.publishSynced({ revision: 9n, etcdClusterId: ETCD });
+  assert.deepEqual(await reader.take(1), ['in-sync 9']);
+  await relay.publishSynced({ revision: 3n, etcdClusterId: 'f00d' });
+  assert.deepEqual(await reader.take(3), ['lost', 'start 3', 'in-sync 3']);
+  // Both at once: the stream is lost, and what fills it is of another etcd again.
+  broker.stop();
+  broker.start({ keepData: false });
+  assert.deepEqual(await reader.take(2), ['lost', 'start unmarked']);
+  await relay.publishSynced({ revision: 2n, etcdClusterId: 'beef' });
+  assert.deepEqual(await reader.take(3), ['lost', 'start 2', 'in-sync 2']);
+  stop.abort();
+});
+
 test('resources() waits for NATS when it is absent at the start', async () => {
   const broker = new MemoryBroker(systemClock);
   broker.stop();
