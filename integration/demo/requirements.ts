@@ -12,12 +12,12 @@ type Requirement = {
 const ALWAYS: readonly Requirement[] = [
   {
     needs: 'virtual Ethernet pairs (veth)',
-    probe: ['ip', 'link', 'add', 'a', 'type', 'veth', 'peer', 'name', 'b'],
+    probe: ['ip', 'link', 'add', 'name', 'v0', 'type', 'veth', 'peer', 'name', 'v1'],
     remedy: 'modprobe veth',
   },
   {
     needs: 'bridges',
-    probe: ['ip', 'link', 'add', 'br', 'type', 'bridge'],
+    probe: ['ip', 'link', 'add', 'name', 'b0', 'type', 'bridge'],
     remedy: 'modprobe bridge',
   },
   {
@@ -29,13 +29,25 @@ const ALWAYS: readonly Requirement[] = [
 
 const VXLAN: Requirement = {
   needs: 'VXLAN devices',
-  probe: ['ip', 'link', 'add', 'vx', 'type', 'vxlan', 'id', '1', 'dstport', '4789'],
+  probe: ['ip', 'link', 'add', 'name', 'vx0', 'type', 'vxlan', 'id', '1', 'dstport', '4789'],
   remedy: 'modprobe vxlan, or another mode: npm run demo -- --mode bgp',
 };
 
 const IPIP: Requirement = {
   needs: 'IP-in-IP tunnels (ipip)',
-  probe: ['ip', 'link', 'add', 'tun', 'type', 'ipip', 'local', '127.0.0.2', 'remote', '127.0.0.1'],
+  probe: [
+    'ip',
+    'link',
+    'add',
+    'name',
+    'tun',
+    'type',
+    'ipip',
+    'local',
+    '127.0.0.2',
+    'remote',
+    '127.0.0.1',
+  ],
   remedy: `modprobe ipip; where the kernel was built without it, run it in a virtual machine with another kernel:
     npm run demo -- --mode ipip --vm`,
 };

@@ -8,7 +8,7 @@ import { inNamespace, type Lab, type Mode, type Pod, ping, UPLINK } from '../lab
 export const WIRE: Readonly<Record<Mode, { filter: string; shows: RegExp; words: string }>> = {
   bgp: {
     filter: 'icmp and net 10.244.0.0/16',
-    shows: /IP 10\.244\S+ > 10\.244\S+: ICMP/,
+    shows: /10\.244\S+ > 10\.244\S+: ICMP/,
     words: 'pod to pod, nothing around it',
   },
   ipip: {

@@ -25,7 +25,7 @@ export async function waitApplied(
 ): Promise<string> {
   let last: Progress | undefined;
   const remainingMs = Math.max(1, timeoutMs - (terminal.elapsedMs() - startedMs));
-  const timeout = AbortSignal.timeout(remainingMs);
+  const timeout = AbortSignal.timeout(Math.ceil(remainingMs));
   try {
     await connections.ask('status', async (client) => {
       for await (const progress of client.waitApplied(
