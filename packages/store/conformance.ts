@@ -223,6 +223,16 @@ function testWatch(it: It): void {
     stop.abort();
   });
 
+  it('watch() refuses a revision that cannot be', async ({ store, prefix }) => {
+    const { signal } = new AbortController();
+    for (const revision of [0n, -1n, 2n ** 63n]) {
+      const read = async (): Promise<void> => {
+        for await (const _ of store.watch(prefix, revision, signal)) return;
+      };
+      await assert.rejects(read(), RangeError);
+    }
+  });
+
   it('watch() of an aborted signal ends at once', async ({ store, prefix }) => {
     const watch = store.watch(prefix, 1n, AbortSignal.abort())[Symbol.asyncIterator]();
     assert.equal((await watch.next()).done, true);

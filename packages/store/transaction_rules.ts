@@ -17,9 +17,14 @@ export function checkTransaction({ compare, operations }: Transaction): void {
   }
 }
 
+/** etcd's revisions are signed 64-bit numbers; one more would wrap around. */
+export const MAX_REVISION = 2n ** 63n - 1n;
+
 /** Throws RangeError unless a watch may start there. */
 export function checkWatchStart(fromRevision: bigint): void {
-  if (fromRevision < 1n) {
-    throw new RangeError(`Cannot watch from revision ${fromRevision}: must be at least 1`);
+  if (fromRevision < 1n || fromRevision > MAX_REVISION) {
+    throw new RangeError(
+      `Cannot watch from revision ${fromRevision}: expected 1 to ${MAX_REVISION}`,
+    );
   }
 }

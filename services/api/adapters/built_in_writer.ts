@@ -19,6 +19,7 @@ export async function writeBuiltIns(options: {
 }): Promise<void> {
   const { store, birth, version, clock, logger, health, signal } = options;
   const documents = builtInDocuments(birth().uid, version).map(parseResource);
+  health.report('etcd', { live: true, ready: false, detail: 'not reached yet' });
   while (!signal.aborted) {
     try {
       for (const document of documents) {

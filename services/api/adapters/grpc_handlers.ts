@@ -7,6 +7,7 @@ import {
   type ResourceService,
 } from '@calico/proto/api/v1/resources';
 import { RpcError, type ServiceHandlers } from '@calico/rpc';
+import { MAX_REVISION } from '@calico/store';
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import { mergePatch } from '../core/merge_patch.ts';
 import type { StoredResource } from '../core/stored_resource.ts';
@@ -52,6 +53,12 @@ export function createHandlers({
       }),
 
     async *watch({ kind, namespace, fromRevision }, { signal }) {
+      if (fromRevision >= MAX_REVISION) {
+        throw new RpcError(
+          'INVALID_ARGUMENT',
+          `Cannot watch: from_revision "${fromRevision}": expected less than ${MAX_REVISION}`,
+        );
+      }
       try {
         for await (const change of reader.watch(
           selectionOf(kind, namespace),

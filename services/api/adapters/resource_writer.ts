@@ -182,6 +182,7 @@ export class ResourceWriter {
 
   async #removedAlong(resource: AnyResource): Promise<Guards> {
     if (resource.kind === 'Tier') await this.#refuseTierInUse(resource.metadata.name);
+    if (resource.kind === 'IPAMConfiguration') return MIRROR_REMOVED;
     return resource.kind === 'IPPool' ? this.#blocksOf(resource) : NO_GUARDS;
   }
 
@@ -257,6 +258,11 @@ type Guards = {
   readonly operations: readonly Operation[];
 };
 const NO_GUARDS: Guards = { compare: [], operations: [] };
+/** Settings that are gone hold no longer in their copy either. */
+const MIRROR_REMOVED: Guards = {
+  compare: [],
+  operations: [{ kind: 'delete', key: LEGACY_IPAM_CONFIG_PATH }],
+};
 
 /** 'NetworkPolicy "default/allow-dns"' */
 export function text({ kind, namespace, name }: ResourceKey): string {
