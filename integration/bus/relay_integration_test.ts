@@ -76,7 +76,7 @@ test('killing the leader publishes nothing twice and loses nothing', {
     for (let name = next.pop(); name !== undefined; name = next.pop()) {
       await rig.putTier(name, written++);
       // Spread over some seconds, so that the leader dies in the middle.
-      await systemClock.sleep(30);
+      await systemClock.sleep(70);
     }
   };
   const writing = Promise.all(Array.from({ length: WRITERS }, write));

@@ -14,7 +14,7 @@ const NANOSECONDS_PER_MILLISECOND = 1_000_000;
 const INACTIVE_MS = 30_000;
 // Messages asked for ahead of the reader: the bound of the client's buffer.
 const AHEAD = 512;
-const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 3_000;
 
 /** Notifications after which the consumer delivers nothing more. */
 const GONE: ReadonlySet<string> = new Set([

@@ -21,7 +21,7 @@ import { ensureStreams } from './stream_setup.ts';
 
 const REQUEST_TIMEOUT_MS = 5_000;
 const RETRY_MS = { first: 100, most: 2_000 };
-const PING_INTERVAL_MS = 5_000;
+const PING_INTERVAL_MS = 3_000;
 
 export class NatsStreams implements StreamPort {
   readonly #options: ConnectBusOptions;

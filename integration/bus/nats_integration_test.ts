@@ -1,0 +1,233 @@
+// NATS absent, stopped, killed, halted, emptied: what is known stays, what changes arrives.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { NodeReport } from '@calico/bus';
+import { systemClock } from '@calico/clock';
+import { ResourceService } from '@calico/proto/api/v1/resources';
+import { connectRpc, serveRpc } from '@calico/rpc';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { createHandlers } from '../../services/api/adapters/grpc_handlers.ts';
+import { ResourceReader } from '../../services/api/adapters/resource_reader.ts';
+import { ResourceWriter } from '../../services/api/adapters/resource_writer.ts';
+import { Rig, type RunningFeed, tiersIn, until } from './rig.ts';
+import { SKIP } from './servers.ts';
+
+const RESOURCES = 30;
+const LOGGER = { debug() {}, info() {}, warn() {}, error() {}, child: () => LOGGER };
+
+async function filled(context: TestContext): Promise<Rig> {
+  const rig = await Rig.start(context);
+  for (let index = 0; index < RESOURCES; index++) await rig.putTier(`t${index}`);
+  return rig;
+}
+
+async function isTruth(rig: Rig, feed: RunningFeed): Promise<boolean> {
+  return tiersIn(feed).join() === (await rig.tiers()).toSorted().join();
+}
+
+/** Names that the feed ever said to be removed. */
+function removals(feed: RunningFeed): string[] {
+  return feed.events.flatMap((event) => (event.kind === 'removed' ? [event.key.name] : []));
+}
+
+test('everything works when NATS comes last', { skip: SKIP }, async (context) => {
+  const rig = await filled(context);
+  await rig.nats.stop();
+  rig.startRelay('one');
+  const feed = rig.openFeed('node');
+  const reporter = rig.connect('reporter');
+  reporter.report('n1', 'health', { component: 'felix', ready: true });
+  await systemClock.sleep(1_000);
+  assert.equal(feed.view.inSync, false);
+  await rig.nats.start();
+  await until('in sync', () => feed.view.inSync);
+  assert.equal(await isTruth(rig, feed), true);
+  const reports = rig.connect('status').reports(AbortSignal.timeout(20_000));
+  for await (const { topic, node } of reports) {
+    assert.deepEqual([topic, node], ['health', 'n1']);
+    break;
+  }
+});
+
+for (const how of ['stopped', 'killed'] as const) {
+  for (const data of ['kept', 'lost'] as const) {
+    test(`NATS ${how}, its data ${data}: nothing flaps, changes arrive`, {
+      skip: SKIP,
+    }, async (context) => {
+      const rig = await filled(context);
+      const { relay } = rig.startRelay('one');
+      const feed = rig.openFeed('node');
+      await until('in sync', () => feed.view.inSync);
+      await rig.nats.stop(how === 'stopped' ? 'SIGTERM' : 'SIGKILL');
+      if (data === 'lost') await rig.nats.dropData();
+      await rig.putTier('t1', 7);
+      await rig.deleteTier('t2');
+      await rig.putTier('new');
+      await systemClock.sleep(2_000);
+      assert.equal(feed.view.list('Tier').length, RESOURCES);
+      await rig.nats.start();
+      await until('the changes', () => isTruth(rig, feed));
+      assert.deepEqual(removals(feed), ['t2']);
+      // And it goes on living.
+      const revision = await rig.putTier('later');
+      await until('a later change', () => feed.view.revision >= revision);
+      assert.equal(relay.leading, true);
+      assert.deepEqual(removals(feed), ['t2']);
+    });
+  }
+}
+
+test('streams deleted under living connections come back', { skip: SKIP }, async (context) => {
+  const rig = await filled(context);
+  rig.startRelay('one');
+  const feed = rig.openFeed('node');
+  const status = rig.connect('status');
+  const reporter = rig.connect('reporter');
+  await until('in sync', () => feed.view.inSync);
+  const seen: NodeReport[] = [];
+  const stop = new AbortController();
+  context.after(() => stop.abort());
+  void (async () => {
+    for await (const report of status.reports(stop.signal)) seen.push(report);
+  })();
+  reporter.report('n1', 'peers', { peers: [] });
+  await until('the report', () => seen.length === 1);
+  const admin = await connect({ servers: rig.nats.url });
+  const manager = await jetstreamManager(admin);
+  for (const stream of ['CALICO_RESOURCES', 'CALICO_NODES']) await manager.streams.delete(stream);
+  await admin.close();
+  await rig.putTier('t1', 9);
+  await until('the change', () => isTruth(rig, feed), 30_000);
+  assert.deepEqual(removals(feed), []);
+  reporter.report('n1', 'peers', { peers: [{ address: '10.0.0.1' }] });
+  await until('the next report', () => seen.length >= 2, 30_000);
+});
+
+function birth() {
+  return { uid: 'u', creationTimestamp: '2024-01-01T00:00:00Z' };
+}
+
+/** The api service's resources, without its process. */
+async function serveApi(rig: Rig, context: TestContext) {
+  const store = rig.openStore();
+  const reader = new ResourceReader(store);
+  const writer = new ResourceWriter({ store, reader, birth });
+  const server = await serveRpc({
+    services: [[ResourceService, createHandlers({ reader, writer, version: 'test' })]],
+    listen: '127.0.0.1:0',
+    insecure: false,
+    logger: LOGGER,
+  });
+  const api = connectRpc(ResourceService, server.address);
+  context.after(async () => {
+    api.close();
+    await server.stop(100);
+  });
+  return api;
+}
+
+test('a feed lives on the api while NATS is away, and goes back', {
+  skip: SKIP,
+}, async (context) => {
+  const rig = await filled(context);
+  const api = await serveApi(rig, context);
+  rig.startRelay('one');
+  const feed = rig.openFeed('node', api);
+  await until('in sync', () => feed.view.inSync);
+  for (let round = 0; round < 2; round++) {
+    await rig.nats.stop();
+    await rig.putTier('t1', round + 2);
+    await rig.deleteTier(`t${10 + round}`);
+    await until('the changes by the api', () => isTruth(rig, feed), 10_000);
+    const live = await rig.putTier(`live${round}`);
+    await until('a live change by the api', () => feed.view.revision >= live, 5_000);
+    await rig.nats.start();
+    // Written while both may be heard.
+    for (let index = 0; index < 20; index++) {
+      await rig.putTier('t3', index + 10 * round);
+      await systemClock.sleep(50);
+    }
+    const back = await rig.putTier(`back${round}`);
+    await until('changes by NATS', () => feed.view.revision >= back);
+    assert.equal(await isTruth(rig, feed), true);
+  }
+  assert.deepEqual(removals(feed), ['t10', 't11']);
+  const revisions = new Map<string, bigint>();
+  for (const event of feed.events) {
+    if (event.kind !== 'put') continue;
+    const { name } = event.resource.metadata;
+    assert.ok(event.revision > (revisions.get(name) ?? 0n), `${name} went back`);
+    revisions.set(name, event.revision);
+  }
+});
+
+test('a NATS that falls silent is taken for gone', { skip: SKIP }, async (context) => {
+  const rig = await filled(context);
+  const api = await serveApi(rig, context);
+  rig.startRelay('one');
+  const feed = rig.openFeed('node', api);
+  await until('in sync', () => feed.view.inSync);
+  rig.nats.pause();
+  const pausedAt = performance.now();
+  const revision = await rig.putTier('while-halted');
+  await until('the change by the api', () => feed.view.revision >= revision, 40_000);
+  context.diagnostic(`noticed after ${Math.round(performance.now() - pausedAt)} ms`);
+  rig.nats.resume();
+  const next = await rig.putTier('resumed');
+  await until('the change after', () => feed.view.revision >= next);
+  assert.equal(await isTruth(rig, feed), true);
+  assert.deepEqual(removals(feed), []);
+});
+
+test('garbage on every subject is counted and skipped', { skip: SKIP }, async (context) => {
+  const rig = await filled(context);
+  rig.startRelay('one');
+  const admin = await connect({ servers: rig.nats.url });
+  context.after(() => admin.close());
+  const garbage = [new Uint8Array(), Uint8Array.of(255, 255, 255), new TextEncoder().encode('{}')];
+  const subjects = [
+    'calico.resource.tiers._.t1',
+    'calico.resource.tiers._.none',
+    'calico.resource.tiers',
+    'calico.resource.nonsense._.x',
+    'calico.resource.workloadendpoints.n1.default.w',
+    'calico.resource.workloadendpoints.default.w',
+    'calico.resource.tiers._.%zz',
+    'calico.relay.synced',
+    'calico.relay.other',
+    'calico.node.n1',
+    ...['applied', 'applied.felix', 'peers', 'endpoints', 'health.bgp', 'nonsense'].map(
+      (topic) => `calico.node.n1.${topic}`,
+    ),
+  ];
+  const early = rig.openFeed('early');
+  await until('in sync', () => early.view.inSync);
+  const status = rig.connect('status');
+  const seen: NodeReport[] = [];
+  const stop = new AbortController();
+  context.after(() => stop.abort());
+  void (async () => {
+    for await (const report of status.reports(stop.signal)) seen.push(report);
+  })();
+  await until('connected', () => status.connected);
+  for (const data of garbage) {
+    for (const subject of subjects) await admin.request(subject, data).catch(() => {});
+  }
+  const reporter = rig.connect('reporter');
+  reporter.report('n1', 'health', { component: 'bgp', ready: true });
+  await until('a real report', () => seen.length > 0);
+  assert.deepEqual(
+    seen.map(({ topic }) => topic),
+    ['health'],
+  );
+  assert.ok(status.garbage >= 6, String(status.garbage));
+  const revision = await rig.putTier('after');
+  await until('a real change', () => early.view.revision >= revision);
+  // The relay repairs what it comes upon: a newcomer finds the truth.
+  const late = rig.openFeed('late');
+  await until('in sync', () => late.view.inSync);
+  await until('the truth', () => isTruth(rig, late));
+  assert.equal(await isTruth(rig, early), true);
+  assert.deepEqual(removals(early), []);
+});
