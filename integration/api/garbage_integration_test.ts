@@ -51,7 +51,7 @@ function send(method: DescMethod, bytes: Uint8Array): Promise<number> {
     const call = raw.makeServerStreamRequest(path, asIs, asIs, request, {
       deadline: Date.now() + 300,
     });
-    call.on('error', ({ code }: { code: number }) =>
+    call.on('error', ({ code }: { code: status }) =>
       resolve(code === status.DEADLINE_EXCEEDED ? status.OK : code),
     );
     call.on('end', () => resolve(status.OK));
