@@ -7,7 +7,7 @@ import { encodeMessage } from '@calico/bgp-wire';
 import type { Clock } from '@calico/clock';
 import type { Address, Prefix } from '@calico/ip';
 import type { Connection, ConnectionHandler, Transport } from '../../ports.ts';
-import type { ConnectionEvent, Side, TimerName } from '../session/types.ts';
+import { type ConnectionEvent, SIDES, type Side, type TimerName } from '../session/types.ts';
 import type { SpeakerConfig } from '../speaker/config.ts';
 import type { Note, PeerTimer, SpeakerEffect, SpeakerEvent } from '../speaker/events.ts';
 import type { Speaker } from '../speaker/speaker.ts';
@@ -60,7 +60,7 @@ export class Host {
       return NOBODY;
     }
     const { key } = peer.config;
-    const handler = this.#handler(key, 'incoming', link);
+    const handler = this.#handler(key, link);
     this.#candidate = link;
     this.#dispatch({ kind: 'session', peer: key, event: { kind: 'accepted' } });
     this.#candidate = undefined;
@@ -74,15 +74,16 @@ export class Host {
     this.#links.clear();
   }
 
-  #handler(peer: string, side: Side, link: Link): ConnectionHandler {
+  #handler(peer: string, link: Link): ConnectionHandler {
     const tell = (event: ConnectionEvent): void => {
+      const { side } = link;
       this.#dispatch({ kind: 'session', peer, event: { kind: 'connection', side, event } });
     };
     return {
       opened: () => {
         if (!link.isClosed) tell({ kind: 'opened' });
       },
-      data: (bytes) => this.#receive(peer, side, link, bytes),
+      data: (bytes) => this.#receive(peer, link, bytes),
       drained: () => {
         if (!link.isClosed) this.#dispatch({ kind: 'writable', peer });
       },
@@ -94,8 +95,9 @@ export class Host {
     };
   }
 
-  #receive(peer: string, side: Side, link: Link, bytes: Uint8Array): void {
+  #receive(peer: string, link: Link, bytes: Uint8Array): void {
     link.push(bytes);
+    const { side } = link;
     const { speaker, clock } = this.#options;
     while (!link.isClosed) {
       const event = link.next();
@@ -157,14 +159,12 @@ export class Host {
     switch (work.kind) {
       case 'adopt':
         if (this.#candidate !== undefined) {
-          this.#links.set(linkKey(peer, 'incoming'), this.#candidate);
+          this.#candidate.side = work.side;
+          this.#links.set(linkKey(peer, work.side), this.#candidate);
         }
         this.#candidate = undefined;
         return;
       case 'refuse':
-        if (work.notification !== undefined) {
-          this.#candidate?.connection?.send(encodeMessage(work.notification));
-        }
         this.#candidate?.close();
         this.#candidate = undefined;
         return;
@@ -200,7 +200,7 @@ export class Host {
     const link = new Link();
     link.connection = this.#options.transport.dial(
       { address, port, sourceAddress },
-      this.#handler(peer, 'outgoing', link),
+      this.#handler(peer, link),
     );
     this.#links.set(linkKey(peer, 'outgoing'), link);
   }
@@ -214,7 +214,7 @@ export class Host {
 
   #forget(peer: string): void {
     this.#timers.cancelAll(`${peer}|`);
-    for (const side of ['outgoing', 'incoming'] as const) {
+    for (const side of SIDES) {
       this.#links.get(linkKey(peer, side))?.close();
       this.#links.delete(linkKey(peer, side));
     }

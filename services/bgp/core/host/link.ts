@@ -8,6 +8,7 @@ import {
   type WireContext,
 } from '@calico/bgp-wire';
 import type { Connection } from '../../ports.ts';
+import type { Side } from '../session/types.ts';
 
 export type Received =
   | { readonly kind: 'message'; readonly message: Message }
@@ -20,6 +21,8 @@ export type Received =
 /** One connection with what is needed to read it. */
 export class Link {
   connection: Connection | undefined;
+  /** Known once an accepted connection has been adopted. */
+  side: Side = 'outgoing';
   #framer = new MessageFramer();
   #context: WireContext = DEFAULT_CONTEXT;
 

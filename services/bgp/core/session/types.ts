@@ -1,8 +1,9 @@
 // Vocabulary of the session state machine: RFC 4271 section 8.
 //
-//   A session has two connections. `outgoing` is the one we dial: it runs through all states.
-//   `incoming` is one the peer dialled: it starts in OpenSent. When both get far enough, one of them
-//   is closed (collision.ts).
+//   A session has up to three connections. `outgoing` is the one we dial: it runs through all states.
+//   `incoming` and `second` are ones the peer dialled: they start in OpenSent. Two are needed because
+//   a peer that has restarted dials anew while its old connection still seems established. When several
+//   get far enough, all but one are closed (collision.ts).
 //
 //              start            dialled              OPEN               KEEPALIVE
 //   outgoing   Idle -> Connect ----------> OpenSent ------> OpenConfirm ---------> Established
@@ -10,7 +11,6 @@
 //                        |  v                |
 //                       Active               | accepted
 //   incoming   Idle -------------------------+
-
 import type {
   Message,
   Notification,
@@ -21,7 +21,8 @@ import type {
 } from '@calico/bgp-wire';
 import type { Family } from '@calico/ip';
 
-export type Side = 'outgoing' | 'incoming';
+export const SIDES = ['outgoing', 'incoming', 'second'] as const;
+export type Side = (typeof SIDES)[number];
 
 export type SessionConfig = {
   readonly localAsn: number;
@@ -136,10 +137,10 @@ export type ConnectionEffect =
 
 export type SessionEffect =
   | (ConnectionEffect & { readonly side: Side })
-  /** The connection that was just accepted is `incoming` from now on. */
-  | { readonly kind: 'adopt' }
+  /** The connection that was just accepted is this side's from now on. */
+  | { readonly kind: 'adopt'; readonly side: Side }
   /** Close the connection that was just accepted; it takes no part. */
-  | { readonly kind: 'refuse'; readonly notification?: Notification }
+  | { readonly kind: 'refuse' }
   | { readonly kind: 'set-idle-hold'; readonly delayMs: number }
   | { readonly kind: 'cancel-idle-hold' }
   | { readonly kind: 'up'; readonly side: Side; readonly negotiated: Negotiated }

@@ -1,0 +1,255 @@
+import { CeaseSubcode, cease, type Notification } from '@calico/bgp-wire';
+import { isDecider, judgeCollision } from './collision.ts';
+import { stepConnection } from './connection.ts';
+import type { Session, SessionEvent } from './session.ts';
+import { cancelAll } from './transitions.ts';
+import {
+  CONNECT_RETRY_JITTER,
+  type Connection,
+  type ConnectionEffect,
+  type ConnectionEvent,
+  type Failure,
+  IDLE,
+  type Negotiated,
+  type SessionConfig,
+  type SessionEffect,
+  SIDES,
+  type Side,
+} from './types.ts';
+
+/** One step of a session; made for one event and thrown away. */
+export class SessionStepper {
+  session: Session;
+  readonly effects: SessionEffect[] = [];
+  readonly #config: SessionConfig;
+  readonly #now: number;
+
+  constructor(session: Session, config: SessionConfig, now: number) {
+    this.session = session;
+    this.#config = config;
+    this.#now = now;
+  }
+
+  run(event: SessionEvent): void {
+    switch (event.kind) {
+      case 'start':
+        if (this.session.phase === 'stopped') this.#start();
+        return;
+      case 'rested':
+        if (this.session.phase === 'resting') this.#start();
+        return;
+      case 'stop':
+        this.#end(event.notification, 'Stopped');
+        this.effects.push({ kind: 'cancel-idle-hold' });
+        this.#set({ phase: 'stopped', errors: 0, lastError: '' });
+        return;
+      case 'reset':
+        this.#end(event.notification, event.reason);
+        this.#rest(event.reason);
+        return;
+      case 'accepted':
+        return this.#accept();
+      case 'connection':
+        return this.#connection(event.side, event.event);
+      default:
+        event satisfies never;
+    }
+  }
+
+  #start(): void {
+    this.#set({ phase: 'running' });
+    this.#connection('outgoing', { kind: 'start' });
+  }
+
+  #accept(): void {
+    const side = this.#placeForAccepted();
+    if (side === undefined) {
+      this.effects.push({ kind: 'refuse' });
+      return;
+    }
+    if (this.#at(side).kind !== 'idle') this.#drop(side);
+    this.effects.push({ kind: 'adopt', side });
+    this.#connection(side, { kind: 'opened' });
+  }
+
+  /**
+   * A free place; else that of a connection which has not said a word yet. A session that rests
+   * accepts nothing.
+   */
+  #placeForAccepted(): Side | undefined {
+    if (this.session.phase !== 'running') return undefined;
+    const places = ['incoming', 'second'] as const;
+    return (
+      places.find((side) => this.#at(side).kind === 'idle') ??
+      places.find((side) => this.#at(side).kind === 'open-sent')
+    );
+  }
+
+  #connection(side: Side, event: ConnectionEvent): void {
+    const before = this.#at(side);
+    const { next, effects, failure } = stepConnection(before, event, this.#config);
+    this.#put(side, next);
+    if (before.kind === 'open-sent' && next.kind === 'open-confirm') {
+      // Before our KEEPALIVE goes out: the peer takes it as the word that this connection stays.
+      if (!this.#survivesCollisions(side, next.negotiated)) return;
+    }
+    this.#emit(side, effects);
+    if (before.kind === 'open-confirm' && next.kind === 'established') {
+      this.#established(side, next.negotiated);
+    }
+    if (before.kind === 'established' && next.kind === 'established' && event.kind === 'message') {
+      const { message } = event;
+      if (message.kind === 'update') this.effects.push({ kind: 'update', update: message });
+      if (message.kind === 'route-refresh') {
+        this.effects.push({ kind: 'refresh', refresh: message });
+      }
+    }
+    if (failure !== undefined) this.#failed(side, before, failure);
+  }
+
+  #survivesCollisions(side: Side, { remoteOpen }: Negotiated): boolean {
+    const ageMs = this.#now - this.session.since;
+    for (const other of SIDES) {
+      if (other === side) continue;
+      const arrived = { side, open: remoteOpen };
+      const verdict = judgeCollision(this.#config, arrived, this.#at(other), ageMs);
+      if (verdict === 'close-arrived') {
+        this.#abandon(side);
+        return false;
+      }
+      if (verdict === 'close-other') this.#abandon(other);
+      if (verdict === 'other-is-dead') this.#loseEstablished(other, 'The peer has restarted');
+    }
+    // No second attempt while this one has got that far.
+    if (this.#at('outgoing').kind === 'active') {
+      this.#emit('outgoing', [{ kind: 'cancel-timer', timer: 'connect-retry' }]);
+    }
+    return true;
+  }
+
+  /** Closes a connection in favour of another one. */
+  #abandon(side: Side): void {
+    const isOpen = hasSentOpen(this.#at(side));
+    const message = cease(CeaseSubcode.ConnectionCollision);
+    this.#drop(side, isOpen ? message : undefined);
+  }
+
+  #drop(side: Side, notification?: Notification): void {
+    if (this.#at(side).kind === 'idle') return;
+    this.#emit(side, [
+      ...cancelAll(),
+      ...(notification === undefined ? [] : [{ kind: 'send', message: notification } as const]),
+      { kind: 'close' },
+    ]);
+    this.#put(side, IDLE);
+  }
+
+  #established(side: Side, negotiated: Negotiated): void {
+    for (const other of SIDES) {
+      if (other === side) continue;
+      const connection = this.#at(other);
+      if (connection.kind === 'established') {
+        // The peer has decided for the new connection; its word about the old one is under way.
+        this.#loseEstablished(other, 'Connection collision resolution');
+      } else if (!isUnderWay(connection) || isDecider(this.#config, negotiated.remoteOpen)) {
+        this.#abandon(other);
+      }
+    }
+    this.#set({ since: this.#now, lastError: '' });
+    this.effects.push({ kind: 'up', side, negotiated });
+  }
+
+  /** An established connection makes room for another one to the same peer. */
+  #loseEstablished(side: Side, reason: string): void {
+    const before = this.#at(side);
+    if (before.kind !== 'established') return;
+    this.#drop(side);
+    const { negotiated } = before;
+    this.effects.push({ kind: 'down', negotiated, isGraceful: isResumable(negotiated), reason });
+    this.#set({ since: this.#now, lastError: reason });
+  }
+
+  #failed(side: Side, before: Connection, failure: Failure): void {
+    if (before.kind === 'established') return this.#down(before.negotiated, failure);
+    // Another connection decides: this one may just have lost a collision on the far side.
+    const others = SIDES.filter((other) => other !== side).map((other) => this.#at(other));
+    if (others.some(hasSentOpen)) return;
+    // Anybody on the peer's node can connect and talk nonsense: no reason to rest.
+    const isUnproven = side !== 'outgoing' && before.kind === 'open-sent';
+    if (isUnproven) return this.#waitToDial();
+    this.#set({ lastError: failure.reason });
+    if (failure.kind === 'error') return this.#rest(failure.reason);
+    this.#waitToDial();
+  }
+
+  #down(negotiated: Negotiated, failure: Failure): void {
+    const wasStable = this.#now - this.session.since >= this.#config.timing.stableMs;
+    const isGraceful = failure.isSilent && isResumable(negotiated);
+    this.effects.push({ kind: 'down', negotiated, isGraceful, reason: failure.reason });
+    this.#set({ since: this.#now, lastError: failure.reason });
+    if (wasStable) this.#set({ errors: 0 });
+    if (failure.kind === 'error') this.#rest(failure.reason);
+    else this.#waitToDial();
+  }
+
+  /** Listens at once and dials after the retry time: a restarting peer dials us by itself. */
+  #waitToDial(): void {
+    const { kind } = this.#at('outgoing');
+    if (kind !== 'idle' && kind !== 'active') return;
+    this.#put('outgoing', { kind: 'active' });
+    if (this.#config.isPassive) return;
+    const delayMs = this.#config.timing.connectRetryMs;
+    this.#emit('outgoing', [
+      { kind: 'set-timer', timer: 'connect-retry', delayMs, jitter: CONNECT_RETRY_JITTER },
+    ]);
+  }
+
+  #rest(reason: string): void {
+    for (const side of SIDES) this.#drop(side);
+    const { idleHoldMs, maximumIdleHoldMs } = this.#config.timing;
+    const { errors } = this.session;
+    const delayMs = Math.min(maximumIdleHoldMs, idleHoldMs * 2 ** errors);
+    this.#set({ phase: 'resting', errors: errors + 1, lastError: reason });
+    this.effects.push({ kind: 'set-idle-hold', delayMs });
+  }
+
+  #end(notification: Notification | undefined, reason: string): void {
+    for (const side of SIDES) {
+      const before = this.#at(side);
+      this.#drop(side, hasSentOpen(before) ? notification : undefined);
+      if (before.kind !== 'established') continue;
+      const { negotiated } = before;
+      this.effects.push({ kind: 'down', negotiated, isGraceful: false, reason });
+      this.#set({ since: this.#now });
+    }
+  }
+
+  #at(side: Side): Connection {
+    return this.session.connections[side];
+  }
+
+  #put(side: Side, connection: Connection): void {
+    this.#set({ connections: { ...this.session.connections, [side]: connection } });
+  }
+
+  #emit(side: Side, effects: readonly ConnectionEffect[]): void {
+    for (const effect of effects) this.effects.push({ ...effect, side });
+  }
+
+  #set(changes: Partial<Session>): void {
+    this.session = { ...this.session, ...changes };
+  }
+}
+
+function isUnderWay({ kind }: Connection): boolean {
+  return kind === 'open-sent' || kind === 'open-confirm';
+}
+
+/** Whether a NOTIFICATION may be sent. */
+function hasSentOpen(connection: Connection): boolean {
+  return isUnderWay(connection) || connection.kind === 'established';
+}
+
+function isResumable({ gracefulRestart }: Negotiated): boolean {
+  return gracefulRestart !== undefined;
+}

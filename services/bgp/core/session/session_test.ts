@@ -1,0 +1,404 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeNotification, KEEPALIVE, type Open, type Update } from '@calico/bgp-wire';
+import { makeOpen } from './open_message.ts';
+import { newSession, type Session, type SessionEvent, stateName, stepSession } from './session.ts';
+import {
+  type ConnectionEvent,
+  DEFAULT_TIMING,
+  type SessionConfig,
+  type SessionEffect,
+  type Side,
+} from './types.ts';
+
+const CONFIG: SessionConfig = {
+  localAsn: 64512,
+  routerId: 100,
+  remoteAsn: 64512,
+  families: [4],
+  holdTimeSeconds: 90,
+  keepaliveSeconds: undefined,
+  isPassive: false,
+  gracefulRestart: {
+    restartTimeSeconds: 120,
+    isRestarting: false,
+    isForwardingPreserved: true,
+  },
+  timing: DEFAULT_TIMING,
+};
+
+function remoteOpen(changes: Partial<SessionConfig> = {}): Open {
+  return makeOpen({ ...CONFIG, routerId: 101, ...changes });
+}
+
+const UPDATE: Update = {
+  kind: 'update',
+  withdrawn: [],
+  announced: [],
+  attributes: {},
+  problems: [],
+};
+
+/** A session that is told events and remembers what it wanted done. */
+class Driver {
+  session: Session = newSession(0);
+  readonly config: SessionConfig;
+  now = 0;
+  effects: readonly SessionEffect[] = [];
+
+  constructor(config: Partial<SessionConfig> = {}) {
+    this.config = { ...CONFIG, ...config };
+  }
+
+  send(event: SessionEvent): this {
+    const { session, effects } = stepSession(this.session, event, this.config, this.now);
+    this.session = session;
+    this.effects = effects;
+    return this;
+  }
+
+  on(side: Side, event: ConnectionEvent): this {
+    return this.send({ kind: 'connection', side, event });
+  }
+
+  hear(side: Side, ...messages: (Open | Update | typeof KEEPALIVE)[]): this {
+    for (const message of messages) this.on(side, { kind: 'message', message });
+    return this;
+  }
+
+  establish(side: Side = 'outgoing', open = remoteOpen()): this {
+    if (this.session.phase === 'stopped') this.send({ kind: 'start' });
+    if (side === 'outgoing') this.on(side, { kind: 'opened' });
+    else this.send({ kind: 'accepted' });
+    return this.hear(side, open, KEEPALIVE);
+  }
+
+  /** "send open", "set-timer hold 30000", "close", each with its side unless it is ours. */
+  get did(): string[] {
+    return this.effects.map((effect) => {
+      const side = 'side' in effect && effect.side !== 'outgoing' ? `${effect.side}: ` : '';
+      switch (effect.kind) {
+        case 'send':
+          return `${side}send ${
+            effect.message.kind === 'notification'
+              ? describeNotification(effect.message)
+              : effect.message.kind
+          }`;
+        case 'set-timer':
+          return `${side}set ${effect.timer} ${effect.delayMs}`;
+        case 'cancel-timer':
+          return `${side}cancel ${effect.timer}`;
+        case 'set-idle-hold':
+          return `rest ${effect.delayMs}`;
+        case 'down':
+          return `down ${effect.isGraceful ? 'graceful' : 'hard'}: ${effect.reason}`;
+        default:
+          return `${side}${effect.kind}`;
+      }
+    });
+  }
+
+  /** The same without timers, which matter only now and then. */
+  get acted(): string[] {
+    return this.did.filter((text) => !/(set|cancel) (hold|keepalive|connect-retry)/.test(text));
+  }
+
+  get state(): string {
+    return stateName(this.session);
+  }
+}
+
+test('start dials, and dials again when the attempt takes too long', () => {
+  const driver = new Driver().send({ kind: 'start' });
+  assert.deepEqual(driver.did, ['dial', 'set connect-retry 1500']);
+  assert.equal(driver.state, 'Connect');
+  driver.on('outgoing', { kind: 'timer', timer: 'connect-retry' });
+  assert.deepEqual(driver.acted, ['close', 'dial']);
+});
+
+test('a refused attempt waits in Active and is repeated', () => {
+  const driver = new Driver().send({ kind: 'start' });
+  driver.on('outgoing', { kind: 'closed', reason: 'Connection refused' });
+  assert.equal(driver.state, 'Active');
+  assert.equal(driver.session.lastError, 'Connection refused');
+  assert.ok(driver.did.includes('set connect-retry 1500'));
+  driver.on('outgoing', { kind: 'timer', timer: 'connect-retry' });
+  assert.equal(driver.state, 'Connect');
+});
+
+test('a passive session never dials', () => {
+  const driver = new Driver({ isPassive: true }).send({ kind: 'start' });
+  assert.deepEqual(driver.did, []);
+  assert.equal(driver.state, 'Active');
+  driver.on('outgoing', { kind: 'timer', timer: 'connect-retry' });
+  assert.equal(driver.state, 'Active');
+  driver.establish('incoming');
+  assert.equal(driver.state, 'Established');
+});
+
+test('OPEN, KEEPALIVE and the timers of an established session', () => {
+  const driver = new Driver().send({ kind: 'start' }).on('outgoing', { kind: 'opened' });
+  assert.deepEqual(driver.did, ['cancel connect-retry', 'send open', 'set hold 30000']);
+  driver.hear('outgoing', remoteOpen({ holdTimeSeconds: 30 }));
+  assert.equal(driver.state, 'OpenConfirm');
+  assert.deepEqual(driver.did, [
+    'read-as',
+    'cancel hold',
+    'send keepalive',
+    'set keepalive 10000',
+    'set hold 30000',
+  ]);
+  driver.now = 5_000;
+  driver.hear('outgoing', KEEPALIVE);
+  assert.equal(driver.state, 'Established');
+  assert.deepEqual(driver.did, ['set hold 30000', 'up']);
+  assert.equal(driver.session.since, 5_000);
+  driver.on('outgoing', { kind: 'timer', timer: 'keepalive' });
+  assert.deepEqual(driver.did, ['send keepalive', 'set keepalive 10000']);
+  driver.hear('outgoing', UPDATE);
+  assert.deepEqual(driver.did, ['set hold 30000', 'update']);
+});
+
+test('a hold time of zero means neither hold timer nor keepalives', () => {
+  const driver = new Driver({ holdTimeSeconds: 0 }).establish();
+  assert.deepEqual(driver.did, ['up']);
+});
+
+test('the hold timer ends a session with a NOTIFICATION and a rest', () => {
+  const driver = new Driver().establish();
+  driver.on('outgoing', { kind: 'timer', timer: 'hold' });
+  assert.deepEqual(driver.acted, [
+    'send Hold timer expired',
+    'close',
+    'down hard: Sent: Hold timer expired',
+    'rest 1000',
+  ]);
+  assert.equal(driver.state, 'Idle');
+  assert.equal(driver.send({ kind: 'accepted' }).acted[0], 'refuse');
+  driver.send({ kind: 'rested' });
+  assert.equal(driver.state, 'Connect');
+});
+
+test('the rest after errors doubles up to its maximum, and a stable session clears it', () => {
+  const driver = new Driver();
+  const rests: string[] = [];
+  for (let round = 0; round < 7; round++) {
+    driver.establish().on('outgoing', { kind: 'timer', timer: 'hold' });
+    rests.push(driver.acted.at(-1) ?? '');
+    driver.send({ kind: 'rested' });
+  }
+  assert.deepEqual(rests, [
+    'rest 1000',
+    'rest 2000',
+    'rest 4000',
+    'rest 8000',
+    'rest 16000',
+    'rest 30000',
+    'rest 30000',
+  ]);
+  driver.establish();
+  driver.now += 60_000;
+  driver.on('outgoing', { kind: 'timer', timer: 'hold' });
+  assert.equal(driver.acted.at(-1), 'rest 1000');
+});
+
+test('a connection that is lost without a word ends gracefully and is dialled again', () => {
+  const driver = new Driver().establish();
+  driver.on('outgoing', { kind: 'closed', reason: 'Connection reset by peer' });
+  assert.deepEqual(driver.acted, ['close', 'down graceful: Connection reset by peer']);
+  assert.equal(driver.state, 'Active');
+  const plain = new Driver({ gracefulRestart: undefined }).establish();
+  plain.on('outgoing', { kind: 'closed', reason: 'Connection reset by peer' });
+  assert.equal(plain.acted.at(-1), 'down hard: Connection reset by peer');
+});
+
+test('a NOTIFICATION ends the session hard', () => {
+  const driver = new Driver().establish();
+  const message = { kind: 'notification', code: 6, subcode: 2, data: new Uint8Array() } as const;
+  driver.on('outgoing', { kind: 'message', message });
+  assert.deepEqual(driver.acted.slice(0, 2), [
+    'close',
+    'down hard: Received: Cease: Administrative shutdown',
+  ]);
+});
+
+test('stop and reset tell the peer', () => {
+  const notification = {
+    kind: 'notification',
+    code: 6,
+    subcode: 3,
+    data: new Uint8Array(),
+  } as const;
+  const stopped = new Driver().establish().send({ kind: 'stop', notification });
+  assert.deepEqual(stopped.acted, [
+    'send Cease: Peer de-configured',
+    'close',
+    'down hard: Stopped',
+    'cancel-idle-hold',
+  ]);
+  const reset = new Driver().establish().send({ kind: 'reset', notification, reason: 'asked' });
+  assert.deepEqual(reset.acted.slice(-2), ['down hard: asked', 'rest 1000']);
+});
+
+test('an OPEN that does not fit is refused with the subcode that says why', () => {
+  for (const [open, reason] of [
+    [remoteOpen({ localAsn: 65000 }), 'OPEN message error: Bad peer AS'],
+    [remoteOpen({ routerId: 100 }), 'OPEN message error: Bad BGP identifier'],
+    [remoteOpen({ families: [6] }), 'OPEN message error: Unsupported capability'],
+  ] as const) {
+    const driver = new Driver().send({ kind: 'start' }).on('outgoing', { kind: 'opened' });
+    driver.hear('outgoing', open);
+    assert.deepEqual(driver.acted.slice(0, 2), [`send ${reason}`, 'close']);
+    assert.equal(driver.session.phase, 'resting');
+  }
+});
+
+test('messages out of place are errors of the state machine', () => {
+  const early = new Driver().send({ kind: 'start' }).on('outgoing', { kind: 'opened' });
+  assert.match(early.hear('outgoing', UPDATE).acted[0] ?? '', /state machine error: subcode 1/);
+  const confirm = new Driver().send({ kind: 'start' }).on('outgoing', { kind: 'opened' });
+  confirm.hear('outgoing', remoteOpen(), UPDATE);
+  assert.match(confirm.acted[0] ?? '', /state machine error: subcode 2/);
+  const late = new Driver().establish().hear('outgoing', remoteOpen());
+  assert.match(late.acted[0] ?? '', /state machine error: subcode 3/);
+});
+
+test('the end with the higher identifier closes the connection that it did not dial', () => {
+  const driver = new Driver({ routerId: 200 }).send({ kind: 'start' }).send({ kind: 'accepted' });
+  driver.on('outgoing', { kind: 'opened' }).hear('incoming', remoteOpen());
+  assert.equal(driver.session.connections.incoming.kind, 'open-confirm');
+  driver.hear('outgoing', remoteOpen());
+  assert.deepEqual(driver.acted, [
+    'incoming: send Cease: Connection collision resolution',
+    'incoming: close',
+    'read-as',
+    'send keepalive',
+  ]);
+  driver.hear('outgoing', KEEPALIVE);
+  assert.equal(driver.state, 'Established');
+});
+
+test('the end with the lower identifier keeps both until the other decides', () => {
+  const driver = new Driver().send({ kind: 'start' }).send({ kind: 'accepted' });
+  driver.on('outgoing', { kind: 'opened' });
+  driver.hear('incoming', remoteOpen()).hear('outgoing', remoteOpen());
+  assert.deepEqual(driver.acted, ['read-as', 'send keepalive']);
+  driver.hear('outgoing', KEEPALIVE);
+  assert.deepEqual(driver.acted, ['up']);
+  // The peer decided for the other one.
+  driver.hear('incoming', KEEPALIVE);
+  assert.deepEqual(driver.acted, [
+    'close',
+    'down graceful: Connection collision resolution',
+    'incoming: up',
+  ]);
+  assert.equal(driver.state, 'Established');
+});
+
+test('a peer that connects again after a while has restarted', () => {
+  const driver = new Driver().establish();
+  driver.now = 10_000;
+  driver.send({ kind: 'accepted' });
+  assert.equal(driver.state, 'Established', 'a bare connection changes nothing yet');
+  driver.hear('incoming', remoteOpen());
+  assert.ok(driver.acted.includes('down graceful: The peer has restarted'));
+  driver.hear('incoming', KEEPALIVE);
+  assert.deepEqual(driver.acted, ['incoming: up']);
+  driver.now = 20_000;
+  driver.send({ kind: 'accepted' }).hear('second', remoteOpen(), KEEPALIVE);
+  assert.equal(driver.session.connections.second.kind, 'established');
+  assert.equal(driver.session.connections.incoming.kind, 'idle');
+});
+
+test('without graceful restart the established connection stays (RFC 4271 section 6.8)', () => {
+  const driver = new Driver({ gracefulRestart: undefined }).establish();
+  driver.now = 10_000;
+  driver.send({ kind: 'accepted' }).hear('incoming', remoteOpen());
+  assert.deepEqual(driver.acted, [
+    'incoming: send Cease: Connection collision resolution',
+    'incoming: close',
+  ]);
+  assert.equal(driver.state, 'Established');
+});
+
+test('strangers who connect and talk nonsense disturb nothing', () => {
+  const nonsense = {
+    kind: 'malformed',
+    notification: { kind: 'notification', code: 1, subcode: 1, data: new Uint8Array() },
+    reason: 'marker',
+  } as const;
+  const driver = new Driver().establish();
+  driver.now = 10_000;
+  for (let round = 0; round < 5; round++) {
+    driver.send({ kind: 'accepted' }).on('incoming', nonsense);
+    assert.equal(driver.state, 'Established');
+  }
+  const waiting = new Driver().send({ kind: 'start' });
+  waiting.on('outgoing', { kind: 'closed', reason: 'Connection refused' });
+  waiting.send({ kind: 'accepted' }).on('incoming', nonsense);
+  assert.equal(waiting.session.phase, 'running');
+  // Three at once: the newest takes the place of one that has not said a word.
+  const crowded = new Driver().send({ kind: 'start' });
+  for (let round = 0; round < 5; round++) crowded.send({ kind: 'accepted' });
+  assert.ok(crowded.acted.includes('incoming: adopt'));
+  crowded.hear('incoming', remoteOpen(), KEEPALIVE);
+  assert.equal(crowded.state, 'Established');
+});
+
+test('any events in any order: never two sessions, never a session without an end', () => {
+  const open = remoteOpen();
+  const notification = {
+    kind: 'notification',
+    code: 6,
+    subcode: 4,
+    data: new Uint8Array(),
+  } as const;
+  const connectionEvents: readonly ConnectionEvent[] = [
+    { kind: 'opened' },
+    { kind: 'closed', reason: 'gone' },
+    { kind: 'timer', timer: 'hold' },
+    { kind: 'timer', timer: 'keepalive' },
+    { kind: 'timer', timer: 'connect-retry' },
+    { kind: 'message', message: open },
+    { kind: 'message', message: KEEPALIVE },
+    { kind: 'message', message: UPDATE },
+    { kind: 'message', message: notification },
+    { kind: 'malformed', notification, reason: 'broken' },
+  ];
+  const sides: readonly Side[] = ['outgoing', 'incoming', 'second'];
+  const events: SessionEvent[] = [
+    { kind: 'start' },
+    { kind: 'stop', notification },
+    { kind: 'reset', notification, reason: 'asked' },
+    { kind: 'accepted' },
+    { kind: 'accepted' },
+    { kind: 'rested' },
+    ...sides.flatMap((side) =>
+      connectionEvents.map((event) => ({ kind: 'connection', side, event }) as const),
+    ),
+  ];
+  const random = { value: 12345 };
+  const pick = (): SessionEvent => {
+    random.value = (Math.imul(random.value, 1103515245) + 12345) >>> 0;
+    return events[(random.value >>> 8) % events.length] as SessionEvent;
+  };
+  const driver = new Driver();
+  let isUp = false;
+  for (let step = 0; step < 100_000; step++) {
+    driver.now += 200;
+    driver.send(pick());
+    for (const { kind } of driver.effects) {
+      if (kind === 'up') {
+        assert.equal(isUp, false, 'up twice');
+        isUp = true;
+      } else if (kind === 'down') {
+        assert.equal(isUp, true, 'down twice');
+        isUp = false;
+      }
+    }
+    const established = Object.values(driver.session.connections).filter(
+      ({ kind }) => kind === 'established',
+    ).length;
+    assert.equal(established, isUp ? 1 : 0);
+  }
+});
