@@ -70,12 +70,13 @@ test('each call is a line in the log that the configuration names', (t) => {
   );
 });
 
+// Without input: the launcher ends before it reads any.
 test('a runtime that cannot be started is an error in the form of the specification', (t) => {
-  const missing = start({ ...ENVIRONMENT, CALICO_CNI_RUNTIME: '/missing/node' }, '{}');
+  const missing = start({ ...ENVIRONMENT, CALICO_CNI_RUNTIME: '/missing/node' }, '');
   assert.deepEqual([missing.status, missing.answer.code], [1, 104]);
   const old = join(directory(t), 'node');
   writeFileSync(old, '#!/bin/sh\nexit 3\n', { mode: 0o755 });
-  assert.equal(start({ ...ENVIRONMENT, CALICO_CNI_RUNTIME: old }, '{}').status, 3);
+  assert.equal(start({ ...ENVIRONMENT, CALICO_CNI_RUNTIME: old }, '').status, 3);
 });
 
 test('input that comes slowly is read to its end', async () => {
