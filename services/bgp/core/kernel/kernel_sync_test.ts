@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
+import type { IPPool } from '@calico/model';
+import { FakeKernel } from '../../testing/fake_kernel.ts';
+import { type PathFields, path } from '../../testing/paths.ts';
+import { pool } from '../../testing/resources.ts';
+import { LocRib } from '../rib/loc_rib.ts';
+import { REMOVE_ANYTHING } from './changes.ts';
+import { describeRoute, KernelSync } from './kernel_sync.ts';
+import { blockTexts } from './route_plan.ts';
+
+const SUBNET = { 4: parsePrefix('192.168.80.0/24'), 6: undefined };
+
+class Fixture {
+  readonly kernel = new FakeKernel();
+  readonly rib = new LocRib();
+  readonly sync = new KernelSync(this.kernel, this.rib);
+
+  constructor(spec: Readonly<Record<string, unknown>> = {}, ownBlocks: readonly string[] = []) {
+    this.configure(spec, ownBlocks);
+    this.sync.allowRemoval(REMOVE_ANYTHING);
+  }
+
+  configure(spec: Readonly<Record<string, unknown>>, ownBlocks: readonly string[] = []): void {
+    const resource = pool('10.244.0.0/16', spec) as IPPool;
+    this.sync.configure({
+      pools: [{ prefix: parsePrefix(resource.spec.cidr), pool: resource }],
+      subnet: SUBNET,
+      ownBlocks: blockTexts(ownBlocks.map((text) => parsePrefix(text))),
+    });
+  }
+
+  learn(...routes: PathFields[]): this {
+    for (const fields of routes) this.rib.put(path(fields));
+    this.sync.update(this.rib.settle().map(({ prefix }) => prefix));
+    return this;
+  }
+}
+
+test('blocks of other nodes, own blocks and single addresses', () => {
+  const { kernel } = new Fixture({}, ['10.244.58.192/26', '10.244.3.3/32']).learn(
+    { prefix: '10.244.85.192/26' },
+    { prefix: '10.244.58.200/32' },
+    { prefix: '10.244.58.192/26', from: 'local' },
+    { prefix: '10.244.3.3/32', from: 'local' },
+    { prefix: '10.244.9.7/32', from: 'local' },
+  );
+  assert.deepEqual(kernel.describe(), [
+    '10.244.58.200/32 via 192.168.80.101',
+    '10.244.85.192/26 via 192.168.80.101',
+    'blackhole 10.244.58.192/26',
+  ]);
+});
+
+test('IPIP: by tunl0 onlink, always or across subnets, and a problem while tunl0 is missing', () => {
+  const fixture = new Fixture({ ipipMode: 'Always' }).learn({});
+  assert.deepEqual(fixture.kernel.describe(), []);
+  assert.match(fixture.sync.problems.join(), /device "tunl0" does not exist or is down.*"Always"/);
+  fixture.kernel.interfaces.set('tunl0', 9);
+  fixture.sync.followWays();
+  const [route] = fixture.kernel.list();
+  assert.deepEqual(route?.hops, [
+    { gateway: parseAddress('192.168.80.101'), interfaceIndex: 9, onlink: true },
+  ]);
+  assert.deepEqual(fixture.sync.problems, []);
+  fixture.configure({ ipipMode: 'CrossSubnet' });
+  assert.equal(fixture.kernel.list()[0]?.hops[0]?.interfaceIndex, 2, 'a neighbour goes native');
+  fixture.learn({ via: '192.168.81.101' });
+  assert.equal(fixture.kernel.list()[0]?.hops[0]?.interfaceIndex, 9);
+});
+
+test('VXLAN pools are left to Felix, in both modes', () => {
+  for (const vxlanMode of ['Always', 'CrossSubnet']) {
+    const { kernel, sync } = new Fixture({ vxlanMode }).learn({}, { via: '192.168.81.1' });
+    assert.deepEqual(kernel.describe(), []);
+    assert.deepEqual(sync.problems, []);
+  }
+});
+
+test('a next hop behind a gateway is reached through it, and followed when it moves', () => {
+  const fixture = new Fixture();
+  const next = '192.168.81.101';
+  fixture.kernel.ways.set(next, { gateway: parseAddress('192.168.80.1'), interfaceIndex: 2 });
+  fixture.learn({ via: next });
+  assert.deepEqual(fixture.kernel.describe(), ['10.244.85.192/26 via 192.168.80.1']);
+  fixture.kernel.ways.set(next, { gateway: parseAddress('192.168.80.2'), interfaceIndex: 2 });
+  fixture.sync.followWays();
+  assert.deepEqual(fixture.kernel.describe(), ['10.244.85.192/26 via 192.168.80.2']);
+  fixture.kernel.ways.set(next, undefined);
+  fixture.sync.followWays();
+  assert.deepEqual(fixture.kernel.describe(), []);
+  assert.match(fixture.sync.problems.join(), /the kernel has no route to the next hop/);
+});
+
+test('equal paths become a multipath route', () => {
+  const fixture = new Fixture().learn({ from: '192.168.80.102' }, { from: '192.168.80.101' });
+  assert.deepEqual(fixture.kernel.describe(), [
+    '10.244.85.192/26 via 192.168.80.101, via 192.168.80.102',
+  ]);
+  fixture.rib.remove(parsePrefix('10.244.85.192/26'), path({ from: '192.168.80.101' }).source);
+  fixture.learn();
+  assert.deepEqual(fixture.kernel.describe(), ['10.244.85.192/26 via 192.168.80.102']);
+});
+
+test('what someone else removes or alters is put right and told; what is ours is not', () => {
+  const fixture = new Fixture({}, ['10.244.1.0/26']).learn(
+    {},
+    { prefix: '10.244.1.0/26', from: 'local' },
+  );
+  const { kernel, sync } = fixture;
+  assert.deepEqual(sync.resync().repaired, []);
+  kernel.routes.delete('10.244.85.192/26');
+  const [blackhole] = kernel.list();
+  assert.ok(blackhole);
+  const hop = { gateway: parseAddress('192.168.80.9'), interfaceIndex: 2, onlink: false };
+  kernel.routes.set('10.244.1.0/26', { ...blackhole, type: 'unicast', hops: [hop] });
+  assert.deepEqual(sync.resync().repaired.toSorted(), [
+    '10.244.85.192/26 via 192.168.80.101',
+    'blackhole 10.244.1.0/26',
+  ]);
+  assert.deepEqual(sync.resync(), { changed: 0, repaired: [] });
+});
+
+test('contradicts() tells foreign changes from our own', () => {
+  const { kernel, sync } = new Fixture().learn({});
+  const [ours] = kernel.list();
+  assert.ok(ours);
+  assert.equal(sync.contradicts('new', ours), false);
+  assert.equal(sync.contradicts('deleted', ours), true);
+  const other = { ...ours, hops: [] };
+  assert.equal(sync.contradicts('new', other), true);
+  assert.equal(sync.contradicts('deleted', other), false);
+});
+
+test('a prefix that another owner holds is left alone until it is free', () => {
+  const fixture = new Fixture();
+  fixture.kernel.foreign.add('10.244.85.192/26');
+  fixture.learn({});
+  assert.equal(fixture.sync.isDone, false);
+  assert.match(fixture.sync.problems.join(), /another owner has a route to that prefix/);
+  fixture.kernel.foreign.clear();
+  fixture.sync.resync();
+  assert.equal(fixture.sync.isDone, true);
+  assert.equal(fixture.kernel.routes.size, 1);
+});
+
+test('routes of an earlier process stay until they may go', () => {
+  const before = new Fixture().learn({}, { prefix: '10.244.7.0/26', from: '192.168.80.102' });
+  const rib = new LocRib();
+  const sync = new KernelSync(before.kernel, rib);
+  assert.deepEqual(sync.readInitial().map(describeRoute).toSorted(), before.kernel.describe());
+  before.kernel.log.length = 0;
+  sync.configure({ pools: [], subnet: SUBNET, ownBlocks: new Set() });
+  sync.resync();
+  assert.deepEqual(before.kernel.log, []);
+  rib.put(path({}));
+  sync.update(rib.settle().map(({ prefix }) => prefix));
+  assert.deepEqual(before.kernel.log, [], 'the same route is not written again');
+  sync.allowRemoval({
+    blackholes: true,
+    via: ({ value }) => value === parseAddress('192.168.80.102').value,
+  });
+  assert.deepEqual(before.kernel.log, ['Deleted 10.244.7.0/26 via 192.168.80.102']);
+  assert.equal(
+    formatPrefix(before.kernel.list()[0]?.prefix ?? parsePrefix('0.0.0.0/0')),
+    '10.244.85.192/26',
+  );
+});
