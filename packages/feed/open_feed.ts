@@ -1,5 +1,6 @@
 import type { Bus, BusLogger } from '@calico/bus';
 import type { CancelTimer, Clock } from '@calico/clock';
+import { Mailbox } from '@calico/mailbox';
 import type { ResourceService } from '@calico/proto/api/v1/resources';
 import type { RpcClient } from '@calico/rpc';
 import { apiSource } from './api_source.ts';
@@ -7,7 +8,6 @@ import type { FeedEvent, FeedSource } from './events.ts';
 import { natsSource } from './nats_source.ts';
 import { Sequencer } from './sequencer.ts';
 import type { SourceEvent } from './source_event.ts';
-import { SourceQueue } from './source_queue.ts';
 
 /** What the feed uses of the api service. */
 export type ResourceApi = Pick<RpcClient<typeof ResourceService>, 'list' | 'watch'>;
@@ -27,7 +27,8 @@ export type FeedOptions = {
 };
 
 const PATIENCE_MS = 3_000;
-const QUEUE_CAPACITY = 256;
+/** Events that wait for a slow reader; beyond that the sources are held back. */
+const MAILBOX_CAPACITY = 256;
 
 /**
  * The cluster's resources for ever, from NATS, or from the api's List and Watch while NATS is away.
@@ -48,10 +49,10 @@ export async function* openFeed(options: FeedOptions): AsyncIterable<FeedEvent> 
 
 type Said = { readonly source: FeedSource; readonly event: SourceEvent };
 
-/** One open feed: which sources run, and the queue that they write to. */
+/** One open feed: which sources run, and the mailbox that they write to. */
 class FeedRun {
   readonly #options: FeedOptions;
-  readonly #queue = new SourceQueue<Said>(QUEUE_CAPACITY);
+  readonly #mailbox = new Mailbox<Said>(MAILBOX_CAPACITY);
   readonly #sequencer = new Sequencer();
   readonly #end = new AbortController();
   readonly #signal: AbortSignal;
@@ -69,7 +70,8 @@ class FeedRun {
     this.#signal.addEventListener('abort', () => this.#stop(), { once: true });
     this.#pump('nats', natsSource(this.#options.bus, this.#signal, this.#skipped), this.#signal);
     this.#startPatience();
-    for await (const { source, event } of this.#queue) {
+    for await (const { source, event } of this.#mailbox) {
+      if (this.#signal.aborted) break;
       if (source === 'nats') this.#watchNats(event);
       yield* this.#sequencer.accept(source, event);
     }
@@ -83,7 +85,7 @@ class FeedRun {
   #stop(): void {
     this.#cancelPatience?.();
     this.#api?.abort();
-    this.#queue.end();
+    this.#mailbox.close();
   }
 
   #watchNats(event: SourceEvent): void {
@@ -124,10 +126,11 @@ class FeedRun {
   #pump(source: FeedSource, events: AsyncIterable<SourceEvent>, signal: AbortSignal): void {
     const pump = async (): Promise<void> => {
       for await (const event of events) {
-        if (signal.aborted || !(await this.#queue.push({ source, event }))) return;
+        await this.#mailbox.send({ source, event }, signal);
       }
     };
     pump().catch((cause: unknown) => {
+      if (signal.aborted) return;
       // A source meets every outside failure by itself, so this is a fault of ours: the reader
       // must not go on as if nothing changed any more.
       this.#fault = new Error(`Cannot read the cluster from ${source}`, { cause });

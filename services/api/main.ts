@@ -22,7 +22,7 @@ await runService({
   httpListen: '127.0.0.1:9180',
   settings,
   async main(context) {
-    const { config, logger, clock, health, signal, version } = context;
+    const { config, logger, clock, health, metrics, signal, version } = context;
     const store = openEtcd({ endpoints: [...config.etcdEndpoints], clock, logger });
     const bus = connectBus({ servers: config.natsUrl, name: 'api', logger, clock });
     const birth = () => ({
@@ -37,6 +37,17 @@ await runService({
     ]);
     void writeBuiltIns({ store, birth, version, clock, logger, health, signal });
     const relay = startRelay({ store, bus, logger, clock, signal });
+    metrics.observe('api_relay_leading', '1 when this replica relays etcd to NATS', () =>
+      relay.leading ? 1 : 0,
+    );
+    metrics.observe('api_relay_revision', 'etcd revision that NATS is complete up to', () =>
+      Number(relay.revision),
+    );
+    metrics.observe(
+      'api_relay_unreadable',
+      'Resources in etcd that could not be read',
+      () => relay.counts.unreadable,
+    );
     return async () => {
       await server.stop();
       await relay.done;

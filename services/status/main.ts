@@ -23,6 +23,12 @@ await runService({
     const api = context.connect(ResourceService, config.apiAddress);
     const board = new StatusBoard(new ResourceView());
     const received = metrics.counter('status_reports_total', 'Reports received from nodes');
+    metrics.observe(
+      'status_bus_garbage',
+      'Messages on the bus that were not what their subject promises',
+      () => bus.garbage,
+    );
+    metrics.observe('status_nodes', 'Node resources known', () => board.nodes.length);
     const server = await context.serve([StatusService, createHandlers(board, clock)]);
     const readFeed = async (): Promise<void> => {
       for await (const event of openFeed({ bus, api, clock, logger, signal }))

@@ -1,4 +1,5 @@
 // Changes of the board as a stream: what changed since the reader last looked, however slow it is.
+import type { Clock } from '@calico/clock';
 import type { StatusBoard } from './status_board.ts';
 
 export type BoardChange = {
@@ -25,14 +26,22 @@ export class BoardChanges {
     signal.addEventListener('abort', this.#wakeReader);
   }
 
-  /** What changed since the call before, once something has; undefined when the signal aborts. */
-  async next(): Promise<BoardChange | undefined> {
-    while (this.#nodes.size === 0 && !this.#listChanged) {
-      if (this.#signal.aborted) return undefined;
+  /**
+   * What changed since the call before, once something has, or nothing after `waitMs`; undefined when
+   * the signal aborts.
+   */
+  async next(clock: Clock, waitMs: number): Promise<BoardChange | undefined> {
+    if (this.#nodes.size === 0 && !this.#listChanged && !this.#signal.aborted) {
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        const cancel = clock.setTimer(waitMs, resolve);
+        this.#wake = () => {
+          cancel();
+          resolve();
+        };
       });
+      this.#wake = undefined;
     }
+    if (this.#signal.aborted) return undefined;
     const change = { nodes: this.#nodes, listChanged: this.#listChanged };
     this.#nodes = new Set();
     this.#listChanged = false;

@@ -6,8 +6,12 @@ import { RpcError, type ServiceHandlers } from '@calico/rpc';
 import { appliedProgress, type Progress } from '../core/applied_progress.ts';
 import type { NodeReports } from '../core/node_reports.ts';
 import { type NodeStatus, nodeStatus } from '../core/node_status.ts';
-import { BoardChanges } from './board_changes.ts';
+import { type BoardChange, BoardChanges } from './board_changes.ts';
 import type { StatusBoard } from './status_board.ts';
+import { ToldStatuses } from './told_statuses.ts';
+
+/** How soon a watcher learns that a node has fallen silent. */
+const LOOK_AGAIN_MS = 5_000;
 
 export function createHandlers(
   board: StatusBoard,
@@ -24,16 +28,20 @@ export function createHandlers(
 
     async *watchNodes(_request, { signal }) {
       const changes = new BoardChanges(board, signal);
+      const told = new ToldStatuses();
       try {
-        for (const node of board.nodes) yield { node: statusOf(node) };
-        for (
-          let change = await changes.next();
-          change !== undefined;
-          change = await changes.next()
-        ) {
+        let change: BoardChange | undefined = { nodes: new Set(), listChanged: true };
+        while (change !== undefined) {
           const { nodes, listChanged } = change;
-          const changed = listChanged ? board.nodes : board.nodes.filter((node) => nodes.has(node));
-          for (const node of changed) yield { node: statusOf(node) };
+          // Nothing for a while: somebody may have fallen silent, which nobody reports.
+          const isAll = listChanged || nodes.size === 0;
+          for (const node of isAll ? board.nodes : nodes) {
+            if (!isAll && !board.has(node)) continue;
+            const status = statusOf(node);
+            if (told.isNews(status)) yield { node: status };
+          }
+          if (isAll) told.keep(board.nodes);
+          change = await changes.next(clock, LOOK_AGAIN_MS);
         }
       } finally {
         changes.close();
@@ -66,7 +74,7 @@ export function createHandlers(
           if (complete || moved) yield { ...now, waitingFor: [...now.waitingFor] };
           if (complete) return;
           said = now;
-        } while ((await changes.next()) !== undefined);
+        } while ((await changes.next(clock, LOOK_AGAIN_MS)) !== undefined);
       } finally {
         changes.close();
       }
@@ -92,7 +100,7 @@ function checkTargets(targets: readonly AppliedTarget[]): void {
 }
 
 function known(board: StatusBoard, node: string): string {
-  if (board.nodes.includes(node)) return node;
+  if (board.has(node)) return node;
   throw new RpcError(
     'NOT_FOUND',
     `Cannot find node "${node}": the cluster has ${board.nodes.join(', ') || 'none'}`,

@@ -5,7 +5,11 @@ import { FakeClock } from '@calico/clock';
 import { ResourceView } from '@calico/feed';
 import { parseResource } from '@calico/model';
 import { NodeAppliedSchema } from '@calico/proto/events/v1/events';
-import { ListPeersRequestSchema, WaitAppliedRequestSchema } from '@calico/proto/status/v1/status';
+import {
+  ListPeersRequestSchema,
+  WaitAppliedRequestSchema,
+  WatchNodesRequestSchema,
+} from '@calico/proto/status/v1/status';
 import { RpcError } from '@calico/rpc';
 import { createHandlers } from './grpc_handlers.ts';
 import { StatusBoard } from './status_board.ts';
@@ -20,7 +24,8 @@ function cluster(...nodes: string[]) {
     board.acceptEvent({ kind: 'put', resource, revision: 5n });
   }
   board.acceptEvent({ kind: 'in-sync', revision: 5n });
-  return { board, handlers: createHandlers(board, new FakeClock(1000)) };
+  const clock = new FakeClock(1000);
+  return { board, clock, handlers: createHandlers(board, clock) };
 }
 
 function report(board: StatusBoard, node: string, component: string, revision: bigint): void {
@@ -60,6 +65,41 @@ test('waitApplied() does not end before the list of nodes is known at the revisi
   board.acceptEvent({ kind: 'in-sync', revision: 9n });
   assert.equal((await end).value?.nodesApplied, 1);
   assert.equal((await stream.next()).done, true);
+});
+
+function settle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+test('watchNodes() tells what changed, no heartbeat, and who fell silent', async () => {
+  const { board, clock, handlers } = cluster('n1', 'n2');
+  const stop = new AbortController();
+  const seen: string[] = [];
+  const watching = (async () => {
+    const request = create(WatchNodesRequestSchema);
+    for await (const { node } of handlers.watchNodes(request, { peer: '', signal: stop.signal })) {
+      const reasons = node?.health?.flatMap(({ messages = [] }) => messages) ?? [];
+      seen.push(`${node?.node} ${node?.applied?.[0]?.revision ?? '-'} ${reasons.join()}`);
+    }
+  })();
+  await settle();
+  assert.deepEqual(seen.splice(0), ['n1 - has never reported', 'n2 - has never reported']);
+  report(board, 'n1', 'felix', 5n);
+  await settle();
+  assert.deepEqual(seen.splice(0), ['n1 5 felix has not reported,bgp has not reported']);
+  report(board, 'n1', 'felix', 5n);
+  report(board, 'unknown', 'felix', 5n);
+  board.acceptEvent({ kind: 'in-sync', revision: 6n });
+  await settle();
+  assert.deepEqual(seen.splice(0), []);
+  for (let turn = 0; turn < 7; turn++) {
+    clock.advance(5_000);
+    await settle();
+  }
+  assert.deepEqual(seen, ['n1 5 node has not reported since 1970-01-01T00:00:01.000Z']);
+  stop.abort();
+  await watching;
+  assert.equal(clock.pending, 0);
 });
 
 test('waitApplied() and listPeers() refuse what does not exist', async () => {

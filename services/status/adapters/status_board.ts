@@ -2,6 +2,9 @@
 import type { FeedEvent, ResourceView } from '@calico/feed';
 import { type NodeReports, type Report, withReport } from '../core/node_reports.ts';
 
+/** Reporters without a Node resource that are remembered. */
+const STRANGERS = 1_000;
+
 export class StatusBoard {
   readonly #view: ResourceView;
   readonly #reports = new Map<string, NodeReports>();
@@ -19,6 +22,10 @@ export class StatusBoard {
       .toSorted();
   }
 
+  has(node: string): boolean {
+    return this.#view.get('Node', node) !== undefined;
+  }
+
   /** True when the list of nodes is complete up to this revision. */
   knowsNodesAt(revision: bigint): boolean {
     return this.#view.inSync && this.#view.revision >= revision;
@@ -30,6 +37,9 @@ export class StatusBoard {
   }
 
   acceptReport(report: Report): void {
+    // A node may report before its resource is known, but not everybody who invents a name.
+    const isStranger = !this.#reports.has(report.node) && !this.has(report.node);
+    if (isStranger && this.#reports.size >= this.#view.list('Node').length + STRANGERS) return;
     this.#reports.set(report.node, withReport(this.#reports.get(report.node), report));
     this.#wake(report.node);
   }

@@ -28,32 +28,50 @@ export type NodeReports = {
   readonly health: ReadonlyMap<string, NodeHealth>;
   readonly peers: NodePeers | undefined;
   readonly endpoints: NodeEndpoints | undefined;
+  /** When each component was last heard of, milliseconds since the Unix epoch. */
+  readonly heardAt: ReadonlyMap<string, number>;
   readonly lastReportAt: number;
 };
+
+/** Who reports what is not reported per component. */
+const REPORTER = { peers: 'bgp', endpoints: 'felix' } as const;
 
 const SILENCE: NodeReports = {
   applied: new Map(),
   health: new Map(),
   peers: undefined,
   endpoints: undefined,
+  heardAt: new Map(),
   lastReportAt: 0,
 };
 
 /** The story with one more report; pure. */
 export function withReport(before: NodeReports = SILENCE, report: Report): NodeReports {
-  const lastReportAt = Math.max(before.lastReportAt, report.receivedAt);
+  const heard = { ...before, ...heardOf(before, report) };
   switch (report.topic) {
     case 'applied':
-      return { ...before, lastReportAt, applied: withEntry(before.applied, report) };
+      return { ...heard, applied: withEntry(before.applied, report) };
     case 'health':
-      return { ...before, lastReportAt, health: withEntry(before.health, report) };
+      return { ...heard, health: withEntry(before.health, report) };
     case 'peers':
-      return { ...before, lastReportAt, peers: report.message };
+      return { ...heard, peers: report.message };
     case 'endpoints':
-      return { ...before, lastReportAt, endpoints: report.message };
+      return { ...heard, endpoints: report.message };
     default:
       return report satisfies never;
   }
+}
+
+function heardOf(
+  before: NodeReports,
+  { topic, component, receivedAt }: Report,
+): Pick<NodeReports, 'heardAt' | 'lastReportAt'> {
+  const reporter = topic === 'peers' || topic === 'endpoints' ? REPORTER[topic] : (component ?? '');
+  const earlier = before.heardAt.get(reporter) ?? 0;
+  return {
+    heardAt: new Map(before.heardAt).set(reporter, Math.max(earlier, receivedAt)),
+    lastReportAt: Math.max(before.lastReportAt, receivedAt),
+  };
 }
 
 function withEntry<M>(

@@ -7,7 +7,7 @@ import type { NodeReports } from './node_reports.ts';
 
 export type NodeStatus = MessageInitShape<typeof NodeStatusSchema>;
 
-/** A node that has said nothing for this long is taken for gone: three missed heartbeats. */
+/** What has said nothing for this long is taken for gone: three missed heartbeats. */
 export const SILENT_AFTER_MS = 30_000;
 
 const COMPONENTS = ['felix', 'bgp'] as const;
@@ -41,9 +41,21 @@ export function nodeStatus(
 
 function complaintsOf(reports: NodeReports | undefined, now: number): string[] {
   if (reports === undefined) return ['has never reported'];
-  const silentMs = now - reports.lastReportAt;
-  if (silentMs > SILENT_AFTER_MS) return [`has not reported for ${Math.floor(silentMs / 1000)} s`];
-  return COMPONENTS.filter((component) => !reports.health.has(component)).map(
-    (component) => `${component} has not reported`,
-  );
+  if (isSilent(reports.lastReportAt, now)) return [silence('node', reports.lastReportAt)];
+  return COMPONENTS.flatMap((component) => {
+    const heardAt = reports.heardAt.get(component);
+    if (heardAt === undefined || !reports.health.has(component)) {
+      return [`${component} has not reported`];
+    }
+    return isSilent(heardAt, now) ? [silence(component, heardAt)] : [];
+  });
+}
+
+function isSilent(heardAt: number, now: number): boolean {
+  return now - heardAt > SILENT_AFTER_MS;
+}
+
+/** A moment, not a duration: the text stays the same while nothing changes. */
+function silence(who: string, heardAt: number): string {
+  return `${who} has not reported since ${new Date(heardAt).toISOString()}`;
 }

@@ -24,12 +24,12 @@ const applied = (
   message: create(NodeAppliedSchema, { node: 'n1', component, revision, inSync }),
   receivedAt,
 });
-const health = (component: string, ready: boolean): Report => ({
+const health = (component: string, ready: boolean, receivedAt = 1000): Report => ({
   topic: 'health',
   node: 'n1',
   component,
   message: create(NodeHealthSchema, { node: 'n1', component, ready }),
-  receivedAt: 1000,
+  receivedAt,
 });
 
 function told(...reports: Report[]): NodeReports {
@@ -72,7 +72,11 @@ test('nodeStatus() says why a node is not ready: silent, never heard of, a compo
   assert.deepEqual(messages(undefined, 0), ['has never reported']);
   assert.deepEqual(messages(told(health('felix', true)), 2000), ['bgp has not reported']);
   const both = told(health('felix', true), health('bgp', true));
-  assert.deepEqual(messages(both, 43_500), ['has not reported for 42 s']);
+  assert.deepEqual(messages(both, 43_500), [
+    'node has not reported since 1970-01-01T00:00:01.000Z',
+  ]);
+  const half = told(health('felix', true, 40_000), health('bgp', true));
+  assert.deepEqual(messages(half, 43_500), ['bgp has not reported since 1970-01-01T00:00:01.000Z']);
 });
 
 test('appliedProgress() waits for every component that acts on the kind', () => {
