@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress, parsePrefix } from '@calico/ip';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { type Change, describeChange, planChanges } from './changes.ts';
 import {
   type Dataplane,

@@ -194,12 +194,12 @@ export class FakeWorld {
 
   /** Runs until the promise is settled. */
   async settle<T>(promise: Promise<T>): Promise<T> {
-    let isDone = false;
+    const state = { isDone: false };
     const done = (): void => {
-      isDone = true;
+      state.isDone = true;
     };
     promise.then(done, done);
-    for (let i = 0; i < 10_000 && !isDone; i++) await this.pass(10);
+    for (let i = 0; i < 10_000 && !state.isDone; i++) await this.pass(10);
     return promise;
   }
 
@@ -216,15 +216,15 @@ export class FakeWorld {
   }
 
   #view() {
-    const world = this;
+    const read = { inSync: () => this.isInSync, revision: () => this.revision };
     return {
       get inSync() {
-        return world.isInSync;
+        return read.inSync();
       },
       get revision() {
-        return world.revision;
+        return read.revision();
       },
-      list: <K extends Kind>(kind: K) => world.list(kind),
+      list: <K extends Kind>(kind: K) => this.list(kind),
     };
   }
 

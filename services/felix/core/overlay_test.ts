@@ -1,22 +1,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type IPAMBlock, type IPPool, type Node, parseResource } from '@calico/model';
+import {
+  type AnyResource,
+  type IPAMBlock,
+  type IPPool,
+  type Node,
+  parseResource,
+} from '@calico/model';
 import { describeRoute } from './dataplane.ts';
 import { computeOverlay, hostOfAffinity, type OverlayInputs } from './overlay.ts';
 
-function resource<T>(kind: string, name: string, spec: Record<string, unknown>): T {
-  const document = { apiVersion: 'projectcalico.org/v3', kind, metadata: { name }, spec };
-  return parseResource(document) as T;
+function resource(kind: string, name: string, spec: Record<string, unknown>): AnyResource {
+  return parseResource({ apiVersion: 'projectcalico.org/v3', kind, metadata: { name }, spec });
 }
 
 const pool = (spec: Record<string, unknown>): IPPool =>
-  resource('IPPool', 'default-ipv4-ippool', { cidr: '10.244.0.0/16', ...spec });
+  resource('IPPool', 'default-ipv4-ippool', { cidr: '10.244.0.0/16', ...spec }) as IPPool;
 
 const node = (name: string, address: string, vtep?: string): Node =>
   resource('Node', name, {
     bgp: { ipv4Address: address },
     ...(vtep === undefined ? {} : { ipv4VXLANTunnelAddr: vtep }),
-  });
+  }) as Node;
 
 function block(cidr: string, owner: string | undefined, users: readonly string[] = []): IPAMBlock {
   const size = 64;
@@ -31,7 +36,7 @@ function block(cidr: string, owner: string | undefined, users: readonly string[]
       unallocated: Array.from({ length: size - users.length }, (_, i) => i + users.length),
       attributes: users.map((user) => ({ handle_id: 'h', secondary: { node: user } })),
     },
-  } as IPAMBlock;
+  };
 }
 
 const NODES = [

@@ -1,0 +1,260 @@
+// One node with a real felix, and a control namespace with real etcd, NATS, ipam and api.
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ResourceService } from '@calico/proto/api/v1/resources';
+import { FelixService } from '@calico/proto/felix/v1/felix';
+import { IpamService } from '@calico/proto/ipam/v1/ipam';
+import { connectRpc, type RpcClient, RpcError } from '@calico/rpc';
+import { buildFabric } from '../lab/fabric.ts';
+import {
+  deleteNamespaces,
+  eventually,
+  exec,
+  execOk,
+  inNamespace,
+  ManagedProcess,
+  namespacesOf,
+} from '../lab/mod.ts';
+import { controlPlans, nodeDirectories, nodePlans } from '../lab/processes.ts';
+import {
+  identify,
+  labDirectory,
+  type ProcessIdentity,
+  removeState,
+  writeState,
+} from '../lab/state.ts';
+import { type NodePlan, planTopology, type Topology } from '../lab/topology.ts';
+
+export const SKIP =
+  process.getuid?.() !== 0
+    ? 'needs root for network namespaces'
+    : !existsSync('/usr/bin/etcd')
+      ? 'needs etcd-server and nats-server'
+      : false;
+
+export const NETWORK = 'k8s-pod-network';
+export const POOL_NAME = 'default-ipv4-ippool';
+
+export type PodSpec = {
+  readonly containerId: string;
+  readonly netns: string;
+  readonly interfaceName: string;
+  readonly network: string;
+  readonly namespace: string;
+  readonly pod: string;
+};
+
+export class FelixFixture {
+  readonly topology: Topology;
+  readonly directory: string;
+  readonly node: NodePlan;
+  readonly felix: RpcClient<typeof FelixService>;
+  readonly api: RpcClient<typeof ResourceService>;
+  readonly ipam: RpcClient<typeof IpamService>;
+  readonly #processes: readonly ManagedProcess[];
+
+  private constructor() {
+    const prefix = `cfx${randomBytes(3).toString('hex')}`;
+    this.topology = planTopology(prefix, 'bgp', 2);
+    this.directory = labDirectory(prefix);
+    this.node = this.topology.nodes[0] as NodePlan;
+    const plans = [
+      ...controlPlans(this.topology, this.directory, 'node', false),
+      ...nodePlans(this.node, this.directory, 'node', false),
+    ].filter(({ service }) => ['etcd', 'nats', 'api', 'ipam', 'felix'].includes(service));
+    this.#processes = plans.map((plan) => new ManagedProcess(plan));
+    const socket = (node: string, service: string): string =>
+      `unix:${join(nodeDirectories(this.directory, node).run, `${service}.sock`)}`;
+    this.felix = connectRpc(FelixService, socket(this.node.name, 'felix'), { timeoutMs: 20_000 });
+    this.api = connectRpc(ResourceService, socket('control', 'api'));
+    this.ipam = connectRpc(IpamService, socket('control', 'ipam'));
+  }
+
+  /** Everything up, pool and node applied, felix in sync. */
+  static async start(pool: Record<string, unknown> = {}): Promise<FelixFixture> {
+    const fixture = new FelixFixture();
+    try {
+      await fixture.#start(pool);
+    } catch (cause) {
+      await fixture.stop();
+      throw cause;
+    }
+    return fixture;
+  }
+
+  async #start(pool: Record<string, unknown>): Promise<void> {
+    for (const node of ['control', this.node.name]) {
+      const { run, lib, log } = nodeDirectories(this.directory, node);
+      for (const directory of [run, lib, log]) mkdirSync(directory, { recursive: true });
+    }
+    this.#writeState();
+    await buildFabric(this.topology);
+    for (const managed of this.#processes) managed.start();
+    this.#writeState();
+    await eventually(
+      async () => (await codeOf(this.api.getVersion({}, { timeoutMs: 500 }))) === 'OK',
+      30_000,
+      () => `api does not answer:\n${this.process('api').log()}`,
+    );
+    await this.apply('IPPool', POOL_NAME, { cidr: '10.244.0.0/16', ...pool });
+    for (const { name, address } of this.topology.nodes) {
+      await this.apply('Node', name, { bgp: { ipv4Address: `${address}/24` } });
+    }
+    await this.ready();
+  }
+
+  /** Resolves when felix could add a workload. */
+  async ready(): Promise<void> {
+    let reasons = 'no answer';
+    await eventually(
+      async () => {
+        try {
+          const answer = await this.felix.getReadiness({}, { timeoutMs: 2_000 });
+          reasons = answer.reasons.join('; ');
+          return answer.ready;
+        } catch (cause) {
+          reasons = String(cause);
+          return false;
+        }
+      },
+      20_000,
+      () => `felix is not ready: ${reasons}\n${this.process('felix').log().slice(-3_000)}`,
+    );
+  }
+
+  process(service: string): ManagedProcess {
+    const found = this.#processes.find(({ plan }) => plan.service === service);
+    if (found === undefined) throw new RangeError(`Cannot find process "${service}"`);
+    return found;
+  }
+
+  async restartFelix(extraEnv: Readonly<Record<string, string>> = {}): Promise<void> {
+    await this.process('felix').stop('SIGKILL');
+    this.process('felix').start(extraEnv);
+    this.#writeState();
+    await this.ready();
+  }
+
+  async apply(kind: string, name: string, spec: object, namespace = ''): Promise<bigint> {
+    const metadata = namespace === '' ? { name } : { name, namespace };
+    const document = { apiVersion: 'projectcalico.org/v3', kind, metadata, spec };
+    const { resource } = await this.api.apply({
+      resource: { kind, namespace, name, json: JSON.stringify(document) },
+    });
+    return resource?.revision ?? 0n;
+  }
+
+  /** A network namespace, as a runtime makes it, and how its workload is called. */
+  async pod(name: string): Promise<PodSpec> {
+    const netns = `${this.topology.prefix}-${name}`;
+    await execOk(['ip', 'netns', 'add', netns]);
+    return {
+      containerId: `${name}-container`,
+      netns: `/run/netns/${netns}`,
+      interfaceName: 'eth0',
+      network: NETWORK,
+      namespace: 'default',
+      pod: name,
+    };
+  }
+
+  /** Prints of a command in the node's namespace. */
+  async onNode(...command: string[]): Promise<string> {
+    return execOk(inNamespace(this.node.namespace, command));
+  }
+
+  async inPod(pod: PodSpec, ...command: string[]): Promise<string> {
+    return execOk(inNamespace(pod.netns.replace('/run/netns/', ''), command));
+  }
+
+  /** The node reaches the pod; no policy stands between them. */
+  async reaches(address: string): Promise<boolean> {
+    const command = ['ping', '-c1', '-W1', '-n', address];
+    return (await exec(inNamespace(this.node.namespace, command))).code === 0;
+  }
+
+  /** Whatever exists of workloads anywhere: kernel, packet filter, journal, etcd. */
+  async leftovers(): Promise<string[]> {
+    const links = await this.onNode('ip', '-o', 'link');
+    const routes = await this.onNode('ip', 'route');
+    const filter = await this.onNode('nft', 'list', 'ruleset');
+    const journal = readdirSync(this.journalDirectory);
+    const { pools } = await this.ipam.getUtilization({});
+    const allocations = pools
+      .flatMap(({ blocks }) => blocks)
+      .flatMap((block) => block.allocations)
+      .filter(({ handleId }) => !handleId.includes('tunnel-addr'));
+    const { resources } = await this.api.list({ kind: 'WorkloadEndpoint' });
+    return [
+      ...[...links.matchAll(/cali[0-9a-f]{11}/g)].map(([name]) => `device ${name}`),
+      ...[...routes.matchAll(/.*cali.*/g)].map(([line]) => `route ${line}`),
+      ...[...filter.matchAll(/"?cali[0-9a-f]{11}"?/g)].map(([name]) => `filter ${name}`),
+      ...journal.map((name) => `journal ${name}`),
+      ...allocations.map(({ address, handleId }) => `address ${address} of ${handleId}`),
+      ...resources.map(({ name }) => `endpoint ${name}`),
+    ];
+  }
+
+  /** Leftovers may take a moment to go where a removal is still pending. */
+  async settled(timeoutMs = 10_000): Promise<void> {
+    let left: string[] = [];
+    await eventually(
+      async () => {
+        left = await this.leftovers();
+        return left.length === 0;
+      },
+      timeoutMs,
+      () => `left behind: ${left.join(', ')}\n${this.process('felix').log().slice(-3_000)}`,
+    );
+  }
+
+  get journalDirectory(): string {
+    const { lib } = nodeDirectories(this.directory, this.node.name);
+    return join(lib, 'felix', 'workloads');
+  }
+
+  async stop(): Promise<void> {
+    for (const client of [this.felix, this.api, this.ipam]) client.close();
+    await Promise.all(this.#processes.map((managed) => managed.stop('SIGKILL')));
+    await deleteNamespaces(await namespacesOf(this.topology.prefix));
+    removeState(this.topology.prefix);
+  }
+
+  #writeState(): void {
+    writeState({
+      prefix: this.topology.prefix,
+      mode: 'bgp',
+      nodeCount: this.topology.nodes.length,
+      runtime: 'node',
+      detached: false,
+      owner: identify(process.pid) as ProcessIdentity,
+      processes: this.#processes.flatMap(({ pid, plan: { service, node } }) => {
+        const identity = pid === undefined ? undefined : identify(pid);
+        return identity === undefined ? [] : [{ ...identity, service, node }];
+      }),
+      pods: [],
+    });
+  }
+}
+
+/** The gRPC code that a call ends with, "OK" when it succeeds. */
+export async function codeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return 'OK';
+  } catch (cause) {
+    if (cause instanceof RpcError) return cause.code;
+    throw cause;
+  }
+}
+
+export async function failureOf(call: Promise<unknown>): Promise<RpcError> {
+  try {
+    await call;
+  } catch (cause) {
+    if (cause instanceof RpcError) return cause;
+    throw cause;
+  }
+  throw new Error('Expected the call to fail: it succeeded');
+}
