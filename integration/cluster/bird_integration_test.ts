@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually, Lab, LineMonitor, ping } from '../lab/mod.ts';
+import { eventually, Lab, LineMonitor, type ManagedProcess, ping } from '../lab/mod.ts';
 import { type BirdVersion, handMadePod, startBird } from './foreign_node.ts';
 
 // BIRD 2 is the end that connects (the largest address), BIRD 1.6 the end that waits (the smallest).
@@ -14,10 +14,12 @@ const CASES: readonly (readonly [BirdVersion, string])[] = [
 for (const [version, foreign] of CASES) {
   test(`BIRD ${version} on ${foreign}: pods reach each other, a restart of either end loses nothing`, async () => {
     const lab = await Lab.start({ mode: 'bgp', foreignNodes: [foreign] });
+    let bird: ManagedProcess | undefined;
     try {
       await lab.configure();
       const node = lab.node(foreign);
-      const bird = await startBird(lab, node, version);
+      bird = await startBird(lab, node, version);
+      const said = (): string => bird?.log().slice(-2000) ?? '';
       const address = `${node.block?.replace(/\d+\/26$/, '')}193`;
       const hand = await handMadePod(lab, node, address);
       const pods = [await lab.addPod('ours', 'k8s-node01')];
@@ -29,7 +31,7 @@ for (const [version, foreign] of CASES) {
         await eventually(
           async () => (await ping(pod.netns, address)).received === 1,
           20_000,
-          () => `${pod.name} cannot reach ${address}: ${bird.log().slice(-2000)}`,
+          () => `${pod.name} cannot reach ${address}: ${said()}`,
         );
         assert.equal(
           (await ping(hand, pod.ip, { count: 3 })).received,
@@ -58,6 +60,7 @@ for (const [version, foreign] of CASES) {
       assert.equal(received, sent, `${sent - received} of ${sent} packets lost`);
       assert.deepEqual(changed, [], 'no route flaps');
     } finally {
+      await bird?.stop();
       await lab.stop();
     }
   });

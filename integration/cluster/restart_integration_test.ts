@@ -55,3 +55,17 @@ for (const [service, node] of CASES) {
     assert.deepEqual(changed.flat(), [], 'no route and no rule changes');
   });
 }
+
+test('the monitors of this file see a route and a rule that do change', async () => {
+  const { namespace, name } = from.node;
+  const monitors = await Promise.all([
+    LineMonitor.routes(namespace),
+    LineMonitor.packetFilter(namespace),
+  ]);
+  await lab.exec(name, ['ip', 'route', 'add', '198.51.100.0/24', 'dev', 'lo']);
+  await lab.exec(name, ['nft', 'add', 'table', 'inet', 'seen']);
+  await sleep(300);
+  const [routes, rules] = await Promise.all(monitors.map((monitor) => monitor.stop()));
+  assert.match(routes?.join('\n') ?? '', /198\.51\.100\.0/);
+  assert.match(rules?.join('\n') ?? '', /seen/);
+});
