@@ -23,8 +23,10 @@ function newsOf(event: MonitorEvent): KernelNews | undefined {
     case 'route':
       return newsOfRoute(event.action, event.route);
     case 'link':
+      // The kernel drops routes of an interface that goes down without a message for each. Pods'
+      // interfaces carry none of ours.
+      return event.link.name.startsWith('cali') ? undefined : { kind: 'unknown' };
     case 'address':
-      // The kernel drops routes of an interface that goes down without a message for each.
       return { kind: 'unknown' };
     case 'overrun':
       return { kind: 'unknown' };

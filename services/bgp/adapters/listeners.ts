@@ -1,6 +1,6 @@
 // Listens where the node is reached, and keeps trying: the port may still be an earlier process's.
 import type { Clock } from '@calico/clock';
-import type { Address } from '@calico/ip';
+import { type Address, formatAddress, parseAddress } from '@calico/ip';
 import type { Listen } from '../core/node/bgp_node.ts';
 import type { Connection, ConnectionHandler } from '../ports.ts';
 import { type Listener, listenTcp } from './tcp_transport.ts';
@@ -28,7 +28,8 @@ export class Listeners {
   set(listen: Listen | undefined): void {
     const wanted = new Set<string>();
     for (const family of [4, 6] as const) {
-      if (listen?.addresses[family] !== undefined) wanted.add(`${family}|${listen.port}`);
+      const address = listen?.addresses[family];
+      if (address !== undefined) wanted.add(`${formatAddress(address)}|${listen?.port}`);
     }
     this.#wanted = wanted;
     for (const [key, listener] of this.#listening) {
@@ -44,10 +45,10 @@ export class Listeners {
   }
 
   async #open(key: string): Promise<void> {
-    const [family, port] = key.split('|').map(Number);
+    const [address = '', port] = key.split('|');
     this.#listening.set(key, 'pending');
     try {
-      const listener = await listenTcp(family === 6 ? 6 : 4, port ?? 179, this.#accept);
+      const listener = await listenTcp(parseAddress(address), Number(port), this.#accept);
       if (this.#wanted.has(key)) {
         this.#listening.set(key, listener);
       } else {
@@ -58,7 +59,7 @@ export class Listeners {
     } catch (cause) {
       this.#listening.delete(key);
       const reason = cause instanceof Error ? cause.message : String(cause);
-      this.#solve(key, `Cannot listen on port "${port}" of IPv${family}: ${reason}`);
+      this.#solve(key, `Cannot listen on "${address}" port "${port}": ${reason}`);
       this.#clock.setTimer(RETRY_MS, () => {
         if (this.#wanted.has(key) && !this.#listening.has(key)) void this.#open(key);
       });

@@ -32,14 +32,14 @@ export const tcpTransport: Transport = {
   },
 };
 
-export type Listener = { close(): void };
+export type Listener = { readonly port: number; close(): void };
 
 /**
- * Accepts connections of one family on all addresses.
+ * Accepts connections on an address; 0.0.0.0 or :: for all addresses of that family.
  * @throws as net.Server does, for example EADDRINUSE
  */
 export function listenTcp(
-  family: 4 | 6,
+  address: Address,
   port: number,
   accept: (from: Address, connection: Connection) => ConnectionHandler,
 ): Promise<Listener> {
@@ -53,12 +53,17 @@ export function listenTcp(
   });
   const { promise, resolve, reject } = Promise.withResolvers<Listener>();
   server.once('error', reject);
-  const host = family === 4 ? '0.0.0.0' : '::';
+  const host = formatAddress(address);
   // Two hundred nodes may come at once after a power failure.
-  server.listen({ host, port, ipv6Only: family === 6, backlog: 1024 }, () => {
-    resolve({ close: () => server.close() });
+  server.listen({ host, port, ipv6Only: address.family === 6, backlog: 1024 }, () => {
+    resolve({ port: portOf(server), close: () => server.close() });
   });
   return promise;
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 class TcpConnection implements Connection {

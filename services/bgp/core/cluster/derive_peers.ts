@@ -40,7 +40,13 @@ export function derivePeers(
   const derivation = new Derivation(self, routerId, nodes);
   const configuration = bgpConfigurationFor(self.name, resources.bgpConfigurations);
   if (configuration.nodeToNodeMeshEnabled && self.clusterId === undefined) {
-    derivation.addMesh(configuration.nodeMeshMaxRestartTime);
+    if (given(configuration.nodeMeshPassword?.secretKeyRef?.name)) {
+      derivation.problems.push(
+        'Cannot peer in the mesh: nodeMeshPassword cannot be set, TCP MD5 is not supported yet',
+      );
+    } else {
+      derivation.addMesh(configuration.nodeMeshMaxRestartTime);
+    }
   }
   const sorted = resources.bgpPeers.toSorted((a, b) =>
     a.metadata.name < b.metadata.name ? -1 : 1,

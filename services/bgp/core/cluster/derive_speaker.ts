@@ -1,7 +1,7 @@
 // From the cluster's resources to what this node's speaker should be. Pure.
 import { parseRouterId } from '@calico/bgp-wire';
 import { type Family, formatAddress, type Prefix } from '@calico/ip';
-import { type IPPool, type Node, routerIdFromName } from '@calico/model';
+import { bgpConfigurationFor, type IPPool, type Node, routerIdFromName } from '@calico/model';
 import type { SpeakerConfig } from '../speaker/config.ts';
 import { derivePeers } from './derive_peers.ts';
 import { deriveOwnRoutes, derivePools } from './derive_routes.ts';
@@ -13,6 +13,8 @@ export type Derived = {
   /** Widest first. */
   readonly pools: readonly { readonly prefix: Prefix; readonly pool: IPPool }[];
   readonly subnet: Readonly<Record<Family, Prefix | undefined>>;
+  /** Listen on the node's own address only (BGPConfiguration.bindMode). */
+  readonly bindsNodeAddress: boolean;
 };
 
 export type Derivation = {
@@ -43,11 +45,13 @@ export function deriveSpeaker(
   const ownRouterId = chooseRouterId(self, routerId);
   const peers = derivePeers(self, ownRouterId, nodes, resources);
   const pools = derivePools(resources.ipPools);
+  const configuration = bgpConfigurationFor(nodeName, resources.bgpConfigurations);
   return {
     problems: [...problems, ...peers.problems],
     derived: {
       pools,
       subnet: self.subnet,
+      bindsNodeAddress: configuration.bindMode === 'NodeIP',
       speaker: {
         listenPort: self.listenPort,
         peers: peers.peers,

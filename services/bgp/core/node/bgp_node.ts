@@ -44,7 +44,13 @@ export type BgpNodeOptions = {
 /** What has to be listened on; undefined: nothing. */
 export type Listen = {
   readonly port: number;
+  /** Per family where to listen; undefined: not at all. */
   readonly addresses: Readonly<Record<4 | 6, Address | undefined>>;
+};
+
+const ANY: Readonly<Record<4 | 6, Address>> = {
+  4: { family: 4, value: 0n },
+  6: { family: 6, value: 0n },
 };
 
 const MAINTENANCE_MS = 1_000;
@@ -75,6 +81,7 @@ export class BgpNode {
   #cancelMaintenance: CancelTimer = () => {};
   #cancelKernel: CancelTimer | undefined;
   #cancelReport: CancelTimer | undefined;
+  #cancelRemoval: CancelTimer | undefined;
   #needsResync = false;
 
   constructor(options: BgpNodeOptions) {
@@ -99,8 +106,12 @@ export class BgpNode {
   }
 
   get listen(): Listen | undefined {
-    const speaker = this.#derivation.derived?.speaker;
-    return speaker && { port: speaker.listenPort, addresses: speaker.local.address };
+    const { derived } = this.#derivation;
+    if (derived === undefined) return undefined;
+    const { listenPort, local } = derived.speaker;
+    const where = (family: 4 | 6): Address | undefined =>
+      local.address[family] && (derived.bindsNodeAddress ? local.address[family] : ANY[family]);
+    return { port: listenPort, addresses: { 4: where(4), 6: where(6) } };
   }
 
   get kernelRouteCount(): number {
@@ -183,6 +194,7 @@ export class BgpNode {
     this.#cancelMaintenance();
     this.#cancelKernel?.();
     this.#cancelReport?.();
+    this.#cancelRemoval?.();
     this.#host.stop();
   }
 
@@ -245,7 +257,7 @@ export class BgpNode {
         log.warn('session lost', fields);
         break;
       case 'end-of-rib':
-        if (!this.#isRemovalFull) this.#cancelKernel ??= this.#removalSoon();
+        if (!this.#isRemovalFull) this.#allowRemovalSoon();
         log.info('peer has sent all its routes', fields);
         break;
       case 'malformed':
@@ -261,11 +273,10 @@ export class BgpNode {
   }
 
   /** Not from inside the speaker's own step. */
-  #removalSoon(): CancelTimer {
-    return this.#options.clock.setTimer(0, () => {
-      this.#cancelKernel = undefined;
+  #allowRemovalSoon(): void {
+    this.#cancelRemoval ??= this.#options.clock.setTimer(0, () => {
+      this.#cancelRemoval = undefined;
       this.#allowRemoval();
-      if (this.#needsResync) this.#resync();
     });
   }
 

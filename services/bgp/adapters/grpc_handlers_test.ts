@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ListRoutesResponse, Table } from '@calico/proto/bgp/v1/bgp';
+import type { CallContext, RpcError } from '@calico/rpc';
+import { affinity, bgpConfiguration, node, pool } from '../testing/resources.ts';
+import { SimulatedCluster } from '../testing/simulated_cluster.ts';
+import { createHandlers } from './grpc_handlers.ts';
+
+const cluster = new SimulatedCluster(1);
+cluster.resources = [
+  bgpConfiguration({ asNumber: 64512 }),
+  pool('10.244.0.0/16'),
+  node('a', '192.168.80.100/24'),
+  node('b', '192.168.80.101/24'),
+  affinity('a', '10.244.1.0/26'),
+  affinity('b', '10.244.2.0/26'),
+];
+cluster.start('a');
+cluster.start('b');
+cluster.advance(5_000);
+
+const handlers = createHandlers(cluster.node('a').bgp, 'a', '1.2.3');
+const context: CallContext = { peer: 'test', signal: new AbortController().signal };
+
+async function routes(table: Table, peer = '', prefix = ''): Promise<string[]> {
+  const request = { $typeName: 'calico.bgp.v1.ListRoutesRequest', table, peer, prefix } as const;
+  const lines: string[] = [];
+  for await (const row of handlers.listRoutes(request, context)) {
+    const { prefix: text, nextHop, learnedFrom, best } = row as ListRoutesResponse;
+    lines.push(`${text} ${nextHop || '-'} ${learnedFrom || 'local'} ${best ? 'best' : ''}`.trim());
+  }
+  return lines.toSorted();
+}
+
+test('listRoutes() shows each table', async () => {
+  const locRib = ['10.244.1.0/26 - local best', '10.244.2.0/26 192.168.80.101 192.168.80.101 best'];
+  assert.deepEqual(await routes(Table.UNSPECIFIED), locRib);
+  assert.deepEqual(await routes(Table.LOC_RIB), locRib);
+  assert.deepEqual(await routes(Table.ADJ_RIB_IN, '192.168.80.101'), [
+    '10.244.2.0/26 192.168.80.101 192.168.80.101 best',
+  ]);
+  assert.deepEqual(await routes(Table.ADJ_RIB_OUT, '192.168.80.101'), [
+    '10.244.1.0/26 192.168.80.100 local best',
+  ]);
+  assert.equal((await routes(Table.LOC_RIB, '', '10.244.2.0/24')).length, 1);
+});
+
+test('listRoutes() says what it cannot do', async () => {
+  for (const [attempt, code, message] of [
+    [routes(Table.ADJ_RIB_IN), 'INVALID_ARGUMENT', /peer is empty/],
+    [routes(Table.ADJ_RIB_IN, '1.2.3.4'), 'NOT_FOUND', /peers are "192.168.80.101"/],
+    [routes(Table.LOC_RIB, '', 'nonsense'), 'INVALID_ARGUMENT', /Cannot parse/],
+    [routes(77 as Table), 'INVALID_ARGUMENT', /expected loc-rib/],
+  ] as const) {
+    await assert.rejects(attempt, (error: RpcError) => {
+      assert.equal(error.code, code);
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+});
+
+test('listPeers() and getSpeaker() say what is', async () => {
+  const { peers = [] } = await handlers.listPeers(
+    { $typeName: 'calico.bgp.v1.ListPeersRequest' },
+    context,
+  );
+  assert.deepEqual(
+    peers.map(({ address, state, remoteNode, prefixesReceived }) => [
+      address,
+      state,
+      remoteNode,
+      prefixesReceived,
+    ]),
+    [['192.168.80.101', 'Established', 'b', 1]],
+  );
+  const speaker = await handlers.getSpeaker(
+    { $typeName: 'calico.bgp.v1.GetSpeakerRequest' },
+    context,
+  );
+  assert.deepEqual(speaker, {
+    node: 'a',
+    asn: 64512,
+    routerId: '192.168.80.100',
+    version: '1.2.3',
+    appliedRevision: 1n,
+    inSync: true,
+  });
+});

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseAddress, parsePrefix } from '@calico/ip';
+import type { Netlink, Request, Route } from '@calico/netlink';
+import type { RouteChange } from '../core/kernel/changes.ts';
+import { KernelRoutes, newsOfRoute, toKernelRoute } from './kernel_routes.ts';
+
+function route(changes: Partial<Route> = {}): Route {
+  return {
+    destination: parsePrefix('10.244.85.192/26'),
+    type: 'unicast',
+    table: 254,
+    protocol: 12,
+    scope: 'global',
+    nextHops: [{ gateway: parseAddress('192.168.80.101'), interfaceIndex: 2 }],
+    ...changes,
+  };
+}
+
+test('toKernelRoute() takes routes of our protocol and table only', () => {
+  assert.deepEqual(toKernelRoute(route()), {
+    prefix: parsePrefix('10.244.85.192/26'),
+    type: 'unicast',
+    hops: [{ gateway: parseAddress('192.168.80.101'), interfaceIndex: 2, onlink: false }],
+  });
+  assert.equal(toKernelRoute(route({ protocol: 80 })), undefined);
+  assert.equal(toKernelRoute(route({ table: 100 })), undefined);
+  assert.equal(toKernelRoute(route({ type: 'unreachable' })), undefined);
+});
+
+test('toKernelRoute() sees no next hop in a blackhole, whatever the kernel shows there', () => {
+  const found = toKernelRoute(route({ type: 'blackhole', nextHops: [{ interfaceIndex: 1 }] }));
+  assert.deepEqual(found?.hops, []);
+});
+
+test('newsOfRoute() knows what concerns us', () => {
+  assert.equal(newsOfRoute('deleted', route())?.kind, 'route');
+  const pod = {
+    protocol: 3,
+    destination: parsePrefix('10.244.58.193/32'),
+    nextHops: [{ interfaceIndex: 9 }],
+  };
+  assert.equal(newsOfRoute('new', route(pod)), undefined, "a pod's own route");
+  assert.equal(newsOfRoute('new', route({ protocol: 3 }))?.kind, 'ways');
+  assert.equal(newsOfRoute('new', route({ protocol: 3, table: 100 })), undefined);
+});
+
+test('apply() writes in batches and tells which change failed', () => {
+  const batches: (readonly Request[])[] = [];
+  const netlink = {
+    execute(requests: readonly Request[]) {
+      batches.push(requests);
+      return batches.length === 2 ? [{ index: 3, code: 'EEXIST', message: 'File exists' }] : [];
+    },
+  } as unknown as Netlink;
+  const changes = Array.from({ length: 300 }, (_, index): RouteChange => {
+    const prefix = parsePrefix(`10.${index >> 8}.${index & 255}.0/24`);
+    return { kind: 'add', key: index, route: { prefix, type: 'blackhole', hops: [] } };
+  });
+  const failures = new KernelRoutes(netlink).apply(changes);
+  assert.deepEqual(
+    batches.map(({ length }) => length),
+    [256, 44],
+  );
+  assert.deepEqual(
+    failures.map(({ change, code }) => [change.key, code]),
+    [[259, 'EEXIST']],
+  );
+  assert.deepEqual(batches[0]?.[0], {
+    kind: 'route',
+    action: 'add',
+    route: {
+      destination: parsePrefix('10.0.0.0/24'),
+      type: 'blackhole',
+      table: 254,
+      protocol: 12,
+      scope: 'global',
+      nextHops: [],
+    },
+  });
+});
+
+test('resolve() answers the way to a next hop, or that there is none', () => {
+  const answers = new Map<bigint, Route | undefined>([
+    [parseAddress('192.168.80.101').value, route({ nextHops: [{ interfaceIndex: 2 }] })],
+    [parseAddress('192.168.81.1').value, route()],
+    [
+      parseAddress('192.168.80.100').value,
+      route({ type: 'local', nextHops: [{ interfaceIndex: 1 }] }),
+    ],
+  ]);
+  const netlink = {
+    routeTo: ({ value }: { readonly value: bigint }) => answers.get(value),
+  } as unknown as Netlink;
+  const kernel = new KernelRoutes(netlink);
+  assert.deepEqual(kernel.resolve(parseAddress('192.168.80.101')), {
+    gateway: undefined,
+    interfaceIndex: 2,
+  });
+  assert.deepEqual(kernel.resolve(parseAddress('192.168.81.1')), {
+    gateway: parseAddress('192.168.80.101'),
+    interfaceIndex: 2,
+  });
+  assert.equal(kernel.resolve(parseAddress('192.168.80.100')), undefined);
+  assert.equal(kernel.resolve(parseAddress('8.8.8.8')), undefined);
+});
