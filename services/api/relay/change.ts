@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { resourceSubject } from '@calico/bus';
+import { resourceSubject, SubjectError } from '@calico/bus';
 import {
   KINDS,
   keyOf,
@@ -10,6 +10,11 @@ import {
 } from '@calico/model';
 import { type ResourceEvent, ResourceEventSchema } from '@calico/proto/events/v1/events';
 import { keyAt, resourceAt } from '../core/stored_resource.ts';
+
+// What NATS refuses would stop everything behind it: its default max_payload is 1 MiB, and a control
+// line, subject and reply included, has at most 4,096 bytes.
+const MAX_DOCUMENT_BYTES = 1_000_000;
+const MAX_SUBJECT_LENGTH = 2_000;
 
 /** One message for the stream. */
 export type Change = {
@@ -48,9 +53,15 @@ export function readEntry(path: string, value: string, revision: bigint): ReadEn
     }
     const node = resource.kind === 'WorkloadEndpoint' ? resource.spec.node : undefined;
     if (resource.kind === 'WorkloadEndpoint' && node === '') return unreadable('no spec.node');
-    return { kind: 'put', change: putOf(key, node, revision, stored.json) };
+    const change = putOf(key, node, revision, stored.json);
+    const bytes = Buffer.byteLength(stored.json);
+    if (bytes > MAX_DOCUMENT_BYTES) {
+      return unreadable(`${bytes} bytes, expected at most ${MAX_DOCUMENT_BYTES}`);
+    }
+    if (change.subject.length > MAX_SUBJECT_LENGTH) return unreadable('its names are too long');
+    return { kind: 'put', change };
   } catch (cause) {
-    if (!(cause instanceof ValidationError)) throw cause;
+    if (!(cause instanceof ValidationError || cause instanceof SubjectError)) throw cause;
     return unreadable(cause.message);
   }
 }

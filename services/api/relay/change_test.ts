@@ -65,6 +65,26 @@ test('readEntry() refuses a document that is of another resource', () => {
   assert.match(read.reason, /tiers\/a.*Tier\/\/b/);
 });
 
+function readTier(name: string, fields: object): string {
+  const document = { metadata: { name }, spec: {}, ...fields };
+  return readEntry(`${ROOT}/tiers/${name}`, JSON.stringify(document), 1n).kind;
+}
+
+function readEndpoint(node: string): string {
+  const spec = { node, orchestrator: 'k8s', endpoint: 'eth0', interfaceName: 'c1' };
+  const document = { metadata: { name: 'w', namespace: 'default' }, spec };
+  return readEntry(`${ROOT}/workloadendpoints/default/w`, JSON.stringify(document), 1n).kind;
+}
+
+test('readEntry() refuses what NATS would not take', () => {
+  assert.equal(readTier('a', { pad: 'x'.repeat(990_000) }), 'put');
+  assert.equal(readTier('a', { pad: 'x'.repeat(1_000_000) }), 'unreadable');
+  assert.equal(readTier('a', { pad: 'é'.repeat(500_001) }), 'unreadable');
+  assert.equal(readTier('n'.repeat(3_000), {}), 'unreadable');
+  assert.equal(readEndpoint('n1'), 'put');
+  assert.equal(readEndpoint('n\ud800'), 'unreadable');
+});
+
 test('readEntry() relays only kinds that nodes need', () => {
   for (const kind of Object.keys(KINDS) as Kind[]) {
     if (KINDS[kind].readOnly) continue;

@@ -4,6 +4,7 @@
 //                       ^                                                             |
 //                       |                         watch etcd: publish, marker, publish, marker, …
 //                       +-- lease or NATS lost --------+---- stream or history not as known: repair
+import { hostname } from 'node:os';
 import type { Bus, BusLogger } from '@calico/bus';
 import type { Clock } from '@calico/clock';
 import { CompactedError, type Store, StoreUnavailable } from '@calico/store';
@@ -86,7 +87,14 @@ class RunningRelay implements Relay {
   }
 
   async #run(): Promise<void> {
-    const { store, bus, clock, signal, logger, candidate = 'api' } = this.#options;
+    const {
+      store,
+      bus,
+      clock,
+      signal,
+      logger,
+      candidate = `${hostname()}/${process.pid}`,
+    } = this.#options;
     while (!signal.aborted) {
       let place: Leadership | undefined;
       try {
