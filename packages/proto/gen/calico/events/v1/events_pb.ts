@@ -61,7 +61,8 @@ export type RelaySynced = Message<"calico.events.v1.RelaySynced"> & {
   revision: bigint;
 
   /**
-   * etcd's cluster id: a stream of another etcd is not this cluster's.
+   * Identity of etcd's history: its cluster id and a mark that changes when the data is replaced or
+   * put back in time. Revisions compare only within one identity.
    *
    * @generated from field: string etcd_cluster_id = 2;
    */
