@@ -1,7 +1,9 @@
 // The cluster as containers, through testcontainers: etcd, NATS, api, ipam, status and the nodes, on one
-// internal network with the addresses of the walk-through.
+// network with the addresses of the walk-through and the compose file. The network is not "internal", since
+// such a one publishes no ports; the engine's namespace has no way out anyway.
 import {
   GenericContainer,
+  getContainerRuntimeClient,
   type StartedTestContainer,
   type StartupCheckStrategy,
   Wait,
@@ -12,11 +14,11 @@ import { IMAGES } from './images.ts';
 export const UNDERLAY = { name: 'calico-underlay', subnet: '192.168.80.0/24' } as const;
 
 export const ADDRESSES = {
-  etcd: '192.168.80.11',
-  nats: '192.168.80.12',
-  api: '192.168.80.13',
-  ipam: '192.168.80.14',
-  status: '192.168.80.15',
+  etcd: '192.168.80.10',
+  nats: '192.168.80.11',
+  api: '192.168.80.12',
+  ipam: '192.168.80.13',
+  status: '192.168.80.14',
 } as const;
 
 export const NODES = [
@@ -61,14 +63,26 @@ type Plan = {
   readonly environment?: Readonly<Record<string, string>>;
   readonly command?: readonly string[];
   readonly wait: WaitStrategy | StartupCheckStrategy;
+  /** Ports that are mapped, so that the test's clients reach them. */
+  readonly ports?: readonly number[];
   readonly isNode?: boolean;
 };
+
+export const PORTS = { api: 5671, ipam: 5672, status: 5673, felix: 5674, bgp: 5675 } as const;
 
 export class ContainerCluster {
   readonly #containers = new Map<string, StartedTestContainer>();
   readonly #logs = new Map<string, string[]>();
 
+  #removeNetwork = async (): Promise<void> => {};
+
   async startControl(): Promise<void> {
+    const { network } = await getContainerRuntimeClient();
+    const created = await network.create({
+      Name: UNDERLAY.name,
+      IPAM: { Driver: 'default', Config: [{ Subnet: UNDERLAY.subnet, Gateway: '192.168.80.1' }] },
+    });
+    this.#removeNetwork = () => network.remove(created);
     await Promise.all([
       this.#start({
         image: IMAGES.etcd,
@@ -91,7 +105,6 @@ export class ContainerCluster {
         wait: Wait.forLogMessage(/Server is ready/),
       }),
     ]);
-    const ports = { api: 5671, ipam: 5672, status: 5673 };
     await Promise.all(
       (['api', 'ipam', 'status'] as const).map((name) =>
         this.#start({
@@ -101,8 +114,9 @@ export class ContainerCluster {
           environment: {
             ...CLIENT_ENVIRONMENT,
             ETCD_ENDPOINTS: `http://${ADDRESSES.etcd}:2379`,
-            CALICO_LISTEN: `0.0.0.0:${ports[name]}`,
+            CALICO_LISTEN: `0.0.0.0:${PORTS[name]}`,
           },
+          ports: [PORTS[name]],
           wait: Wait.forLogMessage(/"started"/),
         }),
       ),
@@ -122,7 +136,10 @@ export class ContainerCluster {
             IP: 'autodetect',
             IP_AUTODETECTION_METHOD: `cidr=${UNDERLAY.subnet}`,
             NO_DEFAULT_POOLS: 'true',
+            CALICO_FELIX_LISTEN: `unix:/var/run/calico/felix.sock,0.0.0.0:${PORTS.felix}`,
+            CALICO_BGP_LISTEN: `unix:/var/run/calico/bgp.sock,0.0.0.0:${PORTS.bgp}`,
           },
+          ports: [PORTS.felix, PORTS.bgp],
           wait: Wait.forSuccessfulCommand(
             'test -S /var/run/calico/felix.sock && test -S /var/run/calico/bgp.sock',
           ),
@@ -143,14 +160,34 @@ export class ContainerCluster {
     throw new Error(`Cannot run "${command.join(' ')}" in ${name}: exit ${exitCode}: ${output}`);
   }
 
+  /** Where a service is reached from here: "127.0.0.1:49153". */
+  target(name: string, service: keyof typeof PORTS): string {
+    return `127.0.0.1:${this.#container(name).getMappedPort(PORTS[service])}`;
+  }
+
+  /** As "docker stop" does. */
+  async stopOne(name: string): Promise<{ exitCode: number; elapsedMs: number }> {
+    const started = performance.now();
+    const id = this.#container(name).getId();
+    const { container } = await getContainerRuntimeClient();
+    await container.stop(container.getById(id), { timeout: 10_000 });
+    const { State } = await container.inspect(container.getById(id));
+    return { exitCode: State.ExitCode, elapsedMs: performance.now() - started };
+  }
+
+  /** Like run(), but a failure is an answer. */
   async try(
     name: string,
     command: readonly string[],
     environment: Readonly<Record<string, string>> = {},
   ): Promise<{ exitCode: number; output: string }> {
+    return this.#container(name).exec([...command], { env: { ...environment } });
+  }
+
+  #container(name: string): StartedTestContainer {
     const container = this.#containers.get(name);
     if (container === undefined) throw new RangeError(`Cannot find container "${name}"`);
-    return container.exec([...command], { env: { ...environment } });
+    return container;
   }
 
   /** The last lines that a container printed. */
@@ -166,6 +203,7 @@ export class ContainerCluster {
     await Promise.all(
       [...this.#containers.values()].map((container) => container.stop({ timeout: 0 })),
     );
+    await this.#removeNetwork();
   }
 
   async #start(plan: Plan): Promise<void> {
@@ -175,9 +213,12 @@ export class ContainerCluster {
       .withName(plan.name)
       .withEnvironment({ ...plan.environment })
       .withAddress(plan.address)
-      .withLogConsumer((stream) => stream.on('data', (line: string) => log.push(String(line))))
+      .withLogConsumer((stream) =>
+        stream.on('data', (line: Buffer | string) => log.push(line.toString())),
+      )
       .withWaitStrategy(plan.wait)
       .withStartupTimeout(60_000);
+    if (plan.ports !== undefined) container.withExposedPorts(...plan.ports);
     if (plan.command !== undefined) container.withCommand([...plan.command]);
     if (plan.isNode === true) container.withNetworkAdministration();
     try {

@@ -34,7 +34,7 @@ export const CACHE = join(
 export async function missingInKernel(): Promise<string | undefined> {
   for (const module of ['overlay', 'bridge', 'veth']) await exec(['modprobe', '-q', module]);
   if (!/\boverlay$/m.test(await readFile('/proc/filesystems', 'utf8'))) return 'overlayfs';
-  const links = 'ip link add b type bridge && ip link add v type veth peer name w';
+  const links = 'ip link add br0 type bridge && ip link add veth0 type veth peer name veth1';
   if ((await exec(['unshare', '--net', 'sh', '-c', links])).code !== 0) return 'bridge or veth';
   return undefined;
 }

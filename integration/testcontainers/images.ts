@@ -1,5 +1,6 @@
-// The images, without a registry: Debian by mmdebstrap under the name that the Dockerfile uses, etcd and
-// NATS from Debian's packages under the names that the compose file uses, ours by the Dockerfile.
+// The images, without a registry: Debian by mmdebstrap under the name that the Dockerfile uses, with the
+// packages that the Dockerfile would install; beside it one that has pnpm and its store. With these two the
+// Dockerfile builds everything else without a network.
 
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
@@ -11,14 +12,19 @@ import type { DockerEngine } from './engine.ts';
 
 const MINUTES = 60_000;
 const BASE = 'debian:bookworm-slim';
+const DEBIAN = 'calico-ts/debian';
 const BUILD_BASE = 'calico-ts/build-base';
+const BUILT = 'calico-ts/build';
 
 export const IMAGES = {
-  etcd: 'quay.io/coreos/etcd:v3.5.21',
-  nats: 'nats:2.11',
+  etcd: 'calico-ts/etcd',
+  nats: 'calico-ts/nats',
   api: 'calico-ts/api',
   ipam: 'calico-ts/ipam',
   status: 'calico-ts/status',
+  calicoctl: 'calico-ts/calicoctl',
+  felix: 'calico-ts/felix',
+  bgp: 'calico-ts/bgp',
   node: 'calico-ts/node',
 } as const;
 
@@ -41,11 +47,16 @@ export type Note = (line: string) => void;
 /** Builds what is not there yet; `note` tells about each step. */
 export async function prepareImages(engine: DockerEngine, note: Note): Promise<void> {
   await step(note, `base image ${BASE}`, () => debianImage(engine));
-  await step(note, `images ${IMAGES.etcd} and ${IMAGES.nats}`, () => serverImages(engine));
   await step(note, 'base image with pnpm and its store', () => buildBase(engine));
-  for (const target of ['node', 'api', 'ipam', 'status'] as const) {
-    await step(note, `image ${IMAGES[target]}`, () => buildTarget(engine, target));
-  }
+  await inTemporary(async (context) => {
+    await snapshot(context);
+    // Named, so that its layers are kept for the next run.
+    const targets = { build: BUILT, ...IMAGES };
+    for (const [target, image] of Object.entries(targets)) {
+      await step(note, `image ${image}`, () => buildTarget(engine, context, target, image));
+    }
+  });
+  await dropOutdated(engine);
 }
 
 async function step(note: Note, what: string, work: () => Promise<void>): Promise<void> {
@@ -54,8 +65,15 @@ async function step(note: Note, what: string, work: () => Promise<void>): Promis
   note(`${what} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
 }
 
+/** Changes with the list of packages and with their versions in the archive. */
+async function packagesKey(): Promise<string> {
+  const { stdout } = await exec(['apt-cache', 'policy', ...PACKAGES]);
+  const versions = stdout.split('\n').filter((line) => line.includes('Candidate:'));
+  return digest(...PACKAGES, ...versions);
+}
+
 async function debianImage(engine: DockerEngine): Promise<void> {
-  const keyed = `calico-ts/debian:${digest(PACKAGES.join(' '))}`;
+  const keyed = `${DEBIAN}:${await packagesKey()}`;
   if (!(await exists(engine, keyed))) {
     await inTemporary(async (directory) => {
       const archive = join(directory, 'root.tar');
@@ -73,23 +91,14 @@ async function debianImage(engine: DockerEngine): Promise<void> {
       await engine.dockerOk(['import', archive, keyed]);
     });
   }
+  await engine.dockerOk(['tag', keyed, `${DEBIAN}:current`]);
   await engine.dockerOk(['tag', keyed, BASE]);
-}
-
-async function serverImages(engine: DockerEngine): Promise<void> {
-  const files = {
-    [IMAGES.etcd]: `FROM ${BASE}\nEXPOSE 2379\nCMD ["etcd"]\n`,
-    [IMAGES.nats]: `FROM ${BASE}\nEXPOSE 4222\nENTRYPOINT ["nats-server"]\n`,
-  };
-  for (const [image, text] of Object.entries(files)) {
-    await engine.dockerOk(['build', '-q', '-t', image, '-'], { input: text });
-  }
 }
 
 /** Debian with pnpm and a store that holds what the lock file names, so that nothing is downloaded. */
 async function buildBase(engine: DockerEngine): Promise<void> {
   const lock = await readFile(join(ROOT, 'pnpm-lock.yaml'), 'utf8');
-  const keyed = `${BUILD_BASE}:${digest(lock, PACKAGES.join(' '), BUILD_BASE_FILE)}`;
+  const keyed = `${BUILD_BASE}:${digest(lock, await packagesKey(), BUILD_BASE_FILE)}`;
   if (!(await exists(engine, keyed))) {
     const pnpm = await nativePnpm();
     await inTemporary(async (directory) => {
@@ -118,21 +127,50 @@ COPY store /pnpm-store
 ENV pnpm_config_store_dir=/pnpm-store pnpm_config_offline=true pnpm_config_minimum_release_age=0
 `;
 
-async function buildTarget(engine: DockerEngine, target: keyof typeof IMAGES): Promise<void> {
-  const args = [
-    'build',
-    '-q',
-    '-f',
-    'deploy/docker/Dockerfile',
-    '--target',
-    target,
-    '--build-arg',
-    `BUILD_BASE=${BUILD_BASE}`,
-    '-t',
-    IMAGES[target],
-    '.',
-  ];
-  await engine.dockerOk(args, { cwd: ROOT, timeoutMs: 5 * MINUTES });
+/** The sources at this moment: every image is built from the same ones, also while somebody edits. */
+async function snapshot(directory: string): Promise<void> {
+  const skipped = ['node_modules', '.git', '.cache'].map((name) => `--exclude=${name}`);
+  const copy = `tar -C "$0" "$@" --warning=no-file-changed -cf - . | tar -C "$PWD" -xf -`;
+  await execOk(['sh', '-c', copy, ROOT, ...skipped], { cwd: directory });
+}
+
+async function buildTarget(
+  engine: DockerEngine,
+  context: string,
+  target: string,
+  image: string,
+): Promise<void> {
+  const file = ['-f', 'deploy/docker/Dockerfile', '--target', target, '-t', image];
+  const argument = ['--build-arg', `BUILD_BASE=${BUILD_BASE}`];
+  await engine.dockerOk(['build', '-q', '--network', 'none', ...file, ...argument, '.'], {
+    cwd: context,
+    timeoutMs: 5 * MINUTES,
+  });
+}
+
+/** Base images of other versions: nothing is built on them any more. */
+async function dropOutdated(engine: DockerEngine): Promise<void> {
+  for (const [repository, current] of [
+    [DEBIAN, 'current'],
+    [BUILD_BASE, 'latest'],
+  ] as const) {
+    const list = await engine.dockerOk(['images', repository, '--format', '{{.Tag}} {{.ID}}']);
+    const images = list.split('\n').map((line) => line.split(' '));
+    const kept = images.find(([tag]) => tag === current)?.[1];
+    const outdated = images.filter(([tag, id]) => tag && id !== kept);
+    for (const [tag] of outdated) await engine.docker(['rmi', `${repository}:${tag}`]);
+  }
+}
+
+/** Sizes of the images, for people. */
+export async function imageSizes(engine: DockerEngine): Promise<string> {
+  const list = await engine.dockerOk(['images', '--format', '{{.Repository}} {{.Size}}']);
+  const lines = list
+    .trim()
+    .split('\n')
+    .filter((line) => !line.startsWith('<none>'))
+    .toSorted();
+  return [...new Set(lines)].join(', ');
 }
 
 async function exists(engine: DockerEngine, image: string): Promise<boolean> {
