@@ -64,21 +64,24 @@ async function runHere(): Promise<number> {
   screen.title(
     `0. A cluster of ${options.nodes} nodes, mode ${mode}, services on ${options.runtime}`,
   );
-  const lab = await Lab.start({ ...options, mode, log: (line) => screen.note(line) });
-  const interrupted = onInterrupt(() => lab.stop());
+  const interrupt = interruptSignal();
+  let lab: Lab | undefined;
   try {
+    lab = await Lab.start({
+      ...options,
+      mode,
+      signal: interrupt,
+      log: (line) => screen.note(line),
+    });
     await walkThrough(lab, screen);
   } catch (cause) {
-    screen.check(
-      'the walk-through reaches its end',
-      false,
-      cause instanceof Error ? cause.message : String(cause),
-    );
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    if (!interrupt.aborted) screen.check('the walk-through reaches its end', false, detail);
   } finally {
-    interrupted.dismiss();
-    if (options.keep) sayHowToLookAround(lab);
-    else await lab.stop();
+    if (lab !== undefined && options.keep && !interrupt.aborted) sayHowToLookAround(lab);
+    else await lab?.stop();
   }
+  if (interrupt.aborted) return 130;
   screen.close((performance.now() - started) / 1000);
   return screen.failures.length === 0 ? 0 : 1;
 }
@@ -136,18 +139,16 @@ Stop it:
   npm run lab -- down ${prefix}`);
 }
 
-/** SIGINT and SIGTERM take the lab down before the process ends. */
-function onInterrupt(cleanUp: () => Promise<void>): { dismiss(): void } {
-  const handler = (signal: NodeJS.Signals): void => {
-    console.error(`\n${signal}: taking the cluster down`);
-    void cleanUp().finally(() => process.exit(130));
-  };
-  process.once('SIGINT', handler).once('SIGTERM', handler);
-  return {
-    dismiss: () => {
-      process.removeListener('SIGINT', handler).removeListener('SIGTERM', handler);
-    },
-  };
+/** Aborts at the first SIGINT or SIGTERM; a second one ends the process at once. */
+function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      console.error(`\n${signal}: taking the cluster down`);
+      controller.abort();
+    });
+  }
+  return controller.signal;
 }
 
 function positive(text: string): number {

@@ -38,6 +38,8 @@ export type LabOptions = {
   /** Nodes on which our services are not started (something else runs there). */
   readonly foreignNodes?: readonly string[];
   readonly log?: (line: string) => void;
+  /** Takes the lab down, also while it starts. */
+  readonly signal?: AbortSignal;
 };
 
 export class Lab {
@@ -46,6 +48,8 @@ export class Lab {
   readonly pods = new Map<string, Pod>();
   readonly #options: LabOptions;
   readonly #processes: readonly ManagedProcess[];
+  #starting: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
 
   private constructor(options: LabOptions) {
     const prefix = `cal${randomBytes(3).toString('hex')}`;
@@ -65,9 +69,11 @@ export class Lab {
   static async start(options: LabOptions = {}): Promise<Lab> {
     await sweepAbandoned();
     const lab = new Lab(options);
+    options.signal?.addEventListener('abort', () => void lab.stop(), { once: true });
     lab.#writeState();
+    lab.#starting = lab.#start();
     try {
-      await lab.#start();
+      await lab.#starting;
     } catch (cause) {
       await lab.stop();
       throw cause;
@@ -103,7 +109,7 @@ export class Lab {
             timeoutMs,
             () =>
               `Cannot start ${service} on ${node}: no answer; its log ends with\n${tail(managed.log())}`,
-            () => !managed.running,
+            () => !managed.running || this.#stopping !== undefined,
           );
         }),
     );
@@ -218,8 +224,14 @@ export class Lab {
     this.#writeState();
   }
 
-  /** Stops every process, deletes every namespace and file of this lab. */
-  async stop(): Promise<void> {
+  /** Stops every process, deletes every namespace and file of this lab. Once is enough. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#takeDown();
+    return this.#stopping;
+  }
+
+  async #takeDown(): Promise<void> {
+    await this.#starting.catch(() => {}); // what is half built cannot be listed
     await Promise.all(this.#processes.map((managed) => managed.stop()));
     await takeDown(this.state());
   }
