@@ -151,12 +151,16 @@ export class BgpLab {
 
   /** Runs a command in a speaker's namespace; answers what it prints. */
   run(name: string, command: string): Promise<string> {
-    return execOk(inNamespace(this.speaker(name).namespace, command.split(' ')));
+    return this.exec(name, command.split(' '));
+  }
+
+  exec(name: string, command: readonly string[]): Promise<string> {
+    return execOk(inNamespace(this.speaker(name).namespace, command));
   }
 
   /** Routes with protocol bird, sorted, without trailing spaces. */
-  async routes(name: string): Promise<string[]> {
-    const text = await this.run(name, 'ip route show proto bird');
+  async routes(name: string, family: 4 | 6 = 4): Promise<string[]> {
+    const text = await this.run(name, `ip -${family} route show proto bird`);
     return text
       .split('\n')
       .map((line) => line.trim().replaceAll(/ +/g, ' '))
@@ -164,11 +168,16 @@ export class BgpLab {
       .toSorted();
   }
 
-  async routesBecome(name: string, expected: readonly string[], timeoutMs = 10_000): Promise<void> {
+  async routesBecome(
+    name: string,
+    expected: readonly string[],
+    timeoutMs = 10_000,
+    family: 4 | 6 = 4,
+  ): Promise<void> {
     let last: string[] = [];
     await eventually(
       async () => {
-        last = await this.routes(name);
+        last = await this.routes(name, family);
         return JSON.stringify(last) === JSON.stringify(expected.toSorted());
       },
       timeoutMs,
@@ -291,5 +300,6 @@ export class BgpLab {
 }
 
 function affinityKey(node: string, cidr: string): string {
-  return `/calico/ipam/v2/host/${node}/ipv4/block/${cidr.replace('/', '-')}`;
+  const family = cidr.includes(':') ? 'ipv6' : 'ipv4';
+  return `/calico/ipam/v2/host/${node}/${family}/block/${cidr.replace('/', '-')}`;
 }
