@@ -135,6 +135,31 @@ function testCommit(it: It): void {
     assert.deepEqual(await store.get(a), before);
   });
 
+  it('commit() tells whether a prefix has changed since a revision', async ({ store, prefix }) => {
+    const within = `${prefix}pools/`;
+    const commit = async (since: bigint): Promise<string> => {
+      const unchanged = [{ prefix: within, since }];
+      return (await store.commit({ compare: [], unchanged, operations: [] })).kind;
+    };
+    const empty = (await store.list(within)).revision;
+    assert.equal(await commit(empty), 'committed');
+    await put(store, `${prefix}poolsides`, '1');
+    assert.equal(await commit(empty), 'committed', 'another prefix');
+    const created = await put(store, `${within}a`, '1');
+    assert.equal(await commit(empty), 'conflict', 'created');
+    assert.equal(await commit(created), 'committed');
+    await put(store, `${within}b`, '1');
+    await put(store, `${within}a`, '2');
+    assert.equal(await commit(created), 'conflict', 'changed');
+    const guarded = await store.commit({
+      compare: [{ key: `${prefix}x`, modRevision: 0n }],
+      unchanged: [{ prefix: within, since: created }],
+      operations: [{ kind: 'put', key: `${prefix}x`, value: '1' }],
+    });
+    assert.equal(guarded.kind, 'conflict');
+    assert.equal(await store.get(`${prefix}x`), undefined);
+  });
+
   it('commit() refuses the same key twice and too many operations', async ({ store, prefix }) => {
     const one = { kind: 'put', key: `${prefix}a`, value: '1' } as const;
     await assert.rejects(store.commit({ compare: [], operations: [one, one] }), RangeError);

@@ -1,4 +1,4 @@
-import type { IRequestOp } from 'etcd3';
+import type { ICompare, IRequestOp } from 'etcd3';
 import { EtcdClient, type EtcdOptions } from './etcd_client.ts';
 import { prefixEnd, toBytes, toEntry } from './etcd_entry.ts';
 import { grantLease } from './etcd_lease.ts';
@@ -10,6 +10,7 @@ import type {
   Listing,
   ListOptions,
   Operation,
+  PrefixComparison,
   Store,
   Transaction,
   TransactionResult,
@@ -90,14 +91,17 @@ class EtcdStore implements Store {
 
   async commit(transaction: Transaction, { signal }: CallOptions = {}): Promise<TransactionResult> {
     checkTransaction(transaction);
-    const { compare, operations } = transaction;
+    const { compare, unchanged = [], operations } = transaction;
     const request = {
-      compare: compare.map(({ key, modRevision }) => ({
-        key: toBytes(key),
-        target: 'Mod' as const,
-        result: 'Equal' as const,
-        mod_revision: modRevision.toString(),
-      })),
+      compare: [
+        ...compare.map(({ key, modRevision }) => ({
+          key: toBytes(key),
+          target: 'Mod' as const,
+          result: 'Equal' as const,
+          mod_revision: modRevision.toString(),
+        })),
+        ...unchanged.map(toRangeCompare),
+      ],
       success: operations.map(toRequest),
       failure: compare.map(({ key }) => ({ request_range: { key: toBytes(key) } })),
     };
@@ -130,6 +134,20 @@ class EtcdStore implements Store {
   close(): void {
     this.#client.etcd.close();
   }
+}
+
+/**
+ * Holds when every key of the range has an older modification revision; also for an empty range. The
+ * client's types do not know `range_end`, its protocol file does (etcd 3.3 and newer).
+ */
+function toRangeCompare({ prefix, since }: PrefixComparison): ICompare & { range_end: Buffer } {
+  return {
+    key: toBytes(prefix),
+    range_end: prefixEnd(prefix),
+    target: 'Mod',
+    result: 'Less',
+    mod_revision: (since + 1n).toString(),
+  };
 }
 
 function toRequest(operation: Operation): IRequestOp {

@@ -87,13 +87,19 @@ export class MemoryStore implements Store {
   async commit(transaction: Transaction, options: CallOptions = {}): Promise<TransactionResult> {
     checkTransaction(transaction);
     await this.#turn(options.signal);
-    const { compare, operations } = transaction;
+    const { compare, unchanged = [], operations } = transaction;
     const current = new Map<string, Entry>();
     let holds = true;
     for (const { key, modRevision } of compare) {
       const entry = this.#at(key, this.#revision);
       if (entry) current.set(key, entry);
       if ((entry?.modRevision ?? 0n) !== modRevision) holds = false;
+    }
+    for (const { prefix, since } of unchanged) {
+      for (const key of this.#versions.keys()) {
+        if (!key.startsWith(prefix)) continue;
+        if ((this.#at(key, this.#revision)?.modRevision ?? 0n) > since) holds = false;
+      }
     }
     if (!holds) return { kind: 'conflict', current };
     const events: WatchEvent[] = [];

@@ -7,7 +7,10 @@ export interface Store {
   get(key: string, options?: CallOptions): Promise<Entry | undefined>;
   /** Entries whose key starts with `prefix`, sorted by key, exact at `revision` of the answer. */
   list(prefix: string, options?: ListOptions): Promise<Listing>;
-  /** Applies all operations if every comparison holds, else nothing. Never retried after sending. */
+  /**
+   * Applies all operations if every comparison holds, else nothing. Without operations it only tells
+   * whether they held, all at one instant. Never retried after sending.
+   */
   commit(transaction: Transaction, options?: CallOptions): Promise<TransactionResult>;
   /**
    * Changes under `prefix` with a revision of at least `fromRevision`, in order, one batch per
@@ -58,8 +61,13 @@ export type Operation =
   | { readonly kind: 'put'; readonly key: string; readonly value: string; readonly lease?: Lease }
   | { readonly kind: 'delete'; readonly key: string };
 
+/** Nothing under the prefix was created or changed after the revision. (Deletions do not count.) */
+export type PrefixComparison = { readonly prefix: string; readonly since: bigint };
+
 export type Transaction = {
   readonly compare: readonly Comparison[];
+  /** Conditions beside `compare`; together at most 128. */
+  readonly unchanged?: readonly PrefixComparison[];
   readonly operations: readonly Operation[];
 };
 

@@ -4,9 +4,10 @@ import type { Transaction } from './store.ts';
 export const MAX_OPERATIONS = 128;
 
 /** Throws RangeError for what etcd would refuse: no or too many operations, or a key changed twice. */
-export function checkTransaction({ compare, operations }: Transaction): void {
-  if (operations.length > MAX_OPERATIONS || compare.length > MAX_OPERATIONS) {
-    const count = Math.max(operations.length, compare.length);
+export function checkTransaction({ compare, unchanged = [], operations }: Transaction): void {
+  const comparisons = compare.length + unchanged.length;
+  if (operations.length > MAX_OPERATIONS || comparisons > MAX_OPERATIONS) {
+    const count = Math.max(operations.length, comparisons);
     throw new RangeError(`Cannot commit ${count} operations: at most ${MAX_OPERATIONS} at once`);
   }
   const seen = new Set<string>();
