@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { FelixService } from '@calico/proto/felix/v1/felix';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
+import { StatusService } from '@calico/proto/status/v1/status';
 import { connectRpc, type RpcClient, RpcError } from '@calico/rpc';
 import { buildFabric } from '../lab/fabric.ts';
 import {
@@ -24,7 +25,7 @@ import {
   removeState,
   writeState,
 } from '../lab/state.ts';
-import { type NodePlan, planTopology, type Topology } from '../lab/topology.ts';
+import { type Mode, type NodePlan, planTopology, type Topology } from '../lab/topology.ts';
 
 export const SKIP =
   process.getuid?.() !== 0
@@ -45,35 +46,48 @@ export type PodSpec = {
   readonly pod: string;
 };
 
+export type FixtureOptions = { readonly nodes?: number; readonly mode?: Mode };
+
 export class FelixFixture {
   readonly topology: Topology;
   readonly directory: string;
   readonly node: NodePlan;
+  /** Of the first node. */
   readonly felix: RpcClient<typeof FelixService>;
   readonly api: RpcClient<typeof ResourceService>;
   readonly ipam: RpcClient<typeof IpamService>;
+  readonly status: RpcClient<typeof StatusService>;
   readonly #processes: readonly ManagedProcess[];
 
-  private constructor() {
+  readonly #felixes: readonly RpcClient<typeof FelixService>[];
+
+  private constructor({ nodes = 1, mode = 'bgp' }: FixtureOptions) {
     const prefix = `cfx${randomBytes(3).toString('hex')}`;
-    this.topology = planTopology(prefix, 'bgp', 2);
+    this.topology = planTopology(prefix, mode, nodes);
     this.directory = labDirectory(prefix);
     this.node = this.topology.nodes[0] as NodePlan;
     const plans = [
       ...controlPlans(this.topology, this.directory, 'node', false),
-      ...nodePlans(this.node, this.directory, 'node', false),
-    ].filter(({ service }) => ['etcd', 'nats', 'api', 'ipam', 'felix'].includes(service));
+      ...this.topology.nodes.flatMap((node) => nodePlans(node, this.directory, 'node', false)),
+    ].filter(({ service }) => ['etcd', 'nats', 'api', 'ipam', 'status', 'felix'].includes(service));
     this.#processes = plans.map((plan) => new ManagedProcess(plan));
     const socket = (node: string, service: string): string =>
       `unix:${join(nodeDirectories(this.directory, node).run, `${service}.sock`)}`;
-    this.felix = connectRpc(FelixService, socket(this.node.name, 'felix'), { timeoutMs: 20_000 });
+    this.#felixes = this.topology.nodes.map(({ name }) =>
+      connectRpc(FelixService, socket(name, 'felix'), { timeoutMs: 20_000 }),
+    );
+    this.felix = this.felixOn(0);
     this.api = connectRpc(ResourceService, socket('control', 'api'));
     this.ipam = connectRpc(IpamService, socket('control', 'ipam'));
+    this.status = connectRpc(StatusService, socket('control', 'status'));
   }
 
   /** Everything up, pool and node applied, felix in sync. */
-  static async start(pool: Record<string, unknown> = {}): Promise<FelixFixture> {
-    const fixture = new FelixFixture();
+  static async start(
+    pool: Record<string, unknown> = {},
+    options: FixtureOptions = {},
+  ): Promise<FelixFixture> {
+    const fixture = new FelixFixture(options);
     try {
       await fixture.#start(pool);
     } catch (cause) {
@@ -84,7 +98,7 @@ export class FelixFixture {
   }
 
   async #start(pool: Record<string, unknown>): Promise<void> {
-    for (const node of ['control', this.node.name]) {
+    for (const node of ['control', ...this.topology.nodes.map(({ name }) => name)]) {
       const { run, lib, log } = nodeDirectories(this.directory, node);
       for (const directory of [run, lib, log]) mkdirSync(directory, { recursive: true });
     }
@@ -101,16 +115,20 @@ export class FelixFixture {
     for (const { name, address } of this.topology.nodes) {
       await this.apply('Node', name, { bgp: { ipv4Address: `${address}/24` } });
     }
-    await this.ready();
+    if (pool['ipipMode'] === undefined) await this.ready();
   }
 
-  /** Resolves when felix could add a workload. */
+  /** Resolves when every felix could add a workload. */
   async ready(): Promise<void> {
+    await Promise.all(this.topology.nodes.map((_, index) => this.#readyOn(index)));
+  }
+
+  async #readyOn(index: number): Promise<void> {
     let reasons = 'no answer';
     await eventually(
       async () => {
         try {
-          const answer = await this.felix.getReadiness({}, { timeoutMs: 2_000 });
+          const answer = await this.felixOn(index).getReadiness({}, { timeoutMs: 2_000 });
           reasons = answer.reasons.join('; ');
           return answer.ready;
         } catch (cause) {
@@ -121,6 +139,10 @@ export class FelixFixture {
       20_000,
       () => `felix is not ready: ${reasons}\n${this.process('felix').log().slice(-3_000)}`,
     );
+  }
+
+  felixOn(index: number): RpcClient<typeof FelixService> {
+    return this.#felixes[index] as RpcClient<typeof FelixService>;
   }
 
   process(service: string): ManagedProcess {
@@ -159,9 +181,18 @@ export class FelixFixture {
     };
   }
 
-  /** Prints of a command in the node's namespace. */
+  /** Prints of a command in the first node's namespace. */
   async onNode(...command: string[]): Promise<string> {
     return execOk(inNamespace(this.node.namespace, command));
+  }
+
+  async on(index: number, ...command: string[]): Promise<string> {
+    return execOk(inNamespace(this.topology.nodes[index]?.namespace ?? '', command));
+  }
+
+  async pings(pod: PodSpec, address: string): Promise<boolean> {
+    const command = ['ping', '-c1', '-W1', '-n', address];
+    return (await exec(inNamespace(pod.netns.replace('/run/netns/', ''), command))).code === 0;
   }
 
   async inPod(pod: PodSpec, ...command: string[]): Promise<string> {
@@ -215,7 +246,7 @@ export class FelixFixture {
   }
 
   async stop(): Promise<void> {
-    for (const client of [this.felix, this.api, this.ipam]) client.close();
+    for (const client of [...this.#felixes, this.api, this.ipam, this.status]) client.close();
     await Promise.all(this.#processes.map((managed) => managed.stop('SIGKILL')));
     await deleteNamespaces(await namespacesOf(this.topology.prefix));
     removeState(this.topology.prefix);
@@ -224,7 +255,7 @@ export class FelixFixture {
   #writeState(): void {
     writeState({
       prefix: this.topology.prefix,
-      mode: 'bgp',
+      mode: this.topology.mode,
       nodeCount: this.topology.nodes.length,
       runtime: 'node',
       detached: false,

@@ -38,7 +38,7 @@ await runService({
   httpListen: '127.0.0.1:9099',
   settings,
   async main(context) {
-    const { config, logger, clock, signal, version } = context;
+    const { config, logger, clock, metrics, signal, version } = context;
     const node = config.nodeName;
     const started = clock.now();
     mkdirSync(config.runDir, { recursive: true });
@@ -55,6 +55,9 @@ await runService({
     const api = context.connect(ResourceService, config.apiAddress);
     const ipam = context.connect(IpamService, config.ipamAddress);
     const view = new ResourceView();
+    const reporter = new BusReporter({ bus, node, version, started });
+    const workloads = metrics.gauge('felix_local_endpoints', 'Endpoints of this node');
+    const revision = metrics.gauge('felix_applied_revision', 'Revision in force in the kernel');
     const felix = assemble({
       node,
       version,
@@ -67,7 +70,19 @@ await runService({
       pods: new NetlinkPodNetwork(netlink),
       addresses: new IpamClient(ipam, node, () => clock.now()),
       store: new ApiClient(api),
-      reporter: new BusReporter({ bus, node, version, started }),
+      reporter: {
+        report: (state) => {
+          reporter.report(state);
+          workloads.set(state.endpoints.length);
+          revision.set(Number(state.appliedRevision));
+          context.health.report('dataplane', {
+            live: true,
+            ready: state.ready,
+            detail:
+              state.messages.join('; ') || (state.inSync ? 'in sync' : 'waiting for the cluster'),
+          });
+        },
+      },
       random: { bytes: (count) => new Uint8Array(randomBytes(count)) },
       jitter: Math.random,
       step: crashPoint(config.crashAt, stateDirectory),
@@ -87,7 +102,7 @@ await runService({
         if (view.inSync) felix.viewChanged(view.takeChangedKinds());
       }
     })();
-    context.health.report('kernel', { live: true, ready: true });
+    context.health.report('dataplane', { live: true, ready: false, detail: 'starting' });
     return async () => {
       await server.stop();
       felix.stop();

@@ -12,14 +12,16 @@ import {
   type OwnedNeighbour,
   type OwnedRoute,
   POD_DEVICE_PREFIX,
+  POD_DEVICE_SETTINGS,
   type PodDeviceSettings,
   PROTOCOL_FELIX,
   routeKey,
   type TunnelDevice,
   VXLAN_DEVICE,
 } from '../core/dataplane.ts';
-import { type Uplink, VXLAN_PORT } from '../core/overlay.ts';
+import type { Uplink } from '../core/overlay.ts';
 import type { Feature } from '../core/pools.ts';
+import { VXLAN_PORT } from '../core/tunnel_settings.ts';
 import type { Kernel, KernelFailure } from '../ports.ts';
 import { ensureSysctl, readSysctl } from './sysctl.ts';
 
@@ -283,7 +285,7 @@ function requestsOf(change: Exclude<Change, { kind: 'tunnel-create' }>, index: n
     case 'pod-device-remove':
       return [{ kind: 'link-delete', index }];
     case 'settings-put':
-      return podDeviceRequests(index);
+      return podDeviceRequests(index, change.settings);
     case 'address-put':
     case 'address-remove': {
       const { length: prefixLength } = hostPrefix(change.address);
@@ -319,12 +321,16 @@ function requestsOf(change: Exclude<Change, { kind: 'tunnel-create' }>, index: n
 }
 
 /** What makes the host end of a pair a pod's gateway. */
-export function podDeviceRequests(index: number): Request[] {
+export function podDeviceRequests(
+  index: number,
+  settings: PodDeviceSettings = POD_DEVICE_SETTINGS,
+): Request[] {
+  const rp_filter = settings.reversePathFilter ? 1 : 0;
   return [
     {
       kind: 'link-set',
       index,
-      changes: { up: true, ipv4Conf: { proxy_arp: 1, forwarding: 1, rp_filter: 1 } },
+      changes: { up: true, ipv4Conf: { proxy_arp: 1, forwarding: 1, rp_filter } },
     },
     { kind: 'proxy-arp-delay', interfaceIndex: index, delayMs: 0 },
   ];

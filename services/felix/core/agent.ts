@@ -14,7 +14,7 @@ import type { FeatureProbe } from './feature_probe.ts';
 import type { HealthLog } from './health_log.ts';
 import type { KernelReconciler } from './kernel_reconciler.ts';
 import type { Uplink } from './overlay.ts';
-import { repairPods } from './pod_repair.ts';
+import { NOTHING_REPAIRED, repairPods } from './pod_repair.ts';
 import type { PolicyCommitter } from './policy_committer.ts';
 import { POLICY_KINDS } from './policy_inputs.ts';
 import { poolRefusal } from './pools.ts';
@@ -46,6 +46,7 @@ export type AgentParts = {
 export class Agent {
   readonly #parts: AgentParts;
   #isPolicyDirty = true;
+  #isKernelDirty = true;
   #isAsked = false;
   #isRunning = false;
   #isStopped = false;
@@ -61,6 +62,7 @@ export class Agent {
   start(): void {
     this.#parts.book.onChange(() => {
       this.#isPolicyDirty = true;
+      this.#isKernelDirty = true;
       this.#ask();
     });
     this.#scheduleResync();
@@ -89,6 +91,7 @@ export class Agent {
 
   /** Someone, perhaps this process, changed the kernel. */
   kernelChanged(): void {
+    this.#isKernelDirty = true;
     this.#ask();
   }
 
@@ -118,7 +121,7 @@ export class Agent {
   #scheduleResync(): void {
     this.#resync = this.#parts.clock.setTimer(RESYNC_MS, () => {
       this.#scheduleResync();
-      this.#ask();
+      this.kernelChanged();
     });
   }
 
@@ -129,6 +132,7 @@ export class Agent {
     try {
       isComplete = await this.#pass();
     } catch (cause) {
+      this.#isKernelDirty = true;
       this.#parts.log.error('pass failed', { error: cause });
     }
     this.#isRunning = false;
@@ -154,7 +158,9 @@ export class Agent {
     health.setCondition('sysctl', kernel.enableForwarding());
     this.#uplink = this.#findUplink();
     this.#reportUplink();
-    const repaired = repairPods(local, book, pods);
+    const isDirty = this.#isKernelDirty;
+    this.#isKernelDirty = false;
+    const repaired = isDirty ? repairPods(local, book, pods) : NOTHING_REPAIRED;
     for (const text of repaired.notes) {
       log.warn(text);
       health.note(text);
@@ -167,8 +173,9 @@ export class Agent {
         uplink: this.#uplink,
         missing,
       }),
-      { prune: inSync },
+      { prune: inSync, isDirty },
     );
+    if (result.failures.length > 0 || repaired.failures.size > 0) this.#isKernelDirty = true;
     const isComplete = policy && result.failures.length === 0;
     if (isComplete && inSync) this.#appliedRevision = revision;
     reporter.report({

@@ -1,6 +1,6 @@
 // Felix' parts, joined. Effects come in as ports: the same assembly runs in tests with fakes.
 import type { Clock } from '@calico/clock';
-import type { Kind } from '@calico/model';
+import { felixConfigurationFor, type Kind } from '@calico/model';
 import type {
   AddressBook,
   ClusterView,
@@ -27,6 +27,7 @@ import { RetryLoop } from './retry_loop.ts';
 import type { StepHook } from './steps.ts';
 import { SyncGate } from './sync_gate.ts';
 import { TunnelAddresses } from './tunnel_addresses.ts';
+import { tunnelSettings } from './tunnel_settings.ts';
 import { WorkloadAdder } from './workload_adder.ts';
 import { WorkloadBook } from './workload_book.ts';
 import { WorkloadRemover } from './workload_remover.ts';
@@ -106,6 +107,8 @@ export function assemble(ports: Ports): Assembly {
     pools: () => view.list('IPPool'),
     refusalOf: (pool) => features.refusalOf(pool),
     underlayMtu: () => agent.uplink?.mtu,
+    tunnelSettings: () =>
+      tunnelSettings(felixConfigurationFor(node, view.list('FelixConfiguration'))),
   });
   const tunnels = new TunnelAddresses({
     node,
@@ -159,6 +162,7 @@ export function assemble(ports: Ports): Assembly {
     store,
     health,
     log,
+    refusalOf: (pool) => features.refusalOf(pool),
   });
   return {
     agent,

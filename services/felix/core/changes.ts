@@ -186,6 +186,39 @@ export function sameSettings(a: PodDeviceSettings, b: PodDeviceSettings): boolea
   );
 }
 
+/** Whether two desired states ask for the same. */
+export function sameDataplane(a: Dataplane, b: Dataplane): boolean {
+  return (
+    sameMap(a.tunnels, b.tunnels, sameTunnel) &&
+    sameMap(a.routes, b.routes, sameRoute) &&
+    sameMap(a.neighbours, b.neighbours, sameNeighbour) &&
+    sameMap(a.fdb, b.fdb, sameFdb) &&
+    sameMap(a.podDevices, b.podDevices, sameSettings)
+  );
+}
+
+function sameMap<T>(
+  a: ReadonlyMap<string, T>,
+  b: ReadonlyMap<string, T>,
+  same: (a: T, b: T) => boolean,
+): boolean {
+  return a.size === b.size && missing(a, b, same).length === 0;
+}
+
+export function sameTunnel(a: TunnelDevice, b: TunnelDevice): boolean {
+  if (a.name !== b.name || a.mtu !== b.mtu || !sameOptionalAddress(a.address, b.address)) {
+    return false;
+  }
+  if (a.vxlan === undefined || b.vxlan === undefined) return a.vxlan === b.vxlan;
+  return (
+    a.vxlan.vni === b.vxlan.vni &&
+    a.vxlan.port === b.vxlan.port &&
+    a.vxlan.parent === b.vxlan.parent &&
+    a.vxlan.mac === b.vxlan.mac &&
+    sameAddress(a.vxlan.local, b.vxlan.local)
+  );
+}
+
 function sameOptionalAddress(a: Address | undefined, b: Address | undefined): boolean {
   return a === undefined || b === undefined ? a === b : sameAddress(a, b);
 }

@@ -1,10 +1,11 @@
 // The whole of what felix wants in the kernel, from what is known.
-import type { WorkloadEndpoint } from '@calico/model';
+import { felixConfigurationFor, type WorkloadEndpoint } from '@calico/model';
 import type { ClusterView } from '../ports.ts';
 import type { Dataplane } from './dataplane.ts';
 import { computeOverlay, type Uplink } from './overlay.ts';
 import { computePodRoutes } from './pod_routes.ts';
 import type { MissingFeatures } from './pools.ts';
+import { tunnelSettings } from './tunnel_settings.ts';
 
 export type DesiredInputs = {
   readonly node: string;
@@ -18,7 +19,8 @@ export type DesiredInputs = {
 /** Before the cluster is known only the node's own pods are wanted; nothing may be pruned then. */
 export function desiredDataplane(inputs: DesiredInputs): Dataplane {
   const { node, view, local, uplink, missing } = inputs;
-  const pods = computePodRoutes(local);
+  const configuration = felixConfigurationFor(node, view.list('FelixConfiguration'));
+  const pods = computePodRoutes(local, configuration);
   if (!view.inSync) {
     return { ...pods, tunnels: new Map(), neighbours: new Map(), fdb: new Map() };
   }
@@ -26,6 +28,7 @@ export function desiredDataplane(inputs: DesiredInputs): Dataplane {
     node,
     uplink,
     missing,
+    settings: tunnelSettings(configuration),
     pools: view.list('IPPool'),
     nodes: view.list('Node'),
     blocks: view.list('IPAMBlock'),

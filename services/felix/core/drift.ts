@@ -1,6 +1,20 @@
 // Tells repairs from wanted changes: a repair is needed although nothing that we want has changed.
-import { type Change, describeChange, sameFdb, sameNeighbour, sameRoute } from './changes.ts';
-import { type Dataplane, fdbKey, neighbourKey, type OwnedRoute, routeKey } from './dataplane.ts';
+import {
+  type Change,
+  describeChange,
+  sameFdb,
+  sameNeighbour,
+  sameRoute,
+  sameTunnel,
+} from './changes.ts';
+import {
+  type Dataplane,
+  fdbKey,
+  neighbourKey,
+  type OwnedRoute,
+  routeKey,
+  type TunnelDevice,
+} from './dataplane.ts';
 
 /**
  * One sentence for each change that undoes what someone else did. `before` is the desired state
@@ -38,7 +52,7 @@ function driftOf(change: Change, before: Dataplane): string[] {
       return before.fdb.has(fdbKey(change.entry)) ? [] : foreign;
     case 'tunnel-create':
     case 'tunnel-set':
-      return sameTunnel(before, change.tunnel) ? changed : [];
+      return wasTunnel(before, change.tunnel) ? changed : [];
     case 'address-put':
       return before.tunnels.get(change.device)?.address?.value === change.address.value
         ? changed
@@ -59,20 +73,10 @@ function wasWanted(before: Dataplane, route: OwnedRoute): boolean {
   return before.routes.has(routeKey(route));
 }
 
-function sameTunnel(
-  before: Dataplane,
-  tunnel: Dataplane['tunnels'] extends ReadonlyMap<string, infer T> ? T : never,
-): boolean {
+/** The address inside is compared by itself: it comes later than the device. */
+function wasTunnel(before: Dataplane, tunnel: TunnelDevice): boolean {
   const old = before.tunnels.get(tunnel.name);
-  return (
-    old !== undefined &&
-    old.mtu === tunnel.mtu &&
-    old.vxlan?.mac === tunnel.vxlan?.mac &&
-    old.vxlan?.parent === tunnel.vxlan?.parent &&
-    old.vxlan?.vni === tunnel.vxlan?.vni &&
-    old.vxlan?.port === tunnel.vxlan?.port &&
-    old.vxlan?.local.value === tunnel.vxlan?.local.value
-  );
+  return old !== undefined && sameTunnel({ ...old, address: tunnel.address }, tunnel);
 }
 
 function isSame<T>(old: T | undefined, now: T, same: (a: T, b: T) => boolean): boolean {

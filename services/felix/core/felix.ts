@@ -1,4 +1,5 @@
 // What the node's socket offers, put together from the parts that do it.
+import type { IPPool } from '@calico/model';
 import type {
   AddressBook,
   ClusterView,
@@ -29,6 +30,8 @@ export type FelixParts = {
   readonly store: ResourceStore;
   readonly health: HealthLog;
   readonly log: Log;
+  /** Why this kernel cannot serve a pool. */
+  readonly refusalOf: (pool: IPPool) => string | undefined;
 };
 
 export class Felix implements FelixActions {
@@ -78,7 +81,11 @@ export class Felix implements FelixActions {
     const answers = await Promise.all([reasonOf(addresses.probe()), reasonOf(store.probe())]);
     const reasons = answers.filter((reason) => reason !== undefined);
     if (!view.inSync) reasons.push("the cluster's policies are not known yet");
-    return [...reasons, ...health.conditions('policy'), ...health.conditions('pools')];
+    const enabled = view.list('IPPool').filter(({ spec }) => !spec.disabled);
+    const refused = enabled.flatMap((pool) => this.#parts.refusalOf(pool) ?? []);
+    // As long as one pool serves, pods can be connected.
+    if (enabled.length > 0 && refused.length === enabled.length) reasons.push(...refused);
+    return [...reasons, ...health.conditions('policy')];
   }
 
   info(): NodeInfo {

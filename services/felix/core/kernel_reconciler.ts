@@ -1,7 +1,7 @@
 // One pass: read the kernel, compare with what is wanted, commit the difference.
 import type { Clock } from '@calico/clock';
 import type { Kernel, KernelFailure, Log } from '../ports.ts';
-import { type Change, describeChange, planChanges } from './changes.ts';
+import { type Change, describeChange, planChanges, sameDataplane } from './changes.ts';
 import type { Dataplane, FoundDataplane } from './dataplane.ts';
 import { describeDrift } from './drift.ts';
 import type { HealthLog } from './health_log.ts';
@@ -24,6 +24,9 @@ export class KernelReconciler {
   readonly #clock: Clock;
   /** What the kernel held after the last pass without failure. */
   #settled: Dataplane | undefined;
+  #last:
+    | { readonly desired: Dataplane; readonly after: FoundDataplane; readonly prune: boolean }
+    | undefined;
 
   constructor(parts: {
     readonly kernel: Kernel;
@@ -37,7 +40,23 @@ export class KernelReconciler {
     this.#clock = parts.clock;
   }
 
-  pass(desired: Dataplane, options: { readonly prune: boolean }): PassResult {
+  /**
+   * `isDirty`: the kernel may differ from what it was after the last pass. Otherwise a desired state
+   * that asks for the same as the last one costs no look at the kernel.
+   */
+  pass(
+    desired: Dataplane,
+    options: { readonly prune: boolean; readonly isDirty: boolean },
+  ): PassResult {
+    const last = this.#last;
+    if (
+      !options.isDirty &&
+      last !== undefined &&
+      last.prune === options.prune &&
+      sameDataplane(last.desired, desired)
+    ) {
+      return { after: last.after, failures: [], changes: 0 };
+    }
     const started = this.#clock.monotonic();
     let found = this.#kernel.read();
     let failures: KernelFailure[] = [];
@@ -52,6 +71,8 @@ export class KernelReconciler {
       if (failures.length === changes.length) break;
     }
     this.#health.setCondition('kernel', failures.slice(0, MAX_FAILURES_SHOWN).map(describeFailure));
+    this.#last =
+      failures.length === 0 ? { desired, after: found, prune: options.prune } : undefined;
     if (failures.length === 0) this.#settled = desired;
     if (count > 0) {
       const ms = Math.round((this.#clock.monotonic() - started) * 10) / 10;

@@ -22,12 +22,7 @@ import {
 } from './dataplane.ts';
 import { type NodeFacts, nodeFacts, optionalAddress } from './node_facts.ts';
 import { type MissingFeatures, usesIpip, usesVxlan } from './pools.ts';
-
-export const VXLAN_VNI = 4096;
-export const VXLAN_PORT = 4789;
-// Outer headers: IPv4 20, UDP 8, VXLAN 8, inner Ethernet 14 (RFC 7348); IPv4 20 (RFC 2003).
-const VXLAN_OVERHEAD = 50;
-const IPIP_OVERHEAD = 20;
+import { ipipDeviceMtu, type TunnelSettings, vxlanDeviceMtu } from './tunnel_settings.ts';
 
 export type Uplink = {
   /** Device that holds the node's IPv4 address. */
@@ -42,6 +37,7 @@ export type OverlayInputs = {
   readonly blocks: readonly IPAMBlock[];
   readonly uplink: Uplink | undefined;
   readonly missing: MissingFeatures;
+  readonly settings: TunnelSettings;
 };
 
 export type Overlay = {
@@ -102,11 +98,11 @@ function tunnelDevices(
   if (inputs.pools.some(usesVxlan) && !inputs.missing.has('vxlan')) {
     tunnels.set(VXLAN_DEVICE, {
       name: VXLAN_DEVICE,
-      mtu: uplink.mtu - VXLAN_OVERHEAD,
+      mtu: vxlanDeviceMtu(inputs.settings, uplink.mtu),
       address: local.vtep,
       vxlan: {
-        vni: VXLAN_VNI,
-        port: VXLAN_PORT,
+        vni: inputs.settings.vxlanVni,
+        port: inputs.settings.vxlanPort,
         local: local.address,
         parent: uplink.device,
         mac: vxlanTunnelMac(inputs.node),
@@ -117,7 +113,7 @@ function tunnelDevices(
     const own = inputs.nodes.find((node) => node.metadata.name === inputs.node);
     tunnels.set(IPIP_DEVICE, {
       name: IPIP_DEVICE,
-      mtu: uplink.mtu - IPIP_OVERHEAD,
+      mtu: ipipDeviceMtu(inputs.settings, uplink.mtu),
       address: optionalAddress(own?.spec.bgp?.ipv4IPIPTunnelAddr),
       vxlan: undefined,
     });

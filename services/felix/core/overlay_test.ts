@@ -9,6 +9,7 @@ import {
 } from '@calico/model';
 import { describeRoute } from './dataplane.ts';
 import { computeOverlay, hostOfAffinity, type OverlayInputs } from './overlay.ts';
+import { tunnelSettings, workloadMtu } from './tunnel_settings.ts';
 
 function resource(kind: string, name: string, spec: Record<string, unknown>): AnyResource {
   return parseResource({ apiVersion: 'projectcalico.org/v3', kind, metadata: { name }, spec });
@@ -60,6 +61,7 @@ function compute(mode: Record<string, unknown>, changes: Partial<OverlayInputs> 
     blocks: BLOCKS,
     uplink: { device: 'ens33', mtu: 1500 },
     missing: new Map(),
+    settings: tunnelSettings({}),
     ...changes,
   });
 }
@@ -126,4 +128,15 @@ test('hostOfAffinity() reads only hosts', () => {
   assert.equal(hostOfAffinity('host:a'), 'a');
   assert.equal(hostOfAffinity('virtual:load-balancer'), undefined);
   assert.equal(hostOfAffinity(undefined), undefined);
+});
+
+test('FelixConfiguration sets VNI, port and MTU of the tunnels', () => {
+  const settings = tunnelSettings({ vxlanVNI: 7, vxlanPort: 8472, vxlanMTU: 1300, ipipMTU: 1310 });
+  const tunnel = compute({ vxlanMode: 'Always' }, { settings }).tunnels.get('vxlan.calico');
+  assert.deepEqual([tunnel?.mtu, tunnel?.vxlan?.vni, tunnel?.vxlan?.port], [1300, 7, 8472]);
+  assert.equal(compute({ ipipMode: 'Always' }, { settings }).tunnels.get('tunl0')?.mtu, 1310);
+  assert.equal(workloadMtu(pool({ vxlanMode: 'CrossSubnet' }), settings, 1500), 1300);
+  assert.equal(workloadMtu(pool({ ipipMode: 'Always' }), settings, 1500), 1310);
+  assert.equal(workloadMtu(pool({}), settings, 1500), 1500);
+  assert.equal(workloadMtu(pool({ ipipMode: 'Always' }), tunnelSettings({}), 1400), 1380);
 });

@@ -10,6 +10,8 @@ export type RepairResult = {
   readonly failures: ReadonlyMap<string, string>;
 };
 
+export const NOTHING_REPAIRED: RepairResult = { notes: [], failures: new Map() };
+
 /** The caller has committed the endpoints' policy. */
 export function repairPods(
   local: readonly LocalEndpoint[],

@@ -1,6 +1,6 @@
 // What the host's side holds for the node's own pods.
 import { parsePrefix } from '@calico/ip';
-import type { WorkloadEndpoint } from '@calico/model';
+import type { FelixConfiguration, WorkloadEndpoint } from '@calico/model';
 import {
   type OwnedRoute,
   POD_DEVICE_PREFIX,
@@ -13,7 +13,10 @@ import {
 /** Metric the kernel gives to an IPv6 route that asks for none (IP6_RT_PRIO_USER). */
 const IPV6_METRIC = 1024;
 
-export function computePodRoutes(endpoints: readonly WorkloadEndpoint[]): {
+export function computePodRoutes(
+  endpoints: readonly WorkloadEndpoint[],
+  configuration: FelixConfiguration['spec'],
+): {
   readonly routes: ReadonlyMap<string, OwnedRoute>;
   readonly podDevices: ReadonlyMap<string, PodDeviceSettings>;
 } {
@@ -22,7 +25,10 @@ export function computePodRoutes(endpoints: readonly WorkloadEndpoint[]): {
   for (const { spec } of endpoints) {
     const device = spec.interfaceName;
     if (device === undefined || !device.startsWith(POD_DEVICE_PREFIX)) continue;
-    podDevices.set(device, POD_DEVICE_SETTINGS);
+    const canSpoof =
+      configuration.workloadSourceSpoofing === 'Any' &&
+      (spec.allowSpoofedSourcePrefixes?.length ?? 0) > 0;
+    podDevices.set(device, { ...POD_DEVICE_SETTINGS, reversePathFilter: !canSpoof });
     for (const network of spec.ipNetworks ?? []) {
       const route = podRoute(network, device);
       routes.set(routeKey(route), route);

@@ -1,8 +1,9 @@
 // ADD: every effect is recorded before it happens, and taken back when a later one fails.
-import { type IPPool, podMtu } from '@calico/model';
+import type { IPPool } from '@calico/model';
 import type { AddressBook, Log, PodNetwork, Random, ResourceStore } from '../ports.ts';
 import { podInterfaceOf } from './pod_interface.ts';
 import type { StepHook } from './steps.ts';
+import { type TunnelSettings, workloadMtu } from './tunnel_settings.ts';
 import {
   type AssignedAddress,
   ipamHandle,
@@ -33,6 +34,7 @@ export type AdderPorts = {
   /** Why this kernel cannot serve a pool. */
   readonly refusalOf: (pool: IPPool) => string | undefined;
   readonly underlayMtu: () => number | undefined;
+  readonly tunnelSettings: () => TunnelSettings;
   readonly commitPolicy: () => Promise<void>;
 };
 
@@ -225,7 +227,7 @@ export class WorkloadAdder {
       const pool = known ?? (await store.pool(name));
       const refusal = pool === undefined ? undefined : refusalOf(pool);
       if (refusal !== undefined) throw new WorkloadError('precondition', refusal);
-      smallest = Math.min(smallest, podMtu(pool, underlay));
+      smallest = Math.min(smallest, workloadMtu(pool, this.#ports.tunnelSettings(), underlay));
     }
     return smallest;
   }
