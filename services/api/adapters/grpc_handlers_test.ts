@@ -18,7 +18,7 @@ import {
 import { RpcError } from '@calico/rpc';
 import { MemoryStore } from '@calico/store';
 import { HealthRegistry, silentLogger } from '@calico/telemetry';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { writeBuiltIns } from './built_in_writer.ts';
 import { createHandlers } from './grpc_handlers.ts';
 import { ResourceReader } from './resource_reader.ts';
@@ -63,6 +63,21 @@ const isCode =
     assert.match(cause.message, pattern);
     return true;
   };
+
+function uid(json = '{}'): string {
+  return (JSON.parse(json) as { metadata: { uid: string } }).metadata.uid;
+}
+
+/** An IPAM block of 64 addresses, the first in use or none. */
+function block(cidr: string, used: boolean): string {
+  return JSON.stringify({
+    cidr,
+    affinity: 'host:n1',
+    allocations: [used ? 0 : null, ...Array.from({ length: 63 }, () => null)],
+    unallocated: Array.from({ length: used ? 63 : 64 }, (_, index) => index + (used ? 1 : 0)),
+    attributes: used ? [{ handle_id: 'h' }] : [],
+  });
+}
 
 test('create() stores the document under its etcd key, without resourceVersion, with uid and time', async () => {
   const { store, handlers } = await service();
@@ -109,7 +124,6 @@ test('apply() keeps uid and time, and says when nothing changed', async () => {
   assert.equal(again.resource?.revision, first.resource?.revision);
   const changed = await apply({ natOutgoing: true });
   assert.equal(changed.changed, true);
-  const uid = (json = '{}') => (JSON.parse(json) as { metadata: { uid: string } }).metadata.uid;
   assert.equal(uid(changed.resource?.json), uid(first.resource?.json));
 });
 
@@ -156,23 +170,17 @@ test('a pool is deleted with its empty blocks, but not while workloads use it', 
     message(CreateRequestSchema, { resource: pool('one', '10.1.0.0/16') }),
     context,
   );
-  const block = (cidr: string, used: boolean) =>
-    JSON.stringify({
-      cidr,
-      affinity: 'host:n1',
-      allocations: [used ? 0 : null, ...Array.from({ length: 63 }, () => null)],
-      unallocated: Array.from({ length: used ? 63 : 64 }, (_, index) => index + (used ? 1 : 0)),
-      attributes: used ? [{ handle_id: 'h' }] : [],
-    });
-  const path = (cidr: string) => cidr.replace('/', '-');
   const put = (key: string, value: string) =>
     store.commit({ compare: [], operations: [{ kind: 'put', key, value }] });
   for (const [cidr, used] of [
     ['10.1.0.0/26', true],
     ['10.1.0.64/26', false],
   ] as const) {
-    await put(`/calico/ipam/v2/assignment/ipv4/block/${path(cidr)}`, block(cidr, used));
-    await put(`/calico/ipam/v2/host/n1/ipv4/block/${path(cidr)}`, '{"state":"confirmed"}');
+    await put(`/calico/ipam/v2/assignment/ipv4/block/${cidr.replace('/', '-')}`, block(cidr, used));
+    await put(
+      `/calico/ipam/v2/host/n1/ipv4/block/${cidr.replace('/', '-')}`,
+      '{"state":"confirmed"}',
+    );
   }
   const remove = () =>
     handlers.delete(
