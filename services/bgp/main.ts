@@ -60,6 +60,7 @@ await runService({
       view: new ResourceView(),
       clock,
       cache,
+      onRevision: (revision) => node.setRevision(revision),
       onResources: (resources, state) => {
         node.setResources(resources, state);
         listeners.set(node.listen);

@@ -16,11 +16,14 @@ export type FeedReaderOptions = {
     resources: ClusterResources,
     state: { readonly inSync: boolean; readonly revision: bigint },
   ) => void;
+  /** The cluster has moved on without a change for this service. */
+  readonly onRevision: (revision: bigint) => void;
 };
 
 export class FeedReader {
   readonly #options: FeedReaderOptions;
   #cancel: CancelTimer | undefined;
+  #hasGiven = false;
 
   constructor(options: FeedReaderOptions) {
     this.#options = options;
@@ -45,11 +48,16 @@ export class FeedReader {
 
   #give(): void {
     this.#cancel = undefined;
-    const { view, cache, onResources } = this.#options;
+    const { view, cache, onResources, onRevision } = this.#options;
     const changed = view.takeChangedKinds();
+    if (this.#hasGiven && !RESOURCE_KINDS.some((kind) => changed.has(kind))) {
+      onRevision(view.revision);
+      return;
+    }
+    this.#hasGiven = true;
     const all = (): AnyResource[] =>
       RESOURCE_KINDS.flatMap((kind): AnyResource[] => [...view.list(kind)]);
     onResources(resourcesOf(all()), { inSync: true, revision: view.revision });
-    if (RESOURCE_KINDS.some((kind) => changed.has(kind))) cache.save(all);
+    cache.save(all);
   }
 }

@@ -145,6 +145,7 @@ class Derivation implements PeerDerivation {
     if (given(spec.password?.secretKeyRef?.name)) {
       throw new Error(`password of peer "${key}" cannot be set: TCP MD5 is not supported yet`);
     }
+    this.#tellUnsupported(key, spec);
     const localAsn = spec.localASNumber ?? self.asn;
     const isInternal = localAsn === asn;
     this.peers.set(key, {
@@ -173,6 +174,18 @@ class Derivation implements PeerDerivation {
         allowedOwnAs: spec.numAllowedLocalASNumbers ?? 0,
       },
     });
+  }
+
+  /** Better said than silently left out. */
+  #tellUnsupported(key: string, spec: Settings['spec']): void {
+    const fields = [
+      ...(spec.ttlSecurity ? ['ttlSecurity'] : []),
+      ...(spec.filters?.length ? ['filters'] : []),
+      ...(given(spec.reachableBy) ? ['reachableBy'] : []),
+    ];
+    for (const field of fields) {
+      this.problems.push(`Peer "${key}" is configured with ${field}, which is not supported yet`);
+    }
   }
 
   #isSelf(address: Address): boolean {

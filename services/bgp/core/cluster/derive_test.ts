@@ -205,4 +205,17 @@ test('what is missing or broken is said, and costs nothing else', () => {
   ]);
   assert.match(problems.join(), /Cannot use BGPPeer "md5": password of peer "192.168.80.9"/);
   assert.equal(derived?.speaker.peers.size, 2);
+  const filtered = derive('a', [
+    ...NODES,
+    bgpPeer('filtered', {
+      peerIP: '192.168.80.9',
+      asNumber: 65000,
+      filters: ['f'],
+      ttlSecurity: 1,
+    }),
+  ]);
+  assert.deepEqual(filtered.problems, [
+    'Peer "192.168.80.9" is configured with ttlSecurity, which is not supported yet',
+    'Peer "192.168.80.9" is configured with filters, which is not supported yet',
+  ]);
 });

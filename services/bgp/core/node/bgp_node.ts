@@ -78,6 +78,7 @@ export class BgpNode {
   #lastResync: number;
   #listenProblem: string | undefined;
   #reported = '';
+  #reportedApplied = '';
   #cancelMaintenance: CancelTimer = () => {};
   #cancelKernel: CancelTimer | undefined;
   #cancelReport: CancelTimer | undefined;
@@ -165,8 +166,14 @@ export class BgpNode {
     }
     this.#completeExports();
     this.#allowRemoval();
-    this.#revision = state.revision;
+    this.setRevision(state.revision);
     this.#report();
+  }
+
+  /** Everything up to the revision has been given to setResources(). */
+  setRevision(revision: bigint): void {
+    this.#revision = revision;
+    this.#reportApplied();
   }
 
   /** Why peers cannot connect to us; undefined when they can. */
@@ -280,6 +287,15 @@ export class BgpNode {
     });
   }
 
+  /** At once: somebody may wait for it. */
+  #reportApplied(): void {
+    if (!this.#kernel.isDone || this.#derivation.derived === undefined) return;
+    const text = `${this.#revision} ${this.isInSync}`;
+    if (text === this.#reportedApplied) return;
+    this.#reportedApplied = text;
+    this.#options.reporter.applied(this.#revision, this.isInSync);
+  }
+
   /** Reports soon, and only what changed. */
   #report(): void {
     this.#cancelReport ??= this.#options.clock.setTimer(REPORT_DELAY_MS, () => {
@@ -287,19 +303,11 @@ export class BgpNode {
       const { reporter } = this.#options;
       const peers = this.peers();
       const messages = this.messages;
-      const isApplied = this.#kernel.isDone && this.#derivation.derived !== undefined;
-      const applied = isApplied ? this.#revision : undefined;
-      const text = settingsText({
-        peers,
-        messages,
-        applied,
-        ready: this.isReady,
-        s: this.isInSync,
-      });
+      const text = settingsText({ peers, messages, ready: this.isReady });
+      this.#reportApplied();
       if (text === this.#reported) return;
       this.#reported = text;
       reporter.peers(peers);
-      if (applied !== undefined) reporter.applied(applied, this.isInSync);
       reporter.health({ ready: this.isReady, messages });
     });
   }
