@@ -8,6 +8,7 @@ import {
   subnets,
 } from '@calico/ip';
 import { IpamError } from '../core/ipam_error.ts';
+import type { Program } from '../core/program.ts';
 import { type AssignIpRequest, assignIp } from '../core/programs/assign_ip.ts';
 import {
   type AssignedAddress,
@@ -34,13 +35,15 @@ import {
   releaseFromBlock,
   releaseHandle,
 } from '../core/programs/release.ts';
+import { readableBlock } from '../core/programs/stored_block.ts';
 import { type PoolUse, utilization } from '../core/programs/utilization.ts';
+import { nodeOfAffinity } from '../core/records/affinity.ts';
+import { handleBlocks, parseHandle } from '../core/records/handle.ts';
+import { blockKey, handleKey } from '../core/records/keys.ts';
 import type { ProgramRunner } from './program_runner.ts';
-import { Turnstile } from './turnstile.ts';
 
 /** A claim of more blocks than this has to be made in parts. */
 const MAX_CLAIM = 4096;
-const MAX_WAITING = 1000;
 
 export type Assigned = {
   readonly addresses: readonly AssignedAddress[];
@@ -50,25 +53,23 @@ export type Assigned = {
 
 export class AddressBook {
   readonly #runner: ProgramRunner;
-  readonly #nodes = new Turnstile(MAX_WAITING);
 
   constructor(runner: ProgramRunner) {
     this.#runner = runner;
   }
 
-  autoAssign(request: AssignRequest, signal?: AbortSignal): Promise<Assigned> {
-    return this.#nodes.pass(request.node, async () => {
-      for (;;) {
-        const step = await this.#runner.run((now) => assignStep(request, now), signal);
-        if (step.isComplete) return conclude(request, step);
-      }
-    });
+  async autoAssign(request: AssignRequest, signal?: AbortSignal): Promise<Assigned> {
+    const { group } = this.#runner;
+    for (;;) {
+      const lane = laneOfNode(request.node);
+      const step = await group.run(lane, (now) => assignStep(request, now), signal);
+      if (step.isComplete) return conclude(request, step);
+    }
   }
 
   assignIp(request: AssignIpRequest, signal?: AbortSignal): Promise<AssignedAddress> {
-    return this.#nodes.pass(request.node, () =>
-      this.#runner.run((now) => assignIp(request, now), signal),
-    );
+    const lane = laneOfNode(request.node);
+    return this.#runner.group.run(lane, (now) => assignIp(request, now), signal);
   }
 
   /** Answers the addresses that were not assigned as described. */
@@ -87,7 +88,9 @@ export class AddressBook {
       const cidr = blocks.get(group[0]?.address as Address) as Prefix;
       for (let at = 0; at < group.length; at += MAX_RELEASES) {
         const part = group.slice(at, at + MAX_RELEASES);
-        refused.push(...(await this.#runner.run(() => releaseFromBlock(cidr, part), signal)));
+        const lane = await this.#laneOfBlock(cidr, signal);
+        const start = (): Program<readonly Address[]> => releaseFromBlock(cidr, part);
+        refused.push(...(await this.#runner.group.run(lane, start, signal)));
       }
     }
     return refused.map(formatAddress);
@@ -96,7 +99,8 @@ export class AddressBook {
   async releaseByHandle(handleId: string, signal?: AbortSignal): Promise<string[]> {
     const released: string[] = [];
     for (;;) {
-      const step = await this.#runner.run(() => releaseHandle(handleId), signal);
+      const lane = await this.#laneOfHandle(handleId, signal);
+      const step = await this.#runner.group.run(lane, () => releaseHandle(handleId), signal);
       released.push(...step.released);
       if (step.remaining === 0) return released;
     }
@@ -158,6 +162,25 @@ export class AddressBook {
   utilization(pools: readonly string[], signal?: AbortSignal): Promise<PoolUse[]> {
     return this.#runner.run(() => utilization(pools), signal);
   }
+
+  /** The lane of the node that assigns from the block: they would compete for its record. */
+  async #laneOfBlock(cidr: Prefix, signal: AbortSignal | undefined): Promise<string> {
+    const entry = await this.#runner.group.glance(blockKey(cidr), signal);
+    const block = entry === undefined ? undefined : readableBlock(entry)?.block;
+    const node = nodeOfAffinity(block?.affinity);
+    return node === undefined ? `block ${formatPrefix(cidr)}` : laneOfNode(node);
+  }
+
+  async #laneOfHandle(handleId: string, signal: AbortSignal | undefined): Promise<string> {
+    const key = handleKey(handleId);
+    const entry = await this.#runner.group.glance(key, signal);
+    const [cidr] = entry === undefined ? [] : handleBlocks(parseHandle(key, handleId, entry.value));
+    return cidr === undefined ? `handle ${handleId}` : await this.#laneOfBlock(cidr, signal);
+  }
+}
+
+function laneOfNode(node: string): string {
+  return `node "${node}"`;
 }
 
 function conclude(request: AssignRequest, step: AssignStep): Assigned {

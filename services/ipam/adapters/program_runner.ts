@@ -1,10 +1,11 @@
 // Runs programs against the store: reads what they ask for, commits what they plan, and starts them
-// afresh when another writer was faster.
+// afresh when another writer was faster. Alone, or in a group with others.
 import type { Clock } from '@calico/clock';
-import type { Entry, Listing } from '@calico/store';
-import { IpamError } from '../core/ipam_error.ts';
+import type { Entry } from '@calico/store';
 import type { Known, Program, Reads } from '../core/program.ts';
 import type { Random, RecordStore } from '../ports.ts';
+import { GroupCommit } from './group_commit.ts';
+import { callOptions, MAX_ATTEMPTS, pauseAfter, readAll, tooOften } from './store_access.ts';
 
 export type RunnerOptions = {
   readonly store: RecordStore;
@@ -14,16 +15,20 @@ export type RunnerOptions = {
   readonly onConflict?: () => void;
 };
 
-const MAX_ATTEMPTS = 60;
-const FIRST_PAUSE_MS = 1;
-const LONGEST_PAUSE_MS = 100;
-const PAGE = 500;
-
 export class ProgramRunner {
   readonly #options: RunnerOptions;
+  readonly group: GroupCommit;
 
   constructor(options: RunnerOptions) {
+    const { store, clock, random, onConflict = () => {} } = options;
     this.#options = options;
+    this.group = new GroupCommit({
+      store,
+      clock,
+      random,
+      onConflict,
+      runAlone: (start, signal) => this.run(start, signal),
+    });
   }
 
   /**
@@ -32,7 +37,7 @@ export class ProgramRunner {
    * @throws StoreUnavailable
    */
   async run<T>(start: (now: number) => Program<T>, signal?: AbortSignal): Promise<T> {
-    const { clock, store, onConflict } = this.#options;
+    const { clock, store, random, onConflict } = this.#options;
     let fresh = new Map<string, Entry | undefined>();
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       signal?.throwIfAborted();
@@ -45,12 +50,9 @@ export class ProgramRunner {
       fresh = new Map(
         plan.transaction.compare.map(({ key }) => [key, result.current.get(key)] as const),
       );
-      await clock.sleep(this.#pause(attempt), signal);
+      await clock.sleep(pauseAfter(attempt, random), signal);
     }
-    throw new IpamError(
-      'contended',
-      `Cannot change the records: ${MAX_ATTEMPTS} times another writer was faster; try again`,
-    );
+    throw tooOften(MAX_ATTEMPTS);
   }
 
   async #advance<T>(
@@ -59,10 +61,7 @@ export class ProgramRunner {
     signal: AbortSignal | undefined,
   ) {
     let step = program.next();
-    while (step.done !== true) {
-      const answers = await this.#read(step.value, fresh, signal);
-      step = program.next(answers);
-    }
+    while (step.done !== true) step = program.next(await this.#read(step.value, fresh, signal));
     return step.value;
   }
 
@@ -71,19 +70,11 @@ export class ProgramRunner {
     fresh: ReadonlyMap<string, Entry | undefined>,
     signal: AbortSignal | undefined,
   ): Promise<Known> {
-    const { store } = this.#options;
-    const entries = new Map<string, Entry | undefined>();
-    const listings = new Map<string, readonly Entry[]>();
-    await Promise.all([
-      ...[...new Set(keys)].map(async (key) => {
-        entries.set(
-          key,
-          fresh.has(key) ? fresh.get(key) : await store.get(key, callOptions(signal)),
-        );
-      }),
-      ...[...new Set(prefixes)].map(async (prefix) => {
-        listings.set(prefix, await this.#listAll(prefix, signal));
-      }),
+    const missing = keys.filter((key) => !fresh.has(key));
+    const found = await readAll(this.#options.store, { keys: missing, prefixes }, signal);
+    const entries = new Map([
+      ...keys.filter((key) => fresh.has(key)).map((key) => [key, fresh.get(key)] as const),
+      ...found.entries,
     ]);
     return {
       get(key) {
@@ -91,38 +82,12 @@ export class ProgramRunner {
         return entries.get(key);
       },
       list(prefix) {
-        const found = listings.get(prefix);
-        if (found === undefined) throw new RangeError(`Cannot answer "${prefix}": it was not read`);
-        return found;
+        const listing = found.listings.get(prefix);
+        if (listing === undefined) {
+          throw new RangeError(`Cannot answer "${prefix}": it was not read`);
+        }
+        return listing.entries;
       },
     };
   }
-
-  async #listAll(prefix: string, signal: AbortSignal | undefined): Promise<readonly Entry[]> {
-    const { store } = this.#options;
-    const first = await store.list(prefix, { limit: PAGE, ...callOptions(signal) });
-    const entries = [...first.entries];
-    let page: Listing = first;
-    while (page.more) {
-      const after = entries.at(-1)?.key;
-      if (after === undefined) break;
-      page = await store.list(prefix, {
-        limit: PAGE,
-        after,
-        revision: first.revision,
-        ...callOptions(signal),
-      });
-      entries.push(...page.entries);
-    }
-    return entries;
-  }
-
-  #pause(attempt: number): number {
-    const limit = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt);
-    return limit * this.#options.random();
-  }
-}
-
-function callOptions(signal: AbortSignal | undefined): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
 }

@@ -4,10 +4,18 @@
 
 export type Entry = { readonly key: string; readonly value: string; readonly modRevision: bigint };
 
+/**
+ * What a program rests on: unless it is a hint, the outcome may be used only if it is all still so
+ * when the transaction commits. A runner may therefore answer from memory, and compare.
+ */
 export type Reads = {
   readonly keys?: readonly string[];
   /** Every entry under these. */
   readonly prefixes?: readonly string[];
+  /** Of `keys`: those that most likely do not exist. */
+  readonly presumedAbsent?: readonly string[];
+  /** Read afresh, to look around; what becomes of it is compared by the draft alone. */
+  readonly isHint?: true;
 };
 
 /** What was read. Asking for something that was not requested is a programming error. */
@@ -22,6 +30,8 @@ export type Operation =
 
 export type Transaction = {
   readonly compare: readonly { readonly key: string; readonly modRevision: bigint }[];
+  /** Prefixes under which nothing was created or changed after the revision. */
+  readonly unchanged?: readonly { readonly prefix: string; readonly since: bigint }[];
   readonly operations: readonly Operation[];
 };
 

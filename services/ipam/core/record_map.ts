@@ -49,11 +49,17 @@ export class RecordMap {
   }
 
   /** Whether every comparison held. */
-  commit({ compare, operations }: Transaction): boolean {
+  commit({ compare, unchanged = [], operations }: Transaction): boolean {
     const isCurrent = compare.every(
       ({ key, modRevision }) => (this.#entries.get(key)?.modRevision ?? 0n) === modRevision,
     );
-    if (!isCurrent) return false;
+    const isUnchanged = unchanged.every(({ prefix, since }) =>
+      [...this.#entries.values()].every(
+        ({ key, modRevision }) => !key.startsWith(prefix) || modRevision <= since,
+      ),
+    );
+    if (!isCurrent || !isUnchanged) return false;
+    if (operations.length === 0) return true;
     const modRevision = ++this.#revision;
     for (const operation of operations) {
       if (operation.kind === 'delete') this.#entries.delete(operation.key);

@@ -23,6 +23,7 @@ export function* assignIp(request: AssignIpRequest, now: number): Program<Assign
   const { address, node, owner } = request;
   const known = yield {
     keys: [...CONFIG_KEYS, handleKey(owner.handleId)],
+    presumedAbsent: [handleKey(owner.handleId)],
     prefixes: POOL_PREFIXES,
   };
   const pool = usablePool(request, poolsOf(known));

@@ -67,6 +67,7 @@ export function* assignStep(request: AssignRequest, now: number): Program<Assign
   const { handleId } = request.owner;
   const known = yield {
     keys: [...CONFIG_KEYS, ...selectionKeys(request), handleKey(handleId)],
+    presumedAbsent: [handleKey(handleId)],
     prefixes: [
       ...POOL_PREFIXES,
       ...families.map((family) => affinitiesPrefix(request.node, family)),

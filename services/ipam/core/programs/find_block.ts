@@ -51,7 +51,7 @@ function* probe(pool: StoredPool, search: Search): Reading<FoundBlock | 'many ta
   for (let size = FIRST_BATCH; ; size *= 2) {
     const batch = take(candidates, size);
     if (batch.length === 0) return undefined;
-    const known = yield { keys: batch.map(blockKey) };
+    const known = yield { keys: batch.map(blockKey), isHint: true };
     for (const cidr of batch) {
       const found = usable(cidr, pool, known.get(blockKey(cidr)), search);
       if (found !== undefined) return found;
@@ -84,7 +84,7 @@ function* reclaim(
       const owner = nodeOfAffinity(existing.block.affinity);
       if (owner === undefined) continue; // virtual owners keep what they have
       const key = affinityKey(owner, cidr);
-      const known: Known = yield { keys: [key] };
+      const known: Known = yield { keys: [key], isHint: true };
       return { cidr, pool, existing, previous: known.get(key) };
     }
   }
@@ -120,7 +120,7 @@ function isReclaimable({ block }: StoredBlock, search: Search): boolean {
 export function* listBlocks(pools: readonly StoredPool[]): Reading<ReadonlyMap<string, Entry>> {
   const families = new Set<Family>(pools.map(({ cidr }) => cidr.family));
   const prefixes = [...families].map(blocksPrefix);
-  const known = yield { prefixes };
+  const known = yield { prefixes, isHint: true };
   return new Map(
     prefixes.flatMap((prefix) => known.list(prefix).map((entry) => [entry.key, entry] as const)),
   );

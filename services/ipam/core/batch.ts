@@ -1,0 +1,165 @@
+// Several programs as one transaction. They run one after the other, each seeing what those before
+// it would write; the transaction compares everything that any of them rests on. If it commits, all
+// of them took place at that one instant, in that order; if not, none did.
+import type { Entry, Known, Operation, Transaction } from './program.ts';
+
+export type Listing = {
+  readonly entries: readonly Entry[];
+  /** The entries were exact at this revision. */
+  readonly revision: bigint;
+};
+
+/** etcd's limit is 128 comparisons and 128 operations. */
+const MOST = 120;
+
+/** Of a longer listing the members are not compared, only that none was added or changed. */
+export const SHORT_LISTING = 24;
+
+/** The revision of what is only about to be written; never compared. */
+const UNWRITTEN = -1n;
+
+/** Two readings of one key differ: what was in memory is old. */
+export class Contradiction extends Error {
+  override readonly name = 'Contradiction';
+  readonly key: string;
+
+  constructor(key: string) {
+    super(`Cannot go on: two readings of "${key}" differ`);
+    this.key = key;
+  }
+}
+
+/** What one program has read within a batch. */
+export class ReadSet {
+  readonly keys = new Set<string>();
+  readonly prefixes = new Set<string>();
+}
+
+export class Batch {
+  readonly #found = new Map<string, Entry | undefined>();
+  readonly #listings = new Map<string, Listing>();
+  readonly #compared = new Map<string, bigint>();
+  readonly #unchanged = new Map<string, bigint>();
+  readonly #operations = new Map<string, Operation>();
+
+  /** Whether the key was read already. */
+  hasFound(key: string): boolean {
+    return this.#found.has(key);
+  }
+
+  hasListing(prefix: string): boolean {
+    return this.#listings.has(prefix);
+  }
+
+  /** Takes note of what the store holds. @throws Contradiction */
+  note(key: string, entry: Entry | undefined): void {
+    const other = this.#found.get(key);
+    if (this.#found.has(key) && other?.modRevision !== entry?.modRevision) {
+      throw new Contradiction(key);
+    }
+    this.#found.set(key, entry);
+  }
+
+  noteListing(prefix: string, listing: Listing): void {
+    if (listing.entries.length <= SHORT_LISTING) {
+      for (const entry of listing.entries) this.note(entry.key, entry);
+    }
+    this.#listings.set(prefix, listing);
+  }
+
+  /** What a program gets to see of keys and listings that were noted. */
+  readonly known: Known = {
+    get: (key) => {
+      const operation = this.#operations.get(key);
+      if (operation !== undefined) return written(operation);
+      if (!this.#found.has(key)) throw new RangeError(`Cannot answer "${key}": it was not read`);
+      return this.#found.get(key);
+    },
+    list: (prefix) => {
+      const listing = this.#listings.get(prefix);
+      if (listing === undefined) {
+        throw new RangeError(`Cannot answer "${prefix}": it was not read`);
+      }
+      return this.#overlay(prefix, listing.entries);
+    },
+  };
+
+  /**
+   * Adds what a finished program rests on and writes. False, and nothing is added, when the
+   * transaction would become too large. @throws Contradiction
+   */
+  accept(reads: ReadSet, transaction: Transaction | undefined): boolean {
+    const { compared, unchanged } = this.#comparisons(reads, transaction);
+    const operations = new Map(this.#operations);
+    for (const operation of transaction?.operations ?? []) operations.set(operation.key, operation);
+    const comparisons = this.#compared.size + compared.size + this.#unchanged.size + unchanged.size;
+    if (comparisons > MOST || operations.size > MOST) return false;
+    for (const [key, revision] of compared) this.#compared.set(key, revision);
+    for (const [prefix, since] of unchanged) this.#unchanged.set(prefix, since);
+    for (const [key, operation] of operations) this.#operations.set(key, operation);
+    return true;
+  }
+
+  get transaction(): Transaction {
+    return {
+      compare: [...this.#compared].map(([key, modRevision]) => ({ key, modRevision })),
+      unchanged: [...this.#unchanged].map(([prefix, since]) => ({ prefix, since })),
+      operations: [...this.#operations.values()].filter(
+        ({ kind, key }) => kind === 'put' || this.#compared.get(key) !== 0n,
+      ),
+    };
+  }
+
+  /** The compared listings as they are after a commit at the revision. */
+  listingsAfter(revision: bigint): Map<string, Listing> {
+    return new Map(
+      [...this.#unchanged.keys()].map((prefix) => {
+        const entries = this.known
+          .list(prefix)
+          .map((entry) =>
+            entry.modRevision === UNWRITTEN ? { ...entry, modRevision: revision } : entry,
+          );
+        return [prefix, { entries, revision }];
+      }),
+    );
+  }
+
+  #comparisons(reads: ReadSet, transaction: Transaction | undefined) {
+    const compared = new Map<string, bigint>();
+    const unchanged = new Map<string, bigint>();
+    for (const prefix of reads.prefixes) {
+      const listing = this.#listings.get(prefix);
+      if (listing === undefined) continue;
+      if (!this.#unchanged.has(prefix)) unchanged.set(prefix, listing.revision);
+      if (listing.entries.length > SHORT_LISTING) continue;
+      for (const { key, modRevision } of listing.entries) compared.set(key, modRevision);
+    }
+    for (const key of reads.keys) compared.set(key, this.#found.get(key)?.modRevision ?? 0n);
+    for (const { key, modRevision } of transaction?.compare ?? []) {
+      if (modRevision === UNWRITTEN || this.#operations.has(key)) continue;
+      const before = compared.get(key) ?? this.#compared.get(key);
+      if (before !== undefined && before !== modRevision) throw new Contradiction(key);
+      compared.set(key, modRevision);
+    }
+    for (const key of compared.keys()) if (this.#compared.has(key)) compared.delete(key);
+    return { compared, unchanged };
+  }
+
+  #overlay(prefix: string, entries: readonly Entry[]): readonly Entry[] {
+    const changes = [...this.#operations.values()].filter(({ key }) => key.startsWith(prefix));
+    if (changes.length === 0) return entries;
+    const merged = new Map(entries.map((entry) => [entry.key, entry]));
+    for (const change of changes) {
+      const entry = written(change);
+      if (entry === undefined) merged.delete(change.key);
+      else merged.set(change.key, entry);
+    }
+    return [...merged.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  }
+}
+
+function written(operation: Operation): Entry | undefined {
+  return operation.kind === 'delete'
+    ? undefined
+    : { key: operation.key, value: operation.value, modRevision: UNWRITTEN };
+}
