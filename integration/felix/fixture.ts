@@ -136,8 +136,13 @@ export class FelixFixture {
           return false;
         }
       },
-      20_000,
-      () => `felix is not ready: ${reasons}\n${this.process('felix').log().slice(-3_000)}`,
+      60_000,
+      () =>
+        `felix is not ready: ${reasons}\n${this.#processes
+          .map(({ plan, running }) => `${plan.service} ${running ? 'runs' : 'has ended'}`)
+          .join(
+            ', ',
+          )}\n${this.process('felix').log().slice(-2_000)}${this.process('ipam').log().slice(-2_000)}`,
     );
   }
 
