@@ -1,6 +1,6 @@
 // The demo itself, in every mode that this kernel can do; two labs at once; nothing left behind.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -74,33 +74,32 @@ test('two labs at once do not disturb each other and leave nothing', async () =>
   await assertNothingLeft([first.topology.prefix, second.topology.prefix]);
 });
 
-test('an interrupted demo leaves nothing', async () => {
-  const before = new Set(readStates().map(({ prefix }) => prefix));
-  const child = spawn('node', [DEMO[1] ?? ''], { cwd: ROOT, stdio: 'ignore' });
-  const started = () =>
-    readStates().find(({ prefix, processes }) => !before.has(prefix) && processes.length > 5);
+/** A demo in the background, once its processes run; answers the prefix of its lab. */
+async function startDemo(): Promise<{ child: ChildProcess; prefix: string }> {
+  const known = new Set(readStates().map(({ prefix }) => prefix));
+  const child = spawn('node', DEMO.slice(1), { cwd: ROOT, stdio: 'ignore' });
+  const running = () =>
+    readStates().find(
+      ({ prefix, owner, processes }) =>
+        !known.has(prefix) && owner.pid === child.pid && processes.length > 5,
+    );
   await eventually(
-    () => started() !== undefined,
+    () => running() !== undefined,
     30_000,
     () => 'the demo does not start',
   );
-  const prefix = started()?.prefix ?? '';
+  return { child, prefix: running()?.prefix ?? '' };
+}
+
+test('an interrupted demo leaves nothing', async () => {
+  const { child, prefix } = await startDemo();
   child.kill('SIGINT');
   await once(child, 'exit');
   await assertNothingLeft([prefix]);
 });
 
 test('a demo that was killed is swept by the next one', async () => {
-  const before = new Set(readStates().map(({ prefix }) => prefix));
-  const child = spawn('node', [DEMO[1] ?? ''], { cwd: ROOT, stdio: 'ignore' });
-  const started = () =>
-    readStates().find(({ prefix, processes }) => !before.has(prefix) && processes.length > 5);
-  await eventually(
-    () => started() !== undefined,
-    30_000,
-    () => 'the demo does not start',
-  );
-  const prefix = started()?.prefix ?? '';
+  const { child, prefix } = await startDemo();
   child.kill('SIGKILL');
   await once(child, 'exit');
   await sweepAbandoned();
