@@ -19,14 +19,16 @@ export function portAlternatives(
   sets: SetBuilder,
 ): Match[][] {
   const { protocol, notProtocol, source, destination } = rule;
-  if (protocol !== undefined && protocol === notProtocol) return [];
   if (!hasPorts(source) && !hasPorts(destination)) return [protocolMatches(protocol, notProtocol)];
   const withPorts = [...PORT_PROTOCOLS]
     .filter(([number]) => number === (protocol ?? number) && number !== notProtocol)
     .flatMap(([, name]) => {
-      const from = sideAlternatives(source, 'sport', name, family, sets);
-      const to = sideAlternatives(destination, 'dport', name, family, sets);
-      return from.flatMap((some) => to.map((others) => implying(name, [...some, ...others])));
+      const from = sideMatches(source, 'sport', name, family, sets);
+      const to = sideMatches(destination, 'dport', name, family, sets);
+      const excluded = [...from.excluded, ...to.excluded];
+      return from.wanted.flatMap((some) =>
+        to.wanted.map((others) => implying(name, [...some, ...others, ...excluded])),
+      );
     });
   return [...withPorts, ...withoutPorts(rule, sets)];
 }
@@ -59,13 +61,20 @@ function implying(protocol: PortProtocol, matches: Match[]): Match[] {
   return [match('meta l4proto', number)];
 }
 
-function sideAlternatives(
+type SideMatches = {
+  /** Alternatives; one empty one when every port is fine. */
+  readonly wanted: readonly Match[][];
+  /** Apart, since nft lists two wanted ports side by side. */
+  readonly excluded: readonly Match[];
+};
+
+function sideMatches(
   side: SideTerms,
   end: 'sport' | 'dport',
   protocol: PortProtocol,
   family: Family | undefined,
   sets: SetBuilder,
-): Match[][] {
+): SideMatches {
   const field: Field = `${protocol} ${end}`;
   const named = (name: string, operator: '==' | '!='): Match => ({
     kind: 'match',
@@ -77,12 +86,12 @@ function sideAlternatives(
     ...rangesOf(side.notPorts).map((ranges) => mismatch(field, `@${sets.ports(ranges)}`)),
     ...namesOf(side.notPorts).map((name) => named(name, '!=')),
   ];
-  if (side.ports.length === 0) return [excluded];
+  if (side.ports.length === 0) return { wanted: [[]], excluded };
   const wanted = [
     ...rangesOf(side.ports).map((ranges) => match(field, rangesValue(ranges, sets))),
     ...namesOf(side.ports).map((name) => named(name, '==')),
   ];
-  return wanted.map((one) => [one, ...excluded]);
+  return { wanted: wanted.map((one) => [one]), excluded };
 }
 
 function addressField(family: Family | undefined, end: 'sport' | 'dport'): Field {

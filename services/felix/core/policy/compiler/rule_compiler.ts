@@ -14,7 +14,8 @@ const FAMILIES: readonly Family[] = [4, 6];
 
 /** The conjunctions of which any makes the rule match; none: it never matches. */
 export function alternatives(rule: RuleTerms, sets: SetBuilder): Alternative[] {
-  if (rule.isNeverMet) return [];
+  const isContradiction = rule.protocol !== undefined && rule.protocol === rule.notProtocol;
+  if (rule.isNeverMet || isContradiction) return [];
   if (!needsFamily(rule)) return portAlternatives(rule, undefined, sets);
   return FAMILIES.filter((family) => appliesTo(rule, family)).flatMap((family) => {
     const addresses = [
@@ -91,32 +92,44 @@ function ofFamily(nets: readonly Prefix[], family: Family): Prefix[] {
 function protocolAlternatives(rule: RuleTerms, family: Family, sets: SetBuilder): Alternative[] {
   const { icmp, notIcmp } = rule;
   if (icmp === undefined && notIcmp === undefined) return portAlternatives(rule, family, sets);
-  // Rules with an ICMP type have no ports; one that says both is a conjunction of each.
-  const wanted = icmp === undefined ? [[]] : [icmpMatches(icmp, family)];
-  const unwanted = notIcmp === undefined ? [[]] : notIcmpAlternatives(notIcmp, family);
-  return wanted.flatMap((some) => unwanted.map((others) => [...some, ...others]));
+  const header = family === 4 ? 'icmp' : 'icmpv6';
+  return icmpAlternatives(icmp, notIcmp).map(({ type, notType, code, notCode }) => [
+    ...(type === undefined ? [] : [match(`${header} type`, type)]),
+    ...(notType === undefined ? [] : [mismatch(`${header} type`, notType)]),
+    ...(code === undefined ? [] : [match(`${header} code`, code)]),
+    ...(notCode === undefined ? [] : [mismatch(`${header} code`, notCode)]),
+  ]);
 }
 
-function icmpMatches({ type, code }: IcmpTerms, family: Family): Match[] {
-  const protocol = family === 4 ? 'icmp' : 'icmpv6';
-  const matches = [match(`${protocol} type`, type)];
-  return code === undefined ? matches : [...matches, match(`${protocol} code`, code)];
+type IcmpMatch = {
+  readonly type?: number;
+  readonly notType?: number;
+  readonly code?: number | undefined;
+  readonly notCode?: number;
+};
+
+/** What a rule wants, without what it excludes: another type, or the same type with another code. */
+function icmpAlternatives(
+  wanted: IcmpTerms | undefined,
+  excluded: IcmpTerms | undefined,
+): IcmpMatch[] {
+  if (excluded === undefined) return wanted === undefined ? [{}] : [wanted];
+  const { type, code } = excluded;
+  if (wanted === undefined) {
+    return code === undefined ? [{ notType: type }] : [{ notType: type }, { type, notCode: code }];
+  }
+  if (wanted.type !== type) return [wanted];
+  if (code === undefined || wanted.code === code) return [];
+  return wanted.code === undefined ? [{ type, notCode: code }] : [wanted];
 }
 
-/** Another type, or the same type with another code. */
-function notIcmpAlternatives({ type, code }: IcmpTerms, family: Family): Match[][] {
-  const protocol = family === 4 ? 'icmp' : 'icmpv6';
-  const otherType = [mismatch(`${protocol} type`, type)];
-  if (code === undefined) return [otherType];
-  return [otherType, [match(`${protocol} type`, type), mismatch(`${protocol} code`, code)]];
-}
-
-// A field of the family's own header implies it, and then nft lists no more than that.
+// A field of the family's own header implies it, and then nft lists no more than that. The family comes last:
+// before `meta l4proto` of ICMP nft would not list it either.
 function withFamily(matches: readonly Match[], family: Family): Alternative {
   const [own, ownIcmp] = family === 4 ? ['ip ', 'icmp '] : ['ip6 ', 'icmpv6 '];
   const isImplied = matches.some(({ fields }) =>
     fields.some((field) => field.startsWith(own) || field.startsWith(ownIcmp)),
   );
   if (isImplied) return matches;
-  return [match('meta nfproto', family === 4 ? 'ipv4' : 'ipv6'), ...matches];
+  return [...matches, match('meta nfproto', family === 4 ? 'ipv4' : 'ipv6')];
 }

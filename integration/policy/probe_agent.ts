@@ -1,0 +1,151 @@
+// Runs in the network namespace of one pod or host and makes connections on demand: one JSON request per line
+// on standard input, one JSON answer per line on standard output. Servers echo what they get.
+import { createSocket } from 'node:dgram';
+import { connect, createServer, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+
+export type ProbeRequest =
+  | { readonly op: 'listen'; readonly protocol: 'tcp' | 'udp'; readonly port: number }
+  | {
+      readonly op: 'tcp' | 'udp';
+      readonly address: string;
+      readonly port: number;
+      readonly source?: string;
+      readonly timeoutMs: number;
+    }
+  /** Opens a connection that stays; the answer is its number. */
+  | {
+      readonly op: 'open';
+      readonly address: string;
+      readonly port: number;
+      readonly timeoutMs: number;
+    }
+  | { readonly op: 'exchange'; readonly connection: number; readonly timeoutMs: number };
+
+/** "ok" or "ok <what the server saw as the client's address>"; "timeout", "refused", or an error code. */
+export type ProbeAnswer = { readonly id: number; readonly result: string };
+
+const open: Socket[] = [];
+
+function listenTcp(port: number): Promise<string> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (bytes) => {
+      socket.write(`${bytes.toString().trim()} ${plain(socket.remoteAddress)}`);
+    });
+  });
+  return new Promise((resolve) => {
+    server.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
+    server.listen(port, '::', () => resolve('ok'));
+  });
+}
+
+function listenUdp(port: number): Promise<string> {
+  const socket = createSocket('udp6');
+  socket.on('message', (message, { port: from, address }) => {
+    socket.send(`${message.toString()} ${plain(address)}`, from, address);
+  });
+  return new Promise((resolve) => {
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
+    socket.bind(port, '::', () => resolve('ok'));
+  });
+}
+
+function plain(address: string | undefined): string {
+  return (address ?? '').replace('::ffff:', '');
+}
+
+function openTcp(
+  address: string,
+  port: number,
+  timeoutMs: number,
+  source?: string,
+): Promise<Socket | string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port, ...(source ? { localAddress: source } : {}) });
+    const timer = setTimeout(() => {
+      socket.destroy();
+      resolve('timeout');
+    }, timeoutMs);
+    socket.on('connect', () => {
+      clearTimeout(timer);
+      resolve(socket);
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      resolve(error.code === 'ECONNREFUSED' ? 'refused' : (error.code ?? 'error'));
+    });
+  });
+}
+
+function exchange(socket: Socket, timeoutMs: number): Promise<string> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve('timeout'), timeoutMs);
+    socket.once('data', (bytes) => {
+      clearTimeout(timer);
+      resolve(bytes.toString());
+    });
+    socket.write('ok');
+  });
+}
+
+function askUdp(
+  address: string,
+  port: number,
+  timeoutMs: number,
+  source?: string,
+): Promise<string> {
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+  return new Promise((resolve) => {
+    const end = (result: string): void => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(result);
+    };
+    const timer = setTimeout(() => end('timeout'), timeoutMs);
+    socket.on('message', (message) => end(message.toString()));
+    socket.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? 'error'));
+    const send = (): void => socket.send('ok', port, address);
+    if (source) socket.bind(0, source, send);
+    else send();
+  });
+}
+
+async function answer(request: ProbeRequest): Promise<string> {
+  switch (request.op) {
+    case 'listen':
+      return request.protocol === 'tcp' ? listenTcp(request.port) : listenUdp(request.port);
+    case 'udp':
+      return askUdp(request.address, request.port, request.timeoutMs, request.source);
+    case 'tcp': {
+      const { address, port, timeoutMs, source } = request;
+      const socket = await openTcp(address, port, timeoutMs, source);
+      if (typeof socket === 'string') return socket;
+      const result = await exchange(socket, timeoutMs);
+      socket.destroy();
+      return result;
+    }
+    case 'open': {
+      const socket = await openTcp(request.address, request.port, request.timeoutMs);
+      return typeof socket === 'string' ? socket : String(open.push(socket) - 1);
+    }
+    case 'exchange': {
+      const socket = open[request.connection];
+      return socket === undefined ? 'no such connection' : exchange(socket, request.timeoutMs);
+    }
+    default:
+      return request satisfies never;
+  }
+}
+
+async function reply(id: number, request: ProbeRequest): Promise<void> {
+  const result: ProbeAnswer = { id, result: await answer(request) };
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+if (import.meta.main) {
+  createInterface({ input: process.stdin }).on('line', (line) => {
+    const { id, ...request } = JSON.parse(line) as ProbeRequest & { readonly id: number };
+    void reply(id, request);
+  });
+}
