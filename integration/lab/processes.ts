@@ -1,4 +1,5 @@
 // Which programs run where, with which environment.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProcessPlan } from './managed_process.ts';
 import { CONTROL_ADDRESS, type NodePlan, type Topology } from './topology.ts';
@@ -23,7 +24,16 @@ export function runtimeCommand(runtime: Runtime, file: string): string[] {
   const path = join(ROOT, file);
   return runtime === 'node'
     ? [join(BIN, 'node'), path]
-    : [join(BIN, 'deno'), 'run', '-A', '--no-check', '--quiet', path];
+    : [denoProgram(), 'run', '-A', '--no-check', '--quiet', path];
+}
+
+/**
+ * The program itself: the launcher in .bin starts it as a child, which SIGKILL to the launcher leaves
+ * running. It is unpacked by the launcher's first run.
+ */
+function denoProgram(): string {
+  const program = join(ROOT, 'node_modules', 'deno', 'deno');
+  return existsSync(program) ? program : join(BIN, 'deno');
 }
 
 /** Where clients of a node find the control plane. */
