@@ -59,6 +59,12 @@ export async function namespacesOf(prefix: string): Promise<string[]> {
     .filter((name) => name.startsWith(`${prefix}-`));
 }
 
+/** Pids of everything that runs in a namespace. */
+export async function processesIn(namespace: string): Promise<number[]> {
+  const { stdout } = await exec(['ip', 'netns', 'pids', namespace]);
+  return stdout.split('\n').filter(Boolean).map(Number);
+}
+
 export async function deleteNamespaces(names: readonly string[]): Promise<void> {
   for (const name of names) await exec(['ip', 'netns', 'delete', name]);
 }

@@ -4,6 +4,9 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inNamespace } from './fabric.ts';
 
+/** Said when a namespace of somebody else vanishes while the program starts. */
+const NOISE = /^Peer netns reference is invalid/;
+
 export class LineMonitor {
   readonly lines: string[] = [];
   readonly #child: ChildProcess;
@@ -18,7 +21,7 @@ export class LineMonitor {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         const parts = (rest + text).split('\n');
         rest = parts.pop() ?? '';
-        this.lines.push(...parts.filter((line) => line.trim() !== ''));
+        this.lines.push(...parts.filter((line) => line.trim() !== '' && !NOISE.test(line)));
       });
     }
   }

@@ -1,6 +1,6 @@
 // Takes down what is left of a lab, from its state on disk alone.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { deleteNamespaces, namespacesOf } from './fabric.ts';
+import { deleteNamespaces, namespacesOf, processesIn } from './fabric.ts';
 import { isAlive, type LabState, readStates, removeState } from './state.ts';
 
 /** Stops its processes, deletes its namespaces and files. */
@@ -9,7 +9,10 @@ export async function takeDown(state: LabState): Promise<void> {
   for (const { pid } of alive) kill(pid, 'SIGTERM');
   for (let waited = 0; waited < 3000 && alive.some(isAlive); waited += 50) await sleep(50);
   for (const identity of alive.filter(isAlive)) kill(identity.pid, 'SIGKILL');
-  await deleteNamespaces(await namespacesOf(state.prefix));
+  const namespaces = await namespacesOf(state.prefix);
+  // Servers of tests in pods, and children of what was killed.
+  for (const pid of (await Promise.all(namespaces.map(processesIn))).flat()) kill(pid, 'SIGKILL');
+  await deleteNamespaces(namespaces);
   removeState(state.prefix);
 }
 
