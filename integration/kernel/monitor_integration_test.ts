@@ -1,5 +1,6 @@
 // The monitor of @calico/netlink against the kernel.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { formatAddress, formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
 import {
@@ -141,6 +142,21 @@ async function until(monitor: Monitor, isLast: (event: MonitorEvent) => boolean)
   for await (const event of monitor) if (isLast(event)) break;
   clearTimeout(timer);
 }
+
+test('an open monitor does not hold up the end of its process', () => {
+  const program = `import { openMonitor } from '@calico/netlink';
+    void openMonitor(['link'])[Symbol.asyncIterator]().next();
+    setTimeout(() => { ENDING }, 200);`;
+  for (const ending of ['process.exit(3)', "throw new Error('on purpose')"]) {
+    const { status, error } = spawnSync(
+      process.execPath,
+      ['--input-type=module', '-e', program.replace('ENDING', ending)],
+      { cwd: import.meta.dirname, timeout: 10_000 },
+    );
+    assert.equal(error, undefined, ending);
+    assert.equal(status, ending.startsWith('throw') ? 1 : 3, ending);
+  }
+});
 
 function text(event: MonitorEvent): string {
   switch (event.kind) {

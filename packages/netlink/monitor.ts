@@ -17,6 +17,11 @@ const DEFAULT_BUFFER_BYTES = 8 * 1024 * 1024;
 /** What a pool thread reads at this moment must not be collected. */
 const inUse = new Set<NetlinkMonitor>();
 
+// The end of a process waits for its pool threads, also after an exception: one in poll(2) would hold it for ever.
+process.on('exit', () => {
+  for (const monitor of inUse) monitor.close();
+});
+
 export class NetlinkMonitor implements Monitor {
   readonly #libc: Libc;
   readonly #socket: NetlinkSocket;
