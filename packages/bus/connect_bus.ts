@@ -9,7 +9,7 @@ export type ConnectBusOptions = {
   readonly servers: string;
   /** How this client is called in NATS's monitoring. */
   readonly name: string;
-  /** Paths of PEM files. */
+  /** Paths of PEM files. Given, also as {}: a server without TLS is refused. */
   readonly tls?:
     | {
         readonly ca?: string | undefined;
@@ -18,6 +18,8 @@ export type ConnectBusOptions = {
       }
     | undefined;
   readonly token?: string | undefined;
+  /** Content of a credentials file: JWT and seed. */
+  readonly credentials?: Uint8Array | undefined;
   readonly logger: BusLogger;
   readonly clock: Clock;
   /** Uniform in [0, 1), for jitter. */

@@ -4,11 +4,12 @@
 // on a lost connection fails at once, and nothing is sent twice behind our back. Works with servers
 // from 2.9 on, so a consumer has at most one filter and none is "ordered" by the server.
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
 import type { ConnectBusOptions } from './connect_bus.ts';
 import { BusUnavailable } from './errors.ts';
 import { type Expectation, isStreamMissing, toBusError } from './nats_errors.ts';
 import { followStream } from './nats_follow.ts';
+import { tlsOptions } from './nats_tls.ts';
 import type {
   OutgoingMessage,
   PublishAck,
@@ -120,24 +121,18 @@ export class NatsStreams implements StreamPort {
   }
 
   #connect(): Promise<NatsConnection> {
-    const { servers, name, token, tls } = this.#options;
+    const { servers, name, token, credentials, tls } = this.#options;
+    const list = servers.split(',').map((server) => server.trim());
     return connect({
-      servers: servers.split(',').map((server) => server.trim()),
+      servers: list.map((server) => server.replace(/^tls:/, 'nats:')),
       name,
       reconnect: false,
       timeout: REQUEST_TIMEOUT_MS,
       pingInterval: PING_INTERVAL_MS,
       maxPingOut: 2,
       ...(token === undefined ? {} : { token }),
-      ...(tls === undefined
-        ? {}
-        : {
-            tls: {
-              ...(tls.ca === undefined ? {} : { caFile: tls.ca }),
-              ...(tls.cert === undefined ? {} : { certFile: tls.cert }),
-              ...(tls.key === undefined ? {} : { keyFile: tls.key }),
-            },
-          }),
+      ...(credentials === undefined ? {} : { authenticator: credsAuthenticator(credentials) }),
+      ...(tls === undefined ? {} : { tls: tlsOptions(tls, list) }),
     });
   }
 

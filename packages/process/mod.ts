@@ -1,5 +1,6 @@
 export * as commonSettings from './common_settings.ts';
 export type { Host, StopSignal } from './host.ts';
+export { type EtcdAccess, etcdAccess, type NatsAccess, natsAccess } from './outside_access.ts';
 export { EXIT, runService, type Service } from './run_service.ts';
 export type { BaseConfig, ServiceContext } from './service_context.ts';
 export {

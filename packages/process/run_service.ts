@@ -30,7 +30,8 @@ export type Service<S extends Settings> = {
   readonly settings: S;
   /**
    * Starts the service and answers what stops it. Dependencies that are away are waited for in the
-   * background, not here: only a mistake in the configuration may make it throw.
+   * background, not here: only a mistake in the configuration may make it throw, ConfigError for
+   * one that the settings show.
    */
   readonly main: (context: ServiceContext<Config<S>>) => Promise<() => Promise<void>>;
 };
@@ -94,10 +95,12 @@ async function live<S extends Settings>(
     health.report('startup', { live: true, ready: false, detail: 'stopping' });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    logger.error(`cannot start: ${message}`, { error });
+    const isSetting = error instanceof ConfigError;
+    if (isSetting) host.stderr(`${service.name}: ${message}\n`);
+    else logger.error(`cannot start: ${message}`, { error });
     stopping.abort(error);
     await stopAll(started, logger);
-    return EXIT.failure;
+    return isSetting ? EXIT.config : EXIT.failure;
   }
   const inTime = await stopAll(started, logger);
   logger.info('stopped');

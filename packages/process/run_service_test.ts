@@ -5,7 +5,7 @@ import * as common from './common_settings.ts';
 import type { Host, StopSignal } from './host.ts';
 import { EXIT, runService } from './run_service.ts';
 import type { ServiceContext } from './service_context.ts';
-import { setting } from './settings.ts';
+import { ConfigError, setting } from './settings.ts';
 
 class FakeHost implements Host {
   readonly arguments: readonly string[];
@@ -53,7 +53,7 @@ function service(main: (context: Context) => Promise<() => Promise<void>>) {
     httpListen: '127.0.0.1:9099',
     settings: {
       nodeName: common.nodeName,
-      etcdEndpoints: common.etcdEndpoints,
+      ...common.etcd,
       limit: setting('DEMO_LIMIT', z.coerce.number().int().default(5), 'How many'),
     },
     main,
@@ -123,4 +123,14 @@ test('runService() exits 1 when main throws or an address needs TLS', async () =
   const open = new FakeHost({ CALICO_NODENAME: 'n1', CALICO_HTTP_LISTEN: '0.0.0.0:0' });
   await runService(service(idle), open);
   assert.deepEqual(open.codes, [EXIT.failure]);
+});
+
+test('runService() exits 78 when settings contradict each other', async () => {
+  const host = new FakeHost({ CALICO_NODENAME: 'n1' });
+  await runService(
+    service(() => Promise.reject(new ConfigError(['A, B: set one of them']))),
+    host,
+  );
+  assert.deepEqual(host.codes, [EXIT.config]);
+  assert.match(host.output.join(''), /^demo: Cannot start: 1 wrong setting\(s\)\n {2}A, B: /);
 });

@@ -9,8 +9,8 @@ export type StoreLogger = {
   warn(message: string, fields?: object): void;
 };
 
-/** PEM texts. */
-export type EtcdTls = { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+/** PEM texts. Without `ca` the system's authorities are trusted. */
+export type EtcdTls = { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
 
 export type EtcdOptions = {
   /** `http://host:port` or `https://host:port`. */
@@ -114,7 +114,7 @@ export class EtcdClient {
 
 function credentialsOf({ ca, cert, key }: EtcdTls): NonNullable<IOptions['credentials']> {
   return {
-    rootCertificate: ca,
+    rootCertificate: (ca ?? null) as Buffer, // grpc-js: null is the system's
     ...(key ? { privateKey: key } : {}),
     ...(cert ? { certChain: cert } : {}),
   };

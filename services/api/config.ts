@@ -2,6 +2,6 @@
 import { commonSettings } from '@calico/process';
 
 export const settings = {
-  etcdEndpoints: commonSettings.etcdEndpoints,
-  natsUrl: commonSettings.natsUrl,
+  ...commonSettings.etcd,
+  ...commonSettings.nats,
 };

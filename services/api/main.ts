@@ -5,7 +5,7 @@
 //   etcd ─watch→ relay (the replica that holds the lease) ─JetStream→ felix, bgp, status
 import { randomUUID } from 'node:crypto';
 import { connectBus } from '@calico/bus';
-import { runService } from '@calico/process';
+import { etcdAccess, natsAccess, runService } from '@calico/process';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { openEtcd } from '@calico/store';
 import { writeBuiltIns } from './adapters/built_in_writer.ts';
@@ -23,8 +23,8 @@ await runService({
   settings,
   async main(context) {
     const { config, logger, clock, health, metrics, signal, version } = context;
-    const store = openEtcd({ endpoints: [...config.etcdEndpoints], clock, logger });
-    const bus = connectBus({ servers: config.natsUrl, name: 'api', logger, clock });
+    const store = openEtcd({ ...etcdAccess(config, logger), clock, logger });
+    const bus = connectBus({ ...natsAccess(config, logger), name: 'api', logger, clock });
     const birth = () => ({
       uid: randomUUID(),
       creationTimestamp: new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),

@@ -6,7 +6,7 @@ import { z } from 'zod';
 export const settings = {
   nodeName: commonSettings.nodeName,
   runDir: commonSettings.runDir,
-  natsUrl: commonSettings.natsUrl,
+  ...commonSettings.nats,
   apiAddress: commonSettings.apiAddress,
   routerId: setting(
     'CALICO_ROUTER_ID',

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { connectBus } from '@calico/bus';
 import { openFeed, ResourceView } from '@calico/feed';
 import { openNetlink } from '@calico/netlink';
-import { runService } from '@calico/process';
+import { natsAccess, runService } from '@calico/process';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { BgpService } from '@calico/proto/bgp/v1/bgp';
 import { busReporter } from './adapters/bus_reporter.ts';
@@ -36,7 +36,7 @@ await runService({
     const name = config.nodeName;
     const startedAt = clock.now();
     const netlink = openNetlink();
-    const bus = connectBus({ servers: config.natsUrl, name: `bgp@${name}`, logger, clock });
+    const bus = connectBus({ ...natsAccess(config, logger), name: `bgp@${name}`, logger, clock });
     const api = context.connect(ResourceService, config.apiAddress);
     const node = new BgpNode({
       node: name,

@@ -7,7 +7,7 @@ export const settings = {
   nodeName: commonSettings.nodeName,
   runDir: commonSettings.runDir,
   libDir: commonSettings.libDir,
-  natsUrl: commonSettings.natsUrl,
+  ...commonSettings.nats,
   apiAddress: commonSettings.apiAddress,
   ipamAddress: commonSettings.ipamAddress,
   crashAt: setting(

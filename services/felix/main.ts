@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { connectBus } from '@calico/bus';
 import { openFeed, ResourceView } from '@calico/feed';
 import { openNetlink } from '@calico/netlink';
-import { runService } from '@calico/process';
+import { natsAccess, runService } from '@calico/process';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { FelixService } from '@calico/proto/felix/v1/felix';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
@@ -47,7 +47,7 @@ await runService({
     const netlink = openNetlink();
     const packetFilter = openPacketFilter({ node, logger });
     const bus = connectBus({
-      servers: config.natsUrl,
+      ...natsAccess(config, logger),
       name: `felix@${node}`,
       logger,
       clock,

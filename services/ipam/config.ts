@@ -1,4 +1,4 @@
 // Settings of the ipam service; the common ones come with every service.
 import { commonSettings } from '@calico/process';
 
-export const settings = { etcdEndpoints: commonSettings.etcdEndpoints };
+export const settings = { ...commonSettings.etcd };

@@ -2,7 +2,7 @@
 //
 //   clients ─gRPC→ grpc_handlers → address_book → program_runner ─get, list, txn→ etcd
 //                    (checks)      (sequences)      (runs core/programs)
-import { runService } from '@calico/process';
+import { etcdAccess, runService } from '@calico/process';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
 import { openEtcd } from '@calico/store';
 import { AddressBook } from './adapters/address_book.ts';
@@ -19,7 +19,7 @@ await runService({
   settings,
   async main(context) {
     const { config, logger, clock, health, metrics, signal } = context;
-    const store = openEtcd({ endpoints: [...config.etcdEndpoints], clock, logger });
+    const store = openEtcd({ ...etcdAccess(config, logger), clock, logger });
     const conflicts = metrics.counter('ipam_conflicts_total', 'Transactions that lost a race');
     const runner = new ProgramRunner({
       store,

@@ -2,6 +2,6 @@
 import { commonSettings } from '@calico/process';
 
 export const settings = {
-  natsUrl: commonSettings.natsUrl,
+  ...commonSettings.nats,
   apiAddress: commonSettings.apiAddress,
 };

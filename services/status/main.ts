@@ -4,7 +4,7 @@
 //   resources ─feed→ (which nodes there are)
 import { connectBus } from '@calico/bus';
 import { openFeed, ResourceView } from '@calico/feed';
-import { runService } from '@calico/process';
+import { natsAccess, runService } from '@calico/process';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { StatusService } from '@calico/proto/status/v1/status';
 import { createHandlers } from './adapters/grpc_handlers.ts';
@@ -19,7 +19,7 @@ await runService({
   settings,
   async main(context) {
     const { config, logger, clock, health, metrics, signal } = context;
-    const bus = connectBus({ servers: config.natsUrl, name: 'status', logger, clock });
+    const bus = connectBus({ ...natsAccess(config, logger), name: 'status', logger, clock });
     const api = context.connect(ResourceService, config.apiAddress);
     const board = new StatusBoard(new ResourceView());
     const received = metrics.counter('status_reports_total', 'Reports received from nodes');
