@@ -30,6 +30,9 @@ export const CACHE = join(
   'docker',
 );
 
+/** Files of the engine while it runs; whoever has the cache next starts with it empty. */
+export const RUN = join(CACHE, 'run');
+
 /** What this kernel lacks for containers; undefined when nothing. */
 export async function missingInKernel(): Promise<string | undefined> {
   for (const module of ['overlay', 'bridge', 'veth']) await exec(['modprobe', '-q', module]);
@@ -49,7 +52,6 @@ export function requirePrograms(): void {
 }
 
 export class DockerEngine {
-  readonly #run = join(CACHE, 'run');
   readonly #daemon: ChildProcess;
   #complaints = '';
 
@@ -72,15 +74,15 @@ export class DockerEngine {
       '-c',
       START,
       'sh',
-      this.#run,
+      RUN,
       '--data-root',
       join(CACHE, 'data'),
       '--exec-root',
-      join(this.#run, 'exec'),
+      join(RUN, 'exec'),
       '-H',
       this.host,
       '--pidfile',
-      join(this.#run, 'pid'),
+      join(RUN, 'pid'),
       '--cgroup-parent',
       `/${CGROUP}`,
       // Nothing is filtered or translated: the namespace has no way out.
@@ -117,7 +119,7 @@ export class DockerEngine {
 
   /** Where clients of the engine find it. */
   get host(): string {
-    return `unix://${join(this.#run, 'docker.sock')}`;
+    return `unix://${join(RUN, 'docker.sock')}`;
   }
 
   /** Variables for programs that use the engine: no registry, credentials or helpers of this machine. */
@@ -125,7 +127,7 @@ export class DockerEngine {
     return {
       ...(process.env as Record<string, string>),
       DOCKER_HOST: this.host,
-      DOCKER_CONFIG: join(this.#run, 'config'),
+      DOCKER_CONFIG: join(RUN, 'config'),
       // The client asks for a plugin that Debian's package does not have.
       DOCKER_BUILDKIT: '0',
     };
@@ -166,7 +168,7 @@ export class DockerEngine {
       await ended;
       clearTimeout(timer);
     }
-    await rm(this.#run, { recursive: true, force: true });
+    await rm(RUN, { recursive: true, force: true });
     const groups = `find /sys/fs/cgroup -depth -type d -path "*/${CGROUP}*" -exec rmdir {} +`;
     await exec(['sh', '-c', groups]);
   }

@@ -5,10 +5,10 @@
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { exec, execOk, ROOT } from '../lab/mod.ts';
-import type { DockerEngine } from './engine.ts';
+import { type DockerEngine, RUN } from './engine.ts';
 
 const MINUTES = 60_000;
 const BASE = 'debian:bookworm-slim';
@@ -217,7 +217,7 @@ async function nativeBehind(path: string): Promise<string | undefined> {
 }
 
 async function inTemporary(work: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'caldk-image-'));
+  const directory = await mkdtemp(join(RUN, 'image-'));
   try {
     await work(directory);
   } finally {
