@@ -1,6 +1,7 @@
-// Programs that arrive together share a transaction. Those of one lane run in batches, one batch at a
-// time; what arrives meanwhile makes the next batch. Lanes keep apart what touches different records:
-// an economy, since every transaction compares what it rests on.
+// Programs that arrive together share a transaction: while few transactions are under way, what
+// arrives makes the next one. Programs of one lane compete for the same records and are never in two
+// transactions at once. An economy: every transaction compares what it rests on.
+import { setImmediate } from 'node:timers';
 import type { Clock } from '@calico/clock';
 import { Batch, Contradiction, ReadSet } from '../core/batch.ts';
 import { IpamError } from '../core/ipam_error.ts';
@@ -21,6 +22,7 @@ export type GroupOptions = {
 type Start<T> = (now: number) => Program<T>;
 
 type Job = {
+  readonly lane: string;
   readonly start: Start<unknown>;
   readonly signal: AbortSignal | undefined;
   readonly resolve: (value: unknown) => void;
@@ -30,39 +32,49 @@ type Job = {
 
 type Outcome =
   | { readonly kind: 'done'; readonly value: unknown }
-  | { readonly kind: 'refused'; readonly error: unknown };
-
-type Lane = { waiting: Job[] };
+  | { readonly kind: 'refused'; readonly error: unknown }
+  /** Needs to look at more than a batch may wait for. */
+  | { readonly kind: 'large' };
 
 const MAX_WAITING = 1000;
 const MAX_BATCH = 40;
+/** Transactions under way at once: few, so that more requests share one. */
+const MAX_UNDER_WAY = 2;
 
 export class GroupCommit {
   readonly #options: GroupOptions;
-  readonly #lanes = new Map<string, Lane>();
   readonly #cache = new RecordCache();
+  #waiting: Job[] = [];
+  /** Jobs that wait or run, by lane. */
+  readonly #counts = new Map<string, number>();
+  readonly #busyLanes = new Set<string>();
+  #underWay = 0;
+  #isWoken = false;
 
   constructor(options: GroupOptions) {
     this.#options = options;
   }
 
   /** @throws IpamError, StoreUnavailable, or the signal's reason */
-  run<T>(name: string, start: Start<T>, signal?: AbortSignal): Promise<T> {
-    const lane = this.#lanes.get(name) ?? { waiting: [] };
-    if (lane.waiting.length >= MAX_WAITING) {
-      const state = `${lane.waiting.length} requests wait already; try again`;
-      return Promise.reject(new IpamError('contended', `Cannot serve ${name}: ${state}`));
+  run<T>(lane: string, start: Start<T>, signal?: AbortSignal): Promise<T> {
+    const count = this.#counts.get(lane) ?? 0;
+    if (count >= MAX_WAITING) {
+      const state = `${count} requests wait already; try again`;
+      return Promise.reject(new IpamError('contended', `Cannot serve ${lane}: ${state}`));
     }
+    this.#counts.set(lane, count + 1);
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const abort = (): void => reject(signal?.reason);
     if (signal?.aborted === true) abort();
     signal?.addEventListener('abort', abort, { once: true });
-    lane.waiting.push({ start, signal, resolve, reject, attempts: 0 });
-    if (!this.#lanes.has(name)) {
-      this.#lanes.set(name, lane);
-      void this.#serve(name, lane);
-    }
-    return promise.finally(() => signal?.removeEventListener('abort', abort)) as Promise<T>;
+    this.#waiting.push({ lane, start, signal, resolve, reject, attempts: 0 });
+    this.#wake();
+    return promise.finally(() => {
+      signal?.removeEventListener('abort', abort);
+      const left = (this.#counts.get(lane) ?? 1) - 1;
+      if (left > 0) this.#counts.set(lane, left);
+      else this.#counts.delete(lane);
+    }) as Promise<T>;
   }
 
   /** The entry as last seen, else as it is. Only for choosing a lane. */
@@ -74,48 +86,102 @@ export class GroupCommit {
     return entry;
   }
 
-  async #serve(name: string, lane: Lane): Promise<void> {
-    while (lane.waiting.length > 0) {
-      const jobs = lane.waiting.splice(0, MAX_BATCH).filter(({ signal }) => !signal?.aborted);
-      try {
-        const again = await this.#attempt(jobs);
-        lane.waiting.unshift(...again);
-      } catch (error) {
-        for (const { reject } of jobs) reject(error);
+  /** After this turn of the event loop, which may bring more requests. */
+  #wake(): void {
+    if (this.#isWoken) return;
+    this.#isWoken = true;
+    setImmediate(() => {
+      this.#isWoken = false;
+      while (this.#underWay < MAX_UNDER_WAY) {
+        const jobs = this.#take();
+        if (jobs.length === 0) return;
+        void this.#serve(jobs);
       }
-    }
-    this.#lanes.delete(name);
+    });
   }
 
-  /** Answers the jobs that are to be tried again. */
-  async #attempt(jobs: readonly Job[]): Promise<readonly Job[]> {
+  /** The jobs of the next batch: the oldest whose lanes are free. */
+  #take(): Job[] {
+    const taken: Job[] = [];
+    const left: Job[] = [];
+    for (const job of this.#waiting) {
+      if (job.signal?.aborted === true) continue;
+      const fits = taken.length < MAX_BATCH && !this.#busyLanes.has(job.lane);
+      (fits ? taken : left).push(job);
+    }
+    this.#waiting = left;
+    return taken;
+  }
+
+  async #serve(jobs: readonly Job[]): Promise<void> {
+    const lanes = new Set(jobs.map(({ lane }) => lane));
+    for (const lane of lanes) this.#busyLanes.add(lane);
+    this.#underWay++;
+    let large: readonly Job[] = [];
+    try {
+      const { again, alone } = await this.#attempt(jobs);
+      large = alone;
+      this.#waiting.unshift(...again);
+    } catch (error) {
+      for (const { reject } of jobs) reject(error);
+    }
+    this.#underWay--;
+    const kept = this.#runAlone(large);
+    for (const lane of lanes) if (!kept.has(lane)) this.#busyLanes.delete(lane);
+    this.#wake();
+  }
+
+  /** Starts the first of each lane, and answers the lanes that stay busy meanwhile. */
+  #runAlone(jobs: readonly Job[]): ReadonlySet<string> {
+    const lanes = new Set<string>();
+    for (const job of jobs) {
+      if (lanes.has(job.lane)) {
+        this.#waiting.unshift(job);
+        continue;
+      }
+      lanes.add(job.lane);
+      void this.#serveAlone(job);
+    }
+    return lanes;
+  }
+
+  async #serveAlone(job: Job): Promise<void> {
+    await this.#options.runAlone(job.start, job.signal).then(job.resolve, job.reject);
+    this.#busyLanes.delete(job.lane);
+    this.#wake();
+  }
+
+  async #attempt(jobs: readonly Job[]): Promise<{ again: readonly Job[]; alone: readonly Job[] }> {
     const batch = new Batch();
     const outcomes: [Job, Outcome][] = [];
+    const alone: Job[] = [];
     let behind: readonly Job[] = [];
     try {
       for (const [index, job] of jobs.entries()) {
         const outcome = await this.#advance(batch, job);
-        if (outcome !== undefined) {
-          outcomes.push([job, outcome]);
-          continue;
+        if (outcome?.kind === 'large') alone.push(job);
+        else if (outcome !== undefined) outcomes.push([job, outcome]);
+        else {
+          behind = jobs.slice(index);
+          break;
         }
-        behind = jobs.slice(index);
-        break;
       }
     } catch (error) {
       if (!(error instanceof Contradiction)) throw error;
       this.#cache.forget(error.key);
-      return this.#afresh(jobs);
+      return { again: await this.#afresh(jobs), alone: [] };
     }
-    if (outcomes.length === 0) return await this.#alone(behind);
+    if (outcomes.length === 0)
+      return { again: behind.slice(1), alone: [...alone, ...behind.slice(0, 1)] };
     if (!(await this.#commit(batch))) {
-      return [...(await this.#afresh(outcomes.map(([job]) => job))), ...behind];
+      const lost = await this.#afresh(outcomes.map(([job]) => job));
+      return { again: [...lost, ...behind], alone };
     }
     for (const [job, outcome] of outcomes) {
       if (outcome.kind === 'done') job.resolve(outcome.value);
-      else job.reject(outcome.error);
+      else if (outcome.kind === 'refused') job.reject(outcome.error);
     }
-    return behind;
+    return { again: behind, alone };
   }
 
   /** Runs one program within the batch; undefined when it does not fit in any more. */
@@ -134,6 +200,9 @@ export class GroupCommit {
       if (step.done === true) {
         const { value, transaction } = step.value;
         return batch.accept(reads, transaction) ? { kind: 'done', value } : undefined;
+      }
+      if (step.value.isHint === true && (step.value.prefixes ?? []).length > 0) {
+        return { kind: 'large' };
       }
       // Without a turn of the event loop where nothing has to be fetched.
       const answer = this.#read(batch, reads, step.value);
@@ -171,12 +240,6 @@ export class GroupCommit {
     }
     await clock.sleep(pauseAfter(attempt, random));
     return jobs.filter(({ attempts }) => attempts < MAX_ATTEMPTS);
-  }
-
-  async #alone([job, ...others]: readonly Job[]): Promise<readonly Job[]> {
-    if (job === undefined) return [];
-    await this.#options.runAlone(job.start, job.signal).then(job.resolve, job.reject);
-    return others;
   }
 
   #read(batch: Batch, reads: ReadSet, wanted: Reads): Known | Promise<Known> {

@@ -68,8 +68,12 @@ export class RecordCache {
   /** What the transaction wrote at the revision. */
   wrote(operations: readonly Operation[], modRevision: bigint): void {
     for (const operation of operations) {
-      if (operation.kind === 'delete') this.forget(operation.key);
-      else this.set(operation.key, { key: operation.key, value: operation.value, modRevision });
+      if (operation.kind === 'delete') {
+        this.forget(operation.key);
+        continue;
+      }
+      const { key, value, content } = operation;
+      this.set(key, { key, value, modRevision, ...(content === undefined ? {} : { content }) });
     }
   }
 

@@ -159,7 +159,15 @@ export class Batch {
 }
 
 function written(operation: Operation): Entry | undefined {
-  return operation.kind === 'delete'
-    ? undefined
-    : { key: operation.key, value: operation.value, modRevision: UNWRITTEN };
+  if (operation.kind === 'delete') return undefined;
+  const { key, content } = operation;
+  if (content === undefined) return { key, value: operation.value, modRevision: UNWRITTEN };
+  return {
+    key,
+    get value() {
+      return content.text;
+    },
+    modRevision: UNWRITTEN,
+    content,
+  };
 }

@@ -2,7 +2,18 @@
 // transaction. Whoever runs it reads, commits, and starts it afresh when the transaction lost a race.
 // So every interleaving of programs can be played through in a test, and nothing is half done.
 
-export type Entry = { readonly key: string; readonly value: string; readonly modRevision: bigint };
+export type Entry = {
+  readonly key: string;
+  readonly value: string;
+  readonly modRevision: bigint;
+  /** What the value says, where that is known already. */
+  readonly content?: Content;
+};
+
+/** Something to be stored; its text is made when it is needed. */
+export interface Content {
+  readonly text: string;
+}
 
 /**
  * What a program rests on: unless it is a hint, the outcome may be used only if it is all still so
@@ -25,7 +36,12 @@ export interface Known {
 }
 
 export type Operation =
-  | { readonly kind: 'put'; readonly key: string; readonly value: string }
+  | {
+      readonly kind: 'put';
+      readonly key: string;
+      readonly value: string;
+      readonly content?: Content;
+    }
   | { readonly kind: 'delete'; readonly key: string };
 
 export type Transaction = {
@@ -42,6 +58,21 @@ export type Reading<T> = Generator<Reads, T, Known>;
 
 export type Program<T> = Reading<Plan<T>>;
 
+class LazyPut {
+  readonly kind = 'put';
+  readonly key: string;
+  readonly content: Content;
+
+  constructor(key: string, content: Content) {
+    this.key = key;
+    this.content = content;
+  }
+
+  get value(): string {
+    return this.content.text;
+  }
+}
+
 /** Collects the changes of one transaction; whatever is written is compared with what was read. */
 export class Draft {
   readonly #compare = new Map<string, bigint>();
@@ -52,9 +83,12 @@ export class Draft {
     this.#compare.set(key, found?.modRevision ?? 0n);
   }
 
-  put(key: string, found: Entry | undefined, value: string): void {
+  put(key: string, found: Entry | undefined, value: string | Content): void {
     this.expect(key, found);
-    this.#operations.set(key, { kind: 'put', key, value });
+    this.#operations.set(
+      key,
+      typeof value === 'string' ? { kind: 'put', key, value } : new LazyPut(key, value),
+    );
   }
 
   delete(key: string, found: Entry): void {

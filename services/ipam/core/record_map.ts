@@ -63,7 +63,10 @@ export class RecordMap {
     const modRevision = ++this.#revision;
     for (const operation of operations) {
       if (operation.kind === 'delete') this.#entries.delete(operation.key);
-      else this.#entries.set(operation.key, { ...operation, modRevision });
+      else {
+        const { key, value } = operation;
+        this.#entries.set(key, { key, value, modRevision });
+      }
     }
     return true;
   }

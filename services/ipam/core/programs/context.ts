@@ -29,11 +29,15 @@ export function reservationsOf(known: Known): Prefix[] {
   return reservedPrefixes(known.list(RESERVATIONS_PREFIX).map(({ value }) => value));
 }
 
+const parsed = new WeakMap<Entry, StoredPool>();
+
 /** The pools that can be read, sorted by name; one that cannot is as if it were not there. */
 export function poolsOf(known: Known): StoredPool[] {
   return known.list(POOLS_PREFIX).flatMap((entry) => {
     try {
-      return [{ ...parsePool(entry.key, entry.value), entry }];
+      const pool = parsed.get(entry) ?? { ...parsePool(entry.key, entry.value), entry };
+      parsed.set(entry, pool);
+      return [pool];
     } catch {
       return [];
     }

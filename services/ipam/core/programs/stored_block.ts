@@ -3,7 +3,7 @@ import { type Address, type Family, type Prefix, prefixOf } from '@calico/ip';
 import { isEmpty, ordinalsOfHandle } from '../block_algebra.ts';
 import type { Draft, Entry, Known, Reading } from '../program.ts';
 import { nodeOfAffinity } from '../records/affinity.ts';
-import { type Block, formatBlock, parseBlock } from '../records/block.ts';
+import { type Block, BlockContent, parseBlock } from '../records/block.ts';
 import { formatHandle, type Handle, newHandle, parseHandle, withCount } from '../records/handle.ts';
 import { affinityKey, blockKey, handleKey } from '../records/keys.ts';
 
@@ -12,13 +12,23 @@ export type StoredBlock = { readonly block: Block; readonly entry: Entry };
 /** The block under the key. @throws IpamError 'damaged' */
 export function storedBlock(cidr: Prefix, known: Known): StoredBlock | undefined {
   const entry = known.get(blockKey(cidr));
-  return entry === undefined ? undefined : { block: parseBlock(entry.key, entry.value), entry };
+  return entry === undefined ? undefined : { block: blockOf(entry), entry };
+}
+
+// An entry stays the same object while it is kept in memory: its block is read once.
+const parsed = new WeakMap<Entry, Block>();
+
+function blockOf(entry: Entry): Block {
+  if (entry.content instanceof BlockContent) return entry.content.block;
+  const block = parsed.get(entry) ?? parseBlock(entry.key, entry.value);
+  parsed.set(entry, block);
+  return block;
 }
 
 /** As `storedBlock()`, but a damaged block is only seen to exist. */
 export function readableBlock(entry: Entry): StoredBlock | undefined {
   try {
-    return { block: parseBlock(entry.key, entry.value), entry };
+    return { block: blockOf(entry), entry };
   } catch {
     return undefined;
   }
@@ -30,7 +40,7 @@ export function* blockHolding(address: Address): Reading<StoredBlock | undefined
   const known = yield { keys };
   for (const key of keys) {
     const entry = known.get(key);
-    if (entry !== undefined) return { block: parseBlock(key, entry.value), entry };
+    if (entry !== undefined) return { block: blockOf(entry), entry };
   }
   return undefined;
 }
@@ -58,7 +68,7 @@ export function writeBlock(draft: Draft, block: Block, found: Entry | undefined)
   if (found !== undefined && block.affinity === undefined && isEmpty(block)) {
     draft.delete(key, found);
   } else {
-    draft.put(key, found, formatBlock(block));
+    draft.put(key, found, new BlockContent(block));
   }
 }
 

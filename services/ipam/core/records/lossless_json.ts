@@ -24,7 +24,12 @@ export function parseJson(text: string): unknown {
 
 /** Writes JSON; bigint as a plain integer. */
 export function formatJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'bigint' ? json.rawJSON(inner.toString()) : inner,
-  );
+  try {
+    return JSON.stringify(value); // ten times as fast, but refuses a bigint
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    return JSON.stringify(value, (_key, inner: unknown) =>
+      typeof inner === 'bigint' ? json.rawJSON(inner.toString()) : inner,
+    );
+  }
 }
