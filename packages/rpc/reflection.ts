@@ -1,13 +1,23 @@
 // grpc.reflection.v1 and v1alpha: lets grpcurl and the like ask for the contracts.
+import { createRequire } from 'node:module';
 import { type DescFile, type DescService, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import type { Server } from '@grpc/grpc-js';
+import { addDeferredService } from './deferred_service.ts';
 
-export async function addReflection(
-  server: Server,
-  services: readonly DescService[],
-): Promise<void> {
-  const { ReflectionService } = await import('@grpc/reflection');
+const require = createRequire(import.meta.url);
+
+const METHODS = { ServerReflectionInfo: 'bidi_streaming' } as const;
+
+export function addReflection(server: Server, services: readonly DescService[]): void {
+  for (const version of ['v1', 'v1alpha']) {
+    const name = `grpc.reflection.${version}.ServerReflection`;
+    addDeferredService(server, name, METHODS, (target) => reflect(target, services));
+  }
+}
+
+function reflect(server: Server, services: readonly DescService[]): void {
+  const { ReflectionService } = require('@grpc/reflection') as typeof import('@grpc/reflection');
   const files = new Map<string, DescFile>();
   for (const service of services) collect(service.file, files);
   const fileDescriptorProtos = [...files.values()].map((file) =>

@@ -3,6 +3,7 @@ import { Server, type ServerCredentials } from '@grpc/grpc-js';
 import { SERVER_OPTIONS } from './channel_options.ts';
 import { serverCredentials, type TlsFiles } from './credentials.ts';
 import { addService, type RpcLogger, type ServiceHandlers } from './handlers.ts';
+import { addHealth } from './health.ts';
 import {
   formatListenAddress,
   type ListenAddress,
@@ -58,10 +59,8 @@ export async function serveRpc<const T extends readonly DescService[]>(
     addService(server, service, handlers, { logger, stopping: stopping.signal });
   }
   const descriptors = services.map(([service]) => service);
-  const [health] = await Promise.all([
-    addHealth(server, descriptors),
-    addReflection(server, descriptors),
-  ]);
+  const health = addHealth(server, descriptors);
+  addReflection(server, descriptors);
   const bound: Bound[] = [];
   for (const { address, security, credentials } of listeners) {
     bound.push({ address: await bind(server, address, credentials), security });
@@ -78,22 +77,6 @@ export async function serveRpc<const T extends readonly DescService[]>(
       await shutDown(server, graceMs);
     },
   };
-}
-
-async function addHealth(
-  server: Server,
-  services: readonly DescService[],
-): Promise<(serving: boolean) => void> {
-  const { HealthImplementation } = await import('grpc-health-check');
-  const health = new HealthImplementation();
-  const report = (serving: boolean): void => {
-    const status = serving ? 'SERVING' : 'NOT_SERVING';
-    health.setStatus('', status);
-    for (const { typeName } of services) health.setStatus(typeName, status);
-  };
-  report(false);
-  health.addToServer(server);
-  return report;
 }
 
 async function bind(
