@@ -3,8 +3,8 @@
 import { aggregate, type Family, hostPrefix, type Prefix, parseInterfaceAddress } from '@calico/ip';
 import type { Node, WorkloadEndpoint } from '@calico/model';
 import type { PolicyInputs } from '../../../ports.ts';
-import { endpointLabels, profileLookup } from '../meaning/labels.ts';
-import { membersOf, prefixesOf } from '../meaning/members.ts';
+import { endpointLabels, type ProfileLookup, profileLookup } from '../meaning/labels.ts';
+import { endpointPrefixes, membersOf, prefixesOf } from '../meaning/members.ts';
 import { applicable, orderTiers } from '../meaning/ordering.ts';
 import { unlessUnreadable } from '../meaning/rule_terms.ts';
 import { type FilterSettings, filterSettings } from '../meaning/settings.ts';
@@ -20,7 +20,7 @@ import {
 } from './base_chains.ts';
 import { ChainBuilder } from './chains.ts';
 import type { Ruleset, Verdict } from './ruleset.ts';
-import { addressType, elementsOf, prefixText, SetBuilder } from './set_builder.ts';
+import { addressType, prefixText, SetBuilder } from './set_builder.ts';
 
 const FAMILIES: readonly Family[] = [4, 6];
 
@@ -30,7 +30,7 @@ export function compile(inputs: PolicyInputs): Ruleset {
   const sets = new SetBuilder(membersOf(inputs, profileOf));
   const chains = new ChainBuilder(sets, profileOf, settings);
   for (const [name, chain] of baseChains(settings)) chains.add(name, chain);
-  addDispatch(inputs, sets, chains);
+  addDispatch(inputs, profileOf, sets, chains);
   addSources(inputs.localEndpoints, settings, sets);
   addNodes(inputs, sets);
   addPools(inputs, sets);
@@ -38,8 +38,12 @@ export function compile(inputs: PolicyInputs): Ruleset {
 }
 
 /** Per endpoint an element in each of two maps; programs are shared. */
-function addDispatch(inputs: PolicyInputs, sets: SetBuilder, chains: ChainBuilder): void {
-  const profileOf = profileLookup(inputs.profiles);
+function addDispatch(
+  inputs: PolicyInputs,
+  profileOf: ProfileLookup,
+  sets: SetBuilder,
+  chains: ChainBuilder,
+): void {
   const tiers = orderTiers(inputs.tiers, [
     ...inputs.networkPolicies,
     ...inputs.globalNetworkPolicies,
@@ -65,34 +69,40 @@ function addSources(
   sets: SetBuilder,
 ): void {
   for (const family of FAMILIES) {
-    const own = endpoints.flatMap(({ spec }) => sourcesOf(spec, spec.ipNetworks ?? [], family));
+    const key = ['ifname', addressType(family)] as const;
     sets.add(podSources(family), {
-      key: ['ifname', addressType(family)],
+      key,
       interval: false,
       comment: 'addresses of each pod',
-      elements: elementsOf(own),
+      elements: sourcesOf(endpoints, family, endpointPrefixes),
     });
     if (!canSpoof) continue;
-    const allowed = endpoints.flatMap(({ spec }) =>
-      sourcesOf(spec, spec.allowSpoofedSourcePrefixes ?? [], family),
-    );
     sets.add(podSpoofed(family), {
-      key: ['ifname', addressType(family)],
+      key,
       interval: true,
       comment: 'other addresses that each pod may send from',
-      elements: elementsOf(allowed),
+      elements: sourcesOf(endpoints, family, ({ spec }) =>
+        aggregate(prefixesOf(spec.allowSpoofedSourcePrefixes ?? [])),
+      ),
     });
   }
 }
 
 function sourcesOf(
-  { interfaceName }: WorkloadEndpoint['spec'],
-  nets: readonly string[],
+  endpoints: readonly WorkloadEndpoint[],
   family: Family,
-): string[] {
-  if (interfaceName === undefined) return [];
-  const prefixes = prefixesOf(nets).filter((prefix) => prefix.family === family);
-  return aggregate(prefixes).map((prefix) => `${interfaceName} . ${prefixText(prefix)}`);
+  prefixesOfOne: (endpoint: WorkloadEndpoint) => readonly Prefix[],
+): ReadonlyMap<string, undefined> {
+  const sources = new Map<string, undefined>();
+  for (const endpoint of endpoints) {
+    const { interfaceName } = endpoint.spec;
+    if (interfaceName === undefined) continue;
+    for (const prefix of prefixesOfOne(endpoint)) {
+      if (prefix.family !== family) continue;
+      sources.set(`${interfaceName} . ${prefixText(prefix)}`, undefined);
+    }
+  }
+  return sources;
 }
 
 /** Who may send tunnel packets: every node, and what the configuration adds. */

@@ -2,7 +2,7 @@
 // (both families, ports by number or by name) becomes several of them, of which any may match.
 import type { Family, Prefix } from '@calico/ip';
 import type { IcmpTerms, RuleTerms, SideTerms } from '../meaning/rule_terms.ts';
-import { portAlternatives } from './port_compiler.ts';
+import { PORT_PROTOCOLS, portAlternatives } from './port_compiler.ts';
 import { type Field, type Match, match, mismatch } from './ruleset.ts';
 import { prefixText, type SetBuilder } from './set_builder.ts';
 
@@ -14,8 +14,7 @@ const FAMILIES: readonly Family[] = [4, 6];
 
 /** The conjunctions of which any makes the rule match; none: it never matches. */
 export function alternatives(rule: RuleTerms, sets: SetBuilder): Alternative[] {
-  const isContradiction = rule.protocol !== undefined && rule.protocol === rule.notProtocol;
-  if (rule.isNeverMet || isContradiction) return [];
+  if (rule.isNeverMet || isContradiction(rule)) return [];
   if (!needsFamily(rule)) return portAlternatives(rule, undefined, sets);
   return FAMILIES.filter((family) => appliesTo(rule, family)).flatMap((family) => {
     const addresses = [
@@ -26,6 +25,13 @@ export function alternatives(rule: RuleTerms, sets: SetBuilder): Alternative[] {
       withFamily([...addresses, ...protocol], family),
     );
   });
+}
+
+/** One protocol wanted and excluded, or ports of a protocol that has none. */
+function isContradiction({ protocol, notProtocol, source, destination }: RuleTerms): boolean {
+  if (protocol === undefined) return false;
+  const wantsPorts = source.ports.length + destination.ports.length > 0;
+  return protocol === notProtocol || (wantsPorts && !PORT_PROTOCOLS.has(protocol));
 }
 
 function needsFamily({ ipVersion, icmp, notIcmp, source, destination }: RuleTerms): boolean {

@@ -33,8 +33,12 @@ export type ProfileLookup = (name: string) => ProfileSpec | undefined;
  * Kubernetes could be reached before somebody wrote a profile.
  */
 export function profileLookup(profiles: readonly Profile[]): ProfileLookup {
-  const found = new Map(profiles.map(({ metadata, spec }) => [metadata.name, spec]));
-  return (name) => found.get(name) ?? impliedProfile(name);
+  const found = new Map<string, ProfileSpec | undefined>();
+  for (const { metadata, spec } of profiles) found.set(metadata.name, spec);
+  return (name) => {
+    if (!found.has(name)) found.set(name, impliedProfile(name));
+    return found.get(name);
+  };
 }
 
 function impliedProfile(name: string): ProfileSpec | undefined {

@@ -1,6 +1,6 @@
 // Everything in the cluster that a rule's selector can name, with its addresses and named ports.
 import { hostPrefix, IpError, type Prefix, parseAddress, parsePrefix } from '@calico/ip';
-import { protocolNumber } from '@calico/model';
+import { protocolNumber, type WorkloadEndpoint } from '@calico/model';
 import type { Labels } from '@calico/selector';
 import type { PolicyInputs } from '../../../ports.ts';
 import {
@@ -25,8 +25,7 @@ export function membersOf(inputs: PolicyInputs, profileOf: ProfileLookup): Membe
   return [
     ...inputs.workloadEndpoints.map((endpoint) => ({
       labels: endpointLabels(endpoint, profileOf),
-      prefixes: prefixesOf(endpoint.spec.ipNetworks ?? []),
-      ports: portsOf(endpoint.spec.ports ?? []),
+      ...factsOf(endpoint),
     })),
     ...inputs.hostEndpoints.map((endpoint) => ({
       labels: hostEndpointLabels(endpoint, profileOf),
@@ -44,6 +43,23 @@ export function membersOf(inputs: PolicyInputs, profileOf: ProfileLookup): Membe
       ports: [],
     })),
   ];
+}
+
+const known = new WeakMap<WorkloadEndpoint, Omit<Member, 'labels'>>();
+
+/** Labels depend on profiles too, the rest on the endpoint alone. */
+function factsOf(endpoint: WorkloadEndpoint): Omit<Member, 'labels'> {
+  const before = known.get(endpoint);
+  if (before !== undefined) return before;
+  const { ipNetworks = [], ports = [] } = endpoint.spec;
+  const facts = { prefixes: prefixesOf(ipNetworks), ports: portsOf(ports) };
+  known.set(endpoint, facts);
+  return facts;
+}
+
+/** Addresses of an endpoint. */
+export function endpointPrefixes(endpoint: WorkloadEndpoint): readonly Prefix[] {
+  return factsOf(endpoint).prefixes;
 }
 
 /** Prefixes of texts; bits behind the length do not matter. */
