@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { systemLibc, withNetns } from '@calico/netlink';
 import {
   type Chain,
   diff,
@@ -15,8 +16,10 @@ import {
   transactionText,
 } from '@calico/nftables';
 import * as fc from 'fast-check';
+import { isElementsOnly } from '../../packages/nftables/element_messages.ts';
+import { ElementSocket } from '../../packages/nftables/element_socket.ts';
 import { execOk } from '../lab/exec.ts';
-import { rulesets } from './random_rulesets.ts';
+import { hashElements, rulesets } from './random_rulesets.ts';
 
 const NAMESPACE = `nft-${randomBytes(3).toString('hex')}`;
 const PATH = `/run/netns/${NAMESPACE}`;
@@ -63,6 +66,52 @@ test('from any ruleset to any ruleset in one transaction, and read back the same
       { numRuns: 150 },
     );
     assert.deepEqual(foreign, []);
+  });
+});
+
+test('elements are changed by messages of our own, without libnftables', async () => {
+  await withTable(async (table) => {
+    const socket = withNetns(PATH, () => new ElementSocket(systemLibc()));
+    let actual = rulesetOf({});
+    await table.commit(diff(actual, undefined));
+    let changes = 0;
+    await fc.assert(
+      fc.asyncProperty(hashElements, async (desired) => {
+        const transaction = diff(desired, actual);
+        if (isElementsOnly(transaction) && transaction.length > 0) {
+          socket.commit('calico', transaction);
+          changes++;
+        } else await table.commit(transaction);
+        actual = desired;
+        assert.equal(textOf(diff(desired, await table.list())), '');
+      }),
+      { numRuns: 100 },
+    );
+    assert.ok(changes > 90);
+    const missing = diff({ ...actual, sets: new Map() }, actual);
+    assert.ok(!isElementsOnly(missing));
+    assert.throws(
+      () =>
+        socket.commit('calico', [
+          {
+            kind: 'add-elements',
+            set: 'set/ip4',
+            key: ['ipv4_addr'],
+            interval: false,
+            elements: [['10.9.9.9', undefined]],
+          },
+          {
+            kind: 'add-elements',
+            set: 'no/such',
+            key: ['ipv4_addr'],
+            interval: false,
+            elements: [['10.9.9.9', undefined]],
+          },
+        ]),
+      { name: 'NftablesError', message: 'Cannot change elements: ENOENT' },
+    );
+    assert.equal(textOf(diff(actual, await table.list())), '');
+    socket.close();
   });
 });
 

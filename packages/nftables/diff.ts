@@ -95,9 +95,9 @@ function* elementChanges(
     const before: NamedSet['elements'] = found?.elements ?? new Map();
     const gone = missingFrom(before, set.elements);
     const added = missingFrom(set.elements, before);
-    const { key } = set;
-    if (gone.length > 0) yield { kind: 'delete-elements', set: name, key, elements: gone };
-    if (added.length > 0) yield { kind: 'add-elements', set: name, key, elements: added };
+    const target = { set: name, key: set.key, interval: set.interval };
+    if (gone.length > 0) yield { kind: 'delete-elements', ...target, elements: gone };
+    if (added.length > 0) yield { kind: 'add-elements', ...target, elements: added };
   }
 }
 

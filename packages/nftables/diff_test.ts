@@ -150,7 +150,13 @@ test('diff() of one more endpoint is one element', () => {
     ['cali2', 'goto a/1'],
   ]);
   assert.deepEqual(diff({ chains, sets: new Map([['d/1', dispatch(more)]]) }, actual), [
-    { kind: 'add-elements', set: 'd/1', key: ['ifname'], elements: [['cali2', 'goto a/1']] },
+    {
+      kind: 'add-elements',
+      set: 'd/1',
+      key: ['ifname'],
+      interval: false,
+      elements: [['cali2', 'goto a/1']],
+    },
   ]);
 });
 

@@ -2,6 +2,8 @@
 // this interface, so that single changes can take a shorter way than libnftables.
 import { systemLibc, withNetns } from '@calico/netlink';
 import { ChangeWatch, type ForeignChange } from './change_watch.ts';
+import { isElementsOnly } from './element_messages.ts';
+import { ElementSocket } from './element_socket.ts';
 import { NftablesError } from './errors.ts';
 import { Libnftables } from './libnftables.ts';
 import { parseListing } from './listing.ts';
@@ -35,6 +37,7 @@ export function openNftables(options: NftablesOptions): Nftables {
 class TableAdapter implements Nftables {
   readonly #table: string;
   readonly #library = new Libnftables();
+  readonly #elements = new ElementSocket(systemLibc());
   readonly #watch: ChangeWatch | undefined;
 
   constructor({ table, onForeignChange }: NftablesOptions) {
@@ -54,13 +57,26 @@ class TableAdapter implements Nftables {
 
   async commit(transaction: Transaction): Promise<void> {
     if (transaction.length === 0) return;
-    const text = transactionText(this.#table, transaction);
-    if (this.#watch === undefined) await this.#library.run(text);
-    else await this.#watch.during(() => this.#library.run(text));
+    if (this.#watch === undefined) await this.#carryOut(transaction);
+    else await this.#watch.during(() => this.#carryOut(transaction));
+  }
+
+  // The short way for what happens most; what it cannot do, libnftables does, or says why not.
+  async #carryOut(transaction: Transaction): Promise<void> {
+    if (isElementsOnly(transaction)) {
+      try {
+        this.#elements.commit(this.#table, transaction);
+        return;
+      } catch (error) {
+        if (!(error instanceof NftablesError)) throw error;
+      }
+    }
+    await this.#library.run(transactionText(this.#table, transaction));
   }
 
   async close(): Promise<void> {
     this.#watch?.close();
+    this.#elements.close();
     await this.#library.close();
   }
 }

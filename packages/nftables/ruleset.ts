@@ -112,6 +112,7 @@ export type Command =
       readonly kind: 'add-elements' | 'delete-elements';
       readonly set: string;
       readonly key: readonly KeyType[];
+      readonly interval: boolean;
       readonly elements: readonly (readonly [string, Verdict | undefined])[];
     };
 

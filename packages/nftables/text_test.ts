@@ -36,6 +36,7 @@ const TRANSACTION: Transaction = [
     kind: 'add-elements',
     set: 'dispatch/from',
     key: ['ifname'],
+    interval: false,
     elements: [
       ['cali1', 'goto policy/a'],
       ['cali2', 'drop'],
@@ -45,6 +46,7 @@ const TRANSACTION: Transaction = [
     kind: 'delete-elements',
     set: 'ports/named',
     key: ['ipv4_addr', 'inet_service'],
+    interval: false,
     elements: [['10.0.0.1 . 80', undefined]],
   },
   { kind: 'delete-chain', name: 'policy/b' },
