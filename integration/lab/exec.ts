@@ -1,10 +1,12 @@
 // Runs a program to its end and collects what it prints.
 import { spawn } from 'node:child_process';
+import { patient } from './wait.ts';
 
 export type Result = { readonly code: number; readonly stdout: string; readonly stderr: string };
 export type ExecOptions = {
   readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Times the lab's patience. */
   readonly timeoutMs?: number;
   readonly cwd?: string;
 };
@@ -23,10 +25,13 @@ export function exec(command: readonly string[], options: ExecOptions = {}): Pro
     let timedOut = false;
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    const timer = setTimeout(() => {
-      timedOut = true;
-      child.kill('SIGKILL');
-    }, options.timeoutMs ?? 60_000);
+    const timer = setTimeout(
+      () => {
+        timedOut = true;
+        child.kill('SIGKILL');
+      },
+      patient(options.timeoutMs ?? 60_000),
+    );
     child.on('error', (cause) => {
       clearTimeout(timer);
       resolve({ code: 127, stdout, stderr: `${stderr}${cause.message}` });

@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
 import { connectRpc } from '@calico/rpc';
+import { type Certificate, certificateOf, makeAuthority, makeCertificate } from './certificates.ts';
 import { type ExecOptions, exec, type Result } from './exec.ts';
 import { buildFabric, inNamespace } from './fabric.ts';
 import { ManagedProcess } from './managed_process.ts';
@@ -26,8 +27,14 @@ import {
   writeState,
 } from './state.ts';
 import { sweepAbandoned, takeDown } from './sweep.ts';
-import { type Mode, type NodePlan, planTopology, type Topology } from './topology.ts';
-import { eventually } from './wait.ts';
+import {
+  CONTROL_ADDRESS,
+  type Mode,
+  type NodePlan,
+  planTopology,
+  type Topology,
+} from './topology.ts';
+import { eventually, PATIENCE } from './wait.ts';
 
 export type LabOptions = {
   readonly mode?: Mode;
@@ -37,6 +44,8 @@ export type LabOptions = {
   readonly keep?: boolean;
   /** Nodes on which our services are not started (something else runs there). */
   readonly foreignNodes?: readonly string[];
+  /** Mutual TLS between everything that is not on one node: gRPC, etcd and NATS. */
+  readonly tls?: boolean;
   readonly log?: (line: string) => void;
   /** Takes the lab down, also while it starts. */
   readonly signal?: AbortSignal;
@@ -54,14 +63,15 @@ export class Lab {
   private constructor(options: LabOptions) {
     const prefix = `cal${randomBytes(3).toString('hex')}`;
     const { mode = 'bgp', nodes = 3, runtime = 'node', keep = false, foreignNodes = [] } = options;
+    const { tls = false } = options;
     this.topology = planTopology(prefix, mode, nodes);
     this.directory = labDirectory(prefix);
     this.#options = options;
     this.#processes = [
-      ...controlPlans(this.topology, this.directory, runtime, keep),
+      ...controlPlans(this.topology, this.directory, runtime, keep, tls),
       ...this.topology.nodes
         .filter(({ name }) => !foreignNodes.includes(name))
-        .flatMap((node) => nodePlans(node, this.directory, runtime, keep)),
+        .flatMap((node) => nodePlans(node, this.directory, runtime, keep, tls)),
     ].map((plan) => new ManagedProcess(plan));
   }
 
@@ -88,18 +98,43 @@ export class Lab {
       const { run, lib, log: logs } = nodeDirectories(this.directory, node);
       for (const directory of [run, lib, logs]) mkdirSync(directory, { recursive: true });
     }
+    if (this.#options.tls) await this.#makeCertificates();
     log(`underlay: ${this.topology.nodes.length} nodes and control on 192.168.80.0/24`);
     await buildFabric(this.topology);
     log('processes: etcd, NATS, api, ipam, status; felix and bgp on every node');
-    for (const managed of this.#processes) managed.start();
+    if (PATIENCE > 1) await this.#startInTurn(log);
+    else for (const managed of this.#processes) managed.start();
     this.#writeState();
     await this.ready();
   }
 
+  /** A slow machine is not made faster by starting everything at once; it says how far it is. */
+  async #startInTurn(log: (line: string) => void): Promise<void> {
+    for (const [index, managed] of this.#processes.entries()) {
+      const started = performance.now();
+      managed.start();
+      this.#writeState();
+      await this.ready(undefined, [managed]);
+      const { service, node } = managed.plan;
+      const seconds = ((performance.now() - started) / 1000).toFixed(1);
+      log(`${index + 1}/${this.#processes.length} ${service} on ${node}: started in ${seconds} s`);
+    }
+  }
+
+  async #makeCertificates(): Promise<void> {
+    await makeAuthority(this.directory);
+    const owners = [{ name: 'control', address: CONTROL_ADDRESS }, ...this.topology.nodes];
+    for (const { name, address } of owners) await makeCertificate(this.directory, name, [address]);
+  }
+
+  #certificate(node: string): Certificate | undefined {
+    return this.#options.tls ? certificateOf(this.directory, node) : undefined;
+  }
+
   /** Resolves when every service's socket accepts connections; fails with the end of its log. */
-  async ready(timeoutMs = 30_000): Promise<void> {
+  async ready(timeoutMs = 30_000, processes = this.#processes): Promise<void> {
     await Promise.all(
-      this.#processes
+      processes
         .filter(({ plan }) => plan.service !== 'etcd' && plan.service !== 'nats')
         .map(async (managed) => {
           const { service, node } = managed.plan;
@@ -185,7 +220,7 @@ export class Lab {
     const { node = 'control', ...rest } = options;
     const env = {
       ...stringEnvironment(),
-      ...clientEnvironment(nodeDirectories(this.directory, node).run),
+      ...clientEnvironment(nodeDirectories(this.directory, node).run, this.#certificate(node)),
     };
     return this.exec(node, [...runtimeCommand('node', 'packages/calicoctl/main.ts'), ...args], {
       env,
@@ -259,7 +294,8 @@ export class Lab {
   #writeState(): void {
     writeState(this.state());
     const { name } = this.topology.nodes[0] as NodePlan;
-    const env = { ...clientEnvironment(nodeDirectories(this.directory, name).run) };
+    const { run } = nodeDirectories(this.directory, name);
+    const env = clientEnvironment(run, this.#certificate(name));
     const lines = Object.entries(env).map(([key, value]) => `export ${key}=${value}`);
     writeFileSync(join(this.directory, 'environment'), `${lines.join('\n')}\n`);
   }

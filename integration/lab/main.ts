@@ -11,6 +11,7 @@ import { MODES, type Mode, planTopology } from './topology.ts';
 
 const program = new Command('lab')
   .usage('up|exec|status|down [options]')
+  .enablePositionalOptions() // options after the node of "exec" are the command's
   .description(
     'A cluster of network namespaces on this machine: real etcd, NATS, services and kernel.',
   )
@@ -35,11 +36,10 @@ program
   .addOption(
     new Option('--runtime <name>', 'what runs the services').choices([...RUNTIMES]).default('node'),
   )
-  .action(async ({ mode, nodes, runtime }: { mode: Mode; nodes: number; runtime: Runtime }) => {
+  .option('--tls', 'mutual TLS between services, etcd and NATS')
+  .action(async (options: { mode: Mode; nodes: number; runtime: Runtime; tls?: boolean }) => {
     const lab = await Lab.start({
-      mode,
-      nodes,
-      runtime,
+      ...options,
       keep: true,
       log: (line) => console.log(`· ${line}`),
     });

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { inNamespace } from './fabric.ts';
+import { patient } from './wait.ts';
 
 export type ProcessPlan = {
   /** "felix", "etcd" … */
@@ -68,7 +69,7 @@ export class ManagedProcess {
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (!this.running) return;
     this.#child?.kill(signal);
-    const timer = setTimeout(() => this.#child?.kill('SIGKILL'), 5000);
+    const timer = setTimeout(() => this.#child?.kill('SIGKILL'), patient(5000));
     await this.#exit;
     clearTimeout(timer);
   }

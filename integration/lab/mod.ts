@@ -1,3 +1,4 @@
+export { type Certificate, certificateOf, makeAuthority, makeCertificate } from './certificates.ts';
 export { type ExecOptions, exec, execOk, type Result } from './exec.ts';
 export { deleteNamespaces, inNamespace, ipBatch, namespacesOf } from './fabric.ts';
 export { Lab, type LabOptions } from './lab.ts';
@@ -18,4 +19,4 @@ export { nodeDirectories, ROOT, RUNTIMES, type Runtime, runtimeCommand } from '.
 export { type LabState, readStates } from './state.ts';
 export { sweepAbandoned, takeDown } from './sweep.ts';
 export { MODES, type Mode, type NodePlan, POOL, planTopology, UPLINK } from './topology.ts';
-export { eventually } from './wait.ts';
+export { eventually, PATIENCE, patient } from './wait.ts';

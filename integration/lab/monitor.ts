@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inNamespace } from './fabric.ts';
+import { patient } from './wait.ts';
 
 /** Said when a namespace of somebody else vanishes while the program starts. */
 const NOISE = /^Peer netns reference is invalid/;
@@ -38,7 +39,7 @@ export class LineMonitor {
 
   static async #started(namespace: string, command: readonly string[]): Promise<LineMonitor> {
     const monitor = new LineMonitor(namespace, command);
-    await sleep(300); // neither program says when its socket is open
+    await sleep(patient(300)); // neither program says when its socket is open
     return monitor;
   }
 

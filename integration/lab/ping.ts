@@ -1,6 +1,7 @@
 // Probes between namespaces.
 import { exec } from './exec.ts';
 import { inNamespace } from './fabric.ts';
+import { PATIENCE } from './wait.ts';
 
 export type PingResult = {
   readonly sent: number;
@@ -8,6 +9,7 @@ export type PingResult = {
   readonly averageMs: number | undefined;
 };
 
+/** Waits `timeoutSeconds` (times the lab's patience) for the last answer. */
 export async function ping(
   namespace: string,
   address: string,
@@ -24,7 +26,7 @@ export async function ping(
       '-i',
       `${intervalSeconds}`,
       '-W',
-      `${timeoutSeconds}`,
+      `${timeoutSeconds * PATIENCE}`,
       address,
     ]),
     { timeoutMs: limit },
@@ -38,7 +40,7 @@ export async function ping(
   };
 }
 
-/** Whether a TCP connection to address:port is accepted within the time. */
+/** Whether a TCP connection to address:port is accepted within the time (times the lab's patience). */
 export async function connects(
   namespace: string,
   address: string,
@@ -46,7 +48,15 @@ export async function connects(
   timeoutSeconds = 1,
 ): Promise<boolean> {
   const { code } = await exec(
-    inNamespace(namespace, ['nc', '-n', '-z', '-w', `${timeoutSeconds}`, address, `${port}`]),
+    inNamespace(namespace, [
+      'nc',
+      '-n',
+      '-z',
+      '-w',
+      `${Math.ceil(timeoutSeconds * PATIENCE)}`,
+      address,
+      `${port}`,
+    ]),
     { timeoutMs: timeoutSeconds * 1000 + 5000 },
   );
   return code === 0;

@@ -1,6 +1,7 @@
 // Which programs run where, with which environment.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Certificate, certificateOf } from './certificates.ts';
 import type { ProcessPlan } from './managed_process.ts';
 import { CONTROL_ADDRESS, type NodePlan, type Topology } from './topology.ts';
 
@@ -11,8 +12,6 @@ export const ROOT = join(import.meta.dirname, '..', '..');
 const BIN = join(ROOT, 'node_modules', '.bin');
 
 const PORTS = { etcd: 2379, nats: 4222, api: 5671, ipam: 5672, status: 5673 } as const;
-const ETCD = `http://${CONTROL_ADDRESS}:${PORTS.etcd}`;
-const NATS = `nats://${CONTROL_ADDRESS}:${PORTS.nats}`;
 
 /** Files of one node (or of "control") inside the lab's directory. */
 export function nodeDirectories(labDirectory: string, node: string) {
@@ -37,13 +36,32 @@ function denoProgram(): string {
 }
 
 /** Where clients of a node find the control plane. */
-export function clientEnvironment(runDirectory: string): Record<string, string> {
+export function clientEnvironment(runDirectory: string, tls?: Certificate): Record<string, string> {
   return {
     CALICO_API_ADDRESS: `${CONTROL_ADDRESS}:${PORTS.api}`,
     CALICO_IPAM_ADDRESS: `${CONTROL_ADDRESS}:${PORTS.ipam}`,
     CALICO_STATUS_ADDRESS: `${CONTROL_ADDRESS}:${PORTS.status}`,
-    CALICO_INSECURE: 'true',
     CALICO_RUN_DIR: runDirectory,
+    ...(tls === undefined
+      ? { CALICO_INSECURE: 'true' }
+      : { CALICO_TLS_CA: tls.ca, CALICO_TLS_CERT: tls.cert, CALICO_TLS_KEY: tls.key }),
+  };
+}
+
+/** Where services find etcd and NATS. */
+function brokerEnvironment(tls?: Certificate): Record<string, string> {
+  const etcd = `${CONTROL_ADDRESS}:${PORTS.etcd}`;
+  const nats = `${CONTROL_ADDRESS}:${PORTS.nats}`;
+  if (tls === undefined) return { ETCD_ENDPOINTS: `http://${etcd}`, NATS_URL: `nats://${nats}` };
+  return {
+    ETCD_ENDPOINTS: `https://${etcd}`,
+    ETCD_CA_CERT_FILE: tls.ca,
+    ETCD_CERT_FILE: tls.cert,
+    ETCD_KEY_FILE: tls.key,
+    NATS_URL: `tls://${nats}`,
+    NATS_CA_FILE: tls.ca,
+    NATS_CERT_FILE: tls.cert,
+    NATS_KEY_FILE: tls.key,
   };
 }
 
@@ -52,8 +70,12 @@ export function controlPlans(
   labDirectory: string,
   runtime: Runtime,
   detached: boolean,
+  withTls = false,
 ): ProcessPlan[] {
   const { base, run, log } = nodeDirectories(labDirectory, 'control');
+  const tls = withTls ? certificateOf(labDirectory, 'control') : undefined;
+  const scheme = tls === undefined ? 'http' : 'https';
+  const etcd = `${scheme}://${CONTROL_ADDRESS}:${PORTS.etcd}`;
   const plan = (
     service: string,
     command: readonly string[],
@@ -69,9 +91,8 @@ export function controlPlans(
   });
   const service = (name: 'api' | 'ipam' | 'status'): ProcessPlan =>
     plan(name, runtimeCommand(runtime, `services/${name}/main.ts`), {
-      ETCD_ENDPOINTS: ETCD,
-      NATS_URL: NATS,
-      ...clientEnvironment(run),
+      ...brokerEnvironment(tls),
+      ...clientEnvironment(run, tls),
       CALICO_LISTEN: `${CONTROL_ADDRESS}:${PORTS[name]},unix:${join(run, `${name}.sock`)}`,
       ...compileCache(),
     });
@@ -81,8 +102,9 @@ export function controlPlans(
       '--name=lab',
       `--data-dir=${join(base, 'etcd')}`,
       '--log-level=warn',
-      `--listen-client-urls=${ETCD},http://127.0.0.1:${PORTS.etcd}`,
-      `--advertise-client-urls=${ETCD}`,
+      `--listen-client-urls=${etcd},${scheme}://127.0.0.1:${PORTS.etcd}`,
+      `--advertise-client-urls=${etcd}`,
+      ...(tls === undefined ? [] : etcdTls(tls)),
       '--listen-peer-urls=http://127.0.0.1:2380',
       '--initial-advertise-peer-urls=http://127.0.0.1:2380',
       '--initial-cluster=lab=http://127.0.0.1:2380',
@@ -97,6 +119,7 @@ export function controlPlans(
       '-js',
       '-sd',
       join(base, 'nats'),
+      ...(tls === undefined ? [] : natsTls(tls)),
     ]),
     service('api'),
     service('ipam'),
@@ -109,16 +132,18 @@ export function nodePlans(
   labDirectory: string,
   runtime: Runtime,
   detached: boolean,
+  withTls = false,
 ): ProcessPlan[] {
   const { run, lib, log } = nodeDirectories(labDirectory, node.name);
+  const tls = withTls ? certificateOf(labDirectory, node.name) : undefined;
   return ['felix', 'bgp'].map((name) => ({
     service: name,
     node: node.name,
     namespace: node.namespace,
     command: runtimeCommand(runtime, `services/${name}/main.ts`),
     env: {
-      ...clientEnvironment(run),
-      NATS_URL: NATS,
+      ...brokerEnvironment(tls),
+      ...clientEnvironment(run, tls),
       CALICO_NODENAME: node.name,
       CALICO_LIB_DIR: lib,
       ...compileCache(),
@@ -126,6 +151,19 @@ export function nodePlans(
     logFile: join(log, `${name}.log`),
     detached,
   }));
+}
+
+function etcdTls({ ca, cert, key }: Certificate): string[] {
+  return [
+    `--trusted-ca-file=${ca}`,
+    `--cert-file=${cert}`,
+    `--key-file=${key}`,
+    '--client-cert-auth',
+  ];
+}
+
+function natsTls({ ca, cert, key }: Certificate): string[] {
+  return ['--tlscacert', ca, '--tlscert', cert, '--tlskey', key, '--tlsverify'];
 }
 
 function compileCache(): Record<string, string> {

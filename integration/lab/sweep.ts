@@ -2,12 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deleteNamespaces, namespacesOf, processesIn } from './fabric.ts';
 import { isAlive, type LabState, readStates, removeState } from './state.ts';
+import { patient } from './wait.ts';
 
 /** Stops its processes, deletes its namespaces and files. */
 export async function takeDown(state: LabState): Promise<void> {
   const alive = state.processes.filter(isAlive);
   for (const { pid } of alive) kill(pid, 'SIGTERM');
-  for (let waited = 0; waited < 3000 && alive.some(isAlive); waited += 50) await sleep(50);
+  for (let waited = 0; waited < patient(3000) && alive.some(isAlive); waited += 50) await sleep(50);
   for (const identity of alive.filter(isAlive)) kill(identity.pid, 'SIGKILL');
   const namespaces = await namespacesOf(state.prefix);
   // Servers of tests in pods, and children of what was killed.

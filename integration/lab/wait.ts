@@ -1,8 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Asks `condition` every 50 ms until it is true. After `timeoutMs`, or as soon as `hopeless` says so,
- * throws an Error with the text of `describe`.
+ * How many times slower than a usual machine this one may be: every limit of the lab and of what it
+ * runs is multiplied by it. From CALICO_LAB_PATIENCE, at least 1.
+ */
+export const PATIENCE = Math.max(1, Number(process.env['CALICO_LAB_PATIENCE']) || 1);
+
+/** A limit of the lab in milliseconds, as this machine needs it. */
+export function patient(timeoutMs: number): number {
+  return timeoutMs * PATIENCE;
+}
+
+/**
+ * Asks `condition` every 50 ms until it is true. After `timeoutMs` (times the lab's patience), or as
+ * soon as `hopeless` says so, throws an Error with the text of `describe`.
  */
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
@@ -10,9 +21,9 @@ export async function eventually(
   describe: () => string,
   hopeless: () => boolean = () => false,
 ): Promise<void> {
-  const end = performance.now() + timeoutMs;
+  const end = performance.now() + patient(timeoutMs);
   while (!(await condition())) {
     if (performance.now() > end || hopeless()) throw new Error(describe());
-    await sleep(50);
+    await sleep(patient(50));
   }
 }

@@ -23,6 +23,8 @@ import { ensureStreams } from './stream_setup.ts';
 const REQUEST_TIMEOUT_MS = 5_000;
 const RETRY_MS = { first: 100, most: 2_000 };
 const PING_INTERVAL_MS = 3_000;
+/** As OpenSSL reports it. */
+const TLS_ALERT = /\w+:error:\w+:SSL routines:\w*:\S* ?alert ([^:]+):[^\n]*\n?/;
 
 export class NatsStreams implements StreamPort {
   readonly #options: ConnectBusOptions;
@@ -221,5 +223,11 @@ export class NatsStreams implements StreamPort {
 }
 
 function textOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return text
+    .replace(TLS_ALERT, 'NATS refuses our TLS certificate: $1')
+    .replace(
+      /^(?:read|write) (?:ECONNRESET|EPIPE)$/,
+      'NATS closed the connection at once: with TLS, it refuses our certificate',
+    );
 }

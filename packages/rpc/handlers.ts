@@ -126,10 +126,13 @@ function stoppingError(): RpcError {
   return new RpcError('UNAVAILABLE', 'Cannot continue the stream: the server is stopping');
 }
 
+// Made once: every call ends with this event, and a new error records the stack.
+const CANCELLED = new DOMException('This operation was aborted', 'AbortError');
+
 function contextOf(call: AnyCall, stopping?: AbortSignal): CallContext {
   const controller = new AbortController();
-  if (call.cancelled) controller.abort();
-  call.on('cancelled', () => controller.abort());
+  if (call.cancelled) controller.abort(CANCELLED);
+  call.on('cancelled', () => controller.abort(CANCELLED));
   const signal = stopping ? AbortSignal.any([controller.signal, stopping]) : controller.signal;
   return { peer: call.getPeer(), signal };
 }

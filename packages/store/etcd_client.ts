@@ -3,14 +3,12 @@
 import type { Clock } from '@calico/clock';
 import { Etcd3, type IOptions } from 'etcd3';
 import { storeError, wasNotSent } from './etcd_errors.ts';
+import { checkAddresses, type EtcdTls } from './etcd_tls.ts';
 
 export type StoreLogger = {
   info(message: string, fields?: object): void;
   warn(message: string, fields?: object): void;
 };
-
-/** PEM texts. Without `ca` the system's authorities are trusted. */
-export type EtcdTls = { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
 
 export type EtcdOptions = {
   /** `http://host:port` or `https://host:port`. */
@@ -65,6 +63,7 @@ export class EtcdClient {
         'grpc.max_send_message_length': -1,
       },
     });
+    if (endpoints[0]?.startsWith('https:')) checkAddresses(this.etcd, tls ?? {});
   }
 
   /** A request that changes nothing: tried on every endpoint within the time limit. */

@@ -31,6 +31,16 @@ export function storeError(error: unknown, action: string, writes: boolean, revi
   return new StoreUnavailable(outcome, `Cannot ${action}: ${what}`, { cause });
 }
 
+/** As OpenSSL reports it. */
+const TLS_ALERT = /\w+:error:\w+:SSL routines:\w*:\S* ?alert ([^:]+):[^\n]*\n?/;
+
 function reason({ message }: Error): string {
-  return message.replace(/^\w+: (\d+ )?/, '').replace(/ Resolution note: .*$/, '');
+  return message
+    .replace(/^\w+: (\d+ )?/, '')
+    .replace(/ Resolution note: .*$/, '')
+    .replace(TLS_ALERT, 'etcd refuses our TLS certificate: $1')
+    .replace(
+      /(?<=Last error: )(?:read|write) (?:ECONNRESET|EPIPE)/,
+      'etcd closed the connection at once: it refuses our certificate, or only one end uses TLS',
+    );
 }

@@ -1,0 +1,163 @@
+// Mutual TLS everywhere: the cluster works with it, and nobody without a certificate of its authority
+// gets in.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import {
+  type Certificate,
+  certificateOf,
+  exec,
+  inNamespace,
+  Lab,
+  makeAuthority,
+  makeCertificate,
+  ping,
+  runtimeCommand,
+} from '../lab/mod.ts';
+
+const CONTROL = '192.168.80.10';
+/** With the server's reason, or without when its closing was faster than its alert. */
+const REFUSED = /refuses our (?:TLS )?certificate/;
+
+let lab: Lab;
+let member: Certificate;
+/** Signed by another authority; trusts ours, so that it is the servers that refuse. */
+let stranger: Certificate;
+
+before(async () => {
+  lab = await Lab.start({ mode: 'vxlan', nodes: 2, tls: true });
+  await lab.configure();
+  member = certificateOf(lab.directory, 'control');
+  await makeAuthority(lab.directory, 'other');
+  const { cert, key } = await makeCertificate(lab.directory, 'stranger', [CONTROL], 'other');
+  stranger = { ca: member.ca, cert, key };
+});
+
+after(() => lab?.stop());
+
+test('pods on two nodes reach each other, and the control plane says that it uses TLS', async () => {
+  const from = await lab.addPod('from', 'k8s-master');
+  const to = await lab.addPod('to', 'k8s-node01');
+  const { received } = await ping(from.netns, to.ip, { count: 3, timeoutSeconds: 3 });
+  assert.equal(received, 3);
+  assert.match(await lab.calicoctlOk(['get', 'workloadendpoints']), /from[\s\S]*to/);
+  await lab.deletePod(from);
+  for (const service of ['api', 'ipam', 'status']) {
+    const log = lab.process(service).log();
+    assert.match(log, new RegExp(`"address":"${CONTROL}:\\d+","security":"tls"`), service);
+    assert.doesNotMatch(log, /plain text/, service);
+  }
+});
+
+test('api refuses plain text, no certificate, and one of another authority', async () => {
+  const attempts: [Record<string, string>, RegExp][] = [
+    [{ CALICO_INSECURE: 'true' }, /the other end closed the connection at once/],
+    [{ CALICO_TLS_CA: member.ca }, REFUSED],
+    [callEnvironment(stranger), REFUSED],
+    [callEnvironment({ ...stranger, ca: stranger.cert }), /self-signed|unable to/],
+  ];
+  for (const [env, expected] of attempts) {
+    const { code, stderr } = await lab.calicoctl(['get', 'nodes'], {
+      env: { PATH: process.env['PATH'] ?? '', CALICO_API_ADDRESS: `${CONTROL}:5671`, ...env },
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, expected);
+  }
+});
+
+test('etcd refuses a client without a certificate of its authority', async () => {
+  const health = (...files: string[]) =>
+    lab.exec('control', [
+      'etcdctl',
+      `--endpoints=https://${CONTROL}:2379`,
+      '--dial-timeout=1s',
+      '--command-timeout=1s',
+      `--cacert=${member.ca}`,
+      ...files,
+      'get',
+      '/calico',
+      '--prefix',
+      '--keys-only',
+      '--limit=1',
+    ]);
+  const known = await health('--cert', member.cert, '--key', member.key);
+  assert.equal(known.code, 0, known.stderr);
+  assert.notEqual((await health()).code, 0);
+  assert.notEqual((await health('--cert', stranger.cert, '--key', stranger.key)).code, 0);
+});
+
+test('NATS refuses a client without a certificate', async () => {
+  const log = await runFor(3000, 'status', { NATS_CA_FILE: member.ca });
+  assert.match(log, /Cannot connect to NATS .*: NATS .*refuses our (?:TLS )?certificate/);
+});
+
+test('services with a certificate of another authority are refused and say so', async () => {
+  const { cert, key } = stranger;
+  const nats = { NATS_CA_FILE: member.ca, NATS_CERT_FILE: cert, NATS_KEY_FILE: key };
+  const status = await runFor(3000, 'status', { ...nats, ...callEnvironment(stranger) });
+  assert.match(status, REFUSED);
+  assert.doesNotMatch(status, /Connected to NATS/);
+  const etcd = {
+    ETCD_ENDPOINTS: `https://${CONTROL}:2379`,
+    ETCD_CA_CERT_FILE: member.ca,
+    ETCD_CERT_FILE: cert,
+    ETCD_KEY_FILE: key,
+  };
+  const ipam = await runFor(3000, 'ipam', etcd);
+  assert.match(ipam, /etcd is unreachable/);
+  assert.match(ipam, REFUSED);
+});
+
+test('a server whose certificate is for another address is not trusted', async () => {
+  const { cert, key } = await makeCertificate(lab.directory, 'elsewhere', ['192.168.80.11']);
+  const args = ['--trusted-ca-file', member.ca, '--cert-file', cert, '--key-file', key];
+  const impostor = exec(
+    inNamespace(lab.topology.control, [
+      'etcd',
+      ...args,
+      `--data-dir=${lab.directory}/impostor`,
+      `--listen-client-urls=https://${CONTROL}:12379`,
+      `--advertise-client-urls=https://${CONTROL}:12379`,
+      '--listen-peer-urls=http://127.0.0.1:12380',
+      '--initial-advertise-peer-urls=http://127.0.0.1:12380',
+      '--initial-cluster=default=http://127.0.0.1:12380',
+    ]),
+    { timeoutMs: 5000 },
+  );
+  const log = await runFor(4000, 'ipam', {
+    ETCD_ENDPOINTS: `https://${CONTROL}:12379`,
+    ETCD_CA_CERT_FILE: member.ca,
+    ETCD_CERT_FILE: member.cert,
+    ETCD_KEY_FILE: member.key,
+  });
+  assert.match(log, /etcd is unreachable/);
+  assert.doesNotMatch(log, /reachable again/);
+  await impostor;
+});
+
+function callEnvironment({ ca, cert, key }: Certificate): Record<string, string> {
+  return { CALICO_TLS_CA: ca, CALICO_TLS_CERT: cert, CALICO_TLS_KEY: key };
+}
+
+/** What one more replica of the service logs within the time. */
+async function runFor(
+  timeoutMs: number,
+  service: string,
+  env: Readonly<Record<string, string>>,
+): Promise<string> {
+  const { stderr } = await lab.exec(
+    'control',
+    runtimeCommand('node', `services/${service}/main.ts`),
+    {
+      timeoutMs,
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        CALICO_LISTEN: `unix:${lab.directory}/control/run/extra.sock`,
+        CALICO_HTTP_LISTEN: '127.0.0.1:0',
+        CALICO_API_ADDRESS: `unix:${lab.directory}/control/run/api.sock`,
+        NATS_URL: `tls://${CONTROL}:4222`,
+        ...env,
+      },
+    },
+  );
+  return stderr;
+}
