@@ -141,7 +141,7 @@ export class ContainerCluster {
           },
           ports: [PORTS.felix, PORTS.bgp],
           wait: Wait.forSuccessfulCommand(
-            'test -S /var/run/calico/felix.sock && test -S /var/run/calico/bgp.sock',
+            `bash -c ': </dev/tcp/127.0.0.1/${PORTS.felix} && : </dev/tcp/127.0.0.1/${PORTS.bgp}'`,
           ),
           isNode: true,
         }),
