@@ -90,13 +90,13 @@ export class Batch {
    */
   accept(reads: ReadSet, transaction: Transaction | undefined): boolean {
     const { compared, unchanged } = this.#comparisons(reads, transaction);
-    const operations = new Map(this.#operations);
-    for (const operation of transaction?.operations ?? []) operations.set(operation.key, operation);
+    const operations = transaction?.operations ?? [];
+    const added = operations.filter(({ key }) => !this.#operations.has(key)).length;
     const comparisons = this.#compared.size + compared.size + this.#unchanged.size + unchanged.size;
-    if (comparisons > MOST || operations.size > MOST) return false;
+    if (comparisons > MOST || this.#operations.size + added > MOST) return false;
     for (const [key, revision] of compared) this.#compared.set(key, revision);
     for (const [prefix, since] of unchanged) this.#unchanged.set(prefix, since);
-    for (const [key, operation] of operations) this.#operations.set(key, operation);
+    for (const operation of operations) this.#operations.set(operation.key, operation);
     return true;
   }
 
