@@ -101,10 +101,14 @@ test('a stop is as quiet as a crash: routes stay on both sides', { skip: cannotR
     await bgp.stop('SIGTERM');
     await sleep(1_000);
     bgp.start();
-    await sleep(4_000);
+    let state: string | undefined;
+    for (let waited = 0; waited < 15_000 && state !== 'Established'; waited += 500) {
+      await sleep(500);
+      state = (await lab.bgpClient('k8s-node02').listPeers({})).peers[0]?.state;
+    }
+    assert.equal(state, 'Established');
+    await sleep(2_000);
     assert.deepEqual((await Promise.all(monitors.map((each) => each.stop()))).flat(), []);
-    const { peers } = await lab.bgpClient('k8s-node02').listPeers({});
-    assert.equal(peers[0]?.state, 'Established');
   });
 });
 

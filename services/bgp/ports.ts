@@ -40,6 +40,7 @@ export interface KernelPort {
   resolve(address: Address): Resolution | undefined;
   /** Index of the interface when it exists and is up. */
   interfaceIndex(name: string): number | undefined;
+  interfaceName(index: number): string | undefined;
 }
 
 export type RouteFailure = {

@@ -23,6 +23,8 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 export class MemoryServices {
   readonly stored = new Map<string, Stored>();
   readonly assigned = new Map<string, string>();
+  /** Whose blocks were given back. */
+  readonly releasedNodes: string[] = [];
   /** Answers of WaitApplied, one after the other; the stream stays open after the last if told so. */
   progress: { nodesApplied: number; nodesTotal: number; waitingFor?: string[] }[] = [];
   staysBehind = false;
@@ -165,7 +167,10 @@ export class MemoryServices {
       assignIp: notHere,
       ipsByHandle: notHere,
       claimAffinity: notHere,
-      releaseAffinity: notHere,
+      releaseAffinity: async ({ node }) => {
+        this.releasedNodes.push(node);
+        return { released: [] };
+      },
       releaseIps: async ({ releases }) => ({
         unallocated: releases
           .map(({ address }) => address)
@@ -229,6 +234,7 @@ function bgpHandlers(): ServiceHandlers<typeof BgpService> {
       ],
     }),
     listRoutes: notHere,
+    explain: notHere,
     getSpeaker: async () => ({}),
   };
 }

@@ -1,6 +1,12 @@
 // Edge: the speaker's tables as BgpService. The only file of the service that knows RPC codes.
-import { formatCommunity, formatRouterId } from '@calico/bgp-wire';
 import {
+  formatAsPath,
+  formatCommunity,
+  formatLargeCommunity,
+  formatRouterId,
+} from '@calico/bgp-wire';
+import {
+  firstAddress,
   formatAddress,
   formatPrefix,
   IpError,
@@ -8,8 +14,9 @@ import {
   parsePrefix,
   prefixContains,
 } from '@calico/ip';
-import { type BgpService, Table } from '@calico/proto/bgp/v1/bgp';
+import { type BgpService, PathVerdict, Table } from '@calico/proto/bgp/v1/bgp';
 import { RpcError, type ServiceHandlers } from '@calico/rpc';
+import { type ExplainedPath, explain, isKnown, longestMatch } from '../core/explain/explain.ts';
 import type { BgpNode } from '../core/node/bgp_node.ts';
 import type { Path, PathData, PathSource } from '../core/rib/path.ts';
 import type { Peer } from '../core/speaker/peer.ts';
@@ -22,6 +29,8 @@ type Row = {
   readonly data: PathData;
   readonly source: PathSource | undefined;
   readonly isBest: boolean;
+  readonly isStale?: boolean;
+  readonly rejectedBecause?: string;
 };
 
 const ORIGINS = ['IGP', 'EGP', 'incomplete'];
@@ -37,6 +46,27 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
       for (const row of rowsOf(node, table, peer)) {
         if (within === undefined || prefixContains(within, row.prefix)) yield routeMessage(row);
       }
+    },
+
+    async explain({ prefix: text, peer }) {
+      const { speaker } = node;
+      const only = peer === '' ? undefined : findPeer(node, peer);
+      const prefix = findPrefix(node, text);
+      if (prefix === undefined) return {};
+      const { paths, exports } = explain(speaker, prefix, only);
+      return {
+        prefix: formatPrefix(prefix),
+        paths: paths.map(pathMessage),
+        exports: exports.map(({ peer: key, data, reason }) => ({
+          peer: key,
+          exported: data !== undefined,
+          reason,
+          ...(data === undefined
+            ? {}
+            : { route: routeMessage({ prefix, data, source: undefined, isBest: true }) }),
+        })),
+        kernel: node.kernelTextOf(prefix),
+      };
     },
 
     async getSpeaker() {
@@ -57,6 +87,8 @@ function rowsOf(node: BgpNode, table: Table, peer: string): Row[] {
   switch (table) {
     case Table.ADJ_RIB_IN:
       return receivedRows(node, findPeer(node, peer));
+    case Table.ADJ_RIB_IN_BEFORE_POLICY:
+      return rowsBeforePolicy(node, findPeer(node, peer));
     case Table.ADJ_RIB_OUT:
       return Array.from(findPeer(node, peer).advertised.entries(), ({ prefix, data }) => ({
         prefix,
@@ -72,15 +104,54 @@ function rowsOf(node: BgpNode, table: Table, peer: string): Row[] {
     default:
       throw new RpcError(
         'INVALID_ARGUMENT',
-        `Cannot list routes of table "${String(table)}": expected loc-rib, adj-rib-in or adj-rib-out`,
+        `Cannot list routes of table "${String(table)}": expected loc-rib, adj-rib-in (before or after policy) or adj-rib-out`,
       );
   }
 }
 
 function receivedRows(node: BgpNode, peer: Peer): Row[] {
-  return Array.from(peer.received, (path) =>
-    rowOf(path, node.speaker.rib.get(path.prefix)?.best === path),
-  );
+  return Array.from(peer.received, (path) => ({
+    ...rowOf(path, node.speaker.rib.get(path.prefix)?.best === path),
+    isStale: peer.received.isStale(path.prefix),
+  }));
+}
+
+function rowsBeforePolicy(node: BgpNode, peer: Peer): Row[] {
+  const accepted = Array.from(peer.received, (path) => ({
+    ...rowOf(path, node.speaker.rib.get(path.prefix)?.best === path),
+    data: path.received ?? path.data,
+    isStale: peer.received.isStale(path.prefix),
+  }));
+  const refused = Array.from(peer.received.refused(), ({ prefix, data, source, reason }) => ({
+    prefix,
+    data,
+    source,
+    isBest: false,
+    isStale: peer.received.isStale(prefix),
+    rejectedBecause: reason,
+  }));
+  return [...accepted, ...refused];
+}
+
+const VERDICTS: Readonly<Record<ExplainedPath['verdict'], PathVerdict>> = {
+  best: PathVerdict.BEST,
+  equal: PathVerdict.EQUAL,
+  worse: PathVerdict.WORSE,
+  rejected: PathVerdict.REJECTED,
+};
+
+function pathMessage(path: ExplainedPath) {
+  const { verdict, reason } = path;
+  const rejectedBecause = verdict === 'rejected' ? reason : '';
+  const route = routeMessage({ ...path, isBest: verdict === 'best', rejectedBecause });
+  return { route, verdict: VERDICTS[verdict], reason };
+}
+
+/** What a question about a prefix or an address is about; undefined when nothing is known of it. */
+function findPrefix(node: BgpNode, text: string): Prefix | undefined {
+  const prefix = parseFilter(text);
+  if (text.includes('/')) return isKnown(node.speaker, prefix) ? prefix : undefined;
+  return longestMatch(node.speaker, firstAddress(prefix));
 }
 
 function rowOf({ prefix, data, source }: Path, isBest: boolean): Row {
@@ -109,18 +180,26 @@ function parseFilter(text: string): Prefix {
   }
 }
 
-function routeMessage({ prefix, data, source, isBest }: Row) {
+function routeMessage(row: Row) {
+  const { prefix, data, source, isBest, isStale = false, rejectedBecause = '' } = row;
   const { attributes, nextHop } = data;
-  const { localPreference, multiExitDiscriminator } = attributes;
+  const { localPreference, multiExitDiscriminator, originatorId } = attributes;
+  const asPath = attributes.asPath ?? [];
   return {
     prefix: formatPrefix(prefix),
     nextHop: nextHop.value === 0n ? '' : formatAddress(nextHop),
-    asPath: (attributes.asPath ?? []).flatMap(({ asns }) => asns),
+    asPath: asPath.flatMap(({ asns }) => asns),
+    asPathText: formatAsPath(asPath),
     ...(localPreference === undefined ? {} : { localPreference }),
     ...(multiExitDiscriminator === undefined ? {} : { multiExitDiscriminator }),
     communities: (attributes.communities ?? []).map(formatCommunity),
+    largeCommunities: (attributes.largeCommunities ?? []).map(formatLargeCommunity),
     learnedFrom: source?.kind === 'peer' ? formatAddress(source.address) : '',
     best: isBest,
     origin: ORIGINS[attributes.origin ?? 2] ?? 'incomplete',
+    originatorId: originatorId === undefined ? '' : formatRouterId(originatorId),
+    clusterList: (attributes.clusterList ?? []).map(formatRouterId),
+    stale: isStale,
+    rejectedBecause,
   };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ListRoutesResponse, Table } from '@calico/proto/bgp/v1/bgp';
+import { type ListRoutesResponse, PathVerdict, Table } from '@calico/proto/bgp/v1/bgp';
 import type { CallContext, RpcError } from '@calico/rpc';
 import { affinity, bgpConfiguration, node, pool } from '../testing/resources.ts';
 import { SimulatedCluster } from '../testing/simulated_cluster.ts';
@@ -86,4 +86,33 @@ test('listPeers() and getSpeaker() say what is', async () => {
     appliedRevision: 1n,
     inSync: true,
   });
+});
+
+async function explained(prefix: string, peer = '') {
+  const request = { $typeName: 'calico.bgp.v1.ExplainRequest', prefix, peer } as const;
+  return await handlers.explain(request, context);
+}
+
+test('explain() by prefix and by address', async () => {
+  for (const text of ['10.244.2.0/26', '10.244.2.9']) {
+    const { prefix, paths = [], exports = [], kernel } = await explained(text);
+    assert.equal(prefix, '10.244.2.0/26');
+    assert.deepEqual(
+      paths.map(({ verdict, reason }) => [verdict, reason]),
+      [[PathVerdict.BEST, 'the only path']],
+    );
+    assert.deepEqual(
+      exports.map(({ peer, exported, reason }) => [peer, exported, reason]),
+      [['192.168.80.101', false, 'learned from this peer']],
+    );
+    assert.equal(kernel, '"10.244.2.0/26 via 192.168.80.101" is in the kernel');
+  }
+  const { exports = [], kernel } = await explained('10.244.1.0/26');
+  assert.deepEqual(
+    exports.map(({ exported, reason, route }) => [exported, reason, route?.nextHop]),
+    [[true, 'originated here', '192.168.80.100']],
+  );
+  assert.equal(kernel, '"blackhole 10.244.1.0/26" is in the kernel');
+  assert.deepEqual(await explained('10.99.0.0/16'), {});
+  await assert.rejects(explained('nonsense'), /Cannot parse/);
 });

@@ -54,6 +54,10 @@ export class KernelRoutes implements KernelPort {
     const link = this.#netlink.linkByName(name);
     return link?.up ? link.index : undefined;
   }
+
+  interfaceName(index: number): string | undefined {
+    return this.#netlink.links().find((link) => link.index === index)?.name;
+  }
 }
 
 /** Undefined for a route that is not of our kind. */

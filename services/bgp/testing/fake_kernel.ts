@@ -37,6 +37,10 @@ export class FakeKernel implements KernelPort {
     return this.interfaces.get(name);
   }
 
+  interfaceName(index: number): string | undefined {
+    return [...this.interfaces].find(([, each]) => each === index)?.[0];
+  }
+
   /** "10.244.85.192/26 via 192.168.80.101", sorted. */
   describe(): string[] {
     return [...this.routes.values()].map(describeRoute).toSorted();

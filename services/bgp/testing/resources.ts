@@ -38,6 +38,10 @@ export function bgpPeer(name: string, spec: Readonly<Record<string, unknown>>): 
   return parseResource({ apiVersion: API, kind: 'BGPPeer', metadata: { name }, spec });
 }
 
+export function bgpFilter(name: string, spec: Readonly<Record<string, unknown>>): AnyResource {
+  return parseResource({ apiVersion: API, kind: 'BGPFilter', metadata: { name }, spec });
+}
+
 export function affinity(owner: string, cidr: string, state = 'confirmed'): AnyResource {
   const name = `${owner}-${cidr.replaceAll(/[./:]/g, '-')}`;
   const spec = { node: owner, type: 'host', cidr, state, deleted: false };

@@ -3,7 +3,9 @@
 import { type Address, formatAddress, parseAddress, sameAddress } from '@calico/ip';
 import { type BGPPeer, bgpConfigurationFor, splitPeerAddress } from '@calico/model';
 import { parseSelector } from '@calico/selector';
+import { NO_FILTERS } from '../policy/route_filter.ts';
 import type { PeerConfig, PeerType } from '../speaker/config.ts';
+import type { FilterLibrary } from './derive_filters.ts';
 import { parseDurationSeconds } from './duration.ts';
 import { given, type NodeView } from './node_view.ts';
 import type { ClusterResources } from './resources.ts';
@@ -17,7 +19,12 @@ const BGP_PORT = 179;
 export type PeerDerivation = {
   readonly peers: ReadonlyMap<string, PeerConfig>;
   readonly problems: readonly string[];
+  /** How peers behind gateways are reached (BGPPeer.reachableBy). */
+  readonly reachableBy: readonly StaticRoute[];
 };
+
+/** A route to one address. */
+export type StaticRoute = { readonly address: Address; readonly gateway: Address };
 
 type Settings = {
   readonly type: PeerType;
@@ -36,8 +43,9 @@ export function derivePeers(
   routerId: number,
   nodes: readonly NodeView[],
   resources: ClusterResources,
+  filters: FilterLibrary,
 ): PeerDerivation {
-  const derivation = new Derivation(self, routerId, nodes);
+  const derivation = new Derivation(self, routerId, nodes, filters);
   const configuration = bgpConfigurationFor(self.name, resources.bgpConfigurations);
   if (configuration.nodeToNodeMeshEnabled && self.clusterId === undefined) {
     if (given(configuration.nodeMeshPassword?.secretKeyRef?.name)) {
@@ -64,14 +72,26 @@ export function derivePeers(
 class Derivation implements PeerDerivation {
   readonly peers = new Map<string, PeerConfig>();
   readonly problems: string[] = [];
+  readonly #reachableBy = new Map<string, StaticRoute>();
+  readonly #filters: FilterLibrary;
   readonly #self: NodeView;
   readonly #routerId: number;
   readonly #nodes: readonly NodeView[];
 
-  constructor(self: NodeView, routerId: number, nodes: readonly NodeView[]) {
+  constructor(
+    self: NodeView,
+    routerId: number,
+    nodes: readonly NodeView[],
+    filters: FilterLibrary,
+  ) {
+    this.#filters = filters;
     this.#self = self;
     this.#routerId = routerId;
     this.#nodes = nodes.filter(({ name }) => name !== self.name);
+  }
+
+  get reachableBy(): readonly StaticRoute[] {
+    return [...this.#reachableBy.values()];
   }
 
   /** A resource that another writer stored with broken fields costs that resource only. */
@@ -145,7 +165,19 @@ class Derivation implements PeerDerivation {
     if (given(spec.password?.secretKeyRef?.name)) {
       throw new Error(`password of peer "${key}" cannot be set: TCP MD5 is not supported yet`);
     }
-    this.#tellUnsupported(key, spec);
+    if (spec.ttlSecurity) {
+      const problem = 'is configured with ttlSecurity, which is not supported yet';
+      this.problems.push(`Peer "${key}" ${problem}`);
+    }
+    if (given(spec.reachableBy)) {
+      const gateway = parseAddress(spec.reachableBy);
+      this.#reachableBy.set(formatAddress(address), { address, gateway });
+    }
+    const filters = spec.filters?.length
+      ? this.#filters.combine(spec.filters, (problem) =>
+          this.problems.push(`Peer "${key}": ${problem}`),
+        )
+      : NO_FILTERS;
     const localAsn = spec.localASNumber ?? self.asn;
     const isInternal = localAsn === asn;
     this.peers.set(key, {
@@ -171,21 +203,11 @@ class Derivation implements PeerDerivation {
         isReflectorClient:
           isInternal && self.clusterId !== undefined && node?.clusterId !== self.clusterId,
         nextHopMode: spec.nextHopMode ?? (spec.keepOriginalNextHop ? 'Keep' : 'Auto'),
+        localAsn,
         allowedOwnAs: spec.numAllowedLocalASNumbers ?? 0,
+        filters,
       },
     });
-  }
-
-  /** Better said than silently left out. */
-  #tellUnsupported(key: string, spec: Settings['spec']): void {
-    const fields = [
-      ...(spec.ttlSecurity ? ['ttlSecurity'] : []),
-      ...(spec.filters?.length ? ['filters'] : []),
-      ...(given(spec.reachableBy) ? ['reachableBy'] : []),
-    ];
-    for (const field of fields) {
-      this.problems.push(`Peer "${key}" is configured with ${field}, which is not supported yet`);
-    }
   }
 
   #isSelf(address: Address): boolean {

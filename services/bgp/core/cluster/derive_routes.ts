@@ -1,28 +1,59 @@
 // What this node announces: its confirmed blocks, and addresses borrowed from other nodes' blocks.
 import {
   addressAt,
+  addressBits,
   comparePrefixes,
   formatPrefix,
   hostPrefix,
   type Prefix,
   parsePrefix,
 } from '@calico/ip';
-import type { BlockAffinity, IPAMBlock, IPPool } from '@calico/model';
+import {
+  type BGPConfiguration,
+  type BlockAffinity,
+  bgpConfigurationFor,
+  type IPAMBlock,
+  type IPPool,
+} from '@calico/model';
+import { localPreferenceOf } from '../policy/route_filter.ts';
 import type { PoolPolicy } from '../policy/types.ts';
 import type { OwnRoute } from '../speaker/config.ts';
+import type { NodeView } from './node_view.ts';
 import type { ClusterResources } from './resources.ts';
 
-export function deriveOwnRoutes(node: string, resources: ClusterResources): OwnRoute[] {
+/** Nodes with this label do not announce services. */
+const EXCLUDING_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers';
+/** Metric of a route to a workload that does not move. */
+const NORMAL_PRIORITY = 1024;
+
+/** @param services what deriveServices() answers */
+export function deriveOwnRoutes(
+  { name: node, labels }: Pick<NodeView, 'name' | 'labels'>,
+  resources: ClusterResources,
+  services: readonly Prefix[],
+): OwnRoute[] {
   const routes = new Map<string, OwnRoute>();
+  const { ipv4NormalRoutePriority, ipv6NormalRoutePriority } = bgpConfigurationFor(
+    node,
+    resources.bgpConfigurations,
+  );
+  const preference = {
+    4: localPreferenceOf(ipv4NormalRoutePriority ?? NORMAL_PRIORITY),
+    6: localPreferenceOf(ipv6NormalRoutePriority ?? NORMAL_PRIORITY),
+  };
+  const add = (prefix: Prefix, kind: OwnRoute['kind']): void => {
+    const localPreference = preference[prefix.family];
+    routes.set(formatPrefix(prefix), { prefix, kind, localPreference });
+  };
+  if (!(EXCLUDING_LABEL in labels)) for (const prefix of services) add(prefix, 'service');
   for (const block of resources.ipamBlocks) {
     for (const prefix of borrowedFrom(block, node)) {
-      routes.set(formatPrefix(prefix), { prefix, kind: 'borrowed' });
+      add(prefix, 'borrowed');
     }
   }
   for (const affinity of resources.blockAffinities) {
     if (!isConfirmed(affinity, node)) continue;
-    const prefix = parsePrefix(affinity.spec.cidr);
-    routes.set(formatPrefix(prefix), { prefix, kind: 'block' });
+    add(parsePrefix(affinity.spec.cidr), 'block');
   }
   return [...routes.values()].toSorted((a, b) => comparePrefixes(a.prefix, b.prefix));
 }
@@ -55,4 +86,35 @@ export function derivePools(pools: readonly IPPool[]): (PoolPolicy & { readonly 
       pool,
     }))
     .toSorted((a, b) => a.prefix.length - b.prefix.length || comparePrefixes(a.prefix, b.prefix));
+}
+
+export type Services = {
+  /** Every node announces these. */
+  readonly announced: readonly Prefix[];
+  /** What other nodes announce of these is passed on by reflectors. */
+  readonly reflected: readonly Prefix[];
+  /** Traffic into these is for kube-proxy: the kernel gets no route. */
+  readonly all: readonly Prefix[];
+};
+
+/**
+ * The ranges of services. Single addresses are announced by nodes that serve them, which takes
+ * knowledge of the services themselves; so they are not announced here.
+ */
+export function deriveServices(spec: BGPConfiguration['spec']): Services {
+  const cluster = prefixesOf(spec.serviceClusterIPs);
+  const external = prefixesOf(spec.serviceExternalIPs);
+  const loadBalancer = prefixesOf(spec.serviceLoadBalancerIPs);
+  const aggregated = spec.serviceLoadBalancerAggregation === 'Disabled' ? [] : loadBalancer;
+  return {
+    announced: [...cluster, ...external, ...aggregated].filter(
+      ({ family, length }) => length < addressBits(family),
+    ),
+    reflected: [...external, ...loadBalancer],
+    all: [...cluster, ...external, ...loadBalancer],
+  };
+}
+
+function prefixesOf(list: readonly { readonly cidr: string }[] | undefined): Prefix[] {
+  return (list ?? []).map(({ cidr }) => parsePrefix(cidr, { hostBits: 'clear' }));
 }

@@ -3,8 +3,9 @@ import { parseRouterId } from '@calico/bgp-wire';
 import { type Family, formatAddress, type Prefix } from '@calico/ip';
 import { bgpConfigurationFor, type IPPool, type Node, routerIdFromName } from '@calico/model';
 import type { SpeakerConfig } from '../speaker/config.ts';
-import { derivePeers } from './derive_peers.ts';
-import { deriveOwnRoutes, derivePools } from './derive_routes.ts';
+import { deriveAdvertisements, FilterLibrary } from './derive_filters.ts';
+import { derivePeers, type StaticRoute } from './derive_peers.ts';
+import { deriveOwnRoutes, derivePools, deriveServices } from './derive_routes.ts';
 import { type NodeView, viewNode } from './node_view.ts';
 import type { ClusterResources } from './resources.ts';
 
@@ -13,9 +14,17 @@ export type Derived = {
   /** Widest first. */
   readonly pools: readonly { readonly prefix: Prefix; readonly pool: IPPool }[];
   readonly subnet: Readonly<Record<Family, Prefix | undefined>>;
+  /** No kernel routes for these: kube-proxy takes care of them. */
+  readonly services: readonly Prefix[];
+  /** Ways to peers behind gateways. */
+  readonly statics: readonly StaticRoute[];
+  readonly programs: Programs;
   /** Listen on the node's own address only (BGPConfiguration.bindMode). */
   readonly bindsNodeAddress: boolean;
 };
+
+/** Which routes to other nodes' blocks this service programs (BGPConfiguration.programClusterRoutes). */
+export type Programs = { readonly noEncapsulation: boolean; readonly ipip: boolean };
 
 export type Derivation = {
   /** Undefined while this node cannot speak BGP; the problems say why. */
@@ -43,19 +52,30 @@ export function deriveSpeaker(
     return { derived: undefined, problems: [...problems, problem] };
   }
   const ownRouterId = chooseRouterId(self, routerId);
-  const peers = derivePeers(self, ownRouterId, nodes, resources);
+  const filters = new FilterLibrary(resources.bgpFilters);
+  const peers = derivePeers(self, ownRouterId, nodes, resources, filters);
   const pools = derivePools(resources.ipPools);
   const configuration = bgpConfigurationFor(nodeName, resources.bgpConfigurations);
+  const services = deriveServices(configuration);
+  const programs = programsOf(configuration.programClusterRoutes);
   return {
-    problems: [...problems, ...peers.problems],
+    problems: [
+      ...problems,
+      ...filters.problems,
+      ...peers.problems,
+      ...abandonedPools(pools, programs, configuration.programClusterRoutes),
+    ],
     derived: {
       pools,
+      services: services.all,
+      statics: peers.reachableBy,
+      programs,
       subnet: self.subnet,
       bindsNodeAddress: configuration.bindMode === 'NodeIP',
       speaker: {
         listenPort: self.listenPort,
         peers: peers.peers,
-        ownRoutes: deriveOwnRoutes(nodeName, resources),
+        ownRoutes: deriveOwnRoutes(self, resources, services.announced),
         local: {
           asn: self.asn,
           routerId: ownRouterId,
@@ -63,10 +83,36 @@ export function deriveSpeaker(
           subnet: self.subnet,
           clusterId: self.clusterId,
           pools: pools.map(({ pool: _pool, ...policy }) => policy),
+          advertisements: deriveAdvertisements(configuration),
+          serviceRanges: services.reflected,
         },
       },
     },
   };
+}
+
+/** Unset means both: the model's ownership function gives both to this service, none to Felix. */
+function programsOf(setting: string | undefined): Programs {
+  return {
+    noEncapsulation: setting !== 'Disabled' && setting !== 'EnabledIPIPOnly',
+    ipip: setting !== 'Disabled' && setting !== 'EnabledNoEncapOnly',
+  };
+}
+
+/** Pools whose routes nobody programs, as the setting of upstream has it. */
+function abandonedPools(
+  pools: readonly { readonly pool: IPPool }[],
+  programs: Programs,
+  setting: string | undefined,
+): string[] {
+  return pools.flatMap(({ pool: { metadata, spec } }) => {
+    if (spec.disabled || (spec.vxlanMode ?? 'Never') !== 'Never') return [];
+    const isIpip = (spec.ipipMode ?? 'Never') !== 'Never';
+    if (isIpip ? programs.ipip : programs.noEncapsulation) return [];
+    return [
+      `Pool "${metadata.name}" gets no routes to other nodes: programClusterRoutes is "${setting}"`,
+    ];
+  });
 }
 
 function tryView(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseRouterId } from '@calico/bgp-wire';
-import { formatPrefix } from '@calico/ip';
+import { formatAddress, formatPrefix } from '@calico/ip';
 import { type AnyResource, parseStored, routerIdFromName } from '@calico/model';
 import {
   affinity,
@@ -216,6 +216,69 @@ test('what is missing or broken is said, and costs nothing else', () => {
   ]);
   assert.deepEqual(filtered.problems, [
     'Peer "192.168.80.9" is configured with ttlSecurity, which is not supported yet',
-    'Peer "192.168.80.9" is configured with filters, which is not supported yet',
+    'Peer "192.168.80.9": BGPFilter "f" does not exist or cannot be used: no route passes it',
   ]);
+});
+
+test('ranges of services are announced, but not by nodes that are excluded', () => {
+  const resources = [
+    ...NODES,
+    node(
+      'x',
+      '192.168.80.9/24',
+      {},
+      { 'node.kubernetes.io/exclude-from-external-load-balancers': '' },
+    ),
+    bgpConfiguration({
+      serviceClusterIPs: [{ cidr: '10.96.0.0/12' }],
+      serviceExternalIPs: [{ cidr: '203.0.113.0/24' }, { cidr: '198.51.100.1/32' }],
+      serviceLoadBalancerIPs: [{ cidr: '198.18.0.0/24' }],
+      serviceLoadBalancerAggregation: 'Disabled',
+    }),
+  ];
+  const own = (name: string) =>
+    derive(name, resources).derived?.speaker.ownRoutes.map(
+      ({ prefix, kind }) => `${kind} ${formatPrefix(prefix)}`,
+    );
+  assert.deepEqual(own('a'), ['service 10.96.0.0/12', 'service 203.0.113.0/24']);
+  assert.deepEqual(own('x'), []);
+  assert.equal(derive('x', resources).derived?.services.length, 4);
+});
+
+test('programClusterRoutes: both when unset, and pools that nobody serves are named', () => {
+  const pools = [pool('10.1.0.0/16'), pool('10.2.0.0/16', { ipipMode: 'Always' })];
+  assert.deepEqual(derive('a', [...NODES, ...pools]).problems, []);
+  const of = (programClusterRoutes: string) =>
+    derive('a', [...NODES, ...pools, bgpConfiguration({ programClusterRoutes })]).problems;
+  assert.equal(of('Enabled').length, 0);
+  assert.equal(of('Disabled').length, 2);
+  assert.match(of('EnabledNoEncapOnly').join(), /^Pool "pool-10-2-0-0-16" gets no routes/);
+  assert.match(of('EnabledIPIPOnly').join(), /^Pool "pool-10-1-0-0-16" gets no routes/);
+});
+
+test('the preference of own routes follows from the configured priority', () => {
+  const resources = [...NODES, affinity('a', '10.244.1.0/26')];
+  const preference = (more: readonly AnyResource[]) =>
+    derive('a', [...resources, ...more]).derived?.speaker.ownRoutes[0]?.localPreference;
+  assert.equal(preference([]), 2_147_482_623);
+  assert.equal(preference([bgpConfiguration({ ipv4NormalRoutePriority: 7 })]), 2_147_483_640);
+});
+
+test('a peer behind a gateway, with an AS number of ours that is its own', () => {
+  const { derived } = derive('a', [
+    ...NODES,
+    bgpPeer('far', {
+      peerIP: '172.16.0.9',
+      asNumber: 65000,
+      localASNumber: 65100,
+      numAllowedLocalASNumbers: 2,
+      reachableBy: '192.168.80.1',
+    }),
+  ]);
+  const far = derived?.speaker.peers.get('172.16.0.9');
+  assert.deepEqual([far?.policy.localAsn, far?.policy.allowedOwnAs], [65100, 2]);
+  assert.deepEqual(
+    derived?.statics.map(({ address, gateway }) => [address, gateway].map(formatAddress)),
+    [['172.16.0.9', '192.168.80.1']],
+  );
 });

@@ -1,6 +1,7 @@
 import type {
   AnyResource,
   BGPConfiguration,
+  BGPFilter,
   BGPPeer,
   BlockAffinity,
   IPAMBlock,
@@ -13,6 +14,7 @@ export type ClusterResources = {
   readonly nodes: readonly Node[];
   readonly bgpConfigurations: readonly BGPConfiguration[];
   readonly bgpPeers: readonly BGPPeer[];
+  readonly bgpFilters: readonly BGPFilter[];
   readonly ipPools: readonly IPPool[];
   readonly blockAffinities: readonly BlockAffinity[];
   readonly ipamBlocks: readonly IPAMBlock[];
@@ -22,6 +24,7 @@ export const RESOURCE_KINDS = [
   'Node',
   'BGPConfiguration',
   'BGPPeer',
+  'BGPFilter',
   'IPPool',
   'BlockAffinity',
   'IPAMBlock',
@@ -33,6 +36,7 @@ export function resourcesOf(all: readonly AnyResource[]): ClusterResources {
     Node: [] as Node[],
     BGPConfiguration: [] as BGPConfiguration[],
     BGPPeer: [] as BGPPeer[],
+    BGPFilter: [] as BGPFilter[],
     IPPool: [] as IPPool[],
     BlockAffinity: [] as BlockAffinity[],
     IPAMBlock: [] as IPAMBlock[],
@@ -46,6 +50,7 @@ export function resourcesOf(all: readonly AnyResource[]): ClusterResources {
     nodes: lists.Node,
     bgpConfigurations: lists.BGPConfiguration,
     bgpPeers: lists.BGPPeer,
+    bgpFilters: lists.BGPFilter,
     ipPools: lists.IPPool,
     blockAffinities: lists.BlockAffinity,
     ipamBlocks: lists.IPAMBlock,

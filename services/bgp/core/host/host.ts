@@ -45,6 +45,12 @@ export class Host {
     this.#run();
   }
 
+  /** Next hops may be reached through other interfaces now. */
+  refreshInterfaces(): void {
+    this.#options.speaker.refreshInterfaces();
+    this.#run();
+  }
+
   /** Own routes are complete: End-of-RIB may be sent. */
   completeExports(): void {
     this.#dispatch({ kind: 'exports-complete' });

@@ -43,6 +43,19 @@ export class KernelSync {
     return [...this.#plan.problems, ...this.#failures.values()];
   }
 
+  /** What became of one prefix. */
+  stateOf(prefix: Prefix): {
+    readonly route: string | undefined;
+    readonly problem: string | undefined;
+  } {
+    const key = prefixKey(prefix);
+    const route = this.#actual.get(key);
+    return {
+      route: route === undefined ? undefined : describeRoute(route),
+      problem: this.#failures.get(key) ?? this.#plan.problemOf(key),
+    };
+  }
+
   get isDone(): boolean {
     return this.#failures.size === 0;
   }

@@ -8,14 +8,20 @@ import { pool } from '../../testing/resources.ts';
 import { LocRib } from '../rib/loc_rib.ts';
 import { REMOVE_ANYTHING } from './changes.ts';
 import { describeRoute, KernelSync } from './kernel_sync.ts';
-import { blockTexts } from './route_plan.ts';
+import { blockTexts, type PlanInputs } from './route_plan.ts';
 
+const NOTHING_MORE = {
+  services: [],
+  statics: [],
+  programs: { noEncapsulation: true, ipip: true },
+};
 const SUBNET = { 4: parsePrefix('192.168.80.0/24'), 6: undefined };
 
 class Fixture {
   readonly kernel = new FakeKernel();
   readonly rib = new LocRib();
   readonly sync = new KernelSync(this.kernel, this.rib);
+  more: Partial<PlanInputs> = {};
 
   constructor(spec: Readonly<Record<string, unknown>> = {}, ownBlocks: readonly string[] = []) {
     this.configure(spec, ownBlocks);
@@ -27,6 +33,8 @@ class Fixture {
     this.sync.configure({
       pools: [{ prefix: parsePrefix(resource.spec.cidr), pool: resource }],
       subnet: SUBNET,
+      ...NOTHING_MORE,
+      ...this.more,
       ownBlocks: blockTexts(ownBlocks.map((text) => parsePrefix(text))),
     });
   }
@@ -151,7 +159,7 @@ test('routes of an earlier process stay until they may go', () => {
   const sync = new KernelSync(before.kernel, rib);
   assert.deepEqual(sync.readInitial().map(describeRoute).toSorted(), before.kernel.describe());
   before.kernel.log.length = 0;
-  sync.configure({ pools: [], subnet: SUBNET, ownBlocks: new Set() });
+  sync.configure({ pools: [], ...NOTHING_MORE, subnet: SUBNET, ownBlocks: new Set() });
   sync.resync();
   assert.deepEqual(before.kernel.log, []);
   rib.put(path({}));
@@ -166,4 +174,45 @@ test('routes of an earlier process stay until they may go', () => {
     formatPrefix(before.kernel.list()[0]?.prefix ?? parsePrefix('0.0.0.0/0')),
     '10.244.85.192/26',
   );
+});
+
+test("routes into ranges of services are kube-proxy's", () => {
+  const fixture = new Fixture();
+  fixture.more = { services: [parsePrefix('10.96.0.0/12')] };
+  fixture.configure({});
+  fixture.learn({ prefix: '10.96.0.0/12' }, { prefix: '10.96.0.7/32' }, {});
+  assert.deepEqual(fixture.kernel.describe(), ['10.244.85.192/26 via 192.168.80.101']);
+});
+
+test('a peer behind a gateway gets a route, which its own announcement does not replace', () => {
+  const fixture = new Fixture();
+  const [address, gateway] = ['172.16.0.9', '192.168.80.1'].map((text) => parseAddress(text));
+  assert.ok(address !== undefined && gateway !== undefined);
+  fixture.more = { statics: [{ address, gateway }] };
+  fixture.configure({});
+  fixture.learn({ prefix: '172.16.0.9/32', via: '172.16.0.9' });
+  assert.deepEqual(fixture.kernel.describe(), ['172.16.0.9/32 via 192.168.80.1']);
+  fixture.kernel.ways.set('192.168.80.1', undefined);
+  fixture.sync.followWays();
+  assert.deepEqual(fixture.kernel.describe(), []);
+  assert.match(fixture.sync.problems.join(), /peer "172.16.0.9" by "192.168.80.1": that is no/);
+  fixture.kernel.ways.delete('192.168.80.1');
+  fixture.sync.followWays();
+  fixture.more = {};
+  fixture.configure({});
+  assert.deepEqual(fixture.kernel.describe(), ['172.16.0.9/32 via 172.16.0.9']);
+});
+
+test('programClusterRoutes leaves out what it says', () => {
+  for (const [spec, programs, count] of [
+    [{}, { noEncapsulation: false, ipip: true }, 0],
+    [{}, { noEncapsulation: true, ipip: false }, 1],
+    [{ ipipMode: 'CrossSubnet' }, { noEncapsulation: false, ipip: true }, 1],
+    [{ ipipMode: 'CrossSubnet' }, { noEncapsulation: true, ipip: false }, 0],
+  ] as const) {
+    const fixture = new Fixture();
+    fixture.more = { programs };
+    fixture.configure(spec);
+    assert.equal(fixture.learn({}).kernel.routes.size, count);
+  }
 });

@@ -5,6 +5,7 @@ import {
   addressBits,
   formatAddress,
   formatPrefix,
+  hostPrefix,
   type Prefix,
   prefixContains,
 } from '@calico/ip';
@@ -18,6 +19,10 @@ export type PlanContext = {
   /** The network that the node's address is configured with. */
   readonly subnet: Readonly<Record<4 | 6, Prefix | undefined>>;
   readonly ownBlocks: ReadonlySet<string>;
+  /** Ranges of services: kube-proxy's. */
+  readonly services: readonly Prefix[];
+  readonly statics: readonly { readonly address: Address; readonly gateway: Address }[];
+  readonly programs: { readonly noEncapsulation: boolean; readonly ipip: boolean };
   readonly resolve: (nextHop: Address) => Resolution | undefined;
   /** Index of `tunl0`; undefined when it does not exist or is down. */
   readonly tunnelIndex: number | undefined;
@@ -43,7 +48,10 @@ export function planRoute(entry: RibEntry, context: PlanContext): Plan {
       ? { kind: 'route', route: { prefix, type: 'blackhole', hops: [] } }
       : NONE;
   }
+  if (context.services.some((range) => prefixContains(range, prefix))) return NONE;
   const pool = context.pools.findLast((each) => prefixContains(each.prefix, prefix))?.pool;
+  const isIpip = (pool?.spec.ipipMode ?? 'Never') !== 'Never';
+  if (!(isIpip ? context.programs.ipip : context.programs.noEncapsulation)) return NONE;
   const hops: KernelHop[] = [];
   let problem: string | undefined;
   for (const { data } of entry.multipath) {
@@ -56,6 +64,17 @@ export function planRoute(entry: RibEntry, context: PlanContext): Plan {
     return { kind: 'route', route: { prefix, type: 'unicast', hops: distinct(hops) } };
   }
   return problem === undefined ? NONE : { kind: 'impossible', problem };
+}
+
+/** The way to an address through a gateway on the link; undefined when the gateway is not reached. */
+export function planStatic(
+  { address, gateway }: PlanContext['statics'][number],
+  resolve: PlanContext['resolve'],
+): KernelRoute | undefined {
+  const resolution = resolve(gateway);
+  if (resolution === undefined || resolution.gateway !== undefined) return undefined;
+  const hop = { gateway, interfaceIndex: resolution.interfaceIndex, onlink: false };
+  return { prefix: hostPrefix(address), type: 'unicast', hops: [hop] };
 }
 
 /** Undefined: Felix's; a text: why it cannot be. */

@@ -1,8 +1,8 @@
 // All routes that the kernel should have, kept up to date with the routing table.
-import { type Address, formatAddress, formatPrefix, type Prefix } from '@calico/ip';
+import { type Address, formatAddress, formatPrefix, hostPrefix, type Prefix } from '@calico/ip';
 import type { LocRib, RibEntry } from '../rib/loc_rib.ts';
 import { type PrefixKey, prefixKey } from '../rib/prefix_key.ts';
-import { type PlanContext, planRoute } from './plan.ts';
+import { type PlanContext, planRoute, planStatic } from './plan.ts';
 import type { KernelRoute, Resolution } from './types.ts';
 
 export type PlanInputs = Omit<PlanContext, 'resolve'>;
@@ -13,6 +13,7 @@ export class RoutePlan {
   readonly #problems = new Map<PrefixKey, string>();
   /** Next hops that routes ask for, by text; undefined while not resolved. */
   readonly #nextHops = new Map<string, { address: Address; resolution: Resolution | undefined }>();
+  readonly #statics = new Set<PrefixKey>();
   #inputs: PlanInputs | undefined;
 
   constructor(rib: LocRib) {
@@ -26,6 +27,10 @@ export class RoutePlan {
   /** Why some routes cannot be programmed. */
   get problems(): readonly string[] {
     return [...this.#problems.values()];
+  }
+
+  problemOf(key: PrefixKey): string | undefined {
+    return this.#problems.get(key);
   }
 
   /** Addresses whose way the kernel must be asked for, with resolve(). */
@@ -77,23 +82,47 @@ export class RoutePlan {
   #planAll(): void {
     this.#wanted.clear();
     this.#problems.clear();
+    this.#statics.clear();
+    for (const each of this.#inputs?.statics ?? []) this.#planStatic(each);
     for (const entry of this.#rib.entries()) this.#plan(entry.prefix, entry);
+  }
+
+  #planStatic(route: PlanInputs['statics'][number]): void {
+    const key = prefixKey(hostPrefix(route.address));
+    this.#statics.add(key);
+    const planned = planStatic(route, (address) => this.#resolutionOf(address));
+    if (planned !== undefined) {
+      this.#wanted.set(key, planned);
+    } else {
+      const [address, gateway] = [route.address, route.gateway].map(formatAddress);
+      const problem = `Cannot reach peer "${address}" by "${gateway}": that is no neighbour`;
+      this.#problems.set(key, problem);
+    }
+  }
+
+  #resolutionOf(address: Address): Resolution | undefined {
+    return this.#nextHops.get(formatAddress(address))?.resolution;
   }
 
   #plan(prefix: Prefix, entry: RibEntry | undefined): void {
     const key = prefixKey(prefix);
+    // What the operator has said about a peer's address is not overridden by what peers say.
+    if (this.#statics.has(key)) return;
     this.#wanted.delete(key);
     this.#problems.delete(key);
     if (entry === undefined || this.#inputs === undefined) return;
-    const resolve = (address: Address): Resolution | undefined =>
-      this.#nextHops.get(formatAddress(address))?.resolution;
-    const plan = planRoute(entry, { ...this.#inputs, resolve });
+    const plan = planRoute(entry, {
+      ...this.#inputs,
+      resolve: (address) => this.#resolutionOf(address),
+    });
     if (plan.kind === 'route') this.#wanted.set(key, plan.route);
     if (plan.kind === 'impossible') this.#problems.set(key, plan.problem);
   }
 
   #usedNextHops(): Map<string, Address> {
     const used = new Map<string, Address>();
+    for (const { gateway } of this.#inputs?.statics ?? [])
+      used.set(formatAddress(gateway), gateway);
     for (const { multipath } of this.#rib.entries()) {
       for (const { data, source } of multipath) {
         if (source.kind === 'peer') used.set(formatAddress(data.nextHop), data.nextHop);

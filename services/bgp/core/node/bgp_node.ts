@@ -4,7 +4,7 @@
 //                            ^  |                               ^
 //                     peers--+  +--notes--> log, reports        +-- monitor, every 30 s
 import type { CancelTimer, Clock } from '@calico/clock';
-import type { Address } from '@calico/ip';
+import { type Address, formatAddress, type Prefix } from '@calico/ip';
 import type {
   Connection,
   ConnectionHandler,
@@ -17,6 +17,7 @@ import type {
 } from '../../ports.ts';
 import { type Derivation, deriveSpeaker } from '../cluster/derive_speaker.ts';
 import type { ClusterResources } from '../cluster/resources.ts';
+import { kernelText } from '../explain/explain.ts';
 import { Host } from '../host/host.ts';
 import { KernelSync, type SyncReport } from '../kernel/kernel_sync.ts';
 import { blockTexts } from '../kernel/route_plan.ts';
@@ -68,6 +69,7 @@ export class BgpNode {
   readonly #host: Host;
   readonly #kernel: KernelSync;
   readonly #repairs = new Repairs();
+  readonly #interfaces = new Map<string, string | undefined>();
   readonly #startedAt: number;
   #derivation: Derivation = { derived: undefined, problems: ['No resources have arrived yet'] };
   #derivedText = '';
@@ -92,7 +94,11 @@ export class BgpNode {
     this.#lastResync = this.#startedAt;
     // The kernel's own routes are the mark of a restart: nothing else has to be remembered.
     const isRestarted = kernel.list().length > 0;
-    this.speaker = new Speaker({ isRestarted, ...(timing === undefined ? {} : { timing }) });
+    this.speaker = new Speaker({
+      isRestarted,
+      interfaceOf: (nextHop) => this.#interfaceOf(nextHop),
+      ...(timing === undefined ? {} : { timing }),
+    });
     this.#kernel = new KernelSync(kernel, this.speaker.rib);
     this.#kernel.readInitial();
     this.#host = new Host({
@@ -117,6 +123,11 @@ export class BgpNode {
 
   get kernelRouteCount(): number {
     return this.#kernel.routeCount;
+  }
+
+  /** What became of a prefix in the kernel, as a sentence. */
+  kernelTextOf(prefix: Prefix): string {
+    return kernelText(prefix, this.#kernel.stateOf(prefix));
   }
 
   get revision(): bigint {
@@ -158,11 +169,13 @@ export class BgpNode {
     const text = settingsText(derived);
     if (derived !== undefined && text !== this.#derivedText) {
       this.#derivedText = text;
-      const { speaker, pools, subnet } = derived;
+      const { speaker, pools, subnet, services, statics, programs } = derived;
       const blocks = speaker.ownRoutes.filter(({ kind }) => kind === 'block');
       const ownBlocks = blockTexts(blocks.map(({ prefix }) => prefix));
       this.#host.configure(speaker);
-      this.#noteSync(this.#kernel.configure({ pools, subnet, ownBlocks }));
+      this.#noteSync(
+        this.#kernel.configure({ pools, subnet, services, statics, programs, ownBlocks }),
+      );
     }
     this.#completeExports();
     this.#allowRemoval();
@@ -191,9 +204,22 @@ export class BgpNode {
     if (news.kind !== 'ways') this.#needsResync = true;
     this.#cancelKernel ??= this.#options.clock.setTimer(KERNEL_SETTLING_MS, () => {
       this.#cancelKernel = undefined;
+      this.#interfaces.clear();
       if (this.#needsResync) this.#resync();
       else this.#noteSync(this.#kernel.followWays());
+      this.#host.refreshInterfaces();
     });
+  }
+
+  /** Asks the kernel once per next hop until something changes there. */
+  #interfaceOf(nextHop: Address): string | undefined {
+    const text = formatAddress(nextHop);
+    if (this.#interfaces.has(text)) return this.#interfaces.get(text);
+    const { kernel } = this.#options;
+    const index = kernel.resolve(nextHop)?.interfaceIndex;
+    const name = index === undefined ? undefined : kernel.interfaceName(index);
+    this.#interfaces.set(text, name);
+    return name;
   }
 
   /** Leaves quietly: peers keep our routes, the kernel keeps theirs. */

@@ -1,15 +1,24 @@
 // Which routes a peer is told, and with which attributes: RFC 4271 section 5, reflection RFC 4456,
 // and what leaves a node of the cluster (upstream's calico_export_to_bgp_peers).
 import { Community, type PathAttributes, prependAs } from '@calico/bgp-wire';
-import { type Address, prefixContains } from '@calico/ip';
+import { type Address, type Prefix, prefixContains } from '@calico/ip';
 import { DEFAULT_LOCAL_PREFERENCE, type Path, type PathData } from '../rib/path.ts';
-import type { LocalPolicy, PeerPolicy } from './types.ts';
+import { addCommunities, applyChanges, type FilterRule, findRule } from './route_filter.ts';
+import type { LocalPolicy, PeerPolicy, PoolPolicy } from './types.ts';
 
 const OPTIONAL = 0x80;
 const PARTIAL = 0x20;
 
+/** Name of the interface that a next hop is reached through; undefined when it is not reached. */
+export type InterfaceOf = (nextHop: Address) => string | undefined;
+
 export type Export =
-  | { readonly kind: 'accepted'; readonly data: PathData }
+  | {
+      readonly kind: 'accepted';
+      readonly data: PathData;
+      /** What let it out, for people. */
+      readonly reason: string;
+    }
   | { readonly kind: 'rejected'; readonly reason: string };
 
 /**
@@ -18,23 +27,33 @@ export type Export =
  */
 export class ExportPolicy {
   readonly #local: LocalPolicy;
+  readonly #interfaceOf: InterfaceOf;
   readonly #made = new WeakMap<PathData, Map<string, PathData>>();
 
-  constructor(local: LocalPolicy) {
+  /** @param interfaceOf which interface a next hop is reached through, for filters */
+  constructor(local: LocalPolicy, interfaceOf: InterfaceOf = () => undefined) {
     this.#local = local;
+    this.#interfaceOf = interfaceOf;
   }
 
   export(path: Path, peer: string, policy: PeerPolicy): Export {
-    const reason = this.#refusal(path, peer, policy);
-    if (reason !== undefined) return { kind: 'rejected', reason };
+    const refusal = this.#protocolRefusal(path, peer, policy);
+    if (refusal !== undefined) return { kind: 'rejected', reason: refusal };
+    const rule = this.#findRule(path, policy);
+    const reason = rule?.name ?? this.#clusterRefusal(path);
+    if (rule === undefined ? reason !== undefined : !rule.accepts) {
+      return { kind: 'rejected', reason: reason ?? '' };
+    }
     const nextHop = this.#nextHop(path, policy);
     if (nextHop === undefined) {
       return { kind: 'rejected', reason: 'this node has no address to be the next hop' };
     }
-    return { kind: 'accepted', data: this.#dataFor(path, policy, nextHop) };
+    const data = this.#dataFor(path, policy, nextHop, rule);
+    return { kind: 'accepted', data, reason: rule?.name ?? this.#clusterReason(path) };
   }
 
-  #refusal(path: Path, peer: string, policy: PeerPolicy): string | undefined {
+  /** What BGP itself forbids; filters cannot allow it. */
+  #protocolRefusal(path: Path, peer: string, policy: PeerPolicy): string | undefined {
     const { source, data } = path;
     if (source.kind === 'peer') {
       if (source.peer === peer) return 'learned from this peer';
@@ -53,7 +72,19 @@ export class ExportPolicy {
     ) {
       return 'community no-export';
     }
-    return this.#clusterRefusal(path);
+    return undefined;
+  }
+
+  #findRule({ prefix, source, data }: Path, policy: PeerPolicy): FilterRule | undefined {
+    const rules = policy.filters.export[prefix.family];
+    if (rules.length === 0) return undefined;
+    return findRule(rules, {
+      prefix,
+      data,
+      isFromPeer: source.kind === 'peer',
+      isInternal: policy.isInternal,
+      interfaceName: () => (source.kind === 'peer' ? this.#interfaceOf(data.nextHop) : undefined),
+    });
   }
 
   /** RFC 4456 section 6. */
@@ -62,10 +93,24 @@ export class ExportPolicy {
   }
 
   #clusterRefusal({ prefix, source }: Path): string | undefined {
-    const pool = this.#local.pools.findLast((each) => prefixContains(each.prefix, prefix));
+    const pool = this.#poolOf(prefix);
     if (pool?.isExported === false) return 'its pool has disableBGPExport';
-    if (source.kind === 'local') return undefined;
-    return pool?.isEnabled ? undefined : 'not in an enabled pool';
+    if (source.kind === 'local' || pool?.isEnabled) return undefined;
+    return this.#isReflectedService(prefix) ? undefined : 'not in an enabled pool';
+  }
+
+  #clusterReason({ prefix, source }: Path): string {
+    if (source.kind === 'local') return 'originated here';
+    return this.#poolOf(prefix)?.isEnabled ? 'in an enabled pool' : 'in a range of services';
+  }
+
+  #poolOf(prefix: Prefix): PoolPolicy | undefined {
+    return this.#local.pools.findLast((each) => prefixContains(each.prefix, prefix));
+  }
+
+  #isReflectedService(prefix: Prefix): boolean {
+    const { clusterId, serviceRanges } = this.#local;
+    return clusterId !== undefined && serviceRanges.some((range) => prefixContains(range, prefix));
   }
 
   #nextHop({ prefix, source, data }: Path, policy: PeerPolicy): Address | undefined {
@@ -81,9 +126,16 @@ export class ExportPolicy {
     return isShared ? data.nextHop : own;
   }
 
-  #dataFor({ source, data }: Path, policy: PeerPolicy, nextHop: Address): PathData {
+  #dataFor(
+    { prefix, source, data }: Path,
+    policy: PeerPolicy,
+    nextHop: Address,
+    rule: FilterRule | undefined,
+  ): PathData {
     const isReflected = source.kind === 'peer' && source.isInternal && policy.isInternal;
-    const key = `${policy.isInternal}|${isReflected}|${nextHop.value}`;
+    // An accepting filter is the last word: communities of the configuration come after filters.
+    const added = rule === undefined ? this.#advertisementsOf(prefix) : [];
+    const key = `${policy.isInternal ? '' : policy.localAsn}|${isReflected}|${nextHop.value}|${added.join()}|${rule?.changes?.id ?? ''}`;
     let made = this.#made.get(data);
     if (made === undefined) {
       made = new Map();
@@ -91,14 +143,28 @@ export class ExportPolicy {
     }
     let answer = made.get(key);
     if (answer === undefined) {
-      const passed = source.kind === 'local' ? data.attributes : markPartial(data.attributes);
+      let changed = rule?.changes === undefined ? data : applyChanges(data, rule.changes);
+      for (const index of added) {
+        const advertisement = this.#local.advertisements[index];
+        if (advertisement !== undefined) changed = addCommunities(changed, advertisement.add);
+      }
+      const passed = source.kind === 'local' ? changed.attributes : markPartial(changed.attributes);
       const attributes = policy.isInternal
         ? this.#internal(passed, isReflected ? source.routerId : undefined)
-        : this.#external(passed, source.kind === 'local');
+        : external(passed, policy.localAsn, source.kind === 'local');
       answer = { attributes, nextHop };
       made.set(key, answer);
     }
     return answer;
+  }
+
+  /** Which advertisements of the configuration apply, by index. */
+  #advertisementsOf(prefix: Prefix): readonly number[] {
+    const { advertisements } = this.#local;
+    if (advertisements.length === 0) return NONE;
+    return advertisements.flatMap((each, index) =>
+      prefixContains(each.prefix, prefix) ? [index] : [],
+    );
   }
 
   /** @param originator router id of the client or peer whose route is reflected */
@@ -115,22 +181,24 @@ export class ExportPolicy {
       clusterList: [clusterId, ...(attributes.clusterList ?? [])],
     };
   }
+}
 
-  #external(attributes: PathAttributes, isOwn: boolean): PathAttributes {
-    const {
-      localPreference: _localPreference,
-      originatorId: _originatorId,
-      clusterList: _clusterList,
-      multiExitDiscriminator,
-      ...rest
-    } = attributes;
-    return {
-      ...rest,
-      asPath: prependAs(attributes.asPath ?? [], [this.#local.asn]),
-      // MED from one AS is not passed to another (RFC 4271 section 5.1.4).
-      ...(isOwn && multiExitDiscriminator !== undefined ? { multiExitDiscriminator } : {}),
-    };
-  }
+const NONE: readonly number[] = [];
+
+function external(attributes: PathAttributes, localAsn: number, isOwn: boolean): PathAttributes {
+  const {
+    localPreference: _localPreference,
+    originatorId: _originatorId,
+    clusterList: _clusterList,
+    multiExitDiscriminator,
+    ...rest
+  } = attributes;
+  return {
+    ...rest,
+    asPath: prependAs(attributes.asPath ?? [], [localAsn]),
+    // MED from one AS is not passed to another (RFC 4271 section 5.1.4).
+    ...(isOwn && multiExitDiscriminator !== undefined ? { multiExitDiscriminator } : {}),
+  };
 }
 
 /** RFC 4271 section 5: attributes that are passed on without being understood are marked. */

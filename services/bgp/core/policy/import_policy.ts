@@ -1,16 +1,90 @@
-// Which announcements of a peer are taken in.
+// Which announcements of a peer are taken in, and as what.
 import { asPathContains } from '@calico/bgp-wire';
-import { sameAddress } from '@calico/ip';
+import { type Prefix, sameAddress } from '@calico/ip';
 import type { PathData } from '../rib/path.ts';
+import type { InterfaceOf } from './export_policy.ts';
+import { applyChanges, findRule, type RouteChanges } from './route_filter.ts';
 import type { LocalPolicy, PeerPolicy } from './types.ts';
 
-/** Why the routes are not taken in; undefined when they are. */
+export type Import =
+  | { readonly kind: 'accepted'; readonly data: PathData; readonly reason: string }
+  | { readonly kind: 'rejected'; readonly reason: string };
+
+/**
+ * Answers the same object for the same attributes and changes, so that routes of one attribute set
+ * stay together.
+ */
+export class ImportPolicy {
+  readonly #local: LocalPolicy;
+  readonly #interfaceOf: InterfaceOf;
+  readonly #refusals = new WeakMap<PathData, Map<string, string>>();
+  readonly #made = new WeakMap<PathData, Map<string, PathData>>();
+
+  constructor(local: LocalPolicy, interfaceOf: InterfaceOf = () => undefined) {
+    this.#local = local;
+    this.#interfaceOf = interfaceOf;
+  }
+
+  import(prefix: Prefix, data: PathData, peer: PeerPolicy): Import {
+    const refusal = this.#refusalOf(data, peer);
+    if (refusal !== undefined) return { kind: 'rejected', reason: refusal };
+    const rules = peer.filters.import[prefix.family];
+    const rule =
+      rules.length === 0
+        ? undefined
+        : findRule(rules, {
+            prefix,
+            data,
+            isFromPeer: true,
+            isInternal: peer.isInternal,
+            interfaceName: () => this.#interfaceOf(data.nextHop),
+          });
+    if (rule === undefined) return { kind: 'accepted', data, reason: NO_RULE };
+    if (!rule.accepts) return { kind: 'rejected', reason: rule.name };
+    const changed = rule.changes === undefined ? data : this.#changed(data, rule.changes);
+    return { kind: 'accepted', data: changed, reason: rule.name };
+  }
+
+  /** The routes of one UPDATE are judged once. */
+  #refusalOf(data: PathData, peer: PeerPolicy): string | undefined {
+    const key = `${peer.isInternal}|${peer.localAsn}|${peer.allowedOwnAs}`;
+    let known = this.#refusals.get(data);
+    let refusal = known?.get(key);
+    if (refusal === undefined) {
+      refusal = importRefusal(data, peer, this.#local) ?? '';
+      if (known === undefined) {
+        known = new Map();
+        this.#refusals.set(data, known);
+      }
+      known.set(key, refusal);
+    }
+    return refusal === '' ? undefined : refusal;
+  }
+
+  #changed(data: PathData, changes: RouteChanges): PathData {
+    let made = this.#made.get(data);
+    if (made === undefined) {
+      made = new Map();
+      this.#made.set(data, made);
+    }
+    let answer = made.get(changes.id);
+    if (answer === undefined) {
+      answer = applyChanges(data, changes);
+      made.set(changes.id, answer);
+    }
+    return answer;
+  }
+}
+
+const NO_RULE = 'no filter rule matches';
+
+/** Why routes are not taken in, whatever filters say; undefined when they are. */
 export function importRefusal(
   { attributes, nextHop }: PathData,
   peer: PeerPolicy,
   local: LocalPolicy,
 ): string | undefined {
-  const own = asPathContains(attributes.asPath ?? [], local.asn);
+  const own = asPathContains(attributes.asPath ?? [], peer.localAsn);
   if (own > peer.allowedOwnAs) return `AS path holds our own AS number ${own} times`;
   if (peer.isInternal) {
     // RFC 4456 section 8: the two marks of a loop among reflectors.

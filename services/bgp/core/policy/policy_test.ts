@@ -6,6 +6,7 @@ import { type PathFields, path, sequence } from '../../testing/paths.ts';
 import type { Path } from '../rib/path.ts';
 import { ExportPolicy } from './export_policy.ts';
 import { importRefusal } from './import_policy.ts';
+import { NO_FILTERS } from './route_filter.ts';
 import type { LocalPolicy, PeerPolicy } from './types.ts';
 
 const LOCAL: LocalPolicy = {
@@ -19,14 +20,19 @@ const LOCAL: LocalPolicy = {
     { prefix: parsePrefix('10.245.0.0/16'), isEnabled: true, isExported: false },
     { prefix: parsePrefix('10.246.0.0/16'), isEnabled: false, isExported: true },
   ],
+  advertisements: [],
+  serviceRanges: [],
 };
 const REFLECTOR: LocalPolicy = { ...LOCAL, clusterId: 0x0a000001 };
+const LARGE = { global: 64512, local1: 1, local2: 2 };
 const INTERNAL: PeerPolicy = {
   address: parseAddress('192.168.80.102'),
   isInternal: true,
   isReflectorClient: false,
   nextHopMode: 'Auto',
+  localAsn: 64512,
   allowedOwnAs: 0,
+  filters: NO_FILTERS,
 };
 const EXTERNAL: PeerPolicy = { ...INTERNAL, isInternal: false };
 
@@ -151,4 +157,38 @@ test('importRefusal() finds loops and impossible next hops', () => {
   assert.match(refusal({ clusterList: [5, 0x0a000001] }) ?? '', /reflected by this cluster/);
   assert.equal(refusal({ via: '192.168.80.100' }), 'next hop is this node');
   assert.equal(refusal({ via: '0.0.0.0' }), 'next hop is no address');
+});
+
+test('a peer knows this node by its own AS number for it', () => {
+  const peer = { ...EXTERNAL, localAsn: 65100 };
+  const outcome = exported(own('10.244.1.0/26'), peer);
+  assert.equal(typeof outcome === 'object' && outcome.asPath, '65100');
+  assert.match(refusal({ asPath: sequence(1, 65100) }, peer) ?? '', /our own AS number/);
+  assert.equal(refusal({ asPath: sequence(1, 64512) }, peer), undefined);
+});
+
+test('communities of the configuration go along with what lies inside their prefixes', () => {
+  const local: LocalPolicy = {
+    ...LOCAL,
+    advertisements: [
+      { prefix: parsePrefix('10.244.0.0/16'), add: { standard: [7], large: [] } },
+      { prefix: parsePrefix('10.244.1.0/24'), add: { standard: [8, 7], large: [LARGE] } },
+    ],
+  };
+  const first = exported(own('10.244.1.0/26'), EXTERNAL, local);
+  assert.ok(typeof first !== 'string');
+  assert.deepEqual([first.communities, first.largeCommunities], [[7, 8], [LARGE]]);
+  const second = exported(own('10.244.2.0/26'), EXTERNAL, local);
+  assert.deepEqual(typeof second !== 'string' && second.communities, [7]);
+  const third = exported(own('10.246.2.0/26'), EXTERNAL, local);
+  assert.equal(typeof third !== 'string' && third.communities, undefined);
+});
+
+test('a reflector passes ranges of services on, other nodes do not', () => {
+  const serviceRanges = [parsePrefix('203.0.113.0/24')];
+  const route = path({ prefix: '203.0.113.7/32', isClient: true });
+  const kind = (local: LocalPolicy) => typeof exported(route, INTERNAL, local);
+  assert.equal(kind({ ...REFLECTOR, serviceRanges }), 'object');
+  assert.equal(kind(REFLECTOR), 'string');
+  assert.equal(exported(route, EXTERNAL, { ...LOCAL, serviceRanges }), 'not in an enabled pool');
 });

@@ -1,4 +1,5 @@
 import type { Address, Prefix } from '@calico/ip';
+import type { CommunitySet, PeerFilters } from './route_filter.ts';
 
 /** What policy knows of this speaker. */
 export type LocalPolicy = {
@@ -11,7 +12,13 @@ export type LocalPolicy = {
   /** Makes this speaker a route reflector (RFC 4456). */
   readonly clusterId: number | undefined;
   readonly pools: readonly PoolPolicy[];
+  readonly advertisements: readonly Advertisement[];
+  /** Addresses of services outside of the pools, which a reflector passes on. */
+  readonly serviceRanges: readonly Prefix[];
 };
+
+/** Communities that routes inside a prefix leave this node with. */
+export type Advertisement = { readonly prefix: Prefix; readonly add: CommunitySet };
 
 export type PoolPolicy = {
   readonly prefix: Prefix;
@@ -25,6 +32,9 @@ export type PeerPolicy = {
   readonly isInternal: boolean;
   readonly isReflectorClient: boolean;
   readonly nextHopMode: 'Auto' | 'Self' | 'Keep';
+  /** Our AS as this peer knows it. */
+  readonly localAsn: number;
   /** How often our own AS may occur in a path. */
   readonly allowedOwnAs: number;
+  readonly filters: PeerFilters;
 };

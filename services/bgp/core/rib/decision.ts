@@ -58,6 +58,18 @@ export function whyBetter(a: Path, b: Path): string | undefined {
   return undefined;
 }
 
+/** A path that takes this one out, and by which rule; undefined when none does. */
+export function whyWorse(
+  path: Path,
+  candidates: readonly Path[],
+): { readonly by: Path; readonly rule: string } | undefined {
+  for (const by of candidates) {
+    const rule = by === path ? undefined : whyBetter(by, path);
+    if (rule !== undefined) return { by, rule };
+  }
+  return undefined;
+}
+
 function keepBest(paths: readonly Path[], rules: readonly Rule[]): readonly Path[] {
   let remaining = paths;
   for (const { compare } of rules) {

@@ -24,6 +24,8 @@ export type Path = {
   readonly prefix: Prefix;
   readonly data: PathData;
   readonly source: PathSource;
+  /** What the peer has told; absent when import policy left it as it was. */
+  readonly received?: PathData;
 };
 
 export const DEFAULT_LOCAL_PREFERENCE = 100;

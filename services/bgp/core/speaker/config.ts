@@ -34,8 +34,12 @@ export type PeerSession = Pick<
 
 export type OwnRoute = {
   readonly prefix: Prefix;
-  /** A block of this node, or an address that it has borrowed from another's block. */
-  readonly kind: 'block' | 'borrowed';
+  /**
+   * A block of this node, an address that it has borrowed from another's block, or a range of
+   * services, for which every node is as good.
+   */
+  readonly kind: 'block' | 'borrowed' | 'service';
+  readonly localPreference: number;
 };
 
 export type SpeakerConfig = {

@@ -1,8 +1,8 @@
 // From a peer's UPDATE to paths in the tables: RFC 4271 section 9, errors RFC 7606.
 import { isTreatedAsWithdraw, type Nlri, type PathAttributes, type Update } from '@calico/bgp-wire';
 import type { Address, Family } from '@calico/ip';
-import { importRefusal } from '../policy/import_policy.ts';
-import type { LocalPolicy } from '../policy/types.ts';
+import type { ImportPolicy } from '../policy/import_policy.ts';
+import { pathOf } from '../rib/adj_rib_in.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import type { PathData } from '../rib/path.ts';
 import type { Live, Peer } from './peer.ts';
@@ -12,10 +12,10 @@ export function applyUpdate(
   peer: Peer,
   live: Live,
   update: Update,
-  local: LocalPolicy,
+  policy: ImportPolicy,
   rib: LocRib,
 ): void {
-  const inbound = new Inbound(peer, live, local, rib);
+  const inbound = new Inbound(peer, live, policy, rib);
   const { withdrawn, announced, attributes, reach, unreach } = update;
   inbound.withdraw(4, withdrawn);
   if (unreach?.family !== undefined) inbound.withdraw(unreach.family, unreach.nlri);
@@ -32,13 +32,13 @@ export function applyUpdate(
 class Inbound {
   readonly #peer: Peer;
   readonly #live: Live;
-  readonly #local: LocalPolicy;
+  readonly #policy: ImportPolicy;
   readonly #rib: LocRib;
 
-  constructor(peer: Peer, live: Live, local: LocalPolicy, rib: LocRib) {
+  constructor(peer: Peer, live: Live, policy: ImportPolicy, rib: LocRib) {
     this.#peer = peer;
     this.#live = live;
-    this.#local = local;
+    this.#policy = policy;
     this.#rib = rib;
   }
 
@@ -59,13 +59,17 @@ class Inbound {
     if (nextHop === undefined) return this.withdraw(family, nlri);
     if (!this.#live.negotiated.families.includes(family)) return;
     const data: PathData = { attributes, nextHop };
-    if (importRefusal(data, this.#peer.config.policy, this.#local) !== undefined) {
-      return this.withdraw(family, nlri);
-    }
+    const { config, received } = this.#peer;
+    const { source } = this.#live;
     for (const { prefix } of nlri) {
-      const path = { prefix, data, source: this.#live.source };
-      this.#peer.received.set(path);
-      this.#rib.put(path);
+      const outcome = this.#policy.import(prefix, data, config.policy);
+      if (outcome.kind === 'accepted') {
+        const path = pathOf(prefix, data, outcome.data, source);
+        received.set(path);
+        this.#rib.put(path);
+      } else if (received.refuse({ prefix, data, source, reason: outcome.reason })) {
+        this.#rib.remove(prefix, source);
+      }
     }
   }
 }

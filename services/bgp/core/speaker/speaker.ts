@@ -1,7 +1,6 @@
 // The BGP speaker: sessions, routing tables and what follows from them. Deterministic: the same
 // events at the same times give the same effects.
 import {
-  afiOf,
   CeaseSubcode,
   cease,
   endOfRibOf,
@@ -10,11 +9,11 @@ import {
   Origin,
   RefreshSubtype,
   type RouteRefresh,
-  Safi,
   type Update,
 } from '@calico/bgp-wire';
 import { type Address, sameAddress } from '@calico/ip';
-import { ExportPolicy } from '../policy/export_policy.ts';
+import { ExportPolicy, type InterfaceOf } from '../policy/export_policy.ts';
+import { ImportPolicy } from '../policy/import_policy.ts';
 import type { LocalPolicy } from '../policy/types.ts';
 import { LocRib } from '../rib/loc_rib.ts';
 import { LOCAL_SOURCE, type Path, type PathData } from '../rib/path.ts';
@@ -27,7 +26,7 @@ import {
   type SessionTiming,
   type Side,
 } from '../session/types.ts';
-import { type PeerConfig, type SpeakerConfig, settingsText } from './config.ts';
+import { type OwnRoute, type PeerConfig, type SpeakerConfig, settingsText } from './config.ts';
 import type { Note, SpeakerEffect, SpeakerEvent } from './events.ts';
 import { applyUpdate } from './inbound.ts';
 import { nextBatch, queueEntry, queueRefresh, queueTable } from './outbound.ts';
@@ -37,6 +36,8 @@ export type SpeakerOptions = {
   /** Kernel routes of an earlier process were found: peers keep ours meanwhile (RFC 4724). */
   readonly isRestarted: boolean;
   readonly timing?: SessionTiming;
+  /** Which interface a next hop is reached through, for filters; tell refreshInterfaces() when it changes. */
+  readonly interfaceOf?: InterfaceOf;
 };
 
 /** How long routes are kept when the peer is back but does not finish its table. */
@@ -45,11 +46,14 @@ const STALE_AFTER_RETURN_MS = 120_000;
 export class Speaker {
   readonly #timing: SessionTiming;
   readonly #isRestarted: boolean;
+  readonly #interfaceOf: InterfaceOf | undefined;
   readonly #peers = new Map<string, Peer>();
   readonly #rib = new LocRib();
   readonly #own = new Map<PrefixKey, Path>();
+  readonly #ownData = new Map<string, PathData>();
   #config: SpeakerConfig | undefined;
   #policy: ExportPolicy | undefined;
+  #importPolicy: ImportPolicy | undefined;
   #exportsComplete = false;
   #isRecovering: boolean;
   #effects: SpeakerEffect[] = [];
@@ -57,6 +61,7 @@ export class Speaker {
   constructor(options: SpeakerOptions) {
     this.#timing = options.timing ?? DEFAULT_TIMING;
     this.#isRestarted = options.isRestarted;
+    this.#interfaceOf = options.interfaceOf;
     this.#isRecovering = options.isRestarted;
   }
 
@@ -104,12 +109,23 @@ export class Speaker {
     this.#config = config;
     const isNewPolicy =
       before === undefined || settingsText(before.local) !== settingsText(config.local);
-    if (isNewPolicy) this.#policy = new ExportPolicy(config.local);
+    if (isNewPolicy) this.#makePolicies(config.local);
     this.#configurePeers(config.peers, now);
     this.#configureOwnRoutes(config);
     if (!isNewPolicy || before === undefined) return;
-    const isNewImport = importText(before.local) !== importText(config.local);
-    for (const peer of this.#peers.values()) this.#applyNewPolicy(peer, isNewImport);
+    for (const peer of this.#peers.values()) this.#applyNewPolicy(peer);
+  }
+
+  /** Next hops may be reached through other interfaces now: filters that ask for them judge anew. */
+  refreshInterfaces(): void {
+    for (const peer of this.#peers.values()) {
+      if (asksForInterface(peer.config)) this.#applyNewPolicy(peer);
+    }
+  }
+
+  #makePolicies(local: LocalPolicy): void {
+    this.#policy = new ExportPolicy(local, this.#interfaceOf);
+    this.#importPolicy = new ImportPolicy(local, this.#interfaceOf);
   }
 
   handle(event: SpeakerEvent, now: number): void {
@@ -184,7 +200,7 @@ export class Speaker {
       this.#stop(peer, notification, now);
       this.#stepSession(peer, { kind: 'start' }, now);
     } else if (settingsText(before.policy) !== settingsText(config.policy)) {
-      this.#applyNewPolicy(peer, true);
+      this.#applyNewPolicy(peer);
     }
   }
 
@@ -195,33 +211,49 @@ export class Speaker {
   }
 
   #configureOwnRoutes(config: SpeakerConfig): void {
-    const wanted = new Map(config.ownRoutes.map(({ prefix }) => [prefixKey(prefix), prefix]));
+    const wanted = new Map(config.ownRoutes.map((route) => [prefixKey(route.prefix), route]));
     for (const [key, { prefix }] of this.#own) {
       if (wanted.has(key)) continue;
       this.#own.delete(key);
       this.#rib.remove(prefix, LOCAL_SOURCE);
     }
-    for (const [key, prefix] of wanted) {
-      if (this.#own.has(key)) continue;
-      const path = { prefix, data: OWN_DATA[prefix.family], source: LOCAL_SOURCE };
+    for (const [key, route] of wanted) {
+      const held = this.#own.get(key)?.data.attributes.localPreference;
+      if (held === route.localPreference) continue;
+      const path = this.#ownPath(route);
       this.#own.set(key, path);
       this.#rib.put(path);
     }
   }
 
-  /** Tells the peer what changes for it, and asks it again for what we may judge differently. */
-  #applyNewPolicy(peer: Peer, asksAgain: boolean): void {
-    const { live } = peer;
-    if (live === undefined || this.#policy === undefined) return;
-    const { isReflectorClient } = peer.config.policy;
-    live.source = { ...live.source, isClient: isReflectorClient };
-    queueTable(peer, this.#rib, this.#policy);
-    if (!asksAgain || !live.negotiated.canRefresh) return;
-    for (const family of live.negotiated.families) {
-      const subtype = RefreshSubtype.Request;
-      const afi = afiOf(family);
-      live.beforehand.push({ kind: 'route-refresh', afi, safi: Safi.Unicast, subtype });
+  /** Own routes share their attributes, so that they travel in one UPDATE. */
+  #ownPath({ prefix, localPreference }: OwnRoute): Path {
+    const key = `${prefix.family} ${localPreference}`;
+    let data = this.#ownData.get(key);
+    if (data === undefined) {
+      const nextHop = { family: prefix.family, value: 0n };
+      data = { attributes: { origin: Origin.Igp, asPath: [], localPreference }, nextHop };
+      this.#ownData.set(key, data);
     }
+    return { prefix, data, source: LOCAL_SOURCE };
+  }
+
+  /** Judges the peer's routes anew, and tells it what changes for it. */
+  #applyNewPolicy(peer: Peer): void {
+    const { live, received, config } = peer;
+    const imports = this.#importPolicy;
+    if (this.#policy === undefined || imports === undefined) return;
+    if (live !== undefined) {
+      const isClient = config.policy.isReflectorClient;
+      if (live.source.isClient !== isClient) live.source = { ...live.source, isClient };
+    }
+    const { changed, removed } = received.reconsider(
+      (prefix, data) => imports.import(prefix, data, config.policy),
+      live?.source,
+    );
+    this.#withdraw(removed);
+    for (const path of changed) this.#rib.put(path);
+    if (live !== undefined) queueTable(peer, this.#rib, this.#policy);
   }
 
   #stepSession(peer: Peer, event: SessionEvent, now: number): void {
@@ -321,13 +353,13 @@ export class Speaker {
 
   #update(peer: Peer, update: Update): void {
     const { live, config } = peer;
-    const local = this.#config?.local;
-    if (live === undefined || local === undefined) return;
+    const imports = this.#importPolicy;
+    if (live === undefined || imports === undefined) return;
     for (const { message } of update.problems) {
       this.#note({ kind: 'malformed', peer: config.key, problem: message });
     }
     const ended = endOfRibOf(update);
-    if (ended === undefined) return applyUpdate(peer, live, update, local, this.#rib);
+    if (ended === undefined) return applyUpdate(peer, live, update, imports, this.#rib);
     if (!live.negotiated.families.includes(ended)) return;
     live.complete.add(ended);
     this.#note({ kind: 'end-of-rib', peer: config.key, family: ended });
@@ -380,15 +412,10 @@ export class Speaker {
   }
 }
 
-/** The attributes of what this node originates; export policy puts the next hop in. */
-const OWN_DATA: Readonly<Record<4 | 6, PathData>> = {
-  4: { attributes: { origin: Origin.Igp, asPath: [] }, nextHop: { family: 4, value: 0n } },
-  6: { attributes: { origin: Origin.Igp, asPath: [] }, nextHop: { family: 6, value: 0n } },
-};
-
-/** What import policy takes from the local side. */
-function importText({ asn, routerId, clusterId, address }: LocalPolicy): string {
-  return settingsText({ asn, routerId, clusterId, address });
+function asksForInterface({ policy: { filters } }: PeerConfig): boolean {
+  return [filters.import, filters.export].some((lists) =>
+    [...lists[4], ...lists[6]].some((rule) => rule.interface !== undefined),
+  );
 }
 
 /** What the running session depends on. */

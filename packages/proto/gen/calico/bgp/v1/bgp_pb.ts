@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file calico/bgp/v1/bgp.proto.
  */
 export const file_calico_bgp_v1_bgp: GenFile = /*@__PURE__*/
-  fileDesc("ChdjYWxpY28vYmdwL3YxL2JncC5wcm90bxINY2FsaWNvLmJncC52MSISChBMaXN0UGVlcnNSZXF1ZXN0IkMKEUxpc3RQZWVyc1Jlc3BvbnNlEi4KBXBlZXJzGAEgAygLMh8uY2FsaWNvLmV2ZW50cy52MS5CZ3BQZWVyU3RhdHVzIlYKEUxpc3RSb3V0ZXNSZXF1ZXN0EiMKBXRhYmxlGAEgASgOMhQuY2FsaWNvLmJncC52MS5UYWJsZRIMCgRwZWVyGAIgASgJEg4KBnByZWZpeBgDIAEoCSKIAgoSTGlzdFJvdXRlc1Jlc3BvbnNlEg4KBnByZWZpeBgBIAEoCRIQCghuZXh0X2hvcBgCIAEoCRIPCgdhc19wYXRoGAMgAygNEh0KEGxvY2FsX3ByZWZlcmVuY2UYBCABKA1IAIgBARIlChhtdWx0aV9leGl0X2Rpc2NyaW1pbmF0b3IYBSABKA1IAYgBARITCgtjb21tdW5pdGllcxgGIAMoCRIUCgxsZWFybmVkX2Zyb20YByABKAkSDAoEYmVzdBgIIAEoCBIOCgZvcmlnaW4YCSABKAlCEwoRX2xvY2FsX3ByZWZlcmVuY2VCGwoZX211bHRpX2V4aXRfZGlzY3JpbWluYXRvciITChFHZXRTcGVha2VyUmVxdWVzdCJ+ChJHZXRTcGVha2VyUmVzcG9uc2USDAoEbm9kZRgBIAEoCRILCgNhc24YAiABKA0SEQoJcm91dGVyX2lkGAMgASgJEg8KB3ZlcnNpb24YBCABKAkSGAoQYXBwbGllZF9yZXZpc2lvbhgFIAEoBBIPCgdpbl9zeW5jGAYgASgIKl4KBVRhYmxlEhUKEVRBQkxFX1VOU1BFQ0lGSUVEEAASEQoNVEFCTEVfTE9DX1JJQhABEhQKEFRBQkxFX0FESl9SSUJfSU4QAhIVChFUQUJMRV9BREpfUklCX09VVBADMoQCCgpCZ3BTZXJ2aWNlEk4KCUxpc3RQZWVycxIfLmNhbGljby5iZ3AudjEuTGlzdFBlZXJzUmVxdWVzdBogLmNhbGljby5iZ3AudjEuTGlzdFBlZXJzUmVzcG9uc2USUwoKTGlzdFJvdXRlcxIgLmNhbGljby5iZ3AudjEuTGlzdFJvdXRlc1JlcXVlc3QaIS5jYWxpY28uYmdwLnYxLkxpc3RSb3V0ZXNSZXNwb25zZTABElEKCkdldFNwZWFrZXISIC5jYWxpY28uYmdwLnYxLkdldFNwZWFrZXJSZXF1ZXN0GiEuY2FsaWNvLmJncC52MS5HZXRTcGVha2VyUmVzcG9uc2ViBnByb3RvMw", [file_calico_events_v1_events]);
+  fileDesc("ChdjYWxpY28vYmdwL3YxL2JncC5wcm90bxINY2FsaWNvLmJncC52MSISChBMaXN0UGVlcnNSZXF1ZXN0IkMKEUxpc3RQZWVyc1Jlc3BvbnNlEi4KBXBlZXJzGAEgAygLMh8uY2FsaWNvLmV2ZW50cy52MS5CZ3BQZWVyU3RhdHVzIlYKEUxpc3RSb3V0ZXNSZXF1ZXN0EiMKBXRhYmxlGAEgASgOMhQuY2FsaWNvLmJncC52MS5UYWJsZRIMCgRwZWVyGAIgASgJEg4KBnByZWZpeBgDIAEoCSKPAwoSTGlzdFJvdXRlc1Jlc3BvbnNlEg4KBnByZWZpeBgBIAEoCRIQCghuZXh0X2hvcBgCIAEoCRIPCgdhc19wYXRoGAMgAygNEh0KEGxvY2FsX3ByZWZlcmVuY2UYBCABKA1IAIgBARIlChhtdWx0aV9leGl0X2Rpc2NyaW1pbmF0b3IYBSABKA1IAYgBARITCgtjb21tdW5pdGllcxgGIAMoCRIUCgxsZWFybmVkX2Zyb20YByABKAkSDAoEYmVzdBgIIAEoCBIOCgZvcmlnaW4YCSABKAkSGQoRbGFyZ2VfY29tbXVuaXRpZXMYCiADKAkSFAoMYXNfcGF0aF90ZXh0GAsgASgJEhUKDW9yaWdpbmF0b3JfaWQYDCABKAkSFAoMY2x1c3Rlcl9saXN0GA0gAygJEg0KBXN0YWxlGA4gASgIEhgKEHJlamVjdGVkX2JlY2F1c2UYDyABKAlCEwoRX2xvY2FsX3ByZWZlcmVuY2VCGwoZX211bHRpX2V4aXRfZGlzY3JpbWluYXRvciIuCg5FeHBsYWluUmVxdWVzdBIOCgZwcmVmaXgYASABKAkSDAoEcGVlchgCIAEoCSKPAQoPRXhwbGFpblJlc3BvbnNlEg4KBnByZWZpeBgBIAEoCRIrCgVwYXRocxgCIAMoCzIcLmNhbGljby5iZ3AudjEuRXhwbGFpbmVkUGF0aBIvCgdleHBvcnRzGAMgAygLMh4uY2FsaWNvLmJncC52MS5FeHBsYWluZWRFeHBvcnQSDgoGa2VybmVsGAQgASgJIn4KDUV4cGxhaW5lZFBhdGgSMAoFcm91dGUYASABKAsyIS5jYWxpY28uYmdwLnYxLkxpc3RSb3V0ZXNSZXNwb25zZRIrCgd2ZXJkaWN0GAIgASgOMhouY2FsaWNvLmJncC52MS5QYXRoVmVyZGljdBIOCgZyZWFzb24YAyABKAkicwoPRXhwbGFpbmVkRXhwb3J0EgwKBHBlZXIYASABKAkSEAoIZXhwb3J0ZWQYAiABKAgSDgoGcmVhc29uGAMgASgJEjAKBXJvdXRlGAQgASgLMiEuY2FsaWNvLmJncC52MS5MaXN0Um91dGVzUmVzcG9uc2UiEwoRR2V0U3BlYWtlclJlcXVlc3QifgoSR2V0U3BlYWtlclJlc3BvbnNlEgwKBG5vZGUYASABKAkSCwoDYXNuGAIgASgNEhEKCXJvdXRlcl9pZBgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhgKEGFwcGxpZWRfcmV2aXNpb24YBSABKAQSDwoHaW5fc3luYxgGIAEoCCqCAQoFVGFibGUSFQoRVEFCTEVfVU5TUEVDSUZJRUQQABIRCg1UQUJMRV9MT0NfUklCEAESFAoQVEFCTEVfQURKX1JJQl9JThACEhUKEVRBQkxFX0FESl9SSUJfT1VUEAMSIgoeVEFCTEVfQURKX1JJQl9JTl9CRUZPUkVfUE9MSUNZEAQqjQEKC1BhdGhWZXJkaWN0EhwKGFBBVEhfVkVSRElDVF9VTlNQRUNJRklFRBAAEhUKEVBBVEhfVkVSRElDVF9CRVNUEAESFgoSUEFUSF9WRVJESUNUX0VRVUFMEAISFgoSUEFUSF9WRVJESUNUX1dPUlNFEAMSGQoVUEFUSF9WRVJESUNUX1JFSkVDVEVEEAQyzgIKCkJncFNlcnZpY2USTgoJTGlzdFBlZXJzEh8uY2FsaWNvLmJncC52MS5MaXN0UGVlcnNSZXF1ZXN0GiAuY2FsaWNvLmJncC52MS5MaXN0UGVlcnNSZXNwb25zZRJTCgpMaXN0Um91dGVzEiAuY2FsaWNvLmJncC52MS5MaXN0Um91dGVzUmVxdWVzdBohLmNhbGljby5iZ3AudjEuTGlzdFJvdXRlc1Jlc3BvbnNlMAESUQoKR2V0U3BlYWtlchIgLmNhbGljby5iZ3AudjEuR2V0U3BlYWtlclJlcXVlc3QaIS5jYWxpY28uYmdwLnYxLkdldFNwZWFrZXJSZXNwb25zZRJICgdFeHBsYWluEh0uY2FsaWNvLmJncC52MS5FeHBsYWluUmVxdWVzdBoeLmNhbGljby5iZ3AudjEuRXhwbGFpblJlc3BvbnNlYgZwcm90bzM", [file_calico_events_v1_events]);
 
 /**
  * @generated from message calico.bgp.v1.ListPeersRequest
@@ -129,6 +129,46 @@ export type ListRoutesResponse = Message<"calico.bgp.v1.ListRoutesResponse"> & {
    * @generated from field: string origin = 9;
    */
   origin: string;
+
+  /**
+   * @generated from field: repeated string large_communities = 10;
+   */
+  largeCommunities: string[];
+
+  /**
+   * With sets and confederation segments: "64512 {64513 64514}".
+   *
+   * @generated from field: string as_path_text = 11;
+   */
+  asPathText: string;
+
+  /**
+   * Router id of who brought the route into the AS; empty: not reflected.
+   *
+   * @generated from field: string originator_id = 12;
+   */
+  originatorId: string;
+
+  /**
+   * Clusters that have reflected it, the last one first.
+   *
+   * @generated from field: repeated string cluster_list = 13;
+   */
+  clusterList: string[];
+
+  /**
+   * The peer is away or starts anew, and has not repeated the route yet.
+   *
+   * @generated from field: bool stale = 14;
+   */
+  stale: boolean;
+
+  /**
+   * Why import policy rejected it; empty: it did not.
+   *
+   * @generated from field: string rejected_because = 15;
+   */
+  rejectedBecause: string;
 };
 
 /**
@@ -137,6 +177,135 @@ export type ListRoutesResponse = Message<"calico.bgp.v1.ListRoutesResponse"> & {
  */
 export const ListRoutesResponseSchema: GenMessage<ListRoutesResponse> = /*@__PURE__*/
   messageDesc(file_calico_bgp_v1_bgp, 3);
+
+/**
+ * @generated from message calico.bgp.v1.ExplainRequest
+ */
+export type ExplainRequest = Message<"calico.bgp.v1.ExplainRequest"> & {
+  /**
+   * "10.244.58.192/26", or an address: the longest match that any path exists for.
+   *
+   * @generated from field: string prefix = 1;
+   */
+  prefix: string;
+
+  /**
+   * Address of a peer: only what concerns it. Empty: all.
+   *
+   * @generated from field: string peer = 2;
+   */
+  peer: string;
+};
+
+/**
+ * Describes the message calico.bgp.v1.ExplainRequest.
+ * Use `create(ExplainRequestSchema)` to create a new message.
+ */
+export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 4);
+
+/**
+ * @generated from message calico.bgp.v1.ExplainResponse
+ */
+export type ExplainResponse = Message<"calico.bgp.v1.ExplainResponse"> & {
+  /**
+   * What the paths are for; empty when there is none.
+   *
+   * @generated from field: string prefix = 1;
+   */
+  prefix: string;
+
+  /**
+   * The best path first.
+   *
+   * @generated from field: repeated calico.bgp.v1.ExplainedPath paths = 2;
+   */
+  paths: ExplainedPath[];
+
+  /**
+   * @generated from field: repeated calico.bgp.v1.ExplainedExport exports = 3;
+   */
+  exports: ExplainedExport[];
+
+  /**
+   * What became of it in the kernel, as a sentence; empty when there is no path.
+   *
+   * @generated from field: string kernel = 4;
+   */
+  kernel: string;
+};
+
+/**
+ * Describes the message calico.bgp.v1.ExplainResponse.
+ * Use `create(ExplainResponseSchema)` to create a new message.
+ */
+export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 5);
+
+/**
+ * @generated from message calico.bgp.v1.ExplainedPath
+ */
+export type ExplainedPath = Message<"calico.bgp.v1.ExplainedPath"> & {
+  /**
+   * @generated from field: calico.bgp.v1.ListRoutesResponse route = 1;
+   */
+  route?: ListRoutesResponse | undefined;
+
+  /**
+   * @generated from field: calico.bgp.v1.PathVerdict verdict = 2;
+   */
+  verdict: PathVerdict;
+
+  /**
+   * The rule of the decision process or of the import policy that has decided.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message calico.bgp.v1.ExplainedPath.
+ * Use `create(ExplainedPathSchema)` to create a new message.
+ */
+export const ExplainedPathSchema: GenMessage<ExplainedPath> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 6);
+
+/**
+ * @generated from message calico.bgp.v1.ExplainedExport
+ */
+export type ExplainedExport = Message<"calico.bgp.v1.ExplainedExport"> & {
+  /**
+   * Address of the peer.
+   *
+   * @generated from field: string peer = 1;
+   */
+  peer: string;
+
+  /**
+   * @generated from field: bool exported = 2;
+   */
+  exported: boolean;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * As it is told to the peer.
+   *
+   * @generated from field: calico.bgp.v1.ListRoutesResponse route = 4;
+   */
+  route?: ListRoutesResponse | undefined;
+};
+
+/**
+ * Describes the message calico.bgp.v1.ExplainedExport.
+ * Use `create(ExplainedExportSchema)` to create a new message.
+ */
+export const ExplainedExportSchema: GenMessage<ExplainedExport> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 7);
 
 /**
  * @generated from message calico.bgp.v1.GetSpeakerRequest
@@ -149,7 +318,7 @@ export type GetSpeakerRequest = Message<"calico.bgp.v1.GetSpeakerRequest"> & {
  * Use `create(GetSpeakerRequestSchema)` to create a new message.
  */
 export const GetSpeakerRequestSchema: GenMessage<GetSpeakerRequest> = /*@__PURE__*/
-  messageDesc(file_calico_bgp_v1_bgp, 4);
+  messageDesc(file_calico_bgp_v1_bgp, 8);
 
 /**
  * @generated from message calico.bgp.v1.GetSpeakerResponse
@@ -191,7 +360,7 @@ export type GetSpeakerResponse = Message<"calico.bgp.v1.GetSpeakerResponse"> & {
  * Use `create(GetSpeakerResponseSchema)` to create a new message.
  */
 export const GetSpeakerResponseSchema: GenMessage<GetSpeakerResponse> = /*@__PURE__*/
-  messageDesc(file_calico_bgp_v1_bgp, 5);
+  messageDesc(file_calico_bgp_v1_bgp, 9);
 
 /**
  * @generated from enum calico.bgp.v1.Table
@@ -222,6 +391,13 @@ export const Table = {
    * @generated from enum value: TABLE_ADJ_RIB_OUT = 3;
    */
   ADJ_RIB_OUT: 3,
+
+  /**
+   * Received from a peer, as it was told, with what import policy has rejected.
+   *
+   * @generated from enum value: TABLE_ADJ_RIB_IN_BEFORE_POLICY = 4;
+   */
+  ADJ_RIB_IN_BEFORE_POLICY: 4,
 } as const;
 
 /**
@@ -234,6 +410,51 @@ export type Table = (typeof Table)[keyof typeof Table] | UnknownEnum;
  */
 export const TableSchema: GenEnum<Table> = /*@__PURE__*/
   enumDesc(file_calico_bgp_v1_bgp, 0);
+
+/**
+ * @generated from enum calico.bgp.v1.PathVerdict
+ */
+export const PathVerdict = {
+  /**
+   * @generated from enum value: PATH_VERDICT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: PATH_VERDICT_BEST = 1;
+   */
+  BEST: 1,
+
+  /**
+   * As good as the best up to the tie-breaks: used besides it.
+   *
+   * @generated from enum value: PATH_VERDICT_EQUAL = 2;
+   */
+  EQUAL: 2,
+
+  /**
+   * @generated from enum value: PATH_VERDICT_WORSE = 3;
+   */
+  WORSE: 3,
+
+  /**
+   * Not let in by import policy.
+   *
+   * @generated from enum value: PATH_VERDICT_REJECTED = 4;
+   */
+  REJECTED: 4,
+} as const;
+
+/**
+ * @generated from enum calico.bgp.v1.PathVerdict
+ */
+export type PathVerdict = (typeof PathVerdict)[keyof typeof PathVerdict] | UnknownEnum;
+
+/**
+ * Describes the enum calico.bgp.v1.PathVerdict.
+ */
+export const PathVerdictSchema: GenEnum<PathVerdict> = /*@__PURE__*/
+  enumDesc(file_calico_bgp_v1_bgp, 1);
 
 /**
  * @generated from service calico.bgp.v1.BgpService
@@ -268,6 +489,17 @@ export const BgpService: GenService<{
     methodKind: "unary";
     input: typeof GetSpeakerRequestSchema;
     output: typeof GetSpeakerResponseSchema;
+  },
+  /**
+   * Why a prefix is routed as it is: each path with what decided on it, who is told of it or why not,
+   * and what the kernel got.
+   *
+   * @generated from rpc calico.bgp.v1.BgpService.Explain
+   */
+  explain: {
+    methodKind: "unary";
+    input: typeof ExplainRequestSchema;
+    output: typeof ExplainResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_calico_bgp_v1_bgp, 0);
