@@ -10,6 +10,7 @@ import { ResourceService } from '@calico/proto/api/v1/resources';
 import { openEtcd } from '@calico/store';
 import { writeBuiltIns } from './adapters/built_in_writer.ts';
 import { createHandlers } from './adapters/grpc_handlers.ts';
+import { watchReachability } from './adapters/reachability.ts';
 import { ResourceReader } from './adapters/resource_reader.ts';
 import { ResourceWriter } from './adapters/resource_writer.ts';
 import { settings } from './config.ts';
@@ -35,7 +36,9 @@ await runService({
       ResourceService,
       createHandlers({ reader, writer, version }),
     ]);
-    void writeBuiltIns({ store, birth, version, clock, logger, health, signal });
+    void writeBuiltIns({ store, birth, version, clock, logger, health, signal }).then(() =>
+      watchReachability({ store, clock, health, signal }),
+    );
     const relay = startRelay({ store, bus, logger, clock, signal });
     metrics.observe('api_relay_leading', '1 when this replica relays etcd to NATS', () =>
       relay.leading ? 1 : 0,

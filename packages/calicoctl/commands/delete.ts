@@ -11,6 +11,7 @@ import {
   withFileOptions,
   withWaitOptions,
 } from './file_options.ts';
+import { releaseNode } from './release_node.ts';
 import { codeOf } from './write.ts';
 import { type Item, writeAll } from './write_documents.ts';
 
@@ -30,7 +31,9 @@ export const addDelete: CommandAdder = (parent, run) => {
 Examples:
   calicoctl delete networkpolicy allow-dns -n production
   calicoctl delete ippool old-pool other-pool
-  calicoctl delete --skip-not-exists -f policies/`,
+  calicoctl delete --skip-not-exists -f policies/
+
+Stop felix and bgp on a node before deleting it: its blocks and tunnel addresses are released, too.`,
     );
   withWaitOptions(withFileOptions(command)).action(
     (kind: string | undefined, names: string[], options: Options) =>
@@ -67,12 +70,13 @@ function itemsOfNames(session: Session, text: string, names: string[], options: 
 }
 
 async function deleteOne(
-  { connections }: Session,
+  session: Session,
   key: Key,
   { skipNotExists }: Options,
 ): Promise<bigint | undefined> {
   try {
-    const { revision } = await connections.ask('api', (client) => client.delete({ key }));
+    if (key.kind === 'Node') await releaseNode(session, key.name);
+    const { revision } = await session.connections.ask('api', (client) => client.delete({ key }));
     return revision;
   } catch (cause) {
     if (skipNotExists === true && codeOf(cause) === 'NOT_FOUND') return undefined;

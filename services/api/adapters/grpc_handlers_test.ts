@@ -44,6 +44,8 @@ async function service() {
   return { store, handlers: createHandlers({ reader, writer, version: '1' }) };
 }
 
+const POOL_ONE = '/calico/resources/v3/projectcalico.org/ippools/one';
+
 const pool = (name: string, cidr: string, spec: object = {}, metadata: object = {}) =>
   document('IPPool', { name, ...metadata }, { cidr, ...spec });
 
@@ -191,6 +193,70 @@ test('a pool is deleted with its empty blocks, but not while workloads use it', 
   await put('/calico/ipam/v2/assignment/ipv4/block/10.1.0.0-26', block('10.1.0.0/26', false));
   await remove();
   assert.deepEqual((await store.list('/calico/ipam/')).entries, []);
+});
+
+for (const [what, cidr, before] of [
+  ['a new block', '10.1.4.0/26', undefined],
+  ['a block with a tunnel address only', '10.1.0.0/26', 'tunnel'],
+] as const) {
+  test(`a pool is not deleted under an assignment in the same moment: ${what}`, async () => {
+    const { store, handlers } = await service();
+    await handlers.create(
+      message(CreateRequestSchema, { resource: pool('one', '10.1.0.0/16') }),
+      context,
+    );
+    const key = `/calico/ipam/v2/assignment/ipv4/block/${cidr.replace('/', '-')}`;
+    const tunnel = block(cidr, true).replace(
+      '"attributes":[{',
+      '"attributes":[{"secondary":{"type":"vxlanTunnelAddress"},',
+    );
+    if (before !== undefined) {
+      await store.commit({ compare: [], operations: [{ kind: 'put', key, value: tunnel }] });
+    }
+    // As ipam does it: the pool is compared, the block written; after the deletion looked at blocks.
+    const found = await store.get(POOL_ONE);
+    const commit = store.commit.bind(store);
+    store.commit = async (transaction, options) => {
+      store.commit = commit;
+      const assigned = await commit({
+        compare: [{ key: POOL_ONE, modRevision: found?.modRevision ?? 0n }],
+        operations: [{ kind: 'put', key, value: block(cidr, true) }],
+      });
+      assert.equal(assigned.kind, 'committed');
+      return await commit(transaction, options);
+    };
+    await assert.rejects(
+      handlers.delete(
+        message(DeleteRequestSchema, { key: { kind: 'IPPool', name: 'one' } }),
+        context,
+      ),
+      isCode('FAILED_PRECONDITION', /1 of its addresses are in use/),
+    );
+    assert.notEqual(await store.get(POOL_ONE), undefined);
+  });
+}
+
+test('a node is not deleted while endpoints are on it', async () => {
+  const { store, handlers } = await service();
+  await handlers.create(
+    message(CreateRequestSchema, { resource: document('Node', { name: 'n1' }, {}) }),
+    context,
+  );
+  const key = '/calico/resources/v3/projectcalico.org/workloadendpoints/default/n1-cni-web-eth0';
+  const metadata = { name: 'n1-cni-web-eth0', namespace: 'default' };
+  const { json: value } = document('WorkloadEndpoint', metadata, { node: 'n1', endpoint: 'eth0' });
+  await store.commit({ compare: [], operations: [{ kind: 'put', key, value }] });
+  const remove = () =>
+    handlers.delete(message(DeleteRequestSchema, { key: { kind: 'Node', name: 'n1' } }), context);
+  await assert.rejects(
+    remove(),
+    isCode(
+      'FAILED_PRECONDITION',
+      /1 workload endpoint\(s\) are on it \(default\/n1-cni-web-eth0\)/,
+    ),
+  );
+  await store.commit({ compare: [], operations: [{ kind: 'delete', key }] });
+  await remove();
 });
 
 test('blocks and affinities are read as resources and cannot be written', async () => {

@@ -20,12 +20,14 @@ import {
   type Entry,
   MAX_OPERATIONS,
   type Operation,
+  type PrefixComparison,
   type Store,
 } from '@calico/store';
 import { deleteRefusal, writeRefusal } from '../core/built_in.ts';
 import { type Birth, birthOf, documentToStore, sayTheSame } from '../core/documents.ts';
 import { LEGACY_IPAM_CONFIG_PATH, legacyIpamConfig } from '../core/legacy_ipam_config.ts';
-import { planPoolRemoval } from '../core/pool_removal.ts';
+import { nodeRemovalProblem } from '../core/node_removal.ts';
+import { blockPathsStart, planPoolRemoval } from '../core/pool_removal.ts';
 import { resourceAt, type StoredResource } from '../core/stored_resource.ts';
 import type { ResourceReader } from './resource_reader.ts';
 
@@ -135,6 +137,7 @@ export class ResourceWriter {
       return this.#commit(
         [{ key: path, modRevision: entry.modRevision }, ...along.compare],
         [{ kind: 'delete', key: path }, ...along.operations],
+        along.unchanged,
       );
     });
   }
@@ -182,6 +185,7 @@ export class ResourceWriter {
 
   async #removedAlong(resource: AnyResource): Promise<Guards> {
     if (resource.kind === 'Tier') await this.#refuseTierInUse(resource.metadata.name);
+    if (resource.kind === 'Node') await this.#refuseNodeInUse(resource.metadata.name);
     if (resource.kind === 'IPAMConfiguration') return MIRROR_REMOVED;
     return resource.kind === 'IPPool' ? this.#blocksOf(resource) : NO_GUARDS;
   }
@@ -201,9 +205,18 @@ export class ResourceWriter {
     }
   }
 
+  async #refuseNodeInUse(node: string): Promise<void> {
+    const { entries } = await this.#options.store.list(resourcePrefix('WorkloadEndpoint'));
+    const problem = nodeRemovalProblem(
+      node,
+      entries.flatMap(({ key, value, modRevision }) => resourceAt(key, value, modRevision) ?? []),
+    );
+    if (problem !== undefined) throw new RpcError('FAILED_PRECONDITION', problem);
+  }
+
   async #blocksOf(pool: IPPool): Promise<Guards> {
     const { reader } = this.#options;
-    const { resources } = await reader.list(
+    const { resources, revision: since } = await reader.list(
       { kind: 'IPAMBlock', namespace: '' },
       Number.MAX_SAFE_INTEGER,
       '',
@@ -225,6 +238,9 @@ export class ResourceWriter {
         key: block,
         modRevision: revisionOf(block, revisions),
       })),
+      // An assignment compares the pool, which it does not write: one that commits before this
+      // transaction is seen by the block that it created or changed.
+      unchanged: [{ prefix: blockPathsStart(pool), since }],
       operations: fitting.flatMap(({ block, affinity }) => [
         { kind: 'delete' as const, key: block },
         ...(affinity === undefined ? [] : [{ kind: 'delete' as const, key: affinity }]),
@@ -236,8 +252,9 @@ export class ResourceWriter {
   async #commit(
     compare: readonly Comparison[],
     operations: readonly Operation[],
+    unchanged: readonly PrefixComparison[] = [],
   ): Promise<bigint | undefined> {
-    const result = await this.#options.store.commit({ compare, operations });
+    const result = await this.#options.store.commit({ compare, unchanged, operations });
     return result.kind === 'committed' ? result.revision : undefined;
   }
 
@@ -256,6 +273,7 @@ export class ResourceWriter {
 type Guards = {
   readonly compare: readonly Comparison[];
   readonly operations: readonly Operation[];
+  readonly unchanged?: readonly PrefixComparison[];
 };
 const NO_GUARDS: Guards = { compare: [], operations: [] };
 /** Settings that are gone hold no longer in their copy either. */

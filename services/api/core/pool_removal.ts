@@ -1,5 +1,5 @@
 // What a pool's deletion meets: blocks that are in use stand in its way, empty ones go with it.
-import { parsePrefix, prefixContains } from '@calico/ip';
+import { formatAddress, parsePrefix, prefixContains } from '@calico/ip';
 import { affinityPath, blockPath, type IPAMBlock, type IPPool } from '@calico/model';
 
 export type PoolRemoval = {
@@ -33,6 +33,25 @@ export function planPoolRemoval(pool: IPPool, blocks: readonly IPAMBlock[]): Poo
         affinity: affinityOf(spec),
       })),
   };
+}
+
+/**
+ * What the etcd paths of all blocks of the pool start with, and as few others as can be. IPv6 paths
+ * of neighbours have little in common, so there it is every IPv6 block.
+ */
+export function blockPathsStart(pool: IPPool): string {
+  const cidr = parsePrefix(pool.spec.cidr);
+  const folder = blockPath(cidr).replace(/[^/]*$/, '');
+  if (cidr.family === 6) return folder;
+  const octets = formatAddress({ family: 4, value: cidr.value }).split('.');
+  const whole = Math.min(Math.floor(cidr.length / 8), 3);
+  return (
+    folder +
+    octets
+      .slice(0, whole)
+      .map((octet) => `${octet}.`)
+      .join('')
+  );
 }
 
 /** A node's own tunnel address goes when the pool does; only workloads stand in the way. */
