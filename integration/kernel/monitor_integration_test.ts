@@ -143,6 +143,9 @@ async function until(monitor: Monitor, isLast: (event: MonitorEvent) => boolean)
   clearTimeout(timer);
 }
 
+/** Arguments with which this runtime runs a text. */
+const EVALUATE = 'Deno' in globalThis ? ['eval', '--quiet'] : ['--input-type=module', '-e'];
+
 test('an open monitor does not hold up the end of its process', () => {
   const program = `import { openMonitor } from '@calico/netlink';
     void openMonitor(['link'])[Symbol.asyncIterator]().next();
@@ -150,7 +153,7 @@ test('an open monitor does not hold up the end of its process', () => {
   for (const ending of ['process.exit(3)', "throw new Error('on purpose')"]) {
     const { status, error } = spawnSync(
       process.execPath,
-      ['--input-type=module', '-e', program.replace('ENDING', ending)],
+      [...EVALUATE, program.replace('ENDING', ending)],
       { cwd: import.meta.dirname, timeout: 10_000 },
     );
     assert.equal(error, undefined, ending);
