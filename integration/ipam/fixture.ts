@@ -74,26 +74,57 @@ export class IpamFixture {
     this.#etcd = undefined;
   }
 
-  /** Starts an ipam process and answers a client of it. */
-  async startService(): Promise<Ipam> {
+  /** Starts an ipam process and answers a client of it. `imports` is loaded into the process first. */
+  async startService(imports: readonly string[] = []): Promise<Ipam> {
     const number = this.#services.length;
-    const socket = join(this.directory, `ipam${number}.sock`);
-    const [program = '', ...args] = runtimeCommand('node', 'services/ipam/main.ts');
-    const child = spawn(program, args, {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: {
-        PATH: process.env['PATH'] ?? '',
-        ETCD_ENDPOINTS: this.endpoint,
-        CALICO_LISTEN: `unix:${socket}`,
-        CALICO_HTTP_LISTEN: '127.0.0.1:0',
-        CALICO_LOG_LEVEL: 'silent',
-      },
-    });
-    this.#services.push(child);
+    this.#services.push(this.#spawnService(number, imports));
+    const socket = this.#socket(number);
     await waitUntil('ipam listens', () => answers({ path: socket }));
     const client = connectRpc(IpamService, `unix:${socket}`, {});
     this.#clients.push(client);
     return client;
+  }
+
+  /** Ends an ipam process at once, in the middle of whatever it does, and starts it again. */
+  async killService(number: number, imports: readonly string[] = []): Promise<void> {
+    const child = this.#services[number];
+    if (child === undefined) throw new RangeError(`Cannot kill ipam ${number}: not started`);
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+    await rm(this.#socket(number), { force: true });
+    this.#services[number] = this.#spawnService(number, imports);
+    await waitUntil('ipam listens', () => answers({ path: this.#socket(number) }));
+  }
+
+  signalService(number: number, signal: NodeJS.Signals): void {
+    this.#services[number]?.kill(signal);
+  }
+
+  /** Stops etcd in the middle of whatever it does, without ending it. */
+  async pauseEtcd(durationMs: number): Promise<void> {
+    this.#etcd?.kill('SIGSTOP');
+    await systemClock.sleep(durationMs);
+    this.#etcd?.kill('SIGCONT');
+  }
+
+  #socket(number: number): string {
+    return join(this.directory, `ipam${number}.sock`);
+  }
+
+  #spawnService(number: number, imports: readonly string[]): ChildProcess {
+    const [program = '', ...args] = runtimeCommand('node', 'services/ipam/main.ts');
+    const preloads = imports.flatMap((path) => ['--import', path]);
+    return spawn(program, [...preloads, ...args], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        ETCD_ENDPOINTS: this.endpoint,
+        CALICO_LISTEN: `unix:${this.#socket(number)}`,
+        CALICO_HTTP_LISTEN: '127.0.0.1:0',
+        CALICO_LOG_LEVEL: 'silent',
+      },
+    });
   }
 
   async putPool(name: string, spec: object): Promise<void> {

@@ -36,6 +36,14 @@ type Outcome =
   /** Needs to look at more than a batch may wait for. */
   | { readonly kind: 'large' };
 
+/** What became of the jobs that have no outcome yet. */
+type Parts = {
+  readonly again: readonly Job[];
+  /** Another writer was faster. */
+  readonly lost: readonly Job[];
+  readonly alone: readonly Job[];
+};
+
 const MAX_WAITING = 1000;
 const MAX_BATCH = 40;
 /** Transactions under way at once: few, so that more requests share one. */
@@ -106,7 +114,13 @@ export class GroupCommit {
     const left: Job[] = [];
     for (const job of this.#waiting) {
       if (job.signal?.aborted === true) continue;
-      const fits = taken.length < MAX_BATCH && !this.#busyLanes.has(job.lane);
+      const [first] = taken;
+      // Lanes in which other processes compete do not hold up the rest.
+      const isApart = first !== undefined && first.attempts + job.attempts > 0;
+      const fits =
+        taken.length < MAX_BATCH &&
+        !this.#busyLanes.has(job.lane) &&
+        (!isApart || first.lane === job.lane);
       (fits ? taken : left).push(job);
     }
     this.#waiting = left;
@@ -117,17 +131,33 @@ export class GroupCommit {
     const lanes = new Set(jobs.map(({ lane }) => lane));
     for (const lane of lanes) this.#busyLanes.add(lane);
     this.#underWay++;
-    let large: readonly Job[] = [];
+    let parts: Parts = { again: [], lost: [], alone: [] };
     try {
-      const { again, alone } = await this.#attempt(jobs);
-      large = alone;
-      this.#waiting.unshift(...again);
+      parts = await this.#attempt(jobs);
     } catch (error) {
       for (const { reject } of jobs) reject(error);
     }
     this.#underWay--;
-    const kept = this.#runAlone(large);
-    for (const lane of lanes) if (!kept.has(lane)) this.#busyLanes.delete(lane);
+    this.#waiting.unshift(...parts.again);
+    const kept = this.#runAlone(parts.alone);
+    if (parts.lost.length > 0) void this.#retry(parts.lost, kept);
+    const lost = new Set(parts.lost.map(({ lane }) => lane));
+    for (const lane of lanes) if (!kept.has(lane) && !lost.has(lane)) this.#busyLanes.delete(lane);
+    this.#wake();
+  }
+
+  /** Lets the jobs wait a moment, and their lanes with them. */
+  async #retry(jobs: readonly Job[], alone: ReadonlySet<string>): Promise<void> {
+    const { clock, random, onConflict } = this.#options;
+    onConflict();
+    const attempt = Math.max(...jobs.map(({ attempts }) => attempts));
+    for (const job of jobs) {
+      job.attempts++;
+      if (job.attempts >= MAX_ATTEMPTS) job.reject(tooOften(job.attempts));
+    }
+    await clock.sleep(pauseAfter(attempt, random));
+    this.#waiting.unshift(...jobs.filter(({ attempts }) => attempts < MAX_ATTEMPTS));
+    for (const { lane } of jobs) if (!alone.has(lane)) this.#busyLanes.delete(lane);
     this.#wake();
   }
 
@@ -151,7 +181,7 @@ export class GroupCommit {
     this.#wake();
   }
 
-  async #attempt(jobs: readonly Job[]): Promise<{ again: readonly Job[]; alone: readonly Job[] }> {
+  async #attempt(jobs: readonly Job[]): Promise<Parts> {
     const batch = new Batch();
     const outcomes: [Job, Outcome][] = [];
     const alone: Job[] = [];
@@ -169,19 +199,21 @@ export class GroupCommit {
     } catch (error) {
       if (!(error instanceof Contradiction)) throw error;
       this.#cache.forget(error.key);
-      return { again: await this.#afresh(jobs), alone: [] };
+      return { again: [], lost: jobs, alone: [] };
     }
-    if (outcomes.length === 0)
-      return { again: behind.slice(1), alone: [...alone, ...behind.slice(0, 1)] };
+    if (outcomes.length === 0) {
+      // The first does not fit into a transaction even alone.
+      const [first, ...others] = behind;
+      return { again: others, lost: [], alone: first === undefined ? alone : [...alone, first] };
+    }
     if (!(await this.#commit(batch))) {
-      const lost = await this.#afresh(outcomes.map(([job]) => job));
-      return { again: [...lost, ...behind], alone };
+      return { again: behind, lost: outcomes.map(([job]) => job), alone };
     }
     for (const [job, outcome] of outcomes) {
       if (outcome.kind === 'done') job.resolve(outcome.value);
       else if (outcome.kind === 'refused') job.reject(outcome.error);
     }
-    return { again: behind, alone };
+    return { again: behind, lost: [], alone };
   }
 
   /** Runs one program within the batch; undefined when it does not fit in any more. */
@@ -228,18 +260,6 @@ export class GroupCommit {
       this.#cache.doubt(transaction);
       throw error;
     }
-  }
-
-  async #afresh(jobs: readonly Job[]): Promise<readonly Job[]> {
-    const { clock, random, onConflict } = this.#options;
-    onConflict();
-    const attempt = jobs[0]?.attempts ?? 0;
-    for (const job of jobs) {
-      job.attempts++;
-      if (job.attempts >= MAX_ATTEMPTS) job.reject(tooOften(job.attempts));
-    }
-    await clock.sleep(pauseAfter(attempt, random));
-    return jobs.filter(({ attempts }) => attempts < MAX_ATTEMPTS);
   }
 
   #read(batch: Batch, reads: ReadSet, wanted: Reads): Known | Promise<Known> {

@@ -5,7 +5,7 @@ import { IpamError } from '../core/ipam_error.ts';
 import type { Random, RecordStore } from '../ports.ts';
 
 const FIRST_PAUSE_MS = 1;
-const LONGEST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 50;
 const PAGE = 500;
 
 /** How often a program is started at most. */
