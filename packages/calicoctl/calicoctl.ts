@@ -1,6 +1,7 @@
 // The command line: parses arguments, runs one command, answers the exit code.
 import { Command, CommanderError } from 'commander';
 import { CommandError } from './command_error.ts';
+import { addBgp } from './commands/bgp.ts';
 import { addDelete } from './commands/delete.ts';
 import { addGet } from './commands/get.ts';
 import { addIpam } from './commands/ipam.ts';
@@ -65,6 +66,7 @@ const COMMANDS = [
   addLabel,
   addIpam,
   addNode,
+  addBgp,
   addVersion,
 ];
 
@@ -74,6 +76,7 @@ Examples:
   calicoctl apply --wait -f policy.yaml
   calicoctl ipam show --show-blocks
   calicoctl node status
+  calicoctl bgp why 10.244.58.193
 
 Environment, or fields of the same meaning in the configuration file:
 ${Object.entries(SETTINGS)

@@ -381,3 +381,16 @@ test('help has examples, mistakes have hints', async () => {
   assert.equal(code, 1);
   assert.match(err, /unknown command 'aply'\n\(Did you mean apply\?\)\nAdd --help/);
 });
+
+test('bgp peers, routes and why ask the speaker of this node', async () => {
+  assert.match(await succeeds('bgp peers'), /^PEER .*\n192\.168\.80\.101 +- +0 +Established/);
+  assert.match(await succeeds('bgp routes'), /\n\* +10\.244\.1\.0\/26 +192\.168\.80\.101/);
+  assert.match(
+    await succeeds('bgp routes 10.9.0.0/16 --table=out --peer=192.168.80.101'),
+    /\n +10\.9\.0\.0\/16/,
+  );
+  assert.match(await succeeds('bgp why 10.244.1.7'), /^10\.244\.1\.0\/26\n[^]*Kernel: it is there/);
+  assert.match(await succeeds('bgp why 10.9.9.9'), /a route to 10\.9\.9\.9/);
+  assert.match(await fails('bgp routes --table=x'), /expected loc, received, in or out/);
+  assert.match(await fails('bgp routes --table=in'), /expected --peer/);
+});

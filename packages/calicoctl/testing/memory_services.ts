@@ -233,8 +233,11 @@ function bgpHandlers(): ServiceHandlers<typeof BgpService> {
         { address: '192.168.80.101', type: BgpPeerType.NODE_MESH, state: 'Established', port: 179 },
       ],
     }),
-    listRoutes: notHere,
-    explain: notHere,
+    async *listRoutes({ table, prefix }) {
+      yield { prefix: prefix || '10.244.1.0/26', nextHop: '192.168.80.101', best: table === 1 };
+    },
+    explain: async ({ prefix }) =>
+      prefix === '10.244.1.7' ? { prefix: '10.244.1.0/26', kernel: 'it is there' } : {},
     getSpeaker: async () => ({}),
   };
 }
