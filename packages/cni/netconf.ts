@@ -24,6 +24,10 @@ export type NetworkConfig = {
   readonly mtu: number;
   /** Empty: not checked. */
   readonly nodename: string;
+  /** Path of the file with the node's name; empty: not checked. */
+  readonly nodenameFile: string;
+  /** False: without that file nothing is added. */
+  readonly nodenameFileOptional: boolean;
   readonly logLevel: LogLevel;
   /** Empty: no log. */
   readonly logFilePath: string;
@@ -95,6 +99,8 @@ export function readNetconf(value: Readonly<Record<string, unknown>>): NetworkCo
       accepted: '0 (automatic) or 68 to 65535',
     }),
     nodename: config.text('nodename', isDnsSubdomain, { accepted: 'the name of a node' }),
+    nodenameFile: config.text('nodename_file', isAbsolute, { accepted: 'an absolute path' }),
+    nodenameFileOptional: config.flag('nodename_file_optional', false),
     logLevel: config.choice('log_level', LOG_LEVELS, 'info'),
     logFilePath: config.text('log_file_path', isAbsolute, { accepted: 'an absolute path' }),
     runDir: config.text('runDir', isAbsolute, {

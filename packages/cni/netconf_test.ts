@@ -28,6 +28,8 @@ test('readNetconf() fills the defaults', () => {
     ipv6Pools: [],
     mtu: 0,
     nodename: '',
+    nodenameFile: '',
+    nodenameFileOptional: false,
     logLevel: 'info',
     logFilePath: '',
     runDir: '/var/run/calico',

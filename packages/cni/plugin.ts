@@ -10,6 +10,7 @@ import {
 } from './environment.ts';
 import type { Felix } from './felix_contract.ts';
 import { decodeNetconf, isHostAddress, type NetworkConfig, readNetconf } from './netconf.ts';
+import { readNodenameFile } from './nodename_file.ts';
 import { buildResult, expectedOf } from './result.ts';
 import { isAtLeast, isSupported, NEWEST_VERSION, SUPPORTED_VERSIONS } from './version.ts';
 
@@ -140,13 +141,32 @@ async function status(felix: Felix, config: NetworkConfig): Promise<string> {
 }
 
 // The socket of another node's felix (a shared or mistaken runDir) would set the container up on that node.
-async function requireNode(felix: Felix, { nodename, runDir }: NetworkConfig): Promise<void> {
-  if (nodename === '') return;
+async function requireNode(felix: Felix, config: NetworkConfig): Promise<void> {
+  const fromFile = nodeOfFile(config);
+  if (config.nodename === '' && fromFile === undefined) return;
   const { node } = await felix.call('GetNodeInfo', {});
-  if (node === nodename) return;
+  const { nodename, nodenameFile, runDir } = config;
+  if (nodename !== '' && node !== nodename) {
+    throw new CniError(
+      ErrorCode.InvalidConfig,
+      `Cannot use nodename "${nodename}": felix in "${runDir}" is that of node "${node}"`,
+    );
+  }
+  if (fromFile !== undefined && node !== fromFile) {
+    throw new CniError(
+      ErrorCode.InvalidConfig,
+      `Cannot use nodename_file "${nodenameFile}": it names node "${fromFile}", felix in "${runDir}" is that of node "${node}"`,
+    );
+  }
+}
+
+function nodeOfFile({ nodenameFile, nodenameFileOptional }: NetworkConfig): string | undefined {
+  if (nodenameFile === '') return undefined;
+  const name = readNodenameFile(nodenameFile);
+  if (name !== undefined || nodenameFileOptional) return name;
   throw new CniError(
-    ErrorCode.InvalidConfig,
-    `Cannot use nodename "${nodename}": felix in "${runDir}" is that of node "${node}"`,
+    ErrorCode.TryAgainLater,
+    `Cannot find nodename_file "${nodenameFile}": felix writes it when it starts; check that it runs with this directory as CALICO_LIB_DIR`,
   );
 }
 

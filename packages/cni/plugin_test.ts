@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { CniError, ErrorCode } from './cni_error.ts';
 import type { Felix, MethodName } from './felix_contract.ts';
@@ -257,4 +260,22 @@ test('a node name is compared with that of the felix that answers', async () => 
     /"\/run\/y" is that of node "k8s/,
   );
   assert.equal(felix.calls.filter(([method]) => method === 'AddWorkload').length, 1);
+});
+
+test("the node's name in a file is compared, and waited for", async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'calico-cni-'));
+  try {
+    const felix = new FakeFelix();
+    felix.answers = { ...felix.answers, GetNodeInfo: { node: 'k8s-node02' } };
+    const path = join(directory, 'nodename');
+    await refused(run('ADD', { nodename_file: path }, felix), 11, /felix writes it when it starts/);
+    await run('ADD', { nodename_file: path, nodename_file_optional: true }, felix);
+    writeFileSync(path, 'k8s-node02\n');
+    await run('ADD', { nodename_file: path }, felix);
+    writeFileSync(path, 'k8s-node01');
+    await refused(run('ADD', { nodename_file: path }, felix), 7, /it names node "k8s-node01"/);
+    assert.equal(felix.calls.filter(([method]) => method === 'AddWorkload').length, 2);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });

@@ -25,11 +25,13 @@ import { IpamClient } from './adapters/ipam_client.ts';
 import { JournalFiles } from './adapters/journal_files.ts';
 import { NetlinkKernel } from './adapters/kernel.ts';
 import { KernelMonitor } from './adapters/kernel_monitor.ts';
+import { NodeFiles } from './adapters/node_files.ts';
 import { openPacketFilter } from './adapters/packet_filter.ts';
 import { NetlinkPodNetwork } from './adapters/pod_network.ts';
 import { BusReporter } from './adapters/reports.ts';
 import { settings } from './config.ts';
 import { assemble } from './core/assemble.ts';
+import { nodeMtu } from './core/node_mtu.ts';
 
 await runService({
   name: 'felix',
@@ -44,6 +46,8 @@ await runService({
     mkdirSync(config.runDir, { recursive: true });
     const stateDirectory = join(config.libDir, 'felix');
     const journal = new JournalFiles(join(stateDirectory, 'workloads'), logger);
+    const files = new NodeFiles(config.libDir, logger);
+    files.write('nodename', node);
     const netlink = openNetlink();
     const packetFilter = openPacketFilter({ node, logger });
     const bus = connectBus({
@@ -75,6 +79,10 @@ await runService({
           reporter.report(state);
           workloads.set(state.endpoints.length);
           revision.set(Number(state.appliedRevision));
+          const underlay = felix.agent.uplink?.mtu;
+          if (view.inSync && underlay !== undefined) {
+            files.write('mtu', String(nodeMtu(node, view, underlay)));
+          }
           context.health.report('dataplane', {
             live: true,
             ready: state.ready,
