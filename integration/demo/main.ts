@@ -120,8 +120,16 @@ async function walkThrough(lab: Lab, screen: Screen): Promise<void> {
 
 async function runInVirtualMachine(): Promise<number> {
   const { runInVm } = await import('../vm/mod.ts');
-  const command = `node integration/demo/main.ts --mode ${mode} --nodes ${options.nodes}`;
-  return runInVm({ command, onLine: (line: string) => console.log(line), timeoutMs: 20 * 60_000 });
+  console.log(`· mode ${mode} in a virtual machine: interpreted, so it takes some minutes`);
+  // The machine is slow, not the cluster: the same limits, only longer.
+  const command = `echo "· loading the walk-through"
+    CALICO_LAB_PATIENCE=10 exec node integration/demo/main.ts --mode ${mode} --nodes ${options.nodes}`;
+  return runInVm({
+    command,
+    onLine: (line: string) => console.log(line),
+    timeoutMs: 20 * 60_000,
+    signal: interruptSignal(),
+  });
 }
 
 function sayHowToLookAround(lab: Lab): void {
@@ -144,7 +152,7 @@ function interruptSignal(): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
-      console.error(`\n${signal}: taking the cluster down`);
+      console.error(`\n${signal}: taking everything down`);
       controller.abort();
     });
   }

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { inNamespace, type Lab, type Mode, type Pod, ping, UPLINK } from '../lab/mod.ts';
+import { inNamespace, type Lab, type Mode, type Pod, patient, ping, UPLINK } from '../lab/mod.ts';
 
 /** tcpdump filter of a mode's packets and how its line must look. */
 export const WIRE: Readonly<Record<Mode, { filter: string; shows: RegExp; words: string }>> = {
@@ -43,10 +43,10 @@ export async function capture(
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (ready += text));
   const closed = once(child, 'close');
-  for (let waited = 0; waited < 20_000 && !ready.includes('listening on'); waited += 50)
+  for (let waited = 0; waited < patient(20_000) && !ready.includes('listening on'); waited += 50)
     await sleep(50);
   await ping(from.netns, to.ip, { count: 3, intervalSeconds: 0.2, timeoutSeconds: 2 });
-  const timer = setTimeout(() => child.kill(), 5000);
+  const timer = setTimeout(() => child.kill(), patient(5000));
   await closed;
   clearTimeout(timer);
   return { command: words.join(' '), output };

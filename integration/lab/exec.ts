@@ -9,6 +9,8 @@ export type ExecOptions = {
   /** Times the lab's patience. */
   readonly timeoutMs?: number;
   readonly cwd?: string;
+  /** Ends the program (SIGTERM) when it aborts; the code is then 128. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 /** Never throws for a non-zero exit; 127 when the program does not exist, 124 after the timeout. */
@@ -32,12 +34,19 @@ export function exec(command: readonly string[], options: ExecOptions = {}): Pro
       },
       patient(options.timeoutMs ?? 60_000),
     );
-    child.on('error', (cause) => {
+    const end = (): void => void child.kill('SIGTERM');
+    if (options.signal?.aborted) end();
+    options.signal?.addEventListener('abort', end);
+    const settle = (): void => {
       clearTimeout(timer);
+      options.signal?.removeEventListener('abort', end);
+    };
+    child.on('error', (cause) => {
+      settle();
       resolve({ code: 127, stdout, stderr: `${stderr}${cause.message}` });
     });
     child.on('close', (code, signal) => {
-      clearTimeout(timer);
+      settle();
       resolve({ code: timedOut ? 124 : (code ?? (signal ? 128 : 1)), stdout, stderr });
     });
     child.stdin.on('error', () => {}); // the program may end before it has read everything

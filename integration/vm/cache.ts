@@ -25,9 +25,11 @@ export async function cached(
   const path = join(directory, `${name}-${key}`);
   if (existsSync(path)) return path;
   await mkdir(directory, { recursive: true });
-  const unfinished = join(directory, `.${name}-${randomBytes(4).toString('hex')}`);
+  await sweepAbandoned(directory, '.');
+  const unfinished = join(directory, ownName('.'));
   try {
     await make(unfinished);
+    if (existsSync(path)) return path; // another process was faster
     for (const other of await readdir(directory)) {
       if (other.startsWith(`${name}-`)) await rm(join(directory, other), { recursive: true });
     }
@@ -36,4 +38,18 @@ export async function cached(
     await rm(unfinished, { recursive: true, force: true });
   }
   return path;
+}
+
+/** A name that says which process will remove it. */
+export function ownName(prefix: string): string {
+  return `${prefix}${process.pid}-${randomBytes(4).toString('hex')}`;
+}
+
+/** Removes what processes that are gone have left under ownName(prefix). */
+export async function sweepAbandoned(directory: string, prefix: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const [, pid] = /^(\d+)-[0-9a-f]{8}/.exec(name.slice(prefix.length)) ?? [];
+    if (!name.startsWith(prefix) || pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    await rm(join(directory, name), { recursive: true, force: true });
+  }
 }

@@ -3,7 +3,7 @@
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { exec, execOk, ROOT } from '../lab/mod.ts';
+import { type ExecOptions, exec, execOk, ROOT } from '../lab/mod.ts';
 import { cached, digest } from './cache.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -32,7 +32,11 @@ const PROGRAMS = [
 ];
 
 /** Debian with the packages of the lab, the kernel's modules and the first program. */
-export async function debianDisk(kernel: Kernel, firstProgram: string): Promise<string> {
+export async function debianDisk(
+  kernel: Kernel,
+  firstProgram: string,
+  signal: AbortSignal,
+): Promise<string> {
   const lists = ['../bootstrap/packages.txt'].map((file) => join(import.meta.dirname, file));
   const texts = await Promise.all(lists.map((file) => readFile(file, 'utf8')));
   const packages = [...texts.flatMap(packageNames), 'kmod'].toSorted();
@@ -40,15 +44,15 @@ export async function debianDisk(kernel: Kernel, firstProgram: string): Promise<
   return cached('debian', `${key}.img`, async (path) => {
     const tree = `${path}.tree`;
     try {
-      await bootstrap(tree, packages);
+      await bootstrap(tree, packages, signal);
       const modules = join(tree, 'usr/lib/modules');
       await mkdir(modules, { recursive: true });
       await cp(join(kernel.directory, 'modules', kernel.version), join(modules, kernel.version), {
         recursive: true,
       });
-      await execOk(['chroot', tree, 'depmod', kernel.version]);
+      await execOk(['chroot', tree, 'depmod', kernel.version], { signal });
       await writeFile(join(tree, 'usr/local/sbin/calico-vm'), firstProgram, { mode: 0o755 });
-      await makeDisk(tree, path, 512);
+      await makeDisk(tree, path, 512, signal);
     } finally {
       await rm(tree, { recursive: true, force: true });
     }
@@ -62,7 +66,11 @@ function packageNames(list: string): string[] {
     .filter((name) => name !== '' && !name.startsWith('#'));
 }
 
-async function bootstrap(tree: string, packages: readonly string[]): Promise<void> {
+async function bootstrap(
+  tree: string,
+  packages: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   await execOk(
     [
       'mmdebstrap',
@@ -78,20 +86,20 @@ async function bootstrap(tree: string, packages: readonly string[]): Promise<voi
       'bookworm',
       tree,
     ],
-    { timeoutMs: 15 * MINUTES },
+    { timeoutMs: 15 * MINUTES, signal },
   );
 }
 
 /** The project's dependencies and its Node, without the development tools. */
-export async function dependenciesDisk(): Promise<string> {
+export async function dependenciesDisk(signal: AbortSignal): Promise<string> {
   const lock = await readFile(join(ROOT, 'pnpm-lock.yaml'), 'utf8');
   const key = digest(lock, NOT_NEEDED.join(' '));
   return cached('modules', `${key}.img`, async (path) => {
     const tree = `${path}.tree`;
     try {
       const excludes = NOT_NEEDED.map((name) => `--exclude=./.pnpm/${name}`);
-      await copyTree(join(ROOT, 'node_modules'), tree, excludes);
-      await makeDisk(tree, path, 64);
+      await copyTree(join(ROOT, 'node_modules'), tree, excludes, signal);
+      await makeDisk(tree, path, 64, signal);
     } finally {
       await rm(tree, { recursive: true, force: true });
     }
@@ -99,40 +107,61 @@ export async function dependenciesDisk(): Promise<string> {
 }
 
 /** The project as it is now, with the command to run; at `path`. */
-export async function projectDisk(path: string, command: string): Promise<void> {
+export async function projectDisk(
+  path: string,
+  command: string,
+  signal: AbortSignal,
+): Promise<void> {
   const tree = `${path}.tree`;
-  await copyTree(ROOT, tree, ['--exclude=./node_modules', '--exclude=./.git']);
+  await copyTree(ROOT, tree, ['--exclude=./node_modules', '--exclude=./.git'], signal);
   await mkdir(join(tree, 'node_modules'));
   await mkdir(join(tree, '.calico-vm'));
   await writeFile(join(tree, '.calico-vm', 'command'), command);
   // The project is at the same path inside, so that what Node compiled here serves there too: without
   // it every process spends most of its start, at a twentieth of the speed, on compiling.
-  await cp(await compiledModules(), join(tree, '.calico-vm', 'compile'), { recursive: true });
-  await makeDisk(tree, path, 256);
+  await cp(await compiledModules(signal), join(tree, '.calico-vm', 'compile'), { recursive: true });
+  await makeDisk(tree, path, 256, signal);
   await rm(tree, { recursive: true });
 }
 
 /** Where Node keeps what it compiled, after every program has been loaded once. */
-async function compiledModules(): Promise<string> {
+async function compiledModules(signal: AbortSignal): Promise<string> {
   const directory =
     process.env['NODE_COMPILE_CACHE'] ??
     join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'calico-ts', 'compile');
   await mkdir(directory, { recursive: true });
-  const env = { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: directory };
+  const options: ExecOptions = {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: directory },
+    signal,
+  };
   for (const program of PROGRAMS) {
-    await exec([join(ROOT, 'node_modules/.bin/node'), program, '--help'], { cwd: ROOT, env });
+    await exec([join(ROOT, 'node_modules/.bin/node'), program, '--help'], options);
   }
   return directory;
 }
 
-async function copyTree(from: string, to: string, options: readonly string[]): Promise<void> {
+async function copyTree(
+  from: string,
+  to: string,
+  options: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   const script =
     'mkdir -p "$2"; from=$1 to=$2; shift 2; tar -C "$from" "$@" -cf - . | tar -C "$to" -xf -';
-  await execOk(['sh', '-euc', script, 'sh', from, to, ...options], { timeoutMs: 5 * MINUTES });
+  await execOk(['sh', '-euc', script, 'sh', from, to, ...options], {
+    timeoutMs: 5 * MINUTES,
+    signal,
+  });
 }
 
 /** An ext4 image of the tree, made without mounting, with `spareMebibytes` left free. */
-async function makeDisk(tree: string, path: string, spareMebibytes: number): Promise<void> {
+async function makeDisk(
+  tree: string,
+  path: string,
+  spareMebibytes: number,
+  signal: AbortSignal,
+): Promise<void> {
   const used = Number((await execOk(['du', '-s', '-B', '1', tree])).split(/\s/)[0]);
   const size = Math.ceil((used * 1.15) / MEBIBYTE) + spareMebibytes;
   await execOk(
@@ -151,6 +180,6 @@ async function makeDisk(tree: string, path: string, spareMebibytes: number): Pro
       path,
       `${size}M`,
     ],
-    { timeoutMs: 5 * MINUTES },
+    { timeoutMs: 5 * MINUTES, signal },
   );
 }

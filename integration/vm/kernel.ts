@@ -15,10 +15,10 @@ export type Kernel = {
   readonly directory: string;
 };
 
-export async function kernel(): Promise<Kernel> {
+export async function kernel(signal: AbortSignal): Promise<Kernel> {
   const name = await packageName();
   const version = name.replace('linux-image-', '');
-  const directory = await cached('kernel', version, (path) => fetchKernel(name, path));
+  const directory = await cached('kernel', version, (path) => fetchKernel(name, path, signal));
   return { version, directory };
 }
 
@@ -33,14 +33,14 @@ async function packageName(): Promise<string> {
   );
 }
 
-async function fetchKernel(name: string, path: string): Promise<void> {
+async function fetchKernel(name: string, path: string, signal: AbortSignal): Promise<void> {
   await mkdir(path, { recursive: true });
   await chmod(path, 0o755);
   const download = () =>
-    exec(['apt-get', 'download', '-qq', name], { cwd: path, timeoutMs: 300_000 });
+    exec(['apt-get', 'download', '-qq', name], { cwd: path, timeoutMs: 300_000, signal });
   let result = await download();
   if (result.code !== 0) {
-    await execOk(['apt-get', 'update', '-qq'], { timeoutMs: 300_000 });
+    await execOk(['apt-get', 'update', '-qq'], { timeoutMs: 300_000, signal });
     result = await download();
   }
   if (result.code !== 0) {

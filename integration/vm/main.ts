@@ -6,9 +6,14 @@ if (command === '') {
   console.error("Usage: node integration/vm/main.ts 'modprobe ipip && ip -d link show tunl0'");
   process.exitCode = 64;
 } else {
+  const interrupt = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => interrupt.abort());
+  }
   process.exitCode = await runInVm({
     command,
     onLine: (line) => console.log(line),
     timeoutMs: 20 * 60_000,
+    signal: interrupt.signal,
   });
 }

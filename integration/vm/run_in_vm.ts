@@ -3,11 +3,12 @@
 //   vmlinuz + initramfs ── /dev/vda Debian ── /dev/vdb node_modules ── /dev/vdc project
 //                                     └ calico-vm: mount, run the command, print, power off
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { exec, ROOT } from '../lab/mod.ts';
+import { ownName, sweepAbandoned } from './cache.ts';
 import { debianDisk, dependenciesDisk, projectDisk } from './disks.ts';
 import { initramfs, kernel } from './kernel.ts';
 
@@ -19,41 +20,56 @@ export type MachineRun = {
   /** From the start of the machine; building its disks the first time is not counted. */
   readonly timeoutMs: number;
   readonly memoryMebibytes?: number;
+  /** Ends the machine and what makes its disks. */
+  readonly signal?: AbortSignal;
 };
 
 const MARK = '@@calico-vm ';
+/** Without retpolines and the like, and with every process at the same addresses: less to translate. */
+const KERNEL_OPTIONS = 'console=ttyS0 panic=-1 quiet loglevel=1 mitigations=off norandmaps';
 const PROGRAMS = ['qemu-system-x86_64', 'mmdebstrap', 'mke2fs', 'busybox', 'xz', 'cpio'];
 
 /**
- * Exit code of the command.
+ * Exit code of the command; 130 after an abort.
  * @throws Error when the machine cannot be made, or does not end in time
  */
 export async function runInVm(run: MachineRun): Promise<number> {
   await requirePrograms();
-  const directory = await mkdtemp(join(tmpdir(), 'calico-vm-'));
+  await sweepAbandoned(tmpdir(), 'calico-vm-');
+  const directory = join(tmpdir(), ownName('calico-vm-'));
+  await mkdir(directory);
+  const signal = run.signal ?? new AbortController().signal;
   try {
     const started = performance.now();
     const project = join(directory, 'project.img');
-    const args = [...(await machine(run, project)), ...accelerator()];
+    const args = [...(await machine(run, project, signal)), ...accelerator()];
     run.onLine(`· virtual machine ready to boot after ${seconds(started)} s`);
-    return await boot(run, args, directory);
+    return await boot(run, args, directory, signal);
+  } catch (cause) {
+    if (signal.aborted) return 130;
+    throw cause;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-async function machine(run: MachineRun, project: string): Promise<string[]> {
-  const linux = await kernel();
-  run.onLine(`· virtual machine: Linux ${linux.version}; its disks are made once`);
+async function machine(run: MachineRun, project: string, signal: AbortSignal): Promise<string[]> {
+  run.onLine('· virtual machine: its kernel');
+  const linux = await kernel(signal);
+  run.onLine(
+    `· virtual machine: Linux ${linux.version}; the disk with Debian (made once, a minute)`,
+  );
   const initial = await initramfs(linux, await guestFile('initramfs_init'));
-  const debian = await debianDisk(linux, await guestFile('calico-vm'));
-  const dependencies = await dependenciesDisk();
-  await projectDisk(project, script(run.command));
+  const debian = await debianDisk(linux, await guestFile('calico-vm'), signal);
+  run.onLine('· virtual machine: the disk with node_modules (made once per lock file)');
+  const dependencies = await dependenciesDisk(signal);
+  run.onLine('· virtual machine: the disk with the project as it is');
+  await projectDisk(project, script(run.command), signal);
   const memory = String(run.memoryMebibytes ?? 4096);
   const options: readonly (readonly [name: string, value: string])[] = [
     ['-kernel', join(linux.directory, 'vmlinuz')],
     ['-initrd', initial],
-    ['-append', `console=ttyS0 panic=-1 quiet loglevel=1 calico.root=${ROOT}`],
+    ['-append', `${KERNEL_OPTIONS} calico.root=${ROOT}`],
     ['-cpu', 'max'],
     ['-smp', '1'],
     ['-m', memory],
@@ -97,7 +113,13 @@ function accelerator(): string[] {
     : ['-accel', 'tcg,thread=single'];
 }
 
-async function boot(run: MachineRun, args: readonly string[], directory: string): Promise<number> {
+async function boot(
+  run: MachineRun,
+  args: readonly string[],
+  directory: string,
+  signal: AbortSignal,
+): Promise<number> {
+  signal.throwIfAborted();
   const started = performance.now();
   const guarded = ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args];
   const child = spawn('setpriv', guarded, {
@@ -108,6 +130,8 @@ async function boot(run: MachineRun, args: readonly string[], directory: string)
   child.stderr.setEncoding('utf8').on('data', (text: string) => (complaints += text));
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const timer = setTimeout(() => child.kill('SIGKILL'), run.timeoutMs);
+  const interrupt = (): void => stop(child);
+  signal.addEventListener('abort', interrupt);
   let code: number | undefined;
   try {
     for await (const raw of createInterface({ input: child.stdout })) {
@@ -120,6 +144,7 @@ async function boot(run: MachineRun, args: readonly string[], directory: string)
     await ended;
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener('abort', interrupt);
     stop(child);
   }
   if (code !== undefined) return code;
