@@ -1,2 +1,2 @@
 export { Mailbox, MailboxClosed } from './mailbox.ts';
-export { type Recorded, RecordingError, record, replay } from './recording.ts';
+export { type Recorded, RecordingError, record, recordLine, replay } from './recording.ts';

@@ -26,9 +26,14 @@ export async function* record<T>(
   write: (line: string) => void,
 ): AsyncGenerator<T, void, undefined> {
   for await (const item of source) {
-    write(`${JSON.stringify({ at: clock.monotonic(), item: toJson(item) })}\n`);
+    write(recordLine(clock.monotonic(), item));
     yield item;
   }
+}
+
+/** One input as a line with its end, for parts that are not fed by an iterable. */
+export function recordLine(at: number, item: unknown): string {
+  return `${JSON.stringify({ at, item: toJson(item) })}\n`;
 }
 
 /**

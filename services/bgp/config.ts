@@ -18,6 +18,11 @@ export const settings = {
       .default(''),
     'BGP identifier: "hash" of the node name, or a dotted quad; empty: the IPv4 address of the node',
   ),
+  recording: setting(
+    'CALICO_BGP_RECORDING',
+    z.string().default(''),
+    "File for the speaker's inputs, to run them again; at most 256 MiB; empty: none",
+  ),
 };
 
 export type BgpConfig = Config<typeof settings>;

@@ -20,6 +20,7 @@ import { watchKernel } from './adapters/kernel_monitor.ts';
 import { KernelRoutes } from './adapters/kernel_routes.ts';
 import { Listeners } from './adapters/listeners.ts';
 import { publishMetrics } from './adapters/metrics.ts';
+import { openRecorder } from './adapters/recorder.ts';
 import { ResourceCache } from './adapters/resource_cache.ts';
 import { tcpTransport } from './adapters/tcp_transport.ts';
 import { settings } from './config.ts';
@@ -38,6 +39,8 @@ await runService({
     const netlink = openNetlink();
     const bus = connectBus({ ...natsAccess(config, logger), name: `bgp@${name}`, logger, clock });
     const api = context.connect(ResourceService, config.apiAddress);
+    const recorder =
+      config.recording === '' ? undefined : openRecorder(config.recording, clock, logger);
     const node = new BgpNode({
       node: name,
       routerId: config.routerId,
@@ -47,6 +50,7 @@ await runService({
       kernel: new KernelRoutes(netlink),
       reporter: busReporter({ bus, node: name, version, startedAt }),
       log: logger,
+      ...(recorder === undefined ? {} : { record: recorder.record }),
     });
     const listeners = new Listeners(
       clock,
@@ -76,6 +80,7 @@ await runService({
       await server.stop();
       listeners.close();
       node.stop();
+      recorder?.close();
       monitor.close();
       cache.close();
       api.close();

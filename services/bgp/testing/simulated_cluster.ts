@@ -4,7 +4,7 @@ import { type Address, parseAddress } from '@calico/ip';
 import type { AnyResource } from '@calico/model';
 import { resourcesOf } from '../core/cluster/resources.ts';
 import { BgpNode } from '../core/node/bgp_node.ts';
-import type { Speaker } from '../core/speaker/speaker.ts';
+import type { Speaker, SpeakerOptions } from '../core/speaker/speaker.ts';
 import type { PeerStatus, Reporter } from '../ports.ts';
 import { FakeKernel } from './fake_kernel.ts';
 import { type Random, SimulatedNetwork, seededRandom } from './simulated_network.ts';
@@ -43,7 +43,9 @@ export class SimulatedNode {
     const write = (message: string, fields?: object): void => {
       this.log.push(`${message} ${JSON.stringify(fields)}`);
     };
+    const record = cluster.recordOf(name);
     this.bgp = new BgpNode({
+      ...(record === undefined ? {} : { record }),
       node: name,
       routerId: '',
       clock: cluster.clock,
@@ -78,6 +80,8 @@ export class SimulatedCluster {
   readonly #random: Random;
   resources: readonly AnyResource[] = [];
   revision = 1n;
+  /** Who is told the inputs of a node's speaker; set before start(). */
+  recordOf: (name: string) => SpeakerOptions['record'] = () => undefined;
 
   constructor(seed: number, pieceBytes?: number) {
     this.#random = seededRandom(seed);

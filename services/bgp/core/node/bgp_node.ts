@@ -40,6 +40,8 @@ export type BgpNodeOptions = {
   readonly reporter: Reporter;
   readonly log: Log;
   readonly timing?: SpeakerOptions['timing'];
+  /** Is told every input of the speaker; see replaySpeaker(). */
+  readonly record?: SpeakerOptions['record'];
 };
 
 /** What has to be listened on; undefined: nothing. */
@@ -89,7 +91,7 @@ export class BgpNode {
 
   constructor(options: BgpNodeOptions) {
     this.#options = options;
-    const { clock, kernel, timing } = options;
+    const { clock, kernel, timing, record } = options;
     this.#startedAt = clock.now();
     this.#lastResync = this.#startedAt;
     // The kernel's own routes are the mark of a restart: nothing else has to be remembered.
@@ -98,6 +100,7 @@ export class BgpNode {
       isRestarted,
       interfaceOf: (nextHop) => this.#interfaceOf(nextHop),
       ...(timing === undefined ? {} : { timing }),
+      ...(record === undefined ? {} : { record }),
     });
     this.#kernel = new KernelSync(kernel, this.speaker.rib);
     this.#kernel.readInitial();

@@ -72,6 +72,14 @@ export class ExportPolicy {
     ) {
       return 'community no-export';
     }
+    // RFC 7999 section 3.2: what is to be dropped here must not be drawn here from elsewhere.
+    if (
+      source.kind === 'peer' &&
+      !policy.isInternal &&
+      communities?.includes(Community.Blackhole)
+    ) {
+      return 'community blackhole';
+    }
     return undefined;
   }
 

@@ -1,5 +1,5 @@
 // Which announcements of a peer are taken in, and as what.
-import { asPathContains } from '@calico/bgp-wire';
+import { asPathContains, Community } from '@calico/bgp-wire';
 import { type Prefix, sameAddress } from '@calico/ip';
 import type { PathData } from '../rib/path.ts';
 import type { InterfaceOf } from './export_policy.ts';
@@ -25,9 +25,12 @@ export class ImportPolicy {
     this.#interfaceOf = interfaceOf;
   }
 
-  import(prefix: Prefix, data: PathData, peer: PeerPolicy): Import {
-    const refusal = this.#refusalOf(data, peer);
+  import(prefix: Prefix, received: PathData, peer: PeerPolicy): Import {
+    const refusal = this.#refusalOf(received, peer);
     if (refusal !== undefined) return { kind: 'rejected', reason: refusal };
+    const isLeaving =
+      !peer.isInternal && received.attributes.communities?.includes(Community.GracefulShutdown);
+    const data = isLeaving ? this.#changed(received, LAST_RESORT) : received;
     const rules = peer.filters.import[prefix.family];
     const rule =
       rules.length === 0
@@ -75,6 +78,14 @@ export class ImportPolicy {
     return answer;
   }
 }
+
+/** RFC 8326 section 4: the peer is about to go, so every other path is better. */
+const LAST_RESORT: RouteChanges = {
+  id: 'graceful-shutdown',
+  prepend: [],
+  add: { standard: [], large: [] },
+  localPreference: 0,
+};
 
 const NO_RULE = 'no filter rule matches';
 

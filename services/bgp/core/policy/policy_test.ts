@@ -5,7 +5,7 @@ import { formatAddress, parseAddress, parsePrefix } from '@calico/ip';
 import { type PathFields, path, sequence } from '../../testing/paths.ts';
 import type { Path } from '../rib/path.ts';
 import { ExportPolicy } from './export_policy.ts';
-import { importRefusal } from './import_policy.ts';
+import { ImportPolicy, importRefusal } from './import_policy.ts';
 import { NO_FILTERS } from './route_filter.ts';
 import type { LocalPolicy, PeerPolicy } from './types.ts';
 
@@ -191,4 +191,19 @@ test('a reflector passes ranges of services on, other nodes do not', () => {
   assert.equal(kind({ ...REFLECTOR, serviceRanges }), 'object');
   assert.equal(kind(REFLECTOR), 'string');
   assert.equal(exported(route, EXTERNAL, { ...LOCAL, serviceRanges }), 'not in an enabled pool');
+});
+
+test('a peer that says it is about to go becomes the last resort (RFC 8326)', () => {
+  const policy = new ImportPolicy(LOCAL);
+  const { prefix, data } = path({ communities: [Community.GracefulShutdown] });
+  const preference = (peer: PeerPolicy) => {
+    const outcome = policy.import(prefix, data, peer);
+    return outcome.kind === 'accepted' && outcome.data.attributes.localPreference;
+  };
+  assert.equal(preference(EXTERNAL), 0);
+  assert.equal(preference(INTERNAL), undefined, 'internal peers have said what they prefer');
+});
+
+test('what another AS asks to drop stays here (RFC 7999)', () => {
+  assert.equal(exported(marked(Community.Blackhole), EXTERNAL), 'community blackhole');
 });

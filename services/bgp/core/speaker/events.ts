@@ -6,6 +6,7 @@
 import type { Prefix } from '@calico/ip';
 import type { SessionEvent } from '../session/session.ts';
 import type { SessionEffect, Side } from '../session/types.ts';
+import type { SpeakerConfig } from './config.ts';
 
 /** 'idle-hold': rest after an error. 'stale': how long to keep the routes of a peer that is away. */
 export type PeerTimer = 'idle-hold' | 'stale';
@@ -57,3 +58,16 @@ export type Note =
   | { readonly kind: 'end-of-rib'; readonly peer: string; readonly family: 4 | 6 }
   | { readonly kind: 'malformed'; readonly peer: string; readonly problem: string }
   | { readonly kind: 'swept'; readonly peer: string; readonly routes: number };
+
+/**
+ * Everything that can change a speaker, in the order in which it came. With the same options the same
+ * inputs give the same effects, so a recording is a bug report that runs (replay.ts).
+ */
+export type SpeakerInput =
+  | { readonly kind: 'configure'; readonly config: SpeakerConfig; readonly now: number }
+  | { readonly kind: 'event'; readonly event: SpeakerEvent; readonly now: number }
+  | { readonly kind: 'flush' }
+  | { readonly kind: 'recovered'; readonly now: number; readonly isOverdue: boolean }
+  | { readonly kind: 'refresh-interfaces' }
+  /** The answer to what the speaker asked last. */
+  | { readonly kind: 'interface'; readonly name: string | undefined };

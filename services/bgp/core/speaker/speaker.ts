@@ -27,7 +27,7 @@ import {
   type Side,
 } from '../session/types.ts';
 import { type OwnRoute, type PeerConfig, type SpeakerConfig, settingsText } from './config.ts';
-import type { Note, SpeakerEffect, SpeakerEvent } from './events.ts';
+import type { Note, SpeakerEffect, SpeakerEvent, SpeakerInput } from './events.ts';
 import { applyUpdate } from './inbound.ts';
 import { nextBatch, queueEntry, queueRefresh, queueTable } from './outbound.ts';
 import { Peer } from './peer.ts';
@@ -38,6 +38,8 @@ export type SpeakerOptions = {
   readonly timing?: SessionTiming;
   /** Which interface a next hop is reached through, for filters; tell refreshInterfaces() when it changes. */
   readonly interfaceOf?: InterfaceOf;
+  /** Is told every input before it is acted on. */
+  readonly record?: (input: SpeakerInput) => void;
 };
 
 /** How long routes are kept when the peer is back but does not finish its table. */
@@ -46,7 +48,8 @@ const STALE_AFTER_RETURN_MS = 120_000;
 export class Speaker {
   readonly #timing: SessionTiming;
   readonly #isRestarted: boolean;
-  readonly #interfaceOf: InterfaceOf | undefined;
+  readonly #interfaceOf: InterfaceOf;
+  readonly #record: SpeakerOptions['record'];
   readonly #peers = new Map<string, Peer>();
   readonly #rib = new LocRib();
   readonly #own = new Map<PrefixKey, Path>();
@@ -61,7 +64,13 @@ export class Speaker {
   constructor(options: SpeakerOptions) {
     this.#timing = options.timing ?? DEFAULT_TIMING;
     this.#isRestarted = options.isRestarted;
-    this.#interfaceOf = options.interfaceOf;
+    const { interfaceOf, record } = options;
+    this.#record = record;
+    this.#interfaceOf = (nextHop) => {
+      const name = interfaceOf?.(nextHop);
+      record?.({ kind: 'interface', name });
+      return name;
+    };
     this.#isRecovering = options.isRestarted;
   }
 
@@ -96,6 +105,7 @@ export class Speaker {
    */
   checkRecovered(now: number, isOverdue: boolean): boolean {
     if (!this.#isRecovering) return true;
+    this.#record?.({ kind: 'recovered', now, isOverdue });
     const isDone = [...this.#peers.values()].every((peer) => peer.isComplete(now));
     if (isOverdue || (this.#exportsComplete && this.#config !== undefined && isDone)) {
       this.#isRecovering = false;
@@ -105,6 +115,7 @@ export class Speaker {
 
   /** Makes the speaker what the configuration says. Only sessions that it touches are disturbed. */
   configure(config: SpeakerConfig, now: number): void {
+    this.#record?.({ kind: 'configure', config, now });
     const before = this.#config;
     this.#config = config;
     const isNewPolicy =
@@ -118,6 +129,7 @@ export class Speaker {
 
   /** Next hops may be reached through other interfaces now: filters that ask for them judge anew. */
   refreshInterfaces(): void {
+    this.#record?.({ kind: 'refresh-interfaces' });
     for (const peer of this.#peers.values()) {
       if (asksForInterface(peer.config)) this.#applyNewPolicy(peer);
     }
@@ -129,6 +141,7 @@ export class Speaker {
   }
 
   handle(event: SpeakerEvent, now: number): void {
+    this.#record?.({ kind: 'event', event, now });
     if (event.kind === 'exports-complete') {
       this.#exportsComplete = true;
       return;
@@ -152,6 +165,7 @@ export class Speaker {
 
   /** Decides, tells the peers, and answers everything that is to be done, in order. */
   flush(): SpeakerEffect[] {
+    this.#record?.({ kind: 'flush' });
     const changed = this.#rib.settle();
     const policy = this.#policy;
     if (changed.length > 0) {
