@@ -1,5 +1,9 @@
 export type StopSignal = 'SIGTERM' | 'SIGINT';
 
+// Every open kernel monitor holds a thread of libuv's pool for its poll(2); with the default of 4 a
+// few of them would leave none for files and names. Read when the pool is first used.
+process.env['UV_THREADPOOL_SIZE'] ??= '16';
+
 /** What a service needs of the operating system. Tests bring their own. */
 export interface Host {
   readonly arguments: readonly string[];
