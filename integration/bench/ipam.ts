@@ -144,7 +144,7 @@ async function pairs(ipam: Ipam, count: number): Promise<void> {
   });
 }
 
-function median<S extends Sample>(samples: readonly S[]): Sample {
+function median(samples: readonly Sample[]): Sample {
   const sorted = samples.toSorted((a, b) => a.perSecond - b.perSecond);
   return sorted[Math.floor(sorted.length / 2)] ?? { perSecond: 0, p50Ms: 0 };
 }

@@ -1,0 +1,104 @@
+// Placement that keeps routes few: nodes start in groups of blocks that nobody else has touched, so
+// that a node's next blocks merge with its first into one prefix; nodes with the same topology label
+// draw from the same super-block, so that all of them merge behind one next hop.
+import { addressBits, type Prefix, prefixContains, prefixSize } from '@calico/ip';
+import { startIndex } from './placement.ts';
+
+export type PlacementPool = { readonly cidr: Prefix; readonly blockSize: number };
+
+export type Placement = {
+  readonly pool: PlacementPool;
+  readonly node: string;
+  readonly own: readonly Prefix[];
+  /** Base-two logarithm of the number of blocks in a group. */
+  readonly groupBits: number;
+  readonly topology?: Topology;
+};
+
+/** Nodes with the same label share super-blocks of 2^superBits blocks. */
+export type Topology = { readonly label: string; readonly superBits: number };
+
+/** Who has a block: nobody, a node with the same topology label, or another one. */
+export type Holder = 'nobody' | 'same' | 'other';
+
+type HolderOf = (block: Prefix) => Holder;
+
+/**
+ * The block a node takes next: one that completes a group of its own, else the first of an untouched
+ * group, else any free one; in a super-block of its topology label first, then in the whole pool.
+ * Undefined when the pool is full. Without topology, the first block of a node stands where upstream
+ * starts, unless the group there is in use.
+ */
+export function placeBlock(placement: Placement, holderOf: HolderOf): Prefix | undefined {
+  const { pool, node, topology } = placement;
+  const beside = besideOwn(placement, holderOf);
+  if (beside !== undefined) return beside;
+  if (topology !== undefined) {
+    for (const region of superBlocks(pool, topology)) {
+      const blocks = blocksOf(region, pool.blockSize).map(holderOf);
+      if (blocks.includes('other') || !blocks.includes('nobody')) continue;
+      return freeIn(placement, region, region.value, holderOf);
+    }
+  }
+  return freeIn(placement, pool.cidr, startValue(pool, pool.blockSize, node), holderOf);
+}
+
+function besideOwn({ pool, own, groupBits }: Placement, holderOf: HolderOf): Prefix | undefined {
+  for (let bits = 1; bits <= Math.min(groupBits, pool.blockSize - pool.cidr.length); bits++) {
+    for (const block of own) {
+      const isFree = (one: Prefix): boolean => holderOf(one) === 'nobody';
+      const buddy = blocksOf(around(block, bits), pool.blockSize).find(isFree);
+      if (buddy !== undefined && prefixContains(pool.cidr, buddy)) return buddy;
+    }
+  }
+  return undefined;
+}
+
+/** The super-blocks of the pool, from one that depends on the label alone. */
+function superBlocks(pool: PlacementPool, { label, superBits }: Topology): Iterable<Prefix> {
+  const length = Math.max(pool.cidr.length, pool.blockSize - superBits);
+  return wrapped(pool.cidr, length, startValue(pool, length, label));
+}
+
+function freeIn(
+  { pool, groupBits }: Placement,
+  part: Prefix,
+  start: bigint,
+  holderOf: HolderOf,
+): Prefix | undefined {
+  const length = Math.max(part.length, pool.blockSize - groupBits);
+  for (const group of wrapped(part, length, start)) {
+    const blocks = blocksOf(group, pool.blockSize);
+    if (blocks.some((block) => holderOf(block) !== 'nobody')) continue;
+    return blocks.find(({ value }) => value === start) ?? blocks[0];
+  }
+  for (const block of wrapped(part, pool.blockSize, start)) {
+    if (holderOf(block) === 'nobody') return block;
+  }
+  return undefined;
+}
+
+function startValue({ cidr }: PlacementPool, length: number, name: string): bigint {
+  const size = 1n << BigInt(addressBits(cidr.family) - length);
+  return cidr.value + startIndex(name, prefixSize(cidr) / size) * size;
+}
+
+/** The subnets of the part, from the one around the start to its end, then from its beginning. */
+function* wrapped(part: Prefix, length: number, start: bigint): Generator<Prefix, void, undefined> {
+  const size = 1n << BigInt(addressBits(part.family) - length);
+  const count = prefixSize(part) / size;
+  const first = (start - part.value) / size;
+  for (let i = 0n; i < count; i++) {
+    const value = part.value + ((first + i) % count) * size;
+    yield { family: part.family, value, length };
+  }
+}
+
+function around({ family, value, length }: Prefix, bits: number): Prefix {
+  const size = 1n << BigInt(addressBits(family) - length + bits);
+  return { family, value: (value / size) * size, length: length - bits };
+}
+
+function blocksOf(group: Prefix, blockSize: number): Prefix[] {
+  return [...wrapped(group, blockSize, group.value)];
+}
