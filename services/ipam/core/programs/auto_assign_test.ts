@@ -230,3 +230,24 @@ test('a left-over pending affinity is confirmed when its block is claimed', () =
   assign(map, {});
   assert.equal(map.values.get(key), '{"state":"confirmed","deleted":false}');
 });
+
+test('a node starts beside nobody, where upstream starts if that is so', () => {
+  const map = cluster({ p: { cidr: '10.244.0.0/16' } });
+  assert.equal(assign(map, { node: 'k8s-node02' }).addresses[0]?.block, '10.244.58.192/26');
+
+  const other = cluster({ p: { cidr: '10.244.0.0/16' } });
+  other.put('/calico/ipam/v2/assignment/ipv4/block/10.244.58.128-26', '{}');
+  assert.equal(assign(other, { node: 'k8s-node02' }).addresses[0]?.block, '10.244.59.0/26');
+  const { addresses } = assign(other, { node: 'k8s-node02', handle: 'more', v4: 65 });
+  assert.equal(addresses.at(-1)?.block, '10.244.59.64/26');
+});
+
+test('a pool without a block beside nobody is used up all the same', () => {
+  const map = cluster({ p: { cidr: '10.0.0.0/28', blockSize: 30 } });
+  for (const base of [0, 8])
+    map.put(`/calico/ipam/v2/assignment/ipv4/block/10.0.0.${base}-30`, '{}');
+  const blocks = [0, 1].map(
+    (i) => assign(map, { node: `n${i}`, handle: `h${i}` }).addresses[0]?.block,
+  );
+  assert.deepEqual(new Set(blocks), new Set(['10.0.0.4/30', '10.0.0.12/30']));
+});

@@ -1,6 +1,6 @@
 // Finding the next block for a node: a free one, an empty one of nobody, at last an empty one that
 // another node has not used for a while.
-import { type Family, formatPrefix, type Prefix } from '@calico/ip';
+import { addressBits, type Family, formatPrefix, type Prefix } from '@calico/ip';
 import { countFree, isEmpty } from '../block_algebra.ts';
 import { candidateBlocks } from '../placement.ts';
 import type { Entry, Known, Reading } from '../program.ts';
@@ -16,6 +16,8 @@ export const RECLAIM_AGE_MS = 60_000;
 /** Candidates are probed key by key in growing batches; a fuller pool is listed instead. */
 const FIRST_BATCH = 8;
 const PROBE_LIMIT = 64;
+/** So many candidates are looked at for one that merges, when others are free. */
+const PREFERENCE_LIMIT = 24;
 
 export type Search = {
   readonly node: string;
@@ -45,20 +47,40 @@ export function* findBlock(search: Search): Reading<FoundBlock | undefined> {
   return yield* reclaim(search, yield* listBlocks(search.pools));
 }
 
+/**
+ * Prefers a block whose other half-group is the node's own or untouched, so that the node's blocks
+ * merge and nobody stands in their way; among few candidates, since any free block will do.
+ */
 function* probe(pool: StoredPool, search: Search): Reading<FoundBlock | 'many taken' | undefined> {
   const candidates = candidatesOf(pool, search);
   let probed = 0;
+  let second: FoundBlock | undefined;
   for (let size = FIRST_BATCH; ; size *= 2) {
     const batch = take(candidates, size);
-    if (batch.length === 0) return undefined;
-    const known = yield { keys: batch.map(blockKey), isHint: true };
+    if (batch.length === 0) return second;
+    const keys = [...batch, ...batch.map(buddyOf)].map(blockKey);
+    const known = yield { keys, isHint: true };
     for (const cidr of batch) {
       const found = usable(cidr, pool, known.get(blockKey(cidr)), search);
-      if (found !== undefined) return found;
+      if (found === undefined) continue;
+      if (isMergeable(cidr, known.get(blockKey(buddyOf(cidr))), search)) return found;
+      second ??= found;
     }
     probed += batch.length;
+    if (probed >= PREFERENCE_LIMIT && second !== undefined) return second;
     if (probed >= PROBE_LIMIT) return 'many taken';
   }
+}
+
+/** The other half of the prefix that is one bit shorter. */
+function buddyOf({ family, value, length }: Prefix): Prefix {
+  return { family, value: value ^ (1n << BigInt(addressBits(family) - length)), length };
+}
+
+function isMergeable(cidr: Prefix, buddy: Entry | undefined, search: Search): boolean {
+  if (buddy === undefined) return true;
+  const other = formatPrefix(buddyOf(cidr));
+  return search.own.some((own) => formatPrefix(own) === other);
 }
 
 function* searchListing(search: Search): Reading<FoundBlock | undefined> {
