@@ -8,6 +8,7 @@ import {
   poolManifest,
   RUNTIMES,
   type Runtime,
+  WAIT_FLAGS,
 } from '../lab/mod.ts';
 import { addPods, showOtherVerbs } from './cni_steps.ts';
 import { showPolicy } from './policy_steps.ts';
@@ -93,7 +94,7 @@ async function walkThrough(lab: Lab, screen: Screen): Promise<void> {
   screen.command('control', 'calicoctl apply -f - <<EOF', `${pool}EOF\n${first}`);
   await lab.claimBlocks();
   screen.note("the nodes' blocks are claimed as the article has them (ipam.ClaimAffinity)");
-  const applied = await lab.calicoctlOk(['apply', '--wait', '-f', '-'], {
+  const applied = await lab.calicoctlOk(['apply', ...WAIT_FLAGS, '-f', '-'], {
     input: nodesManifest(lab.topology),
   });
   screen.command('control', 'calicoctl apply --wait -f nodes.yaml', applied);

@@ -8,6 +8,7 @@ import {
   type Lab,
   type Pod,
   ping,
+  WAIT_FLAGS,
 } from '../lab/mod.ts';
 import type { Screen } from './screen.ts';
 
@@ -57,7 +58,7 @@ export async function showPolicy(lab: Lab, screen: Screen, pods: readonly Pod[])
       'default',
     ]);
     screen.command('control', `calicoctl label workloadendpoint ${endpoint} role=friend`, labelled);
-    const applied = await lab.calicoctlOk(['apply', '--wait', '-f', '-'], { input: manifest });
+    const applied = await lab.calicoctlOk(['apply', ...WAIT_FLAGS, '-f', '-'], { input: manifest });
     screen.command('control', 'calicoctl apply --wait -f - <<EOF', `${manifest}EOF\n${applied}`);
     screen.command(
       'control',

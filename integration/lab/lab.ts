@@ -34,7 +34,7 @@ import {
   planTopology,
   type Topology,
 } from './topology.ts';
-import { eventually, PATIENCE } from './wait.ts';
+import { eventually, PATIENCE, WAIT_FLAGS } from './wait.ts';
 
 export type LabOptions = {
   readonly mode?: Mode;
@@ -155,7 +155,7 @@ export class Lab {
     await this.calicoctlOk(['apply', '-f', '-'], { input: poolManifest(this.topology) });
     await this.claimBlocks();
     // A foreign node reports nothing, so there is no waiting for all of them.
-    const wait = this.#options.foreignNodes?.length ? [] : ['--wait'];
+    const wait = this.#options.foreignNodes?.length ? [] : WAIT_FLAGS;
     await this.calicoctlOk(['apply', ...wait, '-f', '-'], { input: nodesManifest(this.topology) });
   }
 

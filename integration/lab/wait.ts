@@ -11,6 +11,9 @@ export function patient(timeoutMs: number): number {
   return timeoutMs * PATIENCE;
 }
 
+/** Flags of `calicoctl apply` that wait for the nodes. */
+export const WAIT_FLAGS = ['--wait', '--timeout', `${patient(30)}s`] as const;
+
 /**
  * Asks `condition` every 50 ms until it is true. After `timeoutMs` (times the lab's patience), or as
  * soon as `hopeless` says so, throws an Error with the text of `describe`.

@@ -1,1 +1,1 @@
-export { type MachineRun, runInVm } from './run_in_vm.ts';
+export { type MachineRun, runInVm, whyNoMachine } from './run_in_vm.ts';

@@ -34,7 +34,8 @@ const PROGRAMS = ['qemu-system-x86_64', 'mmdebstrap', 'mke2fs', 'busybox', 'xz',
  * @throws Error when the machine cannot be made, or does not end in time
  */
 export async function runInVm(run: MachineRun): Promise<number> {
-  await requirePrograms();
+  const reason = await whyNoMachine();
+  if (reason !== undefined) throw new Error(`Cannot make a virtual machine: ${reason}`);
   await sweepAbandoned(tmpdir(), 'calico-vm-');
   const directory = join(tmpdir(), ownName('calico-vm-'));
   await mkdir(directory);
@@ -170,14 +171,14 @@ function seconds(since: number): string {
   return ((performance.now() - since) / 1000).toFixed(1);
 }
 
-async function requirePrograms(): Promise<void> {
+/** Why this computer cannot run the virtual machine; undefined when it can. */
+export async function whyNoMachine(): Promise<string | undefined> {
+  if (process.arch !== 'x64') return `the virtual machine is made for x64, this is ${process.arch}`;
   const missing: string[] = [];
   for (const program of PROGRAMS) {
     if ((await exec(['sh', '-c', `command -v ${program}`])).code !== 0) missing.push(program);
   }
-  if (missing.length > 0) {
-    throw new Error(
-      `Cannot make a virtual machine: no ${missing.join(', ')}; install the packages of integration/vm/packages.txt`,
-    );
-  }
+  return missing.length === 0
+    ? undefined
+    : `no ${missing.join(', ')}; install the packages of integration/vm/packages.txt`;
 }
