@@ -1,5 +1,6 @@
 // The kernel keeps what we tell it, and we read back what it keeps: data → text → kernel → listing → data.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { systemLibc, withNetns } from '@calico/netlink';
@@ -213,4 +214,19 @@ test('no commands are no transaction', async () => {
     await table.commit([]);
     assert.equal(await table.list(), undefined);
   });
+});
+
+/** Arguments with which this runtime runs a text. */
+const EVALUATE = 'Deno' in globalThis ? ['eval', '--quiet'] : ['--input-type=module', '-e'];
+
+test('a watched table does not hold up the end of its process', () => {
+  const program = `import { openNftables } from '@calico/nftables';
+    openNftables({ table: 'calico', netns: '${PATH}', onForeignChange() {} });
+    setTimeout(() => process.exit(3), 200);`;
+  const { status, error } = spawnSync(process.execPath, [...EVALUATE, program], {
+    cwd: import.meta.dirname,
+    timeout: 10_000,
+  });
+  assert.equal(error, undefined);
+  assert.equal(status, 3);
 });

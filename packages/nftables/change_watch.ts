@@ -3,9 +3,11 @@
 // the commit returns: so what is found right after a commit, minus one, was somebody else.
 import {
   AttributeCursor,
+  errnoName,
   type Libc,
   MessageCursor,
   NetlinkDecodeError,
+  NetlinkError,
   NetlinkSocket,
 } from '@calico/netlink';
 
@@ -25,6 +27,11 @@ const RECEIVE_BUFFER_BYTES = 16 * 1024 * 1024;
 
 /** What the pool thread reads at this moment must not be collected. */
 const inUse = new Set<ChangeWatch>();
+
+// The end of a process waits for its pool threads, also after an exception: one in poll(2) would hold it for ever.
+process.on('exit', () => {
+  for (const watch of inUse) watch.close();
+});
 
 export type ForeignChange = {
   /** For a log: who changed the table, as far as is known. */
@@ -56,6 +63,11 @@ export class ChangeWatch {
       receiveBufferBytes: RECEIVE_BUFFER_BYTES,
     });
     this.#wake = libc.eventfd(0, EFD_CLOEXEC_NONBLOCK);
+    if (this.#wake < 0) {
+      const code = errnoName(libc.errno());
+      this.#socket.close();
+      throw new NetlinkError(code, `Cannot open eventfd: ${code}`);
+    }
     this.#poll();
   }
 
