@@ -32,18 +32,33 @@ export async function campaign(options: CampaignOptions): Promise<Leadership> {
     const holder = await store.get(LEADER_KEY, { signal });
     if (holder === undefined) {
       const lease = await store.lease(LEASE_SECONDS, signal);
-      const result = await store.commit(
-        {
-          compare: [{ key: LEADER_KEY, modRevision: 0n }],
-          operations: [{ kind: 'put', key: LEADER_KEY, value: candidate, lease }],
-        },
-        { signal },
-      );
-      if (result.kind === 'committed') return new HeldPlace(options, lease, result.revision);
+      const won = await tryToTake(options, lease);
+      if (won !== undefined) return new HeldPlace(options, lease, won);
       await lease.revoke();
     } else {
       await vacated(options, holder.modRevision + 1n);
     }
+  }
+}
+
+/** Revision at which the place was taken; undefined: someone was faster. Throws StoreUnavailable. */
+async function tryToTake(
+  { store, signal, candidate }: CampaignOptions,
+  lease: Lease,
+): Promise<bigint | undefined> {
+  try {
+    const result = await store.commit(
+      {
+        compare: [{ key: LEADER_KEY, modRevision: 0n }],
+        operations: [{ kind: 'put', key: LEADER_KEY, value: candidate, lease }],
+      },
+      { signal },
+    );
+    return result.kind === 'committed' ? result.revision : undefined;
+  } catch (cause) {
+    // Perhaps the key was written: kept alive, the lease would keep the place taken by nobody.
+    await lease.revoke().catch(() => {});
+    throw cause;
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Bus, type BusLogger, MemoryBroker, STREAMS } from '@calico/bus';
 import { FakeClock } from '@calico/clock';
-import { MemoryStore, type Operation } from '@calico/store';
+import { MemoryStore, type Operation, StoreUnavailable } from '@calico/store';
 import * as fc from 'fast-check';
 import { LEADER_KEY } from './leadership.ts';
 import { type Relay, startRelay } from './relay.ts';
@@ -195,6 +195,24 @@ test('startRelay() gives its place up at once when it is stopped', async () => {
   await first.done;
   await rig.settle();
   assert.deepEqual([first.leading, second.leading], [false, true]);
+  await rig.end();
+});
+
+test('startRelay() leads in the end when the answer to taking the place was lost', async () => {
+  const store = new MemoryStore();
+  const commit = store.commit.bind(store);
+  let isLost = false;
+  store.commit = async (transaction, options) => {
+    const result = await commit(transaction, options);
+    if (isLost || transaction.operations[0]?.key !== LEADER_KEY) return result;
+    isLost = true;
+    throw new StoreUnavailable('unknown', 'Cannot commit: no answer');
+  };
+  const rig = new Rig(store);
+  const relay = rig.start();
+  await rig.settle(10_000);
+  assert.equal(isLost, true);
+  assert.equal(relay.leading, true);
   await rig.end();
 });
 
