@@ -53,6 +53,8 @@ export class Agent {
   #appliedRevision = 0n;
   #uplink: Uplink | undefined;
   #timer: CancelTimer | undefined;
+  /** The timer is that of a retry. */
+  #isBackingOff = false;
   #resync: CancelTimer | undefined;
 
   constructor(parts: AgentParts) {
@@ -63,7 +65,7 @@ export class Agent {
     this.#parts.book.onChange(() => {
       this.#isPolicyDirty = true;
       this.#isKernelDirty = true;
-      this.#ask();
+      this.#askNow();
     });
     this.#scheduleResync();
     this.#ask();
@@ -86,7 +88,7 @@ export class Agent {
 
   viewChanged(kinds: Iterable<Kind>): void {
     for (const kind of kinds) if (POLICY_KINDS.has(kind)) this.#isPolicyDirty = true;
-    this.#ask();
+    this.#askNow();
   }
 
   /** Someone, perhaps this process, changed the kernel. */
@@ -109,9 +111,19 @@ export class Agent {
     return localEndpoints(node, book.records, stored, (endpoint) => book.isDeleted(endpoint));
   }
 
+  /** What is newly wanted does not wait for the retry of what failed. */
+  #askNow(): void {
+    if (this.#isBackingOff) {
+      this.#timer?.();
+      this.#timer = undefined;
+    }
+    this.#ask();
+  }
+
   #ask(delayMs = SETTLE_MS): void {
     this.#isAsked = true;
     if (this.#isRunning || this.#isStopped || this.#timer !== undefined) return;
+    this.#isBackingOff = delayMs > SETTLE_MS;
     this.#timer = this.#parts.clock.setTimer(delayMs, () => {
       this.#timer = undefined;
       void this.#run();

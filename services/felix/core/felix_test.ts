@@ -387,3 +387,18 @@ test('the applied revision follows the view and waits for the packet filter', as
   await w.pass(5_000);
   assert.equal(w.reports.at(-1)?.appliedRevision, w.revision);
 });
+
+test('what is newly wanted does not wait for the retry of what failed', async () => {
+  const w = world();
+  const felix = w.start();
+  await w.pass(1_000);
+  w.policyFailure = 'busy';
+  w.put(pool({ natOutgoing: true }));
+  felix.viewChanged(['IPPool']);
+  await w.pass(100);
+  w.policyFailure = undefined;
+  w.put(pool({ natOutgoing: false }));
+  felix.viewChanged(['IPPool']);
+  await w.pass(100);
+  assert.equal(w.reports.at(-1)?.appliedRevision, w.revision);
+});
