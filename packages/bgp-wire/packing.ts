@@ -54,6 +54,27 @@ export function encodeWithdrawal(
   );
 }
 
+/** So few prefixes that they fit beside any but monstrous attributes. */
+const FEW_BYTES = 1_024;
+
+/** One message without measuring the attributes first, which would mean to encode them twice. */
+function tryWhole(
+  nlri: readonly Nlri[],
+  addPath: boolean,
+  context: WireContext,
+  update: (part: readonly Nlri[]) => Update,
+): Uint8Array | undefined {
+  let length = 0;
+  for (const item of nlri) length += nlriLength(item, addPath);
+  if (length > FEW_BYTES) return undefined;
+  try {
+    return encodeMessage(update(nlri), context);
+  } catch (cause) {
+    if (cause instanceof RangeError) return undefined;
+    throw cause;
+  }
+}
+
 function pack(
   nlri: readonly Nlri[],
   family: Family,
@@ -61,11 +82,13 @@ function pack(
   update: (part: readonly Nlri[]) => Update,
 ): Uint8Array[] {
   if (nlri.length === 0) return [];
+  const addPath = context.addPath.includes(family);
+  const whole = tryWhole(nlri, addPath, context, update);
+  if (whole !== undefined) return [whole];
+  const messages: Uint8Array[] = [];
   const maximum = context.extendedMessages ? MAX_EXTENDED_MESSAGE_LENGTH : MAX_MESSAGE_LENGTH;
   // One octet more than the empty message: the attribute's length may grow to two octets.
   const room = maximum - encodeMessage(update([]), context).length - 1;
-  const addPath = context.addPath.includes(family);
-  const messages: Uint8Array[] = [];
   let part: Nlri[] = [];
   let used = 0;
   for (const item of nlri) {

@@ -29,6 +29,15 @@ export class ExportPolicy {
   readonly #local: LocalPolicy;
   readonly #interfaceOf: InterfaceOf;
   readonly #made = new WeakMap<PathData, Map<string, PathData>>();
+  /** Routes of one UPDATE come one after another: most answers are the last one. */
+  #last:
+    | {
+        readonly from: PathData;
+        readonly policy: PeerPolicy;
+        readonly source: Path['source'];
+        readonly data: PathData;
+      }
+    | undefined;
 
   /** @param interfaceOf which interface a next hop is reached through, for filters */
   constructor(local: LocalPolicy, interfaceOf: InterfaceOf = () => undefined) {
@@ -143,6 +152,16 @@ export class ExportPolicy {
     const isReflected = source.kind === 'peer' && source.isInternal && policy.isInternal;
     // An accepting filter is the last word: communities of the configuration come after filters.
     const added = rule === undefined ? this.#advertisementsOf(prefix) : [];
+    const last = this.#last;
+    if (
+      added.length === 0 &&
+      rule === undefined &&
+      last?.from === data &&
+      last.policy === policy &&
+      last.source === source
+    ) {
+      return last.data;
+    }
     const key = `${policy.isInternal ? '' : policy.localAsn}|${isReflected}|${nextHop.value}|${added.join()}|${rule?.changes?.id ?? ''}`;
     let made = this.#made.get(data);
     if (made === undefined) {
@@ -162,6 +181,9 @@ export class ExportPolicy {
         : external(passed, policy.localAsn, source.kind === 'local');
       answer = { attributes, nextHop };
       made.set(key, answer);
+    }
+    if (added.length === 0 && rule === undefined) {
+      this.#last = { from: data, policy, source, data: answer };
     }
     return answer;
   }

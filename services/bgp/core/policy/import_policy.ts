@@ -17,8 +17,10 @@ export type Import =
 export class ImportPolicy {
   readonly #local: LocalPolicy;
   readonly #interfaceOf: InterfaceOf;
-  readonly #refusals = new WeakMap<PathData, Map<string, string>>();
   readonly #made = new WeakMap<PathData, Map<string, PathData>>();
+  #last:
+    | { readonly data: PathData; readonly peer: PeerPolicy; readonly refusal: string | undefined }
+    | undefined;
 
   constructor(local: LocalPolicy, interfaceOf: InterfaceOf = () => undefined) {
     this.#local = local;
@@ -50,18 +52,11 @@ export class ImportPolicy {
 
   /** The routes of one UPDATE are judged once. */
   #refusalOf(data: PathData, peer: PeerPolicy): string | undefined {
-    const key = `${peer.isInternal}|${peer.localAsn}|${peer.allowedOwnAs}`;
-    let known = this.#refusals.get(data);
-    let refusal = known?.get(key);
-    if (refusal === undefined) {
-      refusal = importRefusal(data, peer, this.#local) ?? '';
-      if (known === undefined) {
-        known = new Map();
-        this.#refusals.set(data, known);
-      }
-      known.set(key, refusal);
-    }
-    return refusal === '' ? undefined : refusal;
+    const last = this.#last;
+    if (last?.data === data && last.peer === peer) return last.refusal;
+    const refusal = importRefusal(data, peer, this.#local);
+    this.#last = { data, peer, refusal };
+    return refusal;
   }
 
   #changed(data: PathData, changes: RouteChanges): PathData {
