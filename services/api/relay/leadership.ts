@@ -26,7 +26,7 @@ export interface Leadership {
 
 /** Resolves once this candidate leads. Throws StoreUnavailable, the signal's reason. */
 export async function campaign(options: CampaignOptions): Promise<Leadership> {
-  const { store, signal, candidate } = options;
+  const { store, signal } = options;
   for (;;) {
     signal.throwIfAborted();
     const holder = await store.get(LEADER_KEY, { signal });
