@@ -5,8 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { inNamespace } from './fabric.ts';
 import { patient } from './wait.ts';
 
-/** Said when a namespace of somebody else vanishes while the program starts. */
-const NOISE = /^Peer netns reference is invalid/;
+/**
+ * Not changes of ours: what is said when somebody else's namespace vanishes while the program starts,
+ * and the kernel's own link-local routes of an interface whose address detection ends late.
+ */
+const NOISE = /^Peer netns reference is invalid|\bfe80::|\bff00::/;
 
 export class LineMonitor {
   readonly lines: string[] = [];
