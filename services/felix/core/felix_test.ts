@@ -402,3 +402,30 @@ test('what is newly wanted does not wait for the retry of what failed', async ()
   await w.pass(100);
   assert.equal(w.reports.at(-1)?.appliedRevision, w.revision);
 });
+
+test('an endpoint that an old backup of the store lacks is written again', async () => {
+  const w = world();
+  w.revision = 100n;
+  const felix = w.start();
+  await w.settle(felix.actions.add(POD));
+  await w.pass(1_000);
+  w.forget('WorkloadEndpoint');
+  w.revision = 50n;
+  felix.viewChanged(['WorkloadEndpoint']);
+  await w.pass(1_000);
+  assert.equal(w.list('WorkloadEndpoint').length, 1);
+});
+
+test('a start with more removals left than may be under way goes on', async () => {
+  const w = world();
+  w.isIpamUp = false;
+  const first = w.start();
+  for (let i = 0; i < 300; i++) {
+    await w.settle(first.actions.remove({ ...POD, containerId: `old${i}`, pod: `old${i}` }));
+  }
+  first.stop();
+  w.isIpamUp = true;
+  w.start();
+  await w.pass(60_000);
+  assert.deepEqual(w.leftovers(), []);
+});

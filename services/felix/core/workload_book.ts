@@ -18,6 +18,8 @@ export class WorkloadBook {
     { readonly containerId: string; readonly revision: bigint }
   >();
   readonly #written = new Map<string, bigint>();
+  /** The view was complete up to this revision. */
+  #seen = 0n;
   #onChange: () => void = () => {};
 
   constructor(journal: Journal) {
@@ -42,9 +44,11 @@ export class WorkloadBook {
   /** Operations on one attachment run one after another. */
   run<T>(key: WorkloadKey, operation: () => Promise<T>): Promise<T> {
     if (this.#queue.size >= MAX_OPERATIONS) {
-      throw new WorkloadError(
-        'unavailable',
-        `Cannot take another request: ${MAX_OPERATIONS} are under way`,
+      return Promise.reject(
+        new WorkloadError(
+          'unavailable',
+          `Cannot take another request: ${MAX_OPERATIONS} are under way`,
+        ),
       );
     }
     return this.#queue.run(workloadKeyText(key), operation);
@@ -123,8 +127,16 @@ export class WorkloadBook {
     return mark !== undefined && mark.containerId === endpoint.spec.containerID;
   }
 
-  /** Drops the marks of deletions that the view has seen. */
+  /**
+   * Drops the marks of deletions that the view has seen; all marks when it is of another history: etcd was put
+   * back from a backup, so what this process wrote there may be lost.
+   */
   forgetDeleted(seen: bigint): void {
+    if (seen < this.#seen) {
+      this.#written.clear();
+      this.#deleted.clear();
+    }
+    this.#seen = seen;
     for (const [key, { revision }] of this.#deleted)
       if (revision <= seen) this.#deleted.delete(key);
   }
