@@ -112,6 +112,22 @@ describe('felix on three nodes, two of them in one subnet', { skip: SKIP }, () =
     await becomes('pings', reachEachOther);
   });
 
+  test('native routes are back soon after the uplink was down', async () => {
+    const near = lab.topology.nodes[1]?.address ?? '';
+    const hostRoutes = (await lab.onNode('ip', 'route', 'show', 'dev', 'ens33'))
+      .split('\n')
+      .filter((route) => route.includes(' via ') && !route.includes('proto 80'));
+    await lab.onNode('ip', 'link', 'set', 'ens33', 'down');
+    await lab.onNode('ip', 'link', 'set', 'ens33', 'up');
+    await becomes('native route', async () => {
+      return (await lab.onNode('ip', 'route', 'show', 'proto', '80')).includes(`via ${near} `);
+    });
+    for (const route of hostRoutes) {
+      await lab.onNode('ip', 'route', 'replace', ...route.trim().split(/ +/), 'dev', 'ens33');
+    }
+    await becomes('pings', reachEachOther);
+  });
+
   test('without encapsulation the tunnel, its address and its routes go away', async () => {
     await lab.apply('IPPool', POOL_NAME, { cidr: CIDR });
     await becomes('no overlay', async () => {

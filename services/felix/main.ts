@@ -99,6 +99,7 @@ await runService({
       netlink,
       onChange: () => felix.agent.kernelChanged(),
       log: logger,
+      clock,
       signal,
     });
     void monitor.run();

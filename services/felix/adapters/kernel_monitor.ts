@@ -1,5 +1,6 @@
 // Watches for changes of what felix owns. Its own changes show up too; they cost one empty pass.
-import { type MonitorEvent, type Netlink, openMonitor } from '@calico/netlink';
+import type { Clock } from '@calico/clock';
+import { type Link, type MonitorEvent, type Netlink, openMonitor } from '@calico/netlink';
 import { IPIP_DEVICE, POD_DEVICE_PREFIX, PROTOCOL_FELIX, VXLAN_DEVICE } from '../core/dataplane.ts';
 import type { Log } from '../ports.ts';
 
@@ -11,17 +12,22 @@ export class KernelMonitor {
   readonly #netlink: Pick<Netlink, 'linkByIndex'>;
   readonly #onChange: () => void;
   readonly #log: Log;
+  readonly #clock: Clock;
   readonly #signal: AbortSignal;
+  /** Index of each interface seen -> whether it was up. */
+  readonly #isUp = new Map<number, boolean>();
 
   constructor(parts: {
     readonly netlink: Pick<Netlink, 'linkByIndex'>;
     readonly onChange: () => void;
     readonly log: Log;
+    readonly clock: Clock;
     readonly signal: AbortSignal;
   }) {
     this.#netlink = parts.netlink;
     this.#onChange = parts.onChange;
     this.#log = parts.log;
+    this.#clock = parts.clock;
     this.#signal = parts.signal;
   }
 
@@ -32,7 +38,7 @@ export class KernelMonitor {
         await this.#watch();
       } catch (cause) {
         this.#log.error('netlink monitor failed, opening it again', { error: cause });
-        await new Promise((resolve) => setTimeout(resolve, REOPEN_MS));
+        await this.#clock.sleep(REOPEN_MS, this.#signal).catch(() => {});
         // Whatever happened in between was not seen.
         this.#onChange();
       }
@@ -57,8 +63,10 @@ export class KernelMonitor {
       case 'address':
         return true;
       case 'link':
+        if (event.action === 'deleted') this.#isUp.delete(event.link.index);
         return (
           event.action === 'deleted' ||
+          this.#wentUpOrDown(event.link) ||
           event.link.kind === 'vxlan' ||
           event.link.name === IPIP_DEVICE ||
           event.link.name.startsWith(POD_DEVICE_PREFIX)
@@ -75,6 +83,13 @@ export class KernelMonitor {
       default:
         return event satisfies never;
     }
+  }
+
+  /** The kernel drops the routes of an interface that goes down without a message for each. */
+  #wentUpOrDown({ index, up }: Link): boolean {
+    const before = this.#isUp.get(index);
+    this.#isUp.set(index, up);
+    return before !== up;
   }
 
   #isTunnel(index: number): boolean {
