@@ -34,7 +34,7 @@ import {
   planTopology,
   type Topology,
 } from './topology.ts';
-import { eventually, PATIENCE, WAIT_FLAGS } from './wait.ts';
+import { eventually, PATIENCE, patient, WAIT_FLAGS } from './wait.ts';
 
 export type LabOptions = {
   readonly mode?: Mode;
@@ -163,6 +163,7 @@ export class Lab {
     const ipam = connectRpc(
       IpamService,
       `unix:${join(nodeDirectories(this.directory, 'control').run, 'ipam.sock')}`,
+      { timeoutMs: patient(10_000) },
     );
     try {
       for (const { name, block } of this.topology.nodes) {

@@ -5,6 +5,7 @@ import { exec, execOk, type Result } from './exec.ts';
 import { inNamespace } from './fabric.ts';
 import { nodeDirectories, ROOT } from './processes.ts';
 import type { NodePlan } from './topology.ts';
+import { PATIENCE } from './wait.ts';
 
 export const CNI_VERSION = '1.1.0';
 export const CNI_NETWORK = 'k8s-pod-network';
@@ -110,7 +111,12 @@ export function podCall(pod: PodPlan, config: Readonly<Record<string, unknown>> 
 export async function createPod(labDirectory: string, plan: PodPlan): Promise<Pod> {
   const { code: existing } = await exec(['ip', 'netns', 'add', plan.netns]);
   if (existing === 0) await execOk(['ip', '-netns', plan.netns, 'link', 'set', 'lo', 'up']);
-  const { code, stdout, stderr } = await runCni(labDirectory, plan.node, 'ADD', podCall(plan));
+  const add = (): Promise<Result> => runCni(labDirectory, plan.node, 'ADD', podCall(plan));
+  let { code, stdout, stderr } = await add();
+  // As a runtime does; on a usual machine it would hide what is slow.
+  for (let again = 1; again < PATIENCE && code !== 0 && isTryAgainLater(stdout); again++) {
+    ({ code, stdout, stderr } = await add());
+  }
   if (code !== 0) {
     throw new Error(
       `Cannot add pod "${plan.namespace}/${plan.name}": ${stdout.trim()} ${stderr.trim()}`,
@@ -121,6 +127,11 @@ export async function createPod(labDirectory: string, plan: PodPlan): Promise<Po
   if (ip === undefined)
     throw new Error(`Cannot use the CNI result of "${plan.name}": it has no address`);
   return { ...plan, ip, result };
+}
+
+/** Error 11 of the specification. */
+function isTryAgainLater(stdout: string): boolean {
+  return /"code":\s*11\b/.test(stdout);
 }
 
 export async function removePod(labDirectory: string, pod: PodPlan): Promise<void> {

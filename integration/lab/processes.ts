@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Certificate, certificateOf } from './certificates.ts';
 import type { ProcessPlan } from './managed_process.ts';
 import { CONTROL_ADDRESS, type NodePlan, type Topology } from './topology.ts';
+import { patient } from './wait.ts';
 
 export const RUNTIMES = ['node', 'deno'] as const;
 export type Runtime = (typeof RUNTIMES)[number];
@@ -42,6 +43,7 @@ export function clientEnvironment(runDirectory: string, tls?: Certificate): Reco
     CALICO_IPAM_ADDRESS: `${CONTROL_ADDRESS}:${PORTS.ipam}`,
     CALICO_STATUS_ADDRESS: `${CONTROL_ADDRESS}:${PORTS.status}`,
     CALICO_RUN_DIR: runDirectory,
+    CALICO_CALL_TIMEOUT: `${patient(10)}s`,
     ...(tls === undefined
       ? { CALICO_INSECURE: 'true' }
       : { CALICO_TLS_CA: tls.ca, CALICO_TLS_CERT: tls.cert, CALICO_TLS_KEY: tls.key }),

@@ -23,13 +23,29 @@ const NOT_NEEDED = [
   'typescript@*',
 ];
 
-/** Whatever a walk-through starts. */
+/** Loads whatever a walk-through loads; what needs a service fails for lack of it, which is enough. */
 const PROGRAMS = [
-  ...['api', 'ipam', 'felix', 'bgp', 'status'].map((service) => `services/${service}/main.ts`),
-  'packages/calicoctl/main.ts',
-  'packages/cni/main.ts',
-  'integration/demo/main.ts',
+  ...['api', 'ipam', 'felix', 'bgp', 'status'].map((name) => `services/${name}/main.ts --help`),
+  'packages/calicoctl/main.ts get ippool',
+  'packages/calicoctl/main.ts apply --wait -f -',
+  'packages/calicoctl/main.ts label node here a=b',
+  'packages/calicoctl/main.ts delete node here',
+  'packages/calicoctl/main.ts ipam show',
+  'packages/calicoctl/main.ts node status',
+  'packages/cni/launch.js',
+  'integration/demo/main.ts --help',
 ];
+const NOWHERE = '/run/calico-vm-nowhere';
+const NO_SERVICE = {
+  CALICO_RUN_DIR: NOWHERE,
+  CALICO_API_ADDRESS: `unix:${NOWHERE}/api.sock`,
+  CALICO_IPAM_ADDRESS: `unix:${NOWHERE}/ipam.sock`,
+  CALICO_STATUS_ADDRESS: `unix:${NOWHERE}/status.sock`,
+  CNI_COMMAND: 'ADD',
+  CNI_CONTAINERID: 'nowhere',
+  CNI_NETNS: `${NOWHERE}/netns`,
+  CNI_IFNAME: 'eth0',
+};
 
 /** Debian with the packages of the lab, the kernel's modules and the first program. */
 export async function debianDisk(
@@ -132,11 +148,12 @@ async function compiledModules(signal: AbortSignal): Promise<string> {
   await mkdir(directory, { recursive: true });
   const options: ExecOptions = {
     cwd: ROOT,
-    env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: directory },
+    env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: directory, ...NO_SERVICE },
+    input: JSON.stringify({ cniVersion: '1.1.0', name: 'k8s', type: 'calico', runDir: NOWHERE }),
     signal,
   };
   for (const program of PROGRAMS) {
-    await exec([join(ROOT, 'node_modules/.bin/node'), program, '--help'], options);
+    await exec([join(ROOT, 'node_modules/.bin/node'), ...program.split(' ')], options);
   }
   return directory;
 }

@@ -5,6 +5,7 @@ import type { IpamService } from '@calico/proto/ipam/v1/ipam';
 import type { StatusService } from '@calico/proto/status/v1/status';
 import type { DescService, RpcClient } from '@calico/rpc';
 import { CommandError } from './command_error.ts';
+import { parseDuration } from './duration.ts';
 import { SETTINGS, type Settings } from './settings.ts';
 
 type Services = {
@@ -70,13 +71,14 @@ export function targetOf(service: ServiceName, settings: Settings): string {
 async function connect(
   service: DescService,
   target: string,
-  { tlsCa, tlsCert, tlsKey, insecure }: Settings,
+  { tlsCa, tlsCert, tlsKey, insecure, callTimeout }: Settings,
 ): Promise<RpcClient<DescService>> {
   const { connectRpc } = await import('@calico/rpc');
   const hasTls = tlsCa !== undefined || tlsCert !== undefined || tlsKey !== undefined;
   const tls = hasTls ? { ca: tlsCa, cert: tlsCert, key: tlsKey } : undefined;
+  const timeoutMs = parseDuration(callTimeout);
   try {
-    return connectRpc(service, target, { tls, insecure });
+    return connectRpc(service, target, { tls, insecure, timeoutMs });
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
     throw new CommandError(cause.message, {

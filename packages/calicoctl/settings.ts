@@ -11,6 +11,8 @@ export type Settings = {
   /** Directory of the sockets of this node's services. */
   readonly runDir: string;
   readonly insecure: boolean;
+  /** Longest time for the answer to a call, as "10s". */
+  readonly callTimeout: string;
   /** Paths of PEM files. */
   readonly tlsCa: string | undefined;
   readonly tlsCert: string | undefined;
@@ -27,6 +29,7 @@ export const SETTINGS = {
   tlsCa: { variable: 'CALICO_TLS_CA', fallback: undefined },
   tlsCert: { variable: 'CALICO_TLS_CERT', fallback: undefined },
   tlsKey: { variable: 'CALICO_TLS_KEY', fallback: undefined },
+  callTimeout: { variable: 'CALICO_CALL_TIMEOUT', fallback: '10s' },
 } as const satisfies Record<keyof Settings, { variable: string; fallback: string | undefined }>;
 
 export const DEFAULT_FILE = '/etc/calico/calicoctl.cfg';
@@ -57,6 +60,7 @@ export async function loadSettings(
     tlsCa: text('tlsCa'),
     tlsCert: text('tlsCert'),
     tlsKey: text('tlsKey'),
+    callTimeout: text('callTimeout') ?? '',
   };
 }
 

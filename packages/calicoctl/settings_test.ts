@@ -33,6 +33,7 @@ test('loadSettings() takes the environment before the file before defaults', () 
         tlsCa: undefined,
         tlsCert: undefined,
         tlsKey: undefined,
+        callTimeout: '10s',
       });
     },
   ));
