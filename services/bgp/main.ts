@@ -57,7 +57,7 @@ await runService({
       (from, connection) => node.accept(from, connection),
       (problem) => node.setListenProblem(problem),
     );
-    const monitor = watchKernel((news) => node.kernelChanged(news), logger);
+    void watchKernel((news) => node.kernelChanged(news), { clock, log: logger, signal });
     const cachePath = join(config.runDir, 'bgp', 'resources.json');
     const cache = new ResourceCache(cachePath, name, clock, logger);
     const reader = new FeedReader({
@@ -81,7 +81,6 @@ await runService({
       listeners.close();
       node.stop();
       recorder?.close();
-      monitor.close();
       cache.close();
       api.close();
       await bus.close();

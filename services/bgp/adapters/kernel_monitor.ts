@@ -1,21 +1,45 @@
 // Watches the kernel for what others do to our routes and to the ways to next hops.
-import { type Monitor, type MonitorEvent, openMonitor } from '@calico/netlink';
+import type { Clock } from '@calico/clock';
+import { type MonitorEvent, openMonitor } from '@calico/netlink';
 import type { KernelNews, Log } from '../ports.ts';
 import { newsOfRoute } from './kernel_routes.ts';
 
-export function watchKernel(onNews: (news: KernelNews) => void, log: Log): Monitor {
-  const monitor = openMonitor(['link', 'ipv4-address', 'ipv6-address', 'ipv4-route', 'ipv6-route']);
-  void (async () => {
+const REOPEN_MS = 1_000;
+
+/** Runs until the signal aborts; a monitor that fails is opened again, and everything looked at. */
+export async function watchKernel(
+  onNews: (news: KernelNews) => void,
+  parts: { readonly clock: Clock; readonly log: Log; readonly signal: AbortSignal },
+): Promise<void> {
+  const { clock, log, signal } = parts;
+  while (!signal.aborted) {
     try {
-      for await (const event of monitor) {
-        const news = newsOf(event);
-        if (news !== undefined) onNews(news);
-      }
+      await followKernel(onNews, signal);
     } catch (error) {
-      log.warn('the kernel monitor failed: changes by others are seen every 30 s only', { error });
+      log.warn('the kernel monitor failed, opening it again', { error });
+      await clock.sleep(REOPEN_MS, signal).catch(() => {});
+      // Whatever happened in between was not seen.
+      onNews({ kind: 'unknown' });
     }
-  })();
-  return monitor;
+  }
+}
+
+async function followKernel(
+  onNews: (news: KernelNews) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const monitor = openMonitor(['link', 'ipv4-address', 'ipv6-address', 'ipv4-route', 'ipv6-route']);
+  const close = (): void => monitor.close();
+  signal.addEventListener('abort', close, { once: true });
+  try {
+    for await (const event of monitor) {
+      const news = newsOf(event);
+      if (news !== undefined) onNews(news);
+    }
+  } finally {
+    signal.removeEventListener('abort', close);
+    monitor.close();
+  }
 }
 
 function newsOf(event: MonitorEvent): KernelNews | undefined {
