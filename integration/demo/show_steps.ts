@@ -1,5 +1,5 @@
 // What an operator looks at once the cluster runs.
-import { eventually, type Lab, POOL, type Pod, ping } from '../lab/mod.ts';
+import { eventually, type Lab, type NodePlan, POOL, type Pod, ping } from '../lab/mod.ts';
 import { articleNodes, blockRoute, firstPodOrdinal, POD_MTU } from './checks.ts';
 import type { Screen } from './screen.ts';
 import { capture, WIRE } from './wire.ts';
@@ -36,45 +36,59 @@ export async function showPods(lab: Lab, screen: Screen, pods: readonly Pod[]): 
   );
 }
 
+/** The routes of the last node; in crosssubnet also those of one that has a peer on its own subnet. */
 export async function showRoutes(lab: Lab, screen: Screen, pods: readonly Pod[]): Promise<void> {
-  const { mode } = lab.topology;
   const nodes = articleNodes(lab);
-  const here = nodes.at(-1);
-  if (here === undefined) return;
-  const routesOf = async (name: string): Promise<string> =>
-    (await lab.exec(name, ['ip', 'route'])).stdout;
+  const shown = lab.topology.mode === 'crosssubnet' ? nodes.slice(-2) : nodes.slice(-1);
+  for (const here of shown) await showRoutesOf(lab, screen, here, pods);
+}
+
+async function showRoutesOf(
+  lab: Lab,
+  screen: Screen,
+  here: NodePlan,
+  pods: readonly Pod[],
+): Promise<void> {
+  const expectedRoutes = articleNodes(lab)
+    .filter((there) => there !== here)
+    .map((there) => ({ there, route: blockRoute(lab.topology.mode, here, there) }));
+  const read = async (): Promise<string> => (await lab.exec(here.name, ['ip', 'route'])).stdout;
   await eventually(
     async () => {
-      const text = await routesOf(here.name);
-      return nodes.every((there) => there === here || blockRoute(mode, here, there).test(text));
+      const text = await read();
+      return expectedRoutes.every(({ route }) => route.test(text));
     },
     15_000,
     () => `the routes of ${here.name} do not arrive`,
-  ).catch(() => {});
-  const text = await routesOf(here.name);
+  ).catch(() => {}); // the checks below say which
+  const text = await read();
   screen.command(here.name, 'ip route', text);
-  for (const there of nodes) {
-    if (there === here) continue;
-    screen.check(
-      `${there.block} leads to ${there.name}`,
-      blockRoute(mode, here, there).test(text),
-      `${blockRoute(mode, here, there)}`,
-    );
+  for (const { there, route } of expectedRoutes) {
+    const claim = `${there.block} leads to ${there.name}`;
+    screen.check(claim, route.test(text), `expected ${route}`);
   }
   screen.check(
     `its own block ${here.block} is a blackhole but for its pods`,
     text.includes(`blackhole ${here.block} proto bird`),
   );
+  checkLocalPods(lab, screen, here, pods, text);
+}
+
+function checkLocalPods(
+  lab: Lab,
+  screen: Screen,
+  here: NodePlan,
+  pods: readonly Pod[],
+  text: string,
+): void {
   const local = pods.filter(({ node }) => node === here);
-  for (const pod of local) {
-    const host = pod.result.interfaces[0]?.name ?? '';
-    screen.check(
-      `${pod.ip} dev ${host} scope link`,
-      text.includes(`${pod.ip} dev ${host} scope link`),
-    );
+  for (const { ip, result } of local) {
+    const route = `${ip} dev ${result.interfaces[0]?.name ?? ''} scope link`;
+    screen.check(route, text.includes(route));
   }
+  const first = firstPodOrdinal(lab.topology.mode);
   const expected = local.map(
-    (_, index) => `${here.block?.replace(/\d+\/26$/, '')}${firstPodOrdinal(mode) + index}`,
+    (_, index) => `${here.block?.replace(/\d+\/26$/, '')}${first + index}`,
   );
   screen.check(
     `its pods have the article's addresses ${expected.join(' and ')}`,
