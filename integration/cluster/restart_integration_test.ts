@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Lab, LineMonitor, type Pod, ping } from '../lab/mod.ts';
+import { eventually, Lab, LineMonitor, type Pod, ping } from '../lab/mod.ts';
 
 const SECONDS_PER_RESTART = 4;
+
+type LogEntry = { readonly time: string; readonly message: string; readonly peer?: string };
 
 let lab: Lab;
 let from: Pod;
@@ -55,6 +57,32 @@ for (const [service, node] of CASES) {
     assert.deepEqual(changed.flat(), [], 'no route and no rule changes');
   });
 }
+
+test('sessions are Established within 3 s of both ends being up', async () => {
+  const managed = lab.process('bgp', 'k8s-node01');
+  const before = managed.log().length;
+  await managed.stop('SIGKILL');
+  lab.startProcess(managed);
+  const entries = (): LogEntry[] =>
+    managed
+      .log()
+      .slice(before)
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as LogEntry);
+  const established = (): LogEntry[] =>
+    entries().filter(({ message }) => message === 'session established');
+  await eventually(
+    () => established().length === 2,
+    15_000,
+    () => `2 sessions expected: ${managed.log().slice(before)}`,
+  );
+  const started = entries().find(({ message }) => message === 'started');
+  for (const { time, peer } of established()) {
+    const seconds = (Date.parse(time) - Date.parse(started?.time ?? '')) / 1000;
+    assert.ok(seconds < 3, `${peer} took ${seconds} s`);
+  }
+});
 
 test('the monitors of this file see a route and a rule that do change', async () => {
   const { namespace, name } = from.node;
