@@ -60,13 +60,13 @@ for (const [service, node] of CASES) {
 
 test('sessions are Established within 3 s of both ends being up', async () => {
   const managed = lab.process('bgp', 'k8s-node01');
-  const before = managed.log().length;
+  const said = managed.log().length;
   await managed.stop('SIGKILL');
   lab.startProcess(managed);
   const entries = (): LogEntry[] =>
     managed
       .log()
-      .slice(before)
+      .slice(said)
       .split('\n')
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as LogEntry);
@@ -75,7 +75,7 @@ test('sessions are Established within 3 s of both ends being up', async () => {
   await eventually(
     () => established().length === 2,
     15_000,
-    () => `2 sessions expected: ${managed.log().slice(before)}`,
+    () => `2 sessions expected: ${managed.log().slice(said)}`,
   );
   const started = entries().find(({ message }) => message === 'started');
   for (const { time, peer } of established()) {
