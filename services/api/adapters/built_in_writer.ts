@@ -20,6 +20,7 @@ export async function writeBuiltIns(options: {
   const { store, birth, version, clock, logger, health, signal } = options;
   const documents = builtInDocuments(birth().uid, version).map(parseResource);
   health.report('etcd', { live: true, ready: false, detail: 'not reached yet' });
+  let said = '';
   while (!signal.aborted) {
     try {
       for (const document of documents) {
@@ -34,7 +35,8 @@ export async function writeBuiltIns(options: {
     } catch (cause) {
       const detail = cause instanceof Error ? cause.message : String(cause);
       health.report('etcd', { live: true, ready: false, detail });
-      logger.warn('cannot reach etcd yet', { error: detail });
+      if (detail !== said) logger.warn('cannot reach etcd yet', { error: detail });
+      said = detail;
       await clock.sleep(RETRY_MS, signal).catch(() => {});
     }
   }
