@@ -10,31 +10,14 @@ import {
   WatchResponseSchema,
 } from '@calico/proto/api/v1/resources';
 import { ResourceEventSchema } from '@calico/proto/events/v1/events';
-import type { FeedEvent } from './events.ts';
 import { openFeed, type ResourceApi } from './open_feed.ts';
+import { eventText } from './testing/event_text.ts';
 
 const LOGGER = { debug() {}, info() {}, warn() {}, error() {} };
 
 function wireTier(name: string, revision: bigint) {
   const json = JSON.stringify({ kind: 'Tier', metadata: { name }, spec: {} });
   return create(ResourceSchema, { kind: 'Tier', name, revision, json });
-}
-
-function text(event: FeedEvent): string {
-  switch (event.kind) {
-    case 'snapshot-start':
-      return `start ${event.source}`;
-    case 'put':
-      return `put ${event.resource.metadata.name}@${event.revision}`;
-    case 'removed':
-      return `removed ${event.key.name}@${event.revision}`;
-    case 'in-sync':
-      return `in-sync ${event.revision}`;
-    case 'source-lost':
-      return `lost ${event.source}`;
-    default:
-      return event satisfies never;
-  }
 }
 
 /** The api: what it lists, and a watch into which the test speaks. */
@@ -115,7 +98,7 @@ class Rig {
       random: () => 0.5,
     });
     void (async () => {
-      for await (const event of feed) this.told.push(text(event));
+      for await (const event of feed) this.told.push(eventText(event));
       this.ended = true;
     })();
   }

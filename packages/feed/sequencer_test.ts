@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { keyText, parseStored, type Tier } from '@calico/model';
 import * as fc from 'fast-check';
-import type { FeedEvent } from './events.ts';
 import { Sequencer } from './sequencer.ts';
 import type { SourceEvent } from './source_event.ts';
+import { eventText } from './testing/event_text.ts';
 import { ResourceView } from './view.ts';
 
 const ETCD = 'cafe';
@@ -32,29 +32,12 @@ function inSync(revision: bigint, etcdClusterId: string | undefined = ETCD): Sou
 
 const LOST: SourceEvent = { kind: 'lost', reason: 'test' };
 
-function text(event: FeedEvent): string {
-  switch (event.kind) {
-    case 'snapshot-start':
-      return `start ${event.source}`;
-    case 'put':
-      return `put ${event.resource.metadata.name}@${event.revision}`;
-    case 'removed':
-      return `removed ${event.key.name}@${event.revision}`;
-    case 'in-sync':
-      return `in-sync ${event.revision}`;
-    case 'source-lost':
-      return `lost ${event.source}`;
-    default:
-      return event satisfies never;
-  }
-}
-
 function say(
   sequencer: Sequencer,
   source: 'nats' | 'api',
   ...events: readonly SourceEvent[]
 ): string[] {
-  return events.flatMap((event) => sequencer.accept(source, event)).map(text);
+  return events.flatMap((event) => sequencer.accept(source, event)).map(eventText);
 }
 
 test('accept() passes a first snapshot and changes on', () => {
