@@ -43,8 +43,6 @@ export type StagedNetworkPolicy = ResourceOf<'StagedNetworkPolicy'>;
 export type Tier = ResourceOf<'Tier'>;
 export type WorkloadEndpoint = ResourceOf<'WorkloadEndpoint'>;
 
-export type IPPoolSpec = IPPool['spec'];
-export type IPAMBlockSpec = IPAMBlock['spec'];
 export type PolicySpec = NetworkPolicy['spec'];
 export type PolicyRule = NonNullable<PolicySpec['ingress']>[number];
 export type EntityRule = NonNullable<PolicyRule['source']>;

@@ -1,5 +1,5 @@
 // Settings of felix, by environment variable.
-import { type Config, commonSettings, setting } from '@calico/process';
+import { commonSettings, setting } from '@calico/process';
 import { z } from 'zod';
 import { STEPS } from './core/steps.ts';
 
@@ -16,5 +16,3 @@ export const settings = {
     'Fault injection for tests: the step of ADD or DEL at which the process kills itself, once',
   ),
 };
-
-export type FelixConfig = Config<typeof settings>;

@@ -76,7 +76,7 @@ function documentAt(path: string, key: ResourceKey, value: string): Fields | und
   return { apiVersion: API_VERSION, kind: key.kind, metadata, spec: stored };
 }
 
-/** Paths under which a kind lies. */
+/** True for the read-only kinds, whose paths their names do not tell. */
 export function isMadeFromIpam(kind: Kind): boolean {
   return kind === 'IPAMBlock' || kind === 'BlockAffinity';
 }
