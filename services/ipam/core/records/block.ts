@@ -96,6 +96,8 @@ export function formatBlock(block: Block): string {
   });
   // Appended as text: writing a bigint in any other way is many times slower.
   const numbers = [...block.sequenceNumbers].map(([ordinal, number]) => `"${ordinal}":${number}`);
+  // Whatever the order of the assignments was: one block, one text; upstream's order.
+  numbers.sort();
   return `${json.slice(0, -1)},"sequenceNumber":${block.sequenceNumber},"sequenceNumberForAllocation":{${numbers.join()}}}`;
 }
 

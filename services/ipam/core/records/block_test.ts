@@ -18,6 +18,12 @@ test('parseBlock() reads every field and formatBlock() writes it back, also thos
   assert.match(formatBlock(block), /"big":18446744073709551615/);
 });
 
+test('formatBlock() writes the same text whatever the order of the assignments was', () => {
+  const block = parseBlock('k', UPSTREAM);
+  const sequenceNumbers = new Map([...block.sequenceNumbers].toReversed());
+  assert.equal(formatBlock({ ...block, sequenceNumbers }), formatBlock(block));
+});
+
 test('parseBlock() reads a fresh block of upstream: null lists and the old host field', () => {
   const block = parseBlock(
     'k',
