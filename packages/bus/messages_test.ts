@@ -54,8 +54,10 @@ test('decodeResourceEvent() refuses an event without content or revision', () =>
   }
 });
 
-test('decodeSynced() reads the marker and refuses an empty one', () => {
+test('decodeSynced() reads the marker and refuses an empty one; revision 0 promises nothing', () => {
   assert.deepEqual(decodeSynced(SYNCED), { revision: 12n, etcdClusterId: 'cafe' });
+  const filling = encodeSynced({ revision: 0n, etcdClusterId: 'cafe' });
+  assert.equal(decodeSynced(filling), undefined);
   assert.throws(() => decodeSynced(new Uint8Array()), MessageError);
 });
 

@@ -10,7 +10,7 @@ import {
 import { MessageError, SubjectError } from './errors.ts';
 import { parseResourceSubject } from './subjects.ts';
 
-/** The stream holds at least the state of this etcd at this revision. */
+/** The stream holds at least the state of this etcd at this revision; 0n: nothing is promised yet. */
 export type SyncedMarker = { readonly revision: bigint; readonly etcdClusterId: string };
 
 /** The state of one resource: as put, or gone. */
@@ -61,13 +61,13 @@ export function encodeSynced({ revision, etcdClusterId }: SyncedMarker): Uint8Ar
   return toBinary(RelaySyncedSchema, create(RelaySyncedSchema, { revision, etcdClusterId }));
 }
 
-/** Throws MessageError. */
-export function decodeSynced(data: Uint8Array): SyncedMarker {
+/** `undefined`: the stream is being filled (revision 0). Throws MessageError. */
+export function decodeSynced(data: Uint8Array): SyncedMarker | undefined {
   const { revision, etcdClusterId } = decode(() => fromBinary(RelaySyncedSchema, data), 'marker');
-  if (revision === 0n || etcdClusterId === '') {
-    throw new MessageError('Cannot read the relay marker: no revision or no etcd cluster id');
+  if (etcdClusterId === '') {
+    throw new MessageError('Cannot read the relay marker: no etcd cluster id');
   }
-  return { revision, etcdClusterId };
+  return revision === 0n ? undefined : { revision, etcdClusterId };
 }
 
 function readSubject(subject: string): ReturnType<typeof parseResourceSubject> {

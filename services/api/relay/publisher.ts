@@ -48,6 +48,15 @@ export class Publisher {
     if (failure !== undefined) throw failure.cause;
   }
 
+  /**
+   * To be called before the first message of a repair. A stream without a marker could be lost and be
+   * made anew between the messages and their marker, and nobody would notice: so there is one first.
+   */
+  async markFilling(): Promise<void> {
+    if (this.#markerSequence === 0) await this.mark(0n);
+  }
+
+  /** Throws SequenceConflict when the stream is not the one of the last marker. */
   async mark(revision: bigint): Promise<void> {
     const { bus, etcdClusterId } = this.#options;
     const marker: SyncedMarker = { revision, etcdClusterId };

@@ -143,6 +143,7 @@ class RunningRelay implements Relay {
     const { markerSequence } = contents;
     const publisher = new Publisher({ bus, clock, ledger, etcdClusterId, markerSequence });
     signal.throwIfAborted();
+    await publisher.markFilling();
     await this.#counted(publisher, () => publisher.publish(changes));
     await publisher.purge(purges);
     await this.#mark(publisher, truth.revision, signal);

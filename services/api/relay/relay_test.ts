@@ -26,10 +26,10 @@ class Rig {
     this.store = store;
   }
 
-  start(signal: AbortSignal = this.stop.signal): Relay {
+  start(signal: AbortSignal = this.stop.signal, bus = this.broker.connect()): Relay {
     return startRelay({
       store: this.store,
-      bus: this.broker.connect(),
+      bus,
       logger: LOGGER,
       clock: this.clock,
       signal,
@@ -229,6 +229,25 @@ test('startRelay() fills the stream again after NATS lost its data', async () =>
   const [a, b, marker] = await rig.streamed();
   assert.deepEqual([a, b?.split('@')[0]], ['put tiers._.a@2', 'put tiers._.b']);
   assert.equal(marker, `marker ${rig.store.revision}`);
+  await rig.end();
+});
+
+test('startRelay() notices that NATS lost its data between the messages and the first marker', async () => {
+  const rig = new Rig();
+  await rig.put(tierPath('a'));
+  const bus = rig.broker.connect();
+  const publishResource = bus.publishResource.bind(bus);
+  let isLost = false;
+  bus.publishResource = async (...message) => {
+    const ack = await publishResource(...message);
+    if (!isLost) rig.broker.start({ keepData: false });
+    isLost = true;
+    return ack;
+  };
+  rig.start(rig.stop.signal, bus);
+  await rig.settle(10_000);
+  assert.equal(isLost, true);
+  assert.deepEqual(await rig.streamed(), ['put tiers._.a@2', `marker ${rig.store.revision}`]);
   await rig.end();
 });
 

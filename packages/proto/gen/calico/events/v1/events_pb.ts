@@ -56,6 +56,8 @@ export const ResourceEventSchema: GenMessage<ResourceEvent> = /*@__PURE__*/
  */
 export type RelaySynced = Message<"calico.events.v1.RelaySynced"> & {
   /**
+   * 0: the stream is being filled, nothing is promised yet.
+   *
    * @generated from field: uint64 revision = 1;
    */
   revision: bigint;
