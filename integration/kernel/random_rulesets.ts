@@ -178,12 +178,22 @@ const protocol = match(
 );
 const bits = fc.constantFrom(0x10000, 0x80000000, 0x30000);
 const marks = fc.record(
-  { kind: fc.constantFrom('match-mark', 'set-mark'), bits, set: fc.boolean() },
+  {
+    kind: fc.constantFrom('match-mark', 'match-connection-mark', 'set-mark'),
+    bits,
+    set: fc.boolean(),
+  },
   PLAIN,
 );
 const states = fc
   .constantFrom('established,related', 'invalid', 'new', 'invalid,new,untracked')
   .map((value): Statement => ({ kind: 'match', fields: ['ct state'], operator: '==', value }));
+const translated: fc.Arbitrary<Statement> = fc.constant({
+  kind: 'match',
+  fields: ['ct status'],
+  operator: '==',
+  value: 'dnat',
+});
 const fib = match(
   fc.constantFrom('fib daddr type', 'fib saddr type'),
   fc.constantFrom('local', 'unicast', 'multicast'),
@@ -212,7 +222,7 @@ const matches = fc.oneof(
 const rule = (from: number): fc.Arbitrary<Rule> =>
   fc
     .tuple(
-      fc.array(fc.oneof(interfaces, states, marks), { maxLength: 2 }),
+      fc.array(fc.oneof(interfaces, states, translated, marks), { maxLength: 2 }),
       matches,
       fc.array(fc.oneof(log, marks, fc.constant<Statement>({ kind: 'counter' })), { maxLength: 2 }),
       fc.option(fc.oneof(final, jump(from))),
@@ -246,6 +256,21 @@ const masquerade: Rule = {
   ],
   comment: 'masquerade',
 };
+const overTcp = (statement: Statement): Rule => ({
+  statements: [{ kind: 'match', fields: ['meta l4proto'], operator: '==', value: '6' }, statement],
+});
+const translations: readonly Rule[] = [
+  overTcp({ kind: 'masquerade', ports: '1024-2047' }),
+  { statements: [{ kind: 'snat', address: '192.0.2.5' }] },
+  { statements: [{ kind: 'snat', address: '2001:db8::5' }] },
+  overTcp({ kind: 'snat', address: '192.0.2.5', ports: '1024-2047' }),
+  overTcp({ kind: 'snat', address: '2001:db8::5', ports: '80-81' }),
+];
+const rejections: readonly Rule[] = [
+  overTcp({ kind: 'reject', with: 'tcp reset' }),
+  { statements: [{ kind: 'reject', with: 'port-unreachable' }] },
+  { statements: [{ kind: 'reject', with: 'admin-prohibited' }] },
+];
 const notrack: Rule = { statements: [{ kind: 'notrack' }] };
 
 const chains = fc
@@ -256,10 +281,10 @@ const chains = fc
     const hook = parts[REGULAR.length] as BaseChain;
     const special =
       hook.type === 'nat'
-        ? [masquerade]
+        ? [masquerade, ...translations]
         : hook.hook === 'prerouting'
           ? [notrack, dispatch]
-          : [dispatch];
+          : [dispatch, ...rejections];
     all.set(`hook.${hook.hook}`, { base: hook, comment: 'a "hook"', rules: special });
     return all;
   });

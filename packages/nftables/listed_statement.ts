@@ -9,7 +9,7 @@ import {
   textOf,
   verdictOf,
 } from './listed_value.ts';
-import type { Field, Statement } from './ruleset.ts';
+import type { Field, RejectAnswer, Statement } from './ruleset.ts';
 
 const CT_STATES: readonly (readonly [number, string])[] = [
   [1, 'invalid'],
@@ -18,6 +18,13 @@ const CT_STATES: readonly (readonly [number, string])[] = [
   [8, 'new'],
   [64, 'untracked'],
 ];
+/** NFT_REJECT_ICMPX_* of nf_tables.h. */
+const REJECT_CODES: Readonly<Record<number, RejectAnswer>> = {
+  1: 'port-unreachable',
+  3: 'admin-prohibited',
+};
+/** nf_conntrack_common.h */
+const IPS_DST_NAT = 32;
 // RTN_* of rtnetlink.h
 const ADDRESS_TYPES = ['unspec', 'unicast', 'local', 'broadcast', 'anycast', 'multicast'];
 const NF_PROTOCOLS: Readonly<Record<number, string>> = { 2: 'ipv4', 10: 'ipv6' };
@@ -36,14 +43,18 @@ function recognise(expression: Json): Statement | undefined {
   if (kind === 'mangle' && isObject(value)) return setMarkOf(value);
   if (kind === 'log') return logOf(value);
   if (kind === 'counter') return { kind };
-  if ((kind === 'masquerade' || kind === 'notrack') && value === null) return { kind };
+  if (kind === 'notrack' && value === null) return { kind };
+  if (kind === 'masquerade') return masqueradeOf(value);
+  if (kind === 'snat' && isObject(value)) return snatOf(value);
+  if (kind === 'reject' && isObject(value)) return rejectOf(value);
   return undefined;
 }
 
 function matchOf({ op, left, right }: JsonObject): Statement | undefined {
   if (left === undefined || right === undefined) return undefined;
   if (isObject(left) && Array.isArray(left['&'])) return matchMarkOf(op, left['&'], right);
-  if (isMark(left) && isObject(right)) return matchUpperMarkOf(op, right['prefix']);
+  const mark = markOf(left);
+  if (mark !== undefined && isObject(right)) return matchUpperMarkOf(mark, op, right['prefix']);
   const fields = fieldsOf(left);
   const operator = op === 'in' ? '==' : op;
   if (fields === undefined || (operator !== '==' && operator !== '!=')) return undefined;
@@ -56,31 +67,60 @@ function matchMarkOf(
   right: Json,
 ): Statement | undefined {
   const [field, bits] = operands;
-  if (op !== '==' || !isMark(field) || typeof bits !== 'number') return undefined;
+  const kind = markOf(field);
+  if (op !== '==' || kind === undefined || typeof bits !== 'number') return undefined;
   if (right !== bits && right !== 0) return undefined;
-  return { kind: 'match-mark', bits, set: right === bits };
+  return { kind, bits, set: right === bits };
 }
 
 // A mask of upper bits without a gap is listed as a prefix, as if the mark were an address.
-function matchUpperMarkOf(op: Json | undefined, prefix: Json | undefined): Statement | undefined {
+function matchUpperMarkOf(
+  kind: 'match-mark' | 'match-connection-mark',
+  op: Json | undefined,
+  prefix: Json | undefined,
+): Statement | undefined {
   if (op !== '==' || !isObject(prefix)) return undefined;
   const bits = (-1 << (32 - Number(prefix['len']))) >>> 0;
   if (prefix['addr'] !== bits && prefix['addr'] !== 0) return undefined;
-  return { kind: 'match-mark', bits, set: prefix['addr'] === bits };
+  return { kind, bits, set: prefix['addr'] === bits };
 }
 
 function setMarkOf({ key, value }: JsonObject): Statement | undefined {
-  if (!isMark(key) || !isObject(value)) return undefined;
+  if (markOf(key) !== 'match-mark' || !isObject(value)) return undefined;
   const [[operator, operands] = ['', null]] = Object.entries(value);
   if (!Array.isArray(operands)) return undefined;
   const [field, bits] = operands as Json[];
-  if (!isMark(field) || typeof bits !== 'number') return undefined;
+  if (markOf(field) !== 'match-mark' || typeof bits !== 'number') return undefined;
   if (operator === '|') return { kind: 'set-mark', bits, set: true };
   return operator === '&' ? { kind: 'set-mark', bits: ~bits >>> 0, set: false } : undefined;
 }
 
-function isMark(value: Json | undefined): boolean {
-  return isObject(value) && isObject(value['meta']) && value['meta']['key'] === 'mark';
+/** The match that looks at this mark: the packet's or its connection's. */
+function markOf(value: Json | undefined): 'match-mark' | 'match-connection-mark' | undefined {
+  if (!isObject(value)) return undefined;
+  const { meta, ct } = value;
+  if (isObject(meta) && meta['key'] === 'mark') return 'match-mark';
+  return isObject(ct) && ct['key'] === 'mark' ? 'match-connection-mark' : undefined;
+}
+
+function masqueradeOf(value: Json | undefined): Statement | undefined {
+  if (value === null) return { kind: 'masquerade' };
+  if (!isObject(value) || Object.keys(value).join() !== 'port') return undefined;
+  return { kind: 'masquerade', ports: elementText(value['port'] ?? null) };
+}
+
+function snatOf({ family, addr, port, ...more }: JsonObject): Statement | undefined {
+  const isKnown = (family === 'ip' || family === 'ip6') && Object.keys(more).length === 0;
+  if (!isKnown || typeof addr !== 'string') return undefined;
+  return port === undefined
+    ? { kind: 'snat', address: addr }
+    : { kind: 'snat', address: addr, ports: elementText(port) };
+}
+
+function rejectOf({ type, expr }: JsonObject): Statement | undefined {
+  if (type === 'tcp reset') return { kind: 'reject', with: type };
+  const answer = type === 'icmpx' ? REJECT_CODES[Number(expr)] : undefined;
+  return answer === undefined ? undefined : { kind: 'reject', with: answer };
 }
 
 function verdictMapOf({ key, data }: JsonObject): Statement | undefined {
@@ -112,7 +152,9 @@ function fieldOf(left: Json): Field | undefined {
     const key = textOf(meta['key']);
     return (key === 'iifname' || key === 'oifname' ? key : `meta ${key}`) as Field;
   }
-  if (isObject(ct) && ct['key'] === 'state') return 'ct state';
+  if (isObject(ct) && Object.keys(ct).length === 1) {
+    return ct['key'] === 'state' || ct['key'] === 'status' ? `ct ${ct['key']}` : undefined;
+  }
   if (isObject(fib) && Array.isArray(fib['flags'])) {
     return `fib ${listOf(fib['flags']).map(textOf).join(' . ')} ${textOf(fib['result'])}` as Field;
   }
@@ -122,6 +164,7 @@ function fieldOf(left: Json): Field | undefined {
 function valueText(fields: readonly Field[], right: Json): string {
   const [field] = fields;
   if (field === 'ct state') return ctStates(right);
+  if (field === 'ct status') return right === IPS_DST_NAT ? 'dnat' : elementText(right);
   if (field === 'meta nfproto') return NF_PROTOCOLS[Number(right)] ?? elementText(right);
   if (field?.startsWith('fib ')) return ADDRESS_TYPES[Number(right)] ?? elementText(right);
   return elementText(right);

@@ -52,11 +52,19 @@ export type Statement =
   | { readonly kind: 'set-mark'; readonly bits: number; readonly set: boolean }
   /** As a comment; and "$" becomes "_". */
   | { readonly kind: 'log'; readonly prefix: string }
+  /** As match-mark, of the mark of the packet's connection. */
+  | { readonly kind: 'match-connection-mark'; readonly bits: number; readonly set: boolean }
   | { readonly kind: 'counter' }
-  | { readonly kind: 'masquerade' }
+  /** With `ports` ("1024-65535") the rule has to match the protocol by `meta l4proto` first. */
+  | { readonly kind: 'masquerade'; readonly ports?: string | undefined }
+  | { readonly kind: 'snat'; readonly address: string; readonly ports?: string | undefined }
   | { readonly kind: 'notrack' }
+  /** "tcp reset" only after a match of `meta l4proto` 6. */
+  | { readonly kind: 'reject'; readonly with: RejectAnswer }
   /** Found in the kernel and not understood; never equal to anything that is wanted. */
   | { readonly kind: 'unknown'; readonly json: string };
+
+export type RejectAnswer = 'tcp reset' | 'port-unreachable' | 'admin-prohibited';
 
 export type TransportProtocol = 'tcp' | 'udp' | 'sctp' | 'udplite';
 
@@ -77,6 +85,7 @@ export type Field =
   | `${TransportProtocol | 'th'} ${'sport' | 'dport'}`
   | `${'icmp' | 'icmpv6'} ${'type' | 'code'}`
   | 'ct state'
+  | 'ct status'
   | 'fib daddr type'
   | 'fib saddr type'
   | 'fib saddr . oif type';

@@ -139,9 +139,11 @@ function statementText(statement: Statement): string {
       return `${statement.field} vmap @${name(statement.map)}`;
     case 'verdict':
       return verdictText(statement.verdict);
-    case 'match-mark': {
+    case 'match-mark':
+    case 'match-connection-mark': {
       const bits = hex(statement.bits);
-      return `meta mark & ${bits} == ${statement.set ? bits : hex(0)}`;
+      const mark = statement.kind === 'match-mark' ? 'meta mark' : 'ct mark';
+      return `${mark} & ${bits} == ${statement.set ? bits : hex(0)}`;
     }
     case 'set-mark':
       return `meta mark set meta mark ${statement.set ? '|' : '&'} ${hex(statement.set ? statement.bits : ~statement.bits)}`;
@@ -149,14 +151,26 @@ function statementText(statement: Statement): string {
       // nft would take what follows a dollar sign for a variable.
       return `log prefix ${quoted(statement.prefix.replaceAll('$', '_'))}`;
     case 'counter':
-    case 'masquerade':
     case 'notrack':
       return statement.kind;
+    case 'masquerade':
+      return statement.ports ? `masquerade to :${value(statement.ports)}` : 'masquerade';
+    case 'snat':
+      return snatText(statement.address, statement.ports);
+    case 'reject':
+      return `reject with ${statement.with === 'tcp reset' ? 'tcp reset' : `icmpx ${value(statement.with)}`}`;
     case 'unknown':
       return `unknown ${statement.json}`;
     default:
       return statement satisfies never;
   }
+}
+
+function snatText(address: string, ports: string | undefined): string {
+  const isIpv6 = address.includes(':');
+  const text = value(address);
+  const target = ports ? `${isIpv6 ? `[${text}]` : text}:${value(ports)}` : text;
+  return `snat ${isIpv6 ? 'ip6' : 'ip'} to ${target}`;
 }
 
 function matchText(fields: readonly Field[], operator: '==' | '!=', text: string): string {

@@ -108,6 +108,19 @@ const RULES: readonly (readonly [Statement[], string])[] = [
     [{ kind: 'log', prefix: 'cost: $5 "x"' }, { kind: 'counter' }, { kind: 'masquerade' }],
     `log prefix "cost: _5 'x'" counter masquerade`,
   ],
+  [
+    [
+      { kind: 'match-connection-mark', bits: 0x10000, set: false },
+      { kind: 'match', fields: ['ct status'], operator: '==', value: 'dnat' },
+      { kind: 'notrack' },
+    ],
+    'ct mark & 0x00010000 == 0x00000000 ct status dnat notrack',
+  ],
+  [[{ kind: 'masquerade', ports: '1024-2047' }], 'masquerade to :1024-2047'],
+  [[{ kind: 'snat', address: '192.0.2.5' }], 'snat ip to 192.0.2.5'],
+  [[{ kind: 'snat', address: '2001:db8::5', ports: '80-81' }], 'snat ip6 to [2001:db8::5]:80-81'],
+  [[{ kind: 'reject', with: 'tcp reset' }], 'reject with tcp reset'],
+  [[{ kind: 'reject', with: 'port-unreachable' }], 'reject with icmpx port-unreachable'],
 ];
 
 test('ruleText() writes every statement', () => {

@@ -14,7 +14,7 @@ export type Chain = {
 
 export type BaseChain = {
   readonly type: 'filter' | 'nat';
-  readonly hook: 'prerouting' | 'input' | 'forward' | 'postrouting';
+  readonly hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
   readonly priority: number;
   readonly policy: 'accept' | 'drop';
 };
@@ -37,7 +37,12 @@ export type Statement =
   | { readonly kind: 'match-mark'; readonly bits: number; readonly set: boolean }
   | { readonly kind: 'set-mark'; readonly bits: number; readonly set: boolean }
   | { readonly kind: 'log'; readonly prefix: string }
-  | { readonly kind: 'counter' | 'masquerade' };
+  | { readonly kind: 'match-connection-mark'; readonly bits: number; readonly set: boolean }
+  | { readonly kind: 'masquerade'; readonly ports?: string | undefined }
+  | { readonly kind: 'snat'; readonly address: string; readonly ports?: string | undefined }
+  /** A TCP reset needs a match of `meta l4proto` 6 before it. */
+  | { readonly kind: 'reject'; readonly with: 'tcp reset' | 'port-unreachable' }
+  | { readonly kind: 'counter' | 'notrack' };
 
 export type PortProtocol = 'tcp' | 'udp' | 'sctp';
 
@@ -53,6 +58,7 @@ export type Field =
   | `${PortProtocol} ${'sport' | 'dport'}`
   | `${'icmp' | 'icmpv6'} ${'type' | 'code'}`
   | 'ct state'
+  | 'ct status'
   | 'fib daddr type'
   | 'fib saddr type'
   | 'fib saddr . oif type';
