@@ -24,7 +24,19 @@ export class FakeLibc implements Libc {
     return 0;
   }
 
+  connect(): number {
+    return 0;
+  }
+
+  listen(): number {
+    return 0;
+  }
+
   setsockopt(): number {
+    return 0;
+  }
+
+  setsockoptBytes(): number {
     return 0;
   }
 

@@ -15,6 +15,8 @@ function load(): Libc {
   const functions = {
     socket: libc.func('int socket(int, int, int)'),
     bind: libc.func('int bind(int, void*, uint32_t)'),
+    connect: libc.func('int connect(int, void*, uint32_t)'),
+    listen: libc.func('int listen(int, int)'),
     setsockopt: libc.func('int setsockopt(int, int, int, void*, uint32_t)'),
     send: libc.func('long send(int, void*, size_t, int)'),
     recv: libc.func('long recv(int, void*, size_t, int)'),
@@ -25,13 +27,16 @@ function load(): Libc {
     nameToIndex: libc.func('uint32_t if_nametoindex(const char*)'),
     poll: libc.func('int poll(void*, unsigned long, int)'),
   };
+  const setsockoptBytes: Libc['setsockoptBytes'] = (fd, level, option, value) =>
+    Number(functions.setsockopt(fd, level, option, value, value.length));
   return {
     socket: (domain, type, protocol) => Number(functions.socket(domain, type, protocol)),
     bind: (fd, address) => Number(functions.bind(fd, address, address.length)),
-    setsockopt(fd, level, option, value) {
-      const bytes = new Uint8Array(Int32Array.of(value).buffer);
-      return Number(functions.setsockopt(fd, level, option, bytes, bytes.length));
-    },
+    connect: (fd, address) => Number(functions.connect(fd, address, address.length)),
+    listen: (fd, backlog) => Number(functions.listen(fd, backlog)),
+    setsockopt: (fd, level, option, value) =>
+      setsockoptBytes(fd, level, option, new Uint8Array(Int32Array.of(value).buffer)),
+    setsockoptBytes,
     send: (fd, bytes, flags) => Number(functions.send(fd, bytes, bytes.length, flags)),
     recv: (fd, buffer, flags) => Number(functions.recv(fd, buffer, buffer.length, flags)),
     close: (fd) => Number(functions.close(fd)),

@@ -2,7 +2,11 @@
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array): number;
+  connect(fd: number, address: Uint8Array): number;
+  listen(fd: number, backlog: number): number;
   setsockopt(fd: number, level: number, option: number, value: number): number;
+  /** For options that are a struct. */
+  setsockoptBytes(fd: number, level: number, option: number, value: Uint8Array): number;
   send(fd: number, bytes: Uint8Array, flags: number): number;
   recv(fd: number, buffer: Uint8Array, flags: number): number;
   close(fd: number): number;

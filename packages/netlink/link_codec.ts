@@ -27,6 +27,7 @@ export function decodeLink(body: Body): Link {
   let mac: string | undefined;
   let mtu = 0;
   let linkIndex: number | undefined;
+  let alias: string | undefined;
   let info: LinkInfo = { kind: undefined, vxlan: undefined };
   const attributes = new AttributeCursor(view, attributesAt, body.end);
   while (attributes.next()) {
@@ -42,6 +43,9 @@ export function decodeLink(body: Body): Link {
         break;
       case IFLA.LINK:
         linkIndex = attributes.u32();
+        break;
+      case IFLA.IFALIAS:
+        alias = attributes.string();
         break;
       case IFLA.LINKINFO:
         info = decodeLinkInfo(attributes.nested());
@@ -60,6 +64,7 @@ export function decodeLink(body: Body): Link {
     loopback: (flags & IFF.LOOPBACK) !== 0,
     linkIndex: linkIndex === 0 ? undefined : linkIndex,
     vxlan: info.vxlan,
+    ...(alias === undefined ? {} : { alias }),
   };
 }
 
@@ -162,6 +167,9 @@ export function writeLinkChanges(writer: MessageWriter, index: number, changes: 
   if (changes.mtu !== undefined) writer.attributeU32(IFLA.MTU, changes.mtu);
   if (changes.mac !== undefined) writer.attributeBytes(IFLA.ADDRESS, macBytes(changes.mac));
   if (changes.name !== undefined) writer.attributeString(IFLA.IFNAME, changes.name);
+  if (changes.alias !== undefined) {
+    writer.attributeBytes(IFLA.IFALIAS, new TextEncoder().encode(changes.alias));
+  }
   if (changes.ipv4Conf) writeIpv4Conf(writer, changes.ipv4Conf);
 }
 

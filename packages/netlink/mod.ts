@@ -1,3 +1,10 @@
+export { type Conntrack, openConntrack } from './conntrack.ts';
+export {
+  CONNECTION_EXPECTED,
+  type Connection,
+  type ConnectionChange,
+  type ConnectionTuple,
+} from './conntrack_codec.ts';
 export { errnoName, NetlinkDecodeError, NetlinkError } from './errors.ts';
 export { type BatchFailure, Exchange } from './exchange.ts';
 export { systemLibc } from './koffi_libc.ts';

@@ -17,6 +17,8 @@ export type Link = {
   /** Index of the peer or lower device (IFLA_LINK). */
   readonly linkIndex: number | undefined;
   readonly vxlan: VxlanAttributes | undefined;
+  /** IFLA_IFALIAS: a text for people, up to 255 bytes. */
+  readonly alias?: string;
 };
 
 export type VxlanAttributes = {
@@ -161,6 +163,8 @@ export type LinkChanges = {
   readonly mtu?: number;
   readonly mac?: string;
   readonly name?: string;
+  /** '' takes it away. */
+  readonly alias?: string;
   /** net.ipv4.conf.<dev>.* by IFLA_AF_SPEC; keys are IPV4_DEVCONF_* names in lower case. */
   readonly ipv4Conf?: Readonly<
     Partial<

@@ -57,6 +57,7 @@ export const IFLA = {
   MTU: 4,
   LINK: 5,
   LINKINFO: 18,
+  IFALIAS: 20,
   AF_SPEC: 26,
   NET_NS_FD: 28,
   EXT_MASK: 29,
