@@ -13,11 +13,13 @@ export const CLIENT_OPTIONS: ChannelOptions = {
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5_000,
   'grpc.enable_http_proxy': 0,
+  'grpc.enable_channelz': 0,
   'grpc.service_config_disable_resolution': 1,
   'grpc.max_receive_message_length': 64 * MEBIBYTE,
 };
 
 export const SERVER_OPTIONS: ChannelOptions = {
+  'grpc.enable_channelz': 0,
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5_000,
   'grpc.max_receive_message_length': 8 * MEBIBYTE,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
 import { ChannelCredentials, type ChannelOptions, ServerCredentials } from '@grpc/grpc-js';
+import type { PemFiles } from './unary_channel.ts';
 
 /** Paths of PEM files. With `ca` both ends prove who they are (mutual TLS). */
 export type TlsFiles = {
@@ -18,6 +19,12 @@ export function serverCredentials(tls: TlsFiles | undefined): ServerCredentials 
   const pair = { cert_chain: readPem(tls.cert), private_key: readPem(tls.key) };
   const ca = tls.ca === undefined ? null : readPem(tls.ca);
   return ServerCredentials.createSsl(ca, [pair], ca !== null);
+}
+
+/** The files' texts, for a connection that is made without grpc-js. */
+export function readTlsFiles(tls: TlsFiles): PemFiles {
+  const { ca, cert, key } = tls;
+  return { ca: readPem(ca), cert: readPem(cert), key: readPem(key) };
 }
 
 /** @param host whom the server's certificate has to name: a host name or an IP address. */

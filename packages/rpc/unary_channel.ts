@@ -1,0 +1,249 @@
+// Unary gRPC calls over node:http2, bytes in and bytes out: one connection to one peer, which is made
+// when it is needed and made again when it is gone. A general gRPC library goes through filters, load
+// balancers and interceptors; a unary call to a known peer needs a frame of five bytes and two headers.
+// https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type OutgoingHttpHeaders,
+  type SecureClientSessionOptions,
+} from 'node:http2';
+import { createConnection, isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
+import { UnaryAnswer } from './unary_answer.ts';
+import { UnaryFailure } from './unary_failure.ts';
+import { frameOf, messageOf } from './unary_frame.ts';
+
+export type PemFiles = {
+  /** None: the system's authorities. */
+  readonly ca?: Buffer | null | undefined;
+  readonly cert?: Buffer | null | undefined;
+  readonly key?: Buffer | null | undefined;
+};
+
+export type UnaryPeer =
+  | { readonly kind: 'unix'; readonly path: string }
+  | {
+      readonly kind: 'tcp';
+      readonly host: string;
+      readonly port: number;
+      /** Undefined: plain text. */
+      readonly tls?: PemFiles | undefined;
+    };
+
+export type UnaryOptions = {
+  /** Time for the whole call, connecting included. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Beside those of the protocol. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+};
+
+/** So long after a connection was refused calls fail without trying again. */
+const REFUSED_MS = 50;
+/** Between proofs of life while calls wait. etcd closes connections that ping more often than every 5 s. */
+const PING_EVERY_MS = 10_000;
+const PING_ANSWER_MS = 5_000;
+const WINDOW_BYTES = 4 << 20;
+const DEFAULT_MOST_BYTES = 64 << 20;
+
+export class UnaryChannel {
+  readonly #peer: UnaryPeer;
+  readonly #mostBytes: number;
+  #connection: Connection | undefined;
+  #refusal: { readonly error: Error; readonly at: number } | undefined;
+  #isClosed = false;
+
+  /** @param mostBytes the longest answer that is accepted */
+  constructor(peer: UnaryPeer, mostBytes = DEFAULT_MOST_BYTES) {
+    this.#peer = peer;
+    this.#mostBytes = mostBytes;
+  }
+
+  /** The message that the method answers. @throws UnaryFailure */
+  async call(path: string, message: Uint8Array, options: UnaryOptions): Promise<Uint8Array> {
+    try {
+      return await this.#send(path, message, options);
+    } catch (failure) {
+      // The peer says that it did not look at it: it is about to stop, or was when it was asked.
+      if (!(failure instanceof UnaryFailure) || !failure.isRefused) throw failure;
+      return await this.#send(path, message, options);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#connection?.close();
+  }
+
+  #send(path: string, message: Uint8Array, options: UnaryOptions): Promise<Uint8Array> {
+    if (this.#isClosed) return Promise.reject(UnaryFailure.unavailable('the client is closed'));
+    const refusal = this.#refusal;
+    if (refusal !== undefined && performance.now() - refusal.at < REFUSED_MS) {
+      return Promise.reject(UnaryFailure.noConnection(refusal.error));
+    }
+    return this.#connected().call(path, message, options, this.#mostBytes);
+  }
+
+  #connected(): Connection {
+    if (this.#connection?.isUsable === true) return this.#connection;
+    const connection = new Connection(this.#peer, (error) => {
+      this.#refusal = { error, at: performance.now() };
+    });
+    this.#connection = connection;
+    return connection;
+  }
+}
+
+class Connection {
+  readonly #session: ClientHttp2Session;
+  #isConnected = false;
+  #calls = 0;
+  #pinging: NodeJS.Timeout | undefined;
+  #keepAlive: NodeJS.Timeout | undefined;
+
+  constructor(peer: UnaryPeer, onRefused: (error: Error) => void) {
+    this.#session = open(peer);
+    this.#session.once('connect', () => {
+      this.#isConnected = true;
+      this.#keepAlive = setInterval(() => this.#calls > 0 && this.#ping(), PING_EVERY_MS);
+      this.#keepAlive.unref();
+    });
+    this.#session.on('error', (error) => {
+      if (!this.#isConnected) onRefused(error);
+    });
+    this.#session.once('close', () => {
+      clearInterval(this.#keepAlive);
+      clearTimeout(this.#pinging);
+    });
+  }
+
+  get isUsable(): boolean {
+    return !this.#session.closed && !this.#session.destroyed;
+  }
+
+  close(): void {
+    this.#session.destroy();
+  }
+
+  call(
+    path: string,
+    message: Uint8Array,
+    { timeoutMs, signal, headers }: UnaryOptions,
+    mostBytes: number,
+  ): Promise<Uint8Array> {
+    const stream = this.#open({
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'grpc-timeout': `${Math.max(1, Math.ceil(timeoutMs))}m`,
+      ...headers,
+    });
+    if (stream instanceof UnaryFailure) return Promise.reject(stream);
+    if (this.#calls++ === 0) this.#session.ref();
+    return new Promise((resolve, reject) => {
+      const answer = new UnaryAnswer(mostBytes);
+      const finish = (failure: UnaryFailure | undefined): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        if (--this.#calls === 0) this.#session.unref();
+        finished = true;
+        if (failure === undefined) resolve(messageOf(answer.chunks, answer.length));
+        else reject(failure);
+      };
+      let finished = false;
+      const giveUp = (failure: UnaryFailure): void => {
+        if (finished) return;
+        finish(failure);
+        stream.close(constants.NGHTTP2_CANCEL);
+      };
+      const settle = (): void => {
+        if (finished) return;
+        try {
+          if (answer.isComplete) finish(answer.failure);
+          else if (answer.length > mostBytes) giveUp(UnaryFailure.tooLong(mostBytes));
+        } catch (cause) {
+          reject(UnaryFailure.internal(cause));
+        }
+      };
+      const timer = setTimeout(() => {
+        if (finished) return;
+        giveUp(UnaryFailure.deadline(timeoutMs, this.#isConnected));
+        if (this.#isConnected) this.#ping();
+      }, timeoutMs);
+      const abort = (): void => giveUp(UnaryFailure.cancelled(this.#isConnected));
+      signal?.addEventListener('abort', abort, { once: true });
+      answer.listen(stream, settle);
+      stream.once('close', () => {
+        if (!finished) finish(answer.failure ?? this.#lost(stream, answer.error));
+      });
+      stream.end(frameOf(message));
+    });
+  }
+
+  #open(headers: OutgoingHttpHeaders): ClientHttp2Stream | UnaryFailure {
+    try {
+      return this.#session.request(headers);
+    } catch {
+      return UnaryFailure.refused(); // the session began to end
+    }
+  }
+
+  #lost(stream: ClientHttp2Stream, error: Error | undefined): UnaryFailure {
+    if (!this.#isConnected) return UnaryFailure.noConnection(error);
+    if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) return UnaryFailure.refused();
+    return UnaryFailure.lost(error);
+  }
+
+  /** Ends the connection when the peer does not answer any more. */
+  #ping(): void {
+    if (this.#pinging !== undefined || !this.isUsable) return;
+    this.#pinging = setTimeout(() => this.#session.destroy(), PING_ANSWER_MS);
+    this.#pinging.unref();
+    this.#session.ping(() => {
+      clearTimeout(this.#pinging);
+      this.#pinging = undefined;
+    });
+  }
+}
+
+function open(peer: UnaryPeer): ClientHttp2Session {
+  const common = {
+    settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
+    maxSessionMemory: 1 << 20, // in MB: answers are limited one by one
+  };
+  if (peer.kind === 'unix') {
+    const createSocket = () => createConnection(peer.path);
+    return widened(connect('http://localhost', { ...common, createConnection: createSocket }));
+  }
+  const { host, port, tls } = peer;
+  const authority = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+  if (tls === undefined) return widened(connect(`http://${authority}`, common));
+  return widened(connect(`https://${authority}`, { ...common, ...secureOptions(host, tls) }));
+}
+
+function widened(session: ClientHttp2Session): ClientHttp2Session {
+  session.once('connect', () => session.setLocalWindowSize?.(4 * WINDOW_BYTES));
+  return session;
+}
+
+/**
+ * Server name indication takes no IP addresses (RFC 6066 section 3; Deno refuses them): such a
+ * peer goes without a name of its own, and its certificate is checked against the address.
+ */
+function secureOptions(host: string, { ca, cert, key }: PemFiles): SecureClientSessionOptions {
+  return {
+    ...(ca == null ? {} : { ca }),
+    ...(cert == null ? {} : { cert }),
+    ...(key == null ? {} : { key }),
+    ...(isIP(host) === 0
+      ? {}
+      : {
+          servername: 'address.invalid',
+          checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
+        }),
+  };
+}
