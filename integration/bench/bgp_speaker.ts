@@ -8,7 +8,7 @@ import { Host } from '../../services/bgp/core/host/host.ts';
 import { REMOVE_ANYTHING } from '../../services/bgp/core/kernel/changes.ts';
 import { KernelSync } from '../../services/bgp/core/kernel/kernel_sync.ts';
 import { NO_FILTERS } from '../../services/bgp/core/policy/route_filter.ts';
-import type { PeerConfig } from '../../services/bgp/core/speaker/config.ts';
+import { type PeerConfig, PLAIN_SOCKET } from '../../services/bgp/core/speaker/config.ts';
 import { Speaker } from '../../services/bgp/core/speaker/speaker.ts';
 import { FEEDER, RECEIVER, SPEAKER } from './bgp_roles.ts';
 
@@ -54,7 +54,11 @@ host.configure({
 });
 process.once('SIGTERM', () => process.exit(0));
 host.completeExports();
-await listenTcp(own, 179, (from: Address, connection) => host.accept(from, connection));
+await listenTcp({
+  address: own,
+  port: 179,
+  accept: (from: Address, connection) => host.accept(from, connection),
+});
 
 function peer(text: string, asn: number): PeerConfig {
   const address = parseAddress(text);
@@ -64,6 +68,7 @@ function peer(text: string, asn: number): PeerConfig {
     port: 179,
     type: 'global',
     remoteNode: undefined,
+    socket: PLAIN_SOCKET,
     sourceAddress: own,
     session: {
       localAsn: SPEAKER.asn,

@@ -18,6 +18,11 @@ export const settings = {
       .default(''),
     'BGP identifier: "hash" of the node name, or a dotted quad; empty: the IPv4 address of the node',
   ),
+  secretsDir: setting(
+    'CALICO_SECRETS_DIR',
+    z.string().default('/etc/calico/secrets'),
+    'Passwords of peers: the file <dir>/<name>/<key> for secretKeyRef {name, key}',
+  ),
   recording: setting(
     'CALICO_BGP_RECORDING',
     z.string().default(''),

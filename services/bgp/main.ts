@@ -22,7 +22,8 @@ import { Listeners } from './adapters/listeners.ts';
 import { publishMetrics } from './adapters/metrics.ts';
 import { openRecorder } from './adapters/recorder.ts';
 import { ResourceCache } from './adapters/resource_cache.ts';
-import { tcpTransport } from './adapters/tcp_transport.ts';
+import { SecretFiles } from './adapters/secret_files.ts';
+import { createTcpTransport, type PasswordOf } from './adapters/tcp_transport.ts';
 import { settings } from './config.ts';
 import { BgpNode } from './core/node/bgp_node.ts';
 
@@ -41,22 +42,30 @@ await runService({
     const api = context.connect(ResourceService, config.apiAddress);
     const recorder =
       config.recording === '' ? undefined : openRecorder(config.recording, clock, logger);
+    const secrets = new SecretFiles(config.secretsDir);
+    const passwordOf: PasswordOf = (secret) => secrets.valueOf(secret);
     const node = new BgpNode({
       node: name,
       routerId: config.routerId,
       clock,
       random: Math.random,
-      transport: tcpTransport,
+      transport: createTcpTransport(passwordOf),
       kernel: new KernelRoutes(netlink),
       reporter: busReporter({ bus, node: name, version, startedAt }),
       log: logger,
+      secrets: (secret) => secrets.versionOf(secret),
       ...(recorder === undefined ? {} : { record: recorder.record }),
     });
     const listeners = new Listeners(
       clock,
       (from, connection) => node.accept(from, connection),
       (problem) => node.setListenProblem(problem),
+      passwordOf,
     );
+    secrets.watch(clock, () => {
+      node.secretsChanged();
+      listeners.set(node.listen);
+    });
     void watchKernel((news) => node.kernelChanged(news), { clock, log: logger, signal });
     const cachePath = join(config.runDir, 'bgp', 'resources.json');
     const cache = new ResourceCache(cachePath, name, clock, logger);
@@ -80,6 +89,7 @@ await runService({
       await server.stop();
       listeners.close();
       node.stop();
+      secrets.close();
       recorder?.close();
       cache.close();
       api.close();

@@ -2,6 +2,7 @@
 import type { Address } from '@calico/ip';
 import type { RouteChange } from './core/kernel/changes.ts';
 import type { KernelRoute, Resolution } from './core/kernel/types.ts';
+import type { PeerSocket } from './core/speaker/config.ts';
 
 /** A byte stream to a peer. */
 export interface Connection {
@@ -24,6 +25,7 @@ export type DialTarget = {
   readonly address: Address;
   readonly port: number;
   readonly sourceAddress: Address | undefined;
+  readonly socket: PeerSocket;
 };
 
 export interface Transport {

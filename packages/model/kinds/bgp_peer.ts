@@ -2,6 +2,7 @@ import { parseAddress } from '@calico/ip';
 import * as z from 'zod';
 import type { Report, SchemaStyle } from '../schema_style.ts';
 import { secretReference } from './bgp_configuration.ts';
+import { bgpPeerOptions, checkPeerOptions } from './bgp_peer_options.ts';
 import { address, asNumber, duration, integer, nodeName, selector, textThat } from './scalars.ts';
 
 /** "192.0.2.1", "192.0.2.1:1790", "2001:db8::1" or "[2001:db8::1]:1790" as address and port. */
@@ -44,6 +45,7 @@ function bgpPeerFields(style: SchemaStyle) {
     filters: z.array(z.string()).optional(),
     localWorkloadSelector: selector.optional(),
     reversePeering: z.enum(['Auto', 'Manual']).optional(),
+    ...bgpPeerOptions(style),
   });
 }
 
@@ -54,6 +56,7 @@ export function bgpPeerSpec(style: SchemaStyle) {
     bgpPeerFields(style),
     [['node', 'nodeSelector', 'keepOriginalNextHop', 'nextHopMode'], checkScope],
     [['peerIP', 'peerSelector', 'asNumber', 'localWorkloadSelector', 'reachableBy'], checkFarEnd],
+    [['multihop', 'ttlSecurity'], checkPeerOptions],
   );
 }
 

@@ -1,28 +1,36 @@
 // Listens where the node is reached, and keeps trying: the port may still be an earlier process's.
 import type { Clock } from '@calico/clock';
 import { type Address, formatAddress, parseAddress } from '@calico/ip';
-import type { Listen } from '../core/node/bgp_node.ts';
+import type { Listen, ListenPeer } from '../core/node/bgp_node.ts';
+import type { PeerSocket } from '../core/speaker/config.ts';
 import type { Connection, ConnectionHandler } from '../ports.ts';
-import { type Listener, listenTcp } from './tcp_transport.ts';
+import { type Listener, listenTcp, type PasswordOf } from './tcp_transport.ts';
 
 const RETRY_MS = 500;
+
+/** A listener with the peers whose passwords its socket has been given. */
+type Open = { readonly listener: Listener; readonly given: Map<string, string> };
 
 export class Listeners {
   readonly #clock: Clock;
   readonly #accept: (from: Address, connection: Connection) => ConnectionHandler;
   readonly #onProblem: (problem: string | undefined) => void;
-  readonly #listening = new Map<string, Listener | 'pending'>();
+  readonly #passwordOf: PasswordOf;
+  readonly #listening = new Map<string, Open | 'pending'>();
   readonly #problems = new Map<string, string>();
   #wanted = new Set<string>();
+  #peers = new Map<string, ListenPeer>();
 
   constructor(
     clock: Clock,
     accept: (from: Address, connection: Connection) => ConnectionHandler,
     onProblem: (problem: string | undefined) => void,
+    passwordOf: PasswordOf,
   ) {
     this.#clock = clock;
     this.#accept = accept;
     this.#onProblem = onProblem;
+    this.#passwordOf = passwordOf;
   }
 
   set(listen: Listen | undefined): void {
@@ -32,10 +40,15 @@ export class Listeners {
       if (address !== undefined) wanted.add(`${formatAddress(address)}|${listen?.port}`);
     }
     this.#wanted = wanted;
-    for (const [key, listener] of this.#listening) {
-      if (wanted.has(key) || listener === 'pending') continue;
-      listener.close();
-      this.#listening.delete(key);
+    this.#peers = new Map(listen?.peers.map((peer) => [formatAddress(peer.address), peer]));
+    for (const [key, open] of this.#listening) {
+      if (open === 'pending') continue;
+      if (wanted.has(key)) {
+        this.#setPasswords(key, open);
+      } else {
+        open.listener.close();
+        this.#listening.delete(key);
+      }
     }
     for (const key of wanted) if (!this.#listening.has(key)) void this.#open(key);
   }
@@ -48,21 +61,57 @@ export class Listeners {
     const [address = '', port] = key.split('|');
     this.#listening.set(key, 'pending');
     try {
-      const listener = await listenTcp(parseAddress(address), Number(port), this.#accept);
+      const listener = await listenTcp({
+        address: parseAddress(address),
+        port: Number(port),
+        accept: this.#accept,
+        socketOf: (from) => this.#socketOf(from),
+      });
+      this.#solve(key, undefined);
       if (this.#wanted.has(key)) {
-        this.#listening.set(key, listener);
+        const open = { listener, given: new Map<string, string>() };
+        this.#listening.set(key, open);
+        this.#setPasswords(key, open);
       } else {
         listener.close();
         this.#listening.delete(key);
       }
-      this.#solve(key, undefined);
     } catch (cause) {
       this.#listening.delete(key);
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      this.#solve(key, `Cannot listen on "${address}" port "${port}": ${reason}`);
+      this.#solve(key, `Cannot listen on "${address}" port "${port}": ${messageOf(cause)}`);
       this.#clock.setTimer(RETRY_MS, () => {
         if (this.#wanted.has(key) && !this.#listening.has(key)) void this.#open(key);
       });
+    }
+  }
+
+  #socketOf(from: Address): PeerSocket | undefined {
+    return this.#peers.get(formatAddress(from))?.socket;
+  }
+
+  /** Tells the listening socket what has changed about the peers of its family. */
+  #setPasswords(key: string, { listener, given }: Open): void {
+    const family = key.includes(':') ? 6 : 4;
+    const wanted = new Map<string, string>();
+    for (const [text, { address, socket }] of this.#peers) {
+      const secret = socket.password;
+      const password = secret === undefined ? undefined : this.#passwordOf(secret);
+      if (address.family === family && password !== undefined) wanted.set(text, password);
+    }
+    try {
+      for (const text of given.keys()) {
+        if (wanted.has(text)) continue;
+        listener.setPassword(parseAddress(text), undefined);
+        given.delete(text);
+      }
+      for (const [text, password] of wanted) {
+        if (given.get(text) === password) continue;
+        listener.setPassword(parseAddress(text), password);
+        given.set(text, password);
+      }
+      this.#solve(key, undefined);
+    } catch (cause) {
+      this.#solve(key, messageOf(cause));
     }
   }
 
@@ -72,4 +121,8 @@ export class Listeners {
     const [first] = this.#problems.values();
     this.#onProblem(first);
   }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,10 +1,16 @@
 // Connections to peers over TCP.
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type Address, formatAddress, parseAddress } from '@calico/ip';
+import type { SecretName } from '../core/cluster/secrets.ts';
+import type { PeerSocket } from '../core/speaker/config.ts';
 import type { Connection, ConnectionHandler, DialTarget, Transport } from '../ports.ts';
+import { RawDial } from './raw_dial.ts';
+import { RawTcpSocket, setTtl } from './tcp_socket.ts';
 
 /** What is left of a closed connection may take this long to reach the peer. */
 const LINGER_MS = 2_000;
+/** The kernel's probes notice the end of a peer when the hold time is 0. */
+const KEEPALIVE_MS = 60_000;
 
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'Connection refused',
@@ -16,36 +22,69 @@ const REASONS: Readonly<Record<string, string>> = {
   EPIPE: 'Connection closed by peer',
 };
 
-export const tcpTransport: Transport = {
-  dial({ address, port, sourceAddress }: DialTarget, handler: ConnectionHandler): Connection {
-    const socket = connect({
-      host: formatAddress(address),
-      port,
-      family: address.family,
-      ...(sourceAddress === undefined ? {} : { localAddress: formatAddress(sourceAddress) }),
-    });
-    const connection = attach(socket, () => handler);
-    socket.once('connect', () => {
-      if (connection.isOpen) handler.opened();
-    });
-    return connection;
-  },
+export type PasswordOf = (secret: SecretName) => string | undefined;
+
+/** @param passwordOf the passwords that peers' sockets refer to */
+export function createTcpTransport(passwordOf: PasswordOf): Transport {
+  return {
+    dial(target: DialTarget, handler: ConnectionHandler): Connection {
+      const { password, ttl } = target.socket;
+      if (password === undefined && ttl === undefined) return dialPlain(target, handler);
+      const secret = password === undefined ? undefined : passwordOf(password);
+      const adopt = (socket: Socket): Connection => attach(socket, () => handler);
+      return new RawDial(target, secret, handler, adopt, (code) => REASONS[code] ?? code);
+    },
+  };
+}
+
+/** For peers without passwords. */
+export const tcpTransport: Transport = createTcpTransport(() => undefined);
+
+function dialPlain(
+  { address, port, sourceAddress }: DialTarget,
+  handler: ConnectionHandler,
+): Connection {
+  const socket = connect({
+    host: formatAddress(address),
+    port,
+    family: address.family,
+    ...(sourceAddress === undefined ? {} : { localAddress: formatAddress(sourceAddress) }),
+  });
+  const connection = attach(socket, () => handler);
+  socket.once('connect', () => {
+    if (connection.isOpen) handler.opened();
+  });
+  return connection;
+}
+
+export type ListenOptions = {
+  readonly address: Address;
+  readonly port: number;
+  readonly accept: (from: Address, connection: Connection) => ConnectionHandler;
+  /** TTLs of those who connect. */
+  readonly socketOf?: (from: Address) => PeerSocket | undefined;
 };
 
-export type Listener = { readonly port: number; close(): void };
+export type Listener = {
+  readonly port: number;
+  /** Those who connect from the address have to sign (RFC 2385); undefined: no longer. @throws SocketError */
+  setPassword(address: Address, password: string | undefined): void;
+  close(): void;
+};
+
+/** Enough for peers with GTSM (RFC 5082), whatever is answered before it is known who asks. */
+const GREATEST_TTL = 255;
+/** Two hundred nodes may come at once after a power failure. */
+const BACKLOG = 1024;
 
 /**
  * Accepts connections on an address; 0.0.0.0 or :: for all addresses of that family.
- * @throws as net.Server does, for example EADDRINUSE
+ * @throws SocketError, for example with code EADDRINUSE
  */
-export function listenTcp(
-  address: Address,
-  port: number,
-  accept: (from: Address, connection: Connection) => ConnectionHandler,
-): Promise<Listener> {
+export function listenTcp({ address, port, accept, socketOf }: ListenOptions): Promise<Listener> {
   const server: Server = createServer({ noDelay: true }, (socket) => {
     const from = remoteAddress(socket);
-    if (from === undefined) return socket.destroy();
+    if (from === undefined || !restrict(socket, from, socketOf?.(from))) return socket.destroy();
     let handler: ConnectionHandler | undefined;
     const connection = attach(socket, () => handler);
     handler = accept(from, connection);
@@ -53,12 +92,38 @@ export function listenTcp(
   });
   const { promise, resolve, reject } = Promise.withResolvers<Listener>();
   server.once('error', reject);
-  const host = formatAddress(address);
-  // Two hundred nodes may come at once after a power failure.
-  server.listen({ host, port, ipv6Only: address.family === 6, backlog: 1024 }, () => {
-    resolve({ port: portOf(server), close: () => server.close() });
+  const raw = openListening(address, port);
+  server.listen({ fd: raw.fd, backlog: BACKLOG }, () => {
+    resolve({
+      port: portOf(server),
+      setPassword: (peer, password) => raw.setPassword(peer, password),
+      close: () => server.close(),
+    });
   });
   return promise;
+}
+
+function openListening(address: Address, port: number): RawTcpSocket {
+  const raw = new RawTcpSocket(address.family);
+  try {
+    raw.allowReuse();
+    raw.setTtl({ ttl: GREATEST_TTL, minimumTtl: undefined });
+    raw.bind(address, port);
+    raw.listen(BACKLOG);
+    return raw;
+  } catch (cause) {
+    raw.close();
+    throw cause;
+  }
+}
+
+/** Whether the accepted connection has the peer's TTLs; Deno does not give out its descriptor. */
+function restrict(socket: Socket, { family }: Address, options: PeerSocket | undefined): boolean {
+  if (options?.minimumTtl === undefined) return true;
+  const { _handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } };
+  if (_handle?.fd === undefined) return false;
+  setTtl(_handle.fd, family, options);
+  return true;
 }
 
 function portOf(server: Server): number {
@@ -95,6 +160,7 @@ function attach(socket: Socket, handlerOf: () => ConnectionHandler | undefined):
   const connection = new TcpConnection(socket);
   let reason = 'Connection closed by peer';
   socket.setNoDelay(true);
+  socket.setKeepAlive(true, KEEPALIVE_MS);
   socket.on('data', (bytes: Uint8Array) => {
     if (connection.isOpen) handlerOf()?.data(bytes);
   });

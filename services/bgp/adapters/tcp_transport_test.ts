@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress, parseAddress } from '@calico/ip';
-import type { Connection, ConnectionHandler } from '../ports.ts';
-import { type Listener, listenTcp, tcpTransport } from './tcp_transport.ts';
+import { PLAIN_SOCKET } from '../core/speaker/config.ts';
+import type { Connection, ConnectionHandler, DialTarget } from '../ports.ts';
+import { createTcpTransport, type Listener, listenTcp, tcpTransport } from './tcp_transport.ts';
 
 const LOCAL = parseAddress('127.0.0.1');
 
@@ -46,12 +47,20 @@ type Accepted = {
 
 async function listening(): Promise<{ listener: Listener; next: Promise<Accepted> }> {
   const next = Promise.withResolvers<Accepted>();
-  const listener = await listenTcp(LOCAL, 0, (from, connection) => {
-    const recorder = new Recorder();
-    next.resolve({ from: formatAddress(from), connection, recorder });
-    return recorder;
+  const listener = await listenTcp({
+    address: LOCAL,
+    port: 0,
+    accept(from, connection) {
+      const recorder = new Recorder();
+      next.resolve({ from: formatAddress(from), connection, recorder });
+      return recorder;
+    },
   });
   return { listener, next: next.promise };
+}
+
+function targetOf({ port }: Listener, changes: Partial<DialTarget> = {}): DialTarget {
+  return { address: LOCAL, port, sourceAddress: undefined, socket: PLAIN_SOCKET, ...changes };
 }
 
 function text(value: string): Uint8Array {
@@ -62,7 +71,7 @@ test('both ends hear each other, and of the end', async () => {
   const { listener, next } = await listening();
   try {
     const near = new Recorder();
-    const target = { address: LOCAL, port: listener.port, sourceAddress: LOCAL };
+    const target = targetOf(listener, { sourceAddress: LOCAL });
     const connection = tcpTransport.dial(target, near);
     assert.deepEqual(near.events, [], 'nothing is told before dial() has returned');
     const far = await next;
@@ -88,7 +97,7 @@ test('a refused connection says so', async () => {
   const { listener } = await listening();
   listener.close();
   const near = new Recorder();
-  tcpTransport.dial({ address: LOCAL, port: listener.port, sourceAddress: undefined }, near);
+  tcpTransport.dial(targetOf(listener), near);
   await near.until('closed Connection refused');
   assert.deepEqual(near.events, ['closed Connection refused']);
 });
@@ -97,7 +106,7 @@ test('an attempt that is given up says nothing', async () => {
   const { listener, next } = await listening();
   try {
     const near = new Recorder();
-    const target = { address: LOCAL, port: listener.port, sourceAddress: undefined };
+    const target = targetOf(listener);
     tcpTransport.dial(target, near).close();
     const second = new Recorder();
     const connection = tcpTransport.dial(target, second);
@@ -114,7 +123,7 @@ test('send() says when the peer does not keep up, drained() when it does again',
   const { listener, next } = await listening();
   try {
     const near = new Recorder();
-    const target = { address: LOCAL, port: listener.port, sourceAddress: undefined };
+    const target = targetOf(listener);
     const connection = tcpTransport.dial(target, near);
     await next;
     await near.until('opened');
@@ -124,6 +133,72 @@ test('send() says when the peer does not keep up, drained() when it does again',
     assert.equal(isWritable, false);
     await near.until('drained');
     connection.close();
+  } finally {
+    listener.close();
+  }
+});
+
+const SECRET = { name: 'bgp', key: 'password', version: 1 };
+const signing = createTcpTransport(() => 'open sesame');
+const SIGNED = { ...PLAIN_SOCKET, password: SECRET };
+
+test('TCP MD5: those who sign get in, others hear nothing', async () => {
+  const { listener, next } = await listening();
+  try {
+    listener.setPassword(LOCAL, 'open sesame');
+    const stranger = new Recorder();
+    const attempt = tcpTransport.dial(targetOf(listener), stranger);
+    const near = new Recorder();
+    const connection = signing.dial(targetOf(listener, { socket: SIGNED }), near);
+    assert.deepEqual(near.events, [], 'nothing is told before dial() has returned');
+    await near.until('opened');
+    connection.send(text('hello'));
+    const far = await next;
+    await far.recorder.until('data hello');
+    far.connection.send(text('welcome'));
+    await near.until('data welcome');
+    assert.deepEqual(stranger.events, []);
+    attempt.close();
+    listener.setPassword(LOCAL, undefined);
+    listener.setPassword(LOCAL, undefined);
+    const late = new Recorder();
+    const plain = tcpTransport.dial(targetOf(listener), late);
+    await late.until('opened');
+    for (const each of [plain, connection, far.connection]) each.close();
+  } finally {
+    listener.close();
+  }
+});
+
+test('a socket with options says why it cannot connect', async () => {
+  const { listener } = await listening();
+  listener.close();
+  const near = new Recorder();
+  // With TCP MD5 nobody would hear the refusal: it is not signed.
+  const socket = { ...PLAIN_SOCKET, ttl: 64 };
+  tcpTransport.dial(targetOf(listener, { socket }), near);
+  await near.until('closed Connection refused');
+  const sourceAddress = parseAddress('192.0.2.77');
+  const second = new Recorder();
+  signing.dial(targetOf(listener, { socket: SIGNED, sourceAddress }), second);
+  await second.until('closed The source address is not assigned to this node');
+  const third = new Recorder();
+  signing.dial(targetOf(listener, { socket: SIGNED }), third).close();
+  assert.deepEqual(third.events, []);
+});
+
+test('a TTL is what packets start with', async () => {
+  const { listener, next } = await listening();
+  try {
+    const near = new Recorder();
+    const socket = { ...PLAIN_SOCKET, ttl: 255, minimumTtl: 255 };
+    const connection = tcpTransport.dial(targetOf(listener, { socket }), near);
+    await near.until('opened');
+    const far = await next;
+    far.connection.send(text('with TTL 255, as all that is accepted'));
+    await near.until('data with TTL 255, as all that is accepted');
+    connection.close();
+    far.connection.close();
   } finally {
     listener.close();
   }

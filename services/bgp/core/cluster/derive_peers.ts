@@ -1,14 +1,20 @@
 // Whom this node peers with: the mesh, and BGPPeer resources with their selectors (reference: the
 // confd templates of upstream). What names a peer explicitly beats what generates it.
 import { type Address, formatAddress, parseAddress, sameAddress } from '@calico/ip';
-import { type BGPPeer, bgpConfigurationFor, splitPeerAddress } from '@calico/model';
+import {
+  type BGPConfiguration,
+  type BGPPeer,
+  bgpConfigurationFor,
+  splitPeerAddress,
+} from '@calico/model';
 import { parseSelector } from '@calico/selector';
 import { NO_FILTERS } from '../policy/route_filter.ts';
-import type { PeerConfig, PeerType } from '../speaker/config.ts';
+import type { PeerConfig, PeerSocket, PeerType } from '../speaker/config.ts';
 import type { FilterLibrary } from './derive_filters.ts';
 import { parseDurationSeconds } from './duration.ts';
 import { given, type NodeView } from './node_view.ts';
 import type { ClusterResources } from './resources.ts';
+import type { SecretVersion, SecretVersions } from './secrets.ts';
 
 /** Proposed to peers. BIRD's 240 s would keep routes of a node that lost power for four minutes. */
 const HOLD_TIME_SECONDS = 90;
@@ -28,7 +34,7 @@ export type StaticRoute = { readonly address: Address; readonly gateway: Address
 
 type Settings = {
   readonly type: PeerType;
-  readonly spec: Partial<BGPPeer['spec']>;
+  readonly spec: { readonly [K in keyof BGPPeer['spec']]?: BGPPeer['spec'][K] | undefined };
 };
 
 type FarEnd = {
@@ -38,23 +44,20 @@ type FarEnd = {
   readonly node: NodeView | undefined;
 };
 
+/** What peers refer to by name. */
+type Libraries = { readonly filters: FilterLibrary; readonly secrets: SecretVersions };
+
 export function derivePeers(
   self: NodeView,
   routerId: number,
   nodes: readonly NodeView[],
   resources: ClusterResources,
-  filters: FilterLibrary,
+  libraries: Libraries,
 ): PeerDerivation {
-  const derivation = new Derivation(self, routerId, nodes, filters);
+  const derivation = new Derivation(self, routerId, nodes, libraries);
   const configuration = bgpConfigurationFor(self.name, resources.bgpConfigurations);
   if (configuration.nodeToNodeMeshEnabled && self.clusterId === undefined) {
-    if (given(configuration.nodeMeshPassword?.secretKeyRef?.name)) {
-      derivation.problems.push(
-        'Cannot peer in the mesh: nodeMeshPassword cannot be set, TCP MD5 is not supported yet',
-      );
-    } else {
-      derivation.addMesh(configuration.nodeMeshMaxRestartTime);
-    }
+    derivation.addMesh(configuration);
   }
   const sorted = resources.bgpPeers.toSorted((a, b) =>
     a.metadata.name < b.metadata.name ? -1 : 1,
@@ -73,18 +76,13 @@ class Derivation implements PeerDerivation {
   readonly peers = new Map<string, PeerConfig>();
   readonly problems: string[] = [];
   readonly #reachableBy = new Map<string, StaticRoute>();
-  readonly #filters: FilterLibrary;
+  readonly #libraries: Libraries;
   readonly #self: NodeView;
   readonly #routerId: number;
   readonly #nodes: readonly NodeView[];
 
-  constructor(
-    self: NodeView,
-    routerId: number,
-    nodes: readonly NodeView[],
-    filters: FilterLibrary,
-  ) {
-    this.#filters = filters;
+  constructor(self: NodeView, routerId: number, nodes: readonly NodeView[], libraries: Libraries) {
+    this.#libraries = libraries;
     this.#self = self;
     this.#routerId = routerId;
     this.#nodes = nodes.filter(({ name }) => name !== self.name);
@@ -104,10 +102,15 @@ class Derivation implements PeerDerivation {
     }
   }
 
-  addMesh(maxRestartTime: string | undefined): void {
-    const spec = maxRestartTime === undefined ? {} : { maxRestartTime };
-    for (const node of this.#nodes) {
-      if (node.clusterId === undefined) this.#addNode(node, { type: 'mesh', spec });
+  addMesh({ nodeMeshMaxRestartTime, nodeMeshPassword }: BGPConfiguration['spec']): void {
+    const spec = { maxRestartTime: nodeMeshMaxRestartTime, password: nodeMeshPassword };
+    try {
+      for (const node of this.#nodes) {
+        if (node.clusterId === undefined) this.#addNode(node, { type: 'mesh', spec });
+      }
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      this.problems.push(`Cannot peer in the mesh: ${reason}`);
     }
   }
 
@@ -162,19 +165,12 @@ class Derivation implements PeerDerivation {
     const { family } = address;
     const own = self.address[family];
     const key = peerKey(address, port);
-    if (given(spec.password?.secretKeyRef?.name)) {
-      throw new Error(`password of peer "${key}" cannot be set: TCP MD5 is not supported yet`);
-    }
-    if (spec.ttlSecurity) {
-      const problem = 'is configured with ttlSecurity, which is not supported yet';
-      this.problems.push(`Peer "${key}" ${problem}`);
-    }
     if (given(spec.reachableBy)) {
       const gateway = parseAddress(spec.reachableBy);
       this.#reachableBy.set(formatAddress(address), { address, gateway });
     }
     const filters = spec.filters?.length
-      ? this.#filters.combine(spec.filters, (problem) =>
+      ? this.#libraries.filters.combine(spec.filters, (problem) =>
           this.problems.push(`Peer "${key}": ${problem}`),
         )
       : NO_FILTERS;
@@ -187,13 +183,14 @@ class Derivation implements PeerDerivation {
       type,
       remoteNode: node?.name,
       sourceAddress: spec.sourceAddress === 'None' ? undefined : own,
+      socket: { password: this.#passwordOf(spec), ...ttlOf(spec) },
       session: {
         localAsn,
         routerId: this.#routerId,
         remoteAsn: asn,
-        isPassive: false,
+        isPassive: spec.passive ?? false,
         families: [family],
-        holdTimeSeconds: HOLD_TIME_SECONDS,
+        holdTimeSeconds: seconds(spec.holdTime) ?? HOLD_TIME_SECONDS,
         keepaliveSeconds: seconds(spec.keepaliveTime),
         restartTimeSeconds: Math.min(4095, seconds(spec.maxRestartTime) ?? RESTART_TIME_SECONDS),
       },
@@ -208,6 +205,15 @@ class Derivation implements PeerDerivation {
         filters,
       },
     });
+  }
+
+  #passwordOf({ password }: Settings['spec']): SecretVersion | undefined {
+    const reference = password?.secretKeyRef;
+    if (reference === undefined || !given(reference.name)) return undefined;
+    const { name, key } = reference;
+    const version = this.#libraries.secrets({ name, key });
+    if (version === undefined) throw new Error(`secret "${name}" has no key "${key}" yet`);
+    return { name, key, version };
   }
 
   #isSelf(address: Address): boolean {
@@ -229,6 +235,12 @@ export function isGlobalPeer({ spec }: BGPPeer): boolean {
 function scopeMatches({ spec }: BGPPeer, node: NodeView): boolean {
   if (given(spec.node)) return spec.node === node.name;
   return given(spec.nodeSelector) ? parseSelector(spec.nodeSelector).matches(node.labels) : true;
+}
+
+/** RFC 5082: what has come over at most so many hops still has that much of 255. */
+function ttlOf({ ttlSecurity, multihop }: Settings['spec']): Omit<PeerSocket, 'password'> {
+  if (ttlSecurity) return { ttl: 255, minimumTtl: 256 - ttlSecurity };
+  return { ttl: multihop, minimumTtl: undefined };
 }
 
 function seconds(duration: string | undefined): number | undefined {

@@ -8,6 +8,7 @@ import { derivePeers, type StaticRoute } from './derive_peers.ts';
 import { deriveOwnRoutes, derivePools, deriveServices } from './derive_routes.ts';
 import { type NodeView, viewNode } from './node_view.ts';
 import type { ClusterResources } from './resources.ts';
+import type { SecretVersions } from './secrets.ts';
 
 export type Derived = {
   readonly speaker: SpeakerConfig;
@@ -37,6 +38,7 @@ export function deriveSpeaker(
   nodeName: string,
   routerId: string,
   resources: ClusterResources,
+  secrets: SecretVersions = () => undefined,
 ): Derivation {
   const problems: string[] = [];
   const nodes = resources.nodes.flatMap((node) => {
@@ -53,7 +55,7 @@ export function deriveSpeaker(
   }
   const ownRouterId = chooseRouterId(self, routerId);
   const filters = new FilterLibrary(resources.bgpFilters);
-  const peers = derivePeers(self, ownRouterId, nodes, resources, filters);
+  const peers = derivePeers(self, ownRouterId, nodes, resources, { filters, secrets });
   const pools = derivePools(resources.ipPools);
   const configuration = bgpConfigurationFor(nodeName, resources.bgpConfigurations);
   const services = deriveServices(configuration);

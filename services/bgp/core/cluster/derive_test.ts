@@ -198,24 +198,15 @@ test('what is missing or broken is said, and costs nothing else', () => {
     derive('n', [storedNode('n')]).problems.join(),
     /Node "n" has neither spec.bgp.ipv4Address nor/,
   );
-  const secret = { secretKeyRef: { name: 'secret', key: 'password' } };
-  const { derived, problems } = derive('a', [
-    ...NODES,
-    bgpPeer('md5', { peerIP: '192.168.80.9', asNumber: 65000, password: secret }),
-  ]);
-  assert.match(problems.join(), /Cannot use BGPPeer "md5": password of peer "192.168.80.9"/);
-  assert.equal(derived?.speaker.peers.size, 2);
   const filtered = derive('a', [
     ...NODES,
     bgpPeer('filtered', {
       peerIP: '192.168.80.9',
       asNumber: 65000,
       filters: ['f'],
-      ttlSecurity: 1,
     }),
   ]);
   assert.deepEqual(filtered.problems, [
-    'Peer "192.168.80.9" is configured with ttlSecurity, which is not supported yet',
     'Peer "192.168.80.9": BGPFilter "f" does not exist or cannot be used: no route passes it',
   ]);
 });
@@ -281,4 +272,40 @@ test('a peer behind a gateway, with an AS number of ours that is its own', () =>
     derived?.statics.map(({ address, gateway }) => [address, gateway].map(formatAddress)),
     [['172.16.0.9', '192.168.80.1']],
   );
+});
+
+test('a password is a secret, which its peers wait for; the mesh has one of its own', () => {
+  const secretKeyRef = { name: 'bgp', key: 'tor' };
+  const resources = [
+    ...NODES,
+    bgpPeer('tor', { peerIP: '192.168.80.9', asNumber: 65000, password: { secretKeyRef } }),
+  ];
+  const { derived, problems } = derive('a', resources);
+  assert.deepEqual(problems, ['Cannot use BGPPeer "tor": secret "bgp" has no key "tor" yet']);
+  assert.equal(derived?.speaker.peers.size, 2);
+  const known = deriveSpeaker('a', '', resourcesOf(resources), ({ key }) => key.length);
+  assert.deepEqual(known.problems, []);
+  const peers = known.derived?.speaker.peers;
+  assert.deepEqual(peers?.get('192.168.80.9')?.socket.password, { ...secretKeyRef, version: 3 });
+  assert.equal(peers?.get('192.168.80.101')?.socket.password, undefined);
+  const nodeMeshPassword = { secretKeyRef: { name: 'bgp', key: 'mesh' } };
+  const mesh = derive('a', [...resources, bgpConfiguration({ nodeMeshPassword })]);
+  assert.match(mesh.problems.join(), /Cannot peer in the mesh: secret "bgp" has no key "mesh" yet/);
+  assert.equal(mesh.derived?.speaker.peers.size, 0, 'none rather than one without a password');
+});
+
+test('TTLs, passive peers and hold times', () => {
+  const resources = [
+    ...NODES,
+    bgpPeer('near', { peerIP: '192.168.80.7', asNumber: 65000, ttlSecurity: 1, passive: true }),
+    bgpPeer('far', { peerIP: '172.16.0.9', asNumber: 65000, multihop: 3, holdTime: '0s' }),
+  ];
+  const [near, far, mesh] = ['192.168.80.7', '172.16.0.9', '192.168.80.101'].map((key) => {
+    const peer = derive('a', resources).derived?.speaker.peers.get(key);
+    const { ttl, minimumTtl } = peer?.socket ?? {};
+    return [ttl, minimumTtl, peer?.session.isPassive, peer?.session.holdTimeSeconds];
+  });
+  assert.deepEqual(near, [255, 255, true, 90]);
+  assert.deepEqual(far, [3, undefined, false, 0]);
+  assert.deepEqual(mesh, [undefined, undefined, false, 90]);
 });

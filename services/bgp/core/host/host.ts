@@ -202,10 +202,10 @@ export class Host {
   #dial(peer: string): void {
     const found = this.#options.speaker.peers.get(peer);
     if (found === undefined) return;
-    const { address, port, sourceAddress } = found.config;
+    const { address, port, sourceAddress, socket } = found.config;
     const link = new Link();
     link.connection = this.#options.transport.dial(
-      { address, port, sourceAddress },
+      { address, port, sourceAddress, socket },
       this.#handler(peer, link),
     );
     this.#links.set(linkKey(peer, 'outgoing'), link);

@@ -17,11 +17,12 @@ import type {
 } from '../../ports.ts';
 import { type Derivation, deriveSpeaker } from '../cluster/derive_speaker.ts';
 import type { ClusterResources } from '../cluster/resources.ts';
+import type { SecretVersions } from '../cluster/secrets.ts';
 import { kernelText } from '../explain/explain.ts';
 import { Host } from '../host/host.ts';
 import { KernelSync, type SyncReport } from '../kernel/kernel_sync.ts';
 import { blockTexts } from '../kernel/route_plan.ts';
-import { settingsText } from '../speaker/config.ts';
+import { type PeerConfig, settingsText } from '../speaker/config.ts';
 import type { Note } from '../speaker/events.ts';
 import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
 import { peerStatus } from './peer_status.ts';
@@ -39,6 +40,8 @@ export type BgpNodeOptions = {
   readonly kernel: KernelPort;
   readonly reporter: Reporter;
   readonly log: Log;
+  /** Passwords that peers refer to; tell secretsChanged() when they change. */
+  readonly secrets?: SecretVersions;
   readonly timing?: SpeakerOptions['timing'];
   /** Is told every input of the speaker; see replaySpeaker(). */
   readonly record?: SpeakerOptions['record'];
@@ -49,7 +52,11 @@ export type Listen = {
   readonly port: number;
   /** Per family where to listen; undefined: not at all. */
   readonly addresses: Readonly<Record<4 | 6, Address | undefined>>;
+  /** What the kernel has to know of those who may connect. */
+  readonly peers: readonly ListenPeer[];
 };
+
+export type ListenPeer = Pick<PeerConfig, 'address' | 'socket'>;
 
 const ANY: Readonly<Record<4 | 6, Address>> = {
   4: { family: 4, value: 0n },
@@ -65,6 +72,8 @@ const REPORT_DELAY_MS = 50;
 /** How long own routes may stay incomplete before peers are told that they are all. */
 const EXPORT_PATIENCE_MS = 60_000;
 
+type Given = { readonly resources: ClusterResources; readonly inSync: boolean };
+
 export class BgpNode {
   readonly speaker: Speaker;
   readonly #options: BgpNodeOptions;
@@ -75,6 +84,7 @@ export class BgpNode {
   readonly #startedAt: number;
   #derivation: Derivation = { derived: undefined, problems: ['No resources have arrived yet'] };
   #derivedText = '';
+  #given: Given | undefined;
   #revision = 0n;
   #inSyncAt: number | undefined;
   #hasExports = false;
@@ -121,7 +131,11 @@ export class BgpNode {
     const { listenPort, local } = derived.speaker;
     const where = (family: 4 | 6): Address | undefined =>
       local.address[family] && (derived.bindsNodeAddress ? local.address[family] : ANY[family]);
-    return { port: listenPort, addresses: { 4: where(4), 6: where(6) } };
+    return {
+      port: listenPort,
+      addresses: { 4: where(4), 6: where(6) },
+      peers: [...derived.speaker.peers.values()],
+    };
   }
 
   get kernelRouteCount(): number {
@@ -165,8 +179,9 @@ export class BgpNode {
     resources: ClusterResources,
     state: { readonly inSync: boolean; readonly revision: bigint },
   ): void {
-    const { node, routerId, clock } = this.#options;
-    this.#derivation = deriveSpeaker(node, routerId, resources);
+    const { node, routerId, clock, secrets } = this.#options;
+    this.#given = { resources, inSync: state.inSync };
+    this.#derivation = deriveSpeaker(node, routerId, resources, secrets);
     if (state.inSync) this.#inSyncAt ??= clock.now();
     const { derived } = this.#derivation;
     const text = settingsText(derived);
@@ -184,6 +199,13 @@ export class BgpNode {
     this.#allowRemoval();
     this.setRevision(state.revision);
     this.#report();
+  }
+
+  /** Passwords have appeared, changed or gone. */
+  secretsChanged(): void {
+    if (this.#given === undefined) return;
+    const { resources, inSync } = this.#given;
+    this.setResources(resources, { inSync, revision: this.#revision });
   }
 
   /** Everything up to the revision has been given to setResources(). */

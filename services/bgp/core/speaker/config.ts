@@ -1,5 +1,6 @@
 // What the cluster's resources say this speaker should be.
 import type { Address, Family, Prefix } from '@calico/ip';
+import type { SecretVersion } from '../cluster/secrets.ts';
 import type { LocalPolicy, PeerPolicy } from '../policy/types.ts';
 import type { SessionConfig } from '../session/types.ts';
 
@@ -15,8 +16,25 @@ export type PeerConfig = {
   readonly remoteNode: string | undefined;
   /** Address that our connections come from; undefined: the kernel's choice. */
   readonly sourceAddress: Address | undefined;
+  readonly socket: PeerSocket;
   readonly session: PeerSession;
   readonly policy: PeerPolicy;
+};
+
+/** What the kernel has to know of a peer's connections before they exist. */
+export type PeerSocket = {
+  /** TCP MD5 (RFC 2385); undefined: none. */
+  readonly password: SecretVersion | undefined;
+  /** Packets to the peer start with this TTL; undefined: the kernel's. 1 to 255. */
+  readonly ttl: number | undefined;
+  /** Packets of the peer with less are dropped (RFC 5082); undefined: none are. 1 to 255. */
+  readonly minimumTtl: number | undefined;
+};
+
+export const PLAIN_SOCKET: PeerSocket = {
+  password: undefined,
+  ttl: undefined,
+  minimumTtl: undefined,
 };
 
 /** A change of these starts the session anew, except for those that say otherwise. */

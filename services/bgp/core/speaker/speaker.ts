@@ -433,12 +433,13 @@ function asksForInterface({ policy: { filters } }: PeerConfig): boolean {
 }
 
 /** What the running session depends on. */
-function sessionText({ address, port, sourceAddress, session }: PeerConfig): string {
+function sessionText({ address, port, sourceAddress, socket, session }: PeerConfig): string {
   const { localAsn, routerId, remoteAsn, isPassive, families } = session;
   return settingsText({
     address,
     port,
     sourceAddress,
+    socket,
     localAsn,
     routerId,
     remoteAsn,

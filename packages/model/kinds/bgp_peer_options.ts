@@ -1,0 +1,46 @@
+// What a BGPPeer can say here beyond upstream: an upstream client keeps its hands off these fields, and a
+// peer without them behaves as upstream's.
+import * as z from 'zod';
+import type { Report, SchemaStyle } from '../schema_style.ts';
+import { integer, textThat } from './scalars.ts';
+
+/** Whole seconds in a text such as "90s" or "1m30s". */
+function wholeSeconds(accepts: (seconds: number) => boolean, expected: string) {
+  return textThat((text) => {
+    const match = /^(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?$/.exec(text);
+    const [hours = 0, minutes = 0, rest = 0] = (match ?? [])
+      .slice(1)
+      .map((each) => Number(each ?? 0));
+    const isRead = (match !== null && text !== '') || text === '0';
+    return isRead && accepts(3600 * hours + 60 * minutes + rest) ? undefined : expected;
+  });
+}
+
+const holdTime = wholeSeconds(
+  (seconds) => seconds === 0 || (seconds >= 3 && seconds <= 65_535),
+  'expected "0s", or whole seconds from "3s" to "65535s"',
+);
+
+export function bgpPeerOptions(_style: SchemaStyle) {
+  return {
+    /** Never dials, only answers. */
+    passive: z.boolean().optional(),
+    /** TTL of what is sent to the peer; unset: the kernel's. */
+    multihop: integer(1, 255).optional(),
+    /** Proposed to the peer; "0s" stands for neither keepalives nor a hold timer. Unset: "90s". */
+    holdTime: holdTime.optional(),
+  };
+}
+
+type Options = z.output<ReturnType<typeof optionsObject>>;
+
+function optionsObject(style: SchemaStyle) {
+  return style.object({ ...bgpPeerOptions(style), ttlSecurity: integer(0, 255).optional() });
+}
+
+export function checkPeerOptions(options: Options, report: Report): void {
+  const { multihop, ttlSecurity } = options;
+  if (multihop !== undefined && ttlSecurity) {
+    report(['multihop'], multihop, 'expected none with ttlSecurity, which sends with 255');
+  }
+}
