@@ -2,11 +2,15 @@
 //
 //   clients ─gRPC→ grpc_handlers → address_book → program_runner ─get, list, txn→ etcd
 //                    (checks)      (sequences)      (runs core/programs)
+import { randomUUID } from 'node:crypto';
 import { etcdAccess, runService } from '@calico/process';
+import { IpamAdminService } from '@calico/proto/ipam/v1/admin';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
 import { openEtcd } from '@calico/store';
 import { AddressBook } from './adapters/address_book.ts';
+import { createAdminHandlers } from './adapters/admin_handlers.ts';
 import { createHandlers } from './adapters/grpc_handlers.ts';
+import { Inspector } from './adapters/inspector.ts';
 import { ProgramRunner } from './adapters/program_runner.ts';
 import { watchReachability } from './adapters/reachability.ts';
 import { settings } from './config.ts';
@@ -27,7 +31,12 @@ await runService({
       random: Math.random,
       onConflict: () => conflicts.add(1),
     });
-    const server = await context.serve([IpamService, createHandlers(new AddressBook(runner))]);
+    const book = new AddressBook(runner);
+    const inspector = new Inspector({ store, clock, runner, book });
+    const server = await context.serve(
+      [IpamService, createHandlers(book)],
+      [IpamAdminService, createAdminHandlers({ inspector, runner, newUid: randomUUID })],
+    );
     void watchReachability({ store, clock, health, signal });
     logger.info('serving', { address: server.address });
     return async () => {

@@ -1,8 +1,6 @@
-// Edge: requests are checked, outcomes and errors become wire answers. The only file that knows codes.
+// Edge: requests are checked, outcomes become wire answers.
 import type { IpamService } from '@calico/proto/ipam/v1/ipam';
-import { type RpcCode, RpcError, type ServiceHandlers } from '@calico/rpc';
-import { StoreUnavailable } from '@calico/store';
-import { IpamError, type Reason } from '../core/ipam_error.ts';
+import type { ServiceHandlers } from '@calico/rpc';
 import type { AddressBook } from './address_book.ts';
 import {
   addressOf,
@@ -14,16 +12,7 @@ import {
   poolNames,
   releases,
 } from './requests.ts';
-
-const CODES: Readonly<Record<Reason, RpcCode>> = {
-  'invalid-argument': 'INVALID_ARGUMENT',
-  'not-found': 'NOT_FOUND',
-  'already-exists': 'ALREADY_EXISTS',
-  exhausted: 'RESOURCE_EXHAUSTED',
-  precondition: 'FAILED_PRECONDITION',
-  contended: 'ABORTED',
-  damaged: 'FAILED_PRECONDITION',
-};
+import { answer } from './rpc_errors.ts';
 
 export function createHandlers(book: AddressBook): ServiceHandlers<typeof IpamService> {
   return {
@@ -84,25 +73,4 @@ export function createHandlers(book: AddressBook): ServiceHandlers<typeof IpamSe
         };
       }),
   };
-}
-
-async function answer<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    throw toRpcError(cause);
-  }
-}
-
-function toRpcError(cause: unknown): unknown {
-  if (cause instanceof IpamError)
-    return new RpcError(CODES[cause.reason], cause.message, { cause });
-  if (cause instanceof StoreUnavailable) {
-    return new RpcError(
-      'UNAVAILABLE',
-      `${cause.message} (${cause.outcome === 'unknown' ? 'the outcome is unknown' : 'nothing was changed'}); repeat the call`,
-      { cause },
-    );
-  }
-  return cause;
 }

@@ -63,13 +63,7 @@ export function assignIpRequest(wire: WireAssignIp): AssignIpRequest {
 }
 
 export function releases(wire: WireReleaseIps): Release[] {
-  if (wire.releases.length > MAX_RELEASES_PER_CALL) {
-    throw wrong(
-      'releases',
-      `${wire.releases.length} entries`,
-      `at most ${MAX_RELEASES_PER_CALL} in one call`,
-    );
-  }
+  atMost('releases', wire.releases.length, MAX_RELEASES_PER_CALL);
   return wire.releases.map((release, index) => ({
     address: addressOf(`releases[${index}].address`, release.address),
     handleId:
@@ -114,12 +108,20 @@ export function cidrOf(field: string, text: string): Prefix {
   }
 }
 
-/** Names or CIDRs of pools as they were given. */
+/** Refuses lists that are too long for one call. */
+export function atMost(field: string, length: number, most: number): void {
+  if (length > most) throw wrong(field, `${length} entries`, `at most ${most} in one call`);
+}
+
+/** Name or CIDR of a pool as it was given. */
+export function poolName(field: string, text: string): string {
+  if (text.includes('/')) cidrOf(field, text);
+  else objectName(field, text);
+  return text;
+}
+
 export function poolNames(field: string, texts: readonly string[]): readonly string[] {
-  for (const [index, text] of texts.entries()) {
-    if (text.includes('/')) cidrOf(`${field}[${index}]`, text);
-    else objectName(`${field}[${index}]`, text);
-  }
+  for (const [index, text] of texts.entries()) poolName(`${field}[${index}]`, text);
   return texts;
 }
 
@@ -176,7 +178,7 @@ function useOf(use: IntendedUse): Use | undefined {
   }
 }
 
-function wrong(field: string, value: string, accepted: string, cause?: unknown): IpamError {
+export function wrong(field: string, value: string, accepted: string, cause?: unknown): IpamError {
   return new IpamError(
     'invalid-argument',
     `Cannot use ${field} "${value}": expected ${accepted}`,

@@ -25,13 +25,16 @@ test('inconsistencies() finds nothing in what the service wrote', () => {
 
 test('inconsistencies() names each contradiction', () => {
   const cases: [(map: RecordMap) => void, RegExp][] = [
-    [(map) => map.delete(HANDLE), /Handle "h" holds addresses: it has no record/],
-    [(map) => map.delete(AFFINITY), /of node "n1": no affinity record/],
-    [(map) => map.delete(BLOCK), /Handle "h" counts 1 in block 10.0.0.0\/30: it holds 0/],
-    [(map) => map.put(HANDLE, '{"block":{}}'), /Handle "h" holds nothing/],
-    [(map) => map.put(BLOCK, '{'), /Cannot read block/],
-    [(map) => map.put(AFFINITY.replace('n1', 'n2'), ''), /contradicts its block: host:n1/],
-    [(map) => map.put(AFFINITY.replace('0-30', '4-30'), ''), /is of no block/],
+    [(map) => map.delete(HANDLE), /Handle "h" holds 1 address\(es\) and has no record/],
+    [(map) => map.delete(AFFINITY), /belongs to node "n1", which has no record of it/],
+    [(map) => map.delete(BLOCK), /Handle "h" names 10.0.0.0\/30: it holds no address there/],
+    [
+      (map) => map.put(HANDLE, '{"block":{}}'),
+      /Handle "h" counts 0 in block 10.0.0.0\/30: it holds 1/,
+    ],
+    [(map) => map.put(BLOCK, '{'), /Block 10.0.0.0\/30: is no JSON/],
+    [(map) => map.put(AFFINITY.replace('n1', 'n2'), ''), /the block belongs to host:n1/],
+    [(map) => map.put(AFFINITY.replace('0-30', '4-30'), ''), /there is no such block/],
   ];
   for (const [damage, expected] of cases) {
     const map = sound();

@@ -44,6 +44,21 @@ export function poolsOf(known: Known): StoredPool[] {
   });
 }
 
+/** The pool of this name or CIDR. @throws IpamError 'not-found' */
+export function poolNamed(
+  wanted: string,
+  pools: readonly StoredPool[],
+  action: string,
+): StoredPool {
+  const found = pools.find(({ name, cidr }) => name === wanted || formatPrefix(cidr) === wanted);
+  if (found !== undefined) return found;
+  const all = pools.map(({ name }) => name).join(', ') || 'none';
+  throw new IpamError(
+    'not-found',
+    `Cannot ${action} pool "${wanted}": no pool has this name or CIDR; pools: ${all}`,
+  );
+}
+
 export type PoolQuery = {
   readonly node: string;
   readonly namespace: string;

@@ -1,12 +1,11 @@
 // How full pools and blocks are.
 import { addressAt, formatAddress, formatPrefix, type Prefix, prefixSize } from '@calico/ip';
 import { attributeOf, countFree } from '../block_algebra.ts';
-import { IpamError } from '../ipam_error.ts';
 import type { Program } from '../program.ts';
 import type { Block } from '../records/block.ts';
 import { poolOf } from '../records/ip_pool.ts';
 import { countReserved, reservedIn } from '../records/reservation.ts';
-import { POOL_PREFIXES, poolsOf, reservationsOf, type StoredPool } from './context.ts';
+import { POOL_PREFIXES, poolNamed, poolsOf, reservationsOf, type StoredPool } from './context.ts';
 import { listBlocks } from './find_block.ts';
 import { readableBlock } from './stored_block.ts';
 
@@ -50,15 +49,7 @@ export function* utilization(wanted: readonly string[]): Program<PoolUse[]> {
 
 function select(pools: readonly StoredPool[], wanted: readonly string[]): readonly StoredPool[] {
   if (wanted.length === 0) return pools;
-  return wanted.map((text) => {
-    const pool = pools.find(({ name, cidr }) => name === text || formatPrefix(cidr) === text);
-    if (pool !== undefined) return pool;
-    const all = pools.map(({ name }) => name).join(', ') || 'none';
-    throw new IpamError(
-      'not-found',
-      `Cannot tell the use of pool "${text}": no pool has this name or CIDR; pools: ${all}`,
-    );
-  });
+  return wanted.map((text) => poolNamed(text, pools, 'tell the use of'));
 }
 
 function poolUse(

@@ -1,0 +1,94 @@
+// Edge of the administration: requests are checked, outcomes become wire answers.
+import type {
+  IpamAdminService,
+  RepairRequest,
+  FaultyRecord as WireRecord,
+} from '@calico/proto/ipam/v1/admin';
+import type { ServiceHandlers } from '@calico/rpc';
+import { planMigration } from '../core/programs/migration.ts';
+import type { LeakedAddress } from '../core/programs/repair.ts';
+import { splitPool } from '../core/programs/split_pool.ts';
+import { checkMessages, findingKind } from './check_messages.ts';
+import type { FaultyRecord, Inspector } from './inspector.ts';
+import type { ProgramRunner } from './program_runner.ts';
+import { addressOf, atMost, cidrOf, handleOf, poolName, wrong } from './requests.ts';
+import { answer, answerStream } from './rpc_errors.ts';
+
+const MAX_REPAIRS = 1000;
+
+export type AdminParts = {
+  readonly inspector: Inspector;
+  readonly runner: ProgramRunner;
+  readonly newUid: () => string;
+};
+
+export function createAdminHandlers(parts: AdminParts): ServiceHandlers<typeof IpamAdminService> {
+  const { inspector, runner, newUid } = parts;
+  return {
+    check: (_request, { signal }) =>
+      answerStream(async function* () {
+        yield* checkMessages(await inspector.check(signal));
+      }),
+    repair: (request, { signal }) =>
+      answer(async () => {
+        const { leaks, records } = repairItems(request);
+        const outcome = await inspector.repair(leaks, records, request.force, signal);
+        return {
+          releasedAddresses: [...outcome.released],
+          repairedRecords: [...outcome.repaired],
+          skipped: [...outcome.skipped],
+        };
+      }),
+    splitPool: ({ pool, parts: count, dryRun }, { signal }) =>
+      answer(async () => {
+        const uids = Array.from({ length: Math.min(count, 64) }, newUid);
+        const request = { pool: poolName('pool', pool), parts: count, dryRun, uids };
+        const made = await runner.run((now) => splitPool(request, now), signal);
+        return { parts: [...made] };
+      }),
+    planMigration: ({ from, to }, { signal }) =>
+      answer(async () => {
+        const names = [poolName('from', from), poolName('to', to)] as const;
+        const plan = await runner.run(() => planMigration(...names), signal);
+        return {
+          ...plan,
+          workloads: [...plan.workloads],
+          obstacles: [...plan.obstacles],
+          tunnelAddresses: BigInt(plan.tunnelAddresses),
+          free: plan.free.toString(),
+          oldPoolDisabled: plan.isOldDisabled,
+        };
+      }),
+  };
+}
+
+function repairItems({ addresses, records }: RepairRequest): {
+  leaks: LeakedAddress[];
+  records: FaultyRecord[];
+} {
+  atMost('addresses', addresses.length, MAX_REPAIRS);
+  atMost('records', records.length, MAX_REPAIRS);
+  return {
+    leaks: addresses.map(({ address, handleId, sequenceNumber }, index) => ({
+      address: addressOf(`addresses[${index}].address`, address),
+      handleId: handleId === '' ? '' : handleOf(`addresses[${index}].handle_id`, handleId),
+      sequenceNumber,
+    })),
+    records: records.map(recordOf),
+  };
+}
+
+function recordOf({ kind, subject, revision }: WireRecord, index: number): FaultyRecord {
+  const known = findingKind(kind);
+  const field = `records[${index}]`;
+  if (known === undefined) throw wrong(`${field}.kind`, String(kind), 'a kind of problem');
+  if (known === 'missing-affinity') cidrOf(`${field}.subject`, subject);
+  else if (known === 'wrong-affinity') affinityKeyOf(`${field}.subject`, subject);
+  else handleOf(`${field}.subject`, subject);
+  return { kind: known, subject, revision };
+}
+
+function affinityKeyOf(field: string, key: string): void {
+  if (/^\/calico\/ipam\/v2\/(host|virtual)\/[^/]+\/ipv[46]\/block\/[^/]+$/.test(key)) return;
+  throw wrong(field, key.slice(0, 300), 'the etcd key of an affinity');
+}

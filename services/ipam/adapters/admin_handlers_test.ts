@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { systemClock } from '@calico/clock';
+import {
+  CheckProblemKind,
+  CheckRequestSchema,
+  type CheckResponseSchema,
+  PlanMigrationRequestSchema,
+  RepairRequestSchema,
+  SplitPoolRequestSchema,
+} from '@calico/proto/ipam/v1/admin';
+import { RpcError } from '@calico/rpc';
+import { AddressBook } from './address_book.ts';
+import { createAdminHandlers } from './admin_handlers.ts';
+import { Inspector } from './inspector.ts';
+import { ProgramRunner } from './program_runner.ts';
+import { RecordMapStore } from './record_map_store.ts';
+
+const RESOURCES = '/calico/resources/v3/projectcalico.org';
+const CONTEXT = { peer: 'test', signal: new AbortController().signal };
+
+function service() {
+  const store = new RecordMapStore();
+  store.records.put(`${RESOURCES}/ippools/p`, JSON.stringify({ spec: { cidr: '10.0.0.0/24' } }));
+  const runner = new ProgramRunner({ store, clock: systemClock, random: Math.random });
+  const book = new AddressBook(runner);
+  const inspector = new Inspector({ store, clock: systemClock, runner, book });
+  const admin = createAdminHandlers({ inspector, runner, newUid: () => 'u' });
+  const assign = (handleId: string, node: string) =>
+    book.autoAssign({
+      node,
+      owner: { handleId, secondary: { node } },
+      namespace: '',
+      use: 'Workload',
+      wanted: { 4: { count: 1, pools: [] }, 6: { count: 0, pools: [] } },
+      maxBlocks: 0,
+    });
+  return { store, admin, assign };
+}
+
+async function checked(admin: ReturnType<typeof service>['admin']) {
+  const parts: MessageInitShape<typeof CheckResponseSchema>[] = [];
+  for await (const part of admin.check(create(CheckRequestSchema), CONTEXT)) parts.push(part);
+  return {
+    summary: parts[0]?.summary,
+    allocations: parts.flatMap(({ allocations = [] }) => allocations),
+    problems: parts.flatMap(({ problems = [] }) => problems),
+  };
+}
+
+test('what a check reports is repaired, and a second check is clean', async () => {
+  const { store, admin, assign } = service();
+  store.records.put(`${RESOURCES}/nodes/n1`, '{}');
+  store.records.put('/calico/ipam/v2/handle/lost', '{"block":{"10.0.0.0/26":1}}');
+  await assign('net.a', 'n1');
+  await assign('net.b', 'gone');
+  const before = await checked(admin);
+  const { LEAKED_ADDRESS, LEAKED_HANDLE, NODE_GONE } = CheckProblemKind;
+  assert.deepEqual(
+    before.problems.map(({ kind }) => kind),
+    [LEAKED_ADDRESS, LEAKED_ADDRESS, LEAKED_HANDLE, NODE_GONE],
+  );
+  const { address = '', handleId = '', sequenceNumber = 0n } = before.allocations[0] ?? {};
+  const done = await admin.repair(
+    create(RepairRequestSchema, {
+      addresses: [
+        { address, handleId, sequenceNumber },
+        { address, handleId, sequenceNumber },
+        ...before.allocations.slice(1).map((one) => ({
+          address: one.address ?? '',
+          handleId: one.handleId ?? '',
+          sequenceNumber: one.sequenceNumber ?? 0n,
+        })),
+      ],
+      records: before.problems.slice(2).map(({ kind, subject, revision }) => ({
+        kind: kind ?? 0,
+        subject: subject ?? '',
+        revision: revision ?? 0n,
+      })),
+    }),
+    CONTEXT,
+  );
+  assert.equal(done.releasedAddresses?.length, 2);
+  assert.deepEqual(done.repairedRecords, ['lost', 'gone']);
+  assert.deepEqual(done.skipped, [{ subject: address, reason: 'it is not assigned' }]);
+  assert.deepEqual((await checked(admin)).problems, []);
+});
+
+test('a pool is split and a migration planned', async () => {
+  const { admin } = service();
+  const split = await admin.splitPool(
+    create(SplitPoolRequestSchema, { pool: 'p', parts: 2 }),
+    CONTEXT,
+  );
+  assert.deepEqual(
+    split.parts?.map(({ cidr }) => cidr),
+    ['10.0.0.0/25', '10.0.0.128/25'],
+  );
+  const request = { from: 'split-p-0', to: '10.0.0.128/25' };
+  const plan = await admin.planMigration(create(PlanMigrationRequestSchema, request), CONTEXT);
+  assert.deepEqual([plan.free, plan.obstacles], ['128', []]);
+});
+
+test('a wrong field is named with its value and what would be accepted', async () => {
+  const { store, admin } = service();
+  const { revision } = store.records;
+  const repair = (init: MessageInitShape<typeof RepairRequestSchema>) => () =>
+    admin.repair(create(RepairRequestSchema, init), CONTEXT);
+  const split = (pool: string, parts: number) => () =>
+    admin.splitPool(create(SplitPoolRequestSchema, { pool, parts }), CONTEXT);
+  const plan = (from: string, to: string) => () =>
+    admin.planMigration(create(PlanMigrationRequestSchema, { from, to }), CONTEXT);
+  const { WRONG_AFFINITY, MISSING_AFFINITY, NODE_GONE } = CheckProblemKind;
+  const cases: [() => Promise<unknown>, RegExp][] = [
+    [repair({ addresses: [{ address: 'x' }] }), /addresses\[0\]\.address "x": expected an IPv4/],
+    [
+      repair({ addresses: [{ address: '10.0.0.1', handleId: 'a/b' }] }),
+      /addresses\[0\]\.handle_id/,
+    ],
+    [repair({ records: [{ kind: 99 as 1, subject: 'h' }] }), /records\[0\]\.kind "99": expected/],
+    [repair({ records: [{ kind: WRONG_AFFINITY, subject: '/x' }] }), /expected the etcd key/],
+    [repair({ records: [{ kind: MISSING_AFFINITY, subject: 'x' }] }), /expected a CIDR/],
+    [repair({ records: [{ kind: NODE_GONE, subject: '' }] }), /records\[0\]\.subject ""/],
+    [
+      repair({ addresses: Array.from({ length: 1001 }, () => ({ address: '10.0.0.1' })) }),
+      /addresses "1001 entries": expected at most 1000/,
+    ],
+    [split('', 2), /pool "": expected a name/],
+    [split('p', 0), /into 0 parts: expected a power of two/],
+    [split('p', 4_000_000_000), /expected a power of two/],
+    [plan('10.0.0.1/24', 'p'), /from "10\.0\.0\.1\/24": expected a CIDR without host bits/],
+    [plan('p', 'A'), /to "A": expected a name/],
+  ];
+  for (const [call, message] of cases) {
+    await assert.rejects(call, (error) => {
+      assert.ok(error instanceof RpcError, String(error));
+      assert.equal(error.code, 'INVALID_ARGUMENT');
+      assert.match(error.message, message);
+      return true;
+    });
+  }
+  assert.equal(store.records.revision, revision, 'nothing was written');
+});
