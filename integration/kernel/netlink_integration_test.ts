@@ -269,7 +269,7 @@ describe('netlink against the kernel', { skip: cannotRun, concurrency: false }, 
     inPod.close();
   });
 
-  test('a link is renamed, resized and taken down', () => {
+  test('a link is renamed, resized, labelled and taken down', () => {
     runIn(host, 'ip link add old type veth peer name other');
     const index = netlink.linkByName('old')?.index ?? 0;
     add({
@@ -282,8 +282,11 @@ describe('netlink against the kernel', { skip: cannotRun, concurrency: false }, 
       [found?.name, found?.mtu, found?.mac, found?.up],
       ['new', 1400, '66:00:00:00:00:02', true],
     );
-    add({ kind: 'link-set', index, changes: { up: false } });
+    add({ kind: 'link-set', index, changes: { alias: 'calico' } });
+    assert.equal(netlink.linkByIndex(index)?.alias, 'calico');
+    add({ kind: 'link-set', index, changes: { up: false, alias: '' } });
     assert.equal(netlink.linkByIndex(index)?.up, false);
+    assert.equal(netlink.linkByIndex(index)?.alias, undefined);
     add({ kind: 'link-delete', index });
   });
 

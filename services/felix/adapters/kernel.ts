@@ -14,8 +14,10 @@ import {
   POD_DEVICE_PREFIX,
   POD_DEVICE_SETTINGS,
   type PodDeviceSettings,
+  PROTOCOL_BOOT,
   PROTOCOL_FELIX,
   routeKey,
+  TUNNEL_ALIAS,
   type TunnelDevice,
   VXLAN_DEVICE,
 } from '../core/dataplane.ts';
@@ -26,9 +28,10 @@ import type { Kernel, KernelFailure } from '../ports.ts';
 import { ensureSysctl, readSysctl } from './sysctl.ts';
 
 const MAIN_TABLE = 254;
-// include/uapi/linux/rtnetlink.h: routes that the kernel makes by itself.
-const RTPROT_KERNEL = 2;
-const RTPROT_RA = 9;
+// include/uapi/linux/rtnetlink.h
+const RTPROT_STATIC = 4;
+/** Protocols of routes that may be felix's. Those of routing daemons can be a million and are not read. */
+const PROTOCOLS = [PROTOCOL_BOOT, RTPROT_STATIC, PROTOCOL_FELIX];
 /** What a removal may find: it is gone already. */
 const GONE = new Set(['ESRCH', 'ENOENT', 'ENODEV', 'EADDRNOTAVAIL']);
 const PROBE_DEVICE = 'calico-probe';
@@ -66,9 +69,11 @@ export class NetlinkKernel implements Kernel {
     }
     const routes = new Map<string, OwnedRoute>();
     for (const family of [4, 6] as const) {
-      for (const route of this.#netlink.routes({ family, table: MAIN_TABLE })) {
-        const owned = ownedRoute(route, links);
-        if (owned !== undefined) routes.set(routeKey(owned), owned);
+      for (const protocol of PROTOCOLS) {
+        for (const route of this.#netlink.routes({ family, table: MAIN_TABLE, protocol })) {
+          const owned = ownedRoute(route, links);
+          if (owned !== undefined) routes.set(routeKey(owned), owned);
+        }
       }
     }
     return { tunnels, routes, neighbours, fdb, podDevices };
@@ -187,10 +192,19 @@ export class NetlinkKernel implements Kernel {
     const addresses = this.#netlink
       .addresses({ family: 4, interfaceIndex: link.index })
       .map(({ address }) => address);
-    if (vxlan === undefined) return { name, up, mtu, addresses, vxlan: undefined };
+    if (vxlan === undefined) {
+      return { name, up, mtu, isOurs: link.alias === TUNNEL_ALIAS, addresses, vxlan: undefined };
+    }
     const { vni, port, local, parentIndex, learning } = vxlan;
     const parent = parentIndex === undefined ? undefined : links.get(parentIndex)?.name;
-    return { name, up, mtu, addresses, vxlan: { vni, port, local, parent, mac, learning } };
+    return {
+      name,
+      up,
+      mtu,
+      isOurs: true,
+      addresses,
+      vxlan: { vni, port, local, parent, mac, learning },
+    };
   }
 
   #neighboursOf(link: Link): OwnedNeighbour[] {
@@ -215,17 +229,12 @@ function podDeviceSettings({ name, up }: Link): PodDeviceSettings {
   };
 }
 
-/** Routes to pods' devices whoever made them, and routes with felix' protocol wherever they lead. */
+/** Routes to pods' devices, also those made by hand, and routes with felix' protocol wherever they lead. */
 function ownedRoute(route: Route, links: ReadonlyMap<number, Link>): OwnedRoute | undefined {
   const { destination, protocol, type, nextHops } = route;
   const hop = nextHops[0];
   const link = hop?.interfaceIndex === undefined ? undefined : links.get(hop.interfaceIndex);
-  const isPodRoute =
-    link !== undefined &&
-    isPodDevice(link) &&
-    type === 'unicast' &&
-    protocol !== RTPROT_KERNEL &&
-    protocol !== RTPROT_RA;
+  const isPodRoute = link !== undefined && isPodDevice(link) && type === 'unicast';
   if (!isPodRoute && protocol !== PROTOCOL_FELIX) return undefined;
   return {
     destination,
@@ -269,9 +278,9 @@ function isRemoval(change: Change): boolean {
 }
 
 function setTunnel(tunnel: TunnelDevice, index: number): Request[] {
-  const mac = tunnel.vxlan?.mac;
-  const changes = { up: true, mtu: tunnel.mtu, ...(mac === undefined ? {} : { mac }) };
-  return [{ kind: 'link-set', index, changes }];
+  const { mtu, vxlan } = tunnel;
+  const own = vxlan === undefined ? { alias: TUNNEL_ALIAS } : { mac: vxlan.mac };
+  return [{ kind: 'link-set', index, changes: { up: true, mtu, ...own } }];
 }
 
 function requestsOf(change: Exclude<Change, { kind: 'tunnel-create' }>, index: number): Request[] {
@@ -280,7 +289,7 @@ function requestsOf(change: Exclude<Change, { kind: 'tunnel-create' }>, index: n
       return setTunnel(change.tunnel, index);
     case 'tunnel-remove':
       return change.device === IPIP_DEVICE
-        ? [{ kind: 'link-set', index, changes: { up: false } }]
+        ? [{ kind: 'link-set', index, changes: { up: false, alias: '' } }]
         : [{ kind: 'link-delete', index }];
     case 'pod-device-remove':
       return [{ kind: 'link-delete', index }];

@@ -17,7 +17,7 @@ import {
 export type Change =
   /** Created, or created anew when an attribute differs that cannot be changed in place. */
   | { readonly kind: 'tunnel-create'; readonly tunnel: TunnelDevice; readonly replaces: boolean }
-  /** MTU, MAC and the up flag. */
+  /** MTU, MAC, alias and the up flag. */
   | { readonly kind: 'tunnel-set'; readonly tunnel: TunnelDevice }
   | { readonly kind: 'tunnel-remove'; readonly device: string }
   | { readonly kind: 'address-put'; readonly device: string; readonly address: Address }
@@ -80,13 +80,12 @@ function removals(desired: Dataplane, found: FoundDataplane): Change[] {
   for (const [name, tunnel] of found.tunnels) {
     const wanted = desired.tunnels.get(name);
     if (wanted === undefined) {
-      // tunl0 belongs to the module and cannot be deleted: taken down, once.
-      if (tunnel.vxlan !== undefined || tunnel.up) {
-        changes.push({ kind: 'tunnel-remove', device: name });
-      }
+      if (!tunnel.isOurs) continue;
       for (const address of tunnel.vxlan === undefined ? tunnel.addresses : []) {
         changes.push({ kind: 'address-remove', device: name, address });
       }
+      // Last: tunl0 stays, and is nobody's from then on.
+      changes.push({ kind: 'tunnel-remove', device: name });
       continue;
     }
     for (const address of tunnel.addresses) {
@@ -107,6 +106,7 @@ function tunnelChanges(tunnel: TunnelDevice, found: FoundTunnel | undefined): Ch
     changes.push({ kind: 'tunnel-create', tunnel, replaces: found !== undefined });
   } else if (
     !found.up ||
+    !found.isOurs ||
     found.mtu !== tunnel.mtu ||
     (tunnel.vxlan !== undefined && found.vxlan?.mac !== tunnel.vxlan.mac)
   ) {

@@ -175,15 +175,31 @@ test('planChanges() leaves the route of a pod without a device to the repair of 
   assert.deepEqual(planChanges(desired, found, { prune: true }), []);
 });
 
-test('planChanges() takes a foreign tunl0 down but never deletes it', () => {
-  const tunnel = { name: 'tunl0', up: true, mtu: 1480, addresses: [], vxlan: undefined };
+test('planChanges() clears a tunl0 that it set up, and leaves one of others alone', () => {
+  const address = { family: 4, value: 0x0a_f4_3a_c0n } as const;
+  const tunnel = {
+    name: 'tunl0',
+    up: true,
+    mtu: 1480,
+    isOurs: true,
+    addresses: [address],
+    vxlan: undefined,
+  };
   const found = { ...EMPTY_DATAPLANE, tunnels: new Map([['tunl0', tunnel]]) };
   assert.deepEqual(
     planChanges(EMPTY_DATAPLANE, found, { prune: true }).map(({ kind }) => kind),
-    ['tunnel-remove'],
+    ['address-remove', 'tunnel-remove'],
   );
-  const down = { ...EMPTY_DATAPLANE, tunnels: new Map([['tunl0', { ...tunnel, up: false }]]) };
-  assert.deepEqual(planChanges(EMPTY_DATAPLANE, down, { prune: true }), []);
+  const others = {
+    ...EMPTY_DATAPLANE,
+    tunnels: new Map([['tunl0', { ...tunnel, isOurs: false }]]),
+  };
+  assert.deepEqual(planChanges(EMPTY_DATAPLANE, others, { prune: true }), []);
+  const wanted = { name: 'tunl0', mtu: 1480, address, vxlan: undefined };
+  const desired = { ...EMPTY_DATAPLANE, tunnels: new Map([['tunl0', wanted]]) };
+  assert.deepEqual(planChanges(desired, others, { prune: true }), [
+    { kind: 'tunnel-set', tunnel: wanted },
+  ]);
 });
 
 test('describeDrift() speaks of what others did, not of what we want anew', () => {

@@ -67,11 +67,16 @@ export const POD_DEVICE_SETTINGS: PodDeviceSettings = {
   reversePathFilter: true,
 };
 
+/** Alias of tunl0 while it is felix's. The device itself is the module's: others may use it too. */
+export const TUNNEL_ALIAS = 'calico';
+
 /** A tunnel device as found. */
 export type FoundTunnel = {
   readonly name: string;
   readonly up: boolean;
   readonly mtu: number;
+  /** Set up by felix: by its name or, tunl0, by its alias. */
+  readonly isOurs: boolean;
   readonly addresses: readonly Address[];
   readonly vxlan:
     | {

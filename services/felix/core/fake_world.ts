@@ -58,6 +58,8 @@ export class FakeWorld {
   policyCommits = 0;
   policyFailure: string | undefined;
   isIpamUp = true;
+  /** A handle whose release always times out. */
+  stuckHandle: string | undefined;
   isApiUp = true;
   isInSync = true;
   revision = 1n;
@@ -110,6 +112,9 @@ export class FakeWorld {
         release: async (handle) => {
           alive();
           this.#requireIpam();
+          if (handle === this.stuckHandle) {
+            throw new WorkloadError('unavailable', 'Cannot release: no answer from ipam in time');
+          }
           this.assigned.delete(handle);
         },
         assignTunnel: async ({ handle }) => {
@@ -373,7 +378,7 @@ export function applyChange(
         change.kind === 'tunnel-set' ? (world.tunnels.get(name)?.addresses ?? []) : [];
       const found = vxlan && { ...vxlan, learning: false };
       if (change.kind === 'tunnel-create') dropTunnel(world, name);
-      world.tunnels.set(name, { name, mtu, addresses, up: true, vxlan: found });
+      world.tunnels.set(name, { name, mtu, addresses, up: true, isOurs: true, vxlan: found });
       return;
     }
     case 'tunnel-remove':

@@ -429,3 +429,22 @@ test('a start with more removals left than may be under way goes on', async () =
   await w.pass(60_000);
   assert.deepEqual(w.leftovers(), []);
 });
+
+test('a removal that always times out keeps no other one from its turn', async () => {
+  const w = world();
+  const felix = w.start();
+  const later = { ...POD, containerId: 'c2', pod: 'other', netns: '/ns/b' };
+  await w.settle(felix.actions.add(POD));
+  const [stuck] = w.assigned.keys();
+  await w.settle(felix.actions.add(later));
+  w.isIpamUp = false;
+  await w.settle(felix.actions.remove(POD));
+  await w.settle(felix.actions.remove(later));
+  w.isIpamUp = true;
+  w.stuckHandle = stuck;
+  await w.pass(30_000);
+  assert.deepEqual([...w.assigned.keys()], [stuck]);
+  w.stuckHandle = undefined;
+  await w.pass(30_000);
+  assert.deepEqual(w.leftovers(), []);
+});

@@ -1,6 +1,7 @@
 // Tries again, for ever, what a removal could not do: a pod's address is never lost for good.
 import type { CancelTimer, Clock } from '@calico/clock';
 import type { Log } from '../ports.ts';
+import { workloadKeyText } from './workload.ts';
 import type { WorkloadBook } from './workload_book.ts';
 import { WorkloadError } from './workload_error.ts';
 import type { WorkloadRemover } from './workload_remover.ts';
@@ -18,6 +19,8 @@ export class PendingRemovals {
   #cancel: CancelTimer | undefined;
   #isRunning = false;
   #isStopped = false;
+  /** Where the last round ended: the next one starts after it, so that nobody waits for ever. */
+  #triedLast = '';
 
   /** `jitter` answers 0 to 1. */
   constructor(parts: {
@@ -79,12 +82,21 @@ export class PendingRemovals {
     );
   }
 
+  /** In turn: the one after the last one tried comes first. */
+  #inTurn(): readonly WorkloadRecord[] {
+    const waiting = this.#waiting();
+    const last = waiting.findIndex(({ workload }) => workloadKeyText(workload) === this.#triedLast);
+    const start = last + 1;
+    return [...waiting.slice(start), ...waiting.slice(0, start)];
+  }
+
   async #run(): Promise<void> {
     let failures = 0;
     let isUnavailable = false;
-    for (const { workload } of this.#waiting()) {
+    for (const { workload } of this.#inTurn()) {
       // The services that are needed are away: the others would fail alike.
       if (isUnavailable || this.#isStopped) break;
+      this.#triedLast = workloadKeyText(workload);
       await this.#book
         .run(workload, async () => {
           const record = this.#book.get(workload);
