@@ -4,9 +4,9 @@ import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
 const FLOORS: readonly (readonly string[])[] = [
-  ['ip', 'selector', 'model', 'bgp-wire', 'proto'],
+  ['ip', 'selector', 'model', 'bgp-wire', 'bfd-wire', 'proto'],
   ['clock', 'mailbox', 'reconcile'],
-  ['netlink', 'nftables'],
+  ['netlink', 'nftables', 'udp'],
   ['telemetry', 'store', 'bus', 'rpc', 'feed', 'process'],
   ['api', 'ipam', 'felix', 'bgp', 'status'],
   ['calicoctl', 'cni'],
@@ -21,6 +21,7 @@ const SAME_FLOOR: readonly (readonly [from: string, to: string])[] = [
   ['mailbox', 'clock'],
   ['reconcile', 'clock'],
   ['nftables', 'netlink'],
+  ['udp', 'netlink'],
   ['feed', 'bus'],
   ['feed', 'rpc'],
   ['process', 'rpc'],

@@ -1,0 +1,217 @@
+// All BFD sessions of the node: finds the session of a packet, runs the timers, sends. Deterministic given
+// clock, random numbers and channels.
+//
+//   datagrams --receive()--> Engine --step--> session
+//   clock ------timers-----> Engine --send--> channel of the session
+//                              +--status----> onStatus
+import {
+  BfdState,
+  BfdWireError,
+  type ControlPacket,
+  decodeControlPacket,
+  encodeControlPacket,
+} from '@calico/bfd-wire';
+import type { Clock } from '@calico/clock';
+import { type Address, formatAddress } from '@calico/ip';
+import { Timers } from '../host/timers.ts';
+import {
+  type BfdSession,
+  detectionTime,
+  newBfdSession,
+  stepBfd,
+  transmitInterval,
+} from './session.ts';
+import type { BfdEffect, BfdEvent, BfdStatus, BfdTarget, BfdTimer } from './types.ts';
+
+/** Sends to one peer. */
+export type BfdChannel = { send(bytes: Uint8Array): void; close(): void };
+
+export type BfdEngineOptions = {
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Throws when the kernel refuses; it is tried again with the next configuration. */
+  readonly open: (target: BfdTarget) => BfdChannel;
+  /** Gives every datagram that has arrived to receive(), before somebody is called dead. */
+  readonly drain: () => void;
+  readonly onStatus: (status: BfdStatus) => void;
+};
+
+type Running = {
+  target: BfdTarget;
+  session: BfdSession;
+  since: number;
+  readonly channel: BfdChannel;
+};
+
+/** Between two attempts to open a channel. */
+const RETRY_MS = 3_000;
+
+export class BfdEngine {
+  readonly #options: BfdEngineOptions;
+  readonly #timers: Timers;
+  /** By address. */
+  readonly #sessions = new Map<string, Running>();
+  readonly #byDiscriminator = new Map<number, Running>();
+  #wanted: ReadonlyMap<string, BfdTarget> = new Map();
+
+  constructor(options: BfdEngineOptions) {
+    this.#options = options;
+    this.#timers = new Timers(options.clock, (name) => this.#expired(name));
+  }
+
+  /** Makes the sessions what is wanted; those that stay the same are not disturbed. */
+  configure(targets: readonly BfdTarget[]): void {
+    this.#wanted = new Map(targets.map((target) => [formatAddress(target.address), target]));
+    for (const [key, running] of this.#sessions) {
+      const target = this.#wanted.get(key);
+      if (target === undefined || placeText(target) !== placeText(running.target)) this.#stop(key);
+    }
+    for (const [key, target] of this.#wanted) {
+      const running = this.#sessions.get(key);
+      if (running === undefined) {
+        this.#start(key, target);
+      } else {
+        running.target = target;
+        this.#step(key, { kind: 'configure' });
+      }
+    }
+  }
+
+  /** A datagram that came from near enough. What is no packet for a session is ignored. */
+  receive(from: Address, isMultihop: boolean, bytes: Uint8Array): void {
+    const key = formatAddress(from);
+    const running = this.#sessions.get(key);
+    if (running === undefined || running.target.settings.isMultihop !== isMultihop) return;
+    const packet = decode(bytes);
+    if (packet === undefined) return;
+    const { yourDiscriminator } = packet;
+    if (yourDiscriminator !== 0 && this.#byDiscriminator.get(yourDiscriminator) !== running) return;
+    this.#step(key, { kind: 'packet', packet });
+  }
+
+  /** Tells every peer that silence is not a failure, and ends. */
+  stop(): void {
+    this.configure([]);
+    this.#timers.cancelAll('');
+  }
+
+  #start(key: string, target: BfdTarget): void {
+    const { open, clock, onStatus } = this.#options;
+    const { address, settings } = target;
+    let channel: BfdChannel;
+    try {
+      channel = open(target);
+    } catch (cause) {
+      const problem = cause instanceof Error ? cause.message : String(cause);
+      onStatus({ ...IDLE, address, since: clock.now(), problem });
+      this.#timers.set(`${key}|open`, RETRY_MS);
+      return;
+    }
+    const discriminator = this.#freeDiscriminator();
+    const session = newBfdSession(discriminator, settings);
+    const running = { target, session, since: clock.now(), channel };
+    this.#sessions.set(key, running);
+    this.#byDiscriminator.set(discriminator, running);
+    this.#step(key, { kind: 'start' });
+    this.#report(running);
+  }
+
+  #stop(key: string): void {
+    const running = this.#sessions.get(key);
+    if (running === undefined) return;
+    this.#step(key, { kind: 'stop' });
+    this.#timers.cancelAll(`${key}|`);
+    running.channel.close();
+    this.#sessions.delete(key);
+    this.#byDiscriminator.delete(running.session.discriminator);
+  }
+
+  #freeDiscriminator(): number {
+    for (;;) {
+      const candidate = Math.floor(this.#options.random() * 2 ** 32);
+      if (candidate !== 0 && !this.#byDiscriminator.has(candidate)) return candidate;
+    }
+  }
+
+  #expired(name: string): void {
+    const [key = '', timer] = name.split('|');
+    if (timer === 'open') {
+      const target = this.#wanted.get(key);
+      if (target !== undefined && !this.#sessions.has(key)) this.#start(key, target);
+      return;
+    }
+    if (timer === 'detect' && this.#isHeardAfterAll(key)) return;
+    this.#step(key, { kind: 'timer', timer: timer as BfdTimer });
+  }
+
+  /** Packets may have waited while this thread did not run: they have arrived in time. */
+  #isHeardAfterAll(key: string): boolean {
+    const before = this.#sessions.get(key)?.session;
+    this.#options.drain();
+    return this.#sessions.get(key)?.session !== before;
+  }
+
+  #step(key: string, event: BfdEvent): void {
+    const running = this.#sessions.get(key);
+    if (running === undefined) return;
+    const { session, effects } = stepBfd(running.session, event, running.target.settings);
+    running.session = session;
+    for (const effect of effects) this.#perform(key, running, effect);
+  }
+
+  #perform(key: string, running: Running, effect: BfdEffect): void {
+    switch (effect.kind) {
+      case 'send':
+        return running.channel.send(encodeControlPacket(effect.packet));
+      case 'set-timer': {
+        const [least, most] = effect.jitter;
+        const share = least + (most - least) * this.#options.random();
+        return this.#timers.set(`${key}|${effect.timer}`, effect.delayMs * (1 - share));
+      }
+      case 'cancel-timer':
+        return this.#timers.cancel(`${key}|${effect.timer}`);
+      case 'changed':
+        running.since = this.#options.clock.now();
+        return this.#report(running);
+      default:
+        return effect satisfies never;
+    }
+  }
+
+  #report({ target, session, since }: Running): void {
+    this.#options.onStatus({
+      address: target.address,
+      state: session.state,
+      cause: session.cause,
+      since,
+      transmitMs: Math.round((transmitInterval(session) ?? 0) / 1000),
+      detectionMs: Math.round(detectionTime(session) / 1000),
+      isRemoteIndependent: session.remote.isIndependent,
+      problem: '',
+    });
+  }
+}
+
+const IDLE = {
+  state: BfdState.Down,
+  cause: 'starting',
+  transmitMs: 0,
+  detectionMs: 0,
+  isRemoteIndependent: false,
+} as const;
+
+function decode(bytes: Uint8Array): ControlPacket | undefined {
+  try {
+    return decodeControlPacket(bytes);
+  } catch (cause) {
+    if (cause instanceof BfdWireError) return undefined;
+    throw cause;
+  }
+}
+
+/** What a session cannot change. */
+function placeText({ sourceAddress, settings }: BfdTarget): string {
+  const source = sourceAddress === undefined ? '' : formatAddress(sourceAddress);
+  return `${source} ${settings.isMultihop}`;
+}

@@ -1,0 +1,176 @@
+// Two engines on a wire with loss and delay, under a fake clock.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeClock } from '@calico/clock';
+import { type Address, formatAddress, parseAddress } from '@calico/ip';
+import { BfdEngine } from './engine.ts';
+import type { BfdSettings, BfdStatus, BfdTarget } from './types.ts';
+
+const SETTINGS: BfdSettings = {
+  minReceiveMs: 300,
+  minTransmitMs: 300,
+  detectMultiplier: 3,
+  isMultihop: false,
+};
+
+class Wire {
+  readonly clock = new FakeClock(1_700_000_000_000);
+  readonly #engines = new Map<string, BfdEngine>();
+  readonly #statuses = new Map<string, BfdStatus[]>();
+  /** Answers whether a datagram gets lost. */
+  isLost: (from: string) => boolean = () => false;
+  /** Answers whether what arrives at an end stays in its receive queue. */
+  isStalled: (name: string) => boolean = () => false;
+  readonly #queue: (() => void)[] = [];
+  sent = 0;
+  #seed = 7;
+
+  random = (): number => {
+    this.#seed = (this.#seed * 16_807) % 2_147_483_647;
+    return this.#seed / 2_147_483_647;
+  };
+
+  engine(name: string, openFails: () => boolean = () => false): BfdEngine {
+    const own = parseAddress(name);
+    this.#statuses.set(name, []);
+    const engine = new BfdEngine({
+      clock: this.clock,
+      random: this.random,
+      open: ({ address }) => {
+        if (openFails()) throw new Error('Cannot bind UDP port "3784": EADDRINUSE');
+        return { send: (bytes) => this.#carry(own, address, bytes), close: () => {} };
+      },
+      drain: () => {
+        for (const deliver of this.#queue.splice(0)) deliver();
+      },
+      onStatus: (status) => this.#statuses.get(name)?.push(status),
+    });
+    this.#engines.set(name, engine);
+    return engine;
+  }
+
+  states(name: string): string[] {
+    return (this.#statuses.get(name) ?? []).map(
+      ({ state, cause, problem }) => problem || `${NAMES[state]} ${cause ?? ''}`.trim(),
+    );
+  }
+
+  #carry(from: Address, to: Address, bytes: Uint8Array): void {
+    this.sent += 1;
+    if (this.isLost(formatAddress(from))) return;
+    const name = formatAddress(to);
+    const deliver = (): void => this.#engines.get(name)?.receive(from, false, bytes);
+    this.clock.setTimer(1 + this.random(), () => {
+      if (this.isStalled(name)) this.#queue.push(deliver);
+      else deliver();
+    });
+  }
+}
+
+const NAMES = ['AdminDown', 'Down', 'Init', 'Up'];
+
+function target(address: string, settings: Partial<BfdSettings> = {}): BfdTarget {
+  return {
+    address: parseAddress(address),
+    sourceAddress: undefined,
+    settings: { ...SETTINGS, ...settings },
+  };
+}
+
+function pair(): { wire: Wire; a: BfdEngine; b: BfdEngine } {
+  const wire = new Wire();
+  const a = wire.engine('10.0.0.1');
+  const b = wire.engine('10.0.0.2');
+  a.configure([target('10.0.0.2')]);
+  b.configure([target('10.0.0.1')]);
+  return { wire, a, b };
+}
+
+test('both ends come up, and stay up while a third of the packets gets lost', () => {
+  const { wire } = pair();
+  wire.clock.advance(3_000);
+  assert.equal(wire.states('10.0.0.1').at(-1), 'Up');
+  assert.equal(wire.states('10.0.0.2').at(-1), 'Up');
+  const changes = wire.states('10.0.0.1').length;
+  let carried = 0;
+  wire.isLost = () => (carried += 1) % 3 === 0;
+  wire.sent = 0;
+  wire.clock.advance(60_000);
+  assert.equal(wire.states('10.0.0.1').length, changes);
+  // 300 ms less an eighth on average, both ends.
+  assert.ok(wire.sent > 400 && wire.sent < 535, `${wire.sent} packets`);
+});
+
+test('a path that is cut one way is down on both ends within a second, and comes back', () => {
+  const { wire } = pair();
+  wire.clock.advance(3_000);
+  wire.isLost = (from) => from === '10.0.0.1';
+  wire.clock.advance(1_000);
+  assert.equal(wire.states('10.0.0.2').at(-1), 'Down expired');
+  assert.equal(wire.states('10.0.0.1').includes('Down signaled'), true);
+  wire.isLost = () => false;
+  wire.clock.advance(4_000);
+  assert.equal(wire.states('10.0.0.1').at(-1), 'Up');
+  assert.equal(wire.states('10.0.0.2').at(-1), 'Up');
+});
+
+test('a process that starts anew, and one that is told to stop, are no failures', () => {
+  const { wire, b } = pair();
+  wire.clock.advance(3_000);
+  wire.engine('10.0.0.2').configure([target('10.0.0.1')]);
+  b.receive(parseAddress('10.0.0.9'), false, new Uint8Array(3));
+  wire.clock.advance(3_000);
+  assert.ok(wire.states('10.0.0.1').includes('Down restarted'));
+  const again = pair();
+  again.wire.clock.advance(3_000);
+  again.b.stop();
+  again.wire.clock.advance(10);
+  assert.equal(again.wire.states('10.0.0.1').at(-1), 'Down administrative');
+});
+
+test('changed intervals and a removed target take effect without disturbing others', () => {
+  const { wire, a } = pair();
+  wire.clock.advance(3_000);
+  const changes = wire.states('10.0.0.2').length;
+  a.configure([target('10.0.0.2', { minTransmitMs: 100, detectMultiplier: 10 })]);
+  wire.clock.advance(3_000);
+  assert.equal(wire.states('10.0.0.2').length, changes);
+  a.configure([]);
+  wire.clock.advance(20);
+  assert.equal(wire.states('10.0.0.2').at(-1), 'Down administrative');
+});
+
+test('packets of others, and of the wrong hop count, change nothing', () => {
+  const { wire, a } = pair();
+  wire.clock.advance(3_000);
+  const changes = wire.states('10.0.0.1').length;
+  const down = Uint8Array.from([0x20, 0x40, 3, 24, 0, 0, 0, 9, ...new Uint8Array(16)]);
+  a.receive(parseAddress('10.0.0.3'), false, down);
+  a.receive(parseAddress('10.0.0.2'), true, down);
+  down[11] = 1;
+  a.receive(parseAddress('10.0.0.2'), false, down);
+  assert.equal(wire.states('10.0.0.1').length, changes);
+});
+
+test('a channel that cannot be opened is said, and opened later', () => {
+  const wire = new Wire();
+  let isTaken = true;
+  const a = wire.engine('10.0.0.1', () => isTaken);
+  wire.engine('10.0.0.2').configure([target('10.0.0.1')]);
+  a.configure([target('10.0.0.2')]);
+  assert.match(wire.states('10.0.0.1')[0] ?? '', /EADDRINUSE/);
+  isTaken = false;
+  wire.clock.advance(8_000);
+  assert.equal(wire.states('10.0.0.1').at(-1), 'Up');
+  a.stop();
+});
+
+test('packets that waited while the thread did not run have arrived in time', () => {
+  const { wire } = pair();
+  wire.clock.advance(3_000);
+  const changes = wire.states('10.0.0.1').length;
+  wire.isStalled = (name) => name === '10.0.0.1';
+  wire.clock.advance(5_000);
+  wire.isStalled = () => false;
+  assert.equal(wire.states('10.0.0.1').length, changes);
+});
