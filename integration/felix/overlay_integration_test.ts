@@ -176,8 +176,10 @@ describe('felix on three nodes, two of them in one subnet', { skip: SKIP }, () =
         failure.message.startsWith('pool tunnelled: ipipMode Always needs the ipip module: ')
       );
     });
-    const { missingFeatures } = await lab.felix.getNodeInfo({});
-    assert.match(missingFeatures.join(), /pool tunnelled: ipipMode Always needs the ipip module/);
+    await becomes('the node says so', async () => {
+      const { missingFeatures } = await lab.felix.getNodeInfo({});
+      return /pool tunnelled: ipipMode Always needs the ipip module/.test(missingFeatures.join());
+    });
     // The other pool still serves.
     const other = await lab.pod('served');
     await lab.felix.addWorkload({ ...other, ipv4Pools: [POOL_NAME] });
