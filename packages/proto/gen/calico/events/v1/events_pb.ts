@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file calico/events/v1/events.proto.
  */
 export const file_calico_events_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch1jYWxpY28vZXZlbnRzL3YxL2V2ZW50cy5wcm90bxIQY2FsaWNvLmV2ZW50cy52MSJrCg1SZXNvdXJjZUV2ZW50EiYKA3B1dBgBIAEoCzIXLmNhbGljby5hcGkudjEuUmVzb3VyY2VIABIpCgdyZW1vdmVkGAIgASgLMhYuY2FsaWNvLmFwaS52MS5SZW1vdmVkSABCBwoFZXZlbnQiOAoLUmVsYXlTeW5jZWQSEAoIcmV2aXNpb24YASABKAQSFwoPZXRjZF9jbHVzdGVyX2lkGAIgASgJInsKC05vZGVBcHBsaWVkEgwKBG5vZGUYASABKAkSEQoJY29tcG9uZW50GAIgASgJEhAKCHJldmlzaW9uGAMgASgEEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2luX3N5bmMYBSABKAgicwoJTm9kZVBlZXJzEgwKBG5vZGUYASABKAkSLgoFcGVlcnMYAiADKAsyHy5jYWxpY28uZXZlbnRzLnYxLkJncFBlZXJTdGF0dXMSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiigIKDUJncFBlZXJTdGF0dXMSDwoHYWRkcmVzcxgBIAEoCRIMCgRwb3J0GAIgASgNEhIKCnJlbW90ZV9hc24YAyABKA0SKwoEdHlwZRgEIAEoDjIdLmNhbGljby5ldmVudHMudjEuQmdwUGVlclR5cGUSDQoFc3RhdGUYBSABKAkSKQoFc2luY2UYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmxhc3RfZXJyb3IYByABKAkSGQoRcHJlZml4ZXNfcmVjZWl2ZWQYCCABKA0SGwoTcHJlZml4ZXNfYWR2ZXJ0aXNlZBgJIAEoDRITCgtyZW1vdGVfbm9kZRgKIAEoCSJ8Cg1Ob2RlRW5kcG9pbnRzEgwKBG5vZGUYASABKAkSMwoJZW5kcG9pbnRzGAIgAygLMiAuY2FsaWNvLmV2ZW50cy52MS5FbmRwb2ludFN0YXR1cxIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKpAQoORW5kcG9pbnRTdGF0dXMSEQoJbmFtZXNwYWNlGAEgASgJEgwKBG5hbWUYAiABKAkSCwoDcG9kGAMgASgJEhYKDmludGVyZmFjZV9uYW1lGAQgASgJEhEKCWFkZHJlc3NlcxgFIAMoCRIuCgVzdGF0ZRgGIAEoDjIfLmNhbGljby5ldmVudHMudjEuRW5kcG9pbnRTdGF0ZRIOCgZyZWFzb24YByABKAkitgEKCk5vZGVIZWFsdGgSDAoEbm9kZRgBIAEoCRIRCgljb21wb25lbnQYAiABKAkSDQoFcmVhZHkYAyABKAgSEAoIbWVzc2FnZXMYBCADKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgGIAEoCRIrCgdzdGFydGVkGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCp7CgtCZ3BQZWVyVHlwZRIdChlCR1BfUEVFUl9UWVBFX1VOU1BFQ0lGSUVEEAASGwoXQkdQX1BFRVJfVFlQRV9OT0RFX01FU0gQARIWChJCR1BfUEVFUl9UWVBFX05PREUQAhIYChRCR1BfUEVFUl9UWVBFX0dMT0JBTBADKnkKDUVuZHBvaW50U3RhdGUSHgoaRU5EUE9JTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFFTkRQT0lOVF9TVEFURV9VUBABEhcKE0VORFBPSU5UX1NUQVRFX0RPV04QAhIYChRFTkRQT0lOVF9TVEFURV9FUlJPUhADYgZwcm90bzM", [file_calico_api_v1_resources, file_google_protobuf_timestamp]);
+  fileDesc("Ch1jYWxpY28vZXZlbnRzL3YxL2V2ZW50cy5wcm90bxIQY2FsaWNvLmV2ZW50cy52MSJrCg1SZXNvdXJjZUV2ZW50EiYKA3B1dBgBIAEoCzIXLmNhbGljby5hcGkudjEuUmVzb3VyY2VIABIpCgdyZW1vdmVkGAIgASgLMhYuY2FsaWNvLmFwaS52MS5SZW1vdmVkSABCBwoFZXZlbnQiOAoLUmVsYXlTeW5jZWQSEAoIcmV2aXNpb24YASABKAQSFwoPZXRjZF9jbHVzdGVyX2lkGAIgASgJInsKC05vZGVBcHBsaWVkEgwKBG5vZGUYASABKAkSEQoJY29tcG9uZW50GAIgASgJEhAKCHJldmlzaW9uGAMgASgEEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2luX3N5bmMYBSABKAgicwoJTm9kZVBlZXJzEgwKBG5vZGUYASABKAkSLgoFcGVlcnMYAiADKAsyHy5jYWxpY28uZXZlbnRzLnYxLkJncFBlZXJTdGF0dXMSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiigIKDUJncFBlZXJTdGF0dXMSDwoHYWRkcmVzcxgBIAEoCRIMCgRwb3J0GAIgASgNEhIKCnJlbW90ZV9hc24YAyABKA0SKwoEdHlwZRgEIAEoDjIdLmNhbGljby5ldmVudHMudjEuQmdwUGVlclR5cGUSDQoFc3RhdGUYBSABKAkSKQoFc2luY2UYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmxhc3RfZXJyb3IYByABKAkSGQoRcHJlZml4ZXNfcmVjZWl2ZWQYCCABKA0SGwoTcHJlZml4ZXNfYWR2ZXJ0aXNlZBgJIAEoDRITCgtyZW1vdGVfbm9kZRgKIAEoCSJ8Cg1Ob2RlRW5kcG9pbnRzEgwKBG5vZGUYASABKAkSMwoJZW5kcG9pbnRzGAIgAygLMiAuY2FsaWNvLmV2ZW50cy52MS5FbmRwb2ludFN0YXR1cxIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKpAQoORW5kcG9pbnRTdGF0dXMSEQoJbmFtZXNwYWNlGAEgASgJEgwKBG5hbWUYAiABKAkSCwoDcG9kGAMgASgJEhYKDmludGVyZmFjZV9uYW1lGAQgASgJEhEKCWFkZHJlc3NlcxgFIAMoCRIuCgVzdGF0ZRgGIAEoDjIfLmNhbGljby5ldmVudHMudjEuRW5kcG9pbnRTdGF0ZRIOCgZyZWFzb24YByABKAkitgEKCk5vZGVIZWFsdGgSDAoEbm9kZRgBIAEoCRIRCgljb21wb25lbnQYAiABKAkSDQoFcmVhZHkYAyABKAgSEAoIbWVzc2FnZXMYBCADKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgGIAEoCRIrCgdzdGFydGVkGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJcCgpOb2RlQW5zd2VyEhIKCHJlc3BvbnNlGAEgASgMSAASMAoHcmVmdXNhbBgCIAEoCzIdLmNhbGljby5ldmVudHMudjEuTm9kZVJlZnVzYWxIAEIICgZyZXN1bHQiLAoLTm9kZVJlZnVzYWwSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJKnsKC0JncFBlZXJUeXBlEh0KGUJHUF9QRUVSX1RZUEVfVU5TUEVDSUZJRUQQABIbChdCR1BfUEVFUl9UWVBFX05PREVfTUVTSBABEhYKEkJHUF9QRUVSX1RZUEVfTk9ERRACEhgKFEJHUF9QRUVSX1RZUEVfR0xPQkFMEAMqeQoNRW5kcG9pbnRTdGF0ZRIeChpFTkRQT0lOVF9TVEFURV9VTlNQRUNJRklFRBAAEhUKEUVORFBPSU5UX1NUQVRFX1VQEAESFwoTRU5EUE9JTlRfU1RBVEVfRE9XThACEhgKFEVORFBPSU5UX1NUQVRFX0VSUk9SEANiBnByb3RvMw", [file_calico_api_v1_resources, file_google_protobuf_timestamp]);
 
 /**
  * Subject calico.resource.<plural>.<namespace or _>.<name>. The stream keeps the last per subject.
@@ -350,6 +350,63 @@ export type NodeHealth = Message<"calico.events.v1.NodeHealth"> & {
  */
 export const NodeHealthSchema: GenMessage<NodeHealth> = /*@__PURE__*/
   messageDesc(file_calico_events_v1_events, 7);
+
+/**
+ * What a node answers to a question on subject calico.ask.<node>.<question>.
+ *
+ * @generated from message calico.events.v1.NodeAnswer
+ */
+export type NodeAnswer = Message<"calico.events.v1.NodeAnswer"> & {
+  /**
+   * @generated from oneof calico.events.v1.NodeAnswer.result
+   */
+  result: {
+    /**
+     * The response message of the question.
+     *
+     * @generated from field: bytes response = 1;
+     */
+    value: Uint8Array;
+    case: "response";
+  } | {
+    /**
+     * @generated from field: calico.events.v1.NodeRefusal refusal = 2;
+     */
+    value: NodeRefusal;
+    case: "refusal";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message calico.events.v1.NodeAnswer.
+ * Use `create(NodeAnswerSchema)` to create a new message.
+ */
+export const NodeAnswerSchema: GenMessage<NodeAnswer> = /*@__PURE__*/
+  messageDesc(file_calico_events_v1_events, 8);
+
+/**
+ * @generated from message calico.events.v1.NodeRefusal
+ */
+export type NodeRefusal = Message<"calico.events.v1.NodeRefusal"> & {
+  /**
+   * Name of a gRPC status code, for example "INVALID_ARGUMENT".
+   *
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message calico.events.v1.NodeRefusal.
+ * Use `create(NodeRefusalSchema)` to create a new message.
+ */
+export const NodeRefusalSchema: GenMessage<NodeRefusal> = /*@__PURE__*/
+  messageDesc(file_calico_events_v1_events, 9);
 
 /**
  * @generated from enum calico.events.v1.BgpPeerType
