@@ -16,7 +16,11 @@ export type Packet = {
   /** 0 for other protocols than ICMP and ICMPv6. */
   readonly icmpType: number;
   readonly icmpCode: number;
-  readonly state: 'new' | 'established' | 'related' | 'invalid';
+  readonly state: 'new' | 'established' | 'related' | 'invalid' | 'untracked';
+  /** Of a connection that was cut after a policy took its permission away. */
+  readonly isCut?: boolean;
+  /** Where it was sent to, when this host translates its destination. */
+  readonly dialled?: { readonly destination: Address; readonly port: number } | undefined;
 };
 
 export type Outcome = 'accept' | 'drop';

@@ -1,6 +1,7 @@
 // What the kernel would do with a packet, from the ruleset as data. Says which rules decided, by their comments.
-import { formatAddress, parsePrefix, prefixContains } from '@calico/ip';
+import { formatAddress } from '@calico/ip';
 import type {
+  BaseChain,
   Chain,
   Field,
   Match,
@@ -10,7 +11,9 @@ import type {
   Statement,
   Verdict,
 } from '../compiler/ruleset.ts';
+import { covers } from './covers.ts';
 import type { Outcome, Packet } from './packet.ts';
+import { contains } from './set_index.ts';
 
 export type Evaluation = {
   readonly outcome: Outcome;
@@ -18,19 +21,33 @@ export type Evaluation = {
   readonly trace: readonly string[];
 };
 
+type Hook = BaseChain['hook'];
+type BaseChains = readonly (readonly [string, Chain])[];
+/** Those of each hook by priority. Rulesets are values: what was true of one stays true. */
+const baseChains = new WeakMap<Ruleset, ReadonlyMap<Hook, BaseChains>>();
+
 /** The base chains of the packet's way, by priority; the first drop ends it. */
 export function evaluate(ruleset: Ruleset, packet: Packet): Evaluation {
+  const hooks = filtersOf(ruleset);
   const walk = new Walk(ruleset, packet);
   const isKept = hooksOf(packet).every((hook) =>
-    [...ruleset.chains]
-      .filter(([, { base }]) => base?.type === 'filter' && base.hook === hook)
-      .toSorted(([, a], [, b]) => (a.base?.priority ?? 0) - (b.base?.priority ?? 0))
-      .every(([name, chain]) => walk.base(name, chain) === 'accept'),
+    (hooks.get(hook) ?? []).every(([name, chain]) => walk.base(hook, name, chain) === 'accept'),
   );
   return { outcome: isKept ? 'accept' : 'drop', trace: walk.trace };
 }
 
-function hooksOf({ inputInterface, outputInterface }: Packet): readonly string[] {
+function filtersOf(ruleset: Ruleset): ReadonlyMap<Hook, BaseChains> {
+  const known = baseChains.get(ruleset);
+  if (known !== undefined) return known;
+  const filters = [...ruleset.chains]
+    .filter(([, { base }]) => base?.type === 'filter')
+    .toSorted(([, a], [, b]) => (a.base?.priority ?? 0) - (b.base?.priority ?? 0));
+  const hooks = Map.groupBy(filters, ([, { base }]) => base?.hook ?? 'forward');
+  baseChains.set(ruleset, hooks);
+  return hooks;
+}
+
+function hooksOf({ inputInterface, outputInterface }: Packet): readonly Hook[] {
   if (inputInterface === '') return ['output', 'postrouting'];
   return outputInterface === ''
     ? ['prerouting', 'input']
@@ -44,13 +61,16 @@ class Walk {
   readonly #packet: Packet;
   readonly trace: string[] = [];
   #mark = 0;
+  #isUntracked = false;
+  #hook: Hook = 'prerouting';
 
   constructor(ruleset: Ruleset, packet: Packet) {
     this.#ruleset = ruleset;
     this.#packet = packet;
   }
 
-  base(name: string, chain: Chain): Outcome {
+  base(hook: Hook, name: string, chain: Chain): Outcome {
+    this.#hook = hook;
     const final = this.#chain(name);
     return final === 'return' ? (chain.base?.policy ?? 'accept') : final;
   }
@@ -76,7 +96,15 @@ class Walk {
         const expected = statement.set ? statement.bits : 0;
         if ((this.#mark & statement.bits) >>> 0 !== expected) return undefined;
       }
+      if (statement.kind === 'match-connection-mark') {
+        if ((this.#packet.isCut === true) !== statement.set) return undefined;
+      }
       if (statement.kind === 'set-mark') this.#setMark(statement);
+      if (statement.kind === 'notrack') this.#isUntracked = true;
+      if (statement.kind === 'reject') {
+        this.trace.push(`${chain}: ${comment}`);
+        return 'drop';
+      }
       if (statement.kind === 'verdict-map') {
         const { elements } = this.#set(statement.map);
         const verdict = elements.get(this.#text(statement.field));
@@ -101,9 +129,27 @@ class Walk {
     if (!fields.every((field) => this.#has(field))) return false;
     const texts = fields.map((field) => this.#text(field));
     const found = value.startsWith('@')
-      ? contains(this.#set(value.slice(1)), texts)
+      ? contains(this.#set(value.slice(1)), texts, this.#number(fields[0]))
       : value.split(',').some((one) => covers(one, texts[0] ?? ''));
     return found === (operator === '==');
+  }
+
+  /** The value of a field that is an address or a number. */
+  #number(field: Field | undefined): bigint | undefined {
+    const { source, sourcePort } = this.#packet;
+    if (field === 'meta l4proto') return BigInt(this.#packet.protocol);
+    const [, part] = field?.split(' ') ?? [];
+    if (part === 'saddr') return source.value;
+    if (part === 'daddr') return this.#destination().destination.value;
+    if (part === 'sport') return BigInt(sourcePort);
+    return part === 'dport' ? BigInt(this.#destination().port) : undefined;
+  }
+
+  /** Before routing a packet has the destination that it was sent to. */
+  #destination(): NonNullable<Packet['dialled']> {
+    const { destination, destinationPort, dialled } = this.#packet;
+    const isEarly = this.#hook === 'prerouting' && dialled !== undefined;
+    return isEarly ? dialled : { destination, port: destinationPort };
   }
 
   #set(name: string): NamedSet {
@@ -124,38 +170,20 @@ class Walk {
   }
 
   #text(field: Field): string {
-    const { inputInterface, outputInterface, source, destination, ...rest } = this.#packet;
+    const { inputInterface, outputInterface, source, dialled, ...rest } = this.#packet;
     const [header, part] = field.split(' ');
     if (field === 'iifname') return inputInterface;
     if (field === 'oifname') return outputInterface;
-    if (field === 'ct state') return rest.state;
+    if (field === 'ct state') return this.#isUntracked ? 'untracked' : rest.state;
+    if (field === 'ct status') return dialled === undefined ? '' : 'dnat';
     if (field === 'meta nfproto') return `ipv${source.family}`;
     if (field === 'meta l4proto') return String(rest.protocol);
     if (field === 'fib daddr type') return outputInterface === '' ? 'local' : 'unicast';
     if (header === 'fib') return inputInterface === '' ? 'local' : 'unicast';
     if (part === 'saddr') return formatAddress(source);
-    if (part === 'daddr') return formatAddress(destination);
+    if (part === 'daddr') return formatAddress(this.#destination().destination);
     if (part === 'sport') return String(rest.sourcePort);
-    if (part === 'dport') return String(rest.destinationPort);
+    if (part === 'dport') return String(this.#destination().port);
     return String(part === 'type' ? rest.icmpType : rest.icmpCode);
   }
-}
-
-function contains({ elements, interval }: NamedSet, texts: readonly string[]): boolean {
-  if (elements.has(texts.join(' . '))) return true;
-  if (!interval) return false;
-  return [...elements.keys()].some((element) =>
-    element.split(' . ').every((part, index) => covers(part, texts[index] ?? '')),
-  );
-}
-
-/** Whether one value, prefix, range or name with "*" stands for the text. */
-function covers(pattern: string, text: string): boolean {
-  if (pattern === text) return true;
-  if (pattern.endsWith('*')) return text.startsWith(pattern.slice(0, -1));
-  if (pattern.includes('/')) {
-    return prefixContains(parsePrefix(pattern), parsePrefix(text));
-  }
-  const range = /^(\d+)-(\d+)$/.exec(pattern);
-  return range !== null && Number(text) >= Number(range[1]) && Number(text) <= Number(range[2]);
 }
