@@ -320,20 +320,3 @@ const sets = fc
   .map((all) => new Map(all));
 
 export const rulesets: fc.Arbitrary<Ruleset> = fc.record({ chains, sets }, PLAIN);
-
-/** Rulesets that differ in the elements of hash sets and maps only. */
-export const hashElements: fc.Arbitrary<Ruleset> = fc
-  .tuple(
-    ...Object.entries(SETS)
-      .filter(([, { interval }]) => !interval)
-      .map(([name, shape]) =>
-        elementsOf(name, shape).map((elements): [string, NamedSet] => {
-          const { kind, key, interval } = shape;
-          return [name, { kind, key, interval, elements }];
-        }),
-      ),
-  )
-  .map((all) => {
-    const chain: Chain = { rules: [] };
-    return { chains: new Map(REGULAR.map((name) => [name, chain])), sets: new Map(all) };
-  });

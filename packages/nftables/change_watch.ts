@@ -10,12 +10,9 @@ import {
   NetlinkError,
   NetlinkSocket,
 } from '@calico/netlink';
+import { NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES, NFPROTO, NFT_MSG } from './uapi.ts';
 
-const NETLINK_NETFILTER = 12;
 const NFNLGRP_NFTABLES = 7;
-const NFNL_SUBSYS_NFTABLES = 10;
-const NFT_MSG_NEWGEN = 15;
-const NFPROTO_INET = 1;
 const NFGENMSG_BYTES = 4;
 /** NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_RULE_TABLE, NFTA_SET_TABLE, NFTA_SET_ELEM_LIST_TABLE. */
 const NFTA_TABLE = 1;
@@ -50,7 +47,7 @@ export class ChangeWatch {
   #pending: string[] = [];
   #isTouched = false;
   #isOverrun = false;
-  #commits = 0;
+  #reports = 0;
   #isClosed = false;
 
   constructor(libc: Libc, table: string, report: (change: ForeignChange) => void) {
@@ -71,18 +68,16 @@ export class ChangeWatch {
     this.#poll();
   }
 
-  /** Runs a commit of ours; it is not reported. `commit` makes at most one transaction. */
-  async during(commit: () => Promise<void>): Promise<void> {
+  /** Reports what others have changed up to now; answers how often that was since the start. */
+  settle(): number {
     this.#settle(0);
-    this.#commits++;
-    let own = 0;
-    try {
-      await commit();
-      own = 1;
-    } finally {
-      this.#commits--;
-      this.#settle(own);
-    }
+    return this.#reports;
+  }
+
+  /** As settle(), right after a transaction of ours. */
+  settleOwn(): number {
+    this.#settle(1);
+    return this.#reports;
   }
 
   close(): void {
@@ -108,9 +103,7 @@ export class ChangeWatch {
       this.#libc.close(this.#wake);
       return;
     }
-    // While a commit is under way its own messages arrive here; they are judged when it is done.
-    if (this.#commits === 0) this.#settle(0);
-    else this.#drain();
+    this.#settle(0);
     this.#poll();
   }
 
@@ -122,8 +115,10 @@ export class ChangeWatch {
     const isOverrun = this.#isOverrun;
     this.#pending = [];
     this.#isOverrun = false;
-    if (foreign > 0) this.#report({ detail: `changed by ${who}` });
-    else if (isOverrun) this.#report({ detail: 'events were lost: it may have been changed' });
+    if (foreign <= 0 && !isOverrun) return;
+    this.#reports++;
+    const detail = foreign > 0 ? `changed by ${who}` : 'events were lost: it may have been changed';
+    this.#report({ detail });
   }
 
   #drain(): void {
@@ -151,8 +146,8 @@ export class ChangeWatch {
       message.start + NFGENMSG_BYTES,
       message.end,
     );
-    if ((message.type & 0xff) === NFT_MSG_NEWGEN) this.#endTransaction(attributes);
-    else if (message.view.getUint8(message.start) === NFPROTO_INET) {
+    if ((message.type & 0xff) === NFT_MSG.NEWGEN) this.#endTransaction(attributes);
+    else if (message.view.getUint8(message.start) === NFPROTO.INET) {
       while (attributes.next()) {
         if (attributes.type === NFTA_TABLE && attributes.string() === this.#table) {
           this.#isTouched = true;

@@ -1,23 +1,25 @@
-// Changes of set elements as nf_tables messages, without libnftables: that reads the whole ruleset of the namespace
-// into its cache before each command, while the kernel needs microseconds for an element.
-// Linux: include/uapi/linux/netfilter/{nf_tables,nfnetlink}.h
-import { addressBytes, parseAddress } from '@calico/ip';
+// Elements of sets and maps as nf_tables messages. The kernel keeps an interval as two elements: its start, and
+// behind its end one with a flag; intervals of concatenations are one element with a second key.
 import type { MessageWriter } from '@calico/netlink';
-import type { Command, KeyType, Transaction, Verdict } from './ruleset.ts';
+import { hostOrder, keyBytes, keyInterval, successor } from './key_bytes.ts';
+import type { Command, Verdict } from './ruleset.ts';
+import {
+  NFT_MSG,
+  NFT_SET_ELEM_INTERVAL_END,
+  NFTA_DATA,
+  NFTA_LIST_ELEM,
+  NFTA_SET_ELEM,
+  NFTA_SET_ELEM_LIST,
+  NFTA_VERDICT,
+  NLM_F,
+  UDATA,
+} from './uapi.ts';
 
-type ElementCommand = Extract<Command, { kind: 'add-elements' | 'delete-elements' }>;
+export type ElementCommand = Extract<Command, { kind: 'add-elements' | 'delete-elements' }>;
 
-const NLM_F = { REQUEST: 1, ACK: 4, CREATE: 0x400 } as const;
-const NFNL_MSG_BATCH_BEGIN = 16;
-const NFNL_MSG_BATCH_END = 17;
-const NFNL_SUBSYS_NFTABLES = 10;
-const NFT_MSG = { NEWSETELEM: 12, DELSETELEM: 14 } as const;
-const NFPROTO_INET = 1;
-const NFTA_SET_ELEM_LIST = { TABLE: 1, SET: 2, ELEMENTS: 3 } as const;
-const NFTA_LIST_ELEM = 1;
-const NFTA_SET_ELEM = { KEY: 1, DATA: 2 } as const;
-const NFTA_DATA = { VALUE: 1, VERDICT: 2 } as const;
-const NFTA_VERDICT = { CODE: 1, CHAIN: 2 } as const;
+/** Starts a message to the table; answers the writer. */
+export type BeginMessage = (type: number, flags: number) => MessageWriter;
+
 const VERDICT_CODES: Readonly<Record<string, number>> = {
   drop: 0,
   accept: 1,
@@ -25,129 +27,76 @@ const VERDICT_CODES: Readonly<Record<string, number>> = {
   goto: -4 >>> 0,
   return: -5 >>> 0,
 };
-const IFNAMSIZ = 16;
-/** An attribute's length has 16 bits; an element takes at most some 330 bytes, mostly its chain's name. */
-const ELEMENTS_PER_MESSAGE = 150;
+/** An attribute's length has 16 bits; one interval takes at most some 800 bytes, mostly the name of its chain. */
+const LIST_BYTES = 64_000;
+/** Of an interval that has no end, so that libnftables lists it to the last value. */
+const INTERVAL_OPEN = Uint8Array.of(UDATA.ELEMENT_FLAGS, 4, ...hostOrder(1));
 
-/**
- * Whether the transaction changes nothing but elements of hash sets and maps. Intervals are kept by the kernel as
- * separate starts and ends, which libnftables knows how to write.
- */
-export function isElementsOnly(transaction: Transaction): transaction is readonly ElementCommand[] {
-  return transaction.every(
-    (command) =>
-      (command.kind === 'add-elements' || command.kind === 'delete-elements') && !command.interval,
-  );
-}
-
-/** One batch; the last message's sequence number is answered, with it all others are. */
-export function writeElements(
-  writer: MessageWriter,
-  table: string,
-  transaction: readonly ElementCommand[],
-): number {
-  let sequence = 1;
-  writeBatchMark(writer, NFNL_MSG_BATCH_BEGIN, sequence++);
-  for (const command of transaction) {
-    for (let at = 0; at < command.elements.length; at += ELEMENTS_PER_MESSAGE) {
-      const elements = command.elements.slice(at, at + ELEMENTS_PER_MESSAGE);
-      writeMessage(writer, table, { ...command, elements }, sequence++);
+export function writeElements(begin: BeginMessage, command: ElementCommand): void {
+  const isAddition = command.kind === 'add-elements';
+  const [type, flags] = isAddition ? [NFT_MSG.NEWSETELEM, NLM_F.CREATE] : [NFT_MSG.DELSETELEM, 0];
+  const { elements } = command;
+  for (let next = 0; next < elements.length; ) {
+    const writer = begin(type, flags);
+    writer.attributeString(NFTA_SET_ELEM_LIST.SET, command.set);
+    const list = writer.beginNested(NFTA_SET_ELEM_LIST.ELEMENTS, true);
+    const end = writer.position + LIST_BYTES - 1600;
+    for (; next < elements.length && writer.position < end; next++) {
+      const [element, verdict] = elements[next] as (typeof elements)[number];
+      writeElement(writer, command, element, isAddition ? verdict : undefined);
     }
+    writer.endNested(list).end();
   }
-  writeBatchMark(writer, NFNL_MSG_BATCH_END, sequence);
-  writer.addFlags(NLM_F.ACK);
-  return sequence;
 }
 
-function writeBatchMark(writer: MessageWriter, type: number, sequence: number): void {
-  writer.begin(type, NLM_F.REQUEST, sequence);
-  // struct nfgenmsg: family, version, the subsystem in network order.
-  writer.u8(0).u8(0).u8(0).u8(NFNL_SUBSYS_NFTABLES).end();
-}
-
-function writeMessage(
+function writeElement(
   writer: MessageWriter,
-  table: string,
-  { kind, set, key, elements }: ElementCommand,
-  sequence: number,
+  { key, interval, kind }: ElementCommand,
+  element: string,
+  verdict: Verdict | undefined,
 ): void {
-  const isAddition = kind === 'add-elements';
-  const type = isAddition ? NFT_MSG.NEWSETELEM : NFT_MSG.DELSETELEM;
-  const flags = NLM_F.REQUEST | (isAddition ? NLM_F.CREATE : 0);
-  writer.begin((NFNL_SUBSYS_NFTABLES << 8) | type, flags, sequence);
-  writer.u8(NFPROTO_INET).u8(0).u8(0).u8(0);
-  writer.attributeString(NFTA_SET_ELEM_LIST.TABLE, table);
-  writer.attributeString(NFTA_SET_ELEM_LIST.SET, set);
-  const list = writer.beginNested(NFTA_SET_ELEM_LIST.ELEMENTS, true);
-  for (const [element, verdict] of elements) {
-    const item = writer.beginNested(NFTA_LIST_ELEM, true);
-    const keyData = writer.beginNested(NFTA_SET_ELEM.KEY, true);
-    writer.attributeBytes(NFTA_DATA.VALUE, keyBytes(key, element));
-    writer.endNested(keyData);
-    if (verdict !== undefined && isAddition) writeVerdict(writer, verdict);
-    writer.endNested(item);
-  }
-  writer.endNested(list).end();
+  if (!interval) return writeOne(writer, keyBytes(key, element), { verdict });
+  const { first, last } = keyInterval(key, element);
+  if (key.length > 1) return writeOne(writer, first, { verdict, keyEnd: last });
+  const behind = successor(last);
+  const isOpen = behind === undefined && kind === 'add-elements';
+  writeOne(writer, first, { verdict, ...(isOpen ? { userData: INTERVAL_OPEN } : {}) });
+  if (behind !== undefined) writeOne(writer, behind, { flags: NFT_SET_ELEM_INTERVAL_END });
 }
 
-function writeVerdict(writer: MessageWriter, verdict: Verdict): void {
+type ElementParts = {
+  readonly verdict?: Verdict | undefined;
+  readonly keyEnd?: Uint8Array;
+  readonly flags?: number;
+  readonly userData?: Uint8Array;
+};
+
+function writeOne(
+  writer: MessageWriter,
+  key: Uint8Array,
+  { verdict, keyEnd, flags, userData }: ElementParts,
+): void {
+  const item = writer.beginNested(NFTA_LIST_ELEM, true);
+  if (flags !== undefined) writer.attributeU32be(NFTA_SET_ELEM.FLAGS, flags);
+  writeData(writer, NFTA_SET_ELEM.KEY, key);
+  if (keyEnd !== undefined) writeData(writer, NFTA_SET_ELEM.KEY_END, keyEnd);
+  if (verdict !== undefined) writeVerdict(writer, NFTA_SET_ELEM.DATA, verdict);
+  if (userData !== undefined) writer.attributeBytes(NFTA_SET_ELEM.USERDATA, userData);
+  writer.endNested(item);
+}
+
+/** Attribute `type` with a value in it. */
+export function writeData(writer: MessageWriter, type: number, value: Uint8Array): void {
+  const data = writer.beginNested(type, true);
+  writer.attributeBytes(NFTA_DATA.VALUE, value).endNested(data);
+}
+
+/** Attribute `type` with a verdict in it. */
+export function writeVerdict(writer: MessageWriter, type: number, verdict: Verdict): void {
   const [kind = '', chain] = verdict.split(' ');
-  const data = writer.beginNested(NFTA_SET_ELEM.DATA, true);
+  const data = writer.beginNested(type, true);
   const nested = writer.beginNested(NFTA_DATA.VERDICT, true);
   writer.attributeU32be(NFTA_VERDICT.CODE, VERDICT_CODES[kind] ?? 0);
   if (chain !== undefined) writer.attributeString(NFTA_VERDICT.CHAIN, chain);
   writer.endNested(nested).endNested(data);
-}
-
-/** The key as the kernel compares it: in a concatenation every part takes a multiple of four bytes. */
-export function keyBytes(key: readonly KeyType[], element: string): Uint8Array {
-  const parts = key.length === 1 ? [element] : element.split(' . ');
-  if (parts.length !== key.length) {
-    throw new RangeError(`Cannot encode element "${element}": the key has ${key.length} parts`);
-  }
-  const encoded = key.map((type, index) => partBytes(type, parts[index] ?? ''));
-  const [only] = encoded;
-  if (encoded.length === 1 && only !== undefined) return only;
-  const total = encoded.reduce((length, part) => length + padded(part.length), 0);
-  const bytes = new Uint8Array(total);
-  let at = 0;
-  for (const part of encoded) {
-    bytes.set(part, at);
-    at += padded(part.length);
-  }
-  return bytes;
-}
-
-function padded(length: number): number {
-  return (length + 3) & ~3;
-}
-
-function partBytes(type: KeyType, text: string): Uint8Array {
-  switch (type) {
-    case 'ipv4_addr':
-    case 'ipv6_addr':
-      return addressBytes(parseAddress(text));
-    case 'ifname': {
-      const bytes = new Uint8Array(IFNAMSIZ);
-      bytes.set(new TextEncoder().encode(text).subarray(0, IFNAMSIZ - 1));
-      return bytes;
-    }
-    case 'inet_proto':
-      return Uint8Array.of(numberOf(text, 0xff));
-    case 'inet_service': {
-      const port = numberOf(text, 0xffff);
-      return Uint8Array.of(port >> 8, port & 0xff);
-    }
-    case 'mark':
-      // The packet mark is compared in the host's byte order.
-      return new Uint8Array(Uint32Array.of(numberOf(text, 0xffffffff)).buffer);
-    default:
-      return type satisfies never;
-  }
-}
-
-function numberOf(text: string, largest: number): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= 0 && number <= largest) return number;
-  throw new RangeError(`Cannot encode element "${text}": 0 to ${largest} is accepted`);
 }

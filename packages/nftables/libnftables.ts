@@ -1,4 +1,4 @@
-// libnftables.so.1 by FFI: runs commands in this process and lists what the kernel holds.
+// libnftables.so.1 by FFI: lists what the kernel holds.
 import koffi from 'koffi';
 import { NftablesError } from './errors.ts';
 
@@ -52,8 +52,8 @@ function load(): Functions {
 }
 
 /**
- * Commands for the network namespace that was current when this was made. They run on a thread of the pool,
- * one after the other.
+ * Lists what is in the network namespace that was current when this was made. Commands run on a thread of the
+ * pool, one after the other.
  */
 export class Libnftables {
   readonly #functions = functions();
@@ -66,11 +66,6 @@ export class Libnftables {
     this.#functions.bufferOutput(context);
     this.#functions.bufferErrors(context);
     this.#context = context;
-  }
-
-  /** Runs commands of nft(8) as one transaction. Throws NftablesError with what the kernel said. */
-  async run(text: string): Promise<void> {
-    await this.#queue(text, 0);
   }
 
   /** What a list command prints, as JSON text (libnftables-json(5)). Throws NftablesError. */

@@ -1,19 +1,20 @@
-// The packet filter of one network namespace, as far as one table goes. What speaks to the kernel stands behind
-// this interface, so that single changes can take a shorter way than libnftables.
+// The packet filter of one network namespace, as far as one table goes: changes by messages of our own, listings by
+// libnftables.
 import { systemLibc, withNetns } from '@calico/netlink';
+import { BatchSocket } from './batch_socket.ts';
 import { ChangeWatch, type ForeignChange } from './change_watch.ts';
-import { isElementsOnly } from './element_messages.ts';
-import { ElementSocket } from './element_socket.ts';
 import { NftablesError } from './errors.ts';
 import { Libnftables } from './libnftables.ts';
 import { parseListing } from './listing.ts';
 import type { Ruleset, Transaction } from './ruleset.ts';
-import { transactionText } from './text.ts';
 
 export interface Nftables {
   /** What the table holds now; undefined: there is no such table. Throws NftablesError. */
   list(): Promise<Ruleset | undefined>;
-  /** All commands or none. Nothing is sent for an empty transaction. Throws NftablesError. */
+  /**
+   * All commands or none. Nothing is sent for an empty transaction. Throws NftablesError, with `onForeignChange` also
+   * when somebody else has changed the table since it was listed or committed to: it has to be listed again then.
+   */
   commit(transaction: Transaction): Promise<void>;
   close(): Promise<void>;
 }
@@ -34,11 +35,19 @@ export function openNftables(options: NftablesOptions): Nftables {
   return netns === undefined ? open() : withNetns(netns, open);
 }
 
+/** A listing may be read again while others change the table; then the last one counts. */
+const LISTINGS = 3;
+/** Other tables of the namespace may change between the question for the generation and the commit. */
+const COMMITS = 20;
+const LIST_TIMEOUT_MS = 10_000;
+
 class TableAdapter implements Nftables {
   readonly #table: string;
   readonly #library = new Libnftables();
-  readonly #elements = new ElementSocket(systemLibc());
+  readonly #socket = new BatchSocket(systemLibc());
   readonly #watch: ChangeWatch | undefined;
+  /** What the watch had reported when the table was listed or committed to. */
+  #known = 0;
 
   constructor({ table, onForeignChange }: NftablesOptions) {
     this.#table = table;
@@ -46,8 +55,18 @@ class TableAdapter implements Nftables {
   }
 
   async list(): Promise<Ruleset | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      const before = this.#watch?.settle() ?? 0;
+      const ruleset = await this.#listOnce();
+      this.#known = this.#watch?.settle() ?? 0;
+      if (this.#known === before || attempt === LISTINGS) return ruleset;
+    }
+  }
+
+  async #listOnce(): Promise<Ruleset | undefined> {
     try {
-      return parseListing(await this.#library.list(`list table inet ${this.#table}`));
+      const listing = this.#library.list(`list table inet ${this.#table}`);
+      return parseListing(await withinTime(listing, `list table inet ${this.#table}`));
     } catch (error) {
       if (error instanceof NftablesError && error.message.includes('No such file'))
         return undefined;
@@ -55,28 +74,43 @@ class TableAdapter implements Nftables {
     }
   }
 
+  // Synchronous in truth: nothing of ours happens between the question for the generation and the answer.
   async commit(transaction: Transaction): Promise<void> {
     if (transaction.length === 0) return;
-    if (this.#watch === undefined) await this.#carryOut(transaction);
-    else await this.#watch.during(() => this.#carryOut(transaction));
+    if (this.#watch === undefined) this.#socket.commit(this.#table, transaction);
+    else this.#commitWatched(this.#watch, transaction);
   }
 
-  // The short way for what happens most; what it cannot do, libnftables does, or says why not.
-  async #carryOut(transaction: Transaction): Promise<void> {
-    if (isElementsOnly(transaction)) {
-      try {
-        this.#elements.commit(this.#table, transaction);
-        return;
-      } catch (error) {
-        if (!(error instanceof NftablesError)) throw error;
+  /** Commits on top of what is known, or not at all. */
+  #commitWatched(watch: ChangeWatch, transaction: Transaction): void {
+    for (let attempt = 1; attempt <= COMMITS; attempt++) {
+      const generation = this.#socket.generation();
+      if (watch.settle() !== this.#known) {
+        throw new NftablesError(`Cannot change table inet ${this.#table}: another has changed it`);
       }
+      if (!this.#socket.commit(this.#table, transaction, generation)) continue;
+      watch.settleOwn();
+      return;
     }
-    await this.#library.run(transactionText(this.#table, transaction));
+    throw new NftablesError(
+      `Cannot change table inet ${this.#table}: others change the packet filter all the time`,
+    );
   }
 
   async close(): Promise<void> {
     this.#watch?.close();
-    this.#elements.close();
+    this.#socket.close();
     await this.#library.close();
   }
+}
+
+/** What hangs inside libnftables cannot be stopped; who waits for it goes on. */
+function withinTime<T>(work: Promise<T>, what: string): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const timer = setTimeout(() => {
+    const seconds = LIST_TIMEOUT_MS / 1000;
+    reject(new NftablesError(`Cannot ${what}: libnftables has not answered for ${seconds} s`));
+  }, LIST_TIMEOUT_MS);
+  work.then(resolve, reject).finally(() => clearTimeout(timer));
+  return promise;
 }
