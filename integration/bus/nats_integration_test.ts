@@ -231,3 +231,23 @@ test('garbage on every subject is counted and skipped', { skip: SKIP }, async (c
   assert.equal(await isTruth(rig, early), true);
   assert.deepEqual(removals(early), []);
 });
+
+test('a node answers questions, also after NATS was away', { skip: SKIP }, async (context) => {
+  const rig = await Rig.start(context);
+  const [asking, answering] = [rig.connect('status'), rig.connect('felix@n1')];
+  answering.answer('n1', async (question, request) => {
+    if (question !== 'echo') throw new RangeError(`what is ${question}?`);
+    return request;
+  });
+  const echo = async (): Promise<boolean> => {
+    const answer = await asking.ask('n1', 'echo', Uint8Array.of(7), 2_000).catch(() => undefined);
+    return answer?.[0] === 7;
+  };
+  await until('an answer', echo);
+  await assert.rejects(asking.ask('n1', 'other', Uint8Array.of(), 2_000), /what is other/);
+  await assert.rejects(asking.ask('n2', 'echo', Uint8Array.of(), 2_000), /nobody answers/);
+  await rig.nats.stop();
+  await assert.rejects(asking.ask('n1', 'echo', Uint8Array.of(), 2_000));
+  await rig.nats.start();
+  await until('an answer again', echo);
+});

@@ -1,6 +1,7 @@
 import type { ResourceEvent } from '@calico/proto/events/v1/events';
 import type { NodeReport, NodeReportInit } from './node_report.ts';
 import type { PublishAck } from './ports.ts';
+import type { Answerer } from './questions.ts';
 import type { ResourceState, SyncedMarker } from './resource_message.ts';
 import type { NodeTopic } from './subjects.ts';
 
@@ -39,6 +40,14 @@ export interface Bus {
   report<T extends NodeTopic>(node: string, topic: T, report: NodeReportInit<T>): void;
   /** What nodes report: the last report of each, then what comes. Never throws. */
   reports(signal: AbortSignal): AsyncIterable<NodeReport>;
+
+  /**
+   * Asks a node and resolves with the bytes of its response. Rejects with NodeRefused when it refuses, with
+   * BusUnavailable when NATS is away or no answer came in time.
+   */
+  ask(node: string, question: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+  /** Answers questions to this node, again after every reconnect; the result ends that. */
+  answer(node: string, answerer: Answerer): () => void;
 
   close(): Promise<void>;
 }

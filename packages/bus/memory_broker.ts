@@ -22,6 +22,7 @@ export class MemoryBroker {
   #running = true;
   readonly #clients = new Set<MemoryStreams>();
   readonly #buses = new Set<Bus>();
+  readonly answerers = new Map<string, Serve>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -76,6 +77,8 @@ export class MemoryBroker {
     return this.stream(name).store(message, this.#clock.now());
   }
 }
+
+type Serve = (subject: string, data: Uint8Array) => Promise<Uint8Array>;
 
 function emptyStreams(): Record<StreamName, MemoryStream> {
   return { [STREAMS.resources]: new MemoryStream(), [STREAMS.nodes]: new MemoryStream() };
@@ -170,6 +173,22 @@ class MemoryStreams implements StreamPort {
     await Promise.resolve();
     this.#check();
     this.#broker.stream(stream).purge(subject, sequence);
+  }
+
+  async request(subject: string, data: Uint8Array): Promise<Uint8Array> {
+    await Promise.resolve();
+    this.#check();
+    // Whoever answers does so on all subjects of one node.
+    const serve = this.#broker.answerers.get(subject.replace(/[^.]*$/, '*'));
+    if (!this.#broker.running || serve === undefined) {
+      throw new BusUnavailable(`Cannot ask on "${subject}": nobody answers`);
+    }
+    return serve(subject, data);
+  }
+
+  serve(subject: string, answer: Serve): () => void {
+    this.#broker.answerers.set(subject, answer);
+    return () => this.#broker.answerers.delete(subject);
   }
 
   async *follow(name: StreamName, signal: AbortSignal): AsyncIterable<StreamItem> {

@@ -11,6 +11,7 @@ export { BusUnavailable, MessageError, SequenceConflict, SubjectError } from './
 export { MemoryBroker } from './memory_broker.ts';
 export type { NodeReport, NodeReportInit } from './node_report.ts';
 export { type BusLogger, type PublishAck, STREAMS } from './ports.ts';
+export { type Answerer, NodeRefused } from './questions.ts';
 export type { ResourceState, SyncedMarker } from './resource_message.ts';
 export {
   type NodeSubject,

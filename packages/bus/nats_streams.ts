@@ -26,10 +26,13 @@ const PING_INTERVAL_MS = 3_000;
 /** As OpenSSL reports it. */
 const TLS_ALERT = /\w+:error:\w+:SSL routines:\w*:\S* ?alert ([^:]+):[^\n]*\n?/;
 
+type Serve = Parameters<StreamPort['serve']>[1];
+
 export class NatsStreams implements StreamPort {
   readonly #options: ConnectBusOptions;
   readonly #listeners = new Set<(connected: boolean) => void>();
   readonly #closing = new AbortController();
+  readonly #served = new Map<string, Serve>();
   readonly #done: Promise<void>;
   #connected = false;
   #manager: JetStreamManager | undefined;
@@ -95,6 +98,32 @@ export class NatsStreams implements StreamPort {
     );
   }
 
+  async request(subject: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    const connection = this.#connection;
+    if (connection === undefined) throw new BusUnavailable('Cannot ask: NATS is away');
+    try {
+      return (await connection.request(subject, data, { timeout: timeoutMs })).data;
+    } catch (cause) {
+      const reason = /responders/i.test(textOf(cause)) ? 'nobody answers' : textOf(cause);
+      throw new BusUnavailable(`Cannot ask on "${subject}": ${reason}`, { cause });
+    }
+  }
+
+  serve(subject: string, answer: Serve): () => void {
+    this.#served.set(subject, answer);
+    if (this.#connection !== undefined) void this.#answer(this.#connection, subject);
+    return () => this.#served.delete(subject);
+  }
+
+  /** As long as the connection lasts and the subject is served. */
+  async #answer(connection: NatsConnection, subject: string): Promise<void> {
+    for await (const message of connection.subscribe(subject)) {
+      const answer = this.#served.get(subject);
+      if (answer === undefined) return;
+      void answer(message.subject, message.data).then((data) => message.respond(data));
+    }
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(new BusUnavailable('Cannot use the bus: closed'));
     await this.#done;
@@ -146,6 +175,7 @@ export class NatsStreams implements StreamPort {
     this.#closing.signal.addEventListener('abort', close, { once: true });
     if (this.#closing.signal.aborted) close();
     this.#connection = connection;
+    for (const subject of this.#served.keys()) void this.#answer(connection, subject);
     logger.info(`Connected to NATS "${connection.getServer()}"`);
     await Promise.race([lost, this.#keepStreams(connection)]);
     const reason = await lost;

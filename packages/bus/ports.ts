@@ -17,8 +17,19 @@ export const STREAMS = {
 
 export type StreamName = (typeof STREAMS)[keyof typeof STREAMS];
 
+/** Request and reply. */
+export interface RequestPort {
+  /** Rejects with BusUnavailable when nobody answers in time. */
+  request(subject: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
+  /** Answers requests on subjects that match, whenever the server is there; the result ends that. */
+  serve(
+    subject: string,
+    answer: (subject: string, data: Uint8Array) => Promise<Uint8Array>,
+  ): () => void;
+}
+
 /** Streams that keep the last message of every subject. */
-export interface StreamPort {
+export interface StreamPort extends RequestPort {
   /** True while the server answers and both streams exist. */
   readonly connected: boolean;
   /** Calls back with every change of `connected`; the answer ends that. */

@@ -11,6 +11,7 @@ import {
   type NodeReportInit,
 } from './node_report.ts';
 import { type BusLogger, type PublishAck, STREAMS, type StreamPort } from './ports.ts';
+import { type Answerer, answerNode, askNode } from './questions.ts';
 import { ReportSender } from './report_sender.ts';
 import { encodeResourceEvent, encodeSynced, type SyncedMarker } from './resource_message.ts';
 import { orSkip, readContents, subscribeResources } from './resource_subscription.ts';
@@ -118,6 +119,14 @@ export class StreamBus implements Bus {
         await clock.sleep(PAUSE_MS, until).catch(() => {});
       }
     }
+  }
+
+  ask(node: string, question: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    return askNode(this.#options.streams, node, question, request, timeoutMs);
+  }
+
+  answer(node: string, answerer: Answerer): () => void {
+    return answerNode(this.#options.streams, node, answerer);
   }
 
   async close(): Promise<void> {
