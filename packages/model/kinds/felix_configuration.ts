@@ -125,6 +125,8 @@ function ownParameters(style: SchemaStyle) {
     natOutgoingExclusions: z.enum(['IPPoolsOnly', 'IPPoolsAndHostIPs']).optional(),
     workloadSourceSpoofing: z.enum(['Disabled', 'Any']).optional(),
     disableConntrackInvalidCheck: z.boolean().optional(),
+    /** What becomes of connections that a change of policy forbids; ours, not upstream's. */
+    connections: z.enum(['Keep', 'Cut']).optional(),
     allowIPIPPacketsFromWorkloads: z.boolean().optional(),
     allowVXLANPacketsFromWorkloads: z.boolean().optional(),
     ipv4NormalRoutePriority: routePriority.optional(),

@@ -29,11 +29,6 @@ const FAMILIES: readonly Family[] = [4, 6];
 const IPIP = 4;
 const ICMP_V6 = 58;
 
-const ESTABLISHED = rule(
-  'established',
-  match('ct state', 'established,related'),
-  verdict('accept'),
-);
 /** Multicast listeners, router and neighbour solicitation, neighbour advertisement. */
 const NEIGHBOUR_DISCOVERY = ['130-133', '135-136'] as const;
 
@@ -44,8 +39,11 @@ export function baseChains(settings: FilterSettings): ReadonlyMap<string, Chain>
       'pods/anti-spoofing',
       chain('a pod sends from its own addresses only', antiSpoofing(settings)),
     ],
-    ['forward-from-pods', hook('forward', 0, [ESTABLISHED, fromPods(settings, 'goto pods/from')])],
-    ['forward-to-pods', hook('forward', 1, [ESTABLISHED, toPods(settings)])],
+    [
+      'forward-from-pods',
+      hook('forward', 0, [...established(settings), fromPods(settings, 'goto pods/from')]),
+    ],
+    ['forward-to-pods', hook('forward', 1, [...established(settings), toPods(settings)])],
     ['input-from-pods', hook('input', 0, inputFromPods(settings))],
     ['input-to-host', hook('input', 1, inputToHost(settings))],
     ['pods/from', chain('egress policy of the pod', fromPod(settings))],
@@ -82,7 +80,23 @@ function sourceRule(family: Family, set: string, comment: string): Rule {
 }
 
 function inputFromPods(settings: FilterSettings): Rule[] {
-  return [...neighbourDiscovery(settings), ESTABLISHED, fromPods(settings, 'goto pods/from')];
+  return [
+    ...neighbourDiscovery(settings),
+    ...established(settings),
+    fromPods(settings, 'goto pods/from'),
+  ];
+}
+
+// A connection that is cut is known by its mark, not by its absence: otherwise the next packet of either side
+// would begin it anew, and be judged as if that side had called.
+function established({ cutBit }: FilterSettings): Rule[] {
+  const isEstablished = match('ct state', 'established,related');
+  if (cutBit === undefined) return [rule('established', isEstablished, verdict('accept'))];
+  const cut = (set: boolean): Statement => ({ kind: 'match-connection-mark', bits: cutBit, set });
+  return [
+    rule('established', isEstablished, cut(false), verdict('accept')),
+    rule('cut: no longer permitted', cut(true), COUNTER, verdict('drop')),
+  ];
 }
 
 function neighbourDiscovery({ podInterfaces }: FilterSettings): Rule[] {
@@ -99,7 +113,7 @@ function neighbourDiscovery({ podInterfaces }: FilterSettings): Rule[] {
 // Tunnels come first: a node that has left the cluster must not go on by an established entry.
 function inputToHost(settings: FilterSettings): Rule[] {
   const { podInterfaces, podToHost } = settings;
-  const rest: Rule[] = [...neighbourDiscovery(settings), ESTABLISHED];
+  const rest: Rule[] = [...neighbourDiscovery(settings), ...established(settings)];
   if (podToHost !== 'Return') {
     const action = podToHost === 'Accept' ? 'accept' : 'drop';
     rest.push(

@@ -295,9 +295,15 @@ export const worlds: fc.Arbitrary<PolicyInputs> = fc
     profiles,
     networkSets,
     globalNetworkSets,
-    podToHost: fc.constantFrom(undefined, 'Accept', 'Return'),
+    felix: fc.record(
+      {
+        defaultEndpointToHostAction: some(fc.constantFrom('Accept', 'Return')),
+        connections: some(fc.constant('Keep')),
+      },
+      PLAIN,
+    ),
   })
-  .map(({ endpoints, podToHost, ...rest }) => ({
+  .map(({ endpoints, felix, ...rest }) => ({
     node: 'node',
     inSync: true,
     localEndpoints: endpoints.filter(({ spec }) => spec.node === 'node'),
@@ -305,15 +311,12 @@ export const worlds: fc.Arbitrary<PolicyInputs> = fc
     ipPools: [],
     nodes: [],
     hostEndpoints: [],
-    felixConfiguration:
-      podToHost === undefined
-        ? undefined
-        : (valid({
-            apiVersion: API_VERSION,
-            kind: 'FelixConfiguration',
-            metadata: { name: 'default' },
-            spec: { defaultEndpointToHostAction: podToHost },
-          }) as FelixConfiguration),
+    felixConfiguration: valid({
+      apiVersion: API_VERSION,
+      kind: 'FelixConfiguration',
+      metadata: { name: 'default' },
+      spec: felix,
+    }) as FelixConfiguration,
     ...rest,
   }));
 
@@ -384,6 +387,7 @@ export const packets: fc.Arbitrary<Packet> = fc
       'established',
       'related',
       'invalid',
+      'cut',
     ),
     strange: fc.oneof(
       { weight: 9, arbitrary: fc.constant(undefined) },
@@ -409,7 +413,8 @@ export const packets: fc.Arbitrary<Packet> = fc
       destinationPort: hasPorts ? numbers[1] : 0,
       icmpType: isIcmp ? kind[0] : 0,
       icmpCode: isIcmp ? kind[1] : 0,
-      state: state as Packet['state'],
+      state: state === 'cut' ? 'established' : (state as Packet['state']),
+      isCut: state === 'cut',
     };
   });
 

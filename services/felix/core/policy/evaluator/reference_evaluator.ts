@@ -73,6 +73,8 @@ class Reference {
     // The host reaches its own pods, whatever their policy.
     if (inputInterface === '') return 'accept';
     if (isFromPod && !this.#isOwnSource()) return 'drop';
+    const cuts = this.#inputs.felixConfiguration?.spec.connections !== 'Keep';
+    if (this.#packet.isCut === true && cuts) return 'drop';
     if (state === 'established' || state === 'related') return 'accept';
     if (state === 'invalid' && (isFromPod || isToPod)) return 'drop';
     if (isFromPod && this.#isTunnel()) return 'drop';

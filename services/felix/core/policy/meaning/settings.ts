@@ -19,6 +19,8 @@ export type FilterSettings = {
   readonly logPrefix: string;
   /** One bit out of nftablesMarkMask. */
   readonly passBit: number;
+  /** The bit of a connection's mark that says "cut"; undefined: connections are kept. */
+  readonly cutBit: number | undefined;
 };
 
 const DEFAULT_MARK_MASK = 0xffff0000;
@@ -29,6 +31,7 @@ export function filterSettings(
 ): FilterSettings {
   const spec: FelixConfiguration['spec'] = configuration?.spec ?? {};
   const mask = markMask(spec);
+  const lowest = (mask & -mask) >>> 0;
   return {
     podInterfaces: `${spec.interfacePrefix?.split(',')[0] ?? 'cali'}*`,
     podToHost: spec.defaultEndpointToHostAction ?? 'Drop',
@@ -42,7 +45,9 @@ export function filterSettings(
     natFamilies: natFamilies(pools),
     natSparesNodes: spec.natOutgoingExclusions === 'IPPoolsAndHostIPs',
     logPrefix: spec.logPrefix ?? 'calico-packet',
-    passBit: (mask & -mask) >>> 0,
+    passBit: lowest,
+    // The marks of packets and of connections are different fields: the same bit serves both.
+    cutBit: spec.connections === 'Keep' ? undefined : lowest,
   };
 }
 
