@@ -27,6 +27,7 @@ const SAME_FLOOR: readonly (readonly [from: string, to: string])[] = [
   ['process', 'rpc'],
   ['process', 'telemetry'],
   ['store', 'telemetry'],
+  ['store', 'rpc'],
   ['bus', 'telemetry'],
   ['rpc', 'telemetry'],
   ['feed', 'telemetry'],

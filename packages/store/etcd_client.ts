@@ -1,8 +1,10 @@
-// One etcd3 client with its own policies switched off: what is retried, and for how long, is decided
-// here, since a commit must never be sent twice.
+// The calls to etcd: reads and transactions over lean unary calls, streams and leases over etcd3 with its
+// own policies switched off. What is retried, and for how long, is decided here, since a commit must
+// never be sent twice.
 import type { Clock } from '@calico/clock';
 import { Etcd3, type IOptions } from 'etcd3';
 import { storeError, wasNotSent } from './etcd_errors.ts';
+import { EtcdKv } from './etcd_kv.ts';
 import { checkAddresses, type EtcdTls } from './etcd_tls.ts';
 
 export type StoreLogger = {
@@ -22,7 +24,10 @@ export type EtcdOptions = {
   readonly watchProbeMs?: number;
 };
 
-export type Call<T> = (etcd: Etcd3, options: { deadline: number }) => Promise<T>;
+export type Call<T> = (
+  services: { readonly kv: EtcdKv; readonly leaseClient: Etcd3['leaseClient'] },
+  options: { readonly deadline: number; readonly timeoutMs: number },
+) => Promise<T>;
 
 type Policies = NonNullable<IOptions['faultHandling']>;
 
@@ -30,6 +35,7 @@ const REFUSE_NONE = { execute: async (run: () => unknown) => await run() };
 
 export class EtcdClient {
   readonly etcd: Etcd3;
+  readonly #kv: EtcdKv;
   readonly clock: Clock;
   readonly logger: StoreLogger;
   readonly requestTimeoutMs: number;
@@ -45,6 +51,7 @@ export class EtcdClient {
     this.watchProbeMs = options.watchProbeMs ?? 5_000;
     // One more than there are endpoints: the first failure may only show a connection long dead.
     this.#attempts = endpoints.length + 1;
+    this.#kv = new EtcdKv(endpoints, tls);
     this.etcd = new Etcd3({
       hosts: [...endpoints],
       ...(tls ? { credentials: credentialsOf(tls) } : {}),
@@ -76,6 +83,11 @@ export class EtcdClient {
     return this.#run(action, call, { writes: true, signal });
   }
 
+  close(): void {
+    this.#kv.close();
+    this.etcd.close();
+  }
+
   /** Says so in the log when etcd goes away or comes back. */
   noteReachable(reachable: boolean, reason?: string): void {
     if (this.#reachable === reachable) return;
@@ -91,11 +103,14 @@ export class EtcdClient {
     options: { writes: boolean; signal?: AbortSignal | undefined; revision?: bigint | undefined },
   ): Promise<T> {
     const { writes, signal, revision } = options;
-    const deadline = this.clock.now() + this.requestTimeoutMs;
+    const start = this.clock.monotonic();
+    const services = { kv: this.#kv, leaseClient: this.etcd.leaseClient };
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted();
+      const timeoutMs = start + this.requestTimeoutMs - this.clock.monotonic();
+      const deadline = this.clock.now() + timeoutMs;
       try {
-        const answer = await abortable(call(this.etcd, { deadline }), signal);
+        const answer = await abortable(call(services, { deadline, timeoutMs }), signal);
         this.noteReachable(true);
         return answer;
       } catch (error) {
@@ -103,7 +118,8 @@ export class EtcdClient {
         const failure = storeError(error, action, writes, revision);
         if (failure.name !== 'StoreUnavailable') throw failure;
         const harmless = !writes || wasNotSent(error);
-        if (harmless && attempt < this.#attempts && this.clock.now() < deadline) continue;
+        const isInTime = this.clock.monotonic() - start < this.requestTimeoutMs;
+        if (harmless && attempt < this.#attempts && isInTime) continue;
         this.noteReachable(false, failure.message);
         throw failure;
       }

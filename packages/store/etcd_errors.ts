@@ -1,4 +1,5 @@
-// What etcd3 and grpc-js say, turned into this package's errors.
+// What etcd, its clients and the connection say, turned into this package's errors.
+import { UnaryFailure } from '@calico/rpc';
 import { CompactedError, StoreUnavailable } from './store.ts';
 
 /** The request did not leave this process, or etcd refused it before proposing it to Raft. */
@@ -9,6 +10,7 @@ const REFUSED = /etcdserver: (duplicate key|too many operations|key is not provi
 
 /** True when trying again, also elsewhere, cannot apply anything twice. */
 export function wasNotSent(error: unknown): boolean {
+  if (error instanceof UnaryFailure && !error.isSent) return true;
   return error instanceof Error && NOT_SENT.test(error.message);
 }
 
@@ -34,9 +36,10 @@ export function storeError(error: unknown, action: string, writes: boolean, revi
 /** As OpenSSL reports it. */
 const TLS_ALERT = /\w+:error:\w+:SSL routines:\w*:\S* ?alert ([^:]+):[^\n]*\n?/;
 
-function reason({ message }: Error): string {
-  return message
-    .replace(/^\w+: (\d+ )?/, '')
+function reason(cause: Error): string {
+  const text =
+    cause instanceof UnaryFailure ? cause.details : cause.message.replace(/^\w+: (\d+ )?/, '');
+  return text
     .replace(/ Resolution note: .*$/, '')
     .replace(TLS_ALERT, 'etcd refuses our TLS certificate: $1')
     .replace(

@@ -1,6 +1,5 @@
-import type { ICompare, IRequestOp } from 'etcd3';
 import { EtcdClient, type EtcdOptions } from './etcd_client.ts';
-import { prefixEnd, toBytes, toEntry } from './etcd_entry.ts';
+import { prefixEnd } from './etcd_entry.ts';
 import { grantLease } from './etcd_lease.ts';
 import { watchEtcd } from './etcd_watch.ts';
 import type {
@@ -9,8 +8,6 @@ import type {
   Lease,
   Listing,
   ListOptions,
-  Operation,
-  PrefixComparison,
   Store,
   Transaction,
   TransactionResult,
@@ -39,12 +36,12 @@ class EtcdStore implements Store {
   }
 
   async get(key: string, { signal }: CallOptions = {}): Promise<Entry | undefined> {
-    const { kvs } = await this.#client.read(
+    const { entries } = await this.#client.read(
       `read "${key}"`,
-      ({ kv }, options) => kv.range({ key: toBytes(key) }, options),
+      ({ kv }, { timeoutMs }) => kv.range({ key }, timeoutMs),
       signal,
     );
-    return kvs[0] && toEntry(kvs[0]);
+    return entries[0];
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<Listing> {
@@ -71,48 +68,23 @@ class EtcdStore implements Store {
     { limit = PAGE, after, revision, signal }: ListOptions,
   ): Promise<Listing> {
     const start = after !== undefined && after >= prefix ? `${after}\0` : prefix || '\0';
-    const { header, kvs, more } = await this.#client.read(
+    const range = { key: start, end: prefixEnd(prefix), limit, revision };
+    const page = await this.#client.read(
       `list "${prefix}"`,
-      ({ kv }, options) =>
-        kv.range(
-          {
-            key: toBytes(start),
-            range_end: prefixEnd(prefix),
-            limit,
-            ...(revision === undefined ? {} : { revision: revision.toString() }),
-          },
-          options,
-        ),
+      ({ kv }, { timeoutMs }) => kv.range(range, timeoutMs),
       signal,
       revision,
     );
-    return { entries: kvs.map(toEntry), revision: revision ?? BigInt(header.revision), more };
+    return { entries: page.entries, revision: revision ?? page.revision, more: page.more };
   }
 
   async commit(transaction: Transaction, { signal }: CallOptions = {}): Promise<TransactionResult> {
     checkTransaction(transaction);
-    const { compare, unchanged = [], operations } = transaction;
-    const request = {
-      compare: [
-        ...compare.map(({ key, modRevision }) => ({
-          key: toBytes(key),
-          target: 'Mod' as const,
-          result: 'Equal' as const,
-          mod_revision: modRevision.toString(),
-        })),
-        ...unchanged.map(toRangeCompare),
-      ],
-      success: operations.map(toRequest),
-      failure: compare.map(({ key }) => ({ request_range: { key: toBytes(key) } })),
-    };
-    const { succeeded, header, responses } = await this.#client.write(
+    return await this.#client.write(
       'commit',
-      ({ kv }, options) => kv.txn(request, options),
+      ({ kv }, { timeoutMs }) => kv.txn(transaction, timeoutMs),
       signal,
     );
-    if (succeeded) return { kind: 'committed', revision: BigInt(header.revision) };
-    const found = responses.flatMap(({ response_range }) => response_range.kvs.map(toEntry));
-    return { kind: 'conflict', current: new Map(found.map((entry) => [entry.key, entry])) };
   }
 
   watch(prefix: string, fromRevision: bigint, signal: AbortSignal): AsyncIterable<WatchBatch> {
@@ -125,36 +97,15 @@ class EtcdStore implements Store {
   }
 
   async clusterId(): Promise<string> {
-    const { header } = await this.#client.read('read the cluster id', ({ kv }, options) =>
-      kv.range({ key: Buffer.of(0), count_only: true }, options),
+    const { clusterId } = await this.#client.read('read the cluster id', ({ kv }, { timeoutMs }) =>
+      kv.range({ key: '\0', countOnly: true }, timeoutMs),
     );
-    return BigInt(header.cluster_id).toString(16);
+    return clusterId.toString(16);
   }
 
   close(): void {
-    this.#client.etcd.close();
+    this.#client.close();
   }
-}
-
-/**
- * Holds when every key of the range has an older modification revision; also for an empty range. The
- * client's types do not know `range_end`, its protocol file does (etcd 3.3 and newer).
- */
-function toRangeCompare({ prefix, since }: PrefixComparison): ICompare & { range_end: Buffer } {
-  return {
-    key: toBytes(prefix),
-    range_end: prefixEnd(prefix),
-    target: 'Mod',
-    result: 'Less',
-    mod_revision: (since + 1n).toString(),
-  };
-}
-
-function toRequest(operation: Operation): IRequestOp {
-  const key = toBytes(operation.key);
-  if (operation.kind === 'delete') return { request_delete_range: { key } };
-  const { value, lease } = operation;
-  return { request_put: { key, value: toBytes(value), ...(lease ? { lease: lease.id } : {}) } };
 }
 
 function checkEndpoints(endpoints: readonly string[]): void {
