@@ -5,7 +5,8 @@ import * as fc from 'fast-check';
 import type { PolicyInputs } from '../../../ports.ts';
 import { compile } from '../compiler/compile.ts';
 import type { Packet } from './packet.ts';
-import { arrivals, packets, ruleWorlds, worlds } from './random_worlds.ts';
+import { arrivals, packets } from './random_packets.ts';
+import { ruleWorlds, worlds } from './random_worlds.ts';
 import { judge } from './reference_evaluator.ts';
 import { evaluate } from './ruleset_evaluator.ts';
 
