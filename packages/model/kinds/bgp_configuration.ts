@@ -47,6 +47,9 @@ function bgpConfigurationFields(style: SchemaStyle) {
       .enum(['Trace', 'Debug', 'Info', 'Warning', 'Error', 'Fatal', 'None'])
       .optional(),
     nodeToNodeMeshEnabled: z.boolean().optional(),
+    /** Not upstream's. Auto: above meshLimit nodes, some of them reflect the routes of the others. */
+    topology: z.enum(['Mesh', 'Auto']).optional(),
+    meshLimit: integer(1, 10_000).optional(),
     asNumber: asNumber.optional(),
     serviceClusterIPs: cidrs,
     serviceExternalIPs: cidrs,
@@ -106,7 +109,7 @@ function checkCommunities(spec: Spec, report: Report): void {
 
 function checkMesh(spec: Spec, report: Report): void {
   if (spec.nodeToNodeMeshEnabled !== false) return;
-  for (const field of ['nodeMeshPassword', 'nodeMeshMaxRestartTime'] as const) {
+  for (const field of ['nodeMeshPassword', 'nodeMeshMaxRestartTime', 'topology'] as const) {
     if (spec[field] === undefined) continue;
     report([field], spec[field], 'expected none when nodeToNodeMeshEnabled is false');
   }

@@ -15,6 +15,7 @@ import { parseDurationSeconds } from './duration.ts';
 import { given, type NodeView } from './node_view.ts';
 import type { ClusterResources } from './resources.ts';
 import type { SecretVersion, SecretVersions } from './secrets.ts';
+import type { Topology } from './topology.ts';
 
 /** Proposed to peers. BIRD's 240 s would keep routes of a node that lost power for four minutes. */
 const HOLD_TIME_SECONDS = 90;
@@ -44,8 +45,12 @@ type FarEnd = {
   readonly node: NodeView | undefined;
 };
 
-/** What peers refer to by name. */
-type Libraries = { readonly filters: FilterLibrary; readonly secrets: SecretVersions };
+/** What peers refer to by name, and what is the same for all of them. */
+type Libraries = {
+  readonly filters: FilterLibrary;
+  readonly secrets: SecretVersions;
+  readonly topology: Topology;
+};
 
 export function derivePeers(
   self: NodeView,
@@ -104,9 +109,11 @@ class Derivation implements PeerDerivation {
 
   addMesh({ nodeMeshMaxRestartTime, nodeMeshPassword }: BGPConfiguration['spec']): void {
     const spec = { maxRestartTime: nodeMeshMaxRestartTime, password: nodeMeshPassword };
+    const { topology } = this.#libraries;
     try {
       for (const node of this.#nodes) {
-        if (node.clusterId === undefined) this.#addNode(node, { type: 'mesh', spec });
+        if (node.clusterId !== undefined || !topology.joins(this.#self, node)) continue;
+        this.#addNode(node, { type: 'mesh', spec });
       }
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
@@ -197,8 +204,7 @@ class Derivation implements PeerDerivation {
       policy: {
         address,
         isInternal,
-        isReflectorClient:
-          isInternal && self.clusterId !== undefined && node?.clusterId !== self.clusterId,
+        isReflectorClient: isInternal && this.#isClient(type, node),
         nextHopMode: spec.nextHopMode ?? (spec.keepOriginalNextHop ? 'Keep' : 'Auto'),
         localAsn,
         allowedOwnAs: spec.numAllowedLocalASNumbers ?? 0,
@@ -214,6 +220,15 @@ class Derivation implements PeerDerivation {
     const version = this.#libraries.secrets({ name, key });
     if (version === undefined) throw new Error(`secret "${name}" has no key "${key}" yet`);
     return { name, key, version };
+  }
+
+  /** Reflectors of one cluster id are equals; those of the mesh are all equals. */
+  #isClient(type: PeerType, node: NodeView | undefined): boolean {
+    const { clusterId } = this.#self;
+    if (clusterId !== undefined) return node?.clusterId !== clusterId;
+    const { topology } = this.#libraries;
+    if (type !== 'mesh' || node === undefined) return false;
+    return topology.isReflector(this.#self) && !topology.isReflector(node);
   }
 
   #isSelf(address: Address): boolean {

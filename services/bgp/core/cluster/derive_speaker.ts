@@ -9,6 +9,7 @@ import { deriveOwnRoutes, derivePools, deriveServices } from './derive_routes.ts
 import { type NodeView, viewNode } from './node_view.ts';
 import type { ClusterResources } from './resources.ts';
 import type { SecretVersions } from './secrets.ts';
+import { chooseTopology } from './topology.ts';
 
 export type Derived = {
   readonly speaker: SpeakerConfig;
@@ -55,9 +56,10 @@ export function deriveSpeaker(
   }
   const ownRouterId = chooseRouterId(self, routerId);
   const filters = new FilterLibrary(resources.bgpFilters);
-  const peers = derivePeers(self, ownRouterId, nodes, resources, { filters, secrets });
-  const pools = derivePools(resources.ipPools);
   const configuration = bgpConfigurationFor(nodeName, resources.bgpConfigurations);
+  const topology = chooseTopology(nodes, bgpConfigurationFor('', resources.bgpConfigurations));
+  const peers = derivePeers(self, ownRouterId, nodes, resources, { filters, secrets, topology });
+  const pools = derivePools(resources.ipPools);
   const services = deriveServices(configuration);
   const programs = programsOf(configuration.programClusterRoutes);
   return {
@@ -83,7 +85,7 @@ export function deriveSpeaker(
           routerId: ownRouterId,
           address: self.address,
           subnet: self.subnet,
-          clusterId: self.clusterId,
+          clusterId: self.clusterId ?? (topology.isReflector(self) ? ownRouterId : undefined),
           pools: pools.map(({ pool: _pool, ...policy }) => policy),
           advertisements: deriveAdvertisements(configuration),
           serviceRanges: services.reflected,
