@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@calico/clock';
+import { type CheckProblem, IpamAdminService } from '@calico/proto/ipam/v1/admin';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
 import { connectRpc, type RpcClient } from '@calico/rpc';
 import { openEtcd, type Store } from '@calico/store';
@@ -85,6 +86,21 @@ export class IpamFixture {
     return client;
   }
 
+  /** Where the ipam process listens. */
+  target(number: number): string {
+    return `unix:${this.#socket(number)}`;
+  }
+
+  /** All that a check by the ipam process finds. */
+  async problems(number = 0): Promise<CheckProblem[]> {
+    const admin = connectRpc(IpamAdminService, this.target(number), {});
+    try {
+      return (await Array.fromAsync(admin.check({}))).flatMap(({ problems }) => problems);
+    } finally {
+      admin.close();
+    }
+  }
+
   /** Ends an ipam process at once, in the middle of whatever it does, and starts it again. */
   async killService(number: number, imports: readonly string[] = []): Promise<void> {
     const child = this.#services[number];
@@ -128,13 +144,20 @@ export class IpamFixture {
   }
 
   async putPool(name: string, spec: object): Promise<void> {
-    const key = `/calico/resources/v3/projectcalico.org/ippools/${name}`;
-    const value = JSON.stringify({
-      apiVersion: 'projectcalico.org/v3',
-      kind: 'IPPool',
-      metadata: { name },
-      spec,
-    });
+    await this.putResource('IPPool', `ippools/${name}`, spec);
+  }
+
+  async putNode(name: string, spec: object = {}): Promise<void> {
+    await this.putResource('Node', `nodes/${name}`, spec);
+  }
+
+  async putResource(kind: string, path: string, spec: object): Promise<void> {
+    const metadata = { name: path.slice(path.lastIndexOf('/') + 1) };
+    const document = { apiVersion: 'projectcalico.org/v3', kind, metadata, spec };
+    await this.put(`/calico/resources/v3/projectcalico.org/${path}`, JSON.stringify(document));
+  }
+
+  async put(key: string, value: string): Promise<void> {
     const found = await this.store.get(key);
     await this.store.commit({
       compare: [{ key, modRevision: found?.modRevision ?? 0n }],

@@ -46,6 +46,7 @@ describe('history of ipam under faults', { skip: SKIP }, () => {
   before(async () => {
     fixture = await IpamFixture.start();
     await fixture.putPool('history', POOL);
+    for (let i = 0; i < NODES; i++) await fixture.putNode(`n${i}`);
     for (let i = 0; i < SERVICES; i++) services.push(await fixture.startService(CLOCK));
   });
 
@@ -200,5 +201,6 @@ describe('history of ipam under faults', { skip: SKIP }, () => {
     const { pools: empty } = await any().getUtilization({ pools: ['history'] });
     assert.equal(empty[0]?.inUse, 0n);
     assert.deepEqual(await fixture.inconsistencies(), []);
+    assert.deepEqual(await fixture.problems(), [], 'a check finds nothing');
   });
 });

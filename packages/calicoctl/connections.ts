@@ -1,6 +1,7 @@
 // Clients of the services, opened when first used and closed together.
 import type { ResourceService } from '@calico/proto/api/v1/resources';
 import type { BgpService } from '@calico/proto/bgp/v1/bgp';
+import type { IpamAdminService } from '@calico/proto/ipam/v1/admin';
 import type { IpamService } from '@calico/proto/ipam/v1/ipam';
 import type { StatusService } from '@calico/proto/status/v1/status';
 import type { DescService, RpcClient } from '@calico/rpc';
@@ -11,6 +12,8 @@ import { SETTINGS, type Settings } from './settings.ts';
 type Services = {
   api: typeof ResourceService;
   ipam: typeof IpamService;
+  /** Of the same process as ipam. */
+  ipamAdmin: typeof IpamAdminService;
   status: typeof StatusService;
   /** The speaker of the node that this command runs on. */
   bgp: typeof BgpService;
@@ -34,6 +37,7 @@ export type Connections = {
 const DESCRIPTORS: { readonly [K in ServiceName]: () => Promise<Services[K]> } = {
   api: async () => (await import('@calico/proto/api/v1/resources')).ResourceService,
   ipam: async () => (await import('@calico/proto/ipam/v1/ipam')).IpamService,
+  ipamAdmin: async () => (await import('@calico/proto/ipam/v1/admin')).IpamAdminService,
   status: async () => (await import('@calico/proto/status/v1/status')).StatusService,
   bgp: async () => (await import('@calico/proto/bgp/v1/bgp')).BgpService,
 };
@@ -65,7 +69,11 @@ export function openConnections(settings: Settings): Connections {
 }
 
 export function targetOf(service: ServiceName, settings: Settings): string {
-  return service === 'bgp' ? `unix:${settings.runDir}/bgp.sock` : settings[`${service}Address`];
+  return service === 'bgp' ? `unix:${settings.runDir}/bgp.sock` : settings[addressField(service)];
+}
+
+function addressField(service: Exclude<ServiceName, 'bgp'>) {
+  return service === 'ipamAdmin' ? 'ipamAddress' : (`${service}Address` as const);
 }
 
 async function connect(
@@ -93,7 +101,7 @@ function isNoAnswer(code: string): boolean {
 }
 
 function noAnswer(service: ServiceName, target: string, cause: Error): NoAnswerError {
-  const variable = service === 'bgp' ? 'CALICO_RUN_DIR' : SETTINGS[`${service}Address`].variable;
+  const variable = service === 'bgp' ? 'CALICO_RUN_DIR' : SETTINGS[addressField(service)].variable;
   return new NoAnswerError(
     `Cannot get an answer from ${service} at "${target}": ${detailsOf(cause)}`,
     {

@@ -80,7 +80,7 @@ function borrowedRow(allocation: Allocation, block: BlockUtilization, owner: str
 /** The fields of an IPAMConfiguration under the names that Go's struct has. */
 export function formatIpamConfiguration(spec: Readonly<Record<string, unknown>>): string {
   const rows = Object.entries(spec).map(([name, value]) => [
-    name.charAt(0).toUpperCase() + name.slice(1),
+    name.replace(/^(ip|.)/, (start) => start.toUpperCase()),
     String(value as string | number | boolean),
   ]);
   return formatTable(['Property', 'Value'], rows);

@@ -118,13 +118,13 @@ Active Owner Attributes:
 
 test("formatIpamConfiguration() uses the names of Go's fields", () => {
   assert.equal(
-    formatIpamConfiguration({ strictAffinity: false, maxBlocksPerHost: 0 }),
-    `+------------------+-------+
-|     PROPERTY     | VALUE |
-+------------------+-------+
-| StrictAffinity   | false |
-| MaxBlocksPerHost |     0 |
-+------------------+-------+
+    formatIpamConfiguration({ strictAffinity: false, ipCooldownSeconds: 0 }),
+    `+-------------------+-------+
+|     PROPERTY      | VALUE |
++-------------------+-------+
+| StrictAffinity    | false |
+| IPCooldownSeconds |     0 |
++-------------------+-------+
 `,
   );
 });

@@ -11,9 +11,12 @@ import {
 } from '@calico/proto/api/v1/resources';
 import { BgpService } from '@calico/proto/bgp/v1/bgp';
 import { BgpPeerType } from '@calico/proto/events/v1/events';
+import { IpamAdminService } from '@calico/proto/ipam/v1/admin';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
 import { StatusService, type WaitAppliedRequest } from '@calico/proto/status/v1/status';
 import { RpcError, type RpcServer, type ServiceHandlers, serveRpc } from '@calico/rpc';
+
+import { MemoryAdmin } from './memory_admin.ts';
 
 type Stored = { readonly document: Fields; readonly revision: bigint };
 type Fields = Record<string, unknown>;
@@ -25,6 +28,7 @@ export class MemoryServices {
   readonly assigned = new Map<string, string>();
   /** Whose blocks were given back. */
   readonly releasedNodes: string[] = [];
+  readonly admin = new MemoryAdmin();
   /** Answers of WaitApplied, one after the other; the stream stays open after the last if told so. */
   progress: { nodesApplied: number; nodesTotal: number; waitingFor?: string[] }[] = [];
   staysBehind = false;
@@ -69,6 +73,7 @@ export class MemoryServices {
       services: [
         [ResourceService, this.#resources()],
         [IpamService, this.#ipam()],
+        [IpamAdminService, this.admin.handlers()],
         [StatusService, this.#status()],
       ],
       listen: `unix:${join(this.#folder, 'main.sock')}`,
