@@ -107,8 +107,19 @@ export class BgpLab {
         NATS_URL: NATS,
         CALICO_API_ADDRESS: `${CONTROL}:5671`,
         CALICO_INSECURE: 'true',
+        CALICO_SECRETS_DIR: this.secrets,
       },
     });
+  }
+
+  /** Where secrets of all nodes are: a directory per secret, a file per key. */
+  get secrets(): string {
+    return join(this.directory, 'secrets');
+  }
+
+  setSecret(name: string, key: string, value: string): void {
+    mkdirSync(join(this.secrets, name), { recursive: true });
+    writeFileSync(join(this.secrets, name, key), value);
   }
 
   bgpClient(name: string): RpcClient<typeof BgpService> {
@@ -212,6 +223,7 @@ export class BgpLab {
         'link set lo up',
         'link set ens33 up',
         `address add ${address}/24 dev ens33`,
+        `address add fd00:80::${octet}/64 dev ens33 nodad`,
       ]);
       const directory = join(this.directory, name);
       mkdirSync(directory, { recursive: true });

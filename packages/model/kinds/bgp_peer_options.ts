@@ -29,6 +29,13 @@ export function bgpPeerOptions(_style: SchemaStyle) {
     multihop: integer(1, 255).optional(),
     /** Proposed to the peer; "0s" stands for neither keepalives nor a hold timer. Unset: "90s". */
     holdTime: holdTime.optional(),
+    /** Whose routes the session carries; unset: those of the family it runs over. */
+    addressFamilies: z
+      .array(z.enum(['IPv4', 'IPv6']))
+      .min(1)
+      .optional(),
+    /** IPv4 routes may have IPv6 next hops (RFC 8950); unset: when IPv4 routes travel over IPv6. */
+    extendedNextHop: z.boolean().optional(),
   };
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { CancelTimer, Clock } from '@calico/clock';
 import type { SecretName } from '../core/cluster/secrets.ts';
 
-const LOOK_AGAIN_MS = 5_000;
+const LOOK_AGAIN_MS = 2_000;
 const NAME = /^[a-zA-Z0-9_-][a-zA-Z0-9._-]*$/;
 
 type Held = { readonly value: string | undefined; readonly version: number };
@@ -30,7 +30,7 @@ export class SecretFiles {
     return this.#get(secret).value;
   }
 
-  /** Looks at the files that were asked for every five seconds. */
+  /** Looks at the files that were asked for every two seconds. */
   watch(clock: Clock, onChange: () => void): void {
     this.#cancel = clock.setTimer(LOOK_AGAIN_MS, () => {
       if (this.#refresh()) onChange();

@@ -19,7 +19,7 @@ test('a secret is a file; another value is another version', () => {
     assert.equal(secrets.versionOf(secret), undefined);
     mkdirSync(join(directory, 'bgp-secrets'));
     writeFileSync(join(directory, 'bgp-secrets', 'rr-password'), 'open sesame\n');
-    clock.advance(5_000);
+    clock.advance(2_000);
     assert.equal(changes, 1);
     assert.equal(secrets.valueOf(secret), 'open sesame');
     const version = secrets.versionOf(secret);
@@ -27,7 +27,7 @@ test('a secret is a file; another value is another version', () => {
     assert.equal(changes, 1);
     assert.equal(secrets.versionOf(secret), version);
     writeFileSync(join(directory, 'bgp-secrets', 'rr-password'), 'another');
-    clock.advance(5_000);
+    clock.advance(2_000);
     assert.equal(changes, 2);
     assert.notEqual(secrets.versionOf(secret), version);
     secrets.close();

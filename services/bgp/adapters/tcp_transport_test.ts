@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { formatAddress, parseAddress } from '@calico/ip';
 import { PLAIN_SOCKET } from '../core/speaker/config.ts';
@@ -185,6 +187,20 @@ test('a socket with options says why it cannot connect', async () => {
   const third = new Recorder();
   signing.dial(targetOf(listener, { socket: SIGNED }), third).close();
   assert.deepEqual(third.events, []);
+});
+
+test('what comes with too small a TTL is not heard (RFC 5082)', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { readonly port: number };
+  const near = new Recorder();
+  const socket = { ...PLAIN_SOCKET, ttl: 255, minimumTtl: 255 };
+  const target = { address: LOCAL, port, sourceAddress: undefined, socket };
+  const connection = tcpTransport.dial(target, near);
+  await once(server, 'connection', { signal: AbortSignal.timeout(200) }).catch(() => undefined);
+  connection.close();
+  server.close();
+  assert.deepEqual(near.events, []);
 });
 
 test('a TTL is what packets start with', async () => {

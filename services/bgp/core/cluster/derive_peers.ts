@@ -59,7 +59,6 @@ export function derivePeers(
   resources: ClusterResources,
   libraries: Libraries,
 ): PeerDerivation {
-  const derivation = new Derivation(self, routerId, nodes, libraries);
   const configuration = bgpConfigurationFor(self.name, resources.bgpConfigurations);
   if (configuration.nodeToNodeMeshEnabled && self.clusterId === undefined) {
     derivation.addMesh(configuration);
@@ -193,10 +192,16 @@ class Derivation implements PeerDerivation {
       socket: { password: this.#passwordOf(spec), ...ttlOf(spec) },
       session: {
         localAsn,
+    const families = ([4, 6] as const).filter(
+      (each) => spec.addressFamilies?.includes(`IPv${each}`) ?? each === family,
+    );
         routerId: this.#routerId,
         remoteAsn: asn,
         isPassive: spec.passive ?? false,
-        families: [family],
+        families,
+        extendedNextHop: spec.extendedNextHop ?? (family === 6 && families.includes(4)),
+        addPathReceive: false,
+        addPathSend: false,
         holdTimeSeconds: seconds(spec.holdTime) ?? HOLD_TIME_SECONDS,
         keepaliveSeconds: seconds(spec.keepaliveTime),
         restartTimeSeconds: Math.min(4095, seconds(spec.maxRestartTime) ?? RESTART_TIME_SECONDS),

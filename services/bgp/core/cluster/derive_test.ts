@@ -309,3 +309,27 @@ test('TTLs, passive peers and hold times', () => {
   assert.deepEqual(far, [3, undefined, false, 0]);
   assert.deepEqual(mesh, [undefined, undefined, false, 90]);
 });
+
+test('families of a session, whatever it runs over', () => {
+  const resources = [
+    ...NODES,
+    bgpPeer('four', { peerIP: '192.168.80.7', asNumber: 65000, addressFamilies: ['IPv6'] }),
+    bgpPeer('six', { peerIP: 'fd00::7', asNumber: 65000, addressFamilies: ['IPv6', 'IPv4'] }),
+    bgpPeer('off', {
+      peerIP: 'fd00::8',
+      asNumber: 65000,
+      addressFamilies: ['IPv4'],
+      extendedNextHop: false,
+    }),
+  ];
+  const sessions = ['192.168.80.7', 'fd00::7', 'fd00::8', '192.168.80.101'].map((key) => {
+    const session = derive('a', resources).derived?.speaker.peers.get(key)?.session;
+    return [session?.families, session?.extendedNextHop];
+  });
+  assert.deepEqual(sessions, [
+    [[6], false],
+    [[4, 6], true],
+    [[4], false],
+    [[4], false],
+  ]);
+});

@@ -127,7 +127,7 @@ function explainRefused({ received }: Peer, prefix: Prefix): ExplainedPath[] {
 
 function explainExport(
   speaker: Speaker,
-  { live, config, advertised }: Peer,
+  { live, config, policy, advertised }: Peer,
   entry: RibEntry | undefined,
 ): ExplainedExport {
   const peer = config.key;
@@ -137,7 +137,7 @@ function explainExport(
   if (!live.negotiated.families.includes(entry.prefix.family)) {
     return none(`the session does not carry IPv${entry.prefix.family} routes`);
   }
-  const outcome = speaker.exportPolicy?.export(entry.best, peer, config.policy);
+  const outcome = speaker.exportPolicy?.export(entry.best, peer, policy);
   if (outcome === undefined) return none('there is no configuration yet');
   if (outcome.kind === 'rejected') return none(outcome.reason);
   const isTold = advertised.get(entry.prefix) !== undefined;

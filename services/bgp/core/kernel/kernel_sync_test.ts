@@ -78,6 +78,14 @@ test('IPIP: by tunl0 onlink, always or across subnets, and a problem while tunl0
   assert.equal(fixture.kernel.list()[0]?.hops[0]?.interfaceIndex, 9);
 });
 
+test('an IPv4 route may go by an IPv6 gateway, but not through an IPIP tunnel', () => {
+  const fixture = new Fixture().learn({ via: 'fd00::101' });
+  assert.deepEqual(fixture.kernel.describe(), ['10.244.85.192/26 via fd00::101']);
+  fixture.kernel.interfaces.set('tunl0', 9);
+  fixture.configure({ ipipMode: 'Always' });
+  assert.match(fixture.sync.problems.join(), /via "fd00::101": IPIP needs an IPv4 next hop/);
+});
+
 test('VXLAN pools are left to Felix, in both modes', () => {
   for (const vxlanMode of ['Always', 'CrossSubnet']) {
     const { kernel, sync } = new Fixture({ vxlanMode }).learn({}, { via: '192.168.81.1' });

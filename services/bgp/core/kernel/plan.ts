@@ -90,6 +90,7 @@ function planHop(
   if (owner === 'felix') return undefined;
   const what = `Cannot route "${formatPrefix(prefix)}" via "${formatAddress(nextHop)}"`;
   if (device === 'tunl0') {
+    if (nextHop.family !== prefix.family) return `${what}: IPIP needs an IPv4 next hop`;
     if (tunnelIndex !== undefined) return { gateway: nextHop, interfaceIndex: tunnelIndex, onlink };
     return `${what}: device "tunl0" does not exist or is down, which ipipMode "${pool?.spec.ipipMode}" of pool "${pool?.metadata.name}" needs`;
   }

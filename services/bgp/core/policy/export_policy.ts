@@ -131,8 +131,12 @@ export class ExportPolicy {
   }
 
   #nextHop({ prefix, source, data }: Path, policy: PeerPolicy): Address | undefined {
-    const own = this.#local.address[prefix.family];
+    const { address } = this.#local;
+    const isExtended = policy.extendedNextHop === true && prefix.family === 4;
+    const own = isExtended ? (address[6] ?? address[4]) : address[prefix.family];
     if (source.kind === 'local' || policy.nextHopMode === 'Self') return own;
+    // A peer without RFC 8950 has no use for a next hop of the other family.
+    if (data.nextHop.family !== prefix.family && !isExtended) return own;
     if (policy.isInternal || policy.nextHopMode === 'Keep') return data.nextHop;
     // An external peer on the same network may go to the next hop directly (RFC 4271 5.1.3).
     const subnet = this.#local.subnet[prefix.family];

@@ -104,6 +104,27 @@ test('the next hop to an external peer is this node when the network is not shar
   assert.equal(nextHopFor({ ...EXTERNAL, nextHopMode: 'Self' }), '192.168.80.100');
 });
 
+test('IPv4 routes with IPv6 next hops, where the session has agreed on them', () => {
+  const address = { ...LOCAL.address, 6: parseAddress('fd00::100') };
+  const plain = LOCAL;
+  const dual: LocalPolicy = { ...LOCAL, address };
+  const extended = { ...EXTERNAL, extendedNextHop: true };
+  const nextHop = (route: Path, peer: PeerPolicy, local = dual) => {
+    const outcome = exported(route, peer, local);
+    return typeof outcome === 'string' ? outcome : outcome.nextHop;
+  };
+  const block = path({ from: 'local' });
+  assert.equal(nextHop(block, extended), 'fd00::100');
+  assert.equal(nextHop(block, EXTERNAL), '192.168.80.100');
+  assert.equal(nextHop(block, extended, plain), '192.168.80.100');
+  const learned = path({ from: 'fd00::101', isInternal: false });
+  assert.equal(nextHop(learned, { ...INTERNAL, extendedNextHop: true }), 'fd00::101');
+  assert.equal(nextHop(learned, INTERNAL), '192.168.80.100', 'ours: the peer takes no other');
+  const six = path({ from: 'local', prefix: 'fd00:10::/64' });
+  assert.equal(nextHop(six, extended), 'fd00::100');
+  assert.match(nextHop(six, EXTERNAL, plain), /no address to be the next hop/);
+});
+
 test('a reflector marks what it passes between internal peers', () => {
   const fromClient = path({ isClient: true, routerId: 7 });
   assert.deepEqual(exported(fromClient, INTERNAL, REFLECTOR), {

@@ -37,4 +37,6 @@ export type PeerPolicy = {
   /** How often our own AS may occur in a path. */
   readonly allowedOwnAs: number;
   readonly filters: PeerFilters;
+  /** The session has agreed that IPv4 routes may have IPv6 next hops (RFC 8950). */
+  readonly extendedNextHop?: boolean;
 };

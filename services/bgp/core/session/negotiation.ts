@@ -1,5 +1,6 @@
 // Checks the peer's OPEN and works out what both sides can do: RFC 4271 section 6.2, RFC 5492.
 import {
+  Afi,
   type Capability,
   ErrorCode,
   encodeCapability,
@@ -15,9 +16,8 @@ export type Negotiation =
   | { readonly kind: 'agreed'; readonly negotiated: Negotiated }
   | { readonly kind: 'refused'; readonly notification: Notification; readonly reason: string };
 
-type Find = <K extends Capability['kind']>(
-  kind: K,
-) => Extract<Capability, { readonly kind: K }> | undefined;
+type Named<K extends Capability['kind']> = Extract<Capability, { readonly kind: K }>;
+type Find = <K extends Capability['kind']>(kind: K) => Named<K> | undefined;
 
 export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Open): Negotiation {
   if (remoteOpen.asn !== config.remoteAsn) {
@@ -35,6 +35,7 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
   }
   const find: Find = (kind) =>
     remoteOpen.capabilities.find((capability) => capability.kind === kind) as never;
+  const addPath = find('add-path');
   const families = commonFamilies(config.families, remoteOpen);
   if (families.length === 0) {
     const missing = localOpen.capabilities.filter(({ kind }) => kind === 'multiprotocol');
@@ -45,6 +46,11 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
     );
   }
   const holdTimeSeconds = Math.min(localOpen.holdTimeSeconds, remoteOpen.holdTimeSeconds);
+  const context = {
+    fourOctetAs: find('four-octet-as') !== undefined,
+    extendedMessages: find('extended-message') !== undefined,
+    peerKind: isInternal ? 'internal' : 'external',
+  } as const;
   const canRefresh = find('route-refresh') !== undefined;
   return {
     kind: 'agreed',
@@ -54,11 +60,14 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
       keepaliveSeconds: keepaliveOf(holdTimeSeconds, config.keepaliveSeconds),
       families,
       context: {
-        fourOctetAs: find('four-octet-as') !== undefined,
-        extendedMessages: find('extended-message') !== undefined,
-        addPath: [],
-        peerKind: isInternal ? 'internal' : 'external',
+        ...context,
+        addPath: config.addPathReceive ? addPathFamilies(addPath, 'send', families) : [],
       },
+      sendContext: {
+        ...context,
+        addPath: config.addPathSend ? addPathFamilies(addPath, 'receive', families) : [],
+      },
+      extendedNextHop: config.extendedNextHop && takesExtendedNextHop(find('extended-next-hop')),
       canRefresh,
       canRefreshEnhanced: canRefresh && find('enhanced-route-refresh') !== undefined,
       gracefulRestart:
@@ -83,13 +92,30 @@ function commonFamilies(ours: readonly Family[], remoteOpen: Open): Family[] {
   return ours.filter((family) => theirs.has(family));
 }
 
+/** Families in which the peer does what we do the opposite of. */
+function addPathFamilies(
+  capability: Named<'add-path'> | undefined,
+  does: 'send' | 'receive',
+  families: readonly Family[],
+): Family[] {
+  return families.filter((family) =>
+    capability?.families.some((each) => familyOf(each.afi, each.safi) === family && each[does]),
+  );
+}
+
+function takesExtendedNextHop(capability: Named<'extended-next-hop'> | undefined): boolean {
+  return (capability?.families ?? []).some(
+    ({ afi, safi, nextHopAfi }) => familyOf(afi, safi) === 4 && nextHopAfi === Afi.Ipv6,
+  );
+}
+
 function keepaliveOf(holdTimeSeconds: number, wantedSeconds: number | undefined): number {
   const third = Math.max(1, Math.floor(holdTimeSeconds / 3));
   return wantedSeconds === undefined ? third : Math.max(1, Math.min(third, wantedSeconds));
 }
 
 function gracefulRestartOf(
-  capability: Extract<Capability, { readonly kind: 'graceful-restart' }> | undefined,
+  capability: Named<'graceful-restart'> | undefined,
   families: readonly Family[],
 ): NegotiatedGracefulRestart | undefined {
   if (capability === undefined) return undefined;

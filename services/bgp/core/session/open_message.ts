@@ -1,9 +1,10 @@
 // The OPEN that this speaker sends.
-import { afiOf, type Capability, type Open, Safi } from '@calico/bgp-wire';
+import { Afi, afiOf, type Capability, type Open, Safi } from '@calico/bgp-wire';
 import type { SessionConfig } from './types.ts';
 
 export function makeOpen(config: SessionConfig): Open {
   const { localAsn, routerId, holdTimeSeconds, families, gracefulRestart } = config;
+  const { addPathReceive: receive, addPathSend: send } = config;
   const unicast = families.map((family) => ({ afi: afiOf(family), safi: Safi.Unicast }));
   const capabilities: Capability[] = [
     ...unicast.map((family): Capability => ({ kind: 'multiprotocol', ...family })),
@@ -12,6 +13,14 @@ export function makeOpen(config: SessionConfig): Open {
     { kind: 'four-octet-as', asn: localAsn },
     { kind: 'enhanced-route-refresh' },
   ];
+  if (config.extendedNextHop) {
+    const family = { afi: Afi.Ipv4, safi: Safi.Unicast, nextHopAfi: Afi.Ipv6 };
+    capabilities.push({ kind: 'extended-next-hop', families: [family] });
+  }
+  if (receive || send) {
+    const addPath = unicast.map((family) => ({ ...family, receive, send }));
+    capabilities.push({ kind: 'add-path', families: addPath });
+  }
   if (gracefulRestart !== undefined) {
     const { isRestarting, isForwardingPreserved, restartTimeSeconds } = gracefulRestart;
     capabilities.push({

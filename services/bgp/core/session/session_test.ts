@@ -1,34 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { describeNotification, KEEPALIVE, type Open, type Update } from '@calico/bgp-wire';
+import { sessionConfig } from '../../testing/session_config.ts';
 import { makeOpen } from './open_message.ts';
 import { newSession, type Session, type SessionEvent, stateName, stepSession } from './session.ts';
 import {
   type ConnectionEvent,
-  DEFAULT_TIMING,
   type SessionConfig,
   type SessionEffect,
   type Side,
 } from './types.ts';
 
-const CONFIG: SessionConfig = {
-  localAsn: 64512,
-  routerId: 100,
-  remoteAsn: 64512,
-  families: [4],
-  holdTimeSeconds: 90,
-  keepaliveSeconds: undefined,
-  isPassive: false,
-  gracefulRestart: {
-    restartTimeSeconds: 120,
-    isRestarting: false,
-    isForwardingPreserved: true,
-  },
-  timing: DEFAULT_TIMING,
-};
-
 function remoteOpen(changes: Partial<SessionConfig> = {}): Open {
-  return makeOpen({ ...CONFIG, routerId: 101, ...changes });
+  return makeOpen(sessionConfig({ routerId: 101, ...changes }));
 }
 
 const UPDATE: Update = {
@@ -47,7 +31,7 @@ class Driver {
   effects: readonly SessionEffect[] = [];
 
   constructor(config: Partial<SessionConfig> = {}) {
-    this.config = { ...CONFIG, ...config };
+    this.config = sessionConfig(config);
   }
 
   send(event: SessionEvent): this {

@@ -29,6 +29,11 @@ export type SessionConfig = {
   readonly routerId: number;
   readonly remoteAsn: number;
   readonly families: readonly Family[];
+  /** IPv4 routes may have IPv6 next hops (RFC 8950). */
+  readonly extendedNextHop: boolean;
+  /** Several paths of one prefix are taken in, and sent (RFC 7911). */
+  readonly addPathReceive: boolean;
+  readonly addPathSend: boolean;
   /** What we propose; 0, or 3 to 65535. */
   readonly holdTimeSeconds: number;
   /** Sends keepalives at least this often; undefined: a third of the hold time. */
@@ -75,7 +80,11 @@ export type Negotiated = {
   readonly holdTimeSeconds: number;
   readonly keepaliveSeconds: number;
   readonly families: readonly Family[];
+  /** How to read what the peer sends. */
   readonly context: WireContext;
+  /** How to write what it is sent. */
+  readonly sendContext: WireContext;
+  readonly extendedNextHop: boolean;
   readonly canRefresh: boolean;
   readonly canRefreshEnhanced: boolean;
   /** Undefined: graceful restart is off, for one of the two does not offer it. */

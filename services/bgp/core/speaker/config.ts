@@ -40,7 +40,14 @@ export const PLAIN_SOCKET: PeerSocket = {
 /** A change of these starts the session anew, except for those that say otherwise. */
 export type PeerSession = Pick<
   SessionConfig,
-  'localAsn' | 'routerId' | 'remoteAsn' | 'isPassive' | 'families'
+  | 'localAsn'
+  | 'routerId'
+  | 'remoteAsn'
+  | 'isPassive'
+  | 'families'
+  | 'extendedNextHop'
+  | 'addPathReceive'
+  | 'addPathSend'
 > & {
   /** Taken up by the next session. */
   readonly holdTimeSeconds: number;
@@ -74,4 +81,15 @@ export function settingsText(value: unknown): string {
   return JSON.stringify(value, (_key, member: unknown) =>
     typeof member === 'bigint' ? `${member}n` : member instanceof Map ? [...member] : member,
   );
+}
+
+/** What the running session depends on. */
+export function sessionText({ address, port, sourceAddress, socket, session }: PeerConfig): string {
+  const {
+    holdTimeSeconds: _holdTimeSeconds,
+    keepaliveSeconds: _keepaliveSeconds,
+    restartTimeSeconds: _restartTimeSeconds,
+    ...rest
+  } = session;
+  return settingsText({ address, port, sourceAddress, socket, rest });
 }

@@ -59,10 +59,10 @@ class Inbound {
     if (nextHop === undefined) return this.withdraw(family, nlri);
     if (!this.#live.negotiated.families.includes(family)) return;
     const data: PathData = { attributes, nextHop };
-    const { config, received } = this.#peer;
+    const { policy, received } = this.#peer;
     const { source } = this.#live;
     for (const { prefix } of nlri) {
-      const outcome = this.#policy.import(prefix, data, config.policy);
+      const outcome = this.#policy.import(prefix, data, policy);
       if (outcome.kind === 'accepted') {
         const path = pathOf(prefix, data, outcome.data, source);
         received.set(path);

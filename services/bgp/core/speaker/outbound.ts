@@ -22,7 +22,7 @@ export function queueEntry(peer: Peer, entry: RibEntry, policy: ExportPolicy): v
   if (live === undefined || !live.negotiated.families.includes(entry.prefix.family)) return;
   const { key } = peer.config;
   const outcome =
-    entry.best === undefined ? undefined : policy.export(entry.best, key, peer.config.policy);
+    entry.best === undefined ? undefined : policy.export(entry.best, key, peer.policy);
   const data = outcome?.kind === 'accepted' ? outcome.data : undefined;
   peer.advertised.set(entry.prefix, data);
 }
@@ -49,7 +49,7 @@ export function queueRefresh(peer: Peer, live: Live, family: Family): void {
 export function nextBatch(peer: Peer, mayEndRib: boolean): SpeakerEffect | undefined {
   const { live, advertised, config } = peer;
   if (live === undefined || live.isWaiting) return undefined;
-  const { context, families, gracefulRestart } = live.negotiated;
+  const { sendContext: context, families, gracefulRestart } = live.negotiated;
   const messages = live.beforehand.splice(0).map((message) => encodeMessage(message, context));
   messages.push(...advertised.take(BATCH, context));
   if (!advertised.hasPending) {

@@ -1,5 +1,6 @@
 import type { Message } from '@calico/bgp-wire';
 import type { Family } from '@calico/ip';
+import type { PeerPolicy } from '../policy/types.ts';
 import { AdjRibIn } from '../rib/adj_rib_in.ts';
 import { AdjRibOut } from '../rib/adj_rib_out.ts';
 import type { PathSource } from '../rib/path.ts';
@@ -24,6 +25,13 @@ export type Live = {
 };
 
 /** Everything that the speaker holds about one peer. */
+/** A policy, and what it was made from. */
+type SessionPolicy = {
+  readonly configured: PeerPolicy;
+  readonly negotiated: Negotiated;
+  readonly policy: PeerPolicy;
+};
+
 export class Peer {
   config: PeerConfig;
   session: Session;
@@ -36,12 +44,25 @@ export class Peer {
   readonly advertised = new AdjRibOut();
 
   constructor(config: PeerConfig, now: number) {
+  #policy: SessionPolicy | undefined;
     this.config = config;
     this.session = newSession(now);
   }
 
   sessionConfig(
     restart: { readonly isRestarting: boolean; readonly isForwardingPreserved: boolean },
+  /** What policy knows of the peer: what is configured, and what the session has agreed on. */
+  get policy(): PeerPolicy {
+    const { policy: configured } = this.config;
+    const { negotiated } = this.live ?? {};
+    if (negotiated === undefined) return configured;
+    const held = this.#policy;
+    if (held?.configured === configured && held.negotiated === negotiated) return held.policy;
+    const policy = { ...configured, extendedNextHop: negotiated.extendedNextHop };
+    this.#policy = { configured, negotiated, policy };
+    return policy;
+  }
+
     timing: SessionTiming,
   ): SessionConfig {
     const { restartTimeSeconds, ...session } = this.config.session;

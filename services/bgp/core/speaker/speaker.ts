@@ -212,7 +212,6 @@ export class Speaker {
     if (sessionText(before) !== sessionText(config)) {
       const notification = cease(CeaseSubcode.OtherConfigurationChange);
       this.#stop(peer, notification, now);
-      this.#stepSession(peer, { kind: 'start' }, now);
     } else if (settingsText(before.policy) !== settingsText(config.policy)) {
       this.#applyNewPolicy(peer);
     }
@@ -262,7 +261,7 @@ export class Speaker {
       if (live.source.isClient !== isClient) live.source = { ...live.source, isClient };
     }
     const { changed, removed } = received.reconsider(
-      (prefix, data) => imports.import(prefix, data, config.policy),
+      (prefix, data) => imports.import(prefix, data, peer.policy),
       live?.source,
     );
     this.#withdraw(removed);
@@ -430,20 +429,4 @@ function asksForInterface({ policy: { filters } }: PeerConfig): boolean {
   return [filters.import, filters.export].some((lists) =>
     [...lists[4], ...lists[6]].some((rule) => rule.interface !== undefined),
   );
-}
-
-/** What the running session depends on. */
-function sessionText({ address, port, sourceAddress, socket, session }: PeerConfig): string {
-  const { localAsn, routerId, remoteAsn, isPassive, families } = session;
-  return settingsText({
-    address,
-    port,
-    sourceAddress,
-    socket,
-    localAsn,
-    routerId,
-    remoteAsn,
-    isPassive,
-    families,
-  });
 }

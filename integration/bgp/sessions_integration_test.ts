@@ -1,0 +1,191 @@
+// Options of sessions, against BIRD 2: what only two real kernels and two implementations can show.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { eventually } from '../lab/wait.ts';
+import { BgpLab } from './bgp_lab.ts';
+
+const cannotRun = process.getuid?.() === 0 ? false : 'network namespaces need root';
+const OURS = 'k8s-node01';
+const OUR_BLOCK = '10.244.85.192/26';
+const OUR_BLOCK6 = 'fd00:10:244::/122';
+const secretKeyRef = { name: 'bgp', key: 'password' };
+
+type Neighbour = {
+  /** Of ours, as BIRD names it. */
+  readonly address?: string;
+  readonly options?: string;
+  readonly channels?: string;
+};
+
+const CHANNEL = 'ipv4 { import all; export all; };';
+
+/** An external peer that announces 172.30.0.0/24 and fd00:30::/64. */
+function configuration(neighbour: Neighbour = {}): string {
+  const { address = '192.168.80.101', options = '', channels = CHANNEL } = neighbour;
+  const self = address.includes(':') ? 'fd00:80::100' : '192.168.80.100';
+  return `router id 192.168.80.100;
+log stderr all;
+protocol device { scan time 2; }
+protocol static four { ipv4; route 172.30.0.0/24 blackhole; }
+protocol static six { ipv6; route fd00:30::/64 blackhole; }
+protocol bgp ours {
+  local ${self} as 65000;
+  neighbor ${address} as 64512;
+  connect delay time 1; connect retry time 1; error wait time 1,2;
+  ${options}
+  ${channels}
+}
+`;
+}
+
+test('options of sessions with BIRD 2', { skip: cannotRun }, async (t) => {
+  const lab = await BgpLab.start({ bird: 100, [OURS]: 101 });
+  try {
+    await lab.apply('IPPool', 'outside', { cidr: '172.30.0.0/16', blockSize: 26 });
+    await lab.apply('IPPool', 'outside6', { cidr: 'fd00:30::/64', blockSize: 122 });
+    await lab.apply('IPPool', 'six', { cidr: 'fd00:10:244::/64', blockSize: 122 });
+    await lab.apply('BGPConfiguration', 'default', {
+      asNumber: 64512,
+      nodeToNodeMeshEnabled: false,
+    });
+    await lab.apply('Node', OURS, {
+      bgp: { ipv4Address: '192.168.80.101/24', ipv6Address: 'fd00:80::101/64' },
+    });
+    await lab.affinity(OURS, OUR_BLOCK);
+    await lab.affinity(OURS, OUR_BLOCK6);
+    lab.startBgp(OURS);
+    await lab.startBird('bird', '2', configuration());
+    await scenario(lab, t);
+  } finally {
+    await lab.stop();
+  }
+});
+
+type Context = { test(name: string, run: () => Promise<void>): Promise<void> };
+
+async function scenario(lab: BgpLab, t: Context): Promise<void> {
+  const client = lab.bgpClient(OURS);
+
+  /** Both ends anew. */
+  async function session(spec: object, neighbour: Neighbour = {}): Promise<void> {
+    await lab.delete('BGPPeer', 'bird').catch(() => undefined);
+    writeFileSync(join(lab.speaker('bird').directory, 'bird.conf'), configuration(neighbour));
+    await lab.birdc('bird', 'configure');
+    await lab.apply('BGPPeer', 'bird', { peerIP: '192.168.80.100', asNumber: 65000, ...spec });
+  }
+
+  async function state(): Promise<string> {
+    const answer = await client.listPeers({}).catch(() => undefined);
+    return answer === undefined ? 'away' : (answer.peers[0]?.state ?? 'none');
+  }
+
+  async function isUp(timeoutMs = 15_000): Promise<void> {
+    await eventually(
+      async () => (await state()) === 'Established',
+      timeoutMs,
+      () => `the session is not up: ${lab.process(`bgp-${OURS}`).log().slice(-3000)}`,
+    );
+  }
+
+  /** BIRD's route to the prefix, with its attributes. */
+  async function routeAtBird(prefix: string): Promise<string> {
+    let text = '';
+    await eventually(
+      async () => {
+        text = await lab.birdc('bird', `show route ${prefix} all protocol ours`).catch(() => '');
+        return text.includes(prefix);
+      },
+      10_000,
+      () => `BIRD has no route to ${prefix}`,
+    );
+    return text;
+  }
+
+  const FROM_BIRD = '172.30.0.0/24 via 192.168.80.100 dev ens33';
+
+  await t.test('TCP MD5: the password appears, is wrong, and is right', async () => {
+    const password = { password: { secretKeyRef } };
+    await session(password, { options: 'password "open sesame";' });
+    await eventually(
+      async () => (await state()) === 'none',
+      10_000,
+      () => 'a peer without its secret is there',
+    );
+    lab.setSecret('bgp', 'password', 'something else');
+    await eventually(
+      async () => ['Connect', 'Active'].includes(await state()),
+      10_000,
+      () => 'the peer does not come with its secret',
+    );
+    lab.setSecret('bgp', 'password', 'open sesame\n');
+    await isUp(20_000);
+    await lab.routesBecome(OURS, [`blackhole ${OUR_BLOCK}`, FROM_BIRD]);
+  });
+
+  await t.test('TCP MD5: BIRD dials, ours only answers', async () => {
+    await session(
+      { password: { secretKeyRef }, passive: true },
+      { options: 'password "open sesame";' },
+    );
+    await isUp();
+  });
+
+  await t.test('GTSM: neighbours only, whoever dials', async () => {
+    for (const passive of [true, false]) {
+      const options = `multihop 1; ttl security on; ${passive ? '' : 'passive on;'}`;
+      await session({ ttlSecurity: 1, passive }, { options });
+      await isUp();
+    }
+  });
+
+  await t.test('hold time 0: no keepalives, no hold timer', async () => {
+    await session({ holdTime: '0s' });
+    await isUp();
+    const text = await lab.birdc('bird', 'show protocols all ours');
+    assert.match(text, /Hold timer: +0\.000\/0|Hold timer: +-|Hold timer: +0\//);
+  });
+
+  await t.test('IPv4 and IPv6 over one IPv4 session', async () => {
+    const channels = `${CHANNEL} ipv6 { import all; export all; next hop address fd00:80::100; };`;
+    await session({ addressFamilies: ['IPv4', 'IPv6'] }, { channels });
+    await isUp();
+    const via = 'fd00:30::/64 via fd00:80::100 dev ens33 metric 1024 pref medium';
+    await lab.routesBecome(OURS, [`blackhole ${OUR_BLOCK}`, FROM_BIRD]);
+    await eventually(
+      async () => (await lab.routes(OURS, 6)).includes(via),
+      10_000,
+      () => 'no IPv6 route',
+    );
+    assert.match(await routeAtBird(OUR_BLOCK6), /BGP.next_hop: fd00:80::101/);
+  });
+
+  await t.test('IPv4 over IPv6 with extended next hops, into the kernel', async () => {
+    await session(
+      { peerIP: 'fd00:80::100', addressFamilies: ['IPv4', 'IPv6'] },
+      {
+        address: 'fd00:80::101',
+        channels:
+          'ipv4 { import all; export all; extended next hop on; }; ipv6 { import all; export all; };',
+      },
+    );
+    await isUp();
+    await lab.routesBecome(OURS, [
+      `blackhole ${OUR_BLOCK}`,
+      '172.30.0.0/24 via inet6 fd00:80::100 dev ens33',
+    ]);
+    assert.match(await routeAtBird(OUR_BLOCK), /BGP.next_hop: fd00:80::101/);
+  });
+
+  await t.test('IPv4 over IPv6 with IPv4 next hops, for a peer that knows no others', async () => {
+    const channels = 'ipv4 { import all; export all; next hop address 192.168.80.100; };';
+    await session(
+      { peerIP: 'fd00:80::100', addressFamilies: ['IPv4'] },
+      { address: 'fd00:80::101', channels },
+    );
+    await isUp();
+    await lab.routesBecome(OURS, [`blackhole ${OUR_BLOCK}`, FROM_BIRD]);
+    assert.match(await routeAtBird(OUR_BLOCK), /BGP.next_hop: 192.168.80.101/);
+  });
+}

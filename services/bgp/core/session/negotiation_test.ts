@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeNotification, type Open } from '@calico/bgp-wire';
+import { sessionConfig } from '../../testing/session_config.ts';
+import { negotiate } from './negotiation.ts';
+import { makeOpen } from './open_message.ts';
+import type { Negotiated, SessionConfig } from './types.ts';
+
+const REMOTE = { routerId: 101 };
+
+function between(local: Partial<SessionConfig>, remote: Open): Negotiated {
+  const config = sessionConfig(local);
+  const result = negotiate(config, makeOpen(config), remote);
+  assert.ok(result.kind === 'agreed', result.kind === 'refused' ? result.reason : '');
+  return result.negotiated;
+}
+
+function agreed(local: Partial<SessionConfig>, remote: Partial<SessionConfig>): Negotiated {
+  return between(local, makeOpen(sessionConfig({ ...REMOTE, ...remote })));
+}
+
+function refused(local: Partial<SessionConfig>, remote: Partial<SessionConfig>): string {
+  const config = sessionConfig(local);
+  const open = makeOpen(sessionConfig({ ...REMOTE, ...remote }));
+  const result = negotiate(config, makeOpen(config), open);
+  return result.kind === 'refused' ? describeNotification(result.notification) : 'agreed';
+}
+
+/** Families with path identifiers: of what is read, of what is written. */
+function identified(local: Partial<SessionConfig>, remote: Partial<SessionConfig>) {
+  const { context, sendContext } = agreed(local, remote);
+  return [context.addPath, sendContext.addPath];
+}
+
+function times(ours: number, theirs: number, keepaliveSeconds?: number): number[] {
+  const local = { holdTimeSeconds: ours, keepaliveSeconds };
+  const negotiated = agreed(local, { holdTimeSeconds: theirs });
+  return [negotiated.holdTimeSeconds, negotiated.keepaliveSeconds];
+}
+
+test('families are those of both; none in common is refused', () => {
+  assert.deepEqual(agreed({ families: [4, 6] }, { families: [6] }).families, [6]);
+  assert.deepEqual(agreed({ families: [4, 6] }, { families: [6, 4] }).families, [4, 6]);
+  assert.match(refused({ families: [4] }, { families: [6] }), /Unsupported capability/);
+});
+
+test('a peer without capabilities speaks IPv4 with two octets of AS number', () => {
+  const plain = { ...makeOpen(sessionConfig(REMOTE)), capabilities: [] };
+  const { families, context, canRefresh, gracefulRestart } = between({ families: [4, 6] }, plain);
+  assert.deepEqual(families, [4]);
+  assert.deepEqual(context, {
+    fourOctetAs: false,
+    extendedMessages: false,
+    peerKind: 'internal',
+    addPath: [],
+  });
+  assert.deepEqual([canRefresh, gracefulRestart], [false, undefined]);
+});
+
+test('extended next hops need both ends', () => {
+  for (const [ours, theirs] of [
+    [true, true],
+    [true, false],
+    [false, true],
+  ] as const) {
+    const { extendedNextHop } = agreed({ extendedNextHop: ours }, { extendedNextHop: theirs });
+    assert.equal(extendedNextHop, ours && theirs);
+  }
+});
+
+test('path identifiers: in each direction where one sends and the other receives', () => {
+  const both = { addPathSend: true, addPathReceive: true, families: [4, 6] } as const;
+  assert.deepEqual(identified(both, both), [
+    [4, 6],
+    [4, 6],
+  ]);
+  assert.deepEqual(identified(both, { ...both, addPathSend: false }), [[], [4, 6]]);
+  assert.deepEqual(identified(both, { ...both, addPathReceive: false, families: [4] }), [[4], []]);
+  assert.deepEqual(identified({ ...both, addPathSend: false }, both), [[4, 6], []]);
+  assert.deepEqual(identified({}, both), [[], []]);
+});
+
+test('hold and keepalive times are the smaller ones', () => {
+  assert.deepEqual(times(90, 240), [90, 30]);
+  assert.deepEqual(times(90, 9), [9, 3]);
+  assert.deepEqual(times(90, 0), [0, 1]);
+  assert.deepEqual(times(90, 90, 10), [90, 10]);
+  assert.deepEqual(times(90, 90, 60), [90, 30]);
+});

@@ -1,0 +1,24 @@
+import { DEFAULT_TIMING, type SessionConfig } from '../core/session/types.ts';
+
+/** An internal IPv4 session with graceful restart, with what the test is about changed. */
+export function sessionConfig(changes: Partial<SessionConfig> = {}): SessionConfig {
+  return {
+    localAsn: 64512,
+    routerId: 100,
+    remoteAsn: 64512,
+    families: [4],
+    extendedNextHop: false,
+    addPathReceive: false,
+    addPathSend: false,
+    holdTimeSeconds: 90,
+    keepaliveSeconds: undefined,
+    isPassive: false,
+    gracefulRestart: {
+      restartTimeSeconds: 120,
+      isRestarting: false,
+      isForwardingPreserved: true,
+    },
+    timing: DEFAULT_TIMING,
+    ...changes,
+  };
+}
