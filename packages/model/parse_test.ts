@@ -173,6 +173,12 @@ const REFUSED: readonly (readonly [
     /spec\.node is/,
   ],
   ['BGPPeer', { peerIP: '192.0.2.1', asNumber: 1, reachableBy: 'fd00::1' }, /same family/],
+  [
+    'BGPPeer',
+    { peerIP: '192.0.2.1', asNumber: 1, bfd: { minReceiveInterval: '5ms' } },
+    /bfd\.minReceiveInterval: expected a duration from "10ms" to "60s"/,
+  ],
+  ['BGPConfiguration', { bfd: { detectMultiplier: 0 } }, /from 1 to 255/, { name: 'default' }],
   ['BGPFilter', { exportV4: [{ action: 'Accept', cidr: POOL }] }, /matchOperator: is required/],
   ['BGPFilter', { importV4: [{ action: 'Reject', operations: [{}] }] }, /unless the action/],
   [
@@ -263,6 +269,10 @@ const ACCEPTED: readonly (readonly [kind: string, spec: object, metadata?: objec
   ['Node', { bgp: { ipv4Address: '192.168.80.100/24', ipv4IPIPTunnelAddr: '10.244.0.1' } }],
   ['BGPPeer', { peerIP: '[fd00::1]:1790', asNumber: 65_001, nodeSelector: "rack == 'a'" }],
   ['BGPPeer', { peerSelector: 'has(rr)', nodeSelector: 'all()' }],
+  [
+    'BGPPeer',
+    { peerIP: '192.0.2.1', asNumber: 1, bfd: { enabled: true, minTransmitInterval: '1.5s' } },
+  ],
   [
     'BGPFilter',
     {

@@ -5,14 +5,11 @@ import { systemCalls } from './system_calls.ts';
 const EFD_CLOEXEC_NONBLOCK = 0x80800;
 const POLLIN = 1;
 const POLL_FD_BYTES = 8;
+/** The longest that a process which ends without close() waits for the pool's thread. */
+const POLL_MS = 1_000;
 
 /** What a pool thread reads at this moment must not be collected. */
 const inUse = new Set<Poller>();
-
-// The end of a process waits for its pool threads: one in poll(2) would hold it for ever.
-process.on('exit', () => {
-  for (const poller of inUse) void poller.close();
-});
 
 /** Keeps the process alive until closed. */
 export class Poller {
@@ -65,7 +62,7 @@ export class Poller {
     }
     this.#isPolling = true;
     inUse.add(this);
-    this.#libc.pollAsync(this.#pollFds, -1, () => this.#polled());
+    this.#libc.pollAsync(this.#pollFds, POLL_MS, () => this.#polled());
   }
 
   #polled(): void {

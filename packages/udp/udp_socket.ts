@@ -63,7 +63,9 @@ export class UdpSocket {
 
   /** False when the kernel did not take the datagram: no route, no buffer, or nobody listens there. */
   send(bytes: Uint8Array): boolean {
-    return systemLibc().send(this.#fd, bytes, 0) >= 0;
+    const libc = systemLibc();
+    // The first attempt may only bring the error that an earlier datagram met (ICMP).
+    return libc.send(this.#fd, bytes, 0) >= 0 || libc.send(this.#fd, bytes, 0) >= 0;
   }
 
   /** Takes one datagram off the receive queue; undefined when there is none. */

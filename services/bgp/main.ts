@@ -4,6 +4,7 @@
 //                           |                  |   ^
 //                     cache (file)             v   +-- netlink monitor
 //                                        kernel routes (netlink)
+//                    BFD (own thread) <--udp 3784, 4784--> peers
 //   calicoctl --gRPC, unix socket--> handlers  |
 //                                              +--> reports (NATS)
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import { openNetlink } from '@calico/netlink';
 import { natsAccess, runService } from '@calico/process';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { BgpService } from '@calico/proto/bgp/v1/bgp';
+import { BfdThread } from './adapters/bfd_thread.ts';
 import { busReporter } from './adapters/bus_reporter.ts';
 import { FeedReader } from './adapters/feed_reader.ts';
 import { createHandlers } from './adapters/grpc_handlers.ts';
@@ -44,7 +46,12 @@ await runService({
       config.recording === '' ? undefined : openRecorder(config.recording, clock, logger);
     const secrets = new SecretFiles(config.secretsDir);
     const passwordOf: PasswordOf = (secret) => secrets.valueOf(secret);
-    const node = new BgpNode({
+    const bfd = new BfdThread({
+      clock,
+      log: logger,
+      onStatus: (status) => node.pathChanged(status),
+    });
+    const node: BgpNode = new BgpNode({
       node: name,
       routerId: config.routerId,
       clock,
@@ -53,6 +60,7 @@ await runService({
       kernel: new KernelRoutes(netlink),
       reporter: busReporter({ bus, node: name, version, startedAt }),
       log: logger,
+      bfd,
       secrets: (secret) => secrets.versionOf(secret),
       ...(recorder === undefined ? {} : { record: recorder.record }),
     });
@@ -89,6 +97,7 @@ await runService({
       await server.stop();
       listeners.close();
       node.stop();
+      await bfd.stop();
       secrets.close();
       recorder?.close();
       cache.close();

@@ -1,5 +1,6 @@
 // What the core needs from outside. Adapters talk to the operating system; tests are its double.
 import type { Address } from '@calico/ip';
+import type { BfdStatus, BfdTarget } from './core/bfd/types.ts';
 import type { RouteChange } from './core/kernel/changes.ts';
 import type { KernelRoute, Resolution } from './core/kernel/types.ts';
 import type { PeerSocket } from './core/speaker/config.ts';
@@ -31,6 +32,12 @@ export type DialTarget = {
 export interface Transport {
   /** Starts to connect; the handler hears of the outcome, never before dial() has returned. */
   dial(target: DialTarget, handler: ConnectionHandler): Connection;
+}
+
+/** Watches paths. What it finds out comes by BgpNode.pathChanged(). */
+export interface BfdPort {
+  /** All that are wanted; those that stay the same are not disturbed. */
+  configure(targets: readonly BfdTarget[]): void;
 }
 
 /** Table main of the node's kernel, as far as this service owns it (protocol 12). */
@@ -74,6 +81,8 @@ export type PeerStatus = {
   readonly received: number;
   readonly advertised: number;
   readonly remoteNode: string | undefined;
+  /** Undefined: the path is not watched. */
+  readonly bfd: BfdStatus | undefined;
 };
 
 export interface Log {

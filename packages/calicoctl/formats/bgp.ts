@@ -8,11 +8,13 @@ import {
 import type { BgpPeerStatus } from '@calico/proto/events/v1/events';
 import { formatColumns } from './columns.ts';
 
-const PEER_HEADINGS = ['PEER', 'NODE', 'AS', 'STATE', 'FOR', 'RECEIVED', 'ADVERTISED', 'INFO'];
+const PEER_HEADINGS = ['PEER', 'NODE', 'AS', 'STATE', 'FOR', 'RECEIVED', 'ADVERTISED'];
 
 /** @param nowMs Unix time */
 export function formatPeers(peers: readonly BgpPeerStatus[], nowMs: number): string {
   if (peers.length === 0) return 'No peers found.\n';
+  // A column for what nobody uses would only be in the way.
+  const isWatched = peers.some(({ bfd }) => bfd !== undefined);
   const rows = peers
     .toSorted((a, b) => compareAddresses(parseAddress(a.address), parseAddress(b.address)))
     .map((peer) => [
@@ -23,9 +25,18 @@ export function formatPeers(peers: readonly BgpPeerStatus[], nowMs: number): str
       ageText(peer, nowMs),
       String(peer.prefixesReceived),
       String(peer.prefixesAdvertised),
+      ...(isWatched ? [bfdText(peer)] : []),
       peer.lastError,
     ]);
-  return tidy([PEER_HEADINGS, ...rows]);
+  return tidy([[...PEER_HEADINGS, ...(isWatched ? ['BFD'] : []), 'INFO'], ...rows]);
+}
+
+/** "Up 300ms/900ms": between two packets, and until silence counts; or why it is not up. */
+function bfdText({ bfd }: BgpPeerStatus): string {
+  if (bfd === undefined) return '-';
+  const { state, reason, transmitIntervalMs, detectionTimeMs } = bfd;
+  if (state === 'Up') return `Up ${transmitIntervalMs}ms/${detectionTimeMs}ms`;
+  return reason === '' ? state : `${state} (${reason})`;
 }
 
 const UNITS = [

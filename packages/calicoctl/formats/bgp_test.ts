@@ -41,6 +41,23 @@ test('formatPeers() in the order of addresses', () => {
   assert.equal(formatPeers([], NOW), 'No peers found.\n');
 });
 
+test('formatPeers() with what BFD says, when a path is watched', () => {
+  const up = { state: 'Up', transmitIntervalMs: 300, detectionTimeMs: 900 };
+  const peers = [
+    create(BgpPeerStatusSchema, { address: '10.0.0.1', state: 'Established', bfd: up }),
+    create(BgpPeerStatusSchema, {
+      address: '10.0.0.2',
+      bfd: { state: 'Down', reason: 'no packet' },
+    }),
+    create(BgpPeerStatusSchema, { address: '10.0.0.3' }),
+  ];
+  const lines = formatPeers(peers, NOW).split('\n');
+  assert.match(lines[0] ?? '', /ADVERTISED +BFD +INFO$/);
+  assert.match(lines[1] ?? '', / Up 300ms\/900ms$/);
+  assert.match(lines[2] ?? '', / Down \(no packet\)$/);
+  assert.match(lines[3] ?? '', / -$/);
+});
+
 const ROUTE = create(ListRoutesResponseSchema, {
   prefix: '10.244.85.192/26',
   nextHop: '192.168.80.101',

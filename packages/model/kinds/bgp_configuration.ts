@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { ObjectMeta } from '../resource.ts';
 import type { Report, SchemaStyle } from '../schema_style.ts';
+import { bfdSettings } from './bfd.ts';
 import {
   address,
   asNumber,
@@ -71,6 +72,8 @@ function bgpConfigurationFields(style: SchemaStyle) {
     programClusterRoutes: z.enum(PROGRAM_CLUSTER_ROUTES).optional(),
     ipv4NormalRoutePriority: routePriority.optional(),
     ipv6NormalRoutePriority: routePriority.optional(),
+    /** Of the mesh, and of every BGPPeer that does not say otherwise. */
+    bfd: bfdSettings(style).optional(),
   });
 }
 

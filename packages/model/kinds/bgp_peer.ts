@@ -1,6 +1,7 @@
 import { parseAddress } from '@calico/ip';
 import * as z from 'zod';
 import type { Report, SchemaStyle } from '../schema_style.ts';
+import { bfdSettings } from './bfd.ts';
 import { secretReference } from './bgp_configuration.ts';
 import { bgpPeerOptions, checkPeerOptions } from './bgp_peer_options.ts';
 import { address, asNumber, duration, integer, nodeName, selector, textThat } from './scalars.ts';
@@ -45,6 +46,8 @@ function bgpPeerFields(style: SchemaStyle) {
     filters: z.array(z.string()).optional(),
     localWorkloadSelector: selector.optional(),
     reversePeering: z.enum(['Auto', 'Manual']).optional(),
+    /** Each field has the place of that of BGPConfiguration. */
+    bfd: bfdSettings(style).optional(),
     ...bgpPeerOptions(style),
   });
 }

@@ -3,6 +3,7 @@ import type { Bus } from '@calico/bus';
 import { formatAddress } from '@calico/ip';
 import { BgpPeerType } from '@calico/proto/events/v1/events';
 import type { PeerStatus, Reporter } from '../ports.ts';
+import { bfdMessage } from './bfd_message.ts';
 
 const COMPONENT = 'bgp';
 
@@ -49,5 +50,6 @@ export function peerMessage(peer: PeerStatus) {
     prefixesReceived: peer.received,
     prefixesAdvertised: peer.advertised,
     remoteNode: peer.remoteNode ?? '',
+    ...(peer.bfd === undefined ? {} : { bfd: bfdMessage(peer.bfd) }),
   };
 }

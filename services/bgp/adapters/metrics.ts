@@ -18,4 +18,10 @@ export function publishMetrics(metrics: Metrics, node: BgpNode): void {
     'Routes of this service in the kernel',
     () => node.kernelRouteCount,
   );
+  metrics.observe('calico_bgp_paths_up', 'Paths that BFD watches and that are up', () =>
+    node.pathCount(true),
+  );
+  metrics.observe('calico_bgp_paths_down', 'Paths that BFD watches and that are not up', () =>
+    node.pathCount(false),
+  );
 }

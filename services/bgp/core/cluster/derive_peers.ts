@@ -10,6 +10,7 @@ import {
 import { parseSelector } from '@calico/selector';
 import { NO_FILTERS } from '../policy/route_filter.ts';
 import type { PeerConfig, PeerSocket, PeerType } from '../speaker/config.ts';
+import { type BfdSpec, deriveBfd } from './derive_bfd.ts';
 import type { FilterLibrary } from './derive_filters.ts';
 import { parseDurationSeconds } from './duration.ts';
 import { given, type NodeView } from './node_view.ts';
@@ -60,6 +61,7 @@ export function derivePeers(
   libraries: Libraries,
 ): PeerDerivation {
   const configuration = bgpConfigurationFor(self.name, resources.bgpConfigurations);
+  const derivation = new Derivation(self, routerId, nodes, libraries, configuration.bfd);
   if (configuration.nodeToNodeMeshEnabled && self.clusterId === undefined) {
     derivation.addMesh(configuration);
   }
@@ -81,11 +83,19 @@ class Derivation implements PeerDerivation {
   readonly problems: string[] = [];
   readonly #reachableBy = new Map<string, StaticRoute>();
   readonly #libraries: Libraries;
+  readonly #bfd: BfdSpec;
   readonly #self: NodeView;
   readonly #routerId: number;
   readonly #nodes: readonly NodeView[];
 
-  constructor(self: NodeView, routerId: number, nodes: readonly NodeView[], libraries: Libraries) {
+  constructor(
+    self: NodeView,
+    routerId: number,
+    nodes: readonly NodeView[],
+    libraries: Libraries,
+    bfd: BfdSpec,
+  ) {
+    this.#bfd = bfd;
     this.#libraries = libraries;
     this.#self = self;
     this.#routerId = routerId;
@@ -182,6 +192,9 @@ class Derivation implements PeerDerivation {
       : NO_FILTERS;
     const localAsn = spec.localASNumber ?? self.asn;
     const isInternal = localAsn === asn;
+    const families = ([4, 6] as const).filter(
+      (each) => spec.addressFamilies?.includes(`IPv${each}`) ?? each === family,
+    );
     this.peers.set(key, {
       key,
       address,
@@ -192,9 +205,6 @@ class Derivation implements PeerDerivation {
       socket: { password: this.#passwordOf(spec), ...ttlOf(spec) },
       session: {
         localAsn,
-    const families = ([4, 6] as const).filter(
-      (each) => spec.addressFamilies?.includes(`IPv${each}`) ?? each === family,
-    );
         routerId: this.#routerId,
         remoteAsn: asn,
         isPassive: spec.passive ?? false,
@@ -215,6 +225,7 @@ class Derivation implements PeerDerivation {
         allowedOwnAs: spec.numAllowedLocalASNumbers ?? 0,
         filters,
       },
+      bfd: deriveBfd(this.#bfd, spec.bfd, address, self.subnet[family]),
     });
   }
 

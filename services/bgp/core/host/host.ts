@@ -9,7 +9,7 @@ import type { Address, Prefix } from '@calico/ip';
 import type { Connection, ConnectionHandler, Transport } from '../../ports.ts';
 import { type ConnectionEvent, SIDES, type Side, type TimerName } from '../session/types.ts';
 import type { SpeakerConfig } from '../speaker/config.ts';
-import type { Note, PeerTimer, SpeakerEffect, SpeakerEvent } from '../speaker/events.ts';
+import type { BfdNews, Note, PeerTimer, SpeakerEffect, SpeakerEvent } from '../speaker/events.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 import { Link } from './link.ts';
 import { Timers } from './timers.ts';
@@ -49,6 +49,11 @@ export class Host {
   refreshInterfaces(): void {
     this.#options.speaker.refreshInterfaces();
     this.#run();
+  }
+
+  /** BFD has something to say about the path to a peer. */
+  pathChanged(peer: string, news: BfdNews): void {
+    this.#dispatch({ kind: 'bfd', peer, news });
   }
 
   /** Own routes are complete: End-of-RIB may be sent. */

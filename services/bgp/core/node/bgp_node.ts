@@ -3,9 +3,11 @@
 //   resources --derive--> Speaker (in Host) --best paths--> KernelSync --> kernel
 //                            ^  |                               ^
 //                     peers--+  +--notes--> log, reports        +-- monitor, every 30 s
+import { BfdState } from '@calico/bfd-wire';
 import type { CancelTimer, Clock } from '@calico/clock';
-import { type Address, formatAddress, type Prefix } from '@calico/ip';
+import { type Address, formatAddress, type Prefix, sameAddress } from '@calico/ip';
 import type {
+  BfdPort,
   Connection,
   ConnectionHandler,
   KernelNews,
@@ -15,6 +17,7 @@ import type {
   Reporter,
   Transport,
 } from '../../ports.ts';
+import type { BfdStatus } from '../bfd/types.ts';
 import { type Derivation, deriveSpeaker } from '../cluster/derive_speaker.ts';
 import type { ClusterResources } from '../cluster/resources.ts';
 import type { SecretVersions } from '../cluster/secrets.ts';
@@ -25,6 +28,7 @@ import { blockTexts } from '../kernel/route_plan.ts';
 import { type PeerConfig, settingsText } from '../speaker/config.ts';
 import type { Note } from '../speaker/events.ts';
 import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
+import { Paths } from './paths.ts';
 import { peerStatus } from './peer_status.ts';
 import { removalFor } from './removal.ts';
 import { Repairs } from './repairs.ts';
@@ -40,6 +44,8 @@ export type BgpNodeOptions = {
   readonly kernel: KernelPort;
   readonly reporter: Reporter;
   readonly log: Log;
+  /** Undefined: paths are not watched, whatever is configured. */
+  readonly bfd?: BfdPort;
   /** Passwords that peers refer to; tell secretsChanged() when they change. */
   readonly secrets?: SecretVersions;
   readonly timing?: SpeakerOptions['timing'];
@@ -80,6 +86,7 @@ export class BgpNode {
   readonly #host: Host;
   readonly #kernel: KernelSync;
   readonly #repairs = new Repairs();
+  readonly #paths: Paths;
   readonly #interfaces = new Map<string, string | undefined>();
   readonly #startedAt: number;
   #derivation: Derivation = { derived: undefined, problems: ['No resources have arrived yet'] };
@@ -102,6 +109,7 @@ export class BgpNode {
   constructor(options: BgpNodeOptions) {
     this.#options = options;
     const { clock, kernel, timing, record } = options;
+    this.#paths = new Paths(options.bfd);
     this.#startedAt = clock.now();
     this.#lastResync = this.#startedAt;
     // The kernel's own routes are the mark of a restart: nothing else has to be remembered.
@@ -166,12 +174,20 @@ export class BgpNode {
       ...this.#derivation.problems,
       ...(this.#listenProblem === undefined ? [] : [this.#listenProblem]),
       ...this.#kernel.problems,
+      ...this.#paths.problems,
       ...this.#repairs.messages(this.#options.clock.now()),
     ];
   }
 
   peers(): PeerStatus[] {
-    return Array.from(this.speaker.peers.values(), peerStatus);
+    return Array.from(this.speaker.peers.values(), (peer) =>
+      peerStatus(peer, this.#paths.statusOf(peer.config)),
+    );
+  }
+
+  /** Paths that BFD watches and that are up, or not. */
+  pathCount(isUp: boolean): number {
+    return this.#paths.count(isUp);
   }
 
   /** @param state.inSync false for what is remembered from an earlier process */
@@ -191,6 +207,7 @@ export class BgpNode {
       const blocks = speaker.ownRoutes.filter(({ kind }) => kind === 'block');
       const ownBlocks = blockTexts(blocks.map(({ prefix }) => prefix));
       this.#host.configure(speaker);
+      this.#watchPaths();
       this.#noteSync(
         this.#kernel.configure({ pools, subnet, services, statics, programs, ownBlocks }),
       );
@@ -234,6 +251,31 @@ export class BgpNode {
       else this.#noteSync(this.#kernel.followWays());
       this.#host.refreshInterfaces();
     });
+  }
+
+  /** BFD has found out something about the path to an address. */
+  pathChanged(status: BfdStatus): void {
+    const before = this.#paths.take(status);
+    for (const { config } of this.speaker.peers.values()) {
+      if (!sameAddress(config.address, status.address)) continue;
+      const { key: peer } = config;
+      if (status.state === BfdState.Up) this.#options.log.info('path is up', { peer });
+      else if (before?.state === BfdState.Up) {
+        this.#options.log.warn('path is down', { peer, cause: status.cause });
+      }
+      this.#host.pathChanged(peer, status);
+    }
+    this.#report();
+  }
+
+  #watchPaths(): void {
+    const peers = Array.from(this.speaker.peers.values(), ({ config }) => config);
+    this.#paths.configure(peers);
+    // A peer that is new at an address is told what is known of it.
+    for (const peer of peers) {
+      const status = this.#paths.statusOf(peer);
+      if (status !== undefined) this.#host.pathChanged(peer.key, status);
+    }
   }
 
   /** Asks the kernel once per next hop until something changes there. */

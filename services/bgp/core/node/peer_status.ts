@@ -1,9 +1,12 @@
 import type { PeerStatus } from '../../ports.ts';
+import type { BfdStatus } from '../bfd/types.ts';
 import { stateName } from '../session/session.ts';
 import type { Peer } from '../speaker/peer.ts';
 
-export function peerStatus({ config, session, received, advertised }: Peer): PeerStatus {
+export function peerStatus(peer: Peer, bfd: BfdStatus | undefined): PeerStatus {
+  const { config, session, received, advertised } = peer;
   const state = stateName(session);
+  const reason = peer.isHeld ? 'Waits for BFD' : session.lastError;
   return {
     address: config.address,
     port: config.port,
@@ -11,9 +14,10 @@ export function peerStatus({ config, session, received, advertised }: Peer): Pee
     type: config.type,
     state,
     since: session.since,
-    lastError: state === 'Established' ? '' : session.lastError,
+    lastError: state === 'Established' ? '' : reason,
     received: received.size,
     advertised: advertised.size,
     remoteNode: config.remoteNode,
+    bfd,
   };
 }

@@ -1,5 +1,6 @@
 // What the cluster's resources say this speaker should be.
 import type { Address, Family, Prefix } from '@calico/ip';
+import type { BfdSettings } from '../bfd/types.ts';
 import type { SecretVersion } from '../cluster/secrets.ts';
 import type { LocalPolicy, PeerPolicy } from '../policy/types.ts';
 import type { SessionConfig } from '../session/types.ts';
@@ -19,6 +20,14 @@ export type PeerConfig = {
   readonly socket: PeerSocket;
   readonly session: PeerSession;
   readonly policy: PeerPolicy;
+  /** Undefined: the path is not watched. A change leaves the session alone. */
+  readonly bfd?: PeerBfd | undefined;
+};
+
+export type PeerBfd = {
+  readonly settings: BfdSettings;
+  /** The session waits until BFD is up. */
+  readonly isStrict: boolean;
 };
 
 /** What the kernel has to know of a peer's connections before they exist. */

@@ -4,6 +4,7 @@
 //   resources --derive--> configure() ----------------->  | Speaker | --- routes ----------> kernel
 //   feed in sync --------- exports-complete ----------->  +---------+ --- note ------------> log, status
 import type { Prefix } from '@calico/ip';
+import type { BfdStatus } from '../bfd/types.ts';
 import type { SessionEvent } from '../session/session.ts';
 import type { SessionEffect, Side } from '../session/types.ts';
 import type { SpeakerConfig } from './config.ts';
@@ -16,8 +17,12 @@ export type SpeakerEvent =
   | { readonly kind: 'peer-timer'; readonly peer: string; readonly timer: PeerTimer }
   /** The peer's connection takes more bytes. Expected once after each `send`. */
   | { readonly kind: 'writable'; readonly peer: string }
+  /** What BFD says about the path to the peer. */
+  | { readonly kind: 'bfd'; readonly peer: string; readonly news: BfdNews }
   /** Own routes are complete: peers may be told so (End-of-RIB). */
   | { readonly kind: 'exports-complete' };
+
+export type BfdNews = Pick<BfdStatus, 'state' | 'cause' | 'isRemoteIndependent'>;
 
 type ConnectionWork = Exclude<
   SessionEffect,

@@ -7,6 +7,7 @@ import type { PathSource } from '../rib/path.ts';
 import { newSession, type Session } from '../session/session.ts';
 import type { Negotiated, SessionConfig, SessionTiming, Side } from '../session/types.ts';
 import type { PeerConfig } from './config.ts';
+import { WatchedPath } from './watched_path.ts';
 
 /** The part of a session that exists while it is established. */
 export type Live = {
@@ -24,7 +25,6 @@ export type Live = {
   isWaiting: boolean;
 };
 
-/** Everything that the speaker holds about one peer. */
 /** A policy, and what it was made from. */
 type SessionPolicy = {
   readonly configured: PeerPolicy;
@@ -32,6 +32,7 @@ type SessionPolicy = {
   readonly policy: PeerPolicy;
 };
 
+/** Everything that the speaker holds about one peer. */
 export class Peer {
   config: PeerConfig;
   session: Session;
@@ -40,17 +41,16 @@ export class Peer {
   isAwaited = false;
   /** Has been established since this process started. */
   wasEstablished = false;
+  readonly path = new WatchedPath();
   readonly received = new AdjRibIn();
   readonly advertised = new AdjRibOut();
+  #policy: SessionPolicy | undefined;
 
   constructor(config: PeerConfig, now: number) {
-  #policy: SessionPolicy | undefined;
     this.config = config;
     this.session = newSession(now);
   }
 
-  sessionConfig(
-    restart: { readonly isRestarting: boolean; readonly isForwardingPreserved: boolean },
   /** What policy knows of the peer: what is configured, and what the session has agreed on. */
   get policy(): PeerPolicy {
     const { policy: configured } = this.config;
@@ -63,6 +63,8 @@ export class Peer {
     return policy;
   }
 
+  sessionConfig(
+    restart: { readonly isRestarting: boolean; readonly isForwardingPreserved: boolean },
     timing: SessionTiming,
   ): SessionConfig {
     const { restartTimeSeconds, ...session } = this.config.session;
@@ -76,6 +78,11 @@ export class Peer {
         isForwardingPreserved: restart.isForwardingPreserved || this.wasEstablished,
       },
     };
+  }
+
+  /** The session may not run: it waits for BFD. */
+  get isHeld(): boolean {
+    return this.config.bfd?.isStrict === true && !this.path.isUp && this.live === undefined;
   }
 
   /** Whether everything the peer had to say after connecting has been said. */

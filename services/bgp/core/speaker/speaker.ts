@@ -26,11 +26,18 @@ import {
   type SessionTiming,
   type Side,
 } from '../session/types.ts';
-import { type OwnRoute, type PeerConfig, type SpeakerConfig, settingsText } from './config.ts';
-import type { Note, SpeakerEffect, SpeakerEvent, SpeakerInput } from './events.ts';
+import {
+  type OwnRoute,
+  type PeerConfig,
+  type SpeakerConfig,
+  sessionText,
+  settingsText,
+} from './config.ts';
+import type { BfdNews, Note, SpeakerEffect, SpeakerEvent, SpeakerInput } from './events.ts';
 import { applyUpdate } from './inbound.ts';
 import { nextBatch, queueEntry, queueRefresh, queueTable } from './outbound.ts';
 import { Peer } from './peer.ts';
+import { BFD_DOWN, BFD_HOLD } from './watched_path.ts';
 
 export type SpeakerOptions = {
   /** Kernel routes of an earlier process were found: peers keep ours meanwhile (RFC 4724). */
@@ -155,6 +162,8 @@ export class Speaker {
         if (event.timer === 'idle-hold') this.#stepSession(peer, { kind: 'rested' }, now);
         else this.#sweep(peer);
         return;
+      case 'bfd':
+        return this.#pathNews(peer, event.news, now);
       case 'writable':
         if (peer.live !== undefined) peer.live.isWaiting = false;
         return;
@@ -199,7 +208,7 @@ export class Speaker {
       if (peer === undefined) {
         const added = new Peer(config, now);
         this.#peers.set(key, added);
-        this.#stepSession(added, { kind: 'start' }, now);
+        this.#startOrHold(added, now);
       } else {
         this.#reconfigure(peer, config, now);
       }
@@ -215,6 +224,21 @@ export class Speaker {
     } else if (settingsText(before.policy) !== settingsText(config.policy)) {
       this.#applyNewPolicy(peer);
     }
+    this.#startOrHold(peer, now);
+  }
+
+  #pathNews(peer: Peer, news: BfdNews, now: number): void {
+    if (peer.path.hasFailed(news)) {
+      if (peer.live !== undefined) this.#stepSession(peer, BFD_DOWN, now);
+      // RFC 5882 section 4.3.2: it does not restart, what it announced is out of reach.
+      else if (news.isRemoteIndependent) this.#sweep(peer);
+    }
+    this.#startOrHold(peer, now);
+  }
+
+  #startOrHold(peer: Peer, now: number): void {
+    if (!peer.isHeld) this.#stepSession(peer, { kind: 'start' }, now);
+    else if (peer.session.phase !== 'stopped') this.#stepSession(peer, BFD_HOLD, now);
   }
 
   #stop(peer: Peer, notification: Notification, now: number): void {

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file calico/events/v1/events.proto.
  */
 export const file_calico_events_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch1jYWxpY28vZXZlbnRzL3YxL2V2ZW50cy5wcm90bxIQY2FsaWNvLmV2ZW50cy52MSJrCg1SZXNvdXJjZUV2ZW50EiYKA3B1dBgBIAEoCzIXLmNhbGljby5hcGkudjEuUmVzb3VyY2VIABIpCgdyZW1vdmVkGAIgASgLMhYuY2FsaWNvLmFwaS52MS5SZW1vdmVkSABCBwoFZXZlbnQiOAoLUmVsYXlTeW5jZWQSEAoIcmV2aXNpb24YASABKAQSFwoPZXRjZF9jbHVzdGVyX2lkGAIgASgJInsKC05vZGVBcHBsaWVkEgwKBG5vZGUYASABKAkSEQoJY29tcG9uZW50GAIgASgJEhAKCHJldmlzaW9uGAMgASgEEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2luX3N5bmMYBSABKAgicwoJTm9kZVBlZXJzEgwKBG5vZGUYASABKAkSLgoFcGVlcnMYAiADKAsyHy5jYWxpY28uZXZlbnRzLnYxLkJncFBlZXJTdGF0dXMSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiigIKDUJncFBlZXJTdGF0dXMSDwoHYWRkcmVzcxgBIAEoCRIMCgRwb3J0GAIgASgNEhIKCnJlbW90ZV9hc24YAyABKA0SKwoEdHlwZRgEIAEoDjIdLmNhbGljby5ldmVudHMudjEuQmdwUGVlclR5cGUSDQoFc3RhdGUYBSABKAkSKQoFc2luY2UYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmxhc3RfZXJyb3IYByABKAkSGQoRcHJlZml4ZXNfcmVjZWl2ZWQYCCABKA0SGwoTcHJlZml4ZXNfYWR2ZXJ0aXNlZBgJIAEoDRITCgtyZW1vdGVfbm9kZRgKIAEoCSJ8Cg1Ob2RlRW5kcG9pbnRzEgwKBG5vZGUYASABKAkSMwoJZW5kcG9pbnRzGAIgAygLMiAuY2FsaWNvLmV2ZW50cy52MS5FbmRwb2ludFN0YXR1cxIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKpAQoORW5kcG9pbnRTdGF0dXMSEQoJbmFtZXNwYWNlGAEgASgJEgwKBG5hbWUYAiABKAkSCwoDcG9kGAMgASgJEhYKDmludGVyZmFjZV9uYW1lGAQgASgJEhEKCWFkZHJlc3NlcxgFIAMoCRIuCgVzdGF0ZRgGIAEoDjIfLmNhbGljby5ldmVudHMudjEuRW5kcG9pbnRTdGF0ZRIOCgZyZWFzb24YByABKAkitgEKCk5vZGVIZWFsdGgSDAoEbm9kZRgBIAEoCRIRCgljb21wb25lbnQYAiABKAkSDQoFcmVhZHkYAyABKAgSEAoIbWVzc2FnZXMYBCADKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgGIAEoCRIrCgdzdGFydGVkGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJcCgpOb2RlQW5zd2VyEhIKCHJlc3BvbnNlGAEgASgMSAASMAoHcmVmdXNhbBgCIAEoCzIdLmNhbGljby5ldmVudHMudjEuTm9kZVJlZnVzYWxIAEIICgZyZXN1bHQiLAoLTm9kZVJlZnVzYWwSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJKnsKC0JncFBlZXJUeXBlEh0KGUJHUF9QRUVSX1RZUEVfVU5TUEVDSUZJRUQQABIbChdCR1BfUEVFUl9UWVBFX05PREVfTUVTSBABEhYKEkJHUF9QRUVSX1RZUEVfTk9ERRACEhgKFEJHUF9QRUVSX1RZUEVfR0xPQkFMEAMqeQoNRW5kcG9pbnRTdGF0ZRIeChpFTkRQT0lOVF9TVEFURV9VTlNQRUNJRklFRBAAEhUKEUVORFBPSU5UX1NUQVRFX1VQEAESFwoTRU5EUE9JTlRfU1RBVEVfRE9XThACEhgKFEVORFBPSU5UX1NUQVRFX0VSUk9SEANiBnByb3RvMw", [file_calico_api_v1_resources, file_google_protobuf_timestamp]);
+  fileDesc("Ch1jYWxpY28vZXZlbnRzL3YxL2V2ZW50cy5wcm90bxIQY2FsaWNvLmV2ZW50cy52MSJrCg1SZXNvdXJjZUV2ZW50EiYKA3B1dBgBIAEoCzIXLmNhbGljby5hcGkudjEuUmVzb3VyY2VIABIpCgdyZW1vdmVkGAIgASgLMhYuY2FsaWNvLmFwaS52MS5SZW1vdmVkSABCBwoFZXZlbnQiOAoLUmVsYXlTeW5jZWQSEAoIcmV2aXNpb24YASABKAQSFwoPZXRjZF9jbHVzdGVyX2lkGAIgASgJInsKC05vZGVBcHBsaWVkEgwKBG5vZGUYASABKAkSEQoJY29tcG9uZW50GAIgASgJEhAKCHJldmlzaW9uGAMgASgEEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2luX3N5bmMYBSABKAgicwoJTm9kZVBlZXJzEgwKBG5vZGUYASABKAkSLgoFcGVlcnMYAiADKAsyHy5jYWxpY28uZXZlbnRzLnYxLkJncFBlZXJTdGF0dXMSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAitAIKDUJncFBlZXJTdGF0dXMSDwoHYWRkcmVzcxgBIAEoCRIMCgRwb3J0GAIgASgNEhIKCnJlbW90ZV9hc24YAyABKA0SKwoEdHlwZRgEIAEoDjIdLmNhbGljby5ldmVudHMudjEuQmdwUGVlclR5cGUSDQoFc3RhdGUYBSABKAkSKQoFc2luY2UYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmxhc3RfZXJyb3IYByABKAkSGQoRcHJlZml4ZXNfcmVjZWl2ZWQYCCABKA0SGwoTcHJlZml4ZXNfYWR2ZXJ0aXNlZBgJIAEoDRITCgtyZW1vdGVfbm9kZRgKIAEoCRIoCgNiZmQYCyABKAsyGy5jYWxpY28uZXZlbnRzLnYxLkJmZFN0YXR1cyKOAQoJQmZkU3RhdHVzEg0KBXN0YXRlGAEgASgJEikKBXNpbmNlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YAyABKAkSHAoUdHJhbnNtaXRfaW50ZXJ2YWxfbXMYBCABKA0SGQoRZGV0ZWN0aW9uX3RpbWVfbXMYBSABKA0ifAoNTm9kZUVuZHBvaW50cxIMCgRub2RlGAEgASgJEjMKCWVuZHBvaW50cxgCIAMoCzIgLmNhbGljby5ldmVudHMudjEuRW5kcG9pbnRTdGF0dXMSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiqQEKDkVuZHBvaW50U3RhdHVzEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEgsKA3BvZBgDIAEoCRIWCg5pbnRlcmZhY2VfbmFtZRgEIAEoCRIRCglhZGRyZXNzZXMYBSADKAkSLgoFc3RhdGUYBiABKA4yHy5jYWxpY28uZXZlbnRzLnYxLkVuZHBvaW50U3RhdGUSDgoGcmVhc29uGAcgASgJIrYBCgpOb2RlSGVhbHRoEgwKBG5vZGUYASABKAkSEQoJY29tcG9uZW50GAIgASgJEg0KBXJlYWR5GAMgASgIEhAKCG1lc3NhZ2VzGAQgAygJEigKBHRpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ZlcnNpb24YBiABKAkSKwoHc3RhcnRlZBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiXAoKTm9kZUFuc3dlchISCghyZXNwb25zZRgBIAEoDEgAEjAKB3JlZnVzYWwYAiABKAsyHS5jYWxpY28uZXZlbnRzLnYxLk5vZGVSZWZ1c2FsSABCCAoGcmVzdWx0IiwKC05vZGVSZWZ1c2FsEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCSp7CgtCZ3BQZWVyVHlwZRIdChlCR1BfUEVFUl9UWVBFX1VOU1BFQ0lGSUVEEAASGwoXQkdQX1BFRVJfVFlQRV9OT0RFX01FU0gQARIWChJCR1BfUEVFUl9UWVBFX05PREUQAhIYChRCR1BfUEVFUl9UWVBFX0dMT0JBTBADKnkKDUVuZHBvaW50U3RhdGUSHgoaRU5EUE9JTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFFTkRQT0lOVF9TVEFURV9VUBABEhcKE0VORFBPSU5UX1NUQVRFX0RPV04QAhIYChRFTkRQT0lOVF9TVEFURV9FUlJPUhADYgZwcm90bzM", [file_calico_api_v1_resources, file_google_protobuf_timestamp]);
 
 /**
  * Subject calico.resource.<plural>.<namespace or _>.<name>. The stream keeps the last per subject.
@@ -211,6 +211,13 @@ export type BgpPeerStatus = Message<"calico.events.v1.BgpPeerStatus"> & {
    * @generated from field: string remote_node = 10;
    */
   remoteNode: string;
+
+  /**
+   * Absent: the path is not watched.
+   *
+   * @generated from field: calico.events.v1.BfdStatus bfd = 11;
+   */
+  bfd?: BfdStatus | undefined;
 };
 
 /**
@@ -219,6 +226,55 @@ export type BgpPeerStatus = Message<"calico.events.v1.BgpPeerStatus"> & {
  */
 export const BgpPeerStatusSchema: GenMessage<BgpPeerStatus> = /*@__PURE__*/
   messageDesc(file_calico_events_v1_events, 4);
+
+/**
+ * What BFD (RFC 5880) knows of the path to a peer.
+ *
+ * @generated from message calico.events.v1.BfdStatus
+ */
+export type BfdStatus = Message<"calico.events.v1.BfdStatus"> & {
+  /**
+   * AdminDown, Down, Init, Up.
+   *
+   * @generated from field: string state = 1;
+   */
+  state: string;
+
+  /**
+   * Since when it has been in this state.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 2;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Why it is not up, for example "nothing heard for the detection time"; empty when up.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * Between two packets of ours.
+   *
+   * @generated from field: uint32 transmit_interval_ms = 4;
+   */
+  transmitIntervalMs: number;
+
+  /**
+   * Without a packet for so long the path is down; 0 before the first one.
+   *
+   * @generated from field: uint32 detection_time_ms = 5;
+   */
+  detectionTimeMs: number;
+};
+
+/**
+ * Describes the message calico.events.v1.BfdStatus.
+ * Use `create(BfdStatusSchema)` to create a new message.
+ */
+export const BfdStatusSchema: GenMessage<BfdStatus> = /*@__PURE__*/
+  messageDesc(file_calico_events_v1_events, 5);
 
 /**
  * Subject calico.node.<node>.endpoints.
@@ -247,7 +303,7 @@ export type NodeEndpoints = Message<"calico.events.v1.NodeEndpoints"> & {
  * Use `create(NodeEndpointsSchema)` to create a new message.
  */
 export const NodeEndpointsSchema: GenMessage<NodeEndpoints> = /*@__PURE__*/
-  messageDesc(file_calico_events_v1_events, 5);
+  messageDesc(file_calico_events_v1_events, 6);
 
 /**
  * @generated from message calico.events.v1.EndpointStatus
@@ -298,7 +354,7 @@ export type EndpointStatus = Message<"calico.events.v1.EndpointStatus"> & {
  * Use `create(EndpointStatusSchema)` to create a new message.
  */
 export const EndpointStatusSchema: GenMessage<EndpointStatus> = /*@__PURE__*/
-  messageDesc(file_calico_events_v1_events, 6);
+  messageDesc(file_calico_events_v1_events, 7);
 
 /**
  * Subject calico.node.<node>.health.<component>.
@@ -349,7 +405,7 @@ export type NodeHealth = Message<"calico.events.v1.NodeHealth"> & {
  * Use `create(NodeHealthSchema)` to create a new message.
  */
 export const NodeHealthSchema: GenMessage<NodeHealth> = /*@__PURE__*/
-  messageDesc(file_calico_events_v1_events, 7);
+  messageDesc(file_calico_events_v1_events, 8);
 
 /**
  * What a node answers to a question on subject calico.ask.<node>.<question>.
@@ -382,7 +438,7 @@ export type NodeAnswer = Message<"calico.events.v1.NodeAnswer"> & {
  * Use `create(NodeAnswerSchema)` to create a new message.
  */
 export const NodeAnswerSchema: GenMessage<NodeAnswer> = /*@__PURE__*/
-  messageDesc(file_calico_events_v1_events, 8);
+  messageDesc(file_calico_events_v1_events, 9);
 
 /**
  * @generated from message calico.events.v1.NodeRefusal
@@ -406,7 +462,7 @@ export type NodeRefusal = Message<"calico.events.v1.NodeRefusal"> & {
  * Use `create(NodeRefusalSchema)` to create a new message.
  */
 export const NodeRefusalSchema: GenMessage<NodeRefusal> = /*@__PURE__*/
-  messageDesc(file_calico_events_v1_events, 9);
+  messageDesc(file_calico_events_v1_events, 10);
 
 /**
  * @generated from enum calico.events.v1.BgpPeerType
