@@ -13,12 +13,13 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectBus } from '@calico/bus';
 import { openFeed, ResourceView } from '@calico/feed';
-import { openNetlink } from '@calico/netlink';
+import { openConntrack, openNetlink } from '@calico/netlink';
 import { natsAccess, runService } from '@calico/process';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { FelixService } from '@calico/proto/felix/v1/felix';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
 import { ApiClient } from './adapters/api_client.ts';
+import { KernelConnections } from './adapters/connections.ts';
 import { crashPoint } from './adapters/crash_point.ts';
 import { createHandlers } from './adapters/grpc_handlers.ts';
 import { IpamClient } from './adapters/ipam_client.ts';
@@ -50,6 +51,7 @@ await runService({
     files.write('nodename', node);
     const netlink = openNetlink();
     const packetFilter = openPacketFilter({ node, logger });
+    const connections = new KernelConnections(openConntrack(), netlink, logger);
     const bus = connectBus({
       ...natsAccess(config, logger),
       name: `felix@${node}`,
@@ -69,6 +71,7 @@ await runService({
       journal,
       clock,
       packetFilter,
+      connections,
       log: logger,
       kernel: new NetlinkKernel(netlink),
       pods: new NetlinkPodNetwork(netlink),
@@ -116,6 +119,7 @@ await runService({
       await server.stop();
       felix.stop();
       packetFilter.close();
+      connections.close();
       api.close();
       ipam.close();
       await bus.close();

@@ -1,4 +1,6 @@
 // What felix needs from the outside, as interfaces. Adapters implement them; tests pass fakes.
+
+import type { Address } from '@calico/ip';
 import type {
   AnyResource,
   FelixConfiguration,
@@ -19,6 +21,8 @@ import type { FoundDataplane } from './core/dataplane.ts';
 import type { LocalEndpointStatus } from './core/endpoint_status.ts';
 import type { Uplink } from './core/overlay.ts';
 import type { PodFindings, PodInterface } from './core/pod_interface.ts';
+import type { Ruleset as CompiledRuleset } from './core/policy/compiler/ruleset.ts';
+import type { ConnectionChange, TrackedConnection } from './core/policy/connections/connection.ts';
 import type { Feature } from './core/pools.ts';
 import type { AssignedAddress, Workload, WorkloadKey, WorkloadRecord } from './core/workload.ts';
 import type { CheckRequest } from './core/workload_check.ts';
@@ -51,9 +55,22 @@ export type PolicyInputs = {
 export interface PacketFilter {
   /** Brings the packet filter to this state in one transaction; resolves when committed. */
   apply(inputs: PolicyInputs): Promise<void>;
+  /** Calls with every ruleset that has come into force. */
+  onCommitted(callback: (ruleset: CompiledRuleset, inputs: PolicyInputs) => void): void;
   /** Emits when someone else changed our table. */
   onTampered(callback: (detail: string) => void): void;
   close(): void;
+}
+
+/** Connections that the kernel tracks. */
+export interface ConnectionTable {
+  list(): TrackedConnection[];
+  /** Marks or deletes entries; those that are gone are passed over. Throws when the kernel refuses. */
+  change(changes: readonly ConnectionChange[]): void;
+  /** Deletes every entry that has one of these addresses at an end. */
+  forget(addresses: readonly string[]): void;
+  /** The interface by which packets to the address leave; '' for an address of this host. */
+  interfaceOf(address: Address): string;
 }
 
 /** What must survive a crash: one entry per container and interface, on disk when a call returns. */

@@ -33,6 +33,7 @@ class NftPacketFilter implements PacketFilter {
   readonly #log: Log;
   readonly #table: Nftables;
   readonly #callbacks: ((detail: string) => void)[] = [];
+  readonly #committed: Parameters<PacketFilter['onCommitted']>[0][] = [];
   /** What the kernel holds, once known; `ruleset` undefined: no table. */
   #kernel: { readonly ruleset: Ruleset | undefined } | undefined;
   #last: Promise<void> = Promise.resolve();
@@ -56,6 +57,10 @@ class NftPacketFilter implements PacketFilter {
     return result;
   }
 
+  onCommitted(callback: Parameters<PacketFilter['onCommitted']>[0]): void {
+    this.#committed.push(callback);
+  }
+
   onTampered(callback: (detail: string) => void): void {
     this.#callbacks.push(callback);
   }
@@ -74,6 +79,7 @@ class NftPacketFilter implements PacketFilter {
         await this.#commit(diff(desired, ruleset));
         // Unless it was changed meanwhile, and the listing is no longer true.
         if (this.#kernel !== undefined) this.#kernel = { ruleset: desired };
+        if (compiled) for (const callback of this.#committed) callback(compiled, inputs);
         return;
       } catch (cause) {
         this.#kernel = undefined;

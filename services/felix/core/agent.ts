@@ -15,6 +15,7 @@ import type { HealthLog } from './health_log.ts';
 import type { KernelReconciler } from './kernel_reconciler.ts';
 import type { Uplink } from './overlay.ts';
 import { NOTHING_REPAIRED, repairPods } from './pod_repair.ts';
+import type { ConnectionCutter } from './policy/connections/connection_cutter.ts';
 import type { PolicyCommitter } from './policy_committer.ts';
 import { POLICY_KINDS } from './policy_inputs.ts';
 import { poolRefusal } from './pools.ts';
@@ -33,6 +34,7 @@ export type AgentParts = {
   readonly kernel: Kernel;
   readonly pods: PodNetwork;
   readonly committer: PolicyCommitter;
+  readonly cutter: Pick<ConnectionCutter, 'settled'>;
   readonly reconciler: KernelReconciler;
   readonly features: FeatureProbe;
   readonly health: HealthLog;
@@ -202,11 +204,12 @@ export class Agent {
   }
 
   async #commitPolicy(): Promise<boolean> {
-    const { committer, health, log, view } = this.#parts;
+    const { committer, cutter, health, log, view } = this.#parts;
     if (!this.#isPolicyDirty || !view.inSync) return true;
     this.#isPolicyDirty = false;
     try {
       await committer.commit();
+      await cutter.settled();
       health.setCondition('policy', []);
       return true;
     } catch (cause) {

@@ -4,6 +4,7 @@ import { felixConfigurationFor, type Kind } from '@calico/model';
 import type {
   AddressBook,
   ClusterView,
+  ConnectionTable,
   FelixActions,
   Journal,
   Kernel,
@@ -21,6 +22,8 @@ import { Felix } from './felix.ts';
 import { HealthLog } from './health_log.ts';
 import { KernelReconciler } from './kernel_reconciler.ts';
 import { PendingRemovals } from './pending_removals.ts';
+import { ConnectionCutter } from './policy/connections/connection_cutter.ts';
+import { filterSettings } from './policy/meaning/settings.ts';
 import { PolicyCommitter } from './policy_committer.ts';
 import { policyInputs } from './policy_inputs.ts';
 import { RetryLoop } from './retry_loop.ts';
@@ -42,6 +45,7 @@ export type Ports = {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly packetFilter: PacketFilter;
+  readonly connections: ConnectionTable;
   readonly log: Log;
   readonly kernel: Kernel;
   readonly pods: PodNetwork;
@@ -78,6 +82,10 @@ export function assemble(ports: Ports): Assembly {
         )
       : undefined,
   );
+  const cutter = new ConnectionCutter({ table: ports.connections, clock, log });
+  packetFilter.onCommitted((ruleset, { felixConfiguration, ipPools }) => {
+    cutter.committed(ruleset, filterSettings(felixConfiguration, ipPools).cutBit);
+  });
   const commitPolicy = (): Promise<void> => committer.commit();
   const remover = new WorkloadRemover({
     node,
@@ -88,6 +96,7 @@ export function assemble(ports: Ports): Assembly {
     log,
     step,
     commitPolicy,
+    forgetConnections: (gone) => ports.connections.forget(gone),
     storedEndpoints: () => view.list('WorkloadEndpoint'),
     onPending: () => pending.schedule(),
   });
@@ -137,6 +146,7 @@ export function assemble(ports: Ports): Assembly {
     kernel,
     pods,
     committer,
+    cutter,
     features,
     health,
     reporter,

@@ -15,7 +15,7 @@ import {
   type TunnelDevice,
 } from './dataplane.ts';
 import { describeDrift } from './drift.ts';
-import { applyChange } from './fake_world.ts';
+import { applyChange } from './fake_kernel.ts';
 
 const REMOTES = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((text) => parseAddress(text));
 const PODS = ['cali1', 'cali2'];

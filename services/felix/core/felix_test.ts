@@ -189,6 +189,19 @@ test('remove() while ipam and api are away frees the node at once and the rest l
   assert.deepEqual(w.leftovers(), []);
 });
 
+test('remove() forgets the connections of an address before the address can be used again', async () => {
+  const w = world();
+  const felix = w.start();
+  const { addresses } = await w.settle(felix.actions.add(POD));
+  w.isIpamUp = false;
+  await w.settle(felix.actions.remove(POD));
+  assert.equal(w.assigned.size, 1);
+  assert.deepEqual(
+    w.forgotten,
+    addresses.map(({ address }) => address),
+  );
+});
+
 test('remove() of what does not exist succeeds', async () => {
   const w = world();
   const felix = w.start();

@@ -1,7 +1,7 @@
 // Tries again, for ever, what a removal could not do: a pod's address is never lost for good.
 import type { CancelTimer, Clock } from '@calico/clock';
 import type { Log } from '../ports.ts';
-import { workloadKeyText } from './workload.ts';
+import { type WorkloadRecord, workloadKeyText } from './workload.ts';
 import type { WorkloadBook } from './workload_book.ts';
 import { WorkloadError } from './workload_error.ts';
 import type { WorkloadRemover } from './workload_remover.ts';

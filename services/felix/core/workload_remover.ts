@@ -24,6 +24,8 @@ export type RemoverPorts = {
   /** Endpoints of the cluster as the view holds them. */
   readonly storedEndpoints: () => readonly WorkloadEndpoint[];
   readonly commitPolicy: () => Promise<void>;
+  /** Packets of these addresses begin new connections from now on. */
+  readonly forgetConnections: (addresses: readonly string[]) => void;
   /** Something is left to do later. */
   readonly onPending: () => void;
 };
@@ -106,7 +108,11 @@ export class WorkloadRemover {
       if (revision !== undefined) book.noteDeleted({ ...endpoint, revision });
     }
     step('del:endpoint-deleted');
-    if (record.pending.address) await addresses.release(record.handle);
+    if (record.pending.address) {
+      // Whoever gets an address next must not be reached through connections of this pod.
+      this.#ports.forgetConnections(record.addresses.map(({ address }) => address));
+      await addresses.release(record.handle);
+    }
     step('del:address-released');
     await book.forget(workload);
     step('del:forgotten');

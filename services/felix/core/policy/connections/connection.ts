@@ -22,6 +22,15 @@ export type TrackedConnection = {
   readonly id: number;
 };
 
+export type ConnectionChange =
+  | { readonly kind: 'delete'; readonly connection: TrackedConnection }
+  | {
+      readonly kind: 'mark';
+      readonly connection: TrackedConnection;
+      readonly bits: number;
+      readonly set: boolean;
+    };
+
 /** The interface by which this host reaches an address; '' when the address is its own. */
 export type InterfaceOf = (address: Address) => string;
 

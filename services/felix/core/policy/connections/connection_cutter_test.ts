@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeClock } from '@calico/clock';
+import { parseAddress } from '@calico/ip';
+import type { ConnectionTable, Log } from '../../../ports.ts';
+import type { Ruleset } from '../compiler/ruleset.ts';
+import type { ConnectionChange, TrackedConnection } from './connection.ts';
+import { ConnectionCutter } from './connection_cutter.ts';
+
+const CUT = 0x10000;
+const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const [source, destination] = [parseAddress('10.65.0.1'), parseAddress('10.65.0.2')];
+const tuple = { protocol: 6, ports: { source: 1, destination: 2 }, icmp: undefined };
+const entry: TrackedConnection = {
+  original: { ...tuple, source, destination },
+  reply: { ...tuple, source: destination, destination: source },
+  status: 0,
+  mark: 0,
+  zone: 0,
+  id: 1,
+};
+
+function rulesetThat(policy: 'accept' | 'drop'): Ruleset {
+  const base = { type: 'filter', hook: 'forward', priority: 0, policy } as const;
+  const decide = { statements: [{ kind: 'verdict', verdict: policy } as const], comment: policy };
+  return { chains: new Map([['forward', { base, rules: [decide] }]]), sets: new Map() };
+}
+
+class FakeTable implements ConnectionTable {
+  readonly changes: string[] = [];
+  looks = 0;
+  failures = 0;
+
+  list(): TrackedConnection[] {
+    this.looks += 1;
+    if (this.failures-- > 0) throw new Error('Cannot list connections: ENOBUFS');
+    return [entry];
+  }
+
+  change(changes: readonly ConnectionChange[]): void {
+    this.changes.push(...changes.map(({ kind }) => kind));
+  }
+
+  forget(): void {}
+
+  interfaceOf(): string {
+    return 'eth0';
+  }
+}
+
+function cutterOn(table: FakeTable): { cutter: ConnectionCutter; run: () => Promise<void> } {
+  const clock = new FakeClock(0);
+  const cutter = new ConnectionCutter({ table, clock, log: silent });
+  const run = async (): Promise<void> => {
+    const settled = cutter.settled();
+    settled.catch(() => {});
+    clock.advance(60_000);
+    await settled;
+  };
+  return { cutter, run };
+}
+
+test('a ruleset that forbids cuts, one that comes again or is kept does not even look', async () => {
+  const table = new FakeTable();
+  const { cutter, run } = cutterOn(table);
+  cutter.committed(rulesetThat('accept'), CUT);
+  await run();
+  assert.deepEqual([table.looks, table.changes], [1, []]);
+  cutter.committed(rulesetThat('accept'), CUT);
+  await run();
+  assert.equal(table.looks, 1);
+  cutter.committed(rulesetThat('drop'), CUT);
+  await run();
+  assert.deepEqual([table.looks, table.changes], [2, ['mark']]);
+  cutter.committed(rulesetThat('accept'), undefined);
+  await run();
+  assert.equal(table.looks, 2);
+});
+
+test('rulesets that come while a look is awaited share it', async () => {
+  const table = new FakeTable();
+  const { cutter, run } = cutterOn(table);
+  for (const policy of ['accept', 'drop', 'accept', 'drop'] as const) {
+    cutter.committed(rulesetThat(policy), CUT);
+  }
+  await run();
+  assert.deepEqual([table.looks, table.changes], [1, ['mark']]);
+});
+
+test('settled() rejects when connections cannot be listed, and tries again when it is asked again', async () => {
+  const table = new FakeTable();
+  table.failures = 1;
+  const { cutter, run } = cutterOn(table);
+  cutter.committed(rulesetThat('drop'), CUT);
+  await assert.rejects(run(), /ENOBUFS/);
+  await run();
+  assert.deepEqual(table.changes, ['mark']);
+});
