@@ -15,6 +15,7 @@ export const NFT_MSG = {
   NEWCHAIN: 3,
   DELCHAIN: 5,
   NEWRULE: 6,
+  GETRULE: 7,
   DELRULE: 8,
   NEWSET: 9,
   DELSET: 11,
@@ -31,6 +32,7 @@ export const NFTA_CHAIN = { TABLE: 1, NAME: 3, HOOK: 4, POLICY: 5, TYPE: 7, USER
 export const NFTA_HOOK = { HOOKNUM: 1, PRIORITY: 2 } as const;
 export const NFTA_RULE = { TABLE: 1, CHAIN: 2, EXPRESSIONS: 4, USERDATA: 7 } as const;
 export const NFTA_EXPR = { NAME: 1, DATA: 2 } as const;
+export const NFTA_COUNTER = { BYTES: 1, PACKETS: 2 } as const;
 export const NFTA_SET = {
   TABLE: 1,
   NAME: 2,

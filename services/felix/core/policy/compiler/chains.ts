@@ -188,16 +188,17 @@ export class ChainBuilder {
   }
 }
 
+/** Every rule counts what it decides on; an established connection's packets come to no rule. */
 function actionStatements({ action }: RuleTerms, owner: Owner): readonly Statement[] {
   switch (action) {
     case 'Allow':
-      return [verdict('accept')];
+      return [COUNTER, verdict('accept')];
     case 'Deny':
       return [COUNTER, verdict('drop')];
     case 'Pass':
-      return owner.pass;
+      return [COUNTER, ...owner.pass];
     case 'Log':
-      return [{ kind: 'log', prefix: `${owner.logPrefix}: ` }];
+      return [COUNTER, { kind: 'log', prefix: `${owner.logPrefix}: ` }];
     default:
       return action satisfies never;
   }

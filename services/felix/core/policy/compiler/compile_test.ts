@@ -111,14 +111,14 @@ test('compile() writes a policy as one chain, with sets for selectors, nets, por
   );
   const title = 'NetworkPolicy default/web ingress rule';
   assert.deepEqual(listing(ruleset, 'policy-in/namespaced/default/web'), [
-    `ip saddr @endpoints4/* tcp dport @ports/80_8000-8100 accept comment "${title} 1 Allow"`,
-    `ip saddr @endpoints4/* ip daddr . tcp dport @port4/tcp/metrics/all accept comment "${title} 1 Allow"`,
-    `ip6 saddr @endpoints6/* tcp dport @ports/80_8000-8100 accept comment "${title} 1 Allow"`,
-    `ip6 saddr @endpoints6/* ip6 daddr . tcp dport @port6/tcp/metrics/all accept comment "${title} 1 Allow"`,
+    `ip saddr @endpoints4/* tcp dport @ports/80_8000-8100 counter accept comment "${title} 1 Allow"`,
+    `ip saddr @endpoints4/* ip daddr . tcp dport @port4/tcp/metrics/all counter accept comment "${title} 1 Allow"`,
+    `ip6 saddr @endpoints6/* tcp dport @ports/80_8000-8100 counter accept comment "${title} 1 Allow"`,
+    `ip6 saddr @endpoints6/* ip6 daddr . tcp dport @port6/tcp/metrics/all counter accept comment "${title} 1 Allow"`,
     `meta nfproto ipv6 counter drop comment "${title} 2 Deny"`,
-    `ip saddr @nets4/* log prefix "calico-packet: " comment "${title} 3 Log"`,
+    `ip saddr @nets4/* counter log prefix "calico-packet: " comment "${title} 3 Log"`,
     `icmp type 8 icmp code 0 counter drop comment "${title} 4 Deny"`,
-    `udp sport 1-5 udp sport != @ports/1 accept comment "${title} 5 Allow"`,
+    `udp sport 1-5 udp sport != @ports/1 counter accept comment "${title} 5 Allow"`,
   ]);
   const contents = [...ruleset.sets]
     .filter(([name]) => /^(endpoints4|nets4|ports|port4)/u.test(name))
@@ -165,7 +165,7 @@ test('compile() orders tiers and policies, passes on, and ends tiers', () => {
     'counter drop comment "tier security: default action Deny"',
   ]);
   assert.deepEqual(listing(ruleset, 'policy-in/global/first'), [
-    'meta mark set meta mark | 0x00010000 return comment "GlobalNetworkPolicy first ingress rule 1 Pass"',
+    'counter meta mark set meta mark | 0x00010000 return comment "GlobalNetworkPolicy first ingress rule 1 Pass"',
   ]);
   const passed = ruleset.chains.get(program)?.rules[1]?.statements.at(-1);
   const rest = passed?.kind === 'verdict' ? (passed.verdict.split(' ')[1] ?? '') : '';
