@@ -1,12 +1,14 @@
 import type { CancelTimer, Clock } from './clock.ts';
+import { type HeapTimer, TimerHeap } from './timer_heap.ts';
 
-type Pending = { readonly at: number; readonly order: number; readonly callback: () => void };
+type Pending = HeapTimer & { readonly callback: () => void };
 
 /** A clock that stands still until `advance()`. Timers due fire in order of time, then of creation. */
 export class FakeClock implements Clock {
   #now: number;
   #order = 0;
   readonly #pending = new Set<Pending>();
+  readonly #queue = new TimerHeap<Pending>();
 
   constructor(now = 0) {
     this.#now = now;
@@ -23,6 +25,7 @@ export class FakeClock implements Clock {
   setTimer(delayMs: number, callback: () => void): CancelTimer {
     const timer: Pending = { at: this.#now + Math.max(0, delayMs), order: this.#order++, callback };
     this.#pending.add(timer);
+    this.#queue.add(timer);
     return () => this.#pending.delete(timer);
   }
 
@@ -49,22 +52,14 @@ export class FakeClock implements Clock {
   /** Moves time on; timers that fall due fire at their own time, also those set meanwhile. */
   advance(ms: number): void {
     const end = this.#now + ms;
-    for (let next = this.#nextDue(end); next !== undefined; next = this.#nextDue(end)) {
-      this.#pending.delete(next);
+    for (let next = this.#queue.first; next !== undefined; next = this.#queue.first) {
+      if (next.at > end) break;
+      this.#queue.removeFirst();
+      // A cancelled timer stays in the queue until its turn comes.
+      if (!this.#pending.delete(next)) continue;
       this.#now = Math.max(this.#now, next.at);
       next.callback();
     }
     this.#now = end;
-  }
-
-  #nextDue(end: number): Pending | undefined {
-    let first: Pending | undefined;
-    for (const timer of this.#pending) {
-      if (timer.at > end) continue;
-      if (!first || timer.at < first.at || (timer.at === first.at && timer.order < first.order)) {
-        first = timer;
-      }
-    }
-    return first;
   }
 }
