@@ -18,10 +18,12 @@ export const CLIENT_OPTIONS: ChannelOptions = {
   'grpc.max_receive_message_length': 64 * MEBIBYTE,
 };
 
+export const MOST_REQUEST_BYTES = 8 * MEBIBYTE;
+
 export const SERVER_OPTIONS: ChannelOptions = {
   'grpc.enable_channelz': 0,
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5_000,
-  'grpc.max_receive_message_length': 8 * MEBIBYTE,
+  'grpc.max_receive_message_length': MOST_REQUEST_BYTES,
   'grpc.max_send_message_length': 64 * MEBIBYTE,
 };

@@ -19,11 +19,14 @@ import type {
 import { callTracing, TRACE_HEADERS } from './call_tracing.ts';
 import { RpcError, toGrpcStatus } from './errors.ts';
 import { grpcMethod, grpcService, type Undecodable } from './service_definition.ts';
+import type { UnaryRoute } from './unary_server.ts';
 
 export type CallContext = {
   readonly peer: string;
   /** Aborts when the caller cancels, its deadline passes, or (streams) when the server stops. */
   readonly signal: AbortSignal;
+  /** `performance.now()` when the caller stops waiting; undefined: it never does. */
+  readonly deadline?: number | undefined;
 };
 
 /** Handlers of a service. Throw RpcError to answer an error; anything else is logged as our fault. */
@@ -54,36 +57,55 @@ type AnyCall = {
   readonly cancelled: boolean;
   readonly metadata: Metadata;
   getPeer(): string;
+  getDeadline(): Date | number;
   on(event: 'cancelled', listener: () => void): unknown;
 };
 
+/** Adds the service to the server, and answers the short ways (by path) to its unary methods. */
 export function addService<S extends DescService>(
   server: Server,
   service: S,
   handlers: ServiceHandlers<S>,
   options: HandlerOptions = {},
-): void {
+): Map<string, UnaryRoute> {
+  const routes = new Map<string, UnaryRoute>();
   const implementation: UntypedServiceImplementation = {};
   for (const method of service.methods) {
-    const { path } = grpcMethod(method);
+    const { path, requestDeserialize, responseSerialize } = grpcMethod(method);
     const handler = (handlers as Record<string, unknown>)[method.localName];
+    const report = (cause: unknown): void => {
+      if (cause instanceof RpcError) return;
+      options.logger?.error('call failed', { method: path, error: cause });
+    };
     const failed = (cause: unknown): { code: number; details: string } => {
-      if (!(cause instanceof RpcError)) {
-        options.logger?.error('call failed', { method: path, error: cause });
-      }
+      report(cause);
       return toGrpcStatus(cause);
     };
     if (method.methodKind === 'unary') {
+      const answer = async (request: Message, context: CallContext): Promise<Message> =>
+        create(method.output, await (handler as Unary)(request, context));
+      routes.set(path, async (bytes, call) => {
+        const carrier = carrierOf((name) => call.headers[name]);
+        try {
+          return await callTracing().incoming(path, carrier, async () =>
+            responseSerialize(await answer(decode(bytes, requestDeserialize), call)),
+          );
+        } catch (cause) {
+          report(cause);
+          throw cause;
+        }
+      });
       implementation[method.localName] = (
         call: ServerUnaryCall<Message, Message>,
         done: sendUnaryData<Message>,
       ) => {
-        const run = async (): Promise<Message> => {
-          const init = await (handler as Unary)(decoded(call.request), contextOf(call));
-          return create(method.output, init);
-        };
+        const run = () => answer(decoded(call.request), contextOf(call));
         callTracing()
-          .incoming(path, carrierOf(call), run)
+          .incoming(
+            path,
+            carrierOf((name) => call.metadata.get(name)[0]),
+            run,
+          )
           .then(
             (reply) => done(null, reply),
             (cause: unknown) => done(failed(cause)),
@@ -101,7 +123,11 @@ export function addService<S extends DescService>(
           if (options.stopping?.aborted) throw stoppingError();
         };
         callTracing()
-          .incoming(path, carrierOf(call), run)
+          .incoming(
+            path,
+            carrierOf((name) => call.metadata.get(name)[0]),
+            run,
+          )
           .then(
             () => call.end(),
             (cause: unknown) => {
@@ -113,6 +139,15 @@ export function addService<S extends DescService>(
     }
   }
   server.addService(grpcService(service), implementation);
+  return routes;
+}
+
+function decode(bytes: Uint8Array, read: (bytes: Buffer) => Message): Message {
+  try {
+    return read(bytes as Buffer);
+  } catch (cause) {
+    return decoded({ undecodable: cause as Error });
+  }
 }
 
 function decoded(request: Message | Undecodable): Message {
@@ -134,13 +169,15 @@ function contextOf(call: AnyCall, stopping?: AbortSignal): CallContext {
   if (call.cancelled) controller.abort(CANCELLED);
   call.on('cancelled', () => controller.abort(CANCELLED));
   const signal = stopping ? AbortSignal.any([controller.signal, stopping]) : controller.signal;
-  return { peer: call.getPeer(), signal };
+  const left = Number(call.getDeadline()) - Date.now();
+  const deadline = Number.isFinite(left) ? performance.now() + left : undefined;
+  return { peer: call.getPeer(), signal, deadline };
 }
 
-function carrierOf(call: AnyCall): Record<string, string> {
+function carrierOf(header: (name: string) => unknown): Record<string, string> {
   const carrier: Record<string, string> = {};
   for (const name of TRACE_HEADERS) {
-    const [value] = call.metadata.get(name);
+    const value = header(name);
     if (typeof value === 'string') carrier[name] = value;
   }
   return carrier;

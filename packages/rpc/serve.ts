@@ -1,6 +1,6 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { Server, type ServerCredentials } from '@grpc/grpc-js';
-import { SERVER_OPTIONS } from './channel_options.ts';
+import { MOST_REQUEST_BYTES, SERVER_OPTIONS } from './channel_options.ts';
 import { serverCredentials, type TlsFiles } from './credentials.ts';
 import { addService, type RpcLogger, type ServiceHandlers } from './handlers.ts';
 import { addHealth } from './health.ts';
@@ -12,6 +12,7 @@ import {
   securityOf,
 } from './listen_address.ts';
 import { addReflection } from './reflection.ts';
+import { takeUnaryCalls, type UnaryRoute } from './unary_server.ts';
 import { claimSocketPath, protectSocket } from './unix_socket.ts';
 
 export type Served<S extends DescService> = readonly [service: S, handlers: ServiceHandlers<S>];
@@ -55,15 +56,17 @@ export async function serveRpc<const T extends readonly DescService[]>(
   });
   const server = new Server(SERVER_OPTIONS);
   const stopping = new AbortController();
+  const routes = new Map<string, UnaryRoute>();
   for (const [service, handlers] of services) {
-    addService(server, service, handlers, { logger, stopping: stopping.signal });
+    const added = addService(server, service, handlers, { logger, stopping: stopping.signal });
+    for (const [path, route] of added) routes.set(path, route);
   }
   const descriptors = services.map(([service]) => service);
   const health = addHealth(server, descriptors);
   addReflection(server, descriptors);
   const bound: Bound[] = [];
   for (const { address, security, credentials } of listeners) {
-    bound.push({ address: await bind(server, address, credentials), security });
+    bound.push({ address: await bind(server, address, credentials, routes), security });
   }
   health(true);
   for (const listener of bound) logger.info('listening', listener);
@@ -83,6 +86,7 @@ async function bind(
   server: Server,
   address: ListenAddress,
   credentials: ServerCredentials,
+  routes: ReadonlyMap<string, UnaryRoute>,
 ): Promise<string> {
   const text = formatListenAddress(address);
   if (address.kind === 'unix') await claimSocketPath(address.path);
@@ -91,6 +95,7 @@ async function bind(
       if (error) {
         reject(new Error(`Cannot listen on "${text}": ${error.message}`, { cause: error }));
       } else {
+        takeUnaryCalls(server, routes, MOST_REQUEST_BYTES);
         resolve(taken);
       }
     });
