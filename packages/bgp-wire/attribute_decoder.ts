@@ -58,6 +58,7 @@ const FLAGS: Readonly<Record<number, number>> = {
   [AttributeType.As4Path]: OPTIONAL_TRANSITIVE,
   [AttributeType.As4Aggregator]: OPTIONAL_TRANSITIVE,
   [AttributeType.LargeCommunities]: OPTIONAL_TRANSITIVE,
+  [AttributeType.OnlyToCustomer]: OPTIONAL_TRANSITIVE,
 };
 
 /** A value that is wrong in a way RFC 7606 section 7 classifies. */
@@ -267,6 +268,10 @@ export class AttributeDecoder {
         if (isExternal) return discard('it came from an external peer');
         if (value.length !== 4) return wrongLength(value, 4);
         attributes.originatorId = reader.u32();
+        return undefined;
+      case AttributeType.OnlyToCustomer:
+        if (value.length !== 4) return wrongLength(value, 4);
+        attributes.onlyToCustomer = reader.u32();
         return undefined;
       case AttributeType.ClusterList:
         if (isExternal) return discard('it came from an external peer');

@@ -60,7 +60,7 @@ class AttributeEncoder {
     this.#wellKnown(attributes);
     this.#optional(attributes);
     this.#fourOctetAs(attributes);
-    const { largeCommunities, unknown } = attributes;
+    const { largeCommunities, onlyToCustomer, unknown } = attributes;
     const tail = [...(unknown ?? [])];
     if (largeCommunities !== undefined) {
       const writer = new ByteWriter(12 * largeCommunities.length);
@@ -69,6 +69,10 @@ class AttributeEncoder {
       }
       const type = AttributeType.LargeCommunities;
       tail.push({ flags: OPTIONAL_TRANSITIVE, type, value: writer.finish() });
+    }
+    if (onlyToCustomer !== undefined) {
+      const value = new ByteWriter(4).u32(onlyToCustomer).finish();
+      tail.push({ flags: OPTIONAL_TRANSITIVE, type: AttributeType.OnlyToCustomer, value });
     }
     for (const { flags, type, value } of tail.toSorted((a, b) => a.type - b.type)) {
       this.#put(flags, type, (writer) => writer.bytes(value));

@@ -20,6 +20,8 @@ export type PathAttributes = {
   readonly clusterList?: readonly number[];
   readonly extendedCommunities?: readonly bigint[];
   readonly largeCommunities?: readonly LargeCommunity[];
+  /** AS number that first sent the route to a customer or peer, RFC 9234. */
+  readonly onlyToCustomer?: number;
   /** Optional attributes that are not known here, in the order of their type. */
   readonly unknown?: readonly UnknownAttribute[];
 };

@@ -20,6 +20,10 @@ export type Capability =
   | { readonly kind: 'add-path'; readonly families: readonly AddPathFamily[] }
   /** RFC 8950. */
   | { readonly kind: 'extended-next-hop'; readonly families: readonly ExtendedNextHopFamily[] }
+  /** RFC 9234. */
+  | { readonly kind: 'role'; readonly role: Role }
+  /** RFC 9494. */
+  | { readonly kind: 'long-lived-graceful-restart'; readonly families: readonly LongLivedFamily[] }
   /** Not known here, or of a wrong length: kept as it came. */
   | { readonly kind: 'unknown'; readonly code: number; readonly value: Uint8Array };
 
@@ -40,6 +44,23 @@ export type GracefulRestart = {
 
 export type AddPathFamily = AddressFamily & { readonly receive: boolean; readonly send: boolean };
 export type ExtendedNextHopFamily = AddressFamily & { readonly nextHopAfi: number };
+
+export type LongLivedFamily = AddressFamily & {
+  /** F bit: forwarding went on while the speaker was away. */
+  readonly forwarding: boolean;
+  /** How long routes may stay after the restart time: 0 to 16,777,215. */
+  readonly staleSeconds: number;
+};
+
+/** What the speaker is to its peer, in the order of the numbers on the wire (RFC 9234 section 4.1). */
+export const ROLES = [
+  'provider',
+  'route-server',
+  'route-server-client',
+  'customer',
+  'peer',
+] as const;
+export type Role = (typeof ROLES)[number];
 
 const RESTARTING = 0x8000;
 const NOTIFICATION = 0x4000;
@@ -80,9 +101,26 @@ function decodeKnown(code: number, value: Uint8Array): Capability | undefined {
       return value.length % 4 === 0 ? decodeAddPath(reader) : undefined;
     case CapabilityCode.ExtendedNextHop:
       return value.length % 6 === 0 ? decodeExtendedNextHop(reader) : undefined;
+    case CapabilityCode.Role: {
+      const role = value.length === 1 ? ROLES[reader.u8()] : undefined;
+      return role === undefined ? undefined : { kind: 'role', role };
+    }
+    case CapabilityCode.LongLivedGracefulRestart:
+      return value.length % 7 === 0 ? decodeLongLived(reader) : undefined;
     default:
       return undefined;
   }
+}
+
+function decodeLongLived(reader: ByteReader): Capability {
+  const families: LongLivedFamily[] = [];
+  while (reader.remaining > 0) {
+    const afi = reader.u16();
+    const safi = reader.u8();
+    const forwarding = (reader.u8() & FORWARDING) !== 0;
+    families.push({ afi, safi, forwarding, staleSeconds: (reader.u8() << 16) | reader.u16() });
+  }
+  return { kind: 'long-lived-graceful-restart', families };
 }
 
 function decodeGracefulRestart(reader: ByteReader): GracefulRestart {
@@ -167,6 +205,19 @@ function encodeValue(capability: Capability): { code: number; value: Uint8Array 
         writer.u16(afi).u16(safi).u16(nextHopAfi);
       }
       return { code: CapabilityCode.ExtendedNextHop, value: writer.finish() };
+    case 'role':
+      writer.u8(ROLES.indexOf(capability.role));
+      return { code: CapabilityCode.Role, value: writer.finish() };
+    case 'long-lived-graceful-restart':
+      for (const { afi, safi, forwarding, staleSeconds } of capability.families) {
+        writer
+          .u16(afi)
+          .u8(safi)
+          .u8(forwarding ? FORWARDING : 0)
+          .u8(staleSeconds >>> 16)
+          .u16(staleSeconds & 0xffff);
+      }
+      return { code: CapabilityCode.LongLivedGracefulRestart, value: writer.finish() };
     case 'unknown':
       return { code: capability.code, value: capability.value };
     default:

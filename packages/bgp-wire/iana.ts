@@ -16,6 +16,8 @@ export const ErrorCode = {
   FiniteStateMachine: 5,
   Cease: 6,
   RouteRefresh: 7,
+  /** RFC 9687. */
+  SendHoldTimer: 8,
 } as const;
 
 /** RFC 4271 section 6.1. */
@@ -34,6 +36,8 @@ export const OpenError = {
   UnsupportedParameter: 4,
   UnacceptableHoldTime: 6,
   UnsupportedCapability: 7,
+  /** RFC 9234. */
+  RoleMismatch: 11,
 } as const;
 
 /** RFC 4271 section 6.3. */
@@ -88,6 +92,7 @@ export const AttributeType = {
   As4Path: 17,
   As4Aggregator: 18,
   LargeCommunities: 32,
+  OnlyToCustomer: 35,
 } as const;
 
 /** First octet of a path attribute: RFC 4271 section 4.3. */
@@ -103,10 +108,12 @@ export const CapabilityCode = {
   RouteRefresh: 2,
   ExtendedNextHop: 5,
   ExtendedMessage: 6,
+  Role: 9,
   GracefulRestart: 64,
   FourOctetAs: 65,
   AddPath: 69,
   EnhancedRouteRefresh: 70,
+  LongLivedGracefulRestart: 71,
 } as const;
 
 export const Afi = { Ipv4: 1, Ipv6: 2 } as const;
@@ -118,9 +125,11 @@ export const AS_TRANS = 23456;
 export const Origin = { Igp: 0, Egp: 1, Incomplete: 2 } as const;
 export type Origin = (typeof Origin)[keyof typeof Origin];
 
-/** Well-known communities: RFC 1997, RFC 7999, RFC 8326. */
+/** Well-known communities: RFC 1997, RFC 7999, RFC 8326, RFC 9494. */
 export const Community = {
   GracefulShutdown: 0xffff_0000,
+  LongLivedStale: 0xffff_0006,
+  NoLongLived: 0xffff_0007,
   Blackhole: 0xffff_029a,
   NoExport: 0xffff_ff01,
   NoAdvertise: 0xffff_ff02,

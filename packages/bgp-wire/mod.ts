@@ -21,6 +21,8 @@ export {
   type Capability,
   encodeCapability,
   type GracefulRestart,
+  ROLES,
+  type Role,
 } from './capabilities.ts';
 export {
   formatCommunity,
@@ -65,6 +67,8 @@ export { formatNlri, type Nlri } from './nlri.ts';
 export {
   cease,
   describeNotification,
+  hardReset,
+  isHardReset,
   type Notification,
   shutdownText,
 } from './notification.ts';

@@ -17,6 +17,7 @@ const CODES: Readonly<Record<number, string>> = {
   [ErrorCode.FiniteStateMachine]: 'Finite state machine error',
   [ErrorCode.Cease]: 'Cease',
   [ErrorCode.RouteRefresh]: 'ROUTE-REFRESH message error',
+  [ErrorCode.SendHoldTimer]: 'Send hold timer expired',
 };
 
 const SUBCODES: Readonly<Record<string, string>> = {
@@ -29,6 +30,7 @@ const SUBCODES: Readonly<Record<string, string>> = {
   '2.4': 'Unsupported optional parameter',
   '2.6': 'Unacceptable hold time',
   '2.7': 'Unsupported capability',
+  '2.11': 'Role mismatch',
   '3.1': 'Malformed attribute list',
   '3.2': 'Unrecognized well-known attribute',
   '3.3': 'Missing well-known attribute',
@@ -84,6 +86,34 @@ export function cease(subcode: number, text = ''): Notification {
   };
 }
 
+/**
+ * Ends the session for good although both ends keep routes after a NOTIFICATION: RFC 8538 section 3.
+ * The reason travels inside.
+ */
+export function hardReset({ code, subcode, data }: Notification): Notification {
+  const inside = new Uint8Array(2 + data.length);
+  inside[0] = code;
+  inside[1] = subcode;
+  inside.set(data, 2);
+  return {
+    kind: 'notification',
+    code: ErrorCode.Cease,
+    subcode: CeaseSubcode.HardReset,
+    data: inside,
+  };
+}
+
+export function isHardReset({ code, subcode }: Notification): boolean {
+  return code === ErrorCode.Cease && subcode === CeaseSubcode.HardReset;
+}
+
+/** The reason of a hard reset; undefined for other messages, and when none came along. */
+export function reasonOfHardReset(message: Notification): Notification | undefined {
+  const [code, subcode] = message.data;
+  if (!isHardReset(message) || code === undefined || subcode === undefined) return undefined;
+  return { kind: 'notification', code, subcode, data: message.data.slice(2) };
+}
+
 /** The operator's text of a shutdown or reset; undefined when there is none or it is malformed. */
 export function shutdownText(message: Notification): string | undefined {
   if (message.code !== ErrorCode.Cease || !carriesText(message.subcode)) return undefined;
@@ -103,7 +133,14 @@ export function describeNotification(message: Notification): string {
     message.subcode === 0
       ? undefined
       : (SUBCODES[`${message.code}.${message.subcode}`] ?? `subcode ${message.subcode}`);
-  return [code, subcode, shutdownText(message)].filter((part) => part !== undefined).join(': ');
+  const inside = reasonOfHardReset(message);
+  const reason = inside === undefined ? shutdownText(message) : describeReason(inside);
+  return [code, subcode, reason].filter((part) => part !== undefined).join(': ');
+}
+
+/** A hard reset inside of another one is not followed: nobody sends that in good faith. */
+function describeReason(inside: Notification): string {
+  return isHardReset(inside) ? 'Hard reset' : describeNotification(inside);
 }
 
 function carriesText(subcode: number): boolean {

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cease, describeNotification, shutdownText } from './notification.ts';
+import {
+  cease,
+  describeNotification,
+  hardReset,
+  isHardReset,
+  reasonOfHardReset,
+  shutdownText,
+} from './notification.ts';
 
 const message = (...data: number[]) =>
   ({ kind: 'notification', code: 6, subcode: 2, data: Uint8Array.from(data) }) as const;
@@ -36,4 +43,20 @@ test('describeNotification() reads like a sentence of the log', () => {
     describeNotification({ kind: 'notification', code: 9, subcode: 8, data: new Uint8Array() }),
     'Error code 9: subcode 8',
   );
+});
+
+test('hardReset() carries its reason (RFC 8538)', () => {
+  const inside = cease(2, 'maintenance');
+  const hard = hardReset(inside);
+  assert.deepEqual([isHardReset(hard), isHardReset(inside)], [true, false]);
+  assert.deepEqual(reasonOfHardReset(hard), inside);
+  assert.equal(
+    describeNotification(hard),
+    'Cease: Hard reset: Cease: Administrative shutdown: maintenance',
+  );
+  assert.equal(describeNotification(hardReset(hard)), 'Cease: Hard reset: Hard reset');
+  for (const data of [[], [6]]) {
+    const bare = { ...hard, data: Uint8Array.from(data) };
+    assert.equal(describeNotification(bare), 'Cease: Hard reset');
+  }
 });

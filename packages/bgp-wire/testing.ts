@@ -1,6 +1,7 @@
 // Messages for tests: recorded bytes beside their values, arbitrary messages, seeded damage.
 import { parseAddress, parsePrefix } from '@calico/ip';
 import * as fc from 'fast-check';
+import { ROLES } from './capabilities.ts';
 import { DEFAULT_CONTEXT, type WireContext } from './context.ts';
 import type { Message } from './message.ts';
 import type { Nlri } from './nlri.ts';
@@ -110,6 +111,7 @@ const attributes = fc.record(
       minLength: 1,
       maxLength: 4,
     }),
+    onlyToCustomer: u32,
     unknown: fc
       .uniqueArray(
         fc.record({
@@ -175,8 +177,19 @@ const capability = fc.oneof(
     families: fc.array(fc.record({ afi: u16, safi: u16, nextHopAfi: u16 }), { maxLength: 3 }),
   }),
   fc.record({
+    kind: fc.constant('role' as const),
+    role: fc.constantFrom(...ROLES),
+  }),
+  fc.record({
+    kind: fc.constant('long-lived-graceful-restart' as const),
+    families: fc.array(
+      fc.record({ ...family, forwarding: fc.boolean(), staleSeconds: fc.nat(0xff_ffff) }),
+      { maxLength: 3 },
+    ),
+  }),
+  fc.record({
     kind: fc.constant('unknown' as const),
-    code: fc.integer({ min: 71, max: 255 }),
+    code: fc.integer({ min: 72, max: 255 }),
     value: bytes,
   }),
 );

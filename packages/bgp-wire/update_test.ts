@@ -80,6 +80,7 @@ const CASES: readonly Case[] = [
     { peerKind: 'external' },
   ],
   ['extended communities of a wrong length', `${GOOD} c01004 00000000`, 'treat-as-withdraw'],
+  ['ONLY_TO_CUSTOMER of a wrong length', `${GOOD} c02303 000000`, 'treat-as-withdraw'],
   ['large communities of a wrong length', `${GOOD} c02004 00000000`, 'treat-as-withdraw'],
   ['AS4_PATH among new speakers', `${GOOD} c01106 02 01 00000001`, 'attribute-discard'],
   ['an attribute that occurs twice', `${GOOD} 400101 02`, 'attribute-discard'],
