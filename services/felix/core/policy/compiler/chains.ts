@@ -9,7 +9,7 @@
 // Endpoints with the same policies in the same order have the same program, also when they only share its end.
 // "accept" ends the base chain of one direction only: the other direction is another base chain.
 
-import type { ProfileLookup } from '../meaning/labels.ts';
+import type { ProfileLookup, ProfileSpec } from '../meaning/labels.ts';
 import { type Direction, type OrderedTier, type Policy, policyTitle } from '../meaning/ordering.ts';
 import { type RuleTerms, ruleTerms, unlessUnreadable } from '../meaning/rule_terms.ts';
 import { contentId, readableName } from './identifiers.ts';
@@ -41,25 +41,48 @@ type Owner = {
 
 const SHORT = { ingress: 'in', egress: 'out' } as const;
 
+/** Where chains are put; one that is there is not built again. */
+export type ChainShelf = Pick<Map<string, Chain>, 'has' | 'set'>;
+
 export class ChainBuilder {
   readonly #sets: SetBuilder;
   readonly #profileOf: ProfileLookup;
   readonly #settings: ChainSettings;
-  readonly #chains = new Map<string, Chain>();
+  readonly #chains: ChainShelf;
+  /** How to build each chain of a policy or profile. */
+  readonly #recipes = new Map<string, () => Chain>();
 
-  constructor(sets: SetBuilder, profileOf: ProfileLookup, settings: ChainSettings) {
-    this.#sets = sets;
-    this.#profileOf = profileOf;
-    this.#settings = settings;
-  }
-
-  get chains(): ReadonlyMap<string, Chain> {
-    return this.#chains;
+  constructor(parts: {
+    readonly sets: SetBuilder;
+    readonly profileOf: ProfileLookup;
+    readonly settings: ChainSettings;
+    readonly chains: ChainShelf;
+  }) {
+    this.#sets = parts.sets;
+    this.#profileOf = parts.profileOf;
+    this.#settings = parts.settings;
+    this.#chains = parts.chains;
   }
 
   add(name: string, chain: Chain): string {
     this.#chains.set(name, chain);
     return name;
+  }
+
+  /** Builds a chain of a policy or profile again, because sets have got other names. */
+  rebuild(name: string): void {
+    const recipe = this.#recipes.get(name);
+    if (recipe !== undefined) this.add(name, recipe());
+  }
+
+  /** The chain is gone. */
+  forget(name: string): void {
+    this.#recipes.delete(name);
+  }
+
+  #build(name: string, recipe: () => Chain): void {
+    this.#recipes.set(name, recipe);
+    this.add(name, recipe());
   }
 
   /** Name of the chain that judges an endpoint with these policies and profiles. */
@@ -72,9 +95,14 @@ export class ChainBuilder {
     const policies = tiers.map((tier) => [
       tier.name,
       tier.defaultAction,
-      ...tier.policies.map((policy) => this.#policy(direction, tier.name, policy)),
+      ...tier.policies.map((policy) => [
+        this.#policy(direction, tier.name, policy),
+        canPass(policy[direction] ?? []),
+      ]),
     ]);
-    const id = contentId(JSON.stringify([policies, profiles, isContinued]));
+    const ends = this.#profileRules(direction, profiles).map(({ comment }) => comment);
+    // All that its rules depend on: a program of one name never changes.
+    const id = contentId(JSON.stringify([policies, profiles, ends, isContinued]));
     const name = `program-${SHORT[direction]}/${id}`;
     if (this.#chains.has(name)) return name;
     const rules = this.#programRules(direction, tiers, profiles);
@@ -129,25 +157,22 @@ export class ChainBuilder {
 
   /** Name of the policy's chain. */
   #policy(direction: Direction, tier: string, policy: Policy): string {
-    const { kind, namespace, name } = policy;
-    const chain = readableName(
-      `policy-${SHORT[direction]}`,
-      ...(kind === 'NetworkPolicy' ? ['namespaced', namespace, name] : ['global', name]),
-    );
-    if (!this.#chains.has(chain)) {
-      const title = `${policyTitle(policy)} ${direction}`;
-      const pass: Statement[] = [
-        { kind: 'set-mark', bits: this.#settings.passBit, set: true },
-        verdict('return'),
-      ];
-      const logPrefix = expand(this.#settings.logPrefix, {
-        tier,
-        kind,
-        name: policyTitle(policy).split(' ')[1] ?? name,
-      });
-      const rules = this.#rules(policy[direction] ?? [], { title, pass, logPrefix });
-      this.add(chain, { comment: title, rules });
-    }
+    const chain = policyChain(direction, policy);
+    if (this.#chains.has(chain)) return chain;
+    const title = `${policyTitle(policy)} ${direction}`;
+    const pass: Statement[] = [
+      { kind: 'set-mark', bits: this.#settings.passBit, set: true },
+      verdict('return'),
+    ];
+    const logPrefix = expand(this.#settings.logPrefix, {
+      tier,
+      kind: policy.kind,
+      name: policyTitle(policy).split(' ')[1] ?? policy.name,
+    });
+    this.#build(chain, () => ({
+      comment: title,
+      rules: this.#rules(policy[direction] ?? [], { title, pass, logPrefix }),
+    }));
     return chain;
   }
 
@@ -159,10 +184,10 @@ export class ChainBuilder {
   /** Profiles without rules are left out; one that does not exist ends the evaluation. */
   #profile(direction: Direction, name: string): Rule[] {
     const spec = this.#profileOf(name);
-    const terms = spec && unlessUnreadable(() => ruleTerms(spec[direction] ?? [], ''));
+    const terms = spec && termsOf(spec)[direction];
     if (terms === undefined) return [ending(`Profile ${name} does not exist or cannot be read`)];
     if (terms.length === 0) return [];
-    const chain = readableName(`profile-${SHORT[direction]}`, name);
+    const chain = profileChain(direction, name);
     if (!this.#chains.has(chain)) {
       const title = `Profile ${name} ${direction}`;
       const logPrefix = expand(this.#settings.logPrefix, {
@@ -170,10 +195,10 @@ export class ChainBuilder {
         kind: 'Profile',
         name,
       });
-      this.add(chain, {
+      this.#build(chain, () => ({
         comment: title,
         rules: this.#rules(terms, { title, logPrefix, pass: [verdict('return')] }),
-      });
+      }));
     }
     return [{ statements: [verdict(`jump ${chain}`)], comment: `Profile ${name}` }];
   }
@@ -189,6 +214,34 @@ export class ChainBuilder {
 }
 
 /** Every rule counts what it decides on; an established connection's packets come to no rule. */
+/** Name of the chain of one direction of a policy. */
+export function policyChain(
+  direction: Direction,
+  { kind, namespace, name }: Pick<Policy, 'kind' | 'namespace' | 'name'>,
+): string {
+  const path = kind === 'NetworkPolicy' ? ['namespaced', namespace, name] : ['global', name];
+  return readableName(`policy-${SHORT[direction]}`, ...path);
+}
+
+/** Name of the chain of one direction of a profile. */
+export function profileChain(direction: Direction, name: string): string {
+  return readableName(`profile-${SHORT[direction]}`, name);
+}
+
+type ProfileTerms = Readonly<Record<Direction, readonly RuleTerms[] | undefined>>;
+const known = new WeakMap<ProfileSpec, ProfileTerms>();
+
+function termsOf(spec: ProfileSpec): ProfileTerms {
+  const before = known.get(spec);
+  if (before !== undefined) return before;
+  const terms = {
+    ingress: unlessUnreadable(() => ruleTerms(spec.ingress ?? [], '')),
+    egress: unlessUnreadable(() => ruleTerms(spec.egress ?? [], '')),
+  };
+  known.set(spec, terms);
+  return terms;
+}
+
 function actionStatements({ action }: RuleTerms, owner: Owner): readonly Statement[] {
   switch (action) {
     case 'Allow':

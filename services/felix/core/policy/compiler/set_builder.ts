@@ -9,26 +9,44 @@ import {
   type Prefix,
 } from '@calico/ip';
 import type { Selector } from '@calico/selector';
-import type { Member } from '../meaning/members.ts';
+import { addressRangeText, rangesOf } from './address_ranges.ts';
 import { contentId, readableName } from './identifiers.ts';
 import type { KeyType, NamedSet, PortProtocol, Verdict } from './ruleset.ts';
 
 export type PortRange = { readonly first: number; readonly last: number };
 
 const ADDRESS_BITS = { 4: 32, 6: 128 } as const;
-const PROTOCOL_NUMBERS: Readonly<Record<PortProtocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
+/** The elements of an address set, and whether there are nets among them. */
+export type SelectedAddresses = {
+  readonly hasNets: boolean;
+  readonly elements: NamedSet['elements'];
+};
+
+/** What selectors find in the cluster. */
+export interface Selections {
+  addresses(selector: Selector, family: Family): SelectedAddresses;
+  /** Elements "address . number" of every port of this name. */
+  namedPorts(request: NamedPortRequest): NamedSet['elements'];
+}
+
+export type NamedPortRequest = {
+  readonly name: string;
+  readonly protocol: PortProtocol;
+  /** Undefined: of all endpoints. */
+  readonly selector: Selector | undefined;
+  readonly family: Family;
+};
+
+/** Where sets are put. */
+export type SetShelf = Pick<Map<string, NamedSet>, 'has' | 'set'>;
 
 export class SetBuilder {
-  readonly #members: readonly Member[];
-  readonly #sets = new Map<string, NamedSet>();
-  readonly #selections = new Map<string, readonly Member[]>();
+  readonly #selections: Selections;
+  readonly #sets: SetShelf;
 
-  constructor(members: readonly Member[]) {
-    this.#members = members;
-  }
-
-  get sets(): ReadonlyMap<string, NamedSet> {
-    return this.#sets;
+  constructor(selections: Selections, sets: SetShelf) {
+    this.#selections = selections;
+    this.#sets = sets;
   }
 
   /** Adds a set that is described in full. */
@@ -50,16 +68,17 @@ export class SetBuilder {
 
   /** Addresses of one family of all that a selector matches. */
   selected(selector: Selector, family: Family): string {
-    const prefixes = this.#selection(selector)
-      .flatMap((member) => member.prefixes)
-      .filter((prefix) => prefix.family === family);
+    const { hasNets, elements } = this.#selections.addresses(selector, family);
     // A hash costs less to look up and to change than intervals do, which only nets need. A set cannot change
     // its kind: so the kind is part of its name.
-    const hasNets = prefixes.some(({ length }) => length < ADDRESS_BITS[family]);
-    const id = contentId(selector.uniqueId);
-    const name = `${hasNets ? 'nets' : 'endpoints'}${family}/${id}`;
+    const name = `${hasNets ? 'nets' : 'endpoints'}${family}/${contentId(selector.uniqueId)}`;
     if (this.#sets.has(name)) return name;
-    return this.prefixes(name, family, prefixes, hasNets, selector.canonical);
+    return this.add(name, {
+      key: [addressType(family)],
+      interval: hasNets,
+      comment: selector.canonical,
+      elements,
+    });
   }
 
   /** One address set out of prefixes, which may overlap. */
@@ -70,14 +89,11 @@ export class SetBuilder {
     interval: boolean,
     comment: string,
   ): string {
-    const texts = interval
-      ? aggregate(prefixes).map(prefixText)
-      : prefixes.map((prefix) => formatAddress(prefix));
     return this.add(name, {
       key: [addressType(family)],
       interval,
       comment,
-      elements: elementsOf(texts),
+      elements: addressElements(family, prefixes, interval),
     });
   }
 
@@ -111,21 +127,13 @@ export class SetBuilder {
     const scope = selector === undefined ? 'all' : contentId(selector.uniqueId);
     const setName = readableName(`port${family}`, protocol, name, scope);
     if (this.#sets.has(setName)) return setName;
-    const elements = this.#selection(selector).flatMap(({ ports, prefixes }) =>
-      ports
-        .filter((port) => port.name === name && port.protocol === PROTOCOL_NUMBERS[protocol])
-        .flatMap(({ port }) =>
-          prefixes
-            .filter((prefix) => prefix.family === family)
-            .map((prefix) => `${formatAddress(prefix)} . ${port}`),
-        ),
-    );
+    const elements = this.#selections.namedPorts({ name, protocol, selector, family });
     const of = selector === undefined ? '' : ` of ${selector.canonical}`;
     return this.add(setName, {
       key: [addressType(family), 'inet_service'],
       interval: false,
       comment: `${protocol} port ${name}${of}`,
-      elements: elementsOf(elements),
+      elements,
     });
   }
 
@@ -138,19 +146,28 @@ export class SetBuilder {
       elements: elementsOf(texts),
     });
   }
+}
 
-  #selection(selector: Selector | undefined): readonly Member[] {
-    if (selector === undefined) return this.#members;
-    const known = this.#selections.get(selector.canonical);
-    if (known !== undefined) return known;
-    const found = this.#members.filter(({ labels }) => selector.matches(labels));
-    this.#selections.set(selector.canonical, found);
-    return found;
-  }
+/** As elements of a set: ranges that do not overlap, or one address each. */
+export function addressElements(
+  family: Family,
+  prefixes: readonly Prefix[],
+  interval: boolean,
+): ReadonlyMap<string, undefined> {
+  return elementsOf(
+    interval
+      ? rangesOf(prefixes).map((range) => addressRangeText(family, range))
+      : prefixes.map((prefix) => formatAddress(prefix)),
+  );
 }
 
 export function addressType(family: Family): KeyType {
   return family === 4 ? 'ipv4_addr' : 'ipv6_addr';
+}
+
+/** More than one address. */
+export function isNet({ family, length }: Prefix): boolean {
+  return length < ADDRESS_BITS[family];
 }
 
 /** As nft lists it: an address without a length. */

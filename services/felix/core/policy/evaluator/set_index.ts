@@ -1,5 +1,5 @@
 // Whether a named set of the ruleset holds something, without a look at every element.
-import { lastAddress, parsePrefix } from '@calico/ip';
+import { lastAddress, parseAddress, parsePrefix } from '@calico/ip';
 import type { NamedSet } from '../compiler/ruleset.ts';
 import { covers } from './covers.ts';
 
@@ -48,8 +48,8 @@ function indexOf(elements: NamedSet['elements']): Intervals {
 }
 
 function intervalOf(element: string): Interval {
-  const range = /^(\d+)-(\d+)$/.exec(element);
-  if (range !== null) return { first: BigInt(range[1] ?? 0), last: BigInt(range[2] ?? 0) };
+  const [from = '', to] = element.split('-');
+  if (to !== undefined) return { first: intervalOf(from).first, last: intervalOf(to).last };
   if (/^\d+$/.test(element)) return { first: BigInt(element), last: BigInt(element) };
   const prefix = parsePrefix(element);
   return { first: prefix.value, last: lastAddress(prefix).value };

@@ -36,7 +36,7 @@ const BUILT_IN: Readonly<Record<string, Tier['spec']>> = {
   'kube-baseline': { order: 10_000_000, defaultAction: 'Pass' },
 };
 
-type AnyPolicy = NetworkPolicy | GlobalNetworkPolicy;
+export type AnyPolicy = NetworkPolicy | GlobalNetworkPolicy;
 
 /**
  * All tiers that hold policies for workloads, in order of evaluation: lower order first, then by name; in a
@@ -69,12 +69,24 @@ export function applicable(
   direction: Direction,
   labels: Labels,
 ): readonly OrderedTier[] {
+  return deciding(
+    tiers.map((tier) => ({
+      ...tier,
+      policies: tier.policies.filter(({ selector }) => selector.matches(labels)),
+    })),
+    direction,
+  );
+}
+
+/** Those policies that decide `direction`; tiers without any are left out. */
+export function deciding(
+  tiers: readonly OrderedTier[],
+  direction: Direction,
+): readonly OrderedTier[] {
   return tiers
     .map((tier) => ({
       ...tier,
-      policies: tier.policies.filter(
-        (policy) => policy[direction] !== undefined && policy.selector.matches(labels),
-      ),
+      policies: tier.policies.filter((policy) => policy[direction] !== undefined),
     }))
     .filter(({ policies }) => policies.length > 0);
 }
@@ -84,8 +96,8 @@ export function policyTitle({ kind, namespace, name }: Policy): string {
   return namespace === '' ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
 }
 
-// Policies that act before connection tracking or address translation are for host endpoints only.
-function isForWorkloads({ spec }: AnyPolicy): boolean {
+/** Policies that act before connection tracking or address translation are for host endpoints only. */
+export function isForWorkloads({ spec }: AnyPolicy): boolean {
   return !('doNotTrack' in spec && spec.doNotTrack) && !('preDNAT' in spec && spec.preDNAT);
 }
 
@@ -108,8 +120,11 @@ function compareText(a: string, b: string): number {
 
 const known = new WeakMap<AnyPolicy, Policy | undefined>();
 
-// A policy that cannot be read counts as absent, as one that the store would never have taken.
-function policyOf(policy: AnyPolicy): Policy | undefined {
+/**
+ * Undefined for a policy that cannot be read: it counts as absent, as one that the store would never have taken. The
+ * same object for the same resource.
+ */
+export function policyOf(policy: AnyPolicy): Policy | undefined {
   if (!known.has(policy))
     known.set(
       policy,

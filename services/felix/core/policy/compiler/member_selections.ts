@@ -1,0 +1,66 @@
+// What selectors find, by looking at every member of the cluster: the meaning of selection.
+import { type Family, formatAddress } from '@calico/ip';
+import type { Selector } from '@calico/selector';
+import type { Member } from '../meaning/members.ts';
+import type { NamedSet, PortProtocol } from './ruleset.ts';
+import {
+  addressElements,
+  elementsOf,
+  isNet,
+  type NamedPortRequest,
+  type SelectedAddresses,
+  type Selections,
+} from './set_builder.ts';
+
+const PROTOCOL_NUMBERS: Readonly<Record<PortProtocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
+
+export class MemberSelections implements Selections {
+  readonly #members: readonly Member[];
+  readonly #known = new Map<string, readonly Member[]>();
+  readonly #addresses = new Map<string, SelectedAddresses>();
+
+  constructor(members: readonly Member[]) {
+    this.#members = members;
+  }
+
+  addresses(selector: Selector, family: Family): SelectedAddresses {
+    const key = `${family} ${selector.canonical}`;
+    const known = this.#addresses.get(key);
+    if (known !== undefined) return known;
+    const prefixes = this.#selection(selector)
+      .flatMap((member) => member.prefixes)
+      .filter((prefix) => prefix.family === family);
+    const hasNets = prefixes.some(isNet);
+    const found = { hasNets, elements: addressElements(family, prefixes, hasNets) };
+    this.#addresses.set(key, found);
+    return found;
+  }
+
+  namedPorts(request: NamedPortRequest): NamedSet['elements'] {
+    const members = this.#selection(request.selector);
+    return elementsOf(members.flatMap((member) => portElements(member, request)));
+  }
+
+  #selection(selector: Selector | undefined): readonly Member[] {
+    if (selector === undefined) return this.#members;
+    const known = this.#known.get(selector.canonical);
+    if (known !== undefined) return known;
+    const found = this.#members.filter(({ labels }) => selector.matches(labels));
+    this.#known.set(selector.canonical, found);
+    return found;
+  }
+}
+
+/** "address . number" of every port of one member that the request names. */
+export function portElements(
+  { ports, prefixes }: Pick<Member, 'ports' | 'prefixes'>,
+  { name, protocol, family }: NamedPortRequest,
+): string[] {
+  return ports
+    .filter((port) => port.name === name && port.protocol === PROTOCOL_NUMBERS[protocol])
+    .flatMap(({ port }) =>
+      prefixes
+        .filter((prefix) => prefix.family === family)
+        .map((prefix) => `${formatAddress(prefix)} . ${port}`),
+    );
+}
