@@ -1,5 +1,5 @@
 // Whether a named set of the ruleset holds something, without a look at every element.
-import { lastAddress, parseAddress, parsePrefix } from '@calico/ip';
+import { lastAddress, parsePrefix } from '@calico/ip';
 import type { NamedSet } from '../compiler/ruleset.ts';
 import { covers } from './covers.ts';
 
