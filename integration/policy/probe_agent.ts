@@ -11,6 +11,8 @@ export type ProbeRequest =
       readonly address: string;
       readonly port: number;
       readonly source?: string;
+      /** Of UDP; absent: any. */
+      readonly sourcePort?: number;
       readonly timeoutMs: number;
     }
   /** Opens a connection that stays; the answer is its number. */
@@ -20,15 +22,20 @@ export type ProbeRequest =
       readonly port: number;
       readonly timeoutMs: number;
     }
-  | { readonly op: 'exchange'; readonly connection: number; readonly timeoutMs: number };
+  | { readonly op: 'exchange'; readonly connection: number; readonly timeoutMs: number }
+  /** Servers send unasked on every connection they have. */
+  | { readonly op: 'push' };
 
 /** "ok" or "ok <what the server saw as the client's address>"; "timeout", "refused", or an error code. */
 export type ProbeAnswer = { readonly id: number; readonly result: string };
 
 const open: Socket[] = [];
+const accepted = new Set<Socket>();
 
 function listenTcp(port: number): Promise<string> {
   const server = createServer((socket) => {
+    accepted.add(socket);
+    socket.on('close', () => accepted.delete(socket));
     socket.on('error', () => {});
     socket.on('data', (bytes) => {
       socket.write(`${bytes.toString().trim()} ${plain(socket.remoteAddress)}`);
@@ -94,6 +101,7 @@ function askUdp(
   port: number,
   timeoutMs: number,
   source?: string,
+  sourcePort = 0,
 ): Promise<string> {
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   return new Promise((resolve) => {
@@ -106,7 +114,7 @@ function askUdp(
     socket.on('message', (message) => end(message.toString()));
     socket.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? 'error'));
     const send = (): void => socket.send('ok', port, address);
-    if (source) socket.bind(0, source, send);
+    if (source !== undefined || sourcePort > 0) socket.bind(sourcePort, source, send);
     else send();
   });
 }
@@ -116,7 +124,13 @@ async function answer(request: ProbeRequest): Promise<string> {
     case 'listen':
       return request.protocol === 'tcp' ? listenTcp(request.port) : listenUdp(request.port);
     case 'udp':
-      return askUdp(request.address, request.port, request.timeoutMs, request.source);
+      return askUdp(
+        request.address,
+        request.port,
+        request.timeoutMs,
+        request.source,
+        request.sourcePort,
+      );
     case 'tcp': {
       const { address, port, timeoutMs, source } = request;
       const socket = await openTcp(address, port, timeoutMs, source);
@@ -133,6 +147,9 @@ async function answer(request: ProbeRequest): Promise<string> {
       const socket = open[request.connection];
       return socket === undefined ? 'no such connection' : exchange(socket, request.timeoutMs);
     }
+    case 'push':
+      for (const socket of accepted) socket.write('pushed');
+      return 'ok';
     default:
       return request satisfies never;
   }

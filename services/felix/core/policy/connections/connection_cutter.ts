@@ -59,7 +59,8 @@ export class ConnectionCutter {
       const wanted = this.#wanted;
       const started = clock.monotonic();
       this.#look(wanted);
-      this.#judged = wanted.ruleset;
+      // What was kept until now is judged as a whole when connections are cut again.
+      this.#judged = wanted.cutBit === undefined ? undefined : wanted.ruleset;
       if (this.#wanted === wanted) this.#wanted = undefined;
       const ended = clock.monotonic();
       this.#notBefore = ended + (SHARE - 1) * (ended - started);
