@@ -175,6 +175,21 @@ const REFUSED: readonly (readonly [
   ['BGPPeer', { peerIP: '192.0.2.1', asNumber: 1, reachableBy: 'fd00::1' }, /same family/],
   [
     'BGPPeer',
+    { peerIP: '192.0.2.1', asNumber: 1, holdTime: '2s' },
+    /holdTime: expected "0s", or whole seconds from "3s" to "65535s"/,
+  ],
+  [
+    'BGPPeer',
+    { peerIP: '192.0.2.1', asNumber: 1, multihop: 2, ttlSecurity: 1 },
+    /multihop: expected none with ttlSecurity/,
+  ],
+  [
+    'BGPPeer',
+    { peerIP: '192.0.2.1', asNumber: 1, roleStrict: true },
+    /roleStrict: expected none without role/,
+  ],
+  [
+    'BGPPeer',
     { peerIP: '192.0.2.1', asNumber: 1, bfd: { minReceiveInterval: '5ms' } },
     /bfd\.minReceiveInterval: expected a duration from "10ms" to "60s"/,
   ],

@@ -59,7 +59,7 @@ export function bgpPeerSpec(style: SchemaStyle) {
     bgpPeerFields(style),
     [['node', 'nodeSelector', 'keepOriginalNextHop', 'nextHopMode'], checkScope],
     [['peerIP', 'peerSelector', 'asNumber', 'localWorkloadSelector', 'reachableBy'], checkFarEnd],
-    [['multihop', 'ttlSecurity'], checkPeerOptions],
+    [['multihop', 'ttlSecurity', 'role', 'roleStrict'], checkPeerOptions],
   );
 }
 

@@ -21,6 +21,16 @@ const holdTime = wholeSeconds(
   'expected "0s", or whole seconds from "3s" to "65535s"',
 );
 
+const delay = wholeSeconds(
+  (seconds) => seconds <= 3600,
+  'expected whole seconds from "0s" to "1h"',
+);
+
+const longLived = wholeSeconds(
+  (seconds) => seconds <= 0xff_ffff,
+  'expected whole seconds up to "4660h20m15s"',
+);
+
 export function bgpPeerOptions(_style: SchemaStyle) {
   return {
     /** Never dials, only answers. */
@@ -29,6 +39,16 @@ export function bgpPeerOptions(_style: SchemaStyle) {
     multihop: integer(1, 255).optional(),
     /** Proposed to the peer; "0s" stands for neither keepalives nor a hold timer. Unset: "90s". */
     holdTime: holdTime.optional(),
+    /** How long the peer may speak first on a new connection; unset: not at all. */
+    delayOpen: delay.optional(),
+    /** What this node is to the peer, external peers only (RFC 9234). */
+    role: z.enum(['Provider', 'Customer', 'Peer', 'RouteServer', 'RouteServerClient']).optional(),
+    /** Refuses peers that do not say what they are. */
+    roleStrict: z.boolean().optional(),
+    /** A NOTIFICATION and an expired hold timer keep routes for the restart time (RFC 8538). */
+    gracefulNotification: z.boolean().optional(),
+    /** How long routes may stay beyond the restart time, as a last resort (RFC 9494). */
+    longLivedRestartTime: longLived.optional(),
     /** Whose routes the session carries; unset: those of the family it runs over. */
     addressFamilies: z
       .array(z.enum(['IPv4', 'IPv6']))
@@ -49,5 +69,8 @@ export function checkPeerOptions(options: Options, report: Report): void {
   const { multihop, ttlSecurity } = options;
   if (multihop !== undefined && ttlSecurity) {
     report(['multihop'], multihop, 'expected none with ttlSecurity, which sends with 255');
+  }
+  if (options.roleStrict && options.role === undefined) {
+    report(['roleStrict'], true, 'expected none without role');
   }
 }

@@ -1,5 +1,6 @@
 // Whom this node peers with: the mesh, and BGPPeer resources with their selectors (reference: the
 // confd templates of upstream). What names a peer explicitly beats what generates it.
+import type { Role } from '@calico/bgp-wire';
 import { type Address, formatAddress, parseAddress, sameAddress } from '@calico/ip';
 import {
   type BGPConfiguration,
@@ -23,6 +24,15 @@ const HOLD_TIME_SECONDS = 90;
 /** What upstream's BIRD asks for. */
 const RESTART_TIME_SECONDS = 120;
 const BGP_PORT = 179;
+
+/** `role` of a BGPPeer as the protocol names it. */
+const ROLE_OF: Readonly<Record<string, Role>> = {
+  Provider: 'provider',
+  Customer: 'customer',
+  RouteServer: 'route-server',
+  RouteServerClient: 'route-server-client',
+  Peer: 'peer',
+};
 
 export type PeerDerivation = {
   readonly peers: ReadonlyMap<string, PeerConfig>;
@@ -212,6 +222,11 @@ class Derivation implements PeerDerivation {
         extendedNextHop: spec.extendedNextHop ?? (family === 6 && families.includes(4)),
         addPathReceive: false,
         addPathSend: false,
+        delayOpenMs: 1000 * (seconds(spec.delayOpen) ?? 0),
+        role: isInternal ? undefined : ROLE_OF[spec.role ?? 'None'],
+        isRoleStrict: spec.roleStrict ?? false,
+        keepsOnNotification: spec.gracefulNotification ?? false,
+        longLivedSeconds: seconds(spec.longLivedRestartTime) ?? 0,
         holdTimeSeconds: seconds(spec.holdTime) ?? HOLD_TIME_SECONDS,
         keepaliveSeconds: seconds(spec.keepaliveTime),
         restartTimeSeconds: Math.min(4095, seconds(spec.maxRestartTime) ?? RESTART_TIME_SECONDS),

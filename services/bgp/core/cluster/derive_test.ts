@@ -333,3 +333,28 @@ test('families of a session, whatever it runs over', () => {
     [[4], false],
   ]);
 });
+
+test('roles of external peers, delay open, and how long routes are kept', () => {
+  const options = {
+    role: 'Customer',
+    roleStrict: true,
+    delayOpen: '5s',
+    gracefulNotification: true,
+    longLivedRestartTime: '1h',
+  };
+  const resources = [
+    ...NODES,
+    bgpPeer('outside', { peerIP: '192.168.80.7', asNumber: 65000, ...options }),
+    bgpPeer('inside', { peerIP: '192.168.80.8', asNumber: 64512, ...options }),
+  ];
+  const { peers } = derive('a', resources).derived?.speaker ?? {};
+  const outside = peers?.get('192.168.80.7')?.session;
+  assert.deepEqual(
+    [outside?.role, outside?.isRoleStrict, outside?.delayOpenMs],
+    ['customer', true, 5_000],
+  );
+  assert.deepEqual([outside?.keepsOnNotification, outside?.longLivedSeconds], [true, 3_600]);
+  assert.equal(peers?.get('192.168.80.8')?.session.role, undefined);
+  const plain = peers?.get('192.168.80.101')?.session;
+  assert.deepEqual([plain?.keepsOnNotification, plain?.longLivedSeconds], [false, 0]);
+});

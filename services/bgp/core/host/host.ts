@@ -96,7 +96,12 @@ export class Host {
       },
       data: (bytes) => this.#receive(peer, link, bytes),
       drained: () => {
-        if (!link.isClosed) this.#dispatch({ kind: 'writable', peer });
+        if (link.isClosed) return;
+        if (link.isBlocked) {
+          link.isBlocked = false;
+          tell({ kind: 'unblocked' });
+        }
+        this.#dispatch({ kind: 'writable', peer });
       },
       closed: (reason) => {
         if (link.isClosed) return;
@@ -187,7 +192,7 @@ export class Host {
         return;
       case 'send': {
         const link = this.#links.get(linkKey(peer, work.side));
-        link?.connection?.send(encodeMessage(work.message, link.context));
+        if (link !== undefined) this.#write(peer, link, encodeMessage(work.message, link.context));
         return;
       }
       case 'read-as':
@@ -217,10 +222,22 @@ export class Host {
   }
 
   #send(peer: string, side: Side, messages: readonly Uint8Array[]): void {
-    const connection = this.#links.get(linkKey(peer, side))?.connection;
+    const link = this.#links.get(linkKey(peer, side));
     // One write for all: a system call per message costs more than the copy.
-    const isWritable = connection?.send(joined(messages)) ?? false;
+    const isWritable = link !== undefined && this.#write(peer, link, joined(messages));
     if (isWritable) this.#events.push({ kind: 'writable', peer });
+  }
+
+  /** Whether the peer takes more. */
+  #write(peer: string, link: Link, bytes: Uint8Array): boolean {
+    const isWritable = link.connection?.send(bytes) ?? false;
+    if (!isWritable && !link.isClosed && !link.isBlocked) {
+      link.isBlocked = true;
+      const { side } = link;
+      const event = { kind: 'connection', side, event: { kind: 'blocked' } } as const;
+      this.#events.push({ kind: 'session', peer, event });
+    }
+    return isWritable;
   }
 
   #forget(peer: string): void {

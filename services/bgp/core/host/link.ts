@@ -23,6 +23,8 @@ export class Link {
   connection: Connection | undefined;
   /** Known once an accepted connection has been adopted. */
   side: Side = 'outgoing';
+  /** What was sent waits for the peer to read. */
+  isBlocked = false;
   #framer = new MessageFramer();
   #context: WireContext = DEFAULT_CONTEXT;
 

@@ -1,4 +1,4 @@
-import { dial, sendOpen, stay, waitForRetry } from './transitions.ts';
+import { dial, greet, stay, waitForRetry } from './transitions.ts';
 import type { Connection, ConnectionEvent, SessionConfig, Transition } from './types.ts';
 
 export function stepConnect(
@@ -8,12 +8,12 @@ export function stepConnect(
 ): Transition {
   switch (event.kind) {
     case 'opened':
-      return sendOpen(config);
+      return greet(config);
     case 'closed':
       // The retry timer is started anew, so that refused attempts keep their distance too.
       return {
         ...waitForRetry(config),
-        failure: { kind: 'retry', reason: event.reason, isSilent: true },
+        failure: { kind: 'retry', reason: event.reason, isSilent: true, keepsRoutes: true },
       };
     case 'timer': {
       if (event.timer !== 'connect-retry') return stay(state);
@@ -21,12 +21,19 @@ export function stepConnect(
       return {
         ...again,
         effects: [{ kind: 'close' }, ...again.effects],
-        failure: { kind: 'retry', reason: 'Connection timed out', isSilent: true },
+        failure: {
+          kind: 'retry',
+          reason: 'Connection timed out',
+          isSilent: true,
+          keepsRoutes: true,
+        },
       };
     }
     case 'start':
     case 'message':
     case 'malformed':
+    case 'blocked':
+    case 'unblocked':
       return stay(state);
     default:
       return event satisfies never;

@@ -3,6 +3,7 @@ import { stepConnect } from './connect.ts';
 import { stepEstablished } from './established.ts';
 import { stepIdle } from './idle.ts';
 import { stepOpenConfirm } from './open_confirm.ts';
+import { stepOpenDelayed } from './open_delayed.ts';
 import { stepOpenSent } from './open_sent.ts';
 import type { Connection, ConnectionEvent, SessionConfig, Transition } from './types.ts';
 
@@ -19,6 +20,8 @@ export function stepConnection(
       return stepConnect(state, event, config);
     case 'active':
       return stepActive(state, event, config);
+    case 'open-delayed':
+      return stepOpenDelayed(state, event, config);
     case 'open-sent':
       return stepOpenSent(state, event, config);
     case 'open-confirm':

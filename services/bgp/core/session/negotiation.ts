@@ -8,9 +8,15 @@ import {
   type Notification,
   type Open,
   OpenError,
+  type Role,
 } from '@calico/bgp-wire';
 import type { Family } from '@calico/ip';
-import type { Negotiated, NegotiatedGracefulRestart, SessionConfig } from './types.ts';
+import type {
+  GracefulRestartOffer,
+  Negotiated,
+  NegotiatedGracefulRestart,
+  SessionConfig,
+} from './types.ts';
 
 export type Negotiation =
   | { readonly kind: 'agreed'; readonly negotiated: Negotiated }
@@ -33,6 +39,8 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
       'Cannot accept the BGP identifier of the peer: it is our own (RFC 6286)',
     );
   }
+  const roleProblem = roleProblemOf(config, remoteOpen);
+  if (roleProblem !== undefined) return refuse(OpenError.RoleMismatch, roleProblem);
   const find: Find = (kind) =>
     remoteOpen.capabilities.find((capability) => capability.kind === kind) as never;
   const addPath = find('add-path');
@@ -73,7 +81,12 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
       gracefulRestart:
         config.gracefulRestart === undefined
           ? undefined
-          : gracefulRestartOf(find('graceful-restart'), families),
+          : gracefulRestartOf(
+              config.gracefulRestart,
+              find('graceful-restart'),
+              find('long-lived-graceful-restart'),
+              families,
+            ),
     },
   };
 }
@@ -114,8 +127,31 @@ function keepaliveOf(holdTimeSeconds: number, wantedSeconds: number | undefined)
   return wantedSeconds === undefined ? third : Math.max(1, Math.min(third, wantedSeconds));
 }
 
+/** What each role is the other end of: RFC 9234 section 4.2. */
+const OPPOSITE: Readonly<Record<Role, Role>> = {
+  provider: 'customer',
+  customer: 'provider',
+  'route-server': 'route-server-client',
+  'route-server-client': 'route-server',
+  peer: 'peer',
+};
+
+function roleProblemOf({ role, isRoleStrict }: SessionConfig, { capabilities }: Open) {
+  if (role === undefined) return undefined;
+  const theirs = new Set(capabilities.flatMap((each) => (each.kind === 'role' ? each.role : [])));
+  if (theirs.size === 0) {
+    return isRoleStrict ? 'Cannot accept a peer without a role: roleStrict is set' : undefined;
+  }
+  const [other] = theirs;
+  return theirs.size === 1 && other === OPPOSITE[role]
+    ? undefined
+    : `Cannot accept role "${[...theirs].join('", "')}": we are "${role}"`;
+}
+
 function gracefulRestartOf(
+  offer: GracefulRestartOffer,
   capability: Named<'graceful-restart'> | undefined,
+  longLived: Named<'long-lived-graceful-restart'> | undefined,
   families: readonly Family[],
 ): NegotiatedGracefulRestart | undefined {
   if (capability === undefined) return undefined;
@@ -126,9 +162,22 @@ function gracefulRestartOf(
   return {
     isPeerRestarting: capability.restarting,
     restartTimeSeconds: capability.restartTimeSeconds,
+    keepsOnNotification: offer.keepsOnNotification && capability.notification,
+    longLived: new Map(offer.longLivedSeconds > 0 ? longLivedOf(longLived, families) : []),
     families: named.map(({ family }) => family),
     forwarding: named.filter(({ forwarding }) => forwarding).map(({ family }) => family),
   };
+}
+
+function longLivedOf(
+  capability: Named<'long-lived-graceful-restart'> | undefined,
+  families: readonly Family[],
+): [Family, number][] {
+  return (capability?.families ?? []).flatMap(({ afi, safi, staleSeconds }) => {
+    const family = familyOf(afi, safi);
+    const isUsed = family !== undefined && families.includes(family) && staleSeconds > 0;
+    return isUsed ? [[family, staleSeconds] as [Family, number]] : [];
+  });
 }
 
 function refuse(

@@ -38,6 +38,17 @@ function times(ours: number, theirs: number, keepaliveSeconds?: number): number[
   return [negotiated.holdTimeSeconds, negotiated.keepaliveSeconds];
 }
 
+function offer(longLivedSeconds: number, keepsOnNotification = false) {
+  const gracefulRestart = {
+    restartTimeSeconds: 120,
+    isRestarting: false,
+    isForwardingPreserved: true,
+    keepsOnNotification,
+    longLivedSeconds,
+  };
+  return { families: [4, 6] as const, gracefulRestart };
+}
+
 test('families are those of both; none in common is refused', () => {
   assert.deepEqual(agreed({ families: [4, 6] }, { families: [6] }).families, [6]);
   assert.deepEqual(agreed({ families: [4, 6] }, { families: [6, 4] }).families, [4, 6]);
@@ -86,4 +97,36 @@ test('hold and keepalive times are the smaller ones', () => {
   assert.deepEqual(times(90, 0), [0, 1]);
   assert.deepEqual(times(90, 90, 10), [90, 10]);
   assert.deepEqual(times(90, 90, 60), [90, 30]);
+});
+
+test('roles: opposite ones, none, or as strict as configured (RFC 9234)', () => {
+  const external = { localAsn: 64512, remoteAsn: 65000 };
+  const other = { localAsn: 65000, remoteAsn: 64512 };
+  const verdict = (ours: Partial<SessionConfig>, theirs: Partial<SessionConfig>) =>
+    refused({ ...external, ...ours }, { ...other, ...theirs });
+  const mismatch = 'OPEN message error: Role mismatch';
+  assert.equal(verdict({ role: 'provider' }, { role: 'customer' }), 'agreed');
+  assert.equal(verdict({ role: 'customer' }, { role: 'provider' }), 'agreed');
+  assert.equal(verdict({ role: 'route-server' }, { role: 'route-server-client' }), 'agreed');
+  assert.equal(verdict({ role: 'peer' }, { role: 'peer' }), 'agreed');
+  assert.equal(verdict({ role: 'peer' }, { role: 'customer' }), mismatch);
+  assert.equal(verdict({ role: 'provider' }, { role: 'provider' }), mismatch);
+  assert.equal(verdict({ role: 'provider' }, {}), 'agreed');
+  assert.equal(verdict({ role: 'provider', isRoleStrict: true }, {}), mismatch);
+  assert.equal(verdict({}, { role: 'customer' }), 'agreed');
+});
+
+test('long-lived stale times are those of the peer, for families of both (RFC 9494)', () => {
+  const longLived = (ours: object, theirs: object) => [
+    ...(agreed(ours, theirs).gracefulRestart?.longLived ?? []),
+  ];
+  assert.deepEqual(longLived(offer(60), offer(3_600)), [
+    [4, 3_600],
+    [6, 3_600],
+  ]);
+  assert.deepEqual(longLived(offer(60), { ...offer(3_600), families: [6] }), [[6, 3_600]]);
+  assert.deepEqual(longLived(offer(0), offer(3_600)), []);
+  assert.deepEqual(longLived(offer(60), offer(0)), []);
+  const { gracefulRestart } = agreed(offer(0, true), offer(0, true));
+  assert.equal(gracefulRestart?.keepsOnNotification, true);
 });

@@ -13,6 +13,7 @@ export function makeOpen(config: SessionConfig): Open {
     { kind: 'four-octet-as', asn: localAsn },
     { kind: 'enhanced-route-refresh' },
   ];
+  if (config.role !== undefined) capabilities.push({ kind: 'role', role: config.role });
   if (config.extendedNextHop) {
     const family = { afi: Afi.Ipv4, safi: Safi.Unicast, nextHopAfi: Afi.Ipv6 };
     capabilities.push({ kind: 'extended-next-hop', families: [family] });
@@ -23,13 +24,21 @@ export function makeOpen(config: SessionConfig): Open {
   }
   if (gracefulRestart !== undefined) {
     const { isRestarting, isForwardingPreserved, restartTimeSeconds } = gracefulRestart;
+    const { keepsOnNotification, longLivedSeconds } = gracefulRestart;
+    const forwarding = unicast.map((family) => ({ ...family, forwarding: isForwardingPreserved }));
     capabilities.push({
       kind: 'graceful-restart',
       restarting: isRestarting,
-      notification: false,
+      notification: keepsOnNotification,
       restartTimeSeconds,
-      families: unicast.map((family) => ({ ...family, forwarding: isForwardingPreserved })),
+      families: forwarding,
     });
+    if (longLivedSeconds > 0) {
+      capabilities.push({
+        kind: 'long-lived-graceful-restart',
+        families: forwarding.map((family) => ({ ...family, staleSeconds: longLivedSeconds })),
+      });
+    }
   }
   return { kind: 'open', asn: localAsn, holdTimeSeconds, routerId, capabilities };
 }

@@ -1,12 +1,10 @@
 import { ErrorCode, StateMachineError } from '@calico/bgp-wire';
-import { negotiate } from './negotiation.ts';
 import {
+  acceptOpen,
   fail,
   failWith,
-  holdTimer,
   lost,
   receivedNotification,
-  sendKeepalive,
   stay,
   unexpected,
 } from './transitions.ts';
@@ -26,6 +24,8 @@ export function stepOpenSent(
       return fail(event.notification, event.reason);
     case 'start':
     case 'opened':
+    case 'blocked':
+    case 'unblocked':
       return stay(state);
     case 'message':
       break;
@@ -35,16 +35,5 @@ export function stepOpenSent(
   const { message } = event;
   if (message.kind === 'notification') return receivedNotification(message);
   if (message.kind !== 'open') return unexpected(StateMachineError.InOpenSent);
-  const result = negotiate(config, state.localOpen, message);
-  if (result.kind === 'refused') return fail(result.notification, result.reason);
-  const { negotiated } = result;
-  return {
-    next: { kind: 'open-confirm', negotiated },
-    effects: [
-      { kind: 'read-as', context: negotiated.context },
-      { kind: 'cancel-timer', timer: 'hold' },
-      ...sendKeepalive(negotiated),
-      ...holdTimer(negotiated),
-    ],
-  };
+  return acceptOpen(config, state.localOpen, message);
 }

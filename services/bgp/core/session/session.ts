@@ -58,8 +58,16 @@ export function stepSession(
   return { session: stepper.session, effects: stepper.effects };
 }
 
-const ORDER = ['idle', 'active', 'connect', 'open-sent', 'open-confirm', 'established'];
-const NAMES = ['Idle', 'Active', 'Connect', 'OpenSent', 'OpenConfirm', 'Established'];
+const ORDER = [
+  'idle',
+  'active',
+  'connect',
+  'open-delayed',
+  'open-sent',
+  'open-confirm',
+  'established',
+];
+const NAMES = ['Idle', 'Active', 'Connect', 'Connect', 'OpenSent', 'OpenConfirm', 'Established'];
 
 /** The state that RFC 4271 would name, of the connection that got furthest. */
 export function stateName({ connections }: Session): string {

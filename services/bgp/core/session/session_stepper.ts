@@ -1,4 +1,4 @@
-import { CeaseSubcode, cease, type Notification } from '@calico/bgp-wire';
+import { CeaseSubcode, cease, ErrorCode, hardReset, type Notification } from '@calico/bgp-wire';
 import { isDecider, judgeCollision } from './collision.ts';
 import { stepConnection } from './connection.ts';
 import type { Session, SessionEvent } from './session.ts';
@@ -81,7 +81,7 @@ export class SessionStepper {
     const places = ['incoming', 'second'] as const;
     return (
       places.find((side) => this.#at(side).kind === 'idle') ??
-      places.find((side) => this.#at(side).kind === 'open-sent')
+      places.find((side) => isUnproven(this.#at(side)))
     );
   }
 
@@ -89,7 +89,7 @@ export class SessionStepper {
     const before = this.#at(side);
     const { next, effects, failure } = stepConnection(before, event, this.#config);
     this.#put(side, next);
-    if (before.kind === 'open-sent' && next.kind === 'open-confirm') {
+    if (before.kind !== 'open-confirm' && next.kind === 'open-confirm') {
       // Before our KEEPALIVE goes out: the peer takes it as the word that this connection stays.
       if (!this.#survivesCollisions(side, next.negotiated)) return;
     }
@@ -175,8 +175,7 @@ export class SessionStepper {
     const others = SIDES.filter((other) => other !== side).map((other) => this.#at(other));
     if (others.some(hasSentOpen)) return;
     // Anybody on the peer's node can connect and talk nonsense: no reason to rest.
-    const isUnproven = side !== 'outgoing' && before.kind === 'open-sent';
-    if (isUnproven) return this.#waitToDial();
+    if (side !== 'outgoing' && isUnproven(before)) return this.#waitToDial();
     this.#set({ lastError: failure.reason });
     if (failure.kind === 'error') return this.#rest(failure.reason);
     this.#waitToDial();
@@ -184,7 +183,10 @@ export class SessionStepper {
 
   #down(negotiated: Negotiated, failure: Failure): void {
     const wasStable = this.#now - this.session.since >= this.#config.timing.stableMs;
-    const isGraceful = failure.isSilent && isResumable(negotiated);
+    const { gracefulRestart } = negotiated;
+    const isKept =
+      failure.isSilent || (gracefulRestart?.keepsOnNotification === true && failure.keepsRoutes);
+    const isGraceful = isKept && isResumable(negotiated);
     this.effects.push({ kind: 'down', negotiated, isGraceful, reason: failure.reason });
     this.#set({ since: this.#now, lastError: failure.reason });
     if (wasStable) this.#set({ errors: 0 });
@@ -216,10 +218,13 @@ export class SessionStepper {
   #end(notification: Notification | undefined, reason: string): void {
     for (const side of SIDES) {
       const before = this.#at(side);
-      this.#drop(side, hasSentOpen(before) ? notification : undefined);
+      const isKept = notification !== undefined && keepsRoutes(before, notification);
+      const message =
+        isKept || !keepsOnNotification(before) ? notification : hardened(notification);
+      this.#drop(side, hasSentOpen(before) ? message : undefined);
       if (before.kind !== 'established') continue;
       const { negotiated } = before;
-      this.effects.push({ kind: 'down', negotiated, isGraceful: false, reason });
+      this.effects.push({ kind: 'down', negotiated, isGraceful: isKept, reason });
       this.#set({ since: this.#now });
     }
   }
@@ -239,6 +244,30 @@ export class SessionStepper {
   #set(changes: Partial<Session>): void {
     this.session = { ...this.session, ...changes };
   }
+}
+
+/** Has not said a word yet. */
+function isUnproven({ kind }: Connection): boolean {
+  return kind === 'open-sent' || kind === 'open-delayed';
+}
+
+function keepsOnNotification(connection: Connection): boolean {
+  return (
+    connection.kind === 'established' &&
+    connection.negotiated.gracefulRestart?.keepsOnNotification === true
+  );
+}
+
+/** Reasons to end a session that pass: RFC 8538 section 5 leaves the rest to a hard reset. */
+function keepsRoutes(connection: Connection, { code, subcode }: Notification): boolean {
+  const isPassing =
+    subcode === CeaseSubcode.AdministrativeReset ||
+    subcode === CeaseSubcode.OtherConfigurationChange;
+  return keepsOnNotification(connection) && code === ErrorCode.Cease && isPassing;
+}
+
+function hardened(notification: Notification | undefined): Notification | undefined {
+  return notification === undefined ? undefined : hardReset(notification);
 }
 
 function isUnderWay({ kind }: Connection): boolean {

@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeNotification, KEEPALIVE, type Open, type Update } from '@calico/bgp-wire';
+import {
+  cease,
+  describeNotification,
+  hardReset,
+  KEEPALIVE,
+  type Notification,
+  type Open,
+  type Update,
+} from '@calico/bgp-wire';
 import { sessionConfig } from '../../testing/session_config.ts';
 import { makeOpen } from './open_message.ts';
 import { newSession, type Session, type SessionEvent, stateName, stepSession } from './session.ts';
 import {
   type ConnectionEvent,
+  type GracefulRestartOffer,
   type SessionConfig,
   type SessionEffect,
   type Side,
@@ -14,6 +23,14 @@ import {
 function remoteOpen(changes: Partial<SessionConfig> = {}): Open {
   return makeOpen(sessionConfig({ routerId: 101, ...changes }));
 }
+
+const OFFER: GracefulRestartOffer = {
+  restartTimeSeconds: 120,
+  isRestarting: false,
+  isForwardingPreserved: true,
+  keepsOnNotification: false,
+  longLivedSeconds: 0,
+};
 
 const UPDATE: Update = {
   kind: 'update',
@@ -84,7 +101,9 @@ class Driver {
 
   /** The same without timers, which matter only now and then. */
   get acted(): string[] {
-    return this.did.filter((text) => !/(set|cancel) (hold|keepalive|connect-retry)/.test(text));
+    return this.did.filter(
+      (text) => !/(set|cancel) (hold|keepalive|connect-retry|delay-open|send-hold)/.test(text),
+    );
   }
 
   get state(): string {
@@ -184,6 +203,100 @@ test('the rest after errors doubles up to its maximum, and a stable session clea
   driver.now += 60_000;
   driver.on('outgoing', { kind: 'timer', timer: 'hold' });
   assert.equal(driver.acted.at(-1), 'rest 1000');
+});
+
+test('delay open: the peer speaks first, or the timer ends', () => {
+  const driver = new Driver({ delayOpenMs: 5_000 }).send({ kind: 'start' });
+  driver.on('outgoing', { kind: 'opened' });
+  assert.deepEqual(driver.did, ['cancel connect-retry', 'set delay-open 5000']);
+  assert.equal(driver.state, 'Connect');
+  driver.hear('outgoing', remoteOpen());
+  assert.deepEqual(driver.did, [
+    'cancel delay-open',
+    'send open',
+    'read-as',
+    'cancel hold',
+    'send keepalive',
+    'set keepalive 30000',
+    'set hold 90000',
+  ]);
+  driver.hear('outgoing', KEEPALIVE);
+  assert.equal(driver.state, 'Established');
+
+  const silent = new Driver({ delayOpenMs: 5_000 }).send({ kind: 'start' });
+  silent.on('outgoing', { kind: 'opened' });
+  silent.on('outgoing', { kind: 'timer', timer: 'delay-open' });
+  assert.deepEqual(silent.acted, ['send open']);
+  assert.equal(silent.state, 'OpenSent');
+});
+
+test('delay open: whatever else comes first ends the attempt', () => {
+  const waiting = () => {
+    const driver = new Driver({ delayOpenMs: 5_000 }).send({ kind: 'start' });
+    return driver.on('outgoing', { kind: 'opened' });
+  };
+  const lost = waiting().on('outgoing', { kind: 'closed', reason: 'gone' });
+  assert.deepEqual([lost.acted, lost.state, lost.session.lastError], [['close'], 'Active', 'gone']);
+  const odd = waiting().hear('outgoing', KEEPALIVE);
+  assert.deepEqual([odd.acted, odd.state], [['close'], 'Active']);
+  assert.match(odd.session.lastError, /began with "keepalive"/);
+  const stopped = waiting().send({ kind: 'stop', notification: cease(2) });
+  assert.deepEqual(stopped.acted, ['close', 'cancel-idle-hold'], 'no NOTIFICATION before OPEN');
+  // A stranger who connects and waits does not take the peer's place.
+  const passive = new Driver({ delayOpenMs: 5_000, isPassive: true }).send({ kind: 'start' });
+  for (let round = 0; round < 4; round++) passive.send({ kind: 'accepted' });
+  assert.ok(passive.acted.includes('incoming: adopt'));
+  passive.hear('incoming', remoteOpen(), KEEPALIVE);
+  assert.equal(passive.state, 'Established');
+});
+
+test('a peer that takes nothing for too long is given up (RFC 9687)', () => {
+  const driver = new Driver().establish();
+  driver.on('outgoing', { kind: 'blocked' });
+  assert.deepEqual(driver.did, ['set send-hold 480000']);
+  driver.on('outgoing', { kind: 'unblocked' });
+  assert.deepEqual(driver.did, ['cancel send-hold']);
+  driver.on('outgoing', { kind: 'timer', timer: 'send-hold' });
+  assert.deepEqual(driver.acted, [
+    'send Send hold timer expired',
+    'close',
+    'down hard: Sent: Send hold timer expired',
+    'rest 1000',
+  ]);
+  const slow = new Driver({ holdTimeSeconds: 600 });
+  slow.establish('outgoing', remoteOpen({ holdTimeSeconds: 600 }));
+  assert.deepEqual(slow.on('outgoing', { kind: 'blocked' }).did, ['set send-hold 1200000']);
+  const timeless = new Driver({ holdTimeSeconds: 0 }).establish();
+  assert.deepEqual(timeless.on('outgoing', { kind: 'blocked' }).did, []);
+});
+
+test('a NOTIFICATION keeps routes where both ends agree on it, unless it is hard (RFC 8538)', () => {
+  const keeping = { ...OFFER, keepsOnNotification: true };
+  const established = (ours = keeping, theirs = keeping) =>
+    new Driver({ gracefulRestart: ours }).establish(
+      'outgoing',
+      remoteOpen({ gracefulRestart: theirs }),
+    );
+  const heard = (notification: Notification, driver = established()) =>
+    driver.on('outgoing', { kind: 'message', message: notification }).acted;
+  assert.match(heard(cease(4)).join(), /down graceful: Received: Cease: Administrative reset/);
+  assert.match(heard(hardReset(cease(4))).join(), /down hard: Received: Cease: Hard reset: Cease/);
+  assert.match(heard(cease(4), established(OFFER, keeping)).join(), /down hard/);
+  assert.match(heard(cease(4), established(keeping, OFFER)).join(), /down hard/);
+  const expired = established().on('outgoing', { kind: 'timer', timer: 'hold' });
+  assert.match(expired.acted.join(), /send Hold timer expired,close,down graceful/);
+  const ended = (notification: Notification) =>
+    established().send({ kind: 'stop', notification }).acted.slice(0, 3);
+  assert.deepEqual(ended(cease(3)), [
+    'send Cease: Hard reset: Cease: Peer de-configured',
+    'close',
+    'down hard: Stopped',
+  ]);
+  assert.deepEqual(ended(cease(6)), [
+    'send Cease: Other configuration change',
+    'close',
+    'down graceful: Stopped',
+  ]);
 });
 
 test('a connection that is lost without a word ends gracefully and is dialled again', () => {
@@ -343,6 +456,10 @@ test('any events in any order: never two sessions, never a session without an en
     { kind: 'timer', timer: 'hold' },
     { kind: 'timer', timer: 'keepalive' },
     { kind: 'timer', timer: 'connect-retry' },
+    { kind: 'timer', timer: 'delay-open' },
+    { kind: 'timer', timer: 'send-hold' },
+    { kind: 'blocked' },
+    { kind: 'unblocked' },
     { kind: 'message', message: open },
     { kind: 'message', message: KEEPALIVE },
     { kind: 'message', message: UPDATE },
@@ -366,9 +483,13 @@ test('any events in any order: never two sessions, never a session without an en
     random.value = (Math.imul(random.value, 1103515245) + 12345) >>> 0;
     return events[(random.value >>> 8) % events.length] as SessionEvent;
   };
-  const driver = new Driver();
+  let driver = new Driver();
   let isUp = false;
   for (let step = 0; step < 100_000; step++) {
+    if (step === 50_000) {
+      isUp = false;
+      driver = new Driver({ delayOpenMs: 1_000 });
+    }
     driver.now += 200;
     driver.send(pick());
     for (const { kind } of driver.effects) {

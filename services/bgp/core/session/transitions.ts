@@ -3,9 +3,12 @@ import {
   CeaseSubcode,
   describeNotification,
   ErrorCode,
+  isHardReset,
   KEEPALIVE,
   type Notification,
+  type Open,
 } from '@calico/bgp-wire';
+import { negotiate } from './negotiation.ts';
 import { makeOpen } from './open_message.ts';
 import {
   CONNECT_RETRY_JITTER,
@@ -18,6 +21,8 @@ import {
   type SessionConfig,
   type Transition,
 } from './types.ts';
+
+const LEAST_SEND_HOLD_SECONDS = 480;
 
 export function stay(state: Connection): Transition {
   return { next: state, effects: [] };
@@ -33,6 +38,19 @@ export function waitForRetry(config: SessionConfig): Transition {
   return { next: { kind: 'active' }, effects };
 }
 
+/** The connection is there: says OPEN, or waits whether the peer does. */
+export function greet(config: SessionConfig): Transition {
+  const { delayOpenMs } = config;
+  if (delayOpenMs === 0) return sendOpen(config);
+  return {
+    next: { kind: 'open-delayed' },
+    effects: [
+      { kind: 'cancel-timer', timer: 'connect-retry' },
+      { kind: 'set-timer', timer: 'delay-open', delayMs: delayOpenMs, jitter: 0 },
+    ],
+  };
+}
+
 export function sendOpen(config: SessionConfig): Transition {
   const localOpen = makeOpen(config);
   return {
@@ -45,12 +63,28 @@ export function sendOpen(config: SessionConfig): Transition {
   };
 }
 
+/** The peer's OPEN, whether ours went out before it or goes out now. */
+export function acceptOpen(config: SessionConfig, localOpen: Open, remoteOpen: Open): Transition {
+  const result = negotiate(config, localOpen, remoteOpen);
+  if (result.kind === 'refused') return fail(result.notification, result.reason);
+  const { negotiated } = result;
+  return {
+    next: { kind: 'open-confirm', negotiated },
+    effects: [
+      { kind: 'read-as', context: negotiated.context },
+      { kind: 'cancel-timer', timer: 'hold' },
+      ...sendKeepalive(negotiated),
+      ...holdTimer(negotiated),
+    ],
+  };
+}
+
 /** Closes with a NOTIFICATION. */
 export function fail(notification: Notification, reason: string): Transition {
   return {
     next: IDLE,
     effects: [...cancelAll(), { kind: 'send', message: notification }, { kind: 'close' }],
-    failure: { kind: 'error', reason, isSilent: false },
+    failure: { kind: 'error', reason, isSilent: false, keepsRoutes: !isHardReset(notification) },
   };
 }
 
@@ -76,12 +110,13 @@ export function receivedNotification(notification: Notification): Transition {
       kind: isCollision ? 'retry' : 'error',
       reason: `Received: ${describeNotification(notification)}`,
       isSilent: isCollision,
+      keepsRoutes: !isHardReset(notification),
     },
   };
 }
 
 export function lost(reason: string): Transition {
-  const failure: Failure = { kind: 'retry', reason, isSilent: true };
+  const failure: Failure = { kind: 'retry', reason, isSilent: true, keepsRoutes: true };
   return { next: IDLE, effects: [...cancelAll(), { kind: 'close' }], failure };
 }
 
@@ -89,6 +124,13 @@ export function lost(reason: string): Transition {
 export function holdTimer({ holdTimeSeconds }: Negotiated): ConnectionEffect[] {
   if (holdTimeSeconds === 0) return [];
   return [{ kind: 'set-timer', timer: 'hold', delayMs: holdTimeSeconds * 1000, jitter: 0 }];
+}
+
+/** How long the peer may take nothing at all: RFC 9687 section 5. */
+export function sendHoldTimer({ holdTimeSeconds }: Negotiated): ConnectionEffect[] {
+  if (holdTimeSeconds === 0) return [];
+  const delayMs = 1000 * Math.max(LEAST_SEND_HOLD_SECONDS, 2 * holdTimeSeconds);
+  return [{ kind: 'set-timer', timer: 'send-hold', delayMs, jitter: 0 }];
 }
 
 export function keepaliveTimer({
@@ -115,6 +157,8 @@ export function cancelAll(): ConnectionEffect[] {
     { kind: 'cancel-timer', timer: 'connect-retry' },
     { kind: 'cancel-timer', timer: 'hold' },
     { kind: 'cancel-timer', timer: 'keepalive' },
+    { kind: 'cancel-timer', timer: 'delay-open' },
+    { kind: 'cancel-timer', timer: 'send-hold' },
   ];
 }
 

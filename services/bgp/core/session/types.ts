@@ -15,6 +15,7 @@ import type {
   Message,
   Notification,
   Open,
+  Role,
   RouteRefresh,
   Update,
   WireContext,
@@ -40,6 +41,12 @@ export type SessionConfig = {
   readonly keepaliveSeconds: number | undefined;
   /** Never dials. */
   readonly isPassive: boolean;
+  /** How long the peer may speak first on a new connection; 0: not at all. */
+  readonly delayOpenMs: number;
+  /** What we are to the peer, external peers only (RFC 9234). */
+  readonly role: Role | undefined;
+  /** A peer without a role is refused. */
+  readonly isRoleStrict: boolean;
   /** Undefined: graceful restart is not offered. */
   readonly gracefulRestart: GracefulRestartOffer | undefined;
   readonly timing: SessionTiming;
@@ -51,6 +58,10 @@ export type GracefulRestartOffer = {
   readonly isRestarting: boolean;
   /** Its kernel routes outlived it (F bit). */
   readonly isForwardingPreserved: boolean;
+  /** A NOTIFICATION and an expired hold timer keep routes too (RFC 8538). */
+  readonly keepsOnNotification: boolean;
+  /** How long the peer may keep our routes beyond the restart time (RFC 9494); 0: not at all. */
+  readonly longLivedSeconds: number;
 };
 
 export type SessionTiming = {
@@ -95,6 +106,10 @@ export type NegotiatedGracefulRestart = {
   readonly isPeerRestarting: boolean;
   /** How long the peer may be away. */
   readonly restartTimeSeconds: number;
+  /** Both keep routes after a NOTIFICATION (RFC 8538). */
+  readonly keepsOnNotification: boolean;
+  /** How long its routes may stay beyond the restart time (RFC 9494); families without are absent. */
+  readonly longLived: ReadonlyMap<Family, number>;
   /** Families that the peer takes part with. */
   readonly families: readonly Family[];
   /** Those whose forwarding outlived the peer's restart. */
@@ -107,13 +122,15 @@ export type Connection =
   | { readonly kind: 'connect' }
   /** Waits for the retry timer, or for the peer to dial. */
   | { readonly kind: 'active' }
+  /** Connected, waits for the peer's OPEN before its own. */
+  | { readonly kind: 'open-delayed' }
   | { readonly kind: 'open-sent'; readonly localOpen: Open }
   | { readonly kind: 'open-confirm'; readonly negotiated: Negotiated }
   | { readonly kind: 'established'; readonly negotiated: Negotiated };
 
 export type ConnectionKind = Connection['kind'];
 
-export type TimerName = 'connect-retry' | 'hold' | 'keepalive';
+export type TimerName = 'connect-retry' | 'delay-open' | 'hold' | 'keepalive' | 'send-hold';
 
 export type ConnectionEvent =
   | { readonly kind: 'start' }
@@ -121,6 +138,9 @@ export type ConnectionEvent =
   /** The attempt failed, or the connection is gone. */
   | { readonly kind: 'closed'; readonly reason: string }
   | { readonly kind: 'timer'; readonly timer: TimerName }
+  /** What was sent waits, for the peer does not read; and all of it has gone. */
+  | { readonly kind: 'blocked' }
+  | { readonly kind: 'unblocked' }
   | { readonly kind: 'message'; readonly message: Message }
   /** What arrived could not be read. */
   | {
@@ -178,6 +198,8 @@ export type Failure = {
   readonly reason: string;
   /** The connection was lost without a NOTIFICATION either way. */
   readonly isSilent: boolean;
+  /** Where both ends keep routes after a NOTIFICATION, they do so after this one (RFC 8538). */
+  readonly keepsRoutes: boolean;
 };
 
 export const IDLE: Connection = { kind: 'idle' };

@@ -57,6 +57,9 @@ export type PeerSession = Pick<
   | 'extendedNextHop'
   | 'addPathReceive'
   | 'addPathSend'
+  | 'delayOpenMs'
+  | 'role'
+  | 'isRoleStrict'
 > & {
   /** Taken up by the next session. */
   readonly holdTimeSeconds: number;
@@ -64,6 +67,10 @@ export type PeerSession = Pick<
   readonly keepaliveSeconds: number | undefined;
   /** Taken up by the next session. */
   readonly restartTimeSeconds: number;
+  /** Taken up by the next session. */
+  readonly keepsOnNotification: boolean;
+  /** Taken up by the next session. */
+  readonly longLivedSeconds: number;
 };
 
 export type OwnRoute = {
@@ -98,6 +105,8 @@ export function sessionText({ address, port, sourceAddress, socket, session }: P
     holdTimeSeconds: _holdTimeSeconds,
     keepaliveSeconds: _keepaliveSeconds,
     restartTimeSeconds: _restartTimeSeconds,
+    keepsOnNotification: _keepsOnNotification,
+    longLivedSeconds: _longLivedSeconds,
     ...rest
   } = session;
   return settingsText({ address, port, sourceAddress, socket, rest });

@@ -67,12 +67,15 @@ export class Peer {
     restart: { readonly isRestarting: boolean; readonly isForwardingPreserved: boolean },
     timing: SessionTiming,
   ): SessionConfig {
-    const { restartTimeSeconds, ...session } = this.config.session;
+    const { restartTimeSeconds, keepsOnNotification, longLivedSeconds, ...session } =
+      this.config.session;
     return {
       ...session,
       timing,
       gracefulRestart: {
         restartTimeSeconds,
+        keepsOnNotification,
+        longLivedSeconds,
         isRestarting: restart.isRestarting,
         // The kernel kept forwarding if this process never stopped, or found its routes again.
         isForwardingPreserved: restart.isForwardingPreserved || this.wasEstablished,
