@@ -46,7 +46,7 @@ type Parts = {
 
 const MAX_WAITING = 1000;
 const MAX_BATCH = 40;
-/** Transactions under way at once: few, so that more requests share one. */
+/** Transactions under way at once: while the store works on one, the next is made. */
 const MAX_UNDER_WAY = 2;
 
 export class GroupCommit {
@@ -57,6 +57,7 @@ export class GroupCommit {
   readonly #counts = new Map<string, number>();
   readonly #busyLanes = new Set<string>();
   #underWay = 0;
+  #jobsUnderWay = 0;
   #isWoken = false;
 
   constructor(options: GroupOptions) {
@@ -108,29 +109,37 @@ export class GroupCommit {
     });
   }
 
-  /** The jobs of the next batch: the oldest whose lanes are free. */
+  /** The jobs of the next batch, by age, of some of the lanes that are free. */
   #take(): Job[] {
-    const taken: Job[] = [];
-    const left: Job[] = [];
-    for (const job of this.#waiting) {
-      if (job.signal?.aborted === true) continue;
-      const [first] = taken;
+    this.#waiting = this.#waiting.filter(({ signal }) => signal?.aborted !== true);
+    const ready = this.#waiting.filter(({ lane }) => !this.#busyLanes.has(lane));
+    const [first] = ready;
+    // Of a few that could go now more come: they are the answered ones' next requests.
+    if (first === undefined || ready.length < this.#jobsUnderWay) return [];
+    const lanes = this.#lanesToServe(ready);
+    const taken = new Set<Job>();
+    for (const job of ready) {
+      if (taken.size >= MAX_BATCH) break;
       // Lanes in which other processes compete do not hold up the rest.
-      const isApart = first !== undefined && first.attempts + job.attempts > 0;
-      const fits =
-        taken.length < MAX_BATCH &&
-        !this.#busyLanes.has(job.lane) &&
-        (!isApart || first.lane === job.lane);
-      (fits ? taken : left).push(job);
+      const isApart = first.attempts + job.attempts > 0;
+      if (isApart ? job.lane === first.lane : lanes.has(job.lane)) taken.add(job);
     }
-    this.#waiting = left;
-    return taken;
+    this.#waiting = this.#waiting.filter((job) => !taken.has(job));
+    return [...taken];
+  }
+
+  /** Half of the lanes when nothing is under way, so that two halves can take turns. */
+  #lanesToServe(ready: readonly Job[]): ReadonlySet<string> {
+    const lanes = new Set(ready.map(({ lane }) => lane));
+    if (this.#underWay > 0) return lanes;
+    return new Set([...lanes].slice(0, Math.ceil(lanes.size / 2)));
   }
 
   async #serve(jobs: readonly Job[]): Promise<void> {
     const lanes = new Set(jobs.map(({ lane }) => lane));
     for (const lane of lanes) this.#busyLanes.add(lane);
     this.#underWay++;
+    this.#jobsUnderWay += jobs.length;
     let parts: Parts = { again: [], lost: [], alone: [] };
     try {
       parts = await this.#attempt(jobs);
@@ -138,6 +147,7 @@ export class GroupCommit {
       for (const { reject } of jobs) reject(error);
     }
     this.#underWay--;
+    this.#jobsUnderWay -= jobs.length;
     this.#waiting.unshift(...parts.again);
     const kept = this.#runAlone(parts.alone);
     if (parts.lost.length > 0) void this.#retry(parts.lost, kept);

@@ -41,6 +41,8 @@ export class Batch {
   readonly #compared = new Map<string, bigint>();
   readonly #unchanged = new Map<string, bigint>();
   readonly #operations = new Map<string, Operation>();
+  /** Listings with what is to be written, until more is. */
+  readonly #overlaid = new Map<string, readonly Entry[]>();
 
   /** Whether the key was read already. */
   hasFound(key: string): boolean {
@@ -65,6 +67,7 @@ export class Batch {
       for (const entry of listing.entries) this.note(entry.key, entry);
     }
     this.#listings.set(prefix, listing);
+    this.#overlaid.delete(prefix);
   }
 
   /** What a program gets to see of keys and listings that were noted. */
@@ -80,7 +83,9 @@ export class Batch {
       if (listing === undefined) {
         throw new RangeError(`Cannot answer "${prefix}": it was not read`);
       }
-      return this.#overlay(prefix, listing.entries);
+      const known = this.#overlaid.get(prefix) ?? this.#overlay(prefix, listing.entries);
+      this.#overlaid.set(prefix, known);
+      return known;
     },
   };
 
@@ -96,7 +101,7 @@ export class Batch {
     if (comparisons > MOST || this.#operations.size + added > MOST) return false;
     for (const [key, revision] of compared) this.#compared.set(key, revision);
     for (const [prefix, since] of unchanged) this.#unchanged.set(prefix, since);
-    for (const operation of operations) this.#operations.set(operation.key, operation);
+    for (const operation of operations) this.#write(operation);
     return true;
   }
 
@@ -122,6 +127,13 @@ export class Batch {
         return [prefix, { entries, revision }];
       }),
     );
+  }
+
+  #write(operation: Operation): void {
+    this.#operations.set(operation.key, operation);
+    for (const prefix of this.#overlaid.keys()) {
+      if (operation.key.startsWith(prefix)) this.#overlaid.delete(prefix);
+    }
   }
 
   #comparisons(reads: ReadSet, transaction: Transaction | undefined) {

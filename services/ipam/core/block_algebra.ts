@@ -21,11 +21,16 @@ export function assignFree(
   owner: Owner,
   reserved: Reserved = nothingReserved,
 ): Assignment {
-  const taken: number[] = [];
-  const unallocated: number[] = [];
-  for (const ordinal of block.unallocated) {
-    const usable = taken.length < count && !reserved(addressAt(block.cidr, ordinal));
-    (usable ? taken : unallocated).push(ordinal);
+  let taken: number[] = [];
+  let unallocated: number[] = [];
+  if (reserved === nothingReserved) {
+    taken = block.unallocated.slice(0, count);
+    unallocated = block.unallocated.slice(count);
+  } else {
+    for (const ordinal of block.unallocated) {
+      const usable = taken.length < count && !reserved(addressAt(block.cidr, ordinal));
+      (usable ? taken : unallocated).push(ordinal);
+    }
   }
   if (taken.length === 0) return { block, ordinals: [] };
   return { block: { ...give(block, taken, owner), unallocated }, ordinals: taken };
@@ -131,9 +136,9 @@ function findOrAddAttribute(
 }
 
 function isSameOwner(attribute: Attribute, owner: Owner): boolean {
+  if (attribute.handleId !== owner.handleId) return false;
   const names = Object.keys(owner.secondary);
   return (
-    attribute.handleId === owner.handleId &&
     isHeld(attribute) &&
     Object.keys(attribute.rest).length === 0 &&
     Object.keys(attribute.secondary).length === names.length &&
@@ -145,8 +150,9 @@ function withoutUnusedAttributes(
   allocations: readonly (number | null)[],
   attributes: readonly Attribute[],
 ): Pick<Block, 'allocations' | 'attributes'> {
-  const used = new Set(allocations.filter((index) => index !== null));
-  const renumbered = new Map<number, number>();
+  const used = new Set(allocations);
+  if (attributes.every((_, index) => used.has(index))) return { attributes, allocations };
+  const renumbered = new Map<number | null, number>();
   const kept = attributes.filter((_, index) => {
     if (!used.has(index)) return false;
     renumbered.set(index, renumbered.size);
@@ -154,8 +160,6 @@ function withoutUnusedAttributes(
   });
   return {
     attributes: kept,
-    allocations: allocations.map((index) =>
-      index === null ? null : (renumbered.get(index) ?? null),
-    ),
+    allocations: allocations.map((index) => renumbered.get(index) ?? null),
   };
 }

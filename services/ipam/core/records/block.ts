@@ -91,14 +91,38 @@ export function formatBlock(block: Block): string {
       : { affinityClaimTime: block.affinityClaimTime }),
     allocations: block.allocations,
     unallocated: block.unallocated,
-    attributes: block.attributes.map(formatAttribute),
-    deleted: block.deleted,
   });
+  const attributes = block.attributes.map(attributeText);
   // Appended as text: writing a bigint in any other way is many times slower.
-  const numbers = [...block.sequenceNumbers].map(([ordinal, number]) => `"${ordinal}":${number}`);
-  // Whatever the order of the assignments was: one block, one text; upstream's order.
-  numbers.sort();
-  return `${json.slice(0, -1)},"sequenceNumber":${block.sequenceNumber},"sequenceNumberForAllocation":{${numbers.join()}}}`;
+  const numbers: string[] = [];
+  for (const ordinal of inTextOrder(block.allocations.length)) {
+    const number = block.sequenceNumbers.get(ordinal);
+    if (number !== undefined) numbers.push(`"${ordinal}":${number}`);
+  }
+  return `${json.slice(0, -1)},"attributes":[${attributes.join()}],"deleted":${block.deleted},"sequenceNumber":${block.sequenceNumber},"sequenceNumberForAllocation":{${numbers.join()}}}`;
+}
+
+const orders = new Map<number, readonly number[]>();
+
+/** Ordinals in the order of their texts, as upstream writes them: one block, one text. */
+function inTextOrder(size: number): readonly number[] {
+  const known = orders.get(size);
+  if (known !== undefined) return known;
+  const texts = Array.from({ length: size }, (_, ordinal) => String(ordinal));
+  const order = texts.toSorted().map(Number);
+  orders.set(size, order);
+  return order;
+}
+
+// An attribute stays the same object through the versions of its block: its text is made once.
+const texts = new WeakMap<Attribute, string>();
+
+function attributeText(attribute: Attribute): string {
+  const known = texts.get(attribute);
+  if (known !== undefined) return known;
+  const text = formatJson(formatAttribute(attribute));
+  texts.set(attribute, text);
+  return text;
 }
 
 function formatAttribute(attribute: Attribute): Record<string, unknown> {
