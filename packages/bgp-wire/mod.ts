@@ -15,6 +15,15 @@ export type {
   Treatment,
   UnknownAttribute,
 } from './attributes.ts';
+export { BmpFramer, decodeBmp } from './bmp/decode.ts';
+export { encodeBmp } from './bmp/encode.ts';
+export {
+  BmpError,
+  type BmpMessage,
+  type BmpPeer,
+  BmpStatistic,
+  PeerDownReason,
+} from './bmp/types.ts';
 export {
   type AddPathFamily,
   type AddressFamily,
