@@ -205,6 +205,7 @@ class Derivation implements PeerDerivation {
     const families = ([4, 6] as const).filter(
       (each) => spec.addressFamilies?.includes(`IPv${each}`) ?? each === family,
     );
+    const role = isInternal ? undefined : ROLE_OF[spec.role ?? ''];
     this.peers.set(key, {
       key,
       address,
@@ -223,7 +224,7 @@ class Derivation implements PeerDerivation {
         addPathReceive: false,
         addPathSend: false,
         delayOpenMs: 1000 * (seconds(spec.delayOpen) ?? 0),
-        role: isInternal ? undefined : ROLE_OF[spec.role ?? 'None'],
+        role,
         isRoleStrict: spec.roleStrict ?? false,
         keepsOnNotification: spec.gracefulNotification ?? false,
         longLivedSeconds: seconds(spec.longLivedRestartTime) ?? 0,
@@ -239,6 +240,7 @@ class Derivation implements PeerDerivation {
         localAsn,
         allowedOwnAs: spec.numAllowedLocalASNumbers ?? 0,
         filters,
+        ...(role === undefined ? {} : { role: { own: role, remoteAsn: asn } }),
       },
       bfd: deriveBfd(this.#bfd, spec.bfd, address, self.subnet[family]),
     });

@@ -3,6 +3,7 @@
 import { Community, type PathAttributes, prependAs } from '@calico/bgp-wire';
 import { type Address, type Prefix, prefixContains } from '@calico/ip';
 import { DEFAULT_LOCAL_PREFERENCE, type Path, type PathData } from '../rib/path.ts';
+import { exportLeak, isMarkedOnExport } from './only_to_customer.ts';
 import { addCommunities, applyChanges, type FilterRule, findRule } from './route_filter.ts';
 import type { LocalPolicy, PeerPolicy, PoolPolicy } from './types.ts';
 
@@ -70,6 +71,8 @@ export class ExportPolicy {
         return 'internal routes are not told to internal peers';
       }
     }
+    const leak = policy.role === undefined ? undefined : exportLeak(data.attributes, policy.role);
+    if (leak !== undefined) return leak;
     const { communities } = data.attributes;
     if (communities?.includes(Community.NoAdvertise)) return 'community no-advertise';
     if (
@@ -166,7 +169,8 @@ export class ExportPolicy {
     ) {
       return last.data;
     }
-    const key = `${policy.isInternal ? '' : policy.localAsn}|${isReflected}|${nextHop.value}|${added.join()}|${rule?.changes?.id ?? ''}`;
+    const isMarked = policy.role !== undefined && isMarkedOnExport(policy.role);
+    const key = `${policy.isInternal ? '' : policy.localAsn}|${isMarked}|${isReflected}|${nextHop.value}|${added.join()}|${rule?.changes?.id ?? ''}`;
     let made = this.#made.get(data);
     if (made === undefined) {
       made = new Map();
@@ -182,7 +186,7 @@ export class ExportPolicy {
       const passed = source.kind === 'local' ? changed.attributes : markPartial(changed.attributes);
       const attributes = policy.isInternal
         ? this.#internal(passed, isReflected ? source.routerId : undefined)
-        : external(passed, policy.localAsn, source.kind === 'local');
+        : external(passed, policy.localAsn, source.kind === 'local', isMarked);
       answer = { attributes, nextHop };
       made.set(key, answer);
     }
@@ -219,7 +223,13 @@ export class ExportPolicy {
 
 const NONE: readonly number[] = [];
 
-function external(attributes: PathAttributes, localAsn: number, isOwn: boolean): PathAttributes {
+/** @param isMarked told to customers only from here on (RFC 9234) */
+function external(
+  attributes: PathAttributes,
+  localAsn: number,
+  isOwn: boolean,
+  isMarked: boolean,
+): PathAttributes {
   const {
     localPreference: _localPreference,
     originatorId: _originatorId,
@@ -230,6 +240,7 @@ function external(attributes: PathAttributes, localAsn: number, isOwn: boolean):
   return {
     ...rest,
     asPath: prependAs(attributes.asPath ?? [], [localAsn]),
+    ...(isMarked ? { onlyToCustomer: attributes.onlyToCustomer ?? localAsn } : {}),
     // MED from one AS is not passed to another (RFC 4271 section 5.1.4).
     ...(isOwn && multiExitDiscriminator !== undefined ? { multiExitDiscriminator } : {}),
   };

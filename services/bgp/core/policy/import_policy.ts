@@ -3,6 +3,7 @@ import { asPathContains, Community } from '@calico/bgp-wire';
 import { type Prefix, sameAddress } from '@calico/ip';
 import type { PathData } from '../rib/path.ts';
 import type { InterfaceOf } from './export_policy.ts';
+import { importLeak, importMark, type PeerRole } from './only_to_customer.ts';
 import { applyChanges, findRule, type RouteChanges } from './route_filter.ts';
 import type { LocalPolicy, PeerPolicy } from './types.ts';
 
@@ -17,7 +18,7 @@ export type Import =
 export class ImportPolicy {
   readonly #local: LocalPolicy;
   readonly #interfaceOf: InterfaceOf;
-  readonly #made = new WeakMap<PathData, Map<string, PathData>>();
+  readonly #all = new WeakMap<PathData, Map<string, PathData>>();
   #last:
     | { readonly data: PathData; readonly peer: PeerPolicy; readonly refusal: string | undefined }
     | undefined;
@@ -32,7 +33,8 @@ export class ImportPolicy {
     if (refusal !== undefined) return { kind: 'rejected', reason: refusal };
     const isLeaving =
       !peer.isInternal && received.attributes.communities?.includes(Community.GracefulShutdown);
-    const data = isLeaving ? this.#changed(received, LAST_RESORT) : received;
+    const marked = peer.role === undefined ? received : this.#marked(received, peer.role);
+    const data = isLeaving ? this.#changed(marked, LAST_RESORT) : marked;
     const rules = peer.filters.import[prefix.family];
     const rule =
       rules.length === 0
@@ -59,16 +61,30 @@ export class ImportPolicy {
     return refusal;
   }
 
+  #marked(data: PathData, role: PeerRole): PathData {
+    const onlyToCustomer = importMark(data.attributes, role);
+    if (onlyToCustomer === undefined) return data;
+    return this.#made(data, `only to customer ${onlyToCustomer}`, () => ({
+      nextHop: data.nextHop,
+      attributes: { ...data.attributes, onlyToCustomer },
+    }));
+  }
+
   #changed(data: PathData, changes: RouteChanges): PathData {
-    let made = this.#made.get(data);
+    return this.#made(data, changes.id, () => applyChanges(data, changes));
+  }
+
+  /** What was made of the data before under the same name, or is made now. */
+  #made(data: PathData, name: string, make: () => PathData): PathData {
+    let made = this.#all.get(data);
     if (made === undefined) {
       made = new Map();
-      this.#made.set(data, made);
+      this.#all.set(data, made);
     }
-    let answer = made.get(changes.id);
+    let answer = made.get(name);
     if (answer === undefined) {
-      answer = applyChanges(data, changes);
-      made.set(changes.id, answer);
+      answer = make();
+      made.set(name, answer);
     }
     return answer;
   }
@@ -100,6 +116,8 @@ export function importRefusal(
       return 'reflected by this cluster before';
     }
   }
+  const leak = peer.role === undefined ? undefined : importLeak(attributes, peer.role);
+  if (leak !== undefined) return leak;
   const address = local.address[nextHop.family];
   if (address !== undefined && sameAddress(address, nextHop)) return 'next hop is this node';
   if (nextHop.value === 0n) return 'next hop is no address';

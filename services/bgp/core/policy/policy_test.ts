@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Community, formatAsPath } from '@calico/bgp-wire';
+import { Community, formatAsPath, type Role } from '@calico/bgp-wire';
 import { formatAddress, parseAddress, parsePrefix } from '@calico/ip';
 import { type PathFields, path, sequence } from '../../testing/paths.ts';
 import type { Path } from '../rib/path.ts';
@@ -56,6 +56,11 @@ function nextHopFor(peer: PeerPolicy): string {
 
 function refusal(fields: PathFields, peer = INTERNAL): string | undefined {
   return importRefusal(path(fields).data, peer, REFLECTOR);
+}
+
+/** An external peer to which this node is what the role says. */
+function to(role: Role): PeerPolicy {
+  return { ...EXTERNAL, role: { own: role, remoteAsn: 65000 } };
 }
 
 function own(prefix: string): Path {
@@ -123,6 +128,23 @@ test('IPv4 routes with IPv6 next hops, where the session has agreed on them', ()
   const six = path({ from: 'local', prefix: 'fd00:10::/64' });
   assert.equal(nextHop(six, extended), 'fd00::100');
   assert.match(nextHop(six, EXTERNAL, plain), /no address to be the next hop/);
+});
+
+test('routes that are for customers only are marked on their way, and leaks are kept out', () => {
+  const toCustomer = exported(path({ from: 'local' }), to('provider'));
+  assert.equal(typeof toCustomer === 'string' ? toCustomer : toCustomer.onlyToCustomer, 64512);
+  const leaked = path({ onlyToCustomer: 65001 });
+  const passed = exported(leaked, to('provider'));
+  assert.equal(typeof passed === 'string' ? passed : passed.onlyToCustomer, 65001);
+  assert.equal(exported(leaked, to('customer')), 'AS 65001 has told it to customers only');
+  assert.match(String(refusal({ onlyToCustomer: 65001 }, to('provider'))), /^leaked/);
+  const policy = new ImportPolicy(LOCAL);
+  const { prefix, data } = path({});
+  const first = policy.import(prefix, data, to('customer'));
+  assert.ok(first.kind === 'accepted');
+  assert.equal(first.data.attributes.onlyToCustomer, 65000);
+  const again = policy.import(prefix, data, to('customer'));
+  assert.ok(again.kind === 'accepted' && again.data === first.data, 'one object for one set');
 });
 
 test('a reflector marks what it passes between internal peers', () => {

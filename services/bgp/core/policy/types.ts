@@ -1,4 +1,5 @@
 import type { Address, Prefix } from '@calico/ip';
+import type { PeerRole } from './only_to_customer.ts';
 import type { CommunitySet, PeerFilters } from './route_filter.ts';
 
 /** What policy knows of this speaker. */
@@ -39,4 +40,6 @@ export type PeerPolicy = {
   readonly filters: PeerFilters;
   /** The session has agreed that IPv4 routes may have IPv6 next hops (RFC 8950). */
   readonly extendedNextHop?: boolean;
+  /** External peers only; absent: none is configured (RFC 9234). */
+  readonly role?: PeerRole;
 };
