@@ -1,7 +1,7 @@
 // Several programs as one transaction. They run one after the other, each seeing what those before
 // it would write; the transaction compares everything that any of them rests on. If it commits, all
 // of them took place at that one instant, in that order; if not, none did.
-import type { Entry, Known, Operation, Transaction } from './program.ts';
+import type { Content, Entry, Known, Operation, Transaction } from './program.ts';
 
 export type Listing = {
   readonly entries: readonly Entry[];
@@ -122,7 +122,9 @@ export class Batch {
         const entries = this.known
           .list(prefix)
           .map((entry) =>
-            entry.modRevision === UNWRITTEN ? { ...entry, modRevision: revision } : entry,
+            entry.modRevision === UNWRITTEN
+              ? { key: entry.key, value: entry.value, modRevision: revision }
+              : entry,
           );
         return [prefix, { entries, revision }];
       }),
@@ -170,16 +172,25 @@ export class Batch {
   }
 }
 
+/** An entry that is about to be written; its text is made when it is needed. */
+class WrittenEntry implements Entry {
+  readonly key: string;
+  readonly content: Content;
+  readonly modRevision = UNWRITTEN;
+
+  constructor(key: string, content: Content) {
+    this.key = key;
+    this.content = content;
+  }
+
+  get value(): string {
+    return this.content.text;
+  }
+}
+
 function written(operation: Operation): Entry | undefined {
   if (operation.kind === 'delete') return undefined;
   const { key, content } = operation;
-  if (content === undefined) return { key, value: operation.value, modRevision: UNWRITTEN };
-  return {
-    key,
-    get value() {
-      return content.text;
-    },
-    modRevision: UNWRITTEN,
-    content,
-  };
+  if (content !== undefined) return new WrittenEntry(key, content);
+  return { key, value: operation.value, modRevision: UNWRITTEN };
 }

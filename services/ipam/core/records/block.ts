@@ -108,21 +108,22 @@ const orders = new Map<number, readonly number[]>();
 function inTextOrder(size: number): readonly number[] {
   const known = orders.get(size);
   if (known !== undefined) return known;
-  const texts = Array.from({ length: size }, (_, ordinal) => String(ordinal));
-  const order = texts.toSorted().map(Number);
+  const order = Array.from({ length: size }, (_, ordinal) => String(ordinal))
+    .toSorted()
+    .map(Number);
   orders.set(size, order);
   return order;
 }
 
 // An attribute stays the same object through the versions of its block: its text is made once.
-const texts = new WeakMap<Attribute, string>();
+const attributeTexts = new WeakMap<Attribute, string>();
 
 function attributeText(attribute: Attribute): string {
-  const known = texts.get(attribute);
+  const known = attributeTexts.get(attribute);
   if (known !== undefined) return known;
-  const text = formatJson(formatAttribute(attribute));
-  texts.set(attribute, text);
-  return text;
+  const made = formatJson(formatAttribute(attribute));
+  attributeTexts.set(attribute, made);
+  return made;
 }
 
 function formatAttribute(attribute: Attribute): Record<string, unknown> {
