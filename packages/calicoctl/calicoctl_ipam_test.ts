@@ -23,6 +23,7 @@ after(async () => {
 beforeEach(() => {
   services.stored.clear();
   services.admin.repairs.length = 0;
+  services.releasedNodes.length = 0;
   services.admin.checkParts = [
     { summary: { clusterGuid: 'g', calicoVersion: '1' } },
     {
@@ -205,6 +206,27 @@ Nothing was changed.
     await fails(move),
     /Cannot migrate from pool "old" to "new": pool "new" is disabled/,
   );
+});
+
+test('ipam plan shows proposals, and gives the blocks back when told so', async () => {
+  services.admin.placement = {
+    routesBefore: 5n,
+    routesAfter: 4n,
+    moves: [{ block: '10.0.0.64/26', node: 'n2', reason: 'empty; in the way', routesSaved: 1n }],
+  };
+  const shown = await succeeds('ipam plan');
+  assert.equal(
+    shown,
+    `+--------------+------+--------------+-------------------+
+|    BLOCK     | NODE | ROUTES SAVED |      REASON       |
++--------------+------+--------------+-------------------+
+| 10.0.0.64/26 | n2   |            1 | empty; in the way |
++--------------+------+--------------+-------------------+
+5 routes to all nodes; 4 without the 1 blocks listed.
+`,
+  );
+  assert.equal(await succeeds('ipam plan --apply'), `${shown}Successfully released 1 blocks\n`);
+  assert.deepEqual(services.releasedNodes, ['n2']);
 });
 
 test('ipam configure sets every field under the name it has in Go', async () => {

@@ -262,6 +262,12 @@ const REFUSED: readonly (readonly [
     /expected 0 when strictAffinity/,
     { name: 'default' },
   ],
+  [
+    'IPAMConfiguration',
+    { topologyLabel: 'a b' },
+    /topologyLabel: expected the name of a label/,
+    { name: 'default' },
+  ],
   ['ClusterInformation', {}, /metadata\.name: expected "default"/],
   ['FelixConfiguration', { ipipMtu: 1 }, /did you mean "ipipMTU"/, { name: 'default' }],
   [

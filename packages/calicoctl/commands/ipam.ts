@@ -9,12 +9,13 @@ import type { CommandAdder, Runner, Session } from '../session.ts';
 import { addCheck } from './ipam_check.ts';
 import { addConfigure, readConfiguration } from './ipam_configure.ts';
 import { addMigrate } from './ipam_migrate.ts';
+import { addPlan } from './ipam_plan.ts';
 import { addRelease } from './ipam_release.ts';
 import { addSplit } from './ipam_split.ts';
 
 export const addIpam: CommandAdder = (parent, run) => {
   const ipam = parent.command('ipam').description('look at addresses and change who holds them');
-  for (const add of [addShow, addCheck, addRelease, addConfigure, addSplit, addMigrate]) {
+  for (const add of [addShow, addCheck, addRelease, addConfigure, addSplit, addMigrate, addPlan]) {
     add(ipam, run);
   }
 };

@@ -4,6 +4,7 @@ import {
   type CheckResponseSchema,
   type IpamAdminService,
   type PlanMigrationResponseSchema,
+  type PlanPlacementResponseSchema,
   type RepairRequest,
 } from '@calico/proto/ipam/v1/admin';
 import type { ServiceHandlers } from '@calico/rpc';
@@ -11,6 +12,7 @@ import type { ServiceHandlers } from '@calico/rpc';
 export class MemoryAdmin {
   checkParts: MessageInitShape<typeof CheckResponseSchema>[] = [];
   plan: MessageInitShape<typeof PlanMigrationResponseSchema> = {};
+  placement: MessageInitShape<typeof PlanPlacementResponseSchema> = {};
   readonly repairs: RepairRequest[] = [];
 
   handlers(): ServiceHandlers<typeof IpamAdminService> {
@@ -33,6 +35,7 @@ export class MemoryAdmin {
         })),
       }),
       planMigration: async () => this.plan,
+      planPlacement: async () => this.placement,
     };
   }
 

@@ -172,9 +172,11 @@ export class MemoryServices {
       assignIp: notHere,
       ipsByHandle: notHere,
       claimAffinity: notHere,
-      releaseAffinity: async ({ node }) => {
+      releasePoolAffinities: notHere,
+      ensureBlock: notHere,
+      releaseAffinity: async ({ node, cidr }) => {
         this.releasedNodes.push(node);
-        return { released: [] };
+        return { released: cidr === '' ? [] : [cidr] };
       },
       releaseIps: async ({ releases }) => ({
         unallocated: releases

@@ -12,6 +12,10 @@ export function clusterInformationSpec(style: SchemaStyle) {
   });
 }
 
+/** Kubernetes' syntax: an optional DNS prefix and a name of up to 63 characters; empty: none. */
+const LABEL_NAME =
+  /^$|^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+
 function ipamConfigurationFields(style: SchemaStyle) {
   return style.object({
     strictAffinity: z.boolean().default(false),
@@ -20,6 +24,8 @@ function ipamConfigurationFields(style: SchemaStyle) {
     autoAllocateBlocks: z.boolean().default(true),
     kubeVirtVMAddressPersistence: z.enum(['Enabled', 'Disabled']).optional(),
     ipCooldownSeconds: integer(0, 1200).optional(),
+    /** Ours: a label of nodes, besides topology.kubernetes.io/zone, that keeps blocks together. */
+    topologyLabel: z.string().regex(LABEL_NAME, 'expected the name of a label').optional(),
   });
 }
 

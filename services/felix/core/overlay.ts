@@ -16,10 +16,10 @@ import {
   type OwnedFdbEntry,
   type OwnedNeighbour,
   type OwnedRoute,
-  routeKey,
   type TunnelDevice,
   VXLAN_DEVICE,
 } from './dataplane.ts';
+import { mergeRoutes } from './merged_routes.ts';
 import { type NodeFacts, nodeFacts, optionalAddress } from './node_facts.ts';
 import { type MissingFeatures, usesIpip, usesVxlan } from './pools.ts';
 import { ipipDeviceMtu, type TunnelSettings, vxlanDeviceMtu } from './tunnel_settings.ts';
@@ -69,7 +69,7 @@ export function computeOverlay(inputs: OverlayInputs): Overlay {
       fdb.set(fdbKey(entry), entry);
     }
   }
-  const routes = new Map<string, OwnedRoute>();
+  const routes: OwnedRoute[] = [];
   for (const { destination, node } of remoteDestinations(inputs)) {
     const remote = facts.get(node);
     if (remote === undefined) continue;
@@ -77,9 +77,9 @@ export function computeOverlay(inputs: OverlayInputs): Overlay {
     const route = overlayRoute(destination, remote, local, pool, uplink);
     if (route === undefined) continue;
     if (route.device === VXLAN_DEVICE && !tunnels.has(VXLAN_DEVICE)) continue;
-    routes.set(routeKey(route), route);
+    routes.push(route);
   }
-  return { tunnels, routes, neighbours, fdb };
+  return { tunnels, routes: mergeRoutes(routes), neighbours, fdb };
 }
 
 const NO_OVERLAY: Overlay = {

@@ -71,6 +71,21 @@ const described = (overlay: ReturnType<typeof compute>): string[] =>
     (route) => `${describeRoute(route)} proto ${route.protocol}${route.onlink ? ' onlink' : ''}`,
   );
 
+test('computeOverlay() merges blocks that go to the same node in the same way', () => {
+  const blocks = [
+    block('10.244.1.64/26', 'far'),
+    block('10.244.1.0/26', 'far'),
+    block('10.244.1.128/26', 'k8s-node01', ['k8s-node01', 'far', 'far']),
+    block('10.244.1.192/26', 'k8s-node02'),
+  ];
+  assert.deepEqual(described(compute({ vxlanMode: 'Always' }, { blocks })), [
+    'route 10.244.1.0/25 via 10.244.7.0 dev vxlan.calico proto 80 onlink',
+    'route 10.244.1.129/32 via 10.244.7.0 dev vxlan.calico proto 80 onlink',
+    'route 10.244.1.130/32 via 10.244.7.0 dev vxlan.calico proto 80 onlink',
+    'route 10.244.1.128/26 via 10.244.85.192 dev vxlan.calico proto 80 onlink',
+  ]);
+});
+
 test('computeOverlay() VXLAN Always sends blocks and borrowed addresses through the tunnel', () => {
   const overlay = compute({ vxlanMode: 'Always' });
   assert.deepEqual(described(overlay), [

@@ -19,10 +19,16 @@ import {
 import {
   blocksInUse,
   blocksOfNode,
+  blocksOfPool,
   claimBlock,
   poolForClaim,
   releaseBlock,
 } from '../core/programs/claim.ts';
+import {
+  type EnsuredBlock,
+  type EnsureRequest,
+  ensureBlock,
+} from '../core/programs/ensure_block.ts';
 import {
   type AssignmentOfAddress,
   addressesOfHandle,
@@ -157,6 +163,22 @@ export class AddressBook {
       if (outcome === 'released') released.push(formatPrefix(cidr));
     }
     return released;
+  }
+
+  /** Takes all blocks of the pool from their nodes. @throws IpamError 'not-found' */
+  async releasePoolAffinities(pool: string, signal?: AbortSignal): Promise<string[]> {
+    const owned = await this.#runner.run(() => blocksOfPool(pool), signal);
+    const released: string[] = [];
+    for (const { cidr, node } of owned) {
+      const outcome = await this.#runner.run((now) => releaseBlock(cidr, node, false, now), signal);
+      if (outcome === 'released') released.push(formatPrefix(cidr));
+    }
+    return released;
+  }
+
+  ensureBlock(request: EnsureRequest, signal?: AbortSignal): Promise<EnsuredBlock> {
+    const lane = laneOfNode(request.node);
+    return this.#runner.group.run(lane, (now) => ensureBlock(request, now), signal);
   }
 
   utilization(pools: readonly string[], signal?: AbortSignal): Promise<PoolUse[]> {

@@ -5,7 +5,9 @@ import type {
   FaultyRecord as WireRecord,
 } from '@calico/proto/ipam/v1/admin';
 import type { ServiceHandlers } from '@calico/rpc';
+import { planPlacement } from '../core/placement_plan.ts';
 import { planMigration } from '../core/programs/migration.ts';
+import { placedBlocks } from '../core/programs/placed_blocks.ts';
 import type { LeakedAddress } from '../core/programs/repair.ts';
 import { splitPool } from '../core/programs/split_pool.ts';
 import { checkMessages, findingKind } from './check_messages.ts';
@@ -57,6 +59,16 @@ export function createAdminHandlers(parts: AdminParts): ServiceHandlers<typeof I
           tunnelAddresses: BigInt(plan.tunnelAddresses),
           free: plan.free.toString(),
           oldPoolDisabled: plan.isOldDisabled,
+        };
+      }),
+    planPlacement: (_request, { signal }) =>
+      answer(async () => {
+        const blocks = await runner.run(placedBlocks, signal);
+        const { routesBefore, routesAfter, moves } = planPlacement(blocks);
+        return {
+          routesBefore: BigInt(routesBefore),
+          routesAfter: BigInt(routesAfter),
+          moves: moves.map((move) => ({ ...move, routesSaved: BigInt(move.routesSaved) })),
         };
       }),
   };

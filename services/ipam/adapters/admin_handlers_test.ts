@@ -2,15 +2,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { systemClock } from '@calico/clock';
+import { parsePrefix } from '@calico/ip';
 import {
   CheckProblemKind,
   CheckRequestSchema,
   type CheckResponseSchema,
   PlanMigrationRequestSchema,
+  PlanPlacementRequestSchema,
   RepairRequestSchema,
   SplitPoolRequestSchema,
 } from '@calico/proto/ipam/v1/admin';
 import { RpcError } from '@calico/rpc';
+import { assignFree } from '../core/block_algebra.ts';
+import { formatBlock, newBlock } from '../core/records/block.ts';
 import { AddressBook } from './address_book.ts';
 import { createAdminHandlers } from './admin_handlers.ts';
 import { Inspector } from './inspector.ts';
@@ -100,6 +104,32 @@ test('a pool is split and a migration planned', async () => {
   const request = { from: 'split-p-0', to: '10.0.0.128/25' };
   const plan = await admin.planMigration(create(PlanMigrationRequestSchema, request), CONTEXT);
   assert.deepEqual([plan.free, plan.obstacles], ['128', []]);
+});
+
+test('a plan of placement sees nodes and their labels', async () => {
+  const { store, admin } = service();
+  const labels = { 'topology.kubernetes.io/zone': 'a' };
+  store.records.put(`${RESOURCES}/nodes/n1`, JSON.stringify({ metadata: { labels } }));
+  const put = (cidr: string, node: string, isEmpty: boolean): void => {
+    const block = newBlock(parsePrefix(cidr), `host:${node}`, 1_700_000_000_000);
+    const owner = { handleId: 'h', secondary: {} };
+    const stored = isEmpty ? block : assignFree(block, 1, owner).block;
+    const key = `/calico/ipam/v2/assignment/ipv4/block/${cidr.replace('/', '-')}`;
+    store.records.put(key, formatBlock(stored));
+  };
+  put('10.0.0.0/26', 'n1', false);
+  put('10.0.0.64/26', 'n2', true);
+  put('10.0.0.192/26', 'n2', false);
+  const { moves, routesBefore, routesAfter } = await admin.planPlacement(
+    create(PlanPlacementRequestSchema),
+    CONTEXT,
+  );
+  assert.deepEqual([routesBefore, routesAfter], [3n, 2n]);
+  assert.deepEqual(
+    moves?.map(({ block, node }) => `${block} ${node}`),
+    ['10.0.0.64/26 n2'],
+  );
+  assert.match(moves?.[0]?.reason ?? '', /stands elsewhere \(topology\.kubernetes\.io\/zone=a\)/);
 });
 
 test('a wrong field is named with its value and what would be accepted', async () => {

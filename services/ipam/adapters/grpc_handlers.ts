@@ -7,8 +7,10 @@ import {
   assignIpRequest,
   autoAssignRequest,
   cidrOf,
+  ensureRequests,
   handleOf,
   nodeName,
+  poolName,
   poolNames,
   releases,
 } from './requests.ts';
@@ -47,6 +49,17 @@ export function createHandlers(book: AddressBook): ServiceHandlers<typeof IpamSe
         const within = cidr === '' ? undefined : cidrOf('cidr', cidr);
         const owner = nodeName('node', node);
         return { released: await book.releaseAffinity(owner, within, mustBeEmpty, signal) };
+      }),
+    releasePoolAffinities: ({ pool }, { signal }) =>
+      answer(async () => ({
+        released: await book.releasePoolAffinities(poolName('pool', pool), signal),
+      })),
+    ensureBlock: (request, { signal }) =>
+      answer(async () => {
+        const { four, six } = ensureRequests(request);
+        const v4 = four === undefined ? undefined : await book.ensureBlock(four, signal);
+        const v6 = six === undefined ? undefined : await book.ensureBlock(six, signal);
+        return { ipv4Block: v4?.block ?? '', ipv6Block: v6?.block ?? '' };
       }),
     getUtilization: ({ pools }, { signal }) =>
       answer(async () => {

@@ -99,6 +99,14 @@ test('a wrong field is named with its value and what would be accepted', async (
     ['claimAffinity', { cidr: '10.0.0.0/27', node: '' }, /node ""/],
     ['claimAffinity', { cidr: '10.0.0.0/30', node: 'n1' }, /expected \/28 or wider/],
     ['releaseAffinity', { cidr: 'zz', node: 'n1' }, /cidr "zz"/],
+    ['releasePoolAffinities', { pool: 'A' }, /pool "A": expected a name/],
+    ['ensureBlock', { node: 'n1' }, /ipv4, ipv6 "false": expected at least one of them true/],
+    ['ensureBlock', { node: 'N', ipv4: true }, /node "N": expected a name/],
+    [
+      'ensureBlock',
+      { node: 'n1', ipv6: true, ipv6Pools: ['10.0.0.0/8'] },
+      /ipv6_pools\[0\] "10\.0\.0\.0\/8": expected the name or the CIDR of an IPv6 pool/,
+    ],
     ['getUtilization', { pools: ['10.0.0.0/99'] }, /pools\[0\] "10\.0\.0\.0\/99"/],
   ];
   for (const [method, request, message] of cases) {
@@ -174,4 +182,23 @@ test('outcomes have the codes of the contract', async () => {
     throw new StoreUnavailable('nothing-changed', 'Cannot reach etcd');
   };
   await refuses(assign('10.0.0.6', 'z'), 'UNAVAILABLE', /nothing was changed\); repeat the call/);
+});
+
+test('a node has a block before its first address, and a pool takes its blocks back', async () => {
+  const ipam = service(sampleStore());
+  const ensure = { node: 'n1', ipv4: true };
+  const { ipv4Block, ipv6Block } = await ipam['ensureBlock']!(ensure);
+  assert.match(String(ipv4Block), /^10\.0\.0\.\d+\/28$/);
+  assert.equal(ipv6Block, '');
+  assert.deepEqual(await ipam['ensureBlock']!(ensure), { ipv4Block, ipv6Block }, 'the same again');
+  const { addresses } = await ipam['autoAssign']!({ node: 'n1', handleId: 'h', ipv4Count: 16 });
+  assert.equal((addresses as { block: string }[])[0]?.block, ipv4Block);
+  const next = await ipam['ensureBlock']!(ensure);
+  assert.notEqual(next['ipv4Block'], ipv4Block, 'the first one is full');
+  await refuses(ipam['ensureBlock']!({ node: 'n1', ipv6: true }), 'NOT_FOUND', /no enabled pool/);
+  const { released } = await ipam['releasePoolAffinities']!({ pool: 'p' });
+  assert.deepEqual(new Set(released as string[]), new Set([ipv4Block, next['ipv4Block']]));
+  const { pools } = await ipam['getUtilization']!({});
+  const [use] = pools as { inUse: bigint; blocks: { affinity: string }[] }[];
+  assert.deepEqual([use?.inUse, use?.blocks.map(({ affinity }) => affinity)], [16n, ['']]);
 });

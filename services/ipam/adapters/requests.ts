@@ -11,12 +11,14 @@ import {
   IntendedUse,
   type AssignIpRequest as WireAssignIp,
   type AutoAssignRequest as WireAutoAssign,
+  type EnsureBlockRequest as WireEnsureBlock,
   type ReleaseIpsRequest as WireReleaseIps,
 } from '@calico/proto/ipam/v1/ipam';
 import type { Owner } from '../core/block_algebra.ts';
 import { IpamError } from '../core/ipam_error.ts';
 import type { AssignIpRequest } from '../core/programs/assign_ip.ts';
 import type { AssignRequest } from '../core/programs/auto_assign.ts';
+import type { EnsureRequest } from '../core/programs/ensure_block.ts';
 import type { Release } from '../core/programs/release.ts';
 import type { Use } from '../core/records/ip_pool.ts';
 
@@ -59,6 +61,24 @@ export function assignIpRequest(wire: WireAssignIp): AssignIpRequest {
     node: nodeName('node', wire.node),
     owner: ownerOf(wire),
     use: useOf(wire.intendedUse),
+  };
+}
+
+/** One request per family that is wanted. */
+export function ensureRequests(wire: WireEnsureBlock): {
+  four: EnsureRequest | undefined;
+  six: EnsureRequest | undefined;
+} {
+  const node = nodeName('node', wire.node);
+  if (!wire.ipv4 && !wire.ipv6) throw wrong('ipv4, ipv6', 'false', 'at least one of them true');
+  const of = (family: Family, field: string, texts: readonly string[]): EnsureRequest => ({
+    node,
+    family,
+    pools: pools(field, texts, family),
+  });
+  return {
+    four: wire.ipv4 ? of(4, 'ipv4_pools', wire.ipv4Pools) : undefined,
+    six: wire.ipv6 ? of(6, 'ipv6_pools', wire.ipv6Pools) : undefined,
   };
 }
 

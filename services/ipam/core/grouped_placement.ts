@@ -21,7 +21,13 @@ export type Topology = { readonly label: string; readonly superBits: number };
 /** Who has a block: nobody, a node with the same topology label, or another one. */
 export type Holder = 'nobody' | 'same' | 'other';
 
-type HolderOf = (block: Prefix) => Holder;
+export type HolderOf = (block: Prefix) => Holder;
+
+/** Asks who holds blocks, and answers the one to take. */
+export type Placing = Generator<readonly Prefix[], Prefix | undefined, HolderOf>;
+
+/** So many super-blocks are looked at; in a pool with more, one of them is free. */
+const MOST_SUPER_BLOCKS = 32;
 
 /**
  * The block a node takes next: one that completes a group of its own, else the first of an untouched
@@ -30,32 +36,53 @@ type HolderOf = (block: Prefix) => Holder;
  * starts, unless the group there is in use.
  */
 export function placeBlock(placement: Placement, holderOf: HolderOf): Prefix | undefined {
-  const { pool, node, topology } = placement;
-  const beside = besideOwn(placement, holderOf);
-  if (beside !== undefined) return beside;
-  if (topology !== undefined) {
-    for (const region of superBlocks(pool, topology)) {
-      const blocks = blocksOf(region, pool.blockSize).map(holderOf);
-      if (blocks.includes('other') || !blocks.includes('nobody')) continue;
-      return freeIn(placement, region, region.value, holderOf);
-    }
-  }
+  const { pool, node } = placement;
+  const placing = placeTogether(placement);
+  let step = placing.next();
+  while (step.done !== true) step = placing.next(holderOf);
+  if (step.value !== undefined) return step.value;
   return freeIn(placement, pool.cidr, startValue(pool, pool.blockSize, node), holderOf);
 }
 
-function besideOwn({ pool, own, groupBits }: Placement, holderOf: HolderOf): Prefix | undefined {
+/** As placeBlock(), but undefined where neither the node's own blocks nor its label say where. */
+export function* placeTogether(placement: Placement): Placing {
+  const beside = yield* placeBeside(placement);
+  if (beside !== undefined || placement.topology === undefined) return beside;
+  return yield* placeInSuperBlock(placement, placement.topology);
+}
+
+function* placeBeside({ pool, own, groupBits }: Placement): Placing {
   for (let bits = 1; bits <= Math.min(groupBits, pool.blockSize - pool.cidr.length); bits++) {
     for (const block of own) {
-      const isFree = (one: Prefix): boolean => holderOf(one) === 'nobody';
-      const buddy = blocksOf(around(block, bits), pool.blockSize).find(isFree);
+      const group = blocksOf(around(block, bits), pool.blockSize);
+      const holderOf = yield group;
+      const buddy = group.find((one) => holderOf(one) === 'nobody');
       if (buddy !== undefined && prefixContains(pool.cidr, buddy)) return buddy;
     }
   }
   return undefined;
 }
 
+/** A super-block that only nodes with the label hold blocks of; the first of each tells most of them. */
+function* placeInSuperBlock(placement: Placement, topology: Topology): Placing {
+  const { pool } = placement;
+  const regions = [...superBlocks(pool, topology).take(MOST_SUPER_BLOCKS)];
+  const heads = regions.map(({ family, value }) => ({ family, value, length: pool.blockSize }));
+  const holderOfHead = yield heads;
+  for (const [index, region] of regions.entries()) {
+    const head = heads[index];
+    if (head !== undefined && holderOfHead(head) === 'other') continue;
+    const blocks = blocksOf(region, pool.blockSize);
+    const holderOf = yield blocks;
+    const holders = blocks.map(holderOf);
+    if (holders.includes('other') || !holders.includes('nobody')) continue;
+    return freeIn(placement, region, region.value, holderOf);
+  }
+  return undefined;
+}
+
 /** The super-blocks of the pool, from one that depends on the label alone. */
-function superBlocks(pool: PlacementPool, { label, superBits }: Topology): Iterable<Prefix> {
+function superBlocks(pool: PlacementPool, { label, superBits }: Topology): Generator<Prefix> {
   const length = Math.max(pool.cidr.length, pool.blockSize - superBits);
   return wrapped(pool.cidr, length, startValue(pool, length, label));
 }

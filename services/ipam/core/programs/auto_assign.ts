@@ -1,15 +1,24 @@
 // AutoAssign: one step takes from at most one block per family, and writes block, handle and, for a
 // new block, affinity in one transaction. The caller repeats steps until `isComplete`.
 import { addressAt, type Family, formatAddress, formatPrefix, type Prefix } from '@calico/ip';
-import { assignFree, type Owner, ordinalsOfHandle, withAffinity } from '../block_algebra.ts';
+import { assignFree, type Owner, ordinalsOfHandle } from '../block_algebra.ts';
 import { Draft, type Entry, type Known, type Program, plan, type Reading } from '../program.ts';
 import { affinityState, CONFIRMED, hostAffinity } from '../records/affinity.ts';
-import { type Block, newBlock } from '../records/block.ts';
+import type { Block } from '../records/block.ts';
 import { handleBlocks } from '../records/handle.ts';
 import { poolOf, type Use } from '../records/ip_pool.ts';
 import type { IpamConfig } from '../records/ipam_config.ts';
-import { affinitiesPrefix, affinityKey, blockKey, cidrOfKey, handleKey } from '../records/keys.ts';
+import {
+  affinitiesPrefix,
+  affinityKey,
+  blockKey,
+  cidrOfKey,
+  handleKey,
+  nodeKey,
+} from '../records/keys.ts';
 import { reservedIn } from '../records/reservation.ts';
+import { topologyOf } from '../topology.ts';
+import { claimed } from './block_search.ts';
 import { borrow } from './borrow.ts';
 import {
   CONFIG_KEYS,
@@ -99,6 +108,14 @@ function summary(takings: ReadonlyMap<Family, Taking>): AssignStep {
   };
 }
 
+// An entry stays the same object while it is kept in memory: its key is read once.
+const blocksOfAffinities = new WeakMap<Entry, Prefix | undefined>();
+
+function blockOfAffinity(entry: Entry): Prefix | undefined {
+  if (!blocksOfAffinities.has(entry)) blocksOfAffinities.set(entry, cidrOfKey(entry.key));
+  return blocksOfAffinities.get(entry);
+}
+
 class Taker {
   readonly #request: AssignRequest;
   readonly #family: Family;
@@ -122,7 +139,7 @@ class Taker {
     const { node, owner } = this.#request;
     const affinities = this.#known
       .list(affinitiesPrefix(node, this.#family))
-      .flatMap((entry) => cidrOfKey(entry.key) ?? []);
+      .flatMap((entry) => blockOfAffinity(entry) ?? []);
     const blocks: Known = yield { keys: [...handleCidrs, ...affinities].map(blockKey) };
     const held = handleCidrs.flatMap((cidr) => this.#heldIn(blocks.get(blockKey(cidr)), owner));
     const missing = this.#request.wanted[this.#family].count - held.length;
@@ -187,16 +204,12 @@ class Taker {
       own: own.map(({ block }) => block.cidr),
       reserved: this.#reserved,
       now: this.#now,
+      topology: topologyOf(this.#known.get(nodeKey(node))?.value, config.topologyLabel),
+      topologyLabel: config.topologyLabel,
     });
     if (found === undefined) return undefined;
     const { cidr, pool, existing, previous } = found;
-    const affinity = hostAffinity(node);
-    const mine =
-      existing === undefined
-        ? newBlock(cidr, affinity, this.#now)
-        : existing.block.affinity === affinity
-          ? existing.block
-          : withAffinity(existing.block, affinity, this.#now);
+    const mine = claimed(found, node, this.#now);
     const taken = this.#assign(mine, count);
     writeBlock(this.#draft, taken.block, existing?.entry);
     this.#confirmAffinity(cidr);
@@ -259,10 +272,10 @@ class Taker {
   }
 }
 
-function blockLimit(config: IpamConfig, requested: number): number {
+export function blockLimit(config: IpamConfig, requested: number): number {
   return requested > 0 ? Math.min(requested, config.maxBlocksPerHost) : config.maxBlocksPerHost;
 }
 
-function limitReached(limit: number): string {
+export function limitReached(limit: number): string {
   return `Need to allocate an IPAM block but could not - limit of ${limit} blocks reached for this node`;
 }

@@ -3,11 +3,12 @@ import { formatPrefix, type Prefix, prefixContains } from '@calico/ip';
 import { isEmpty, withAffinity } from '../block_algebra.ts';
 import { IpamError } from '../ipam_error.ts';
 import { Draft, type Program, plan } from '../program.ts';
-import { affinityState, CONFIRMED, hostAffinity } from '../records/affinity.ts';
+import { affinityState, CONFIRMED, hostAffinity, nodeOfAffinity } from '../records/affinity.ts';
 import { newBlock } from '../records/block.ts';
 import { affinitiesPrefix, affinityKey, blockKey, cidrOfKey } from '../records/keys.ts';
-import { POOL_PREFIXES, poolsOf, type StoredPool } from './context.ts';
-import { storedBlock, writeBlock } from './stored_block.ts';
+import { POOL_PREFIXES, poolNamed, poolsOf, type StoredPool } from './context.ts';
+import { listBlocks } from './find_block.ts';
+import { readableBlock, storedBlock, writeBlock } from './stored_block.ts';
 
 /** The pool that holds the CIDR. @throws IpamError */
 export function* poolForClaim(cidr: Prefix): Program<StoredPool> {
@@ -77,6 +78,24 @@ export function* blocksOfNode(node: string, within: Prefix | undefined): Program
   return {
     value: within === undefined ? all : all.filter((cidr) => prefixContains(within, cidr)),
   };
+}
+
+/** The blocks of the pool that nodes hold. @throws IpamError 'not-found' */
+export function* blocksOfPool(wanted: string): Program<{ cidr: Prefix; node: string }[]> {
+  const pool = poolNamed(
+    wanted,
+    poolsOf(yield { prefixes: POOL_PREFIXES }),
+    'release the blocks of',
+  );
+  const entries = yield* listBlocks([pool]);
+  const value = [...entries.values()].flatMap((entry) => {
+    const block = readableBlock(entry)?.block;
+    const node = nodeOfAffinity(block?.affinity);
+    return block === undefined || node === undefined || !prefixContains(pool.cidr, block.cidr)
+      ? []
+      : [{ cidr: block.cidr, node }];
+  });
+  return { value };
 }
 
 export type ReleaseOutcome = 'released' | 'not-held' | 'in-use';

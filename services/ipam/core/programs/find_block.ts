@@ -4,10 +4,12 @@ import { addressBits, type Family, formatPrefix, type Prefix } from '@calico/ip'
 import { countFree, isEmpty } from '../block_algebra.ts';
 import { candidateBlocks } from '../placement.ts';
 import type { Entry, Known, Reading } from '../program.ts';
-import { hostAffinity, nodeOfAffinity } from '../records/affinity.ts';
+import { nodeOfAffinity } from '../records/affinity.ts';
 import { affinityKey, blockKey, blocksPrefix } from '../records/keys.ts';
 import { reservedIn } from '../records/reservation.ts';
+import { type FoundBlock, type Search, usable } from './block_search.ts';
 import type { StoredPool } from './context.ts';
+import { findTogether } from './find_together.ts';
 import { readableBlock, type StoredBlock } from './stored_block.ts';
 
 /** A block claimed less than this ago is left to its node even when empty. */
@@ -19,28 +21,10 @@ const PROBE_LIMIT = 64;
 /** So many candidates are looked at for one that merges, when others are free. */
 const PREFERENCE_LIMIT = 24;
 
-export type Search = {
-  readonly node: string;
-  readonly pools: readonly StoredPool[];
-  readonly own: readonly Prefix[];
-  readonly reserved: readonly Prefix[];
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-};
-
-export type FoundBlock = {
-  readonly cidr: Prefix;
-  readonly pool: StoredPool;
-  /** Undefined: to be created. */
-  readonly existing: StoredBlock | undefined;
-  /** The affinity record of the node that loses the block. */
-  readonly previous: Entry | undefined;
-};
-
 /** The block to claim; undefined when the pools have none left. */
 export function* findBlock(search: Search): Reading<FoundBlock | undefined> {
   for (const pool of search.pools) {
-    const found = yield* probe(pool, search);
+    const found = (yield* findTogether(pool, search)) ?? (yield* probe(pool, search));
     if (found === 'many taken') return yield* searchListing(search);
     if (found !== undefined) return found;
   }
@@ -111,23 +95,6 @@ function* reclaim(
     }
   }
   return undefined;
-}
-
-function usable(
-  cidr: Prefix,
-  pool: StoredPool,
-  entry: Entry | undefined,
-  search: Search,
-): FoundBlock | undefined {
-  if (entry === undefined) return { cidr, pool, existing: undefined, previous: undefined };
-  const existing = readableBlock(entry);
-  if (existing === undefined) return undefined;
-  const { block } = existing;
-  const isMine = block.affinity === hostAffinity(search.node);
-  const isNobodys = block.affinity === undefined && isEmpty(block);
-  if (!isMine && !isNobodys) return undefined;
-  if (countFree(block, reservedIn(cidr, search.reserved)) === 0) return undefined;
-  return { cidr, pool, existing, previous: undefined };
 }
 
 function isReclaimable({ block }: StoredBlock, search: Search): boolean {

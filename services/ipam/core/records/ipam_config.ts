@@ -7,6 +7,10 @@ export type IpamConfig = {
   readonly autoAllocateBlocks: boolean;
   /** Blocks a node may hold at most; at least 1. */
   readonly maxBlocksPerHost: number;
+  /** Label of nodes, besides the zone, whose equal values keep them together; '': none. */
+  readonly topologyLabel: string;
+  /** How long a released address is not given out again. */
+  readonly cooldownMs: number;
 };
 
 const DEFAULT_MAX_BLOCKS = 20;
@@ -15,26 +19,32 @@ const DEFAULT_MAX_BLOCKS = 20;
 export function readConfig(resource: string | undefined, legacy: string | undefined): IpamConfig {
   const spec = fields(resource)?.['spec'];
   if (typeof spec === 'object' && spec !== null) {
-    const { strictAffinity, autoAllocateBlocks, maxBlocksPerHost } = spec as Record<
-      string,
-      unknown
-    >;
-    return config(strictAffinity, autoAllocateBlocks ?? true, maxBlocksPerHost);
+    const { autoAllocateBlocks = true, ...others } = spec as Record<string, unknown>;
+    return config({ autoAllocateBlocks, ...others });
   }
   const old = fields(legacy);
-  if (old !== undefined) {
-    return config(old['strict_affinity'], old['auto_allocate_blocks'], old['maxBlocksPerHost']);
-  }
-  return config(false, true, 0);
+  if (old === undefined) return config({ autoAllocateBlocks: true });
+  return config({
+    ...old,
+    strictAffinity: old['strict_affinity'],
+    autoAllocateBlocks: old['auto_allocate_blocks'],
+  });
 }
 
-function config(strict: unknown, autoAllocate: unknown, maxBlocks: unknown): IpamConfig {
-  const limit = Number(maxBlocks ?? 0);
+function config(values: Readonly<Record<string, unknown>>): IpamConfig {
+  const { maxBlocksPerHost, topologyLabel, ipCooldownSeconds } = values;
   return {
-    strictAffinity: strict === true,
-    autoAllocateBlocks: autoAllocate === true,
-    maxBlocksPerHost: Number.isInteger(limit) && limit > 0 ? limit : DEFAULT_MAX_BLOCKS,
+    strictAffinity: values['strictAffinity'] === true,
+    autoAllocateBlocks: values['autoAllocateBlocks'] === true,
+    maxBlocksPerHost: wholeNumber(maxBlocksPerHost) || DEFAULT_MAX_BLOCKS,
+    topologyLabel: typeof topologyLabel === 'string' ? topologyLabel : '',
+    cooldownMs: 1000 * wholeNumber(ipCooldownSeconds),
   };
+}
+
+function wholeNumber(value: unknown): number {
+  const number = Number(value ?? 0);
+  return Number.isInteger(number) && number > 0 ? number : 0;
 }
 
 function fields(text: string | undefined): Record<string, unknown> | undefined {

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file calico/ipam/v1/ipam.proto.
  */
 export const file_calico_ipam_v1_ipam: GenFile = /*@__PURE__*/
-  fileDesc("ChljYWxpY28vaXBhbS92MS9pcGFtLnByb3RvEg5jYWxpY28uaXBhbS52MSLYAgoRQXV0b0Fzc2lnblJlcXVlc3QSDAoEbm9kZRgBIAEoCRIRCgloYW5kbGVfaWQYAiABKAkSEgoKaXB2NF9jb3VudBgDIAEoDRISCgppcHY2X2NvdW50GAQgASgNEkUKCmF0dHJpYnV0ZXMYBSADKAsyMS5jYWxpY28uaXBhbS52MS5BdXRvQXNzaWduUmVxdWVzdC5BdHRyaWJ1dGVzRW50cnkSEgoKaXB2NF9wb29scxgGIAMoCRISCgppcHY2X3Bvb2xzGAcgAygJEjEKDGludGVuZGVkX3VzZRgIIAEoDjIbLmNhbGljby5pcGFtLnYxLkludGVuZGVkVXNlEhEKCW5hbWVzcGFjZRgJIAEoCRISCgptYXhfYmxvY2tzGAogASgNGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlsKEkF1dG9Bc3NpZ25SZXNwb25zZRIyCglhZGRyZXNzZXMYASADKAsyHy5jYWxpY28uaXBhbS52MS5Bc3NpZ25lZEFkZHJlc3MSEQoJc2hvcnRmYWxsGAIgASgJIj8KD0Fzc2lnbmVkQWRkcmVzcxIPCgdhZGRyZXNzGAEgASgJEg0KBWJsb2NrGAIgASgJEgwKBHBvb2wYAyABKAki7gEKD0Fzc2lnbklwUmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJEgwKBG5vZGUYAiABKAkSEQoJaGFuZGxlX2lkGAMgASgJEkMKCmF0dHJpYnV0ZXMYBCADKAsyLy5jYWxpY28uaXBhbS52MS5Bc3NpZ25JcFJlcXVlc3QuQXR0cmlidXRlc0VudHJ5EjEKDGludGVuZGVkX3VzZRgFIAEoDjIbLmNhbGljby5pcGFtLnYxLkludGVuZGVkVXNlGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkQKEEFzc2lnbklwUmVzcG9uc2USMAoHYWRkcmVzcxgBIAEoCzIfLmNhbGljby5pcGFtLnYxLkFzc2lnbmVkQWRkcmVzcyJFChFSZWxlYXNlSXBzUmVxdWVzdBIwCghyZWxlYXNlcxgBIAMoCzIeLmNhbGljby5pcGFtLnYxLlJlbGVhc2VPcHRpb25zImYKDlJlbGVhc2VPcHRpb25zEg8KB2FkZHJlc3MYASABKAkSEQoJaGFuZGxlX2lkGAIgASgJEhwKD3NlcXVlbmNlX251bWJlchgDIAEoBEgAiAEBQhIKEF9zZXF1ZW5jZV9udW1iZXIiKQoSUmVsZWFzZUlwc1Jlc3BvbnNlEhMKC3VuYWxsb2NhdGVkGAEgAygJIisKFlJlbGVhc2VCeUhhbmRsZVJlcXVlc3QSEQoJaGFuZGxlX2lkGAEgASgJIisKF1JlbGVhc2VCeUhhbmRsZVJlc3BvbnNlEhAKCHJlbGVhc2VkGAEgAygJIicKEklwc0J5SGFuZGxlUmVxdWVzdBIRCgloYW5kbGVfaWQYASABKAkiSQoTSXBzQnlIYW5kbGVSZXNwb25zZRIyCglhZGRyZXNzZXMYASADKAsyHy5jYWxpY28uaXBhbS52MS5Bc3NpZ25lZEFkZHJlc3MiJwoUR2V0QXNzaWdubWVudFJlcXVlc3QSDwoHYWRkcmVzcxgBIAEoCSLiAQoVR2V0QXNzaWdubWVudFJlc3BvbnNlEhAKCGFzc2lnbmVkGAEgASgIEhEKCWhhbmRsZV9pZBgCIAEoCRJJCgphdHRyaWJ1dGVzGAMgAygLMjUuY2FsaWNvLmlwYW0udjEuR2V0QXNzaWdubWVudFJlc3BvbnNlLkF0dHJpYnV0ZXNFbnRyeRINCgVibG9jaxgEIAEoCRIXCg9zZXF1ZW5jZV9udW1iZXIYBSABKAQaMQoPQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMgoUQ2xhaW1BZmZpbml0eVJlcXVlc3QSDAoEY2lkchgBIAEoCRIMCgRub2RlGAIgASgJIjgKFUNsYWltQWZmaW5pdHlSZXNwb25zZRIPCgdjbGFpbWVkGAEgAygJEg4KBmZhaWxlZBgCIAMoCSJLChZSZWxlYXNlQWZmaW5pdHlSZXF1ZXN0EgwKBGNpZHIYASABKAkSDAoEbm9kZRgCIAEoCRIVCg1tdXN0X2JlX2VtcHR5GAMgASgIIisKF1JlbGVhc2VBZmZpbml0eVJlc3BvbnNlEhAKCHJlbGVhc2VkGAEgAygJIiYKFUdldFV0aWxpemF0aW9uUmVxdWVzdBINCgVwb29scxgBIAMoCSJIChZHZXRVdGlsaXphdGlvblJlc3BvbnNlEi4KBXBvb2xzGAEgAygLMh8uY2FsaWNvLmlwYW0udjEuUG9vbFV0aWxpemF0aW9uIqEBCg9Qb29sVXRpbGl6YXRpb24SDAoEbmFtZRgBIAEoCRIMCgRjaWRyGAIgASgJEhAKCGNhcGFjaXR5GAMgASgJEg4KBmluX3VzZRgEIAEoBBIQCghyZXNlcnZlZBgFIAEoCRIMCgRmcmVlGAYgASgJEjAKBmJsb2NrcxgHIAMoCzIgLmNhbGljby5pcGFtLnYxLkJsb2NrVXRpbGl6YXRpb24ipQEKEEJsb2NrVXRpbGl6YXRpb24SDAoEY2lkchgBIAEoCRIQCghjYXBhY2l0eRgCIAEoBBIOCgZpbl91c2UYAyABKAQSEAoIcmVzZXJ2ZWQYBCABKAQSDAoEZnJlZRgFIAEoBBIQCghhZmZpbml0eRgGIAEoCRIvCgthbGxvY2F0aW9ucxgHIAMoCzIaLmNhbGljby5pcGFtLnYxLkFsbG9jYXRpb24iowEKCkFsbG9jYXRpb24SDwoHYWRkcmVzcxgBIAEoCRIRCgloYW5kbGVfaWQYAiABKAkSPgoKYXR0cmlidXRlcxgDIAMoCzIqLmNhbGljby5pcGFtLnYxLkFsbG9jYXRpb24uQXR0cmlidXRlc0VudHJ5GjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKl8KC0ludGVuZGVkVXNlEhwKGElOVEVOREVEX1VTRV9VTlNQRUNJRklFRBAAEhkKFUlOVEVOREVEX1VTRV9XT1JLTE9BRBABEhcKE0lOVEVOREVEX1VTRV9UVU5ORUwQAjLDBgoLSXBhbVNlcnZpY2USUwoKQXV0b0Fzc2lnbhIhLmNhbGljby5pcGFtLnYxLkF1dG9Bc3NpZ25SZXF1ZXN0GiIuY2FsaWNvLmlwYW0udjEuQXV0b0Fzc2lnblJlc3BvbnNlEk0KCEFzc2lnbklwEh8uY2FsaWNvLmlwYW0udjEuQXNzaWduSXBSZXF1ZXN0GiAuY2FsaWNvLmlwYW0udjEuQXNzaWduSXBSZXNwb25zZRJTCgpSZWxlYXNlSXBzEiEuY2FsaWNvLmlwYW0udjEuUmVsZWFzZUlwc1JlcXVlc3QaIi5jYWxpY28uaXBhbS52MS5SZWxlYXNlSXBzUmVzcG9uc2USYgoPUmVsZWFzZUJ5SGFuZGxlEiYuY2FsaWNvLmlwYW0udjEuUmVsZWFzZUJ5SGFuZGxlUmVxdWVzdBonLmNhbGljby5pcGFtLnYxLlJlbGVhc2VCeUhhbmRsZVJlc3BvbnNlElYKC0lwc0J5SGFuZGxlEiIuY2FsaWNvLmlwYW0udjEuSXBzQnlIYW5kbGVSZXF1ZXN0GiMuY2FsaWNvLmlwYW0udjEuSXBzQnlIYW5kbGVSZXNwb25zZRJcCg1HZXRBc3NpZ25tZW50EiQuY2FsaWNvLmlwYW0udjEuR2V0QXNzaWdubWVudFJlcXVlc3QaJS5jYWxpY28uaXBhbS52MS5HZXRBc3NpZ25tZW50UmVzcG9uc2USXAoNQ2xhaW1BZmZpbml0eRIkLmNhbGljby5pcGFtLnYxLkNsYWltQWZmaW5pdHlSZXF1ZXN0GiUuY2FsaWNvLmlwYW0udjEuQ2xhaW1BZmZpbml0eVJlc3BvbnNlEmIKD1JlbGVhc2VBZmZpbml0eRImLmNhbGljby5pcGFtLnYxLlJlbGVhc2VBZmZpbml0eVJlcXVlc3QaJy5jYWxpY28uaXBhbS52MS5SZWxlYXNlQWZmaW5pdHlSZXNwb25zZRJfCg5HZXRVdGlsaXphdGlvbhIlLmNhbGljby5pcGFtLnYxLkdldFV0aWxpemF0aW9uUmVxdWVzdBomLmNhbGljby5pcGFtLnYxLkdldFV0aWxpemF0aW9uUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChljYWxpY28vaXBhbS92MS9pcGFtLnByb3RvEg5jYWxpY28uaXBhbS52MSLYAgoRQXV0b0Fzc2lnblJlcXVlc3QSDAoEbm9kZRgBIAEoCRIRCgloYW5kbGVfaWQYAiABKAkSEgoKaXB2NF9jb3VudBgDIAEoDRISCgppcHY2X2NvdW50GAQgASgNEkUKCmF0dHJpYnV0ZXMYBSADKAsyMS5jYWxpY28uaXBhbS52MS5BdXRvQXNzaWduUmVxdWVzdC5BdHRyaWJ1dGVzRW50cnkSEgoKaXB2NF9wb29scxgGIAMoCRISCgppcHY2X3Bvb2xzGAcgAygJEjEKDGludGVuZGVkX3VzZRgIIAEoDjIbLmNhbGljby5pcGFtLnYxLkludGVuZGVkVXNlEhEKCW5hbWVzcGFjZRgJIAEoCRISCgptYXhfYmxvY2tzGAogASgNGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlsKEkF1dG9Bc3NpZ25SZXNwb25zZRIyCglhZGRyZXNzZXMYASADKAsyHy5jYWxpY28uaXBhbS52MS5Bc3NpZ25lZEFkZHJlc3MSEQoJc2hvcnRmYWxsGAIgASgJIj8KD0Fzc2lnbmVkQWRkcmVzcxIPCgdhZGRyZXNzGAEgASgJEg0KBWJsb2NrGAIgASgJEgwKBHBvb2wYAyABKAki7gEKD0Fzc2lnbklwUmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJEgwKBG5vZGUYAiABKAkSEQoJaGFuZGxlX2lkGAMgASgJEkMKCmF0dHJpYnV0ZXMYBCADKAsyLy5jYWxpY28uaXBhbS52MS5Bc3NpZ25JcFJlcXVlc3QuQXR0cmlidXRlc0VudHJ5EjEKDGludGVuZGVkX3VzZRgFIAEoDjIbLmNhbGljby5pcGFtLnYxLkludGVuZGVkVXNlGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkQKEEFzc2lnbklwUmVzcG9uc2USMAoHYWRkcmVzcxgBIAEoCzIfLmNhbGljby5pcGFtLnYxLkFzc2lnbmVkQWRkcmVzcyJFChFSZWxlYXNlSXBzUmVxdWVzdBIwCghyZWxlYXNlcxgBIAMoCzIeLmNhbGljby5pcGFtLnYxLlJlbGVhc2VPcHRpb25zImYKDlJlbGVhc2VPcHRpb25zEg8KB2FkZHJlc3MYASABKAkSEQoJaGFuZGxlX2lkGAIgASgJEhwKD3NlcXVlbmNlX251bWJlchgDIAEoBEgAiAEBQhIKEF9zZXF1ZW5jZV9udW1iZXIiKQoSUmVsZWFzZUlwc1Jlc3BvbnNlEhMKC3VuYWxsb2NhdGVkGAEgAygJIisKFlJlbGVhc2VCeUhhbmRsZVJlcXVlc3QSEQoJaGFuZGxlX2lkGAEgASgJIisKF1JlbGVhc2VCeUhhbmRsZVJlc3BvbnNlEhAKCHJlbGVhc2VkGAEgAygJIicKEklwc0J5SGFuZGxlUmVxdWVzdBIRCgloYW5kbGVfaWQYASABKAkiSQoTSXBzQnlIYW5kbGVSZXNwb25zZRIyCglhZGRyZXNzZXMYASADKAsyHy5jYWxpY28uaXBhbS52MS5Bc3NpZ25lZEFkZHJlc3MiJwoUR2V0QXNzaWdubWVudFJlcXVlc3QSDwoHYWRkcmVzcxgBIAEoCSLiAQoVR2V0QXNzaWdubWVudFJlc3BvbnNlEhAKCGFzc2lnbmVkGAEgASgIEhEKCWhhbmRsZV9pZBgCIAEoCRJJCgphdHRyaWJ1dGVzGAMgAygLMjUuY2FsaWNvLmlwYW0udjEuR2V0QXNzaWdubWVudFJlc3BvbnNlLkF0dHJpYnV0ZXNFbnRyeRINCgVibG9jaxgEIAEoCRIXCg9zZXF1ZW5jZV9udW1iZXIYBSABKAQaMQoPQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMgoUQ2xhaW1BZmZpbml0eVJlcXVlc3QSDAoEY2lkchgBIAEoCRIMCgRub2RlGAIgASgJIjgKFUNsYWltQWZmaW5pdHlSZXNwb25zZRIPCgdjbGFpbWVkGAEgAygJEg4KBmZhaWxlZBgCIAMoCSJLChZSZWxlYXNlQWZmaW5pdHlSZXF1ZXN0EgwKBGNpZHIYASABKAkSDAoEbm9kZRgCIAEoCRIVCg1tdXN0X2JlX2VtcHR5GAMgASgIIisKF1JlbGVhc2VBZmZpbml0eVJlc3BvbnNlEhAKCHJlbGVhc2VkGAEgAygJIiwKHFJlbGVhc2VQb29sQWZmaW5pdGllc1JlcXVlc3QSDAoEcG9vbBgBIAEoCSIxCh1SZWxlYXNlUG9vbEFmZmluaXRpZXNSZXNwb25zZRIQCghyZWxlYXNlZBgBIAMoCSJmChJFbnN1cmVCbG9ja1JlcXVlc3QSDAoEbm9kZRgBIAEoCRIMCgRpcHY0GAIgASgIEgwKBGlwdjYYAyABKAgSEgoKaXB2NF9wb29scxgEIAMoCRISCgppcHY2X3Bvb2xzGAUgAygJIj0KE0Vuc3VyZUJsb2NrUmVzcG9uc2USEgoKaXB2NF9ibG9jaxgBIAEoCRISCgppcHY2X2Jsb2NrGAIgASgJIiYKFUdldFV0aWxpemF0aW9uUmVxdWVzdBINCgVwb29scxgBIAMoCSJIChZHZXRVdGlsaXphdGlvblJlc3BvbnNlEi4KBXBvb2xzGAEgAygLMh8uY2FsaWNvLmlwYW0udjEuUG9vbFV0aWxpemF0aW9uIqEBCg9Qb29sVXRpbGl6YXRpb24SDAoEbmFtZRgBIAEoCRIMCgRjaWRyGAIgASgJEhAKCGNhcGFjaXR5GAMgASgJEg4KBmluX3VzZRgEIAEoBBIQCghyZXNlcnZlZBgFIAEoCRIMCgRmcmVlGAYgASgJEjAKBmJsb2NrcxgHIAMoCzIgLmNhbGljby5pcGFtLnYxLkJsb2NrVXRpbGl6YXRpb24ipQEKEEJsb2NrVXRpbGl6YXRpb24SDAoEY2lkchgBIAEoCRIQCghjYXBhY2l0eRgCIAEoBBIOCgZpbl91c2UYAyABKAQSEAoIcmVzZXJ2ZWQYBCABKAQSDAoEZnJlZRgFIAEoBBIQCghhZmZpbml0eRgGIAEoCRIvCgthbGxvY2F0aW9ucxgHIAMoCzIaLmNhbGljby5pcGFtLnYxLkFsbG9jYXRpb24iowEKCkFsbG9jYXRpb24SDwoHYWRkcmVzcxgBIAEoCRIRCgloYW5kbGVfaWQYAiABKAkSPgoKYXR0cmlidXRlcxgDIAMoCzIqLmNhbGljby5pcGFtLnYxLkFsbG9jYXRpb24uQXR0cmlidXRlc0VudHJ5GjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKl8KC0ludGVuZGVkVXNlEhwKGElOVEVOREVEX1VTRV9VTlNQRUNJRklFRBAAEhkKFUlOVEVOREVEX1VTRV9XT1JLTE9BRBABEhcKE0lOVEVOREVEX1VTRV9UVU5ORUwQAjKRCAoLSXBhbVNlcnZpY2USUwoKQXV0b0Fzc2lnbhIhLmNhbGljby5pcGFtLnYxLkF1dG9Bc3NpZ25SZXF1ZXN0GiIuY2FsaWNvLmlwYW0udjEuQXV0b0Fzc2lnblJlc3BvbnNlEk0KCEFzc2lnbklwEh8uY2FsaWNvLmlwYW0udjEuQXNzaWduSXBSZXF1ZXN0GiAuY2FsaWNvLmlwYW0udjEuQXNzaWduSXBSZXNwb25zZRJTCgpSZWxlYXNlSXBzEiEuY2FsaWNvLmlwYW0udjEuUmVsZWFzZUlwc1JlcXVlc3QaIi5jYWxpY28uaXBhbS52MS5SZWxlYXNlSXBzUmVzcG9uc2USYgoPUmVsZWFzZUJ5SGFuZGxlEiYuY2FsaWNvLmlwYW0udjEuUmVsZWFzZUJ5SGFuZGxlUmVxdWVzdBonLmNhbGljby5pcGFtLnYxLlJlbGVhc2VCeUhhbmRsZVJlc3BvbnNlElYKC0lwc0J5SGFuZGxlEiIuY2FsaWNvLmlwYW0udjEuSXBzQnlIYW5kbGVSZXF1ZXN0GiMuY2FsaWNvLmlwYW0udjEuSXBzQnlIYW5kbGVSZXNwb25zZRJcCg1HZXRBc3NpZ25tZW50EiQuY2FsaWNvLmlwYW0udjEuR2V0QXNzaWdubWVudFJlcXVlc3QaJS5jYWxpY28uaXBhbS52MS5HZXRBc3NpZ25tZW50UmVzcG9uc2USXAoNQ2xhaW1BZmZpbml0eRIkLmNhbGljby5pcGFtLnYxLkNsYWltQWZmaW5pdHlSZXF1ZXN0GiUuY2FsaWNvLmlwYW0udjEuQ2xhaW1BZmZpbml0eVJlc3BvbnNlEmIKD1JlbGVhc2VBZmZpbml0eRImLmNhbGljby5pcGFtLnYxLlJlbGVhc2VBZmZpbml0eVJlcXVlc3QaJy5jYWxpY28uaXBhbS52MS5SZWxlYXNlQWZmaW5pdHlSZXNwb25zZRJ0ChVSZWxlYXNlUG9vbEFmZmluaXRpZXMSLC5jYWxpY28uaXBhbS52MS5SZWxlYXNlUG9vbEFmZmluaXRpZXNSZXF1ZXN0Gi0uY2FsaWNvLmlwYW0udjEuUmVsZWFzZVBvb2xBZmZpbml0aWVzUmVzcG9uc2USVgoLRW5zdXJlQmxvY2sSIi5jYWxpY28uaXBhbS52MS5FbnN1cmVCbG9ja1JlcXVlc3QaIy5jYWxpY28uaXBhbS52MS5FbnN1cmVCbG9ja1Jlc3BvbnNlEl8KDkdldFV0aWxpemF0aW9uEiUuY2FsaWNvLmlwYW0udjEuR2V0VXRpbGl6YXRpb25SZXF1ZXN0GiYuY2FsaWNvLmlwYW0udjEuR2V0VXRpbGl6YXRpb25SZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message calico.ipam.v1.AutoAssignRequest
@@ -481,6 +481,107 @@ export const ReleaseAffinityResponseSchema: GenMessage<ReleaseAffinityResponse> 
   messageDesc(file_calico_ipam_v1_ipam, 17);
 
 /**
+ * @generated from message calico.ipam.v1.ReleasePoolAffinitiesRequest
+ */
+export type ReleasePoolAffinitiesRequest = Message<"calico.ipam.v1.ReleasePoolAffinitiesRequest"> & {
+  /**
+   * Name or CIDR.
+   *
+   * @generated from field: string pool = 1;
+   */
+  pool: string;
+};
+
+/**
+ * Describes the message calico.ipam.v1.ReleasePoolAffinitiesRequest.
+ * Use `create(ReleasePoolAffinitiesRequestSchema)` to create a new message.
+ */
+export const ReleasePoolAffinitiesRequestSchema: GenMessage<ReleasePoolAffinitiesRequest> = /*@__PURE__*/
+  messageDesc(file_calico_ipam_v1_ipam, 18);
+
+/**
+ * @generated from message calico.ipam.v1.ReleasePoolAffinitiesResponse
+ */
+export type ReleasePoolAffinitiesResponse = Message<"calico.ipam.v1.ReleasePoolAffinitiesResponse"> & {
+  /**
+   * @generated from field: repeated string released = 1;
+   */
+  released: string[];
+};
+
+/**
+ * Describes the message calico.ipam.v1.ReleasePoolAffinitiesResponse.
+ * Use `create(ReleasePoolAffinitiesResponseSchema)` to create a new message.
+ */
+export const ReleasePoolAffinitiesResponseSchema: GenMessage<ReleasePoolAffinitiesResponse> = /*@__PURE__*/
+  messageDesc(file_calico_ipam_v1_ipam, 19);
+
+/**
+ * @generated from message calico.ipam.v1.EnsureBlockRequest
+ */
+export type EnsureBlockRequest = Message<"calico.ipam.v1.EnsureBlockRequest"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * Families that are wanted; at least one.
+   *
+   * @generated from field: bool ipv4 = 2;
+   */
+  ipv4: boolean;
+
+  /**
+   * @generated from field: bool ipv6 = 3;
+   */
+  ipv6: boolean;
+
+  /**
+   * As in AutoAssignRequest.
+   *
+   * @generated from field: repeated string ipv4_pools = 4;
+   */
+  ipv4Pools: string[];
+
+  /**
+   * @generated from field: repeated string ipv6_pools = 5;
+   */
+  ipv6Pools: string[];
+};
+
+/**
+ * Describes the message calico.ipam.v1.EnsureBlockRequest.
+ * Use `create(EnsureBlockRequestSchema)` to create a new message.
+ */
+export const EnsureBlockRequestSchema: GenMessage<EnsureBlockRequest> = /*@__PURE__*/
+  messageDesc(file_calico_ipam_v1_ipam, 20);
+
+/**
+ * @generated from message calico.ipam.v1.EnsureBlockResponse
+ */
+export type EnsureBlockResponse = Message<"calico.ipam.v1.EnsureBlockResponse"> & {
+  /**
+   * CIDRs; empty for a family that was not asked for.
+   *
+   * @generated from field: string ipv4_block = 1;
+   */
+  ipv4Block: string;
+
+  /**
+   * @generated from field: string ipv6_block = 2;
+   */
+  ipv6Block: string;
+};
+
+/**
+ * Describes the message calico.ipam.v1.EnsureBlockResponse.
+ * Use `create(EnsureBlockResponseSchema)` to create a new message.
+ */
+export const EnsureBlockResponseSchema: GenMessage<EnsureBlockResponse> = /*@__PURE__*/
+  messageDesc(file_calico_ipam_v1_ipam, 21);
+
+/**
  * @generated from message calico.ipam.v1.GetUtilizationRequest
  */
 export type GetUtilizationRequest = Message<"calico.ipam.v1.GetUtilizationRequest"> & {
@@ -497,7 +598,7 @@ export type GetUtilizationRequest = Message<"calico.ipam.v1.GetUtilizationReques
  * Use `create(GetUtilizationRequestSchema)` to create a new message.
  */
 export const GetUtilizationRequestSchema: GenMessage<GetUtilizationRequest> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 18);
+  messageDesc(file_calico_ipam_v1_ipam, 22);
 
 /**
  * @generated from message calico.ipam.v1.GetUtilizationResponse
@@ -514,7 +615,7 @@ export type GetUtilizationResponse = Message<"calico.ipam.v1.GetUtilizationRespo
  * Use `create(GetUtilizationResponseSchema)` to create a new message.
  */
 export const GetUtilizationResponseSchema: GenMessage<GetUtilizationResponse> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 19);
+  messageDesc(file_calico_ipam_v1_ipam, 23);
 
 /**
  * @generated from message calico.ipam.v1.PoolUtilization
@@ -563,7 +664,7 @@ export type PoolUtilization = Message<"calico.ipam.v1.PoolUtilization"> & {
  * Use `create(PoolUtilizationSchema)` to create a new message.
  */
 export const PoolUtilizationSchema: GenMessage<PoolUtilization> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 20);
+  messageDesc(file_calico_ipam_v1_ipam, 24);
 
 /**
  * @generated from message calico.ipam.v1.BlockUtilization
@@ -612,7 +713,7 @@ export type BlockUtilization = Message<"calico.ipam.v1.BlockUtilization"> & {
  * Use `create(BlockUtilizationSchema)` to create a new message.
  */
 export const BlockUtilizationSchema: GenMessage<BlockUtilization> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 21);
+  messageDesc(file_calico_ipam_v1_ipam, 25);
 
 /**
  * @generated from message calico.ipam.v1.Allocation
@@ -639,7 +740,7 @@ export type Allocation = Message<"calico.ipam.v1.Allocation"> & {
  * Use `create(AllocationSchema)` to create a new message.
  */
 export const AllocationSchema: GenMessage<Allocation> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 22);
+  messageDesc(file_calico_ipam_v1_ipam, 26);
 
 /**
  * @generated from enum calico.ipam.v1.IntendedUse
@@ -762,6 +863,26 @@ export const IpamService: GenService<{
     methodKind: "unary";
     input: typeof ReleaseAffinityRequestSchema;
     output: typeof ReleaseAffinityResponseSchema;
+  },
+  /**
+   * Takes all blocks of a pool from their nodes; blocks in use lose only their affinity.
+   *
+   * @generated from rpc calico.ipam.v1.IpamService.ReleasePoolAffinities
+   */
+  releasePoolAffinities: {
+    methodKind: "unary";
+    input: typeof ReleasePoolAffinitiesRequestSchema;
+    output: typeof ReleasePoolAffinitiesResponseSchema;
+  },
+  /**
+   * Gives a node a block with a free address, unless it has one. Once per family.
+   *
+   * @generated from rpc calico.ipam.v1.IpamService.EnsureBlock
+   */
+  ensureBlock: {
+    methodKind: "unary";
+    input: typeof EnsureBlockRequestSchema;
+    output: typeof EnsureBlockResponseSchema;
   },
   /**
    * Pools and blocks with their use.

@@ -1,0 +1,57 @@
+// What a search for a block starts from and ends with.
+import type { Prefix } from '@calico/ip';
+import { countFree, isEmpty, withAffinity } from '../block_algebra.ts';
+import type { Entry } from '../program.ts';
+import { hostAffinity } from '../records/affinity.ts';
+import { type Block, newBlock } from '../records/block.ts';
+import { reservedIn } from '../records/reservation.ts';
+import type { StoredPool } from './context.ts';
+import { readableBlock, type StoredBlock } from './stored_block.ts';
+
+export type Search = {
+  readonly node: string;
+  readonly pools: readonly StoredPool[];
+  readonly own: readonly Prefix[];
+  readonly reserved: readonly Prefix[];
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  /** Label of nodes, besides the zone, whose equal values keep them together; '': none. */
+  readonly topologyLabel: string;
+  /** The node's own; undefined: without any. */
+  readonly topology: string | undefined;
+};
+
+export type FoundBlock = {
+  readonly cidr: Prefix;
+  readonly pool: StoredPool;
+  /** Undefined: to be created. */
+  readonly existing: StoredBlock | undefined;
+  /** The affinity record of the node that loses the block. */
+  readonly previous: Entry | undefined;
+};
+
+/** The block as it can be claimed; undefined when it is another's or has nothing to give. */
+export function usable(
+  cidr: Prefix,
+  pool: StoredPool,
+  entry: Entry | undefined,
+  search: Pick<Search, 'node' | 'reserved'>,
+): FoundBlock | undefined {
+  if (entry === undefined) return { cidr, pool, existing: undefined, previous: undefined };
+  const existing = readableBlock(entry);
+  if (existing === undefined) return undefined;
+  const { block } = existing;
+  const isMine = block.affinity === hostAffinity(search.node);
+  const isNobodys = block.affinity === undefined && isEmpty(block);
+  if (!isMine && !isNobodys) return undefined;
+  if (countFree(block, reservedIn(cidr, search.reserved)) === 0) return undefined;
+  return { cidr, pool, existing, previous: undefined };
+}
+
+/** The block as the node's. `now` in milliseconds since the epoch. */
+export function claimed({ cidr, existing }: FoundBlock, node: string, now: number): Block {
+  const affinity = hostAffinity(node);
+  if (existing === undefined) return newBlock(cidr, affinity, now);
+  const { block } = existing;
+  return block.affinity === affinity ? block : withAffinity(block, affinity, now);
+}
