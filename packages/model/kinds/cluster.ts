@@ -25,7 +25,10 @@ function ipamConfigurationFields(style: SchemaStyle) {
     kubeVirtVMAddressPersistence: z.enum(['Enabled', 'Disabled']).optional(),
     ipCooldownSeconds: integer(0, 1200).optional(),
     /** Ours: a label of nodes, besides topology.kubernetes.io/zone, that keeps blocks together. */
-    topologyLabel: z.string().regex(LABEL_NAME, 'expected the name of a label').optional(),
+    topologyLabel: z
+      .string()
+      .refine((name) => LABEL_NAME.test(name), 'expected the name of a label of nodes')
+      .optional(),
   });
 }
 
