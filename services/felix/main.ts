@@ -17,6 +17,7 @@ import { openConntrack, openNetlink } from '@calico/netlink';
 import { natsAccess, runService } from '@calico/process';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { FelixService } from '@calico/proto/felix/v1/felix';
+import { PolicyService } from '@calico/proto/felix/v1/policy';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
 import { ApiClient } from './adapters/api_client.ts';
 import { KernelConnections } from './adapters/connections.ts';
@@ -29,6 +30,8 @@ import { KernelMonitor } from './adapters/kernel_monitor.ts';
 import { NodeFiles } from './adapters/node_files.ts';
 import { openPacketFilter } from './adapters/packet_filter.ts';
 import { NetlinkPodNetwork } from './adapters/pod_network.ts';
+import { answerPolicyQuestions } from './adapters/policy_questions.ts';
+import { openPolicyService } from './adapters/policy_service.ts';
 import { BusReporter } from './adapters/reports.ts';
 import { settings } from './config.ts';
 import { assemble } from './core/assemble.ts';
@@ -107,7 +110,20 @@ await runService({
     });
     void monitor.run();
     felix.start();
-    const server = await context.serve([FelixService, createHandlers(felix.actions)]);
+    const policy = openPolicyService({
+      node,
+      packetFilter,
+      connections,
+      metrics,
+      clock,
+      signal,
+      log: logger,
+    });
+    const server = await context.serve(
+      [FelixService, createHandlers(felix.actions)],
+      [PolicyService, policy.handlers],
+    );
+    const stopAnswering = answerPolicyQuestions(bus, node, policy.handlers);
     void (async () => {
       for await (const event of openFeed({ bus, api, clock, logger, signal })) {
         view.apply(event);
@@ -116,7 +132,9 @@ await runService({
     })();
     context.health.report('dataplane', { live: true, ready: false, detail: 'starting' });
     return async () => {
+      stopAnswering();
       await server.stop();
+      policy.close();
       felix.stop();
       packetFilter.close();
       connections.close();

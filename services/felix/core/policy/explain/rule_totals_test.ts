@@ -5,11 +5,14 @@ import { type CountedRule, RuleTotals } from './rule_totals.ts';
 
 const LONG = 'x'.repeat(140);
 
+function counting(comment: string) {
+  return { statements: [COUNTER, verdict('accept')], comment };
+}
+
 function ruleset(chains: Record<string, readonly string[]>): Ruleset {
-  const rule = (comment: string) => ({ statements: [COUNTER, verdict('accept')], comment });
   return {
     chains: new Map(
-      Object.entries(chains).map(([name, comments]) => [name, { rules: comments.map(rule) }]),
+      Object.entries(chains).map(([name, comments]) => [name, { rules: comments.map(counting) }]),
     ),
     sets: new Map(),
   };

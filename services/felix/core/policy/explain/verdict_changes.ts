@@ -5,6 +5,7 @@ import type { GlobalNetworkPolicy, NetworkPolicy, WorkloadEndpoint } from '@cali
 import type { PolicyInputs } from '../../../ports.ts';
 import { FROM_POD, TO_POD } from '../compiler/base_chains.ts';
 import { compile } from '../compiler/compile.ts';
+import type { Ruleset } from '../compiler/ruleset.ts';
 import type { Packet } from '../evaluator/packet.ts';
 import { evaluate } from '../evaluator/ruleset_evaluator.ts';
 import { candidateFlows, type FlowKind, portAt } from './candidate_flows.ts';
@@ -38,12 +39,7 @@ export function* verdictChanges(
   before: PolicyInputs,
   after: PolicyInputs,
 ): Generator<VerdictChange | undefined> {
-  // All endpoints as if they were here: then one ruleset judges both directions of every pair.
-  const everywhere = (inputs: PolicyInputs): PolicyInputs => ({
-    ...inputs,
-    localEndpoints: inputs.workloadEndpoints,
-  });
-  const rulesets = [compile(everywhere(before)), compile(everywhere(after))] as const;
+  const rulesets = [compileAll(before), compileAll(after)] as const;
   const comparison = new ProgramComparison(...rulesets);
   const changed = changedPolicies(before, after);
   const flows = candidateFlows(changed);
@@ -68,11 +64,16 @@ export function* verdictChanges(
   }
 }
 
+/** All endpoints as if they were here: then one ruleset judges both directions of every pair. */
+function compileAll(inputs: PolicyInputs): Ruleset {
+  return compile({ ...inputs, localEndpoints: inputs.workloadEndpoints });
+}
+
 function* pairChanges(
   from: End,
   to: End,
   flows: readonly FlowKind[],
-  [before, after]: readonly [ReturnType<typeof compile>, ReturnType<typeof compile>],
+  [before, after]: readonly [Ruleset, Ruleset],
 ): Generator<VerdictChange> {
   const found: VerdictChange[] = [];
   let tried = 0;
@@ -152,15 +153,15 @@ function changedPolicies(
   before: PolicyInputs,
   after: PolicyInputs,
 ): (NetworkPolicy | GlobalNetworkPolicy)[] {
-  const all = ({ networkPolicies, globalNetworkPolicies }: PolicyInputs) => [
-    ...networkPolicies,
-    ...globalNetworkPolicies,
-  ];
-  const [old, now] = [new Set(all(before)), new Set(all(after))];
+  const [old, now] = [new Set(policiesOf(before)), new Set(policiesOf(after))];
   const differing = [
-    ...all(before).filter((policy) => !now.has(policy)),
-    ...all(after).filter((policy) => !old.has(policy)),
+    ...policiesOf(before).filter((policy) => !now.has(policy)),
+    ...policiesOf(after).filter((policy) => !old.has(policy)),
   ];
   // Another thing has changed: tiers, profiles, sets.
-  return differing.length > 0 ? differing : all(after);
+  return differing.length > 0 ? differing : policiesOf(after);
+}
+
+function policiesOf(inputs: PolicyInputs): (NetworkPolicy | GlobalNetworkPolicy)[] {
+  return [...inputs.networkPolicies, ...inputs.globalNetworkPolicies];
 }

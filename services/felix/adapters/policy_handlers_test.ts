@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { MemoryBroker, NodeRefused } from '@calico/bus';
+import { systemClock } from '@calico/clock';
+import { parseResource, type WorkloadEndpoint } from '@calico/model';
+import {
+  ExplainRequestSchema,
+  ExplainResponseSchema,
+  GetStatsRequestSchema,
+  PreviewRequestSchema,
+} from '@calico/proto/felix/v1/policy';
+import { RpcError } from '@calico/rpc';
+import { compile } from '../core/policy/compiler/compile.ts';
+import type { ConnectionTable, PolicyInputs } from '../ports.ts';
+import { createPolicyHandlers, type EnforcedPolicy } from './policy_handlers.ts';
+import { answerPolicyQuestions } from './policy_questions.ts';
+
+const API = 'projectcalico.org/v3';
+const context = { peer: 'test', signal: AbortSignal.timeout(10_000) };
+
+function pod(name: string, index: number): WorkloadEndpoint {
+  return parseResource({
+    apiVersion: API,
+    kind: 'WorkloadEndpoint',
+    metadata: { name: `n1-k8s-${name}-eth0`, namespace: 'default', labels: { role: name } },
+    spec: {
+      orchestrator: 'k8s',
+      node: 'n1',
+      pod: name,
+      endpoint: 'eth0',
+      ipNetworks: [`10.0.0.${index}/32`],
+      interfaceName: `cali${name}`,
+      profiles: ['kns.default'],
+    },
+  }) as WorkloadEndpoint;
+}
+
+const PODS = [pod('client', 1), pod('web', 2)];
+const INPUTS: PolicyInputs = {
+  node: 'n1',
+  inSync: true,
+  localEndpoints: PODS,
+  workloadEndpoints: PODS,
+  networkPolicies: [],
+  globalNetworkPolicies: [],
+  tiers: [],
+  profiles: [],
+  networkSets: [],
+  globalNetworkSets: [],
+  ipPools: [],
+  nodes: [],
+  felixConfiguration: undefined,
+  hostEndpoints: [],
+};
+const NO_CONNECTIONS: ConnectionTable = {
+  list: () => [],
+  change: () => {},
+  forget: () => {},
+  interfaceOf: () => '',
+};
+const ENFORCED: EnforcedPolicy = { inputs: INPUTS, ruleset: compile(INPUTS) };
+
+function handlersFor(enforced: EnforcedPolicy | undefined) {
+  return createPolicyHandlers({
+    node: 'n1',
+    enforced: () => enforced,
+    stats: () => [],
+    connections: NO_CONNECTIONS,
+  });
+}
+
+const flow = { source: '10.0.0.1', destination: '10.0.0.2', protocol: 6, destinationPort: 80 };
+const isCode = (code: string) => (cause: unknown) =>
+  cause instanceof RpcError && cause.code === code;
+
+test('explain() answers from what is in force, and refuses a flow that cannot be', async () => {
+  const request = create(ExplainRequestSchema, { flow });
+  const { allowed, because } = await handlersFor(ENFORCED).explain(request, context);
+  assert.equal(allowed, true);
+  assert.match(because ?? '', /Profile kns.default rule 1 Allow/);
+  await assert.rejects(handlersFor(undefined).explain(request, context), isCode('UNAVAILABLE'));
+  for (const wrong of [{ source: 'x' }, { source: 'fd00::1' }, { protocol: 300 }]) {
+    const bad = create(ExplainRequestSchema, { flow: { ...flow, ...wrong } });
+    await assert.rejects(handlersFor(ENFORCED).explain(bad, context), isCode('INVALID_ARGUMENT'));
+  }
+});
+
+test('preview() says what a policy would change, and changes nothing', async () => {
+  const policy = {
+    apiVersion: API,
+    kind: 'NetworkPolicy',
+    metadata: { name: 'p', namespace: 'default' },
+    spec: { selector: "role == 'web'", types: ['Ingress'] },
+  };
+  const put = [{ kind: 'NetworkPolicy', name: 'p', json: JSON.stringify(policy) }];
+  const request = create(PreviewRequestSchema, { put });
+  const { changes } = await handlersFor(ENFORCED).preview(request, context);
+  assert.deepEqual(
+    changes?.map(({ from, to, what, allowedAfter }) => `${from} ${to} ${what} ${allowedAfter}`),
+    ['default/client default/web everything false', 'outside default/web everything false'],
+  );
+  const wrong = create(PreviewRequestSchema, { put: [{ kind: 'IPPool', name: 'p', json: '{}' }] });
+  await assert.rejects(handlersFor(ENFORCED).preview(wrong, context), isCode('INVALID_ARGUMENT'));
+});
+
+test('questions over the bus are answered by the same handlers', async () => {
+  const broker = new MemoryBroker(systemClock);
+  const [asking, answering] = [broker.connect(), broker.connect()];
+  const stop = answerPolicyQuestions(answering, 'n1', handlersFor(ENFORCED));
+  const request = toBinary(ExplainRequestSchema, create(ExplainRequestSchema, { flow }));
+  const answer = await asking.ask('n1', 'Explain', request, 1_000);
+  assert.equal(fromBinary(ExplainResponseSchema, answer).allowed, true);
+  const nothing = toBinary(GetStatsRequestSchema, create(GetStatsRequestSchema));
+  await assert.rejects(
+    asking.ask('n1', 'Destroy', nothing, 1_000),
+    (cause) => cause instanceof NodeRefused && cause.code === 'UNIMPLEMENTED',
+  );
+  stop();
+  await broker.close();
+});

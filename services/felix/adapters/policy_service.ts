@@ -1,0 +1,49 @@
+// What PolicyService stands on, put together: what is enforced, counters, connections.
+import type { Clock } from '@calico/clock';
+import { openRuleCounters } from '@calico/nftables';
+import type { PolicyService } from '@calico/proto/felix/v1/policy';
+import type { ServiceHandlers } from '@calico/rpc';
+import type { Metrics } from '@calico/telemetry';
+import type { ConnectionTable, Log, PacketFilter } from '../ports.ts';
+import { PolicyCounters } from './policy_counters.ts';
+import { createPolicyHandlers, type EnforcedPolicy } from './policy_handlers.ts';
+
+export type PolicyServiceParts = {
+  readonly node: string;
+  readonly packetFilter: PacketFilter;
+  readonly connections: ConnectionTable;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Ends the reading of counters. */
+  readonly signal: AbortSignal;
+};
+
+/** Throws NetlinkError when the kernel's packet filter cannot be reached. */
+export function openPolicyService(parts: PolicyServiceParts): {
+  readonly handlers: ServiceHandlers<typeof PolicyService>;
+  readonly close: () => void;
+} {
+  const { node, packetFilter, connections, metrics, clock, log, signal } = parts;
+  let current: EnforcedPolicy | undefined;
+  packetFilter.onCommitted((ruleset, inputs) => {
+    current = { ruleset, inputs };
+  });
+  const enforced = (): EnforcedPolicy | undefined => current;
+  const counters = openRuleCounters({ table: 'calico' });
+  const reader = new PolicyCounters({
+    counters,
+    enforced,
+    packets: metrics.counter('felix_policy_packets_total', 'First packets that rules decided on'),
+    bytes: metrics.counter('felix_policy_bytes_total', 'Bytes of those packets'),
+    clock,
+    log,
+    signal,
+  });
+  void reader.run();
+  const stats = () => reader.read();
+  return {
+    handlers: createPolicyHandlers({ node, enforced, stats, connections }),
+    close: () => counters.close(),
+  };
+}
