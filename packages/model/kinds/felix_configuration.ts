@@ -122,6 +122,7 @@ function ownParameters(style: SchemaStyle) {
     failsafeOutboundHostPorts: z.array(hostPort).optional(),
     routeRefreshInterval: duration.optional(),
     defaultEndpointToHostAction: z.enum(['Drop', 'Accept', 'Return']).optional(),
+    nftablesFilterDenyAction: z.enum(['Drop', 'Reject']).optional(),
     natOutgoingExclusions: z.enum(['IPPoolsOnly', 'IPPoolsAndHostIPs']).optional(),
     workloadSourceSpoofing: z.enum(['Disabled', 'Any']).optional(),
     disableConntrackInvalidCheck: z.boolean().optional(),

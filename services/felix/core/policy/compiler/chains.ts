@@ -10,7 +10,13 @@
 // "accept" ends the base chain of one direction only: the other direction is another base chain.
 
 import type { ProfileLookup, ProfileSpec } from '../meaning/labels.ts';
-import { type Direction, type OrderedTier, type Policy, policyTitle } from '../meaning/ordering.ts';
+import {
+  type Direction,
+  type OrderedTier,
+  type Policy,
+  policyTitle,
+  type Stage,
+} from '../meaning/ordering.ts';
 import { type RuleTerms, ruleTerms, unlessUnreadable } from '../meaning/rule_terms.ts';
 import { contentId, readableName } from './identifiers.ts';
 import { alternatives } from './rule_compiler.ts';
@@ -27,6 +33,9 @@ import type { SetBuilder } from './set_builder.ts';
 export type ChainSettings = {
   /** The bit of the packet mark that says "passed to the next tier". */
   readonly passBit: number;
+  /** The bit that an early policy of a host endpoint sets on what it allows. */
+  readonly acceptBit: number;
+  readonly denyAction: 'Drop' | 'Reject';
   /** Template of FelixConfiguration.logPrefix. */
   readonly logPrefix: string;
 };
@@ -35,6 +44,8 @@ type Owner = {
   /** For comments: "NetworkPolicy default/web ingress". */
   readonly title: string;
   readonly logPrefix: string;
+  readonly allow: readonly Statement[];
+  readonly deny: readonly Statement[];
   /** What a Pass rule does. */
   readonly pass: readonly Statement[];
 };
@@ -42,7 +53,10 @@ type Owner = {
 const SHORT = { ingress: 'in', egress: 'out' } as const;
 
 /** Where chains are put; one that is there is not built again. */
-export type ChainShelf = Pick<Map<string, Chain>, 'has' | 'set'>;
+export type ChainShelf = {
+  readonly has: (name: string) => boolean;
+  readonly set: (name: string, chain: Chain) => unknown;
+};
 
 export class ChainBuilder {
   readonly #sets: SetBuilder;
@@ -102,7 +116,9 @@ export class ChainBuilder {
     ]);
     const ends = this.#profileRules(direction, profiles).map(({ comment }) => comment);
     // All that its rules depend on: a program of one name never changes.
-    const id = contentId(JSON.stringify([policies, profiles, ends, isContinued]));
+    const id = contentId(
+      JSON.stringify([policies, profiles, ends, isContinued, this.#settings.denyAction]),
+    );
     const name = `program-${SHORT[direction]}/${id}`;
     if (this.#chains.has(name)) return name;
     const rules = this.#programRules(direction, tiers, profiles);
@@ -125,7 +141,7 @@ export class ChainBuilder {
     const isPassing = tier.defaultAction === 'Pass';
     const next = hasPass ? this.program(direction, rest, profiles, true) : undefined;
     const rules = tier.policies.flatMap((policy) => this.#consult(direction, tier, policy, next));
-    if (!isPassing) return [...rules, ending(`tier ${tier.name}: default action Deny`)];
+    if (!isPassing) return [...rules, this.#ending(`tier ${tier.name}: default action Deny`)];
     if (next === undefined) return [...rules, ...this.#programRules(direction, rest, profiles)];
     return [
       ...rules,
@@ -171,21 +187,48 @@ export class ChainBuilder {
     });
     this.#build(chain, () => ({
       comment: title,
-      rules: this.#rules(policy[direction] ?? [], { title, pass, logPrefix }),
+      rules: this.#rules(policy[direction] ?? [], {
+        title,
+        logPrefix,
+        allow: this.#allow(policy.stage),
+        // Before routing the kernel cannot answer.
+        deny: policy.stage === 'normal' ? this.#deny() : [verdict('drop')],
+        pass,
+      }),
     }));
     return chain;
   }
 
+  /** What an early policy allows is marked, so that the normal policy of the host endpoint lets it pass. */
+  #allow(stage: Stage): readonly Statement[] {
+    if (stage === 'normal') return [verdict('accept')];
+    const accepted: Statement = { kind: 'set-mark', bits: this.#settings.acceptBit, set: true };
+    const untracked: Statement[] = stage === 'untracked' ? [{ kind: 'notrack' }] : [];
+    return [...untracked, accepted, verdict('accept')];
+  }
+
+  #deny(): readonly Statement[] {
+    return this.#settings.denyAction === 'Reject'
+      ? [{ kind: 'reject', with: 'port-unreachable' }]
+      : [verdict('drop')];
+  }
+
+  #ending(comment: string): Rule {
+    return { statements: [COUNTER, ...this.#deny()], comment };
+  }
+
   #profileRules(direction: Direction, profiles: readonly string[]): Rule[] {
     const jumps = profiles.flatMap((name) => this.#profile(direction, name));
-    return [...jumps, ending(`no profile of the endpoint allows this ${direction}`)];
+    return [...jumps, this.#ending(`no profile of the endpoint allows this ${direction}`)];
   }
 
   /** Profiles without rules are left out; one that does not exist ends the evaluation. */
   #profile(direction: Direction, name: string): Rule[] {
     const spec = this.#profileOf(name);
     const terms = spec && termsOf(spec)[direction];
-    if (terms === undefined) return [ending(`Profile ${name} does not exist or cannot be read`)];
+    if (terms === undefined) {
+      return [this.#ending(`Profile ${name} does not exist or cannot be read`)];
+    }
     if (terms.length === 0) return [];
     const chain = profileChain(direction, name);
     if (!this.#chains.has(chain)) {
@@ -197,7 +240,13 @@ export class ChainBuilder {
       });
       this.#build(chain, () => ({
         comment: title,
-        rules: this.#rules(terms, { title, logPrefix, pass: [verdict('return')] }),
+        rules: this.#rules(terms, {
+          title,
+          logPrefix,
+          allow: [verdict('accept')],
+          deny: this.#deny(),
+          pass: [verdict('return')],
+        }),
       }));
     }
     return [{ statements: [verdict(`jump ${chain}`)], comment: `Profile ${name}` }];
@@ -245,9 +294,9 @@ function termsOf(spec: ProfileSpec): ProfileTerms {
 function actionStatements({ action }: RuleTerms, owner: Owner): readonly Statement[] {
   switch (action) {
     case 'Allow':
-      return [COUNTER, verdict('accept')];
+      return [COUNTER, ...owner.allow];
     case 'Deny':
-      return [COUNTER, verdict('drop')];
+      return [COUNTER, ...owner.deny];
     case 'Pass':
       return [COUNTER, ...owner.pass];
     case 'Log':

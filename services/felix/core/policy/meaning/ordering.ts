@@ -11,12 +11,21 @@ import { policySelector } from './selectors.ts';
 
 export type Direction = 'ingress' | 'egress';
 
+/**
+ * When a policy acts: on connections; or, for host endpoints only, on each packet before connections are tracked
+ * (doNotTrack), or on packets before their destination is translated (preDNAT).
+ */
+export type Stage = 'normal' | 'untracked' | 'preDNAT';
+
 export type Policy = {
   readonly kind: 'NetworkPolicy' | 'GlobalNetworkPolicy';
   /** '' for a global one. */
   readonly namespace: string;
   readonly name: string;
   readonly selector: Selector;
+  readonly stage: Stage;
+  /** Also for what a host endpoint forwards. */
+  readonly appliesOnForward: boolean;
   /** Undefined: the policy does not decide this direction. */
   readonly ingress: readonly RuleTerms[] | undefined;
   readonly egress: readonly RuleTerms[] | undefined;
@@ -39,17 +48,19 @@ const BUILT_IN: Readonly<Record<string, Tier['spec']>> = {
 export type AnyPolicy = NetworkPolicy | GlobalNetworkPolicy;
 
 /**
- * All tiers that hold policies for workloads, in order of evaluation: lower order first, then by name; in a
+ * All tiers that hold policies of a stage, in order of evaluation: lower order first, then by name; in a
  * tier policies without order come last, then by name, namespace and kind. A policy of a tier that does not exist
  * is not enforced.
  */
 export function orderTiers(
   tiers: readonly Tier[],
   policies: readonly AnyPolicy[],
+  stage: Stage = 'normal',
 ): readonly OrderedTier[] {
   const specs = new Map(Object.entries(BUILT_IN));
   for (const { metadata, spec } of tiers) specs.set(metadata.name, spec);
-  const byTier = Map.groupBy(policies.filter(isForWorkloads), ({ spec }) => spec.tier);
+  const ofStage = policies.filter((policy) => stageOf(policy) === stage);
+  const byTier = Map.groupBy(ofStage, ({ spec }) => spec.tier);
   return [...byTier]
     .flatMap(([name, members]) => {
       const spec = specs.get(name);
@@ -97,8 +108,13 @@ export function policyTitle({ kind, namespace, name }: Policy): string {
 }
 
 /** Policies that act before connection tracking or address translation are for host endpoints only. */
-export function isForWorkloads({ spec }: AnyPolicy): boolean {
-  return !('doNotTrack' in spec && spec.doNotTrack) && !('preDNAT' in spec && spec.preDNAT);
+export function isForWorkloads(policy: AnyPolicy): boolean {
+  return stageOf(policy) === 'normal';
+}
+
+export function stageOf({ spec }: AnyPolicy): Stage {
+  if ('doNotTrack' in spec && spec.doNotTrack) return 'untracked';
+  return 'preDNAT' in spec && spec.preDNAT ? 'preDNAT' : 'normal';
 }
 
 function orderOf(spec: Tier['spec']): number {
@@ -143,6 +159,8 @@ function readPolicy(policy: AnyPolicy): Policy {
     namespace,
     name: metadata.name,
     selector: policySelector(policy),
+    stage: stageOf(policy),
+    appliesOnForward: 'applyOnForward' in spec && spec.applyOnForward === true,
     ingress: types.includes('Ingress') ? ruleTerms(ingress, namespace) : undefined,
     egress: types.includes('Egress') ? ruleTerms(egress, namespace) : undefined,
   };

@@ -19,8 +19,32 @@ export type FilterSettings = {
   readonly logPrefix: string;
   /** One bit out of nftablesMarkMask. */
   readonly passBit: number;
+  /** The bit of the packet mark that says "a host endpoint's early policy has allowed it". */
+  readonly acceptBit: number;
+  /** The bit that says "sent by this host to a destination that was translated". */
+  readonly translatedBit: number;
+  /** What a Deny rule and the end of a tier do, where the kernel can answer. */
+  readonly denyAction: 'Drop' | 'Reject';
+  readonly failsafe: FailsafePorts;
   /** The bit of a connection's mark that says "cut"; undefined: connections are kept. */
   readonly cutBit: number | undefined;
+};
+
+type HostPort = NonNullable<FelixConfiguration['spec']['failsafeInboundHostPorts']>[number];
+
+/** Ports that no policy of a host endpoint closes. */
+export type FailsafePorts = {
+  readonly inbound: readonly HostPort[];
+  readonly outbound: readonly HostPort[];
+};
+
+/** Upstream's, then NATS, api and ipam: a policy that cuts a node off from them could not be taken back. */
+const CONTROL_PLANE = [179, 2379, 2380, 5473, 6443, 6666, 6667, 4222, 5671, 5672];
+const tcp = (port: number): HostPort => ({ protocol: 'TCP', port });
+const udp = (port: number): HostPort => ({ protocol: 'UDP', port });
+const FAILSAFE: FailsafePorts = {
+  inbound: [tcp(22), udp(68), ...CONTROL_PLANE.map(tcp)],
+  outbound: [udp(53), udp(67), ...CONTROL_PLANE.map(tcp)],
 };
 
 const DEFAULT_MARK_MASK = 0xffff0000;
@@ -31,7 +55,7 @@ export function filterSettings(
 ): FilterSettings {
   const spec: FelixConfiguration['spec'] = configuration?.spec ?? {};
   const mask = markMask(spec);
-  const lowest = (mask & -mask) >>> 0;
+  const [lowest, second, third] = threeBits(mask);
   return {
     podInterfaces: `${spec.interfacePrefix?.split(',')[0] ?? 'cali'}*`,
     podToHost: spec.defaultEndpointToHostAction ?? 'Drop',
@@ -46,15 +70,29 @@ export function filterSettings(
     natSparesNodes: spec.natOutgoingExclusions === 'IPPoolsAndHostIPs',
     logPrefix: spec.logPrefix ?? 'calico-packet',
     passBit: lowest,
+    acceptBit: second,
+    translatedBit: third,
+    denyAction: spec.nftablesFilterDenyAction ?? 'Drop',
+    failsafe: {
+      inbound: spec.failsafeInboundHostPorts ?? FAILSAFE.inbound,
+      outbound: spec.failsafeOutboundHostPorts ?? FAILSAFE.outbound,
+    },
     // The marks of packets and of connections are different fields: the same bit serves both.
     cutBit: spec.connections === 'Keep' ? undefined : lowest,
   };
 }
 
-/** At least one bit. */
 function markMask(spec: FelixConfiguration['spec']): number {
   const configured = (spec as Readonly<Record<string, unknown>>)['nftablesMarkMask'];
-  return Number(configured ?? DEFAULT_MARK_MASK) >>> 0 || DEFAULT_MARK_MASK;
+  return Number(configured ?? DEFAULT_MARK_MASK) >>> 0;
+}
+
+/** The lowest three bits; of the default mask when there are fewer. */
+function threeBits(mask: number): readonly [number, number, number] {
+  const bits = Array.from({ length: 32 }, (_, index) => 2 ** index);
+  const [a, b, c] = bits.filter((bit) => (mask & bit) !== 0);
+  if (a !== undefined && b !== undefined && c !== undefined) return [a, b, c];
+  return threeBits(DEFAULT_MARK_MASK);
 }
 
 function natFamilies(pools: readonly IPPool[]): Family[] {
