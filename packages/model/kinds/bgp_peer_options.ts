@@ -31,7 +31,7 @@ const longLived = wholeSeconds(
   'expected whole seconds up to "4660h20m15s"',
 );
 
-export function bgpPeerOptions(_style: SchemaStyle) {
+export function bgpPeerOptions(style: SchemaStyle) {
   return {
     /** Never dials, only answers. */
     passive: z.boolean().optional(),
@@ -49,6 +49,18 @@ export function bgpPeerOptions(_style: SchemaStyle) {
     gracefulNotification: z.boolean().optional(),
     /** How long routes may stay beyond the restart time, as a last resort (RFC 9494). */
     longLivedRestartTime: longLived.optional(),
+    /** How many routes the peer may tell, whether filters let them in or not. */
+    maxPrefixes: style
+      .object({
+        limit: integer(1, 0xffff_ffff),
+        /** The log warns from this part of the limit on; unset: 75. */
+        warnPercent: integer(1, 100).optional(),
+        /** What more routes lead to; unset: "Reset", the end of the session. */
+        action: z.enum(['Warn', 'Reset']).optional(),
+        /** When the session is tried again; unset: when the peer is changed. */
+        restartAfter: delay.optional(),
+      })
+      .optional(),
     /** Whose routes the session carries; unset: those of the family it runs over. */
     addressFamilies: z
       .array(z.enum(['IPv4', 'IPv6']))

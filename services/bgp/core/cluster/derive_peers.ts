@@ -11,6 +11,7 @@ import {
 import { parseSelector } from '@calico/selector';
 import { NO_FILTERS } from '../policy/route_filter.ts';
 import type { PeerConfig, PeerSocket, PeerType } from '../speaker/config.ts';
+import type { PrefixLimit } from '../speaker/prefix_limit.ts';
 import { type BfdSpec, deriveBfd } from './derive_bfd.ts';
 import type { FilterLibrary } from './derive_filters.ts';
 import { parseDurationSeconds } from './duration.ts';
@@ -242,6 +243,7 @@ class Derivation implements PeerDerivation {
         filters,
         ...(role === undefined ? {} : { role: { own: role, remoteAsn: asn } }),
       },
+      ...(spec.maxPrefixes === undefined ? {} : { prefixLimit: limitOf(spec.maxPrefixes) }),
       bfd: deriveBfd(this.#bfd, spec.bfd, address, self.subnet[family]),
     });
   }
@@ -289,6 +291,24 @@ function scopeMatches({ spec }: BGPPeer, node: NodeView): boolean {
 function ttlOf({ ttlSecurity, multihop }: Settings['spec']): Omit<PeerSocket, 'password'> {
   if (ttlSecurity) return { ttl: 255, minimumTtl: 256 - ttlSecurity };
   return { ttl: multihop, minimumTtl: undefined };
+}
+
+/** Where the log warns unless the peer says otherwise, as other daemons do. */
+const WARN_PERCENT = 75;
+
+function limitOf({
+  limit,
+  warnPercent = WARN_PERCENT,
+  action = 'Reset',
+  restartAfter,
+}: NonNullable<Settings['spec']['maxPrefixes']>): PrefixLimit {
+  const restSeconds = seconds(restartAfter);
+  return {
+    routes: limit,
+    warnRoutes: Math.ceil((limit * warnPercent) / 100),
+    isFatal: action === 'Reset',
+    restMs: restSeconds === undefined ? 'forever' : 1000 * restSeconds,
+  };
 }
 
 function seconds(duration: string | undefined): number | undefined {

@@ -8,6 +8,7 @@ import type { CancelTimer, Clock } from '@calico/clock';
 import { type Address, formatAddress, type Prefix, sameAddress } from '@calico/ip';
 import type {
   BfdPort,
+  CollectorPort,
   Connection,
   ConnectionHandler,
   KernelNews,
@@ -48,6 +49,8 @@ export type BgpNodeOptions = {
   readonly bfd?: BfdPort;
   /** Passwords that peers refer to; tell secretsChanged() when they change. */
   readonly secrets?: SecretVersions;
+  /** Undefined: nobody is told, whatever is configured. */
+  readonly collector?: CollectorPort;
   readonly timing?: SpeakerOptions['timing'];
   /** Is told every input of the speaker; see replaySpeaker(). */
   readonly record?: SpeakerOptions['record'];
@@ -127,8 +130,15 @@ export class BgpNode {
       transport: options.transport,
       clock,
       random: options.random,
-      onRoutes: (prefixes) => this.#noteSync(this.#kernel.update(prefixes)),
-      onNote: (note) => this.#noted(note),
+      onRoutes: (prefixes) => {
+        this.#noteSync(this.#kernel.update(prefixes));
+        this.#monitor.routes(prefixes);
+      },
+      onNote: (note) => {
+        this.#monitor.noted(note);
+        this.#noted(note);
+      },
+      onMessage: (...told) => this.#monitor.observe(...told),
     });
     this.#maintainLater();
   }
@@ -261,6 +271,7 @@ export class BgpNode {
       const { key: peer } = config;
       if (status.state === BfdState.Up) this.#options.log.info('path is up', { peer });
       else if (before?.state === BfdState.Up) {
+      this.#monitor.reconsidered();
         this.#options.log.warn('path is down', { peer, cause: status.cause });
       }
       this.#host.pathChanged(peer, status);
@@ -327,6 +338,7 @@ export class BgpNode {
     if (this.#inSyncAt === undefined && !(isKnown && waited >= EXPORT_PATIENCE_MS)) return;
     this.#hasExports = true;
     this.#host.completeExports();
+    this.#monitor.maintain();
   }
 
   #allowRemoval(): void {
@@ -382,6 +394,9 @@ export class BgpNode {
 
   /** At once: somebody may wait for it. */
   #reportApplied(): void {
+      case 'prefix-limit':
+        log.warn('peer has told about as many routes as it may, or more', fields);
+        break;
     if (!this.#kernel.isDone || this.#derivation.derived === undefined) return;
     const text = `${this.#revision} ${this.isInSync}`;
     if (text === this.#reportedApplied) return;

@@ -49,6 +49,13 @@ export type PeerFilters = {
 
 export const NO_FILTERS: PeerFilters = { import: { 4: [], 6: [] }, export: { 4: [], 6: [] } };
 
+/** Whether a rule depends on how the kernel reaches next hops. */
+export function asksForInterface(filters: PeerFilters): boolean {
+  return [filters.import, filters.export].some((lists) =>
+    [...lists[4], ...lists[6]].some((rule) => rule.interface !== undefined),
+  );
+}
+
 /** A route as rules see it. */
 export type FilterSubject = {
   readonly prefix: Prefix;

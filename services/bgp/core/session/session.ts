@@ -29,7 +29,13 @@ export type SessionEvent =
   /** Ends the session; the NOTIFICATION is sent where a connection has got that far. */
   | { readonly kind: 'stop'; readonly notification: Notification | undefined }
   /** Ends the session and starts it again after a rest. */
-  | { readonly kind: 'reset'; readonly notification: Notification; readonly reason: string }
+  | {
+      readonly kind: 'reset';
+      readonly notification: Notification;
+      readonly reason: string;
+      /** Absent: as after an error. 'forever': until it is stopped and started. */
+      readonly restMs?: number | 'forever';
+    }
   /** The peer's connection was accepted. */
   | { readonly kind: 'accepted' }
   | { readonly kind: 'rested' }

@@ -45,7 +45,8 @@ export class SessionStepper {
         return;
       case 'reset':
         this.#end(event.notification, event.reason);
-        this.#rest(event.reason);
+        if (event.restMs === undefined) this.#rest(event.reason);
+        else this.#restFor(event.restMs, event.reason);
         return;
       case 'accepted':
         return this.#accept();
@@ -207,12 +208,16 @@ export class SessionStepper {
   }
 
   #rest(reason: string): void {
-    for (const side of SIDES) this.#drop(side);
     const { idleHoldMs, maximumIdleHoldMs } = this.#config.timing;
     const { errors } = this.session;
-    const delayMs = Math.min(maximumIdleHoldMs, idleHoldMs * 2 ** errors);
-    this.#set({ phase: 'resting', errors: errors + 1, lastError: reason });
-    this.effects.push({ kind: 'set-idle-hold', delayMs });
+    this.#restFor(Math.min(maximumIdleHoldMs, idleHoldMs * 2 ** errors), reason);
+    this.#set({ errors: errors + 1 });
+  }
+
+  #restFor(delayMs: number | 'forever', reason: string): void {
+    for (const side of SIDES) this.#drop(side);
+    this.#set({ phase: 'resting', lastError: reason });
+    if (delayMs !== 'forever') this.effects.push({ kind: 'set-idle-hold', delayMs });
   }
 
   #end(notification: Notification | undefined, reason: string): void {

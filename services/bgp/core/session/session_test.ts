@@ -299,6 +299,28 @@ test('a NOTIFICATION keeps routes where both ends agree on it, unless it is hard
   ]);
 });
 
+function resetFor(restMs: number | 'forever'): Driver {
+  const event = { kind: 'reset', notification: cease(1), reason: 'too many', restMs } as const;
+  return new Driver().establish().send(event);
+}
+
+test('a reset rests as long as it says, and does not count as an error', () => {
+  const rested = resetFor(60_000);
+  assert.deepEqual(rested.acted, [
+    'send Cease: Maximum number of prefixes reached',
+    'close',
+    'down hard: too many',
+    'rest 60000',
+  ]);
+  assert.deepEqual([rested.session.phase, rested.session.errors], ['resting', 0]);
+  const gone = resetFor('forever');
+  assert.ok(gone.acted.every((text) => !text.startsWith('rest')));
+  gone.send({ kind: 'start' });
+  assert.equal(gone.session.phase, 'resting');
+  gone.send({ kind: 'stop', notification: undefined }).send({ kind: 'start' });
+  assert.equal(gone.state, 'Connect');
+});
+
 test('a connection that is lost without a word ends gracefully and is dialled again', () => {
   const driver = new Driver().establish();
   driver.on('outgoing', { kind: 'closed', reason: 'Connection reset by peer' });

@@ -4,6 +4,7 @@ import type { BfdSettings } from '../bfd/types.ts';
 import type { SecretVersion } from '../cluster/secrets.ts';
 import type { LocalPolicy, PeerPolicy } from '../policy/types.ts';
 import type { SessionConfig } from '../session/types.ts';
+import type { PrefixLimit } from './prefix_limit.ts';
 
 export type PeerType = 'mesh' | 'node' | 'global';
 
@@ -20,6 +21,8 @@ export type PeerConfig = {
   readonly socket: PeerSocket;
   readonly session: PeerSession;
   readonly policy: PeerPolicy;
+  /** Absent: there is none. */
+  readonly prefixLimit?: PrefixLimit;
   /** Undefined: the path is not watched. A change leaves the session alone. */
   readonly bfd?: PeerBfd | undefined;
 };
@@ -100,7 +103,8 @@ export function settingsText(value: unknown): string {
 }
 
 /** What the running session depends on. */
-export function sessionText({ address, port, sourceAddress, socket, session }: PeerConfig): string {
+export function sessionText(peer: PeerConfig): string {
+  const { address, port, sourceAddress, socket, session, prefixLimit } = peer;
   const {
     holdTimeSeconds: _holdTimeSeconds,
     keepaliveSeconds: _keepaliveSeconds,
@@ -109,5 +113,5 @@ export function sessionText({ address, port, sourceAddress, socket, session }: P
     longLivedSeconds: _longLivedSeconds,
     ...rest
   } = session;
-  return settingsText({ address, port, sourceAddress, socket, rest });
+  return settingsText({ address, port, sourceAddress, socket, prefixLimit, rest });
 }

@@ -62,6 +62,12 @@ export type Note =
     }
   | { readonly kind: 'end-of-rib'; readonly peer: string; readonly family: 4 | 6 }
   | { readonly kind: 'malformed'; readonly peer: string; readonly problem: string }
+  | {
+      readonly kind: 'prefix-limit';
+      readonly peer: string;
+      readonly routes: number;
+      readonly limit: number;
+    }
   | { readonly kind: 'swept'; readonly peer: string; readonly routes: number };
 
 /**

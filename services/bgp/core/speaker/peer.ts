@@ -21,6 +21,8 @@ export type Live = {
   /** To be sent when no routes wait: end of a refresh. */
   readonly afterwards: Message[];
   owesEndOfRib: boolean;
+  /** The peer has told so much that the log has warned. */
+  isNearLimit: boolean;
   /** A batch is out, `writable` has not come back. */
   isWaiting: boolean;
 };

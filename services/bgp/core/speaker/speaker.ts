@@ -6,7 +6,6 @@ import {
   endOfRibOf,
   familyOf,
   type Notification,
-  Origin,
   RefreshSubtype,
   type RouteRefresh,
   type Update,
@@ -14,10 +13,10 @@ import {
 import { type Address, sameAddress } from '@calico/ip';
 import { ExportPolicy, type InterfaceOf } from '../policy/export_policy.ts';
 import { ImportPolicy } from '../policy/import_policy.ts';
+import { asksForInterface } from '../policy/route_filter.ts';
 import type { LocalPolicy } from '../policy/types.ts';
 import { LocRib } from '../rib/loc_rib.ts';
-import { LOCAL_SOURCE, type Path, type PathData } from '../rib/path.ts';
-import { type PrefixKey, prefixKey } from '../rib/prefix_key.ts';
+import type { Path } from '../rib/path.ts';
 import { type SessionEvent, stepSession } from '../session/session.ts';
 import {
   DEFAULT_TIMING,
@@ -26,17 +25,13 @@ import {
   type SessionTiming,
   type Side,
 } from '../session/types.ts';
-import {
-  type OwnRoute,
-  type PeerConfig,
-  type SpeakerConfig,
-  sessionText,
-  settingsText,
-} from './config.ts';
+import { type PeerConfig, type SpeakerConfig, sessionText, settingsText } from './config.ts';
 import type { BfdNews, Note, SpeakerEffect, SpeakerEvent, SpeakerInput } from './events.ts';
 import { applyUpdate } from './inbound.ts';
 import { nextBatch, queueEntry, queueRefresh, queueTable } from './outbound.ts';
+import { OwnRoutes } from './own_routes.ts';
 import { Peer } from './peer.ts';
+import { judgePrefixLimit } from './prefix_limit.ts';
 import { BFD_DOWN, BFD_HOLD } from './watched_path.ts';
 
 export type SpeakerOptions = {
@@ -59,8 +54,7 @@ export class Speaker {
   readonly #record: SpeakerOptions['record'];
   readonly #peers = new Map<string, Peer>();
   readonly #rib = new LocRib();
-  readonly #own = new Map<PrefixKey, Path>();
-  readonly #ownData = new Map<string, PathData>();
+  readonly #ownRoutes = new OwnRoutes(this.#rib);
   #config: SpeakerConfig | undefined;
   #policy: ExportPolicy | undefined;
   #importPolicy: ImportPolicy | undefined;
@@ -129,7 +123,7 @@ export class Speaker {
       before === undefined || settingsText(before.local) !== settingsText(config.local);
     if (isNewPolicy) this.#makePolicies(config.local);
     this.#configurePeers(config.peers, now);
-    this.#configureOwnRoutes(config);
+    this.#ownRoutes.configure(config.ownRoutes);
     if (!isNewPolicy || before === undefined) return;
     for (const peer of this.#peers.values()) this.#applyNewPolicy(peer);
   }
@@ -138,7 +132,7 @@ export class Speaker {
   refreshInterfaces(): void {
     this.#record?.({ kind: 'refresh-interfaces' });
     for (const peer of this.#peers.values()) {
-      if (asksForInterface(peer.config)) this.#applyNewPolicy(peer);
+      if (asksForInterface(peer.config.policy.filters)) this.#applyNewPolicy(peer);
     }
   }
 
@@ -247,34 +241,6 @@ export class Speaker {
     this.#cancelStale(peer);
   }
 
-  #configureOwnRoutes(config: SpeakerConfig): void {
-    const wanted = new Map(config.ownRoutes.map((route) => [prefixKey(route.prefix), route]));
-    for (const [key, { prefix }] of this.#own) {
-      if (wanted.has(key)) continue;
-      this.#own.delete(key);
-      this.#rib.remove(prefix, LOCAL_SOURCE);
-    }
-    for (const [key, route] of wanted) {
-      const held = this.#own.get(key)?.data.attributes.localPreference;
-      if (held === route.localPreference) continue;
-      const path = this.#ownPath(route);
-      this.#own.set(key, path);
-      this.#rib.put(path);
-    }
-  }
-
-  /** Own routes share their attributes, so that they travel in one UPDATE. */
-  #ownPath({ prefix, localPreference }: OwnRoute): Path {
-    const key = `${prefix.family} ${localPreference}`;
-    let data = this.#ownData.get(key);
-    if (data === undefined) {
-      const nextHop = { family: prefix.family, value: 0n };
-      data = { attributes: { origin: Origin.Igp, asPath: [], localPreference }, nextHop };
-      this.#ownData.set(key, data);
-    }
-    return { prefix, data, source: LOCAL_SOURCE };
-  }
-
   /** Judges the peer's routes anew, and tells it what changes for it. */
   #applyNewPolicy(peer: Peer): void {
     const { live, received, config } = peer;
@@ -302,6 +268,10 @@ export class Speaker {
     const { session, effects } = stepSession(peer.session, event, config, now);
     peer.session = session;
     for (const effect of effects) this.#sessionEffect(peer, effect);
+    const excess = judgePrefixLimit(peer);
+    if (excess === undefined) return;
+    this.#note(excess.note);
+    if (excess.event !== undefined) this.#stepSession(peer, excess.event, now);
   }
 
   #sessionEffect(peer: Peer, effect: SessionEffect): void {
@@ -359,6 +329,7 @@ export class Speaker {
       beforehand: [],
       afterwards: [],
       owesEndOfRib: true,
+      isNearLimit: false,
       isWaiting: false,
     };
     peer.wasEstablished = true;
@@ -447,10 +418,4 @@ export class Speaker {
   #note(note: Note): void {
     this.#effects.push({ kind: 'note', note });
   }
-}
-
-function asksForInterface({ policy: { filters } }: PeerConfig): boolean {
-  return [filters.import, filters.export].some((lists) =>
-    [...lists[4], ...lists[6]].some((rule) => rule.interface !== undefined),
-  );
 }

@@ -1,0 +1,100 @@
+// What options of sessions do between whole nodes.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AnyResource } from '@calico/model';
+import { affinity, bgpConfiguration, bgpPeer, node, pool } from './resources.ts';
+import { SimulatedCluster } from './simulated_cluster.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** Nodes a and b that peer as told, each with so many blocks. */
+function pair(optionsOfA: Options, optionsOfB: Options = {}, asnOfB = 64512): AnyResource[] {
+  return [
+    bgpConfiguration({ asNumber: 64512, nodeToNodeMeshEnabled: false }),
+    pool('10.244.0.0/16'),
+    node('a', '192.168.80.100/24'),
+    node('b', '192.168.80.101/24', { asNumber: asnOfB }),
+    bgpPeer('a-b', { node: 'a', peerIP: '192.168.80.101', asNumber: asnOfB, ...optionsOfA }),
+    bgpPeer('b-a', { node: 'b', peerIP: '192.168.80.100', asNumber: 64512, ...optionsOfB }),
+  ];
+}
+
+function started(resources: readonly AnyResource[]): SimulatedCluster {
+  const cluster = new SimulatedCluster(7);
+  cluster.resources = resources;
+  for (const name of ['a', 'b']) cluster.start(name);
+  cluster.advance(4_000);
+  return cluster;
+}
+
+function stateAt(cluster: SimulatedCluster, name: string): string {
+  return Object.values(cluster.node(name).states()).join();
+}
+
+const blocks = (count: number): AnyResource[] =>
+  Array.from({ length: count }, (_, index) => affinity('b', `10.244.${index}.0/26`));
+
+test('a peer that tells too much is ended, rests, and comes back when it tells less', () => {
+  const maxPrefixes = { limit: 3, restartAfter: '1m' };
+  const base = pair({ maxPrefixes });
+  const cluster = started([...base, ...blocks(3)]);
+  const { kernel, log } = cluster.node('a');
+  assert.equal(stateAt(cluster, 'a'), 'Established');
+  assert.equal(kernel.routes.size, 3);
+  assert.equal(log.filter((line) => line.startsWith('peer has told about')).length, 1);
+  cluster.apply([...base, ...blocks(4)]);
+  cluster.advance(2_000);
+  assert.equal(stateAt(cluster, 'a'), 'Idle');
+  assert.equal(kernel.routes.size, 0);
+  const [peer] = cluster.node('a').bgp.peers();
+  assert.match(peer?.lastError ?? '', /Maximum number of prefixes reached: 4 of 3/);
+  cluster.apply([...base, ...blocks(2)]);
+  cluster.advance(30_000);
+  assert.equal(stateAt(cluster, 'a'), 'Idle');
+  cluster.advance(40_000);
+  assert.equal(stateAt(cluster, 'a'), 'Established');
+  assert.equal(kernel.routes.size, 2);
+});
+
+test('a limit that only warns, and one without an end', () => {
+  const warned = started([...pair({ maxPrefixes: { limit: 1, action: 'Warn' } }), ...blocks(5)]);
+  assert.equal(warned.node('a').kernel.routes.size, 5);
+  const base = pair({ maxPrefixes: { limit: 1 } });
+  const cluster = started([...base, ...blocks(5)]);
+  assert.equal(stateAt(cluster, 'a'), 'Idle');
+  cluster.advance(3_600_000);
+  assert.equal(stateAt(cluster, 'a'), 'Idle');
+  cluster.apply([...pair({ maxPrefixes: { limit: 10 } }), ...blocks(5)]);
+  cluster.advance(4_000);
+  assert.equal(stateAt(cluster, 'a'), 'Established');
+});
+
+test('a peer that delays its OPEN, and two that both do', () => {
+  for (const theirs of [{}, { delayOpen: '2s' }]) {
+    const cluster = started(pair({ delayOpen: '2s' }, theirs));
+    cluster.advance(2_000);
+    assert.equal(stateAt(cluster, 'a'), 'Established');
+    assert.equal(stateAt(cluster, 'b'), 'Established');
+  }
+});
+
+test('roles: the wrong ones do not meet', () => {
+  const right = started(pair({ role: 'Provider' }, { role: 'Customer' }, 65000));
+  assert.equal(stateAt(right, 'a'), 'Established');
+  const wrong = started(pair({ role: 'Provider' }, { role: 'Provider' }, 65000));
+  assert.notEqual(stateAt(wrong, 'a'), 'Established');
+  const errors = ['a', 'b'].map((name) => wrong.node(name).bgp.peers()[0]?.lastError ?? '');
+  assert.match(errors.join(), /Role mismatch|Cannot accept role "provider": we are "provider"/);
+});
+
+test('with gracefulNotification, an expired hold timer keeps routes for the restart time', () => {
+  const options = { gracefulNotification: true, maxRestartTime: '100s' };
+  const cluster = started([...pair(options, options), ...blocks(1)]);
+  const { kernel } = cluster.node('a');
+  cluster.network.silence(cluster.addressOf('b'));
+  cluster.advance(95_000);
+  assert.notEqual(stateAt(cluster, 'a'), 'Established');
+  assert.equal(kernel.routes.size, 1);
+  cluster.advance(100_000);
+  assert.equal(kernel.routes.size, 0);
+});
