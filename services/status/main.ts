@@ -6,8 +6,10 @@ import { connectBus } from '@calico/bus';
 import { openFeed, ResourceView } from '@calico/feed';
 import { natsAccess, runService } from '@calico/process';
 import { ResourceService } from '@calico/proto/api/v1/resources';
+import { ClusterPolicyService } from '@calico/proto/status/v1/policy';
 import { StatusService } from '@calico/proto/status/v1/status';
 import { createHandlers } from './adapters/grpc_handlers.ts';
+import { createPolicyHandlers } from './adapters/policy_handlers.ts';
 import { StatusBoard } from './adapters/status_board.ts';
 import { settings } from './config.ts';
 
@@ -21,7 +23,8 @@ await runService({
     const { config, logger, clock, health, metrics, signal } = context;
     const bus = connectBus({ ...natsAccess(config, logger), name: 'status', logger, clock });
     const api = context.connect(ResourceService, config.apiAddress);
-    const board = new StatusBoard(new ResourceView());
+    const view = new ResourceView();
+    const board = new StatusBoard(view);
     const received = metrics.counter('status_reports_total', 'Reports received from nodes');
     metrics.observe(
       'status_bus_garbage',
@@ -29,7 +32,11 @@ await runService({
       () => bus.garbage,
     );
     metrics.observe('status_nodes', 'Node resources known', () => board.nodes.length);
-    const server = await context.serve([StatusService, createHandlers(board, clock)]);
+    const policy = createPolicyHandlers({ bus, cluster: view, nodes: () => board.nodes });
+    const server = await context.serve(
+      [StatusService, createHandlers(board, clock)],
+      [ClusterPolicyService, policy],
+    );
     const readFeed = async (): Promise<void> => {
       for await (const event of openFeed({ bus, api, clock, logger, signal }))
         board.acceptEvent(event);
