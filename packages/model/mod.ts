@@ -19,6 +19,7 @@ export {
   resourcePrefix,
 } from './etcd_keys.ts';
 export { splitPeerAddress } from './kinds/bgp_peer.ts';
+export { splitCollector } from './kinds/bmp.ts';
 export {
   type PortMatch,
   PROTOCOL_NUMBERS,

@@ -193,6 +193,12 @@ const REFUSED: readonly (readonly [
     { peerIP: '192.0.2.1', asNumber: 1, bfd: { minReceiveInterval: '5ms' } },
     /bfd\.minReceiveInterval: expected a duration from "10ms" to "60s"/,
   ],
+  [
+    'BGPConfiguration',
+    { bmp: { collector: '192.0.2.1' } },
+    /bmp\.collector: expected an address with a port/,
+    { name: 'default' },
+  ],
   ['BGPConfiguration', { bfd: { detectMultiplier: 0 } }, /from 1 to 255/, { name: 'default' }],
   ['BGPFilter', { exportV4: [{ action: 'Accept', cidr: POOL }] }, /matchOperator: is required/],
   ['BGPFilter', { importV4: [{ action: 'Reject', operations: [{}] }] }, /unless the action/],

@@ -15,6 +15,7 @@ import { natsAccess, runService } from '@calico/process';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { BgpService } from '@calico/proto/bgp/v1/bgp';
 import { BfdThread } from './adapters/bfd_thread.ts';
+import { BmpClient } from './adapters/bmp_client.ts';
 import { busReporter } from './adapters/bus_reporter.ts';
 import { FeedReader } from './adapters/feed_reader.ts';
 import { createHandlers } from './adapters/grpc_handlers.ts';
@@ -51,6 +52,7 @@ await runService({
       log: logger,
       onStatus: (status) => node.pathChanged(status),
     });
+    const collector = new BmpClient(clock, logger);
     const node: BgpNode = new BgpNode({
       node: name,
       routerId: config.routerId,
@@ -61,6 +63,7 @@ await runService({
       reporter: busReporter({ bus, node: name, version, startedAt }),
       log: logger,
       bfd,
+      collector,
       secrets: (secret) => secrets.versionOf(secret),
       ...(recorder === undefined ? {} : { record: recorder.record }),
     });
@@ -98,6 +101,7 @@ await runService({
       listeners.close();
       node.stop();
       await bfd.stop();
+      collector.close();
       secrets.close();
       recorder?.close();
       cache.close();

@@ -1,6 +1,7 @@
 // What the core needs from outside. Adapters talk to the operating system; tests are its double.
 import type { Address } from '@calico/ip';
 import type { BfdStatus, BfdTarget } from './core/bfd/types.ts';
+import type { BmpSettings } from './core/bmp/settings.ts';
 import type { RouteChange } from './core/kernel/changes.ts';
 import type { KernelRoute, Resolution } from './core/kernel/types.ts';
 import type { PeerSocket } from './core/speaker/config.ts';
@@ -38,6 +39,27 @@ export interface Transport {
 export interface BfdPort {
   /** All that are wanted; those that stay the same are not disturbed. */
   configure(targets: readonly BfdTarget[]): void;
+}
+
+/** What a BMP collector is told. */
+export interface CollectorSource {
+  /** A collector has been connected: begin with everything. */
+  connected(): void;
+  disconnected(): void;
+  /** False: it has fallen too far behind and has to be connected anew. */
+  readonly isConnected: boolean;
+  /** The next bytes; undefined when it knows everything. */
+  take(): Uint8Array | undefined;
+  /** The last bytes. */
+  farewell(): Uint8Array;
+}
+
+/** Keeps a connection to a BMP collector. */
+export interface CollectorPort {
+  /** Undefined: none is wanted. */
+  configure(target: BmpSettings | undefined, source: CollectorSource): void;
+  /** There is something to take. */
+  wake(): void;
 }
 
 /** Table main of the node's kernel, as far as this service owns it (protocol 12). */
@@ -83,6 +105,8 @@ export type PeerStatus = {
   readonly remoteNode: string | undefined;
   /** Undefined: the path is not watched. */
   readonly bfd: BfdStatus | undefined;
+  /** What the session has agreed on, for people; empty while it is not established. */
+  readonly agreed: readonly string[];
 };
 
 export interface Log {

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { ObjectMeta } from '../resource.ts';
 import type { Report, SchemaStyle } from '../schema_style.ts';
 import { bfdSettings } from './bfd.ts';
+import { bmpSettings } from './bmp.ts';
 import {
   address,
   asNumber,
@@ -74,6 +75,8 @@ function bgpConfigurationFields(style: SchemaStyle) {
     ipv6NormalRoutePriority: routePriority.optional(),
     /** Of the mesh, and of every BGPPeer that does not say otherwise. */
     bfd: bfdSettings(style).optional(),
+    /** Who is told the routes of every node. */
+    bmp: bmpSettings(style).optional(),
   });
 }
 

@@ -5,7 +5,7 @@ import type { AnyResource } from '@calico/model';
 import { resourcesOf } from '../core/cluster/resources.ts';
 import { BgpNode } from '../core/node/bgp_node.ts';
 import type { Speaker, SpeakerOptions } from '../core/speaker/speaker.ts';
-import type { PeerStatus, Reporter } from '../ports.ts';
+import type { CollectorPort, PeerStatus, Reporter } from '../ports.ts';
 import { FakeKernel } from './fake_kernel.ts';
 import { type Random, SimulatedNetwork, seededRandom } from './simulated_network.ts';
 
@@ -44,8 +44,10 @@ export class SimulatedNode {
       this.log.push(`${message} ${JSON.stringify(fields)}`);
     };
     const record = cluster.recordOf(name);
+    const collector = cluster.collectorOf(name);
     this.bgp = new BgpNode({
       ...(record === undefined ? {} : { record }),
+      ...(collector === undefined ? {} : { collector }),
       node: name,
       routerId: '',
       clock: cluster.clock,
@@ -82,6 +84,8 @@ export class SimulatedCluster {
   revision = 1n;
   /** Who is told the inputs of a node's speaker; set before start(). */
   recordOf: (name: string) => SpeakerOptions['record'] = () => undefined;
+  /** Who takes what a node tells by BMP; set before start(). */
+  collectorOf: (name: string) => CollectorPort | undefined = () => undefined;
 
   constructor(seed: number, pieceBytes?: number) {
     this.#random = seededRandom(seed);

@@ -2,7 +2,9 @@
 import { parseRouterId } from '@calico/bgp-wire';
 import { type Family, formatAddress, type Prefix } from '@calico/ip';
 import { bgpConfigurationFor, type IPPool, type Node, routerIdFromName } from '@calico/model';
+import type { BmpSettings } from '../bmp/settings.ts';
 import type { SpeakerConfig } from '../speaker/config.ts';
+import { deriveBmp } from './derive_bmp.ts';
 import { deriveAdvertisements, FilterLibrary } from './derive_filters.ts';
 import { derivePeers, type StaticRoute } from './derive_peers.ts';
 import { deriveOwnRoutes, derivePools, deriveServices } from './derive_routes.ts';
@@ -23,6 +25,8 @@ export type Derived = {
   readonly programs: Programs;
   /** Listen on the node's own address only (BGPConfiguration.bindMode). */
   readonly bindsNodeAddress: boolean;
+  /** Undefined: nobody monitors. */
+  readonly bmp: BmpSettings | undefined;
 };
 
 /** Which routes to other nodes' blocks this service programs (BGPConfiguration.programClusterRoutes). */
@@ -76,6 +80,7 @@ export function deriveSpeaker(
       programs,
       subnet: self.subnet,
       bindsNodeAddress: configuration.bindMode === 'NodeIP',
+      bmp: deriveBmp(configuration.bmp),
       speaker: {
         listenPort: self.listenPort,
         peers: peers.peers,

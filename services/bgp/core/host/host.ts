@@ -3,7 +3,7 @@
 //   Transport --opened, data, drained, closed--> Host --events--> Speaker
 //   Clock -------timers------------------------>  |  <--effects---   |
 //                                                 +--> Transport, Clock, onRoutes, onNote
-import { encodeMessage } from '@calico/bgp-wire';
+import { encodeMessage, type Message } from '@calico/bgp-wire';
 import type { Clock } from '@calico/clock';
 import type { Address, Prefix } from '@calico/ip';
 import type { Connection, ConnectionHandler, Transport } from '../../ports.ts';
@@ -22,6 +22,13 @@ export type HostOptions = {
   readonly random: () => number;
   readonly onRoutes: (prefixes: readonly Prefix[]) => void;
   readonly onNote: (note: Note) => void;
+  /** Messages of the sessions; of UPDATEs only what peers send. */
+  readonly onMessage?: (
+    peer: string,
+    side: Side,
+    direction: 'sent' | 'received',
+    message: Message,
+  ) => void;
 };
 
 type ConnectionWork = Extract<SpeakerEffect, { readonly kind: 'connection' }>['work'];
@@ -123,6 +130,9 @@ export class Host {
         { kind: 'session', peer, event: { kind: 'connection', side, event } },
         clock.now(),
       );
+      if (event.kind === 'message') {
+        this.#options.onMessage?.(peer, side, 'received', event.message);
+      }
       // What is read next may depend on this message; a run of routes is decided on together.
       if (!isUpdate) this.#run();
     }
@@ -192,6 +202,7 @@ export class Host {
         return;
       case 'send': {
         const link = this.#links.get(linkKey(peer, work.side));
+        this.#options.onMessage?.(peer, work.side, 'sent', work.message);
         if (link !== undefined) this.#write(peer, link, encodeMessage(work.message, link.context));
         return;
       }

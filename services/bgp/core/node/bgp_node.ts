@@ -19,6 +19,8 @@ import type {
   Transport,
 } from '../../ports.ts';
 import type { BfdStatus } from '../bfd/types.ts';
+import { BmpMonitor } from '../bmp/monitor.ts';
+import type { BmpSettings } from '../bmp/settings.ts';
 import { type Derivation, deriveSpeaker } from '../cluster/derive_speaker.ts';
 import type { ClusterResources } from '../cluster/resources.ts';
 import type { SecretVersions } from '../cluster/secrets.ts';
@@ -47,10 +49,10 @@ export type BgpNodeOptions = {
   readonly log: Log;
   /** Undefined: paths are not watched, whatever is configured. */
   readonly bfd?: BfdPort;
-  /** Passwords that peers refer to; tell secretsChanged() when they change. */
-  readonly secrets?: SecretVersions;
   /** Undefined: nobody is told, whatever is configured. */
   readonly collector?: CollectorPort;
+  /** Passwords that peers refer to; tell secretsChanged() when they change. */
+  readonly secrets?: SecretVersions;
   readonly timing?: SpeakerOptions['timing'];
   /** Is told every input of the speaker; see replaySpeaker(). */
   readonly record?: SpeakerOptions['record'];
@@ -90,6 +92,8 @@ export class BgpNode {
   readonly #kernel: KernelSync;
   readonly #repairs = new Repairs();
   readonly #paths: Paths;
+  readonly #monitor: BmpMonitor;
+  #monitoredFor = 'null';
   readonly #interfaces = new Map<string, string | undefined>();
   readonly #startedAt: number;
   #derivation: Derivation = { derived: undefined, problems: ['No resources have arrived yet'] };
@@ -122,6 +126,12 @@ export class BgpNode {
       interfaceOf: (nextHop) => this.#interfaceOf(nextHop),
       ...(timing === undefined ? {} : { timing }),
       ...(record === undefined ? {} : { record }),
+    });
+    this.#monitor = new BmpMonitor({
+      speaker: this.speaker,
+      clock,
+      node: options.node,
+      onWork: () => options.collector?.wake(),
     });
     this.#kernel = new KernelSync(kernel, this.speaker.rib);
     this.#kernel.readInitial();
@@ -218,6 +228,7 @@ export class BgpNode {
       const ownBlocks = blockTexts(blocks.map(({ prefix }) => prefix));
       this.#host.configure(speaker);
       this.#watchPaths();
+      this.#monitorFor(derived.bmp);
       this.#noteSync(
         this.#kernel.configure({ pools, subnet, services, statics, programs, ownBlocks }),
       );
@@ -260,6 +271,7 @@ export class BgpNode {
       if (this.#needsResync) this.#resync();
       else this.#noteSync(this.#kernel.followWays());
       this.#host.refreshInterfaces();
+      this.#monitor.reconsidered();
     });
   }
 
@@ -271,12 +283,19 @@ export class BgpNode {
       const { key: peer } = config;
       if (status.state === BfdState.Up) this.#options.log.info('path is up', { peer });
       else if (before?.state === BfdState.Up) {
-      this.#monitor.reconsidered();
         this.#options.log.warn('path is down', { peer, cause: status.cause });
       }
       this.#host.pathChanged(peer, status);
     }
     this.#report();
+  }
+
+  #monitorFor(settings: BmpSettings | undefined): void {
+    const text = settingsText(settings ?? null);
+    if (text === this.#monitoredFor) return this.#monitor.reconsidered();
+    this.#monitoredFor = text;
+    this.#monitor.configure(settings);
+    this.#options.collector?.configure(settings, this.#monitor);
   }
 
   #watchPaths(): void {
@@ -319,6 +338,7 @@ export class BgpNode {
   #maintain(): void {
     const now = this.#options.clock.now();
     this.#completeExports();
+    this.#monitor.maintain();
     if (!this.#isRemovalFull) this.#allowRemoval();
     const age = now - this.#lastResync;
     if (age >= RESYNC_MS || (!this.#kernel.isDone && age >= RETRY_MS)) this.#resync();
@@ -338,7 +358,6 @@ export class BgpNode {
     if (this.#inSyncAt === undefined && !(isKnown && waited >= EXPORT_PATIENCE_MS)) return;
     this.#hasExports = true;
     this.#host.completeExports();
-    this.#monitor.maintain();
   }
 
   #allowRemoval(): void {
@@ -375,6 +394,9 @@ export class BgpNode {
       case 'malformed':
         log.warn('peer sent a malformed update', fields);
         break;
+      case 'prefix-limit':
+        log.warn('peer has told about as many routes as it may, or more', fields);
+        break;
       case 'swept':
         log.info('routes that a peer did not renew are gone', fields);
         break;
@@ -394,9 +416,6 @@ export class BgpNode {
 
   /** At once: somebody may wait for it. */
   #reportApplied(): void {
-      case 'prefix-limit':
-        log.warn('peer has told about as many routes as it may, or more', fields);
-        break;
     if (!this.#kernel.isDone || this.#derivation.derived === undefined) return;
     const text = `${this.#revision} ${this.isInSync}`;
     if (text === this.#reportedApplied) return;

@@ -1,0 +1,116 @@
+// One established peer as a collector sees it.
+import {
+  type BmpMessage,
+  type BmpPeer,
+  BmpStatistic,
+  encodeMessage,
+  PeerDownReason,
+  type Update,
+} from '@calico/bgp-wire';
+import type { Prefix } from '@calico/ip';
+import type { PathData } from '../rib/path.ts';
+import type { Live, Peer } from '../speaker/peer.ts';
+import type { Farewell, SessionLog } from './session_log.ts';
+import type { BmpSettings } from './settings.ts';
+import { TableFeed } from './table_feed.ts';
+
+type PolicyTable = 'pre-policy' | 'post-policy';
+
+export class MonitoredPeer {
+  readonly #peer: Peer;
+  readonly #live: Live;
+  readonly feeds = new Map<PolicyTable, TableFeed>();
+
+  constructor(peer: Peer, live: Live, settings: BmpSettings) {
+    this.#peer = peer;
+    this.#live = live;
+    const all = knownPrefixes(peer);
+    if (settings.prePolicy) {
+      this.feeds.set('pre-policy', new TableFeed((prefix) => received(peer, prefix), all));
+    }
+    if (settings.postPolicy) {
+      const lookup = (prefix: Prefix): PathData | undefined => peer.received.get(prefix)?.data;
+      this.feeds.set('post-policy', new TableFeed(lookup, all));
+    }
+  }
+
+  header(table: PolicyTable, timestamp: number): BmpPeer {
+    const { asn, routerId } = this.#live.negotiated.remoteOpen;
+    return { table, address: this.#peer.config.address, asn, routerId, timestamp };
+  }
+
+  /** @param listenPort the runtimes' sockets do not tell the port that a connection was dialled from: 0 */
+  up(log: SessionLog, listenPort: number, now: number): BmpMessage | undefined {
+    const { side } = this.#live;
+    const { key, sourceAddress, port } = this.#peer.config;
+    const opens = log.opens(key, side);
+    if (opens === undefined) return undefined;
+    return {
+      kind: 'peer-up',
+      peer: this.header('pre-policy', now),
+      localAddress: sourceAddress,
+      localPort: side === 'outgoing' ? 0 : listenPort,
+      remotePort: side === 'outgoing' ? port : 0,
+      sentOpen: encodeMessage(opens.sent),
+      receivedOpen: encodeMessage(opens.received),
+    };
+  }
+
+  down(log: SessionLog, now: number): BmpMessage {
+    const farewell = log.farewell(this.#peer.config.key, this.#live.side);
+    return { kind: 'peer-down', peer: this.header('pre-policy', now), ...reasonOf(farewell) };
+  }
+
+  statistics(now: number): BmpMessage {
+    const { received: table } = this.#peer;
+    return {
+      kind: 'statistics',
+      peer: this.header('pre-policy', now),
+      values: [
+        { type: BmpStatistic.Rejected, value: table.refusedCount },
+        { type: BmpStatistic.AdjRibIn, value: table.size + table.refusedCount },
+      ],
+    };
+  }
+
+  updated({ withdrawn, announced, reach, unreach }: Update): void {
+    for (const list of [withdrawn, announced, reach?.nlri ?? [], unreach?.nlri ?? []]) {
+      for (const { prefix } of list) for (const feed of this.feeds.values()) feed.touch(prefix);
+    }
+  }
+
+  /** Policy has judged anew, or stale routes have gone. */
+  reconsidered(): void {
+    const all = knownPrefixes(this.#peer);
+    for (const feed of this.feeds.values()) {
+      feed.touchTold();
+      for (const prefix of all) feed.touch(prefix);
+    }
+  }
+}
+
+/** RFC 7854 section 4.9. */
+function reasonOf(farewell: Farewell | undefined): { reason: number; data: Uint8Array } {
+  if (farewell === undefined) {
+    return { reason: PeerDownReason.RemoteWithoutNotification, data: new Uint8Array(0) };
+  }
+  const { direction, notification } = farewell;
+  const { LocalNotification, RemoteNotification } = PeerDownReason;
+  return {
+    reason: direction === 'sent' ? LocalNotification : RemoteNotification,
+    data: encodeMessage(notification),
+  };
+}
+
+/** As the peer has told it. */
+function received({ received: table }: Peer, prefix: Prefix): PathData | undefined {
+  const path = table.get(prefix);
+  return path === undefined ? table.getRefused(prefix)?.data : (path.received ?? path.data);
+}
+
+function knownPrefixes({ received: table }: Peer): Prefix[] {
+  return [
+    ...Array.from(table, ({ prefix }) => prefix),
+    ...Array.from(table.refused(), ({ prefix }) => prefix),
+  ];
+}

@@ -1,0 +1,176 @@
+// What a BMP collector is told of a node in a simulated cluster.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  BmpFramer,
+  type BmpMessage,
+  DEFAULT_CONTEXT,
+  decodeMessage,
+  endOfRibOf,
+  MessageFramer,
+  type Update,
+} from '@calico/bgp-wire';
+import { formatAddress, formatPrefix } from '@calico/ip';
+import type { BmpSettings } from '../core/bmp/settings.ts';
+import type { CollectorPort, CollectorSource } from '../ports.ts';
+import { affinity, bgpConfiguration, bgpFilter, bgpPeer, node, pool } from './resources.ts';
+import { SimulatedCluster } from './simulated_cluster.ts';
+
+/** Reads the stream into tables, as a station would. */
+class Station implements CollectorPort {
+  readonly #framer = new BmpFramer();
+  readonly tables = new Map<string, Set<string>>();
+  readonly log: string[] = [];
+  target: BmpSettings | undefined;
+  source: CollectorSource | undefined;
+  isSlow = false;
+
+  configure(target: BmpSettings | undefined, source: CollectorSource): void {
+    this.target = target;
+    this.source = source;
+    if (target !== undefined) this.connect();
+  }
+
+  connect(): void {
+    this.tables.clear();
+    this.source?.connected();
+    this.wake();
+  }
+
+  wake(): void {
+    if (this.isSlow) return;
+    for (let bytes = this.source?.take(); bytes !== undefined; bytes = this.source?.take()) {
+      this.#framer.push(bytes);
+      for (let next = this.#framer.next(); next !== undefined; next = this.#framer.next()) {
+        this.#read(next);
+      }
+    }
+  }
+
+  table(name: string): string[] {
+    return [...(this.tables.get(name) ?? [])].toSorted();
+  }
+
+  #read(message: BmpMessage): void {
+    if (message.kind === 'initiation') return void this.log.push(`initiation ${message.name}`);
+    if (message.kind === 'termination') return void this.log.push('termination');
+    const { address, table } = message.peer;
+    const name = `${address === undefined ? '' : `${formatAddress(address)} `}${table}`;
+    if (message.kind === 'route-monitoring') return this.#update(name, readUpdate(message.update));
+    if (message.kind === 'peer-down') {
+      for (const key of this.tables.keys()) {
+        if (key.startsWith(name.split(' ')[0] ?? '')) this.tables.delete(key);
+      }
+    }
+    const detail = message.kind === 'peer-down' ? ` ${message.reason}` : '';
+    this.log.push(`${message.kind} ${name}${detail}`);
+    if (message.kind === 'statistics') this.log.push(JSON.stringify(message.values));
+  }
+
+  #update(name: string, update: Update): void {
+    const table = this.tables.get(name) ?? new Set();
+    this.tables.set(name, table);
+    if (endOfRibOf(update) !== undefined) return;
+    for (const { prefix } of update.withdrawn) table.delete(formatPrefix(prefix));
+    for (const { prefix } of update.announced) table.add(formatPrefix(prefix));
+  }
+}
+
+function readUpdate(bytes: Uint8Array): Update {
+  const framer = new MessageFramer();
+  framer.push(bytes);
+  const frame = framer.next();
+  assert.ok(frame);
+  const message = decodeMessage(frame, DEFAULT_CONTEXT);
+  assert.equal(message.kind, 'update');
+  return message;
+}
+
+const BLOCK_B = '10.244.58.192/26';
+const BLOCK_C = '10.244.85.192/26';
+
+function monitored(seed: number): { cluster: SimulatedCluster; station: Station } {
+  const cluster = new SimulatedCluster(seed);
+  const station = new Station();
+  cluster.collectorOf = (name) => (name === 'a' ? station : undefined);
+  cluster.resources = [
+    bgpConfiguration({ bmp: { collector: '192.0.2.1:11019', statisticsInterval: '10s' } }),
+    pool('10.244.0.0/16'),
+    node('a', '192.168.80.101/24'),
+    node('b', '192.168.80.102/24'),
+    node('c', '192.168.80.103/24'),
+    affinity('a', '10.244.1.0/26'),
+    affinity('b', BLOCK_B),
+    affinity('c', BLOCK_C),
+  ];
+  for (const name of ['a', 'b', 'c']) cluster.start(name);
+  return { cluster, station };
+}
+
+test('sessions, routes of each peer before and after policy, and the best routes', () => {
+  const { cluster, station } = monitored(3);
+  cluster.advance(5_000);
+  assert.equal(station.log[0], 'initiation a');
+  assert.equal(station.log[1], 'peer-up loc-rib');
+  assert.ok(station.log.includes('peer-up 192.168.80.102 pre-policy'));
+  assert.deepEqual(station.table('192.168.80.102 pre-policy'), [BLOCK_B]);
+  assert.deepEqual(station.table('192.168.80.102 post-policy'), [BLOCK_B]);
+  assert.deepEqual(station.table('loc-rib'), ['10.244.1.0/26', BLOCK_B, BLOCK_C]);
+});
+
+test('a policy that rejects shows between the tables, and its change is told', () => {
+  const { cluster, station } = monitored(4);
+  cluster.advance(5_000);
+  const deny = bgpFilter('deny', { importV4: [{ action: 'Reject' }] });
+  const peer = bgpPeer('b', { peerIP: '192.168.80.102', asNumber: 64_512, filters: ['deny'] });
+  const before = cluster.resources;
+  cluster.apply([...before, deny, peer]);
+  cluster.advance(5_000);
+  assert.deepEqual(station.table('192.168.80.102 pre-policy'), [BLOCK_B]);
+  assert.deepEqual(station.table('192.168.80.102 post-policy'), []);
+  assert.deepEqual(station.table('loc-rib'), ['10.244.1.0/26', BLOCK_C]);
+  cluster.apply(before);
+  cluster.advance(5_000);
+  assert.deepEqual(station.table('192.168.80.102 post-policy'), [BLOCK_B]);
+});
+
+test('a peer that goes is told with the reason, and what it withdraws', () => {
+  const { cluster, station } = monitored(5);
+  cluster.advance(5_000);
+  cluster.apply(cluster.resources.slice(0, -1));
+  cluster.advance(2_000);
+  assert.deepEqual(station.table('192.168.80.103 post-policy'), []);
+  cluster.kill('b');
+  cluster.advance(1_000);
+  // 4: closed by the far end, without a NOTIFICATION.
+  assert.ok(station.log.includes('peer-down 192.168.80.102 pre-policy 4'));
+  assert.deepEqual(station.table('192.168.80.102 pre-policy'), []);
+});
+
+test('statistics come regularly', () => {
+  const { cluster, station } = monitored(6);
+  cluster.advance(25_000);
+  const reports = station.log.filter((line) => line === 'statistics 192.168.80.102 pre-policy');
+  assert.equal(reports.length, 2);
+  const values = station.log[station.log.lastIndexOf('statistics loc-rib') + 1];
+  assert.equal(values, '[{"type":8,"value":3}]');
+});
+
+test('a collector that is slow gets the last state only, and one that comes back everything', () => {
+  const { cluster, station } = monitored(7);
+  cluster.advance(5_000);
+  station.isSlow = true;
+  const all = cluster.resources;
+  for (let round = 0; round < 30; round++) {
+    cluster.apply(round % 2 === 0 ? all.slice(0, -1) : all);
+    cluster.advance(500);
+  }
+  station.isSlow = false;
+  station.wake();
+  assert.deepEqual(station.table('192.168.80.103 post-policy'), [BLOCK_C]);
+  station.source?.disconnected();
+  cluster.advance(1_000);
+  station.connect();
+  assert.deepEqual(station.table('loc-rib'), ['10.244.1.0/26', BLOCK_B, BLOCK_C]);
+  assert.equal(station.log.filter((line) => line === 'initiation a').length, 2);
+});
