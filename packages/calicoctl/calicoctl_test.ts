@@ -384,6 +384,11 @@ test('help has examples, mistakes have hints', async () => {
 
 test('bgp peers, routes and why ask the speaker of this node', async () => {
   assert.match(await succeeds('bgp peers'), /^PEER .*\n192\.168\.80\.101 +- +0 +Established/);
+  assert.match(
+    await succeeds('bgp peers 192.168.80.101'),
+    /^Peer +192.168.80.101\n[^]*State +Established/,
+  );
+  assert.match(await fails('bgp peers 192.0.2.1'), /peers are "192.168.80.101"/);
   assert.match(await succeeds('bgp routes'), /\n\* +10\.244\.1\.0\/26 +192\.168\.80\.101/);
   assert.match(
     await succeeds('bgp routes 10.9.0.0/16 --table=out --peer=192.168.80.101'),

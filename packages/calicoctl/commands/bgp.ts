@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { CommandError } from '../command_error.ts';
-import { formatExplanation, formatPeers, formatRoutes } from '../formats/bgp.ts';
+import { formatExplanation, formatPeer, formatPeers, formatRoutes } from '../formats/bgp.ts';
 import type { CommandAdder, Runner, Session } from '../session.ts';
 
 export const addBgp: CommandAdder = (parent, run) => {
@@ -11,9 +11,17 @@ export const addBgp: CommandAdder = (parent, run) => {
     );
   bgp
     .command('peers')
-    .description('sessions with the number of routes each way')
-    .addHelpText('after', `\nExample:\n  sudo calicoctl bgp peers\n${ON_THE_NODE}`)
-    .action(() => run(showPeers));
+    .description('sessions with the number of routes each way; of one peer also what was agreed on')
+    .argument('[address]', 'only this peer, in full')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  sudo calicoctl bgp peers
+  sudo calicoctl bgp peers 192.168.80.101
+${ON_THE_NODE}`,
+    )
+    .action((address: string | undefined) => run((session) => showPeers(session, address)));
   addRoutes(bgp, run);
   bgp
     .command('why')
@@ -64,9 +72,18 @@ ${ON_THE_NODE}`,
     );
 }
 
-async function showPeers({ connections, terminal }: Session): Promise<void> {
+async function showPeers({ connections, terminal }: Session, address = ''): Promise<void> {
   const { peers } = await connections.ask('bgp', (client) => client.listPeers({}));
-  terminal.out(formatPeers(peers, terminal.now()));
+  if (address === '') {
+    terminal.out(formatPeers(peers, terminal.now()));
+    return;
+  }
+  const found = peers.filter((peer) => peer.address === address);
+  if (found.length === 0) {
+    const known = peers.map((peer) => `"${peer.address}"`).join(', ') || 'none';
+    throw new CommandError(`Cannot find peer "${address}": peers are ${known}`);
+  }
+  terminal.out(found.map((peer) => formatPeer(peer, terminal.now())).join('\n'));
 }
 
 async function showRoutes(session: Session, prefix: string, options: RouteOptions): Promise<void> {

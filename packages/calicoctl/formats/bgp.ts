@@ -31,6 +31,23 @@ export function formatPeers(peers: readonly BgpPeerStatus[], nowMs: number): str
   return tidy([[...PEER_HEADINGS, ...(isWatched ? ['BFD'] : []), 'INFO'], ...rows]);
 }
 
+/** One peer with everything that is known of it, a line each. */
+export function formatPeer(peer: BgpPeerStatus, nowMs: number): string {
+  const rows = [
+    ['Peer', peer.address],
+    ['Port', String(peer.port)],
+    ['Node', peer.remoteNode],
+    ['AS', String(peer.remoteAsn)],
+    ['State', `${peer.state} for ${ageText(peer, nowMs)}`],
+    ['Why', peer.lastError],
+    ['Received', `${peer.prefixesReceived} routes`],
+    ['Advertised', `${peer.prefixesAdvertised} routes`],
+    ['BFD', peer.bfd === undefined ? '' : bfdText(peer)],
+    ['Agreed', peer.agreed.join(', ')],
+  ];
+  return tidy(rows.filter(([, text]) => text !== ''));
+}
+
 /** "Up 300ms/900ms": between two packets, and until silence counts; or why it is not up. */
 function bfdText({ bfd }: BgpPeerStatus): string {
   if (bfd === undefined) return '-';

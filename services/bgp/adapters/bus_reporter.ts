@@ -50,6 +50,7 @@ export function peerMessage(peer: PeerStatus) {
     prefixesReceived: peer.received,
     prefixesAdvertised: peer.advertised,
     remoteNode: peer.remoteNode ?? '',
+    agreed: [...peer.agreed],
     ...(peer.bfd === undefined ? {} : { bfd: bfdMessage(peer.bfd) }),
   };
 }

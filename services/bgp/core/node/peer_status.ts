@@ -2,9 +2,10 @@ import type { PeerStatus } from '../../ports.ts';
 import type { BfdStatus } from '../bfd/types.ts';
 import { stateName } from '../session/session.ts';
 import type { Peer } from '../speaker/peer.ts';
+import { agreementTexts } from './agreement.ts';
 
 export function peerStatus(peer: Peer, bfd: BfdStatus | undefined): PeerStatus {
-  const { config, session, received, advertised } = peer;
+  const { config, session, received, advertised, live } = peer;
   const state = stateName(session);
   const reason = peer.isHeld ? 'Waits for BFD' : session.lastError;
   return {
@@ -19,5 +20,6 @@ export function peerStatus(peer: Peer, bfd: BfdStatus | undefined): PeerStatus {
     advertised: advertised.size,
     remoteNode: config.remoteNode,
     bfd,
+    agreed: live === undefined ? [] : agreementTexts(config, live.negotiated),
   };
 }
