@@ -95,7 +95,8 @@ export class AddressBook {
       for (let at = 0; at < group.length; at += MAX_RELEASES) {
         const part = group.slice(at, at + MAX_RELEASES);
         const lane = await this.#laneOfBlock(cidr, signal);
-        const start = (): Program<readonly Address[]> => releaseFromBlock(cidr, part);
+        const start = (now: number): Program<readonly Address[]> =>
+          releaseFromBlock(cidr, part, now);
         refused.push(...(await this.#runner.group.run(lane, start, signal)));
       }
     }
@@ -106,7 +107,8 @@ export class AddressBook {
     const released: string[] = [];
     for (;;) {
       const lane = await this.#laneOfHandle(handleId, signal);
-      const step = await this.#runner.group.run(lane, () => releaseHandle(handleId), signal);
+      const start = (now: number) => releaseHandle(handleId, now);
+      const step = await this.#runner.group.run(lane, start, signal);
       released.push(...step.released);
       if (step.remaining === 0) return released;
     }
@@ -182,7 +184,7 @@ export class AddressBook {
   }
 
   utilization(pools: readonly string[], signal?: AbortSignal): Promise<PoolUse[]> {
-    return this.#runner.run(() => utilization(pools), signal);
+    return this.#runner.run((now) => utilization(pools, now), signal);
   }
 
   /** The lane of the node that assigns from the block: they would compete for its record. */

@@ -51,7 +51,7 @@ export function createAdminHandlers(parts: AdminParts): ServiceHandlers<typeof I
     planMigration: ({ from, to }, { signal }) =>
       answer(async () => {
         const names = [poolName('from', from), poolName('to', to)] as const;
-        const plan = await runner.run(() => planMigration(...names), signal);
+        const plan = await runner.run((now) => planMigration(...names, now), signal);
         return {
           ...plan,
           workloads: [...plan.workloads],

@@ -71,7 +71,7 @@ test('Batch: programs in one transaction do what they do one after the other', (
           ({ kind, node, handle }) =>
             () =>
               kind === 0
-                ? releaseHandle(`h${handle}`)
+                ? releaseHandle(`h${handle}`, NOW)
                 : assignStep(assignRequest(`n${node}`, `h${handle}`), NOW),
         );
       for (const start of programs(before)) {

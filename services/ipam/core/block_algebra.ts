@@ -1,6 +1,6 @@
 // What can be done to a block. Pure: a block goes in, a new block comes out.
 import { type Address, addressAt, ordinalOf } from '@calico/ip';
-import { type Attribute, type Block, claimTime } from './records/block.ts';
+import { type Attribute, type Block, storedTime } from './records/block.ts';
 
 export type Owner = {
   readonly handleId: string;
@@ -68,7 +68,7 @@ export function withAffinity(block: Block, affinity: string | undefined, now: nu
   return {
     ...block,
     affinity,
-    affinityClaimTime: affinity === undefined ? undefined : claimTime(now),
+    affinityClaimTime: affinity === undefined ? undefined : storedTime(now),
     sequenceNumber: block.sequenceNumber + 1n,
   };
 }
@@ -100,6 +100,11 @@ export function isHeld(attribute: Attribute): boolean {
 /** Nothing of the block is in use or cooling down. */
 export function isEmpty(block: Block): boolean {
   return block.unallocated.length === block.allocations.length;
+}
+
+/** Somebody holds an address of the block. */
+export function isInUse(block: Block): boolean {
+  return !isEmpty(block) && block.attributes.some(isHeld);
 }
 
 /** How many addresses can be given out automatically. */
@@ -146,7 +151,8 @@ function isSameOwner(attribute: Attribute, owner: Owner): boolean {
   );
 }
 
-function withoutUnusedAttributes(
+/** Leaves out attributes that no address refers to, and numbers the others anew. */
+export function withoutUnusedAttributes(
   allocations: readonly (number | null)[],
   attributes: readonly Attribute[],
 ): Pick<Block, 'allocations' | 'attributes'> {

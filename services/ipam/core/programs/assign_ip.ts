@@ -1,6 +1,7 @@
 // AssignIp: one given address, in the block that holds it.
 import { type Address, formatAddress, formatPrefix, ordinalOf, prefixOf } from '@calico/ip';
 import { assignAddress, attributeOf, isHeld, type Owner } from '../block_algebra.ts';
+import { thawed } from '../cooldown.ts';
 import { IpamError } from '../ipam_error.ts';
 import { Draft, type Known, type Program, plan } from '../program.ts';
 import { CONFIRMED, hostAffinity } from '../records/affinity.ts';
@@ -29,7 +30,9 @@ export function* assignIp(request: AssignIpRequest, now: number): Program<Assign
   const pool = usablePool(request, poolsOf(known));
   const cidr = prefixOf(address, pool.blockSize);
   const around = yield { keys: [blockKey(cidr), affinityKey(node, cidr)] };
-  const stored = storedBlock(cidr, around);
+  const found = storedBlock(cidr, around);
+  const { cooldownMs } = configOf(known);
+  const stored = found && { ...found, block: thawed(found.block, now, cooldownMs) };
   const answer = {
     address: formatAddress(address),
     block: formatPrefix(cidr),

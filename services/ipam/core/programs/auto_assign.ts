@@ -18,7 +18,7 @@ import {
 } from '../records/keys.ts';
 import { reservedIn } from '../records/reservation.ts';
 import { topologyOf } from '../topology.ts';
-import { claimed } from './block_search.ts';
+import { claimed, existingBlock } from './block_search.ts';
 import { borrow } from './borrow.ts';
 import {
   CONFIG_KEYS,
@@ -124,6 +124,8 @@ class Taker {
   readonly #now: number;
   readonly #pools: readonly StoredPool[];
   readonly #reserved: readonly Prefix[];
+  /** What decides whether released addresses are free again. */
+  readonly #age: { readonly now: number; readonly cooldownMs: number };
 
   constructor(request: AssignRequest, family: Family, known: Known, draft: Draft, now: number) {
     this.#request = request;
@@ -133,6 +135,7 @@ class Taker {
     this.#now = now;
     this.#pools = poolsOf(known);
     this.#reserved = reservationsOf(known);
+    this.#age = { now, cooldownMs: configOf(known).cooldownMs };
   }
 
   *take(handleCidrs: readonly Prefix[]): Reading<Taking> {
@@ -149,7 +152,7 @@ class Taker {
     const own = affinities
       .flatMap((cidr) => {
         const entry = blocks.get(blockKey(cidr));
-        return entry === undefined ? [] : (readableBlock(entry) ?? []);
+        return entry === undefined ? [] : (existingBlock(entry, this.#age) ?? []);
       })
       .filter(({ block }) => block.affinity === hostAffinity(node));
     const taken =
@@ -203,7 +206,7 @@ class Taker {
       pools,
       own: own.map(({ block }) => block.cidr),
       reserved: this.#reserved,
-      now: this.#now,
+      ...this.#age,
       topology: topologyOf(this.#known.get(nodeKey(node))?.value, config.topologyLabel),
       topologyLabel: config.topologyLabel,
     });
@@ -222,7 +225,7 @@ class Taker {
     const config = configOf(this.#known);
     if (config.strictAffinity) return 'No more free affine blocks and strict affinity enabled';
     const { node, maxBlocks } = this.#request;
-    const lender = yield* borrow(pools, node, this.#reserved);
+    const lender = yield* borrow(pools, node, this.#reserved, this.#age);
     if (lender !== undefined) {
       const taken = this.#assign(lender.block, count);
       writeBlock(this.#draft, taken.block, lender.entry);

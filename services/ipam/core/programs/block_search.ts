@@ -1,6 +1,7 @@
 // What a search for a block starts from and ends with.
 import type { Prefix } from '@calico/ip';
 import { countFree, isEmpty, withAffinity } from '../block_algebra.ts';
+import { thawed } from '../cooldown.ts';
 import type { Entry } from '../program.ts';
 import { hostAffinity } from '../records/affinity.ts';
 import { type Block, newBlock } from '../records/block.ts';
@@ -19,6 +20,7 @@ export type Search = {
   readonly topologyLabel: string;
   /** The node's own; undefined: without any. */
   readonly topology: string | undefined;
+  readonly cooldownMs: number;
 };
 
 export type FoundBlock = {
@@ -35,10 +37,10 @@ export function usable(
   cidr: Prefix,
   pool: StoredPool,
   entry: Entry | undefined,
-  search: Pick<Search, 'node' | 'reserved'>,
+  search: Search,
 ): FoundBlock | undefined {
   if (entry === undefined) return { cidr, pool, existing: undefined, previous: undefined };
-  const existing = readableBlock(entry);
+  const existing = existingBlock(entry, search);
   if (existing === undefined) return undefined;
   const { block } = existing;
   const isMine = block.affinity === hostAffinity(search.node);
@@ -54,4 +56,13 @@ export function claimed({ cidr, existing }: FoundBlock, node: string, now: numbe
   if (existing === undefined) return newBlock(cidr, affinity, now);
   const { block } = existing;
   return block.affinity === affinity ? block : withAffinity(block, affinity, now);
+}
+
+/** The block of the entry, with what has cooled down free again; undefined when it cannot be read. */
+export function existingBlock(
+  entry: Entry,
+  { now, cooldownMs }: Pick<Search, 'now' | 'cooldownMs'>,
+): StoredBlock | undefined {
+  const stored = readableBlock(entry);
+  return stored && { ...stored, block: thawed(stored.block, now, cooldownMs) };
 }

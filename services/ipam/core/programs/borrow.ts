@@ -5,9 +5,10 @@ import { startIndex } from '../placement.ts';
 import type { Reading } from '../program.ts';
 import { nodeOfAffinity } from '../records/affinity.ts';
 import { reservedIn } from '../records/reservation.ts';
+import { existingBlock, type Search } from './block_search.ts';
 import type { StoredPool } from './context.ts';
 import { listBlocks } from './find_block.ts';
-import { readableBlock, type StoredBlock } from './stored_block.ts';
+import type { StoredBlock } from './stored_block.ts';
 
 export type Lender = StoredBlock & { readonly pool: StoredPool };
 
@@ -16,11 +17,12 @@ export function* borrow(
   pools: readonly StoredPool[],
   node: string,
   reserved: readonly Prefix[],
+  search: Pick<Search, 'now' | 'cooldownMs'>,
 ): Reading<Lender | undefined> {
   const entries = [...(yield* listBlocks(pools)).values()];
   for (const pool of pools) {
     const inPool = entries
-      .flatMap((entry) => readableBlock(entry) ?? [])
+      .flatMap((entry) => existingBlock(entry, search) ?? [])
       .filter(({ block }) => prefixContains(pool.cidr, block.cidr))
       .filter(({ block }) => !isVirtual(block.affinity))
       .toSorted((a, b) => (a.block.cidr.value < b.block.cidr.value ? -1 : 1));

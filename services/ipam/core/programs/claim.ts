@@ -1,6 +1,6 @@
 // Claiming and releasing blocks for a node, one block per transaction.
 import { formatPrefix, type Prefix, prefixContains } from '@calico/ip';
-import { isEmpty, withAffinity } from '../block_algebra.ts';
+import { isInUse, withAffinity } from '../block_algebra.ts';
 import { IpamError } from '../ipam_error.ts';
 import { Draft, type Program, plan } from '../program.ts';
 import { affinityState, CONFIRMED, hostAffinity, nodeOfAffinity } from '../records/affinity.ts';
@@ -117,7 +117,7 @@ export function* releaseBlock(
   const draft = new Draft();
   const isMine = stored !== undefined && stored.block.affinity === hostAffinity(node);
   if (isMine) {
-    if (mustBeEmpty && !isEmpty(stored.block)) return { value: 'in-use' };
+    if (mustBeEmpty && isInUse(stored.block)) return { value: 'in-use' };
     writeBlock(draft, withAffinity(stored.block, undefined, now), stored.entry);
   } else {
     // A record without its block is a left-over of a writer that died between two writes.
@@ -134,7 +134,7 @@ export function* blocksInUse(cidrs: readonly Prefix[], node: string): Program<Pr
   return {
     value: cidrs.filter((cidr) => {
       const stored = storedBlock(cidr, known);
-      return stored !== undefined && stored.block.affinity === affinity && !isEmpty(stored.block);
+      return stored !== undefined && stored.block.affinity === affinity && isInUse(stored.block);
     }),
   };
 }

@@ -9,7 +9,7 @@ import { affinitiesPrefix, affinityKey, blockKey, cidrOfKey, nodeKey } from '../
 import { reservedIn } from '../records/reservation.ts';
 import { topologyOf } from '../topology.ts';
 import { blockLimit, limitReached } from './auto_assign.ts';
-import { claimed } from './block_search.ts';
+import { claimed, existingBlock, type Search } from './block_search.ts';
 import {
   CONFIG_KEYS,
   configOf,
@@ -19,7 +19,7 @@ import {
   selectionKeys,
 } from './context.ts';
 import { findBlock } from './find_block.ts';
-import { readableBlock, type StoredBlock, writeBlock } from './stored_block.ts';
+import { type StoredBlock, writeBlock } from './stored_block.ts';
 
 export type EnsureRequest = {
   readonly node: string;
@@ -41,14 +41,15 @@ export function* ensureBlock(request: EnsureRequest, now: number): Program<Ensur
   const query = { node, namespace: '', use: 'Workload', family, explicit: request.pools } as const;
   const pools = eligiblePools(query, known);
   const reserved = reservationsOf(known);
-  const own = yield* ownBlocks(known, prefix, node);
+  const config = configOf(known);
+  const search = { now, cooldownMs: config.cooldownMs };
+  const own = yield* ownBlocks(known, prefix, node, search);
   const usable = own.filter(({ block }) => poolOf(pools, block.cidr) !== undefined);
   const roomy = usable.find(({ block }) => countFree(block, reservedIn(block.cidr, reserved)) > 0);
   if (roomy !== undefined) {
     const { cidr } = roomy.block;
     return { value: { block: formatPrefix(cidr), pool: poolOf(pools, cidr)?.name ?? '' } };
   }
-  const config = configOf(known);
   const limit = blockLimit(config, 0);
   if (usable.length >= limit) throw new IpamError('exhausted', limitReached(limit));
   const found = yield* findBlock({
@@ -56,7 +57,7 @@ export function* ensureBlock(request: EnsureRequest, now: number): Program<Ensur
     pools,
     own: own.map(({ block }) => block.cidr),
     reserved,
-    now,
+    ...search,
     topology: topologyOf(known.get(nodeKey(node))?.value, config.topologyLabel),
     topologyLabel: config.topologyLabel,
   });
@@ -75,13 +76,18 @@ export function* ensureBlock(request: EnsureRequest, now: number): Program<Ensur
   return plan({ block: formatPrefix(cidr), pool: pool.name }, draft);
 }
 
-function* ownBlocks(known: Known, prefix: string, node: string) {
+function* ownBlocks(
+  known: Known,
+  prefix: string,
+  node: string,
+  search: Pick<Search, 'now' | 'cooldownMs'>,
+) {
   const cidrs = known.list(prefix).flatMap((entry) => cidrOfKey(entry.key) ?? []);
   const blocks: Known = yield { keys: cidrs.map(blockKey) };
   return cidrs
     .flatMap((cidr): StoredBlock[] => {
       const entry = blocks.get(blockKey(cidr));
-      const stored = entry === undefined ? undefined : readableBlock(entry);
+      const stored = entry === undefined ? undefined : existingBlock(entry, search);
       return stored === undefined ? [] : [stored];
     })
     .filter(({ block }) => block.affinity === hostAffinity(node));

@@ -7,10 +7,10 @@ import type { Entry, Known, Reading } from '../program.ts';
 import { nodeOfAffinity } from '../records/affinity.ts';
 import { affinityKey, blockKey, blocksPrefix } from '../records/keys.ts';
 import { reservedIn } from '../records/reservation.ts';
-import { type FoundBlock, type Search, usable } from './block_search.ts';
+import { existingBlock, type FoundBlock, type Search, usable } from './block_search.ts';
 import type { StoredPool } from './context.ts';
 import { findTogether } from './find_together.ts';
-import { readableBlock, type StoredBlock } from './stored_block.ts';
+import type { StoredBlock } from './stored_block.ts';
 
 /** A block claimed less than this ago is left to its node even when empty. */
 export const RECLAIM_AGE_MS = 60_000;
@@ -85,7 +85,7 @@ function* reclaim(
   for (const pool of search.pools) {
     for (const cidr of candidatesOf(pool, search)) {
       const entry = blocks.get(blockKey(cidr));
-      const existing = entry === undefined ? undefined : readableBlock(entry);
+      const existing = entry === undefined ? undefined : existingBlock(entry, search);
       if (existing === undefined || !isReclaimable(existing, search)) continue;
       const owner = nodeOfAffinity(existing.block.affinity);
       if (owner === undefined) continue; // virtual owners keep what they have

@@ -7,9 +7,8 @@ import { nodeOfAffinity } from '../records/affinity.ts';
 import { blockKey, nodeKey } from '../records/keys.ts';
 import { isWhollyReserved } from '../records/reservation.ts';
 import { superBitsOf, topologyOf } from '../topology.ts';
-import { type FoundBlock, type Search, usable } from './block_search.ts';
+import { existingBlock, type FoundBlock, type Search, usable } from './block_search.ts';
 import type { StoredPool } from './context.ts';
-import { readableBlock } from './stored_block.ts';
 
 /** Undefined where labels do not say which: the node has none, or there is no room. */
 export function* findTogether(pool: StoredPool, search: Search): Reading<FoundBlock | undefined> {
@@ -45,7 +44,7 @@ function* holders(
   for (const cidr of blocks) {
     const text = formatPrefix(cidr);
     const entry = entries.get(blockKey(cidr));
-    const block = entry === undefined ? undefined : readableBlock(entry)?.block;
+    const block = entry === undefined ? undefined : existingBlock(entry, search)?.block;
     const node = nodeOfAffinity(block?.affinity);
     if (node !== undefined) owners.set(text, node);
     // What nobody can take is in nobody's way.

@@ -27,11 +27,11 @@ export type Migration = {
 };
 
 /** @throws IpamError 'not-found' */
-export function* planMigration(fromText: string, toText: string): Program<Migration> {
+export function* planMigration(fromText: string, toText: string, now: number): Program<Migration> {
   const pools = poolsOf(yield { prefixes: POOL_PREFIXES });
   const from = poolNamed(fromText, pools, 'migrate from');
   const to = poolNamed(toText, pools, 'migrate to');
-  const { value } = yield* utilization([from.name, to.name]);
+  const { value } = yield* utilization([from.name, to.name], now);
   const [old, target] = value;
   const held = old?.blocks.flatMap(({ allocations }) => allocations) ?? [];
   const [tunnels, workloads] = [

@@ -26,7 +26,7 @@ function sample(): RecordMap {
 }
 
 test('a plan names the workloads to start again, by node', () => {
-  const plan = sample().run(planMigration('old', '10.1.0.0/24'));
+  const plan = sample().run(planMigration('old', '10.1.0.0/24', NOW));
   assert.deepEqual(
     plan.workloads.map(({ node, workload }) => `${node} ${workload}`),
     ['n0 net.x', 'n1 default/a', 'n1 default/b'],
@@ -39,12 +39,12 @@ test('a plan names the workloads to start again, by node', () => {
 
 test('a plan says why a migration cannot start', () => {
   const map = sample();
-  assert.deepEqual(map.run(planMigration('old', 'small')).obstacles, [
+  assert.deepEqual(map.run(planMigration('old', 'small', NOW)).obstacles, [
     'pool "small" is disabled',
     'pool "small" does not allow Tunnel',
     'pool "small" has 2 free addresses, expected at least 4',
   ]);
-  assert.match(map.run(planMigration('old', 'six')).obstacles.join(), /is IPv4, .* is IPv6/);
-  assert.match(map.run(planMigration('old', 'old')).obstacles.join(), /the same/);
-  assert.throws(() => map.run(planMigration('old', 'none')), /Cannot migrate to pool "none"/);
+  assert.match(map.run(planMigration('old', 'six', NOW)).obstacles.join(), /is IPv4, .* is IPv6/);
+  assert.match(map.run(planMigration('old', 'old', NOW)).obstacles.join(), /the same/);
+  assert.throws(() => map.run(planMigration('old', 'none', NOW)), /Cannot migrate to pool "none"/);
 });

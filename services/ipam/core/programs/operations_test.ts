@@ -73,18 +73,23 @@ test('releaseFromBlock() frees what is described and names the rest', () => {
   assert.ok(sequence.isAssigned);
   const cidr = parsePrefix('10.0.0.4/30');
   const refused = map.run(
-    releaseFromBlock(cidr, [
-      release('10.0.0.4', 'not a'),
-      release('10.0.0.5', 'b', sequence.sequenceNumber + 1n),
-      release('10.0.0.6'),
-    ]),
+    releaseFromBlock(
+      cidr,
+      [
+        release('10.0.0.4', 'not a'),
+        release('10.0.0.5', 'b', sequence.sequenceNumber + 1n),
+        release('10.0.0.6'),
+      ],
+      NOW,
+    ),
   );
   assert.equal(refused.length, 3);
   const done = map.run(
-    releaseFromBlock(cidr, [
-      release('10.0.0.4', 'a'),
-      release('10.0.0.5', 'b', sequence.sequenceNumber),
-    ]),
+    releaseFromBlock(
+      cidr,
+      [release('10.0.0.4', 'a'), release('10.0.0.5', 'b', sequence.sequenceNumber)],
+      NOW,
+    ),
   );
   assert.deepEqual(done, []);
   assert.ok([...map.values.keys()].every((key) => !key.includes('/handle/')));
@@ -111,7 +116,7 @@ test('releaseHandle() frees every block of the handle, also those that are gone'
   const released: string[] = [];
   for (const handle of ['h', 'orphan', 'unknown']) {
     for (let remaining = 1; remaining > 0; ) {
-      const step = map.run(releaseHandle(handle));
+      const step = map.run(releaseHandle(handle, NOW));
       released.push(...step.released);
       remaining = step.remaining;
     }
@@ -136,7 +141,7 @@ test('claimBlock() and releaseBlock() move a block between nodes', () => {
   assert.equal(map.run(releaseBlock(cidr, 'n1', false, NOW)), 'released');
   assert.equal(map.run(releaseBlock(cidr, 'n1', false, NOW)), 'not-held');
   assert.equal(claim('n2'), 'claimed');
-  map.run(releaseHandle('h'));
+  map.run(releaseHandle('h', NOW));
   assert.equal(map.run(releaseBlock(cidr, 'n2', true, NOW)), 'released');
   assert.deepEqual([...map.values.keys()], [POOL_KEY]);
 });
@@ -145,7 +150,7 @@ test('an empty block of nobody goes away with its last address', () => {
   const map = records();
   ip(map, '10.0.0.9', 'h');
   map.run(releaseBlock(parsePrefix('10.0.0.8/30'), 'n1', false, NOW));
-  map.run(releaseHandle('h'));
+  map.run(releaseHandle('h', NOW));
   assert.deepEqual([...map.values.keys()], [POOL_KEY]);
 });
 
@@ -168,11 +173,11 @@ test('utilization() counts use and reservations independently', () => {
     '/calico/resources/v3/projectcalico.org/ipreservations/r',
     JSON.stringify({ spec: { reservedCIDRs: [used?.address, '10.9.9.9'] } }),
   );
-  const [pool] = map.run(utilization([]));
+  const [pool] = map.run(utilization([], NOW));
   assert.deepEqual(
     { ...pool, blocks: pool?.blocks.length },
     { name: 'p', cidr: '10.0.0.0/28', capacity: 16n, inUse: 3, reserved: 1n, free: 13n, blocks: 1 },
   );
   assert.equal(pool?.blocks[0]?.free, 1);
-  assert.throws(() => map.run(utilization(['q'])), /pool "q": no pool has this name or CIDR/);
+  assert.throws(() => map.run(utilization(['q'], NOW)), /pool "q": no pool has this name or CIDR/);
 });

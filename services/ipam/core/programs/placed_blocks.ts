@@ -5,19 +5,19 @@ import type { Program } from '../program.ts';
 import { nodeOfAffinity } from '../records/affinity.ts';
 import { blocksPrefix, nodeKey } from '../records/keys.ts';
 import { topologyOf } from '../topology.ts';
+import { existingBlock } from './block_search.ts';
 import { CONFIG_KEYS, configOf } from './context.ts';
 import { RECLAIM_AGE_MS } from './find_block.ts';
-import { readableBlock } from './stored_block.ts';
 
 /** A block claimed just now counts as in use. `now` in milliseconds since the epoch. */
 export function* placedBlocks(now: number): Program<PlacedBlock[]> {
   const prefixes = ([4, 6] as const).map(blocksPrefix);
   const known = yield { keys: CONFIG_KEYS, prefixes, isHint: true };
-  const { topologyLabel } = configOf(known);
+  const { topologyLabel, cooldownMs } = configOf(known);
   const owned = prefixes
     .flatMap((prefix) => known.list(prefix))
     .flatMap((entry) => {
-      const block = readableBlock(entry)?.block;
+      const block = existingBlock(entry, { now, cooldownMs })?.block;
       const node = nodeOfAffinity(block?.affinity);
       return block === undefined || node === undefined ? [] : [{ block, node }];
     });

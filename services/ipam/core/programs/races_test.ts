@@ -45,7 +45,7 @@ function start(map: RecordMap, action: Action): () => Program<unknown> {
   const handleId = `h${action.handle}`;
   const cidr = parsePrefix(`10.0.0.${action.block * 4}/30`);
   if (action.kind < 5) return () => assignStep(assignRequest(node, handleId, action.count), NOW);
-  if (action.kind < 7) return () => releaseHandle(handleId);
+  if (action.kind < 7) return () => releaseHandle(handleId, NOW);
   if (action.kind === 7) {
     const owner = { handleId, secondary: { node } };
     const address = addressAt(cidr, action.count);

@@ -7,13 +7,14 @@ import {
   type Prefix,
   prefixOf,
 } from '@calico/ip';
-import { attributeOf, isHeld, ordinalsOfHandle, releaseOrdinals } from '../block_algebra.ts';
+import { attributeOf, isHeld, ordinalsOfHandle } from '../block_algebra.ts';
+import { release } from '../cooldown.ts';
 import { Draft, type Program, plan, type Reading } from '../program.ts';
 import type { Block } from '../records/block.ts';
 import { handleBlocks, withCount } from '../records/handle.ts';
 import { poolOf } from '../records/ip_pool.ts';
 import { blockKey, handleKey } from '../records/keys.ts';
-import { POOL_PREFIXES, poolsOf } from './context.ts';
+import { CONFIG_KEYS, configOf, POOL_PREFIXES, poolsOf } from './context.ts';
 import {
   blockHolding,
   handleOf,
@@ -55,8 +56,10 @@ export function* locate(addresses: readonly Address[]): Program<ReadonlyMap<Addr
 export function* releaseFromBlock(
   cidr: Prefix,
   releases: readonly Release[],
+  now: number,
 ): Program<readonly Address[]> {
-  const stored = storedBlock(cidr, yield { keys: [blockKey(cidr)] });
+  const known = yield { keys: [blockKey(cidr), ...CONFIG_KEYS] };
+  const stored = storedBlock(cidr, known);
   if (stored === undefined) return { value: releases.map(({ address }) => address) };
   const { block, entry } = stored;
   const fitting = releases.filter((release) => fits(block, release));
@@ -64,7 +67,7 @@ export function* releaseFromBlock(
   const ordinals = fitting.map(({ address }) => ordinalOf(cidr, address));
   const draft = new Draft();
   if (ordinals.length > 0) {
-    const after = releaseOrdinals(block, ordinals);
+    const after = release(block, ordinals, now, configOf(known).cooldownMs);
     writeBlock(draft, after, entry);
     yield* writeHandles(draft, block, after, ordinals);
   }
@@ -106,9 +109,9 @@ export type HandleRelease = {
 };
 
 /** Releases what the handle holds in its first block, and forgets the block in the handle. */
-export function* releaseHandle(handleId: string): Program<HandleRelease> {
+export function* releaseHandle(handleId: string, now: number): Program<HandleRelease> {
   const key = handleKey(handleId);
-  const known = yield { keys: [key] };
+  const known = yield { keys: [key, ...CONFIG_KEYS] };
   const entry = known.get(key);
   if (entry === undefined) return { value: { released: [], remaining: 0 } };
   const handle = handleOf(handleId, known);
@@ -126,7 +129,7 @@ export function* releaseHandle(handleId: string): Program<HandleRelease> {
     return plan({ released: [], remaining: others.length }, draft);
   }
   const ordinals = ordinalsOfHandle(stored.block, handleId);
-  const after = releaseOrdinals(stored.block, ordinals);
+  const after = release(stored.block, ordinals, now, configOf(known).cooldownMs);
   if (ordinals.length > 0) writeBlock(draft, after, stored.entry);
   else draft.expect(stored.entry.key, stored.entry);
   writeHandle(draft, handle, [after], entry);

@@ -29,7 +29,7 @@ test('the parts take the place of the pool; addresses stay', () => {
     spec: { cidr: '10.0.0.64/26', blockSize: 28, ipipMode: 'Always', future: { kept: true } },
   });
   assert.equal(map.values.has(`${POOLS}p`), false);
-  const use = map.run(utilization([]));
+  const use = map.run(utilization([], NOW));
   assert.equal(
     use.reduce((sum, { inUse }) => sum + inUse, 0),
     1,

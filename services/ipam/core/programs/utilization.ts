@@ -1,17 +1,27 @@
 // How full pools and blocks are.
 import { addressAt, formatAddress, formatPrefix, type Prefix, prefixSize } from '@calico/ip';
-import { attributeOf, countFree } from '../block_algebra.ts';
+import { attributeOf, countFree, isHeld } from '../block_algebra.ts';
+import { thawed } from '../cooldown.ts';
 import type { Program } from '../program.ts';
 import type { Block } from '../records/block.ts';
 import { poolOf } from '../records/ip_pool.ts';
 import { countReserved, reservedIn } from '../records/reservation.ts';
-import { POOL_PREFIXES, poolNamed, poolsOf, reservationsOf, type StoredPool } from './context.ts';
+import {
+  CONFIG_KEYS,
+  configOf,
+  POOL_PREFIXES,
+  poolNamed,
+  poolsOf,
+  reservationsOf,
+  type StoredPool,
+} from './context.ts';
 import { listBlocks } from './find_block.ts';
 import { readableBlock } from './stored_block.ts';
 
 export type BlockUse = {
   readonly cidr: string;
   readonly capacity: number;
+  /** Also those that cool down after their release. */
   readonly inUse: number;
   readonly reserved: number;
   readonly free: number;
@@ -35,13 +45,15 @@ export type PoolUse = {
 };
 
 /** Use of the named pools, or of all. @throws IpamError 'not-found' */
-export function* utilization(wanted: readonly string[]): Program<PoolUse[]> {
-  const known = yield { prefixes: POOL_PREFIXES };
+export function* utilization(wanted: readonly string[], now: number): Program<PoolUse[]> {
+  const known = yield { keys: CONFIG_KEYS, prefixes: POOL_PREFIXES };
+  const { cooldownMs } = configOf(known);
   const pools = select(poolsOf(known), wanted);
   const reserved = reservationsOf(known);
   const entries = yield* listBlocks(pools);
   const blocks = [...entries.values()]
     .flatMap((entry) => readableBlock(entry)?.block ?? [])
+    .map((block) => thawed(block, now, cooldownMs))
     .toSorted((a, b) => (a.cidr.value < b.cidr.value ? -1 : 1));
   const byPool = Map.groupBy(blocks, (block) => poolOf(pools, block.cidr));
   return { value: pools.map((pool) => poolUse(pool, byPool.get(pool) ?? [], reserved)) };
@@ -74,18 +86,22 @@ function poolUse(
 }
 
 function blockUse(block: Block, reservations: readonly Prefix[]): BlockUse {
-  const allocations = usedOrdinals(block).map((ordinal) => {
+  const used = usedOrdinals(block);
+  const allocations = used.flatMap((ordinal) => {
     const attribute = attributeOf(block, ordinal);
-    return {
-      address: formatAddress(addressAt(block.cidr, ordinal)),
-      handleId: attribute?.handleId ?? '',
-      attributes: attribute?.secondary ?? {},
-    };
+    if (attribute === undefined || !isHeld(attribute)) return [];
+    return [
+      {
+        address: formatAddress(addressAt(block.cidr, ordinal)),
+        handleId: attribute.handleId ?? '',
+        attributes: attribute.secondary,
+      },
+    ];
   });
   return {
     cidr: formatPrefix(block.cidr),
     capacity: block.allocations.length,
-    inUse: allocations.length,
+    inUse: used.length,
     reserved: Number(countReserved(block.cidr, reservations)),
     free: countFree(block, reservedIn(block.cidr, reservations)),
     affinity: block.affinity ?? '',

@@ -40,7 +40,7 @@ export function newBlock(cidr: Prefix, affinity: string | undefined, now: number
   return {
     cidr,
     affinity,
-    affinityClaimTime: affinity === undefined ? undefined : claimTime(now),
+    affinityClaimTime: affinity === undefined ? undefined : storedTime(now),
     allocations: Array.from({ length: size }, () => null),
     unallocated: Array.from({ length: size }, (_, ordinal) => ordinal),
     attributes: [],
@@ -52,7 +52,7 @@ export function newBlock(cidr: Prefix, affinity: string | undefined, now: number
 }
 
 /** The instant as upstream writes it: RFC 3339 in whole seconds. */
-export function claimTime(now: number): string {
+export function storedTime(now: number): string {
   return new Date(now).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
