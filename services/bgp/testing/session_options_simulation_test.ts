@@ -98,3 +98,38 @@ test('with gracefulNotification, an expired hold timer keeps routes for the rest
   cluster.advance(100_000);
   assert.equal(kernel.routes.size, 0);
 });
+
+test('routes of a peer that is away for long stay as the last resort, then go (RFC 9494)', () => {
+  const options = { maxRestartTime: '10s', longLivedRestartTime: '10m' };
+  const cluster = started([...pair(options, options), ...blocks(1)]);
+  const { kernel, bgp } = cluster.node('a');
+  const route = () => [...bgp.speaker.rib.entries()][0]?.best?.data.attributes;
+  assert.equal(route()?.localPreference, 2_147_482_623);
+  cluster.kill('b');
+  cluster.advance(60_000);
+  assert.equal(kernel.routes.size, 1);
+  assert.deepEqual([route()?.localPreference, route()?.communities], [0, [0xffff_0006]]);
+  cluster.start('b');
+  cluster.advance(5_000);
+  assert.deepEqual([route()?.localPreference, route()?.communities], [2_147_482_623, undefined]);
+  cluster.kill('b');
+  cluster.advance(600_000);
+  assert.equal(kernel.routes.size, 1);
+  cluster.advance(20_000);
+  assert.equal(kernel.routes.size, 0);
+  assert.equal(cluster.clock.pending > 0, true);
+});
+
+test('a route that must not stay long goes with the restart time', () => {
+  const options = { maxRestartTime: '10s', longLivedRestartTime: '10m' };
+  const advertisement = { cidr: '10.244.0.0/26', communities: ['65535:7'] };
+  const cluster = started([
+    ...pair(options, options).filter(({ kind }) => kind !== 'BGPConfiguration'),
+    bgpConfiguration({ nodeToNodeMeshEnabled: false, prefixAdvertisements: [advertisement] }),
+    ...blocks(2),
+  ]);
+  assert.equal(cluster.node('a').kernel.routes.size, 2);
+  cluster.kill('b');
+  cluster.advance(60_000);
+  assert.deepEqual(cluster.node('a').kernel.describe(), ['10.244.1.0/26 via 192.168.80.101']);
+});

@@ -74,6 +74,9 @@ export class ExportPolicy {
     const leak = policy.role === undefined ? undefined : exportLeak(data.attributes, policy.role);
     if (leak !== undefined) return leak;
     const { communities } = data.attributes;
+    if (policy.knowsLongLived !== true && communities?.includes(Community.LongLivedStale)) {
+      return 'stale for long: only for peers that know what that means';
+    }
     if (communities?.includes(Community.NoAdvertise)) return 'community no-advertise';
     if (
       !policy.isInternal &&

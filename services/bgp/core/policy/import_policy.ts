@@ -31,8 +31,10 @@ export class ImportPolicy {
   import(prefix: Prefix, received: PathData, peer: PeerPolicy): Import {
     const refusal = this.#refusalOf(received, peer);
     if (refusal !== undefined) return { kind: 'rejected', reason: refusal };
+    const { communities } = received.attributes;
     const isLeaving =
-      !peer.isInternal && received.attributes.communities?.includes(Community.GracefulShutdown);
+      (!peer.isInternal && communities?.includes(Community.GracefulShutdown)) ||
+      communities?.includes(Community.LongLivedStale);
     const marked = peer.role === undefined ? received : this.#marked(received, peer.role);
     const data = isLeaving ? this.#changed(marked, LAST_RESORT) : marked;
     const rules = peer.filters.import[prefix.family];
@@ -90,9 +92,9 @@ export class ImportPolicy {
   }
 }
 
-/** RFC 8326 section 4: the peer is about to go, so every other path is better. */
+/** The peer is about to go (RFC 8326 section 4) or has been away for long: every other path is better. */
 const LAST_RESORT: RouteChanges = {
-  id: 'graceful-shutdown',
+  id: 'last-resort',
   prepend: [],
   add: { standard: [], large: [] },
   localPreference: 0,

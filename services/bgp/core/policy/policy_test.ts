@@ -130,6 +130,22 @@ test('IPv4 routes with IPv6 next hops, where the session has agreed on them', ()
   assert.match(nextHop(six, EXTERNAL, plain), /no address to be the next hop/);
 });
 
+test('what has been stale for long is a last resort, and for peers that know it', () => {
+  const stale = marked(Community.LongLivedStale);
+  const { source } = path({ isInternal: false });
+  assert.equal(
+    exported({ ...stale, source }),
+    'stale for long: only for peers that know what that means',
+  );
+  assert.ok(
+    typeof exported({ ...stale, source }, { ...INTERNAL, knowsLongLived: true }) !== 'string',
+  );
+  const { prefix, data } = stale;
+  const outcome = new ImportPolicy(LOCAL).import(prefix, data, INTERNAL);
+  assert.ok(outcome.kind === 'accepted');
+  assert.equal(outcome.data.attributes.localPreference, 0);
+});
+
 test('routes that are for customers only are marked on their way, and leaks are kept out', () => {
   const toCustomer = exported(path({ from: 'local' }), to('provider'));
   assert.equal(typeof toCustomer === 'string' ? toCustomer : toCustomer.onlyToCustomer, 64512);

@@ -78,6 +78,7 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
       extendedNextHop: config.extendedNextHop && takesExtendedNextHop(find('extended-next-hop')),
       canRefresh,
       canRefreshEnhanced: canRefresh && find('enhanced-route-refresh') !== undefined,
+      knowsLongLived: find('long-lived-graceful-restart') !== undefined,
       gracefulRestart:
         config.gracefulRestart === undefined
           ? undefined

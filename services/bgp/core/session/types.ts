@@ -98,6 +98,8 @@ export type Negotiated = {
   readonly extendedNextHop: boolean;
   readonly canRefresh: boolean;
   readonly canRefreshEnhanced: boolean;
+  /** The peer knows routes that have been stale for long (RFC 9494). */
+  readonly knowsLongLived: boolean;
   /** Undefined: graceful restart is off, for one of the two does not offer it. */
   readonly gracefulRestart: NegotiatedGracefulRestart | undefined;
 };

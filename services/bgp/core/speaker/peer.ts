@@ -7,6 +7,7 @@ import type { PathSource } from '../rib/path.ts';
 import { newSession, type Session } from '../session/session.ts';
 import type { Negotiated, SessionConfig, SessionTiming, Side } from '../session/types.ts';
 import type { PeerConfig } from './config.ts';
+import { LongLived } from './long_lived.ts';
 import { WatchedPath } from './watched_path.ts';
 
 /** The part of a session that exists while it is established. */
@@ -41,6 +42,8 @@ export class Peer {
   live: Live | undefined;
   /** The stale timer runs. */
   isAwaited = false;
+  /** Of the last loss; nothing stays long while the session is up. */
+  longLived = new LongLived();
   /** Has been established since this process started. */
   wasEstablished = false;
   readonly path = new WatchedPath();
@@ -60,7 +63,8 @@ export class Peer {
     if (negotiated === undefined) return configured;
     const held = this.#policy;
     if (held?.configured === configured && held.negotiated === negotiated) return held.policy;
-    const policy = { ...configured, extendedNextHop: negotiated.extendedNextHop };
+    const { extendedNextHop, knowsLongLived } = negotiated;
+    const policy = { ...configured, extendedNextHop, knowsLongLived };
     this.#policy = { configured, negotiated, policy };
     return policy;
   }

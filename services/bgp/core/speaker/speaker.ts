@@ -25,9 +25,16 @@ import {
   type SessionTiming,
   type Side,
 } from '../session/types.ts';
-import { type PeerConfig, type SpeakerConfig, sessionText, settingsText } from './config.ts';
+import {
+  FAMILIES,
+  type PeerConfig,
+  type SpeakerConfig,
+  sessionText,
+  settingsText,
+} from './config.ts';
 import type { BfdNews, Note, SpeakerEffect, SpeakerEvent, SpeakerInput } from './events.ts';
 import { applyUpdate } from './inbound.ts';
+import { ageRoutes, LongLived } from './long_lived.ts';
 import { nextBatch, queueEntry, queueRefresh, queueTable } from './outbound.ts';
 import { OwnRoutes } from './own_routes.ts';
 import { Peer } from './peer.ts';
@@ -154,7 +161,7 @@ export class Speaker {
         return this.#stepSession(peer, event.event, now);
       case 'peer-timer':
         if (event.timer === 'idle-hold') this.#stepSession(peer, { kind: 'rested' }, now);
-        else this.#sweep(peer);
+        else this.#staleTimeOver(peer);
         return;
       case 'bfd':
         return this.#pathNews(peer, event.news, now);
@@ -349,6 +356,7 @@ export class Speaker {
     this.#note({ kind: 'down', peer: config.key, reason, isGraceful });
     const restart = isGraceful ? negotiated.gracefulRestart : undefined;
     const families = restart?.families ?? [];
+    peer.longLived = new LongLived(restart?.longLived);
     this.#withdraw(received.retainOnly(families));
     // A second loss before the peer finished its table does not prolong the wait.
     const isAwaitedAlready = received.staleCount > 0 && peer.isAwaited;
@@ -386,6 +394,20 @@ export class Speaker {
     } else if (subtype === RefreshSubtype.End) {
       this.#swept(peer, peer.received.sweep([family]));
     }
+  }
+
+  /** Unless routes may stay long, as a last resort, this is their end. */
+  #staleTimeOver(peer: Peer): void {
+    const { longLived, received, live } = peer;
+    const { families } = longLived;
+    if (families.length === 0 || live !== undefined) return this.#sweep(peer);
+    peer.isAwaited = false;
+    if (longLived.isNew && this.#importPolicy !== undefined) {
+      ageRoutes(peer, families, this.#importPolicy, this.#rib);
+    }
+    const others = FAMILIES.filter((family) => !families.includes(family));
+    this.#swept(peer, received.sweep(others));
+    if (received.staleCount > 0) this.#awaitReturn(peer, longLived.advance());
   }
 
   #sweep(peer: Peer): void {

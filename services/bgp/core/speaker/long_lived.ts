@@ -1,0 +1,77 @@
+// Routes of a peer that is away for longer than its restart time: RFC 9494. They stay as a last resort,
+// marked for whoever is told of them.
+import { Community } from '@calico/bgp-wire';
+import type { Family } from '@calico/ip';
+import type { ImportPolicy } from '../policy/import_policy.ts';
+import { addCommunities } from '../policy/route_filter.ts';
+import { pathOf } from '../rib/adj_rib_in.ts';
+import type { LocRib } from '../rib/loc_rib.ts';
+import type { PathData } from '../rib/path.ts';
+import type { Peer } from './peer.ts';
+
+/** How long the routes of a lost peer may stay, and how much of that is over. */
+export class LongLived {
+  readonly #seconds: ReadonlyMap<Family, number>;
+  #passed = 0;
+
+  constructor(seconds: ReadonlyMap<Family, number> = new Map()) {
+    this.#seconds = seconds;
+  }
+
+  /** Their restart time is over, but nothing of this one yet. */
+  get isNew(): boolean {
+    return this.#passed === 0;
+  }
+
+  /** Families whose time is not over. */
+  get families(): readonly Family[] {
+    return ([4, 6] as const).filter((family) => (this.#seconds.get(family) ?? 0) > this.#passed);
+  }
+
+  /** Milliseconds until the next family's time is over, from which on it counts as over. */
+  advance(): number {
+    const before = this.#passed;
+    this.#passed = Math.min(...this.families.map((family) => this.#seconds.get(family) ?? 0));
+    return 1000 * (this.#passed - before);
+  }
+}
+
+const MARK = { standard: [Community.LongLivedStale], large: [] };
+
+/** Marks all routes of these families and judges them anew; those that must not stay long go. */
+export function ageRoutes(
+  { received, policy }: Peer,
+  families: readonly Family[],
+  imports: ImportPolicy,
+  rib: LocRib,
+): void {
+  const aged = new Map<PathData, PathData | undefined>();
+  const routes = [
+    ...Array.from(received, ({ prefix, data, source, received: told }) => ({
+      prefix,
+      data: told ?? data,
+      source,
+    })),
+    ...received.refused(),
+  ].filter(({ prefix }) => families.includes(prefix.family));
+  for (const { prefix, data: before, source } of routes) {
+    if (!aged.has(before)) aged.set(before, ageData(before));
+    const data = aged.get(before);
+    const outcome = data === undefined ? undefined : imports.import(prefix, data, policy);
+    if (data === undefined || outcome === undefined) {
+      if (received.delete(prefix)) rib.remove(prefix, source);
+    } else if (outcome.kind === 'accepted') {
+      const path = pathOf(prefix, data, outcome.data, source);
+      received.set(path);
+      rib.put(path);
+    } else if (received.refuse({ prefix, data, source, reason: outcome.reason })) {
+      rib.remove(prefix, source);
+    }
+  }
+  received.markStale(families);
+}
+
+function ageData(data: PathData): PathData | undefined {
+  if (data.attributes.communities?.includes(Community.NoLongLived)) return undefined;
+  return addCommunities(data, MARK);
+}

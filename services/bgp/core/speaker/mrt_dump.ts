@@ -1,0 +1,60 @@
+// The routing table as an MRT file: RFC 6396 section 4.3.
+import { encodeMrt, type MrtEntry, type MrtPeer } from '@calico/bgp-wire';
+import type { Path } from '../rib/path.ts';
+import type { Speaker } from './speaker.ts';
+
+/** Records that are given out together. */
+const RECORDS_PER_PIECE = 512;
+const NOWHERE = { family: 4, value: 0n } as const;
+
+/**
+ * All paths, whole records in each piece; nothing before the first configuration. When a path was learned is
+ * not remembered: it bears the time since which its session has been up.
+ * @param now milliseconds since the epoch
+ */
+export function* dumpTable(speaker: Speaker, now: number): Generator<Uint8Array, void, undefined> {
+  const local = speaker.config?.local;
+  if (local === undefined) return;
+  const timestamp = Math.floor(now / 1000);
+  const { routerId, asn } = local;
+  const sources = new Map<string, Source>([['', { index: 0, originated: timestamp }]]);
+  const peers: MrtPeer[] = [{ address: NOWHERE, asn, routerId }];
+  for (const [key, { config, live, session }] of speaker.peers) {
+    const originated = Math.floor(session.since / 1000);
+    sources.set(key, { index: peers.length, originated });
+    const id = live?.negotiated.remoteOpen.routerId ?? 0;
+    peers.push({ address: config.address, asn: config.session.remoteAsn, routerId: id });
+  }
+  yield encodeMrt({ kind: 'peers', timestamp, routerId, view: '', peers });
+  let records: Uint8Array[] = [];
+  let sequence = 0;
+  for (const { prefix, candidates } of speaker.rib.entries()) {
+    const entries = candidates.flatMap((path) => entryOf(path, sources));
+    records.push(encodeMrt({ kind: 'routes', timestamp, sequence, prefix, entries }));
+    sequence += 1;
+    if (records.length < RECORDS_PER_PIECE) continue;
+    yield joined(records);
+    records = [];
+  }
+  if (records.length > 0) yield joined(records);
+}
+
+type Source = { readonly index: number; readonly originated: number };
+
+/** Of a peer that is gone meanwhile there is no entry. */
+function entryOf({ data, source }: Path, sources: ReadonlyMap<string, Source>): MrtEntry[] {
+  const found = sources.get(source.kind === 'peer' ? source.peer : '');
+  if (found === undefined) return [];
+  const { attributes, nextHop } = data;
+  return [{ peer: found.index, originated: found.originated, attributes, nextHop }];
+}
+
+function joined(records: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(records.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const record of records) {
+    whole.set(record, at);
+    at += record.length;
+  }
+  return whole;
+}
