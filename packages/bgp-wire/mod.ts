@@ -71,6 +71,9 @@ export {
   type Keepalive,
   type Message,
 } from './message.ts';
+export { decodeMrt } from './mrt/decode.ts';
+export { encodeMrt } from './mrt/encode.ts';
+export { type MrtEntry, MrtError, type MrtPeer, type MrtRecord } from './mrt/types.ts';
 export type { Reachable, Unreachable } from './multiprotocol.ts';
 export { formatNlri, type Nlri } from './nlri.ts';
 export {

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { CommandError } from '../command_error.ts';
 import { formatExplanation, formatPeer, formatPeers, formatRoutes } from '../formats/bgp.ts';
 import type { CommandAdder, Runner, Session } from '../session.ts';
+import { dumpTable } from './bgp_dump.ts';
 
 export const addBgp: CommandAdder = (parent, run) => {
   const bgp = parent
@@ -23,6 +24,12 @@ ${ON_THE_NODE}`,
     )
     .action((address: string | undefined) => run((session) => showPeers(session, address)));
   addRoutes(bgp, run);
+  bgp
+    .command('dump')
+    .description('all paths of the routing table as an MRT file (RFC 6396), for bgpdump and others')
+    .requiredOption('--out <file>', 'where to; a file that is there is replaced')
+    .addHelpText('after', `\nExample:\n  sudo calicoctl bgp dump --out=table.mrt\n${ON_THE_NODE}`)
+    .action(({ out }: { readonly out: string }) => run((session) => dumpTable(session, out)));
   bgp
     .command('why')
     .description('why a prefix is routed as it is: best, rejected, told to whom')

@@ -245,6 +245,10 @@ function bgpHandlers(): ServiceHandlers<typeof BgpService> {
     },
     explain: async ({ prefix }) =>
       prefix === '10.244.1.7' ? { prefix: '10.244.1.0/26', kernel: 'it is there' } : {},
+    async *dumpTable() {
+      yield { mrt: Uint8Array.of(1, 2) };
+      yield { mrt: Uint8Array.of(3) };
+    },
     getSpeaker: async () => ({}),
   };
 }

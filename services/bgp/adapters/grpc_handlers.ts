@@ -19,6 +19,7 @@ import { RpcError, type ServiceHandlers } from '@calico/rpc';
 import { type ExplainedPath, explain, isKnown, longestMatch } from '../core/explain/explain.ts';
 import type { BgpNode } from '../core/node/bgp_node.ts';
 import type { Path, PathData, PathSource } from '../core/rib/path.ts';
+import { dumpTable } from '../core/speaker/mrt_dump.ts';
 import type { Peer } from '../core/speaker/peer.ts';
 import { peerMessage } from './bus_reporter.ts';
 
@@ -67,6 +68,10 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
         })),
         kernel: node.kernelTextOf(prefix),
       };
+    },
+
+    async *dumpTable() {
+      for (const mrt of dumpTable(node.speaker, Date.now())) yield { mrt };
     },
 
     async getSpeaker() {

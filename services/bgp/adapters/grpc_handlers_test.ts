@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { decodeMrt } from '@calico/bgp-wire';
+import { formatAddress, formatPrefix } from '@calico/ip';
 import { type ListRoutesResponse, PathVerdict, Table } from '@calico/proto/bgp/v1/bgp';
 import type { CallContext, RpcError } from '@calico/rpc';
 import { affinity, bgpConfiguration, node, pool } from '../testing/resources.ts';
@@ -43,6 +45,26 @@ test('listRoutes() shows each table', async () => {
     '10.244.1.0/26 192.168.80.100 local best',
   ]);
   assert.equal((await routes(Table.LOC_RIB, '', '10.244.2.0/24')).length, 1);
+});
+
+test('dumpTable() is an MRT file of all paths with their peers', async () => {
+  const pieces: Uint8Array[] = [];
+  const request = { $typeName: 'calico.bgp.v1.DumpTableRequest' } as const;
+  for await (const { mrt } of handlers.dumpTable(request, context)) {
+    pieces.push(mrt ?? new Uint8Array(0));
+  }
+  const [index, ...records] = [...decodeMrt(Buffer.concat(pieces))];
+  assert.equal(index?.kind, 'peers');
+  assert.deepEqual(
+    index.peers.map(({ address, asn }) => `${formatAddress(address)} ${asn}`),
+    ['0.0.0.0 64512', '192.168.80.101 64512'],
+  );
+  const lines = records.flatMap((record) =>
+    record.kind === 'routes'
+      ? record.entries.map(({ peer }) => `${formatPrefix(record.prefix)} of ${peer}`)
+      : [],
+  );
+  assert.deepEqual(lines.toSorted(), ['10.244.1.0/26 of 0', '10.244.2.0/26 of 1']);
 });
 
 test('listRoutes() says what it cannot do', async () => {

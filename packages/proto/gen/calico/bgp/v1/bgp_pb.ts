@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file calico/bgp/v1/bgp.proto.
  */
 export const file_calico_bgp_v1_bgp: GenFile = /*@__PURE__*/
-  fileDesc("ChdjYWxpY28vYmdwL3YxL2JncC5wcm90bxINY2FsaWNvLmJncC52MSISChBMaXN0UGVlcnNSZXF1ZXN0IkMKEUxpc3RQZWVyc1Jlc3BvbnNlEi4KBXBlZXJzGAEgAygLMh8uY2FsaWNvLmV2ZW50cy52MS5CZ3BQZWVyU3RhdHVzIlYKEUxpc3RSb3V0ZXNSZXF1ZXN0EiMKBXRhYmxlGAEgASgOMhQuY2FsaWNvLmJncC52MS5UYWJsZRIMCgRwZWVyGAIgASgJEg4KBnByZWZpeBgDIAEoCSKPAwoSTGlzdFJvdXRlc1Jlc3BvbnNlEg4KBnByZWZpeBgBIAEoCRIQCghuZXh0X2hvcBgCIAEoCRIPCgdhc19wYXRoGAMgAygNEh0KEGxvY2FsX3ByZWZlcmVuY2UYBCABKA1IAIgBARIlChhtdWx0aV9leGl0X2Rpc2NyaW1pbmF0b3IYBSABKA1IAYgBARITCgtjb21tdW5pdGllcxgGIAMoCRIUCgxsZWFybmVkX2Zyb20YByABKAkSDAoEYmVzdBgIIAEoCBIOCgZvcmlnaW4YCSABKAkSGQoRbGFyZ2VfY29tbXVuaXRpZXMYCiADKAkSFAoMYXNfcGF0aF90ZXh0GAsgASgJEhUKDW9yaWdpbmF0b3JfaWQYDCABKAkSFAoMY2x1c3Rlcl9saXN0GA0gAygJEg0KBXN0YWxlGA4gASgIEhgKEHJlamVjdGVkX2JlY2F1c2UYDyABKAlCEwoRX2xvY2FsX3ByZWZlcmVuY2VCGwoZX211bHRpX2V4aXRfZGlzY3JpbWluYXRvciIuCg5FeHBsYWluUmVxdWVzdBIOCgZwcmVmaXgYASABKAkSDAoEcGVlchgCIAEoCSKPAQoPRXhwbGFpblJlc3BvbnNlEg4KBnByZWZpeBgBIAEoCRIrCgVwYXRocxgCIAMoCzIcLmNhbGljby5iZ3AudjEuRXhwbGFpbmVkUGF0aBIvCgdleHBvcnRzGAMgAygLMh4uY2FsaWNvLmJncC52MS5FeHBsYWluZWRFeHBvcnQSDgoGa2VybmVsGAQgASgJIn4KDUV4cGxhaW5lZFBhdGgSMAoFcm91dGUYASABKAsyIS5jYWxpY28uYmdwLnYxLkxpc3RSb3V0ZXNSZXNwb25zZRIrCgd2ZXJkaWN0GAIgASgOMhouY2FsaWNvLmJncC52MS5QYXRoVmVyZGljdBIOCgZyZWFzb24YAyABKAkicwoPRXhwbGFpbmVkRXhwb3J0EgwKBHBlZXIYASABKAkSEAoIZXhwb3J0ZWQYAiABKAgSDgoGcmVhc29uGAMgASgJEjAKBXJvdXRlGAQgASgLMiEuY2FsaWNvLmJncC52MS5MaXN0Um91dGVzUmVzcG9uc2UiEwoRR2V0U3BlYWtlclJlcXVlc3QifgoSR2V0U3BlYWtlclJlc3BvbnNlEgwKBG5vZGUYASABKAkSCwoDYXNuGAIgASgNEhEKCXJvdXRlcl9pZBgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhgKEGFwcGxpZWRfcmV2aXNpb24YBSABKAQSDwoHaW5fc3luYxgGIAEoCCqCAQoFVGFibGUSFQoRVEFCTEVfVU5TUEVDSUZJRUQQABIRCg1UQUJMRV9MT0NfUklCEAESFAoQVEFCTEVfQURKX1JJQl9JThACEhUKEVRBQkxFX0FESl9SSUJfT1VUEAMSIgoeVEFCTEVfQURKX1JJQl9JTl9CRUZPUkVfUE9MSUNZEAQqjQEKC1BhdGhWZXJkaWN0EhwKGFBBVEhfVkVSRElDVF9VTlNQRUNJRklFRBAAEhUKEVBBVEhfVkVSRElDVF9CRVNUEAESFgoSUEFUSF9WRVJESUNUX0VRVUFMEAISFgoSUEFUSF9WRVJESUNUX1dPUlNFEAMSGQoVUEFUSF9WRVJESUNUX1JFSkVDVEVEEAQyzgIKCkJncFNlcnZpY2USTgoJTGlzdFBlZXJzEh8uY2FsaWNvLmJncC52MS5MaXN0UGVlcnNSZXF1ZXN0GiAuY2FsaWNvLmJncC52MS5MaXN0UGVlcnNSZXNwb25zZRJTCgpMaXN0Um91dGVzEiAuY2FsaWNvLmJncC52MS5MaXN0Um91dGVzUmVxdWVzdBohLmNhbGljby5iZ3AudjEuTGlzdFJvdXRlc1Jlc3BvbnNlMAESUQoKR2V0U3BlYWtlchIgLmNhbGljby5iZ3AudjEuR2V0U3BlYWtlclJlcXVlc3QaIS5jYWxpY28uYmdwLnYxLkdldFNwZWFrZXJSZXNwb25zZRJICgdFeHBsYWluEh0uY2FsaWNvLmJncC52MS5FeHBsYWluUmVxdWVzdBoeLmNhbGljby5iZ3AudjEuRXhwbGFpblJlc3BvbnNlYgZwcm90bzM", [file_calico_events_v1_events]);
+  fileDesc("ChdjYWxpY28vYmdwL3YxL2JncC5wcm90bxINY2FsaWNvLmJncC52MSISChBMaXN0UGVlcnNSZXF1ZXN0IkMKEUxpc3RQZWVyc1Jlc3BvbnNlEi4KBXBlZXJzGAEgAygLMh8uY2FsaWNvLmV2ZW50cy52MS5CZ3BQZWVyU3RhdHVzIlYKEUxpc3RSb3V0ZXNSZXF1ZXN0EiMKBXRhYmxlGAEgASgOMhQuY2FsaWNvLmJncC52MS5UYWJsZRIMCgRwZWVyGAIgASgJEg4KBnByZWZpeBgDIAEoCSKPAwoSTGlzdFJvdXRlc1Jlc3BvbnNlEg4KBnByZWZpeBgBIAEoCRIQCghuZXh0X2hvcBgCIAEoCRIPCgdhc19wYXRoGAMgAygNEh0KEGxvY2FsX3ByZWZlcmVuY2UYBCABKA1IAIgBARIlChhtdWx0aV9leGl0X2Rpc2NyaW1pbmF0b3IYBSABKA1IAYgBARITCgtjb21tdW5pdGllcxgGIAMoCRIUCgxsZWFybmVkX2Zyb20YByABKAkSDAoEYmVzdBgIIAEoCBIOCgZvcmlnaW4YCSABKAkSGQoRbGFyZ2VfY29tbXVuaXRpZXMYCiADKAkSFAoMYXNfcGF0aF90ZXh0GAsgASgJEhUKDW9yaWdpbmF0b3JfaWQYDCABKAkSFAoMY2x1c3Rlcl9saXN0GA0gAygJEg0KBXN0YWxlGA4gASgIEhgKEHJlamVjdGVkX2JlY2F1c2UYDyABKAlCEwoRX2xvY2FsX3ByZWZlcmVuY2VCGwoZX211bHRpX2V4aXRfZGlzY3JpbWluYXRvciIuCg5FeHBsYWluUmVxdWVzdBIOCgZwcmVmaXgYASABKAkSDAoEcGVlchgCIAEoCSKPAQoPRXhwbGFpblJlc3BvbnNlEg4KBnByZWZpeBgBIAEoCRIrCgVwYXRocxgCIAMoCzIcLmNhbGljby5iZ3AudjEuRXhwbGFpbmVkUGF0aBIvCgdleHBvcnRzGAMgAygLMh4uY2FsaWNvLmJncC52MS5FeHBsYWluZWRFeHBvcnQSDgoGa2VybmVsGAQgASgJIn4KDUV4cGxhaW5lZFBhdGgSMAoFcm91dGUYASABKAsyIS5jYWxpY28uYmdwLnYxLkxpc3RSb3V0ZXNSZXNwb25zZRIrCgd2ZXJkaWN0GAIgASgOMhouY2FsaWNvLmJncC52MS5QYXRoVmVyZGljdBIOCgZyZWFzb24YAyABKAkicwoPRXhwbGFpbmVkRXhwb3J0EgwKBHBlZXIYASABKAkSEAoIZXhwb3J0ZWQYAiABKAgSDgoGcmVhc29uGAMgASgJEjAKBXJvdXRlGAQgASgLMiEuY2FsaWNvLmJncC52MS5MaXN0Um91dGVzUmVzcG9uc2UiEgoQRHVtcFRhYmxlUmVxdWVzdCIgChFEdW1wVGFibGVSZXNwb25zZRILCgNtcnQYASABKAwiEwoRR2V0U3BlYWtlclJlcXVlc3QifgoSR2V0U3BlYWtlclJlc3BvbnNlEgwKBG5vZGUYASABKAkSCwoDYXNuGAIgASgNEhEKCXJvdXRlcl9pZBgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhgKEGFwcGxpZWRfcmV2aXNpb24YBSABKAQSDwoHaW5fc3luYxgGIAEoCCqCAQoFVGFibGUSFQoRVEFCTEVfVU5TUEVDSUZJRUQQABIRCg1UQUJMRV9MT0NfUklCEAESFAoQVEFCTEVfQURKX1JJQl9JThACEhUKEVRBQkxFX0FESl9SSUJfT1VUEAMSIgoeVEFCTEVfQURKX1JJQl9JTl9CRUZPUkVfUE9MSUNZEAQqjQEKC1BhdGhWZXJkaWN0EhwKGFBBVEhfVkVSRElDVF9VTlNQRUNJRklFRBAAEhUKEVBBVEhfVkVSRElDVF9CRVNUEAESFgoSUEFUSF9WRVJESUNUX0VRVUFMEAISFgoSUEFUSF9WRVJESUNUX1dPUlNFEAMSGQoVUEFUSF9WRVJESUNUX1JFSkVDVEVEEAQyoAMKCkJncFNlcnZpY2USTgoJTGlzdFBlZXJzEh8uY2FsaWNvLmJncC52MS5MaXN0UGVlcnNSZXF1ZXN0GiAuY2FsaWNvLmJncC52MS5MaXN0UGVlcnNSZXNwb25zZRJTCgpMaXN0Um91dGVzEiAuY2FsaWNvLmJncC52MS5MaXN0Um91dGVzUmVxdWVzdBohLmNhbGljby5iZ3AudjEuTGlzdFJvdXRlc1Jlc3BvbnNlMAESUQoKR2V0U3BlYWtlchIgLmNhbGljby5iZ3AudjEuR2V0U3BlYWtlclJlcXVlc3QaIS5jYWxpY28uYmdwLnYxLkdldFNwZWFrZXJSZXNwb25zZRJICgdFeHBsYWluEh0uY2FsaWNvLmJncC52MS5FeHBsYWluUmVxdWVzdBoeLmNhbGljby5iZ3AudjEuRXhwbGFpblJlc3BvbnNlElAKCUR1bXBUYWJsZRIfLmNhbGljby5iZ3AudjEuRHVtcFRhYmxlUmVxdWVzdBogLmNhbGljby5iZ3AudjEuRHVtcFRhYmxlUmVzcG9uc2UwAWIGcHJvdG8z", [file_calico_events_v1_events]);
 
 /**
  * @generated from message calico.bgp.v1.ListPeersRequest
@@ -308,6 +308,38 @@ export const ExplainedExportSchema: GenMessage<ExplainedExport> = /*@__PURE__*/
   messageDesc(file_calico_bgp_v1_bgp, 7);
 
 /**
+ * @generated from message calico.bgp.v1.DumpTableRequest
+ */
+export type DumpTableRequest = Message<"calico.bgp.v1.DumpTableRequest"> & {
+};
+
+/**
+ * Describes the message calico.bgp.v1.DumpTableRequest.
+ * Use `create(DumpTableRequestSchema)` to create a new message.
+ */
+export const DumpTableRequestSchema: GenMessage<DumpTableRequest> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 8);
+
+/**
+ * @generated from message calico.bgp.v1.DumpTableResponse
+ */
+export type DumpTableResponse = Message<"calico.bgp.v1.DumpTableResponse"> & {
+  /**
+   * Whole records.
+   *
+   * @generated from field: bytes mrt = 1;
+   */
+  mrt: Uint8Array;
+};
+
+/**
+ * Describes the message calico.bgp.v1.DumpTableResponse.
+ * Use `create(DumpTableResponseSchema)` to create a new message.
+ */
+export const DumpTableResponseSchema: GenMessage<DumpTableResponse> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 9);
+
+/**
  * @generated from message calico.bgp.v1.GetSpeakerRequest
  */
 export type GetSpeakerRequest = Message<"calico.bgp.v1.GetSpeakerRequest"> & {
@@ -318,7 +350,7 @@ export type GetSpeakerRequest = Message<"calico.bgp.v1.GetSpeakerRequest"> & {
  * Use `create(GetSpeakerRequestSchema)` to create a new message.
  */
 export const GetSpeakerRequestSchema: GenMessage<GetSpeakerRequest> = /*@__PURE__*/
-  messageDesc(file_calico_bgp_v1_bgp, 8);
+  messageDesc(file_calico_bgp_v1_bgp, 10);
 
 /**
  * @generated from message calico.bgp.v1.GetSpeakerResponse
@@ -360,7 +392,7 @@ export type GetSpeakerResponse = Message<"calico.bgp.v1.GetSpeakerResponse"> & {
  * Use `create(GetSpeakerResponseSchema)` to create a new message.
  */
 export const GetSpeakerResponseSchema: GenMessage<GetSpeakerResponse> = /*@__PURE__*/
-  messageDesc(file_calico_bgp_v1_bgp, 9);
+  messageDesc(file_calico_bgp_v1_bgp, 11);
 
 /**
  * @generated from enum calico.bgp.v1.Table
@@ -500,6 +532,16 @@ export const BgpService: GenService<{
     methodKind: "unary";
     input: typeof ExplainRequestSchema;
     output: typeof ExplainResponseSchema;
+  },
+  /**
+   * All paths of the routing table as an MRT file (RFC 6396, TABLE_DUMP_V2), in pieces.
+   *
+   * @generated from rpc calico.bgp.v1.BgpService.DumpTable
+   */
+  dumpTable: {
+    methodKind: "server_streaming";
+    input: typeof DumpTableRequestSchema;
+    output: typeof DumpTableResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_calico_bgp_v1_bgp, 0);
