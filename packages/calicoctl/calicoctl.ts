@@ -8,7 +8,9 @@ import { addIpam } from './commands/ipam.ts';
 import { addLabel } from './commands/label.ts';
 import { addNode } from './commands/node_status.ts';
 import { addPatch } from './commands/patch.ts';
+import { addPolicy } from './commands/policy.ts';
 import { addVersion } from './commands/version.ts';
+import { addWhy } from './commands/why.ts';
 import { addApply, addCreate, addReplace } from './commands/write.ts';
 import { openConnections } from './connections.ts';
 import type { Runner } from './session.ts';
@@ -67,6 +69,8 @@ const COMMANDS = [
   addIpam,
   addNode,
   addBgp,
+  addWhy,
+  addPolicy,
   addVersion,
 ];
 
@@ -76,6 +80,7 @@ Examples:
   calicoctl apply --wait -f policy.yaml
   calicoctl ipam show --show-blocks
   calicoctl node status
+  calicoctl why default/client default/web --port 8080
   calicoctl bgp why 10.244.58.193
 
 Environment, or fields of the same meaning in the configuration file:

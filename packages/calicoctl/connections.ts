@@ -3,6 +3,7 @@ import type { ResourceService } from '@calico/proto/api/v1/resources';
 import type { BgpService } from '@calico/proto/bgp/v1/bgp';
 import type { IpamAdminService } from '@calico/proto/ipam/v1/admin';
 import type { IpamService } from '@calico/proto/ipam/v1/ipam';
+import type { ClusterPolicyService } from '@calico/proto/status/v1/policy';
 import type { StatusService } from '@calico/proto/status/v1/status';
 import type { DescService, RpcClient } from '@calico/rpc';
 import { CommandError } from './command_error.ts';
@@ -15,6 +16,8 @@ type Services = {
   /** Of the same process as ipam. */
   ipamAdmin: typeof IpamAdminService;
   status: typeof StatusService;
+  /** Of the same process as status. */
+  policy: typeof ClusterPolicyService;
   /** The speaker of the node that this command runs on. */
   bgp: typeof BgpService;
 };
@@ -39,6 +42,7 @@ const DESCRIPTORS: { readonly [K in ServiceName]: () => Promise<Services[K]> } =
   ipam: async () => (await import('@calico/proto/ipam/v1/ipam')).IpamService,
   ipamAdmin: async () => (await import('@calico/proto/ipam/v1/admin')).IpamAdminService,
   status: async () => (await import('@calico/proto/status/v1/status')).StatusService,
+  policy: async () => (await import('@calico/proto/status/v1/policy')).ClusterPolicyService,
   bgp: async () => (await import('@calico/proto/bgp/v1/bgp')).BgpService,
 };
 
@@ -73,6 +77,7 @@ export function targetOf(service: ServiceName, settings: Settings): string {
 }
 
 function addressField(service: Exclude<ServiceName, 'bgp'>) {
+  if (service === 'policy') return 'statusAddress';
   return service === 'ipamAdmin' ? 'ipamAddress' : (`${service}Address` as const);
 }
 

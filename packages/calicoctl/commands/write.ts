@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { checkRequests, type Request, requestsOf, toMessage } from '../requests.ts';
 import type { CommandAdder, Runner, Session } from '../session.ts';
+import { dryRun } from './dry_run.ts';
 import {
   documentsOf,
   type FileOptions,
@@ -12,7 +13,8 @@ import {
 } from './file_options.ts';
 import { type Verb, writeAll } from './write_documents.ts';
 
-type WriteOptions = FileOptions & WaitFlags & { readonly skipExists?: boolean };
+type WriteOptions = FileOptions &
+  WaitFlags & { readonly skipExists?: boolean; readonly dryRun?: boolean };
 type Change = (
   session: Session,
   request: Request,
@@ -23,12 +25,17 @@ export const addApply: CommandAdder = (parent, run) => {
   const command = parent
     .command('apply')
     .description('create resources, or replace those that exist')
+    .option(
+      '--dry-run',
+      'say what would change, for whom and for which connections; change nothing',
+    )
     .addHelpText(
       'after',
       `
 Examples:
   calicoctl apply -f pool.yaml
   calicoctl apply --wait --timeout 10s -f policies/
+  calicoctl apply --dry-run -f policy.yaml
   cat <<EOF | calicoctl apply -f -
   apiVersion: projectcalico.org/v3
   kind: IPPool
@@ -79,6 +86,7 @@ function addWrite(command: Command, run: Runner, verb: Verb, change: Change): vo
       const documents = await documentsOf(session, options);
       const requests = requestsOf(documents, options.namespace);
       checkRequests(requests, verb.infinitive);
+      if (options.dryRun === true) return dryRun(session, requests);
       const items = requests.map((request) => ({
         kind: request.kind,
         name: request.name,

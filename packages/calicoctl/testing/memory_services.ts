@@ -13,10 +13,12 @@ import { BgpService } from '@calico/proto/bgp/v1/bgp';
 import { BgpPeerType } from '@calico/proto/events/v1/events';
 import { IpamAdminService } from '@calico/proto/ipam/v1/admin';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
+import { ClusterPolicyService } from '@calico/proto/status/v1/policy';
 import { StatusService, type WaitAppliedRequest } from '@calico/proto/status/v1/status';
 import { RpcError, type RpcServer, type ServiceHandlers, serveRpc } from '@calico/rpc';
 
 import { MemoryAdmin } from './memory_admin.ts';
+import { MemoryPolicy } from './memory_policy.ts';
 
 type Stored = { readonly document: Fields; readonly revision: bigint };
 type Fields = Record<string, unknown>;
@@ -29,6 +31,7 @@ export class MemoryServices {
   /** Whose blocks were given back. */
   readonly releasedNodes: string[] = [];
   readonly admin = new MemoryAdmin();
+  readonly policy = new MemoryPolicy();
   /** Answers of WaitApplied, one after the other; the stream stays open after the last if told so. */
   progress: { nodesApplied: number; nodesTotal: number; waitingFor?: string[] }[] = [];
   staysBehind = false;
@@ -75,6 +78,7 @@ export class MemoryServices {
         [IpamService, this.#ipam()],
         [IpamAdminService, this.admin.handlers()],
         [StatusService, this.#status()],
+        [ClusterPolicyService, this.policy.handlers()],
       ],
       listen: `unix:${join(this.#folder, 'main.sock')}`,
     });
@@ -131,7 +135,7 @@ export class MemoryServices {
         this.revision += 1n;
         return { revision: this.revision };
       },
-      validate: async () => ({}),
+      validate: async ({ resource }) => (resource === undefined ? {} : { resource }),
       getVersion: async () => ({ version: '0.1.0', clusterGuid: 'g', clusterType: 'typescript' }),
     };
   }

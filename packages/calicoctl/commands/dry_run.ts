@@ -1,0 +1,38 @@
+// apply --dry-run: what the documents would do, without doing it.
+import type { Resource } from '@calico/proto/api/v1/resources';
+import { formatPreview } from '../formats/preview.ts';
+import { type Request, toMessage } from '../requests.ts';
+import type { Session } from '../session.ts';
+import { refuseProblems } from './node_problems.ts';
+
+/** Kinds that decide who may reach whom. */
+const POLICY_KINDS: ReadonlySet<string> = new Set([
+  'NetworkPolicy',
+  'GlobalNetworkPolicy',
+  'Tier',
+  'Profile',
+  'NetworkSet',
+  'GlobalNetworkSet',
+]);
+
+/** @throws CommandError when a node does not answer, RpcError when api would refuse a document */
+export async function dryRun(
+  { connections, terminal }: Session,
+  requests: readonly Request[],
+): Promise<void> {
+  const checked: Resource[] = [];
+  for (const request of requests) {
+    const { resource } = await connections.ask('api', (client) =>
+      client.validate({ resource: toMessage(request) }),
+    );
+    if (resource !== undefined) checked.push(resource);
+  }
+  terminal.out(`${requests.length} resource(s) would be applied\n`);
+  const put = checked.filter(({ kind }) => POLICY_KINDS.has(kind));
+  if (put.length === 0) return;
+  const { nodes, problems } = await connections.ask('policy', (client) =>
+    client.previewChange({ put }),
+  );
+  terminal.out(formatPreview(nodes));
+  refuseProblems(problems);
+}

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { runCalicoctl } from '../calicoctl.ts';
+import { MemoryServices } from '../testing/memory_services.ts';
+
+let services: MemoryServices;
+
+before(async () => {
+  services = await MemoryServices.start();
+});
+after(() => services.stop());
+beforeEach(() => {
+  Object.assign(services.policy, { why: {}, stats: {}, preview: {}, previewed: undefined });
+});
+
+async function run(args: string, input = '') {
+  let [out, err] = ['', ''];
+  const code = await runCalicoctl(args.split(' '), {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    readInput: async () => input,
+    environment: services.environment,
+    now: () => 0,
+    elapsedMs: () => 0,
+  });
+  return { code, out, err };
+}
+
+test('why asks what was asked, and prints text or JSON', async () => {
+  services.policy.why = {
+    from: { name: 'default/a', address: '10.0.0.1' },
+    to: { name: '192.0.2.1', address: '192.0.2.1' },
+    flow: { protocol: 17, destinationPort: 53 },
+    allowed: true,
+    nodes: [{ node: 'n1', allowed: true, because: 'established' }],
+  };
+  const { code, out } = await run('why default/a 192.0.2.1 --protocol udp --port 53');
+  assert.equal(code, 0);
+  assert.equal(
+    out,
+    'default/a (10.0.0.1) -> 192.0.2.1, UDP port 53: allowed\n\nOn n1: allowed: established\n',
+  );
+  const { from, to, protocol, destinationPort } = services.policy.asked ?? {};
+  assert.deepEqual([from, to, protocol, destinationPort], ['default/a', '192.0.2.1', 17, 53]);
+  const json = JSON.parse((await run('why a b -o json')).out) as { allowed: boolean };
+  assert.equal(json.allowed, true);
+});
+
+test('why says which node did not answer, and refuses what it cannot ask', async () => {
+  services.policy.why = { problems: [{ node: 'n2', reason: 'felix does not answer' }] };
+  const { code, err } = await run('why a b');
+  assert.equal(code, 1);
+  assert.match(err, /n2: felix does not answer/);
+  for (const wrong of ['--protocol x', '--port 70000', '--direction up', '-o xml']) {
+    assert.equal((await run(`why a b ${wrong}`)).code, 1);
+  }
+});
+
+test('policy stats adds up nodes and takes one policy', async () => {
+  const rule = { kind: 'GlobalNetworkPolicy', direction: 'ingress', rule: 1, action: 'Deny' };
+  services.policy.stats = {
+    nodes: [
+      { node: 'n1', rules: [{ ...rule, name: 'closed', packets: 2n }] },
+      {
+        node: 'n2',
+        rules: [
+          { ...rule, name: 'closed', packets: 3n },
+          { ...rule, name: 'other' },
+        ],
+      },
+    ],
+  };
+  const { out } = await run('policy stats closed -o json');
+  const [only, ...more] = JSON.parse(out) as { name: string; packets: number }[];
+  assert.deepEqual([only?.name, only?.packets, more.length], ['closed', 5, 0]);
+  assert.match((await run('policy stats')).out, /other/);
+});
+
+const POLICY = `apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: closed}
+spec: {selector: all()}
+`;
+
+test('apply --dry-run prints what would change and writes nothing', async () => {
+  services.policy.preview = {
+    nodes: [
+      { node: 'n1', changes: [{ from: 'a', to: 'b', what: 'everything', allowedBefore: true }] },
+    ],
+  };
+  const { out, code } = await run('apply --dry-run -f -', POLICY);
+  assert.equal(code, 0);
+  assert.match(out, /^1 resource\(s\) would be applied\n1 change of what is allowed:/);
+  assert.equal(services.policy.previewed?.put[0]?.name, 'closed');
+  assert.equal(services.stored.size, 0);
+  const bad = await run('apply --dry-run -f -', POLICY.replace('all()', 'all('));
+  assert.equal(bad.code, 1);
+  const pool =
+    'apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: p}\nspec: {cidr: 10.0.0.0/16}\n';
+  assert.equal((await run('apply --dry-run -f -', pool)).out, '1 resource(s) would be applied\n');
+});
