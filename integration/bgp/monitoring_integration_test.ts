@@ -1,0 +1,162 @@
+// What a speaker beside BIRD tells a BMP collector, and its table as bgpdump reads it.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import {
+  BmpFramer,
+  type BmpMessage,
+  DEFAULT_CONTEXT,
+  decodeMessage,
+  MessageFramer,
+} from '@calico/bgp-wire';
+import { formatAddress, formatPrefix } from '@calico/ip';
+import { execOk } from '../lab/exec.ts';
+import { ManagedProcess } from '../lab/managed_process.ts';
+import { eventually } from '../lab/wait.ts';
+import { BgpLab } from './bgp_lab.ts';
+import { birdConfiguration } from './bird_configuration.ts';
+
+const cannotRun = process.getuid?.() === 0 ? false : 'network namespaces need root';
+const NODES = { bird: 100, 'k8s-node01': 101 };
+const COLLECTOR = ['192.168.80.10', '11019'] as const;
+
+test('BMP and MRT beside BIRD 2', { skip: cannotRun }, async (t) => {
+  const lab = await BgpLab.start(NODES);
+  const stream = join(lab.directory, 'bmp.bin');
+  const collector = new ManagedProcess({
+    service: 'collector',
+    node: 'control',
+    namespace: lab.control,
+    command: ['nc', '-l', ...COLLECTOR],
+    env: {},
+    logFile: stream,
+    detached: false,
+  });
+  try {
+    collector.start();
+    await lab.apply('BGPConfiguration', 'default', {
+      asNumber: 64512,
+      bmp: { collector: COLLECTOR.join(':') },
+    });
+    await lab.affinity('k8s-node01', '10.244.85.192/26');
+    const peers = [lab.speaker('k8s-node01')];
+    const options = { blocks: ['10.244.235.192/26', '10.244.236.0/26'] };
+    await lab.startBird('bird', '2', birdConfiguration('2', lab.speaker('bird'), peers, options));
+    const bgp = lab.startBgp('k8s-node01');
+    const expected = [
+      '10.244.235.192/26 via 192.168.80.100 dev ens33',
+      '10.244.236.0/26 via 192.168.80.100 dev ens33',
+      'blackhole 10.244.85.192/26',
+    ];
+    await lab.routesBecome('k8s-node01', expected, 15_000);
+
+    await t.test('a dump is what bgpdump reads', () => dumps(lab));
+    await t.test('the collector hears of the session, the routes and the end', async () => {
+      await lab.birdc('bird', 'disable blocks');
+      await lab.routesBecome('k8s-node01', ['blackhole 10.244.85.192/26']);
+      await lab.birdc('bird', 'disable Mesh_192_168_80_101');
+      await eventually(
+        () => readStream(stream).some((line) => line.startsWith('peer-down')),
+        10_000,
+        () => readStream(stream).join('\n'),
+      );
+      await bgp.stop();
+      await eventually(
+        () => readStream(stream).includes('termination'),
+        5_000,
+        () => readStream(stream).join('\n'),
+      );
+      checkStory(readStream(stream));
+    });
+  } finally {
+    await collector.stop('SIGKILL');
+    await lab.stop();
+  }
+});
+
+async function dumps(lab: BgpLab): Promise<void> {
+  const { directory } = lab.speaker('k8s-node01');
+  const file = join(directory, 'table.mrt');
+  await execOk([process.execPath, 'packages/calicoctl/main.ts', 'bgp', 'dump', '--out', file], {
+    env: { ...process.env, CALICO_RUN_DIR: directory },
+  });
+  const lines = (await execOk(['bgpdump', '-m', file])).trim().split('\n').toSorted();
+  // TABLE_DUMP2|time|B|peer|AS|prefix|AS path|origin|next hop|local preference|…
+  const fields = lines.map((line) =>
+    line
+      .split('|')
+      .filter((_, index) => index !== 1)
+      .slice(0, 8),
+  );
+  const remote = ['TABLE_DUMP2', 'B', '192.168.80.100', '64512'];
+  assert.deepEqual(fields, [
+    ['TABLE_DUMP2', 'B', '0.0.0.0', '64512', '10.244.85.192/26', '', 'IGP', '0.0.0.0'],
+    [...remote, '10.244.235.192/26', '', 'IGP', '192.168.80.100'],
+    [...remote, '10.244.236.0/26', '', 'IGP', '192.168.80.100'],
+  ]);
+}
+
+function checkStory(lines: readonly string[]): void {
+  const before = (first: string, second: string): void => {
+    const [at, later] = [lines.indexOf(first), lines.indexOf(second)];
+    assert.ok(
+      at >= 0 && at < later,
+      `${first} (${at}), ${second} (${later}):\n${lines.join('\n')}`,
+    );
+  };
+  assert.equal(lines[0], 'initiation k8s-node01');
+  for (const table of ['192.168.80.100 pre-policy', '192.168.80.100 post-policy', 'loc-rib']) {
+    before(`${table} + 10.244.235.192/26`, `${table} - 10.244.235.192/26`);
+  }
+  before('peer-up 192.168.80.100', '192.168.80.100 pre-policy + 10.244.235.192/26');
+  // 3: a NOTIFICATION of the peer; 6.2: shut down by its operator.
+  before('192.168.80.100 pre-policy - 10.244.235.192/26', 'peer-down 192.168.80.100 3 6.2');
+  assert.ok(lines.includes('loc-rib + 10.244.85.192/26'));
+}
+
+/** A line for everything that the collector has been told so far. */
+function readStream(file: string): string[] {
+  const framer = new BmpFramer();
+  framer.push(readFileSync(file));
+  const lines: string[] = [];
+  for (let next = framer.next(); next !== undefined; next = framer.next()) {
+    lines.push(...describe(next));
+  }
+  return lines;
+}
+
+function describe(message: BmpMessage): string[] {
+  if (message.kind === 'initiation') return [`initiation ${message.name}`];
+  if (message.kind === 'termination') return ['termination'];
+  const { address, table } = message.peer;
+  const who = address === undefined ? '' : `${formatAddress(address)} `;
+  switch (message.kind) {
+    case 'peer-up':
+      assert.equal(readBgp(message.sentOpen).kind, 'open');
+      assert.equal(readBgp(message.receivedOpen).kind, 'open');
+      return [`peer-up ${who}`.trim()];
+    case 'peer-down': {
+      const reason = readBgp(message.data);
+      const code = reason.kind === 'notification' ? `${reason.code}.${reason.subcode}` : '';
+      return [`peer-down ${who}${message.reason} ${code}`];
+    }
+    case 'route-monitoring': {
+      const update = readBgp(message.update);
+      if (update.kind !== 'update') return [];
+      const line = (sign: string, list: typeof update.announced): string[] =>
+        list.map(({ prefix }) => `${who}${table} ${sign} ${formatPrefix(prefix)}`);
+      return [...line('-', update.withdrawn), ...line('+', update.announced)];
+    }
+    default:
+      return [];
+  }
+}
+
+function readBgp(bytes: Uint8Array) {
+  const framer = new MessageFramer();
+  framer.push(bytes);
+  const frame = framer.next();
+  assert.ok(frame);
+  return decodeMessage(frame, DEFAULT_CONTEXT);
+}
