@@ -23,6 +23,7 @@ import type { Uplink } from './core/overlay.ts';
 import type { PodFindings, PodInterface } from './core/pod_interface.ts';
 import type { Ruleset as CompiledRuleset } from './core/policy/compiler/ruleset.ts';
 import type { ConnectionChange, TrackedConnection } from './core/policy/connections/connection.ts';
+import type { HostInterface } from './core/policy/host/host_endpoints.ts';
 import type { Feature } from './core/pools.ts';
 import type { AssignedAddress, Workload, WorkloadKey, WorkloadRecord } from './core/workload.ts';
 import type { CheckRequest } from './core/workload_check.ts';
@@ -49,6 +50,8 @@ export type PolicyInputs = {
   /** The node's own configuration laid over the default one; undefined: defaults. */
   readonly felixConfiguration: FelixConfiguration | undefined;
   readonly hostEndpoints: readonly HostEndpoint[];
+  /** Needed for host endpoints that name no interface but expect its addresses. */
+  readonly hostInterfaces?: readonly HostInterface[];
 };
 
 /** The node's packet filter, table `inet calico`. */
@@ -146,6 +149,8 @@ export interface Kernel {
   execute(changes: readonly Change[]): KernelFailure[];
   /** The device that holds the address. */
   uplinkOf(address: string): Uplink | undefined;
+  /** Interfaces of the host with their addresses, those of pods left out. */
+  hostInterfaces(): HostInterface[];
   /** Brings the device in if it can; answers why not, by trying. */
   probe(feature: Feature): string | undefined;
   /** Settings of the whole node: forwarding. Answers what could not be set. */

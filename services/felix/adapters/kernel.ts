@@ -1,5 +1,5 @@
 // The host's side of the kernel: what felix owns of it, read and changed by name.
-import { hostPrefix, parseAddress } from '@calico/ip';
+import { formatAddress, hostPrefix, parseAddress } from '@calico/ip';
 import type { Link, Netlink, Request, Route } from '@calico/netlink';
 import type { Change } from '../core/changes.ts';
 import {
@@ -22,6 +22,7 @@ import {
   VXLAN_DEVICE,
 } from '../core/dataplane.ts';
 import type { Uplink } from '../core/overlay.ts';
+import type { HostInterface } from '../core/policy/host/host_endpoints.ts';
 import type { Feature } from '../core/pools.ts';
 import { VXLAN_PORT } from '../core/tunnel_settings.ts';
 import type { Kernel, KernelFailure } from '../ports.ts';
@@ -117,6 +118,20 @@ export class NetlinkKernel implements Kernel {
     const link =
       holder === undefined ? undefined : this.#netlink.linkByIndex(holder.interfaceIndex);
     return link === undefined ? undefined : { device: link.name, mtu: link.mtu };
+  }
+
+  hostInterfaces(): HostInterface[] {
+    const addresses = Map.groupBy(
+      this.#netlink.addresses(),
+      ({ interfaceIndex }) => interfaceIndex,
+    );
+    return this.#netlink
+      .links()
+      .filter(({ name }) => !name.startsWith(POD_DEVICE_PREFIX))
+      .map(({ name, index }) => ({
+        name,
+        addresses: (addresses.get(index) ?? []).map(({ address }) => formatAddress(address)),
+      }));
   }
 
   probe(feature: Feature): string | undefined {

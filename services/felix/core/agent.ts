@@ -17,7 +17,7 @@ import type { Uplink } from './overlay.ts';
 import { NOTHING_REPAIRED, repairPods } from './pod_repair.ts';
 import type { ConnectionCutter } from './policy/connections/connection_cutter.ts';
 import type { PolicyCommitter } from './policy_committer.ts';
-import { POLICY_KINDS } from './policy_inputs.ts';
+import { dependsOnAddresses, POLICY_KINDS } from './policy_inputs.ts';
 import { poolRefusal } from './pools.ts';
 import type { WorkloadBook } from './workload_book.ts';
 import { type LocalEndpoint, localEndpoints } from './workload_endpoint.ts';
@@ -95,6 +95,8 @@ export class Agent {
 
   /** Someone, perhaps this process, changed the kernel. */
   kernelChanged(): void {
+    const { node, view } = this.#parts;
+    if (dependsOnAddresses(node, view)) this.#isPolicyDirty = true;
     this.#isKernelDirty = true;
     this.#ask();
   }

@@ -79,6 +79,7 @@ export function assemble(ports: Ports): Assembly {
           node,
           view,
           agent.localEndpoints().map(({ endpoint }) => endpoint),
+          () => kernel.hostInterfaces(),
         )
       : undefined,
   );

@@ -363,6 +363,7 @@ export class FakeWorld {
       },
       uplinkOf: (address) =>
         address === '192.168.80.101' ? { device: 'ens33', mtu: 1500 } : undefined,
+      hostInterfaces: () => [{ name: 'ens33', addresses: ['192.168.80.101'] }],
       probe: (feature) => this.missing.get(feature),
       enableForwarding: () => [],
     };

@@ -5,6 +5,7 @@ import {
   type WorkloadEndpoint,
 } from '@calico/model';
 import type { ClusterView, PolicyInputs } from '../ports.ts';
+import type { HostInterface } from './policy/host/host_endpoints.ts';
 
 /** A change of any other kind leaves the packet filter as it is. */
 export const POLICY_KINDS: ReadonlySet<Kind> = new Set<Kind>([
@@ -21,11 +22,15 @@ export const POLICY_KINDS: ReadonlySet<Kind> = new Set<Kind>([
   'HostEndpoint',
 ]);
 
-/** `local` replaces what the view holds of this node. */
+/**
+ * `local` replaces what the view holds of this node. `hostInterfaces` is asked only for a host endpoint that names no
+ * interface.
+ */
 export function policyInputs(
   node: string,
   view: ClusterView,
   local: readonly WorkloadEndpoint[],
+  hostInterfaces: () => readonly HostInterface[],
 ): PolicyInputs {
   const elsewhere = view.list('WorkloadEndpoint').filter(({ spec }) => spec.node !== node);
   return {
@@ -48,5 +53,13 @@ export function policyInputs(
       spec: felixConfigurationFor(node, view.list('FelixConfiguration')),
     },
     hostEndpoints: view.list('HostEndpoint'),
+    hostInterfaces: dependsOnAddresses(node, view) ? hostInterfaces() : [],
   };
+}
+
+/** Whether a host endpoint of this node is found by the addresses of interfaces. */
+export function dependsOnAddresses(node: string, view: ClusterView): boolean {
+  return view
+    .list('HostEndpoint')
+    .some(({ spec }) => spec.node === node && spec.interfaceName === undefined);
 }

@@ -89,7 +89,7 @@ function inputFromPods(settings: FilterSettings): Rule[] {
 
 // A connection that is cut is known by its mark, not by its absence: otherwise the next packet of either side
 // would begin it anew, and be judged as if that side had called.
-function established({ cutBit }: FilterSettings): Rule[] {
+export function established({ cutBit }: FilterSettings): Rule[] {
   const isEstablished = match('ct state', 'established,related');
   if (cutBit === undefined) return [rule('established', isEstablished, verdict('accept'))];
   const cut = (set: boolean): Statement => ({ kind: 'match-connection-mark', bits: cutBit, set });
@@ -141,6 +141,23 @@ function tunnelRules({ hasVxlan, hasIpip, vxlanPort }: FilterSettings): Rule[] {
   if (hasVxlan) guard('VXLAN', match('udp dport', vxlanPort), FAMILIES);
   if (hasIpip) guard('IPIP', match('meta l4proto', IPIP), [4]);
   return rules;
+}
+
+/** Tunnel packets that this host sends to nodes. */
+export function tunnelPeers({ hasVxlan, hasIpip, vxlanPort }: FilterSettings): Rule[] {
+  const vxlan = match('udp dport', vxlanPort);
+  return [
+    ...(hasVxlan
+      ? FAMILIES.map((family) => rule('VXLAN to a node', toNodes(family), vxlan, verdict('accept')))
+      : []),
+    ...(hasIpip
+      ? [rule('IPIP to a node', toNodes(4), match('meta l4proto', IPIP), verdict('accept'))]
+      : []),
+  ];
+}
+
+function toNodes(family: Family): Match {
+  return match(family === 4 ? 'ip daddr' : 'ip6 daddr', `@${nodeAddresses(family)}`);
 }
 
 function fromPod(settings: FilterSettings): Rule[] {
@@ -216,7 +233,7 @@ function toPods({ podInterfaces }: FilterSettings): Rule {
   return rule('to pods', match('oifname', podInterfaces), verdict('goto pods/to'));
 }
 
-function hook(name: BaseChain['hook'], priority: number, rules: readonly Rule[]): Chain {
+export function hook(name: BaseChain['hook'], priority: number, rules: readonly Rule[]): Chain {
   return { base: { type: 'filter', hook: name, priority, policy: 'accept' }, rules };
 }
 
@@ -224,6 +241,6 @@ function chain(comment: string, rules: readonly Rule[]): Chain {
   return { comment, rules };
 }
 
-function rule(comment: string, ...statements: readonly Statement[]): Rule {
+export function rule(comment: string, ...statements: readonly Statement[]): Rule {
   return { statements, comment };
 }

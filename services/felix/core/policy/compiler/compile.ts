@@ -3,6 +3,7 @@
 import type { Family } from '@calico/ip';
 import type { WorkloadEndpoint } from '@calico/model';
 import type { PolicyInputs } from '../../../ports.ts';
+import { addHosts, hostParts } from '../host/compile_hosts.ts';
 import { endpointLabels, type ProfileLookup, profileLookup } from '../meaning/labels.ts';
 import { membersOf } from '../meaning/members.ts';
 import { applicable, orderTiers } from '../meaning/ordering.ts';
@@ -33,6 +34,7 @@ export function compile(inputs: PolicyInputs): Ruleset {
   addDispatch(inputs, profileOf, sets, chains);
   addSources(inputs.localEndpoints, settings, sets);
   addFixedSets(inputs, sets);
+  addHosts(hostParts(inputs, profileOf, settings), settings, chains, sets);
   return ruleset;
 }
 

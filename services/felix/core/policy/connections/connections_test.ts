@@ -88,7 +88,12 @@ function entryOf(packet: Packet, id: number): TrackedConnection {
   };
 }
 
-const beginnings = packets.map((packet) => ({ ...packet, state: 'new' as const, isCut: false }));
+const beginnings = packets.map((packet) => ({
+  ...packet,
+  state: 'new' as const,
+  isCut: false,
+  dialled: undefined,
+}));
 
 test('a change cuts exactly what it forbids, and mayForbid() is false only when that is nothing', () => {
   const counts = { cut: 0, kept: 0, spared: 0 };

@@ -11,11 +11,12 @@ import { judge } from './reference_evaluator.ts';
 import { evaluate } from './ruleset_evaluator.ts';
 
 function show(packet: Packet): string {
-  const { source, destination, ...rest } = packet;
+  const { source, destination, dialled, ...rest } = packet;
   return JSON.stringify({
     ...rest,
     source: formatAddress(source),
     destination: formatAddress(destination),
+    dialled: dialled?.port,
   });
 }
 

@@ -53,34 +53,54 @@ export const packets: fc.Arbitrary<Packet> = fc
       'invalid',
       'cut',
     ),
-    strange: fc.oneof(
+    dialled: fc.oneof(
       { weight: 9, arbitrary: fc.constant(undefined) },
+      { weight: 1, arbitrary: fc.constantFrom(80, 443) },
+    ),
+    strange: fc.oneof(
+      { weight: 5, arbitrary: fc.constant(undefined) },
       {
         weight: 1,
-        arbitrary: fc.record({
-          input: fc.constantFrom('', 'eth0', 'cali1', 'cali9'),
-          output: fc.constantFrom('', 'eth0', 'cali2', 'cali9'),
-        }),
+        arbitrary: fc
+          .record({
+            input: fc.constantFrom('', 'eth0', 'eth1', 'lo', 'cali1', 'cali9'),
+            output: fc.constantFrom('', 'eth0', 'eth1', 'lo', 'cali2', 'cali9'),
+          })
+          // From the host to itself is by the loopback.
+          .filter(({ input, output }) => input !== output || input !== ''),
       },
     ),
   })
-  .map(({ ends: [source, destination], protocol, port: numbers, icmp: kind, state, strange }) => {
-    const hasPorts = [6, 17, 132].includes(protocol);
-    const isIcmp = protocol === 1 || protocol === 58;
-    return {
-      inputInterface: strange?.input ?? interfaceOf(source),
-      outputInterface: strange?.output ?? interfaceOf(destination),
-      source: parseAddress(source),
-      destination: parseAddress(destination),
+  .map(
+    ({
+      ends: [source, destination],
       protocol,
-      sourcePort: hasPorts ? numbers[0] : 0,
-      destinationPort: hasPorts ? numbers[1] : 0,
-      icmpType: isIcmp ? kind[0] : 0,
-      icmpCode: isIcmp ? kind[1] : 0,
-      state: state === 'cut' ? 'established' : (state as Packet['state']),
-      isCut: state === 'cut',
-    };
-  });
+      port: numbers,
+      icmp: kind,
+      state,
+      strange,
+      dialled,
+    }) => {
+      const hasPorts = [6, 17, 132].includes(protocol);
+      const isIcmp = protocol === 1 || protocol === 58;
+      return {
+        inputInterface: strange?.input ?? interfaceOf(source),
+        outputInterface: strange?.output ?? interfaceOf(destination),
+        source: parseAddress(source),
+        destination: parseAddress(destination),
+        protocol,
+        sourcePort: hasPorts ? numbers[0] : 0,
+        destinationPort: hasPorts ? numbers[1] : 0,
+        icmpType: isIcmp ? kind[0] : 0,
+        icmpCode: isIcmp ? kind[1] : 0,
+        state: state === 'cut' ? 'established' : (state as Packet['state']),
+        isCut: state === 'cut',
+        ...(dialled === undefined || !hasPorts
+          ? {}
+          : { dialled: { destination: parseAddress(destination), port: dialled } }),
+      };
+    },
+  );
 
 function interfaceOf(address: string): string {
   const index = /^(?:10\.65\.0\.|fd00:65::)([1-3])$/.exec(address)?.[1];

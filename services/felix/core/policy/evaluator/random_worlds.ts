@@ -4,6 +4,7 @@ import {
   type FelixConfiguration,
   type GlobalNetworkPolicy,
   type GlobalNetworkSet,
+  type HostEndpoint,
   type NetworkPolicy,
   type NetworkSet,
   type Profile,
@@ -145,6 +146,14 @@ const policySpec = {
   ingress: often(rules),
   egress: often(rules),
 };
+/** How policies for host endpoints differ from others. */
+const hostPolicy = fc.constantFrom(
+  {},
+  {},
+  { applyOnForward: true },
+  { applyOnForward: true, doNotTrack: true },
+  { applyOnForward: true, preDNAT: true },
+);
 const metadata = fc.record({ name, namespace }, PLAIN);
 const networkPolicies = resources<NetworkPolicy>(
   fc.record({
@@ -160,7 +169,12 @@ const globalNetworkPolicies = resources<GlobalNetworkPolicy>(
     apiVersion: fc.constant(API_VERSION),
     kind: fc.constant('GlobalNetworkPolicy'),
     metadata: fc.record({ name }, PLAIN),
-    spec: fc.record({ ...policySpec, namespaceSelector: some(namespaceSelector) }, PLAIN),
+    spec: fc
+      .tuple(
+        fc.record({ ...policySpec, namespaceSelector: some(namespaceSelector) }, PLAIN),
+        hostPolicy,
+      )
+      .map(([policy, flags]) => ({ ...policy, ...flags })),
   }),
   2,
 );
@@ -283,6 +297,34 @@ const endpoint = (index: number): fc.Arbitrary<WorkloadEndpoint> =>
       },
     );
 
+/** Of this node: eth0 has 192.0.2.1, eth1 has 192.0.2.2. */
+const hostEndpoints = fc.oneof(
+  { weight: 2, arbitrary: fc.constant([]) },
+  {
+    weight: 1,
+    arbitrary: resources<HostEndpoint>(
+      fc.record({
+        apiVersion: fc.constant(API_VERSION),
+        kind: fc.constant('HostEndpoint'),
+        metadata: fc.record({ name: fc.constantFrom('h0', 'h1', 'h2'), labels }, PLAIN),
+        spec: fc
+          .tuple(
+            fc.constantFrom(
+              { interfaceName: 'eth0' },
+              { interfaceName: 'eth1' },
+              { interfaceName: '*' },
+              { expectedIPs: ['192.0.2.1'] },
+              { interfaceName: 'eth0', expectedIPs: ['192.0.2.1'] },
+            ),
+            fc.constantFrom(['projectcalico-default-allow'], ['own'], []),
+          )
+          .map(([where, own]) => ({ node: 'node', profiles: own, ...where })),
+      }),
+      3,
+    ),
+  },
+);
+
 /** Endpoints 1 to 3 are on this node, named "node", as interfaces cali1 to cali3; 4 and 5 are elsewhere. */
 export const worlds: fc.Arbitrary<PolicyInputs> = fc
   .record({
@@ -293,6 +335,7 @@ export const worlds: fc.Arbitrary<PolicyInputs> = fc
     profiles,
     networkSets,
     globalNetworkSets,
+    hostEndpoints,
     felix: fc.record(
       {
         defaultEndpointToHostAction: some(fc.constantFrom('Accept', 'Return')),
@@ -308,7 +351,10 @@ export const worlds: fc.Arbitrary<PolicyInputs> = fc
     workloadEndpoints: endpoints,
     ipPools: [],
     nodes: [],
-    hostEndpoints: [],
+    hostInterfaces: [
+      { name: 'eth0', addresses: ['192.0.2.1'] },
+      { name: 'eth1', addresses: ['192.0.2.2'] },
+    ],
     felixConfiguration: valid({
       apiVersion: API_VERSION,
       kind: 'FelixConfiguration',

@@ -21,9 +21,12 @@ import {
   profileLookup,
 } from '../meaning/labels.ts';
 import type { Outcome, Packet } from './packet.ts';
+import { hasHostPolicy, hostEndpointAt, isFailsafe } from './reference_host.ts';
 
 type Direction = 'ingress' | 'egress';
 type AnyPolicy = NetworkPolicy | GlobalNetworkPolicy;
+type Stage = 'normal' | 'untracked' | 'preDNAT';
+type OneTier = { policies: readonly AnyPolicy[]; defaultAction: 'Deny' | 'Pass' };
 type Named = { labels: Labels; nets: readonly string[]; ports: WorkloadEndpoint['spec']['ports'] };
 
 /** What becomes of a packet on this node. */
@@ -67,21 +70,99 @@ class Reference {
   }
 
   judge(): Outcome {
-    const { inputInterface, outputInterface, state } = this.#packet;
-    const isFromPod = inputInterface.startsWith('cali');
-    const isToPod = outputInterface.startsWith('cali');
+    const { inputInterface: from, outputInterface: to, state } = this.#packet;
+    const [isFromPod, isToPod] = [from.startsWith('cali'), to.startsWith('cali')];
     // The host reaches its own pods, whatever their policy.
-    if (inputInterface === '') return 'accept';
+    if (from === '') return isToPod || to === 'lo' || this.#sends() ? 'accept' : 'drop';
     if (isFromPod && !this.#isOwnSource()) return 'drop';
-    const cuts = this.#inputs.felixConfiguration?.spec.connections !== 'Keep';
-    if (this.#packet.isCut === true && cuts) return 'drop';
-    if (state === 'established' || state === 'related') return 'accept';
-    if (state === 'invalid' && (isFromPod || isToPod)) return 'drop';
+    const early = this.#early(from);
+    if (early === 'Deny') return 'drop';
+    if (early !== 'untracked' && this.#isCut()) return 'drop';
+    if (early !== 'untracked' && isKnown(state)) return 'accept';
+    const isInvalid = early !== 'untracked' && state === 'invalid';
+    if (isInvalid && (isFromPod || isToPod)) return 'drop';
     if (isFromPod && this.#isTunnel()) return 'drop';
-    if (isFromPod && !this.#allows(inputInterface, 'egress')) return 'drop';
-    if (isToPod && !this.#allows(outputInterface, 'ingress')) return 'drop';
-    if (isFromPod && outputInterface === '') return this.#toHost();
-    return 'accept';
+    const isForward = to !== '';
+    if (isForward && early === undefined && !this.#forwards(from, 'ingress')) return 'drop';
+    if (isFromPod && !this.#allows(from, 'egress')) return 'drop';
+    if (isToPod && !this.#allows(to, 'ingress')) return 'drop';
+    if (isForward) return this.#forwards(to, 'egress', isInvalid) ? 'accept' : 'drop';
+    if (isFromPod) return this.#toHost();
+    return early !== undefined || this.#hostAllows(from, 'ingress') ? 'accept' : 'drop';
+  }
+
+  #sends(): boolean {
+    const { outputInterface: to, state } = this.#packet;
+    const early = this.#atHost(to, 'egress', 'untracked', this.#asDialled());
+    if (early === 'Deny') return false;
+    const hasPolicy = hostEndpointAt(this.#inputs, to) !== undefined;
+    if (early === undefined && isKnown(state))
+      return !(this.#isCut() && hasHostPolicy(this.#inputs));
+    if (early === undefined && this.#isCut() && hasHostPolicy(this.#inputs)) return false;
+    return early === 'Allow' || !hasPolicy || this.#hostAllows(to, 'egress');
+  }
+
+  #isCut(): boolean {
+    const cuts = this.#inputs.felixConfiguration?.spec.connections !== 'Keep';
+    return this.#packet.isCut === true && cuts;
+  }
+
+  /** What policies say before tracking and translation; undefined: nothing. */
+  #early(from: string): 'Allow' | 'Deny' | 'untracked' | undefined {
+    const seen = this.#asDialled();
+    const raw = this.#atHost(from, 'ingress', 'untracked', seen);
+    if (raw !== undefined) return raw === 'Allow' ? 'untracked' : raw;
+    if (isKnown(this.#packet.state) || this.#isCut()) return undefined;
+    return this.#atHost(from, 'ingress', 'preDNAT', seen);
+  }
+
+  #asDialled(): Reference {
+    const { dialled } = this.#packet;
+    if (dialled === undefined) return this;
+    const { destination, port } = dialled;
+    return new Reference(this.#inputs, { ...this.#packet, destination, destinationPort: port });
+  }
+
+  /** Early policies of the interface's host endpoint, about the packet as it was then. */
+  #atHost(
+    name: string,
+    direction: Direction,
+    stage: 'untracked' | 'preDNAT',
+    seen: Reference,
+  ): 'Allow' | 'Deny' | undefined {
+    const endpoint = hostEndpointAt(this.#inputs, name);
+    if (endpoint === undefined) return undefined;
+    const labels = hostEndpointLabels(endpoint, this.#profileOf);
+    const tiers = this.#tiers(stage, direction, labels);
+    if (tiers.every(({ policies }) => policies.length === 0)) return undefined;
+    if (stage === 'preDNAT' && seen.#packet.state === 'invalid') return 'Deny';
+    if (isFailsafe(this.#inputs, seen.#packet, direction, stage === 'untracked')) return undefined;
+    for (const { policies } of tiers) {
+      const decision = seen.#tier(policies, direction);
+      if (decision === 'Allow' || decision === 'Deny') return decision;
+    }
+    return undefined;
+  }
+
+  #forwards(name: string, direction: Direction, isInvalid = this.#packet.state === 'invalid') {
+    const endpoint = hostEndpointAt(this.#inputs, name);
+    if (endpoint === undefined) return true;
+    const labels = hostEndpointLabels(endpoint, this.#profileOf);
+    const tiers = this.#tiers('normal', direction, labels, true);
+    if (tiers.every(({ policies }) => policies.length === 0)) return true;
+    return !isInvalid && (this.#decided(tiers, direction) ?? true);
+  }
+
+  #hostAllows(name: string, direction: Direction): boolean {
+    const endpoint = hostEndpointAt(this.#inputs, name);
+    if (endpoint === undefined) return true;
+    if (this.#packet.state === 'invalid') return false;
+    if (isFailsafe(this.#inputs, this.#packet, direction, false)) return true;
+    const labels = hostEndpointLabels(endpoint, this.#profileOf);
+    return (
+      this.#decided(this.#tiers('normal', direction, labels), direction) ??
+      this.#profilesAllow(endpoint.spec.profiles ?? [], direction)
+    );
   }
 
   #toHost(): Outcome {
@@ -108,14 +189,21 @@ class Reference {
     const endpoint = this.#local(interfaceName);
     if (endpoint === undefined) return false;
     const labels = endpointLabels(endpoint, this.#profileOf);
-    for (const tier of this.#tiers()) {
-      const policies = tier.policies.filter((policy) => applies(policy, direction, labels));
+    return (
+      this.#decided(this.#tiers('normal', direction, labels), direction) ??
+      this.#profilesAllow(endpoint.spec.profiles ?? [], direction)
+    );
+  }
+
+  /** Undefined: no tier decides. */
+  #decided(tiers: readonly OneTier[], direction: Direction): boolean | undefined {
+    for (const { policies, defaultAction } of tiers) {
       if (policies.length === 0) continue;
       const decision = this.#tier(policies, direction);
       if (decision !== undefined && decision !== 'Pass') return decision === 'Allow';
-      if (decision === undefined && tier.defaultAction === 'Deny') return false;
+      if (decision === undefined && defaultAction === 'Deny') return false;
     }
-    return this.#profilesAllow(endpoint, direction);
+    return undefined;
   }
 
   #tier(policies: readonly AnyPolicy[], direction: Direction): PolicyRule['action'] | undefined {
@@ -131,8 +219,8 @@ class Reference {
     return rules.find((rule) => rule.action !== 'Log' && this.#matches(rule, namespace))?.action;
   }
 
-  #profilesAllow(endpoint: WorkloadEndpoint, direction: Direction): boolean {
-    for (const name of endpoint.spec.profiles ?? []) {
+  #profilesAllow(profiles: readonly string[], direction: Direction): boolean {
+    for (const name of profiles) {
       const profile = this.#profileOf(name);
       if (profile === undefined) return false;
       const decision = this.#profileDecision(profile[direction] ?? []);
@@ -147,7 +235,8 @@ class Reference {
     return decision === 'Allow' || decision === 'Deny' ? decision : undefined;
   }
 
-  #tiers() {
+  /** Those of this stage that apply, in order. */
+  #tiers(stage: Stage, direction: Direction, labels: Labels, isForward = false): OneTier[] {
     const { tiers, networkPolicies, globalNetworkPolicies } = this.#inputs;
     const all: { name: string; order: number; defaultAction: 'Deny' | 'Pass' }[] = [
       { name: 'default', order: 1e6, defaultAction: 'Deny' },
@@ -170,7 +259,13 @@ class Reference {
       .map((tier) => ({
         ...tier,
         policies: policies
-          .filter(({ spec }) => spec.tier === tier.name)
+          .filter(
+            (policy) =>
+              policy.spec.tier === tier.name &&
+              stageOf(policy) === stage &&
+              (!isForward || ('applyOnForward' in policy.spec && policy.spec.applyOnForward)) &&
+              applies(policy, direction, labels),
+          )
           .toSorted((a, b) => {
             const [x, y] = [a.spec.order ?? 1e300, b.spec.order ?? 1e300];
             return x === y ? (textKey(a) < textKey(b) ? -1 : 1) : x - y;
@@ -269,9 +364,17 @@ class Reference {
   }
 }
 
+function isKnown(state: Packet['state']): boolean {
+  return state === 'established' || state === 'related';
+}
+
+function stageOf({ spec }: AnyPolicy): Stage {
+  if ('doNotTrack' in spec && spec.doNotTrack) return 'untracked';
+  return 'preDNAT' in spec && spec.preDNAT ? 'preDNAT' : 'normal';
+}
+
 function applies(policy: AnyPolicy, direction: Direction, labels: Labels): boolean {
   const { spec, metadata } = policy;
-  if ('doNotTrack' in spec && (spec.doNotTrack || spec.preDNAT)) return false;
   const types =
     spec.types ??
     (spec.egress?.length

@@ -21,6 +21,9 @@ export type Evaluation = {
   readonly trace: readonly string[];
 };
 
+/** Priority at which the kernel translates destinations (NF_IP_PRI_NAT_DST). */
+const TRANSLATION = -100;
+
 type Hook = BaseChain['hook'];
 type BaseChains = readonly (readonly [string, Chain])[];
 /** Those of each hook by priority. Rulesets are values: what was true of one stays true. */
@@ -62,7 +65,8 @@ class Walk {
   readonly trace: string[] = [];
   #mark = 0;
   #isUntracked = false;
-  #hook: Hook = 'prerouting';
+  /** Before destinations are translated. */
+  #isEarly = true;
 
   constructor(ruleset: Ruleset, packet: Packet) {
     this.#ruleset = ruleset;
@@ -70,7 +74,8 @@ class Walk {
   }
 
   base(hook: Hook, name: string, chain: Chain): Outcome {
-    this.#hook = hook;
+    const isFirst = hook === 'prerouting' || hook === 'output';
+    this.#isEarly = isFirst && (chain.base?.priority ?? 0) < TRANSLATION;
     const final = this.#chain(name);
     return final === 'return' ? (chain.base?.policy ?? 'accept') : final;
   }
@@ -97,7 +102,8 @@ class Walk {
         if ((this.#mark & statement.bits) >>> 0 !== expected) return undefined;
       }
       if (statement.kind === 'match-connection-mark') {
-        if ((this.#packet.isCut === true) !== statement.set) return undefined;
+        // An untracked packet has no connection, and so no mark of one.
+        if (this.#isUntracked || (this.#packet.isCut === true) !== statement.set) return undefined;
       }
       if (statement.kind === 'set-mark') this.#setMark(statement);
       if (statement.kind === 'notrack') this.#isUntracked = true;
@@ -148,8 +154,7 @@ class Walk {
   /** Before routing a packet has the destination that it was sent to. */
   #destination(): NonNullable<Packet['dialled']> {
     const { destination, destinationPort, dialled } = this.#packet;
-    const isEarly = this.#hook === 'prerouting' && dialled !== undefined;
-    return isEarly ? dialled : { destination, port: destinationPort };
+    return this.#isEarly && dialled ? dialled : { destination, port: destinationPort };
   }
 
   #set(name: string): NamedSet {

@@ -18,7 +18,8 @@ export const SERVICE_ACCOUNT_PREFIX = 'pcsa.';
 
 const NAMESPACE_PROFILE = 'kns.';
 const SERVICE_ACCOUNT_PROFILE = 'ksa.';
-const DEFAULT_ALLOW = 'projectcalico-default-allow';
+/** The profile that allows all, without a resource. */
+export const DEFAULT_ALLOW = 'projectcalico-default-allow';
 const ALLOW_ALL = { ingress: [{ action: 'Allow' }], egress: [{ action: 'Allow' }] } as const;
 
 export type ProfileSpec = Profile['spec'];
