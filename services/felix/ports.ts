@@ -84,6 +84,13 @@ export interface Journal {
   forget(key: WorkloadKey): Promise<void>;
 }
 
+/** The endpoint of one container. */
+export type EndpointId = {
+  readonly namespace: string;
+  readonly name: string;
+  readonly containerId: string;
+};
+
 /** The IPAM service. Failures are WorkloadErrors. */
 export interface AddressBook {
   /** Idempotent by handle. */
@@ -93,6 +100,17 @@ export interface AddressBook {
   }): Promise<readonly AssignedAddress[]>;
   /** Releases every address of a handle; none is fine. */
   release(handle: string): Promise<void>;
+  /**
+   * Releases what a workload held and deletes its endpoint, unless that is another container's by now, in
+   * one transaction. Answers the revision of the deletion, 0n when there was none; undefined when only
+   * the addresses were looked at.
+   */
+  releaseWorkload(request: {
+    readonly handle: string;
+    readonly endpoint: EndpointId | undefined;
+    /** The outcome of an assignment is not known: it must not take effect afterwards. */
+    readonly isInDoubt: boolean;
+  }): Promise<bigint | undefined>;
   /** The one address of a tunnel device, out of one of these pools (CIDRs). Idempotent by handle. */
   assignTunnel(request: {
     readonly handle: string;
@@ -114,11 +132,7 @@ export interface ResourceStore {
   /** Creates or replaces; answers the revision. */
   writeEndpoint(endpoint: WorkloadEndpoint): Promise<bigint>;
   /** Deletes it only when it belongs to this container; answers the revision when it did. */
-  removeEndpoint(request: {
-    readonly namespace: string;
-    readonly name: string;
-    readonly containerId: string;
-  }): Promise<bigint | undefined>;
+  removeEndpoint(request: EndpointId): Promise<bigint | undefined>;
   patchNode(node: string, patch: NodePatch): Promise<void>;
   pool(name: string): Promise<IPPool | undefined>;
   /** Throws when the service cannot serve now. */

@@ -1,7 +1,7 @@
 import { type IPPool, parseStored, type WorkloadEndpoint } from '@calico/model';
 import { PatchType, type ResourceService } from '@calico/proto/api/v1/resources';
 import type { RpcClient } from '@calico/rpc';
-import type { NodePatch, ResourceStore } from '../ports.ts';
+import type { EndpointId, NodePatch, ResourceStore } from '../ports.ts';
 import { asWorkloadError, hasCode } from './remote_errors.ts';
 
 const TIMEOUT_MS = 4_000;
@@ -10,11 +10,6 @@ const PROBE_TIMEOUT_MS = 1_000;
 const REMOVE_ATTEMPTS = 5;
 
 type Client = Pick<RpcClient<typeof ResourceService>, 'get' | 'apply' | 'patch' | 'delete'>;
-type EndpointId = {
-  readonly namespace: string;
-  readonly name: string;
-  readonly containerId: string;
-};
 
 export class ApiClient implements ResourceStore {
   readonly #client: Client;

@@ -3,7 +3,7 @@ import { IntendedUse, type IpamService } from '@calico/proto/ipam/v1/ipam';
 import type { RpcClient } from '@calico/rpc';
 import type { AssignedAddress, Workload } from '../core/workload.ts';
 import { WorkloadError } from '../core/workload_error.ts';
-import type { AddressBook } from '../ports.ts';
+import type { AddressBook, EndpointId } from '../ports.ts';
 import { asWorkloadError, hasCode } from './remote_errors.ts';
 
 const ASSIGN_TIMEOUT_MS = 4_000;
@@ -46,6 +46,25 @@ export class IpamClient implements AddressBook {
           if (!hasCode(cause, 'NOT_FOUND')) throw cause;
         }),
     );
+  }
+
+  releaseWorkload(request: {
+    readonly handle: string;
+    readonly endpoint: EndpointId | undefined;
+    readonly isInDoubt: boolean;
+  }): Promise<bigint | undefined> {
+    const { handle, endpoint, isInDoubt } = request;
+    return asWorkloadError('ipam', async () => {
+      const { ownerRevision } = await this.#client.releaseByHandle(
+        {
+          handleId: handle,
+          ...(endpoint === undefined ? {} : { owner: endpoint }),
+          fence: isInDoubt,
+        },
+        { timeoutMs: RELEASE_TIMEOUT_MS },
+      );
+      return ownerRevision;
+    });
   }
 
   assignTunnel(request: {

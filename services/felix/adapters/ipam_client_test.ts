@@ -116,3 +116,22 @@ test('release() of nothing is fine', async () => {
     'unavailable',
   );
 });
+
+test('releaseWorkload() names the endpoint, and says when ipam did not look at it', async () => {
+  const seen: unknown[] = [];
+  const answers = [{ released: [], ownerRevision: 7n }, { released: [] }];
+  const ipam = client({
+    releaseByHandle: (request: unknown) => {
+      seen.push(request);
+      return answers.shift();
+    },
+  });
+  const endpoint = { namespace: 'default', name: 'e', containerId: 'c' };
+  assert.equal(await ipam.releaseWorkload({ handle: 'h', endpoint, isInDoubt: false }), 7n);
+  const bare = { handle: 'h', endpoint: undefined, isInDoubt: true };
+  assert.equal(await ipam.releaseWorkload(bare), undefined);
+  assert.deepEqual(seen, [
+    { handleId: 'h', owner: endpoint, fence: false },
+    { handleId: 'h', fence: true },
+  ]);
+});

@@ -2,7 +2,7 @@
 // outlives an "assembly", as the kernel, the disk and the other services outlive the process.
 import { FakeClock } from '@calico/clock';
 import { type AnyResource, type Kind, keyOf, keyText, type WorkloadEndpoint } from '@calico/model';
-import type { Kernel, Log, PodNetwork, PolicyInputs, StateReport } from '../ports.ts';
+import type { EndpointId, Kernel, Log, PodNetwork, PolicyInputs, StateReport } from '../ports.ts';
 import { type Assembly, assemble } from './assemble.ts';
 import {
   type FoundDataplane,
@@ -115,11 +115,12 @@ export class FakeWorld {
         },
         release: async (handle) => {
           alive();
-          this.#requireIpam();
-          if (handle === this.stuckHandle) {
-            throw new WorkloadError('unavailable', 'Cannot release: no answer from ipam in time');
-          }
-          this.assigned.delete(handle);
+          this.#release(handle);
+        },
+        releaseWorkload: async ({ handle, endpoint }) => {
+          alive();
+          this.#release(handle);
+          return endpoint === undefined ? undefined : (this.#removeEndpoint(endpoint) ?? 0n);
         },
         assignTunnel: async ({ handle }) => {
           alive();
@@ -133,14 +134,10 @@ export class FakeWorld {
           this.#requireApi();
           return this.put(endpoint);
         },
-        removeEndpoint: async ({ namespace, name, containerId }) => {
+        removeEndpoint: async (endpoint) => {
           alive();
           this.#requireApi();
-          const key = keyText({ kind: 'WorkloadEndpoint', namespace, name });
-          const held = this.resources.get(key) as WorkloadEndpoint | undefined;
-          if (held === undefined || held.spec.containerID !== containerId) return undefined;
-          this.resources.delete(key);
-          return ++this.revision;
+          return this.#removeEndpoint(endpoint);
         },
         patchNode: async (node, patch) => {
           alive();
@@ -235,6 +232,22 @@ export class FakeWorld {
       },
       list: <K extends Kind>(kind: K) => this.list(kind),
     };
+  }
+
+  #release(handle: string): void {
+    this.#requireIpam();
+    if (handle === this.stuckHandle) {
+      throw new WorkloadError('unavailable', 'Cannot release: no answer from ipam in time');
+    }
+    this.assigned.delete(handle);
+  }
+
+  #removeEndpoint({ namespace, name, containerId }: EndpointId): bigint | undefined {
+    const key = keyText({ kind: 'WorkloadEndpoint', namespace, name });
+    const held = this.resources.get(key) as WorkloadEndpoint | undefined;
+    if (held === undefined || held.spec.containerID !== containerId) return undefined;
+    this.resources.delete(key);
+    return ++this.revision;
   }
 
   #requireIpam(): void {

@@ -15,8 +15,8 @@ export const REMOVE_STEPS = [
   'del:intent-recorded',
   'del:veth-deleted',
   'del:policy-committed',
-  'del:endpoint-deleted',
   'del:address-released',
+  'del:endpoint-deleted',
   'del:forgotten',
 ] as const;
 

@@ -96,24 +96,30 @@ export class WorkloadRemover {
   async #finish(record: WorkloadRecord): Promise<void> {
     const { book, store, addresses, step } = this.#ports;
     const { workload } = record;
-    // First the endpoint, then its address: an address must not be given away while the
-    // cluster's policies still count it as this pod's.
-    if (record.pending.endpoint && record.endpointName !== '') {
-      const endpoint = {
-        namespace: workload.namespace,
-        name: record.endpointName,
-        containerId: workload.containerId,
-      };
-      const revision = await store.removeEndpoint(endpoint);
-      if (revision !== undefined) book.noteDeleted({ ...endpoint, revision });
-    }
-    step('del:endpoint-deleted');
+    const endpoint =
+      record.pending.endpoint && record.endpointName !== ''
+        ? {
+            namespace: workload.namespace,
+            name: record.endpointName,
+            containerId: workload.containerId,
+          }
+        : undefined;
     if (record.pending.address) {
       // Whoever gets an address next must not be reached through connections of this pod.
       this.#ports.forgetConnections(record.addresses.map(({ address }) => address));
-      await addresses.release(record.handle);
     }
+    // In one transaction: an address must not be given away while the cluster's policies still count it
+    // as this pod's, and no endpoint stays behind that has lost its address.
+    const { handle } = record;
+    const released = record.pending.address
+      ? await addresses.releaseWorkload({ handle, endpoint, isInDoubt: isInDoubt(record) })
+      : undefined;
     step('del:address-released');
+    if (endpoint !== undefined) {
+      const revision = released ?? (await store.removeEndpoint(endpoint));
+      if (revision !== undefined && revision > 0n) book.noteDeleted({ ...endpoint, revision });
+    }
+    step('del:endpoint-deleted');
     await book.forget(workload);
     step('del:forgotten');
   }
@@ -160,4 +166,10 @@ export class WorkloadRemover {
       pending: { endpoint: true, address: request.network !== '' },
     };
   }
+}
+
+/** An assignment was sent, and its answer never came: the journal knows of no address. */
+function isInDoubt({ addresses, containerMac }: WorkloadRecord): boolean {
+  const isOfJournal = containerMac !== '';
+  return isOfJournal && addresses.length === 0;
 }

@@ -35,6 +35,7 @@ import {
   assignmentOf,
 } from '../core/programs/lookup.ts';
 import {
+  type Leaving,
   locate,
   MAX_RELEASES,
   type Release,
@@ -103,14 +104,19 @@ export class AddressBook {
     return refused.map(formatAddress);
   }
 
-  async releaseByHandle(handleId: string, signal?: AbortSignal): Promise<string[]> {
+  /** Releases all that the handle holds; its owner's record goes in the same transaction. */
+  async releaseByHandle(
+    handleId: string,
+    leaving: Leaving = {},
+    signal?: AbortSignal,
+  ): Promise<{ readonly released: string[]; readonly ownerRevision: bigint }> {
     const released: string[] = [];
     for (;;) {
       const lane = await this.#laneOfHandle(handleId, signal);
-      const start = (now: number) => releaseHandle(handleId, now);
+      const start = (now: number) => releaseHandle(handleId, now, leaving);
       const step = await this.#runner.group.run(lane, start, signal);
       released.push(...step.released);
-      if (step.remaining === 0) return released;
+      if (step.remaining === 0) return { released, ownerRevision: step.ownerRevision ?? 0n };
     }
   }
 

@@ -5,7 +5,14 @@ import { setImmediate } from 'node:timers';
 import type { Clock } from '@calico/clock';
 import { Batch, Contradiction, ReadSet } from '../core/batch.ts';
 import { IpamError } from '../core/ipam_error.ts';
-import type { Entry, Known, Plan, Program, Reads } from '../core/program.ts';
+import {
+  type Entry,
+  type Known,
+  outcomeOf,
+  type Plan,
+  type Program,
+  type Reads,
+} from '../core/program.ts';
 import type { Random, RecordStore } from '../ports.ts';
 import { RecordCache } from './record_cache.ts';
 import { MAX_ATTEMPTS, pauseAfter, readAll, tooOften } from './store_access.ts';
@@ -31,7 +38,7 @@ type Job = {
 };
 
 type Outcome =
-  | { readonly kind: 'done'; readonly value: unknown }
+  | { readonly kind: 'done'; readonly plan: Plan<unknown> }
   | { readonly kind: 'refused'; readonly error: unknown }
   /** Needs to look at more than a batch may wait for. */
   | { readonly kind: 'large' };
@@ -198,6 +205,7 @@ export class GroupCommit {
     let behind: readonly Job[] = [];
     try {
       for (const [index, job] of jobs.entries()) {
+        if (job.signal?.aborted === true) continue; // its caller does not wait any more
         const outcome = await this.#advance(batch, job);
         if (outcome?.kind === 'large') alone.push(job);
         else if (outcome !== undefined) outcomes.push([job, outcome]);
@@ -216,11 +224,12 @@ export class GroupCommit {
       const [first, ...others] = behind;
       return { again: others, lost: [], alone: first === undefined ? alone : [...alone, first] };
     }
-    if (!(await this.#commit(batch))) {
+    const revision = await this.#commit(batch);
+    if (revision === undefined) {
       return { again: behind, lost: outcomes.map(([job]) => job), alone };
     }
     for (const [job, outcome] of outcomes) {
-      if (outcome.kind === 'done') job.resolve(outcome.value);
+      if (outcome.kind === 'done') job.resolve(outcomeOf(outcome.plan, revision));
       else if (outcome.kind === 'refused') job.reject(outcome.error);
     }
     return { again: behind, lost: [], alone };
@@ -240,8 +249,8 @@ export class GroupCommit {
         return batch.accept(reads, undefined) ? { kind: 'refused', error } : undefined;
       }
       if (step.done === true) {
-        const { value, transaction } = step.value;
-        return batch.accept(reads, transaction) ? { kind: 'done', value } : undefined;
+        const plan = step.value;
+        return batch.accept(reads, plan.transaction) ? { kind: 'done', plan } : undefined;
       }
       if (step.value.isHint === true && (step.value.prefixes ?? []).length > 0) {
         return { kind: 'large' };
@@ -252,20 +261,21 @@ export class GroupCommit {
     }
   }
 
-  async #commit(batch: Batch): Promise<boolean> {
+  /** The revision at which it committed; undefined: another writer was faster. */
+  async #commit(batch: Batch): Promise<bigint | undefined> {
     const { transaction } = batch;
-    if (transaction.operations.length === 0 && transaction.compare.length === 0) return true;
+    if (transaction.operations.length === 0 && transaction.compare.length === 0) return 0n;
     try {
       const result = await this.#options.store.commit(transaction);
       if (result.kind === 'conflict') {
         this.#cache.learned(transaction, result.current);
-        return false;
+        return undefined;
       }
       this.#cache.wrote(transaction.operations, result.revision);
       for (const [prefix, listing] of batch.listingsAfter(result.revision)) {
         this.#cache.setListing(prefix, listing);
       }
-      return true;
+      return result.revision;
     } catch (error) {
       this.#cache.doubt(transaction);
       throw error;

@@ -9,6 +9,7 @@ import {
   cidrOf,
   ensureRequests,
   handleOf,
+  leavingOf,
   nodeName,
   poolName,
   poolNames,
@@ -27,10 +28,14 @@ export function createHandlers(book: AddressBook): ServiceHandlers<typeof IpamSe
       answer(async () => ({ address: await book.assignIp(assignIpRequest(request), signal) })),
     releaseIps: (request, { signal }) =>
       answer(async () => ({ unallocated: await book.releaseIps(releases(request), signal) })),
-    releaseByHandle: ({ handleId }, { signal }) =>
-      answer(async () => ({
-        released: await book.releaseByHandle(handleOf('handle_id', handleId), signal),
-      })),
+    releaseByHandle: (request, { signal }) =>
+      answer(async () => {
+        const handleId = handleOf('handle_id', request.handleId);
+        const leaving = leavingOf(request);
+        const done = await book.releaseByHandle(handleId, leaving, signal);
+        const { released, ownerRevision } = done;
+        return leaving.owner === undefined ? { released } : { released, ownerRevision };
+      }),
     ipsByHandle: ({ handleId }, { signal }) =>
       answer(async () => ({
         addresses: await book.addressesOfHandle(handleOf('handle_id', handleId), signal),

@@ -2,7 +2,7 @@
 // afresh when another writer was faster. Alone, or in a group with others.
 import type { Clock } from '@calico/clock';
 import type { Entry } from '@calico/store';
-import type { Known, Program, Reads } from '../core/program.ts';
+import { type Known, outcomeOf, type Program, type Reads } from '../core/program.ts';
 import type { Random, RecordStore } from '../ports.ts';
 import { GroupCommit } from './group_commit.ts';
 import { callOptions, MAX_ATTEMPTS, pauseAfter, readAll, tooOften } from './store_access.ts';
@@ -44,7 +44,7 @@ export class ProgramRunner {
       const plan = await this.#advance(start(clock.now()), fresh, signal);
       if (plan.transaction === undefined) return plan.value;
       const result = await store.commit(plan.transaction, callOptions(signal));
-      if (result.kind === 'committed') return plan.value;
+      if (result.kind === 'committed') return outcomeOf(plan, result.revision);
       onConflict?.();
       // What the store answered to the comparison is as good as reading it again.
       fresh = new Map(

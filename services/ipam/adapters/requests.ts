@@ -12,6 +12,7 @@ import {
   type AssignIpRequest as WireAssignIp,
   type AutoAssignRequest as WireAutoAssign,
   type EnsureBlockRequest as WireEnsureBlock,
+  type ReleaseByHandleRequest as WireReleaseByHandle,
   type ReleaseIpsRequest as WireReleaseIps,
 } from '@calico/proto/ipam/v1/ipam';
 import type { Owner } from '../core/block_algebra.ts';
@@ -19,7 +20,7 @@ import { IpamError } from '../core/ipam_error.ts';
 import type { AssignIpRequest } from '../core/programs/assign_ip.ts';
 import type { AssignRequest } from '../core/programs/auto_assign.ts';
 import type { EnsureRequest } from '../core/programs/ensure_block.ts';
-import type { Release } from '../core/programs/release.ts';
+import type { Leaving, Release } from '../core/programs/release.ts';
 import type { Use } from '../core/records/ip_pool.ts';
 
 const MAX_COUNT = 4096;
@@ -92,6 +93,23 @@ export function releases(wire: WireReleaseIps): Release[] {
         : handleOf(`releases[${index}].handle_id`, release.handleId),
     sequenceNumber: release.sequenceNumber,
   }));
+}
+
+export function leavingOf({ owner, fence }: WireReleaseByHandle): Leaving {
+  if (owner === undefined) return { isFenced: fence };
+  const { containerId } = owner;
+  if (containerId === '' || containerId.length > MAX_HANDLE) {
+    const accepted = `the id of a container, 1 to ${MAX_HANDLE} characters`;
+    throw wrong('owner.container_id', containerId.slice(0, MAX_HANDLE), accepted);
+  }
+  return {
+    isFenced: fence,
+    owner: {
+      namespace: objectName('owner.namespace', owner.namespace),
+      name: objectName('owner.name', owner.name),
+      containerId,
+    },
+  };
 }
 
 export function handleOf(field: string, text: string): string {
@@ -168,7 +186,7 @@ function objectName(field: string, text: string): string {
   return text;
 }
 
-function ownerOf(wire: { handleId: string; attributes: Record<string, string> }): Owner {
+export function ownerOf(wire: { handleId: string; attributes: Record<string, string> }): Owner {
   const pairs = Object.entries(wire.attributes);
   if (pairs.length > MAX_ATTRIBUTES) {
     throw wrong('attributes', `${pairs.length} entries`, `at most ${MAX_ATTRIBUTES}`);

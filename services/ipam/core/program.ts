@@ -51,7 +51,17 @@ export type Transaction = {
   readonly operations: readonly Operation[];
 };
 
-export type Plan<T> = { readonly value: T; readonly transaction?: Transaction };
+export type Plan<T> = {
+  readonly value: T;
+  readonly transaction?: Transaction;
+  /** The value where it depends on the revision at which the transaction committed. */
+  readonly valueAt?: (revision: bigint) => T;
+};
+
+/** What a program answers whose transaction, if any, committed at the revision. */
+export function outcomeOf<T>({ value, valueAt }: Plan<T>, revision: bigint): T {
+  return valueAt === undefined ? value : valueAt(revision);
+}
 
 /** A part of a program that reads and answers something. */
 export type Reading<T> = Generator<Reads, T, Known>;

@@ -1,6 +1,14 @@
 // Records in memory, for tests and simulations of programs: they are run step by step, so that any
 // interleaving can be played through without a store, a clock or a network.
-import type { Entry, Known, Plan, Program, Reads, Transaction } from './program.ts';
+import {
+  type Entry,
+  type Known,
+  outcomeOf,
+  type Plan,
+  type Program,
+  type Reads,
+  type Transaction,
+} from './program.ts';
 
 export class RecordMap {
   readonly #entries = new Map<string, Entry>();
@@ -97,7 +105,12 @@ export class RunningProgram<T> {
 
   get value(): T {
     if (this.#plan === undefined || !this.isDone) throw new RangeError('the program still runs');
-    return this.#plan.value;
+    return outcomeOf(this.#plan, this.#records.revision);
+  }
+
+  /** The next step is the commit. */
+  get isPlanned(): boolean {
+    return this.#plan !== undefined;
   }
 
   step(): void {

@@ -7,9 +7,10 @@ import { Draft, type Known, type Program, plan } from '../program.ts';
 import { CONFIRMED, hostAffinity } from '../records/affinity.ts';
 import { type Block, newBlock } from '../records/block.ts';
 import { poolOf, type Use } from '../records/ip_pool.ts';
-import { affinityKey, blockKey, handleKey } from '../records/keys.ts';
+import { affinityKey, blockKey, givenUpKey, handleKey } from '../records/keys.ts';
 import type { AssignedAddress } from './auto_assign.ts';
 import { CONFIG_KEYS, configOf, POOL_PREFIXES, poolsOf, type StoredPool } from './context.ts';
+import { unlessGivenUp } from './given_up.ts';
 import { handleOf, storedBlock, writeBlock, writeHandle } from './stored_block.ts';
 
 export type AssignIpRequest = {
@@ -23,8 +24,8 @@ export type AssignIpRequest = {
 export function* assignIp(request: AssignIpRequest, now: number): Program<AssignedAddress> {
   const { address, node, owner } = request;
   const known = yield {
-    keys: [...CONFIG_KEYS, handleKey(owner.handleId)],
-    presumedAbsent: [handleKey(owner.handleId)],
+    keys: [...CONFIG_KEYS, handleKey(owner.handleId), givenUpKey(owner.handleId)],
+    presumedAbsent: [handleKey(owner.handleId), givenUpKey(owner.handleId)],
     prefixes: POOL_PREFIXES,
   };
   const pool = usablePool(request, poolsOf(known));
@@ -52,6 +53,7 @@ export function* assignIp(request: AssignIpRequest, now: number): Program<Assign
   }
   const handle = handleOf(owner.handleId, known);
   writeHandle(draft, handle, [assigned], known.get(handleKey(owner.handleId)));
+  unlessGivenUp(draft, owner.handleId, known);
   draft.expect(pool.entry.key, pool.entry);
   return plan(answer, draft);
 }

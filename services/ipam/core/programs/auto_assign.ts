@@ -13,6 +13,7 @@ import {
   affinityKey,
   blockKey,
   cidrOfKey,
+  givenUpKey,
   handleKey,
   nodeKey,
 } from '../records/keys.ts';
@@ -31,6 +32,7 @@ import {
   selectionKeys,
 } from './context.ts';
 import { findBlock } from './find_block.ts';
+import { unlessGivenUp } from './given_up.ts';
 import {
   handleOf,
   readableBlock,
@@ -75,8 +77,8 @@ export function* assignStep(request: AssignRequest, now: number): Program<Assign
   const families = ([4, 6] as const).filter((family) => request.wanted[family].count > 0);
   const { handleId } = request.owner;
   const known = yield {
-    keys: [...CONFIG_KEYS, ...selectionKeys(request), handleKey(handleId)],
-    presumedAbsent: [handleKey(handleId)],
+    keys: [...CONFIG_KEYS, ...selectionKeys(request), handleKey(handleId), givenUpKey(handleId)],
+    presumedAbsent: [handleKey(handleId), givenUpKey(handleId)],
     prefixes: [
       ...POOL_PREFIXES,
       ...families.map((family) => affinitiesPrefix(request.node, family)),
@@ -91,7 +93,10 @@ export function* assignStep(request: AssignRequest, now: number): Program<Assign
     takings.set(family, yield* taker.take(held));
   }
   const written = [...takings.values()].flatMap(({ block }) => block ?? []);
-  if (written.length > 0) writeHandle(draft, handle, written, known.get(handleKey(handleId)));
+  if (written.length > 0) {
+    writeHandle(draft, handle, written, known.get(handleKey(handleId)));
+    unlessGivenUp(draft, handleId, known);
+  }
   return plan(summary(takings), draft);
 }
 

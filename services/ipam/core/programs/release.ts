@@ -8,13 +8,15 @@ import {
   prefixOf,
 } from '@calico/ip';
 import { attributeOf, isHeld, ordinalsOfHandle } from '../block_algebra.ts';
-import { release } from '../cooldown.ts';
-import { Draft, type Program, plan, type Reading } from '../program.ts';
+import { release as releaseAddresses } from '../cooldown.ts';
+import { Draft, type Known, type Program, plan, type Reading } from '../program.ts';
 import type { Block } from '../records/block.ts';
 import { handleBlocks, withCount } from '../records/handle.ts';
 import { poolOf } from '../records/ip_pool.ts';
 import { blockKey, handleKey } from '../records/keys.ts';
 import { CONFIG_KEYS, configOf, POOL_PREFIXES, poolsOf } from './context.ts';
+import { giveUp } from './given_up.ts';
+import { ownerKey, removeOwner, type WorkloadOwner } from './owner.ts';
 import {
   blockHolding,
   handleOf,
@@ -67,7 +69,7 @@ export function* releaseFromBlock(
   const ordinals = fitting.map(({ address }) => ordinalOf(cidr, address));
   const draft = new Draft();
   if (ordinals.length > 0) {
-    const after = release(block, ordinals, now, configOf(known).cooldownMs);
+    const after = releaseAddresses(block, ordinals, now, configOf(known).cooldownMs);
     writeBlock(draft, after, entry);
     yield* writeHandles(draft, block, after, ordinals);
   }
@@ -102,37 +104,84 @@ function fits(block: Block, { address, handleId, sequenceNumber }: Release): boo
   return sequenceNumber === undefined || block.sequenceNumbers.get(ordinal) === sequenceNumber;
 }
 
+/** Who releases a handle, beside the handle itself. */
+export type Leaving = {
+  /** Its record is deleted in the transaction that frees the last address. */
+  readonly owner?: WorkloadOwner | undefined;
+  /** An assignment whose outcome is not known must not take effect any more. */
+  readonly isFenced?: boolean;
+};
+
 export type HandleRelease = {
   readonly released: readonly string[];
   /** Blocks of the handle that are still to be released; repeat. */
   readonly remaining: number;
+  /** When the owner's record was deleted. */
+  readonly ownerRevision?: bigint;
 };
 
-/** Releases what the handle holds in its first block, and forgets the block in the handle. */
-export function* releaseHandle(handleId: string, now: number): Program<HandleRelease> {
+/** Workloads have one or two; more are released in several transactions. */
+const BLOCKS_AT_ONCE = 16;
+
+/** Releases what the handle holds in its first blocks, and forgets these blocks in the handle. */
+export function* releaseHandle(
+  handleId: string,
+  now: number,
+  leaving: Leaving = {},
+): Program<HandleRelease> {
+  const { owner, isFenced = false } = leaving;
   const key = handleKey(handleId);
-  const known = yield { keys: [key, ...CONFIG_KEYS] };
+  const ownerKeys = owner === undefined ? [] : [ownerKey(owner)];
+  const known = yield { keys: [key, ...CONFIG_KEYS, ...ownerKeys] };
   const entry = known.get(key);
-  if (entry === undefined) return { value: { released: [], remaining: 0 } };
   const handle = handleOf(handleId, known);
+  const cidrs = handleBlocks(handle);
+  const first = cidrs.slice(0, BLOCKS_AT_ONCE);
+  const remaining = cidrs.length - first.length;
   const draft = new Draft();
-  const [cidr, ...others] = handleBlocks(handle);
-  if (cidr === undefined) {
-    draft.delete(key, entry);
-    return plan({ released: [], remaining: 0 }, draft);
+  const around = yield { keys: first.map(blockKey) };
+  const { cooldownMs } = configOf(known);
+  const { released, changed, gone } = freeAll(draft, handleId, first, around, (block, ordinals) =>
+    releaseAddresses(block, ordinals, now, cooldownMs),
+  );
+  if (entry !== undefined) {
+    const left = gone.reduce((one, cidr) => withCount(one, cidr, 0), handle);
+    writeHandle(draft, left, changed, entry);
   }
-  const around = yield { keys: [blockKey(cidr)] };
-  const stored = storedBlock(cidr, around);
-  if (stored === undefined) {
-    draft.expect(blockKey(cidr), undefined);
-    writeHandle(draft, withCount(handle, cidr, 0), [], entry);
-    return plan({ released: [], remaining: others.length }, draft);
+  const isLast = remaining === 0;
+  if (isLast && isFenced) yield* giveUp(draft, handleId, now);
+  const isOwnerGone = isLast && owner !== undefined && removeOwner(draft, owner, known);
+  const value = { released, remaining };
+  return {
+    ...plan<HandleRelease>(value, draft),
+    ...(isOwnerGone ? { valueAt: (ownerRevision) => ({ ...value, ownerRevision }) } : {}),
+  };
+}
+
+/** Frees the handle's addresses in these blocks. */
+function freeAll(
+  draft: Draft,
+  handleId: string,
+  cidrs: readonly Prefix[],
+  around: Known,
+  free: (block: Block, ordinals: readonly number[]) => Block,
+) {
+  const released: string[] = [];
+  const changed: Block[] = [];
+  const gone: Prefix[] = [];
+  for (const cidr of cidrs) {
+    const stored = storedBlock(cidr, around);
+    if (stored === undefined) {
+      draft.expect(blockKey(cidr), undefined);
+      gone.push(cidr);
+      continue;
+    }
+    const ordinals = ordinalsOfHandle(stored.block, handleId);
+    const after = free(stored.block, ordinals);
+    if (ordinals.length > 0) writeBlock(draft, after, stored.entry);
+    else draft.expect(stored.entry.key, stored.entry);
+    changed.push(after);
+    released.push(...ordinals.map((ordinal) => formatAddress(addressAt(cidr, ordinal))));
   }
-  const ordinals = ordinalsOfHandle(stored.block, handleId);
-  const after = release(stored.block, ordinals, now, configOf(known).cooldownMs);
-  if (ordinals.length > 0) writeBlock(draft, after, stored.entry);
-  else draft.expect(stored.entry.key, stored.entry);
-  writeHandle(draft, handle, [after], entry);
-  const released = ordinals.map((ordinal) => formatAddress(addressAt(cidr, ordinal)));
-  return plan({ released, remaining: others.length }, draft);
+  return { released, changed, gone };
 }

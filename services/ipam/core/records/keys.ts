@@ -10,6 +10,17 @@ export const CONFIG_RESOURCE_KEY = `${RESOURCES}/ipamconfigurations/default`;
 /** What upstream's `calicoctl ipam configure` writes. */
 export const CONFIG_KEY = '/calico/ipam/v2/config';
 
+/** Handles whose assignments must not take effect any more; ours alone. */
+export const GIVEN_UP_PREFIX = '/calico-ts/ipam/given-up/';
+
+export function givenUpKey(handleId: string): string {
+  return GIVEN_UP_PREFIX + handleId;
+}
+
+export function workloadEndpointKey(namespace: string, name: string): string {
+  return `${RESOURCES}/workloadendpoints/${namespace}/${name}`;
+}
+
 export function nodeKey(node: string): string {
   return `${RESOURCES}/nodes/${node}`;
 }

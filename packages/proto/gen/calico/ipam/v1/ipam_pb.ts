@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file calico/ipam/v1/ipam.proto.
  */
 export const file_calico_ipam_v1_ipam: GenFile = /*@__PURE__*/
-  fileDesc("ChljYWxpY28vaXBhbS92MS9pcGFtLnByb3RvEg5jYWxpY28uaXBhbS52MSLYAgoRQXV0b0Fzc2lnblJlcXVlc3QSDAoEbm9kZRgBIAEoCRIRCgloYW5kbGVfaWQYAiABKAkSEgoKaXB2NF9jb3VudBgDIAEoDRISCgppcHY2X2NvdW50GAQgASgNEkUKCmF0dHJpYnV0ZXMYBSADKAsyMS5jYWxpY28uaXBhbS52MS5BdXRvQXNzaWduUmVxdWVzdC5BdHRyaWJ1dGVzRW50cnkSEgoKaXB2NF9wb29scxgGIAMoCRISCgppcHY2X3Bvb2xzGAcgAygJEjEKDGludGVuZGVkX3VzZRgIIAEoDjIbLmNhbGljby5pcGFtLnYxLkludGVuZGVkVXNlEhEKCW5hbWVzcGFjZRgJIAEoCRISCgptYXhfYmxvY2tzGAogASgNGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlsKEkF1dG9Bc3NpZ25SZXNwb25zZRIyCglhZGRyZXNzZXMYASADKAsyHy5jYWxpY28uaXBhbS52MS5Bc3NpZ25lZEFkZHJlc3MSEQoJc2hvcnRmYWxsGAIgASgJIj8KD0Fzc2lnbmVkQWRkcmVzcxIPCgdhZGRyZXNzGAEgASgJEg0KBWJsb2NrGAIgASgJEgwKBHBvb2wYAyABKAki7gEKD0Fzc2lnbklwUmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJEgwKBG5vZGUYAiABKAkSEQoJaGFuZGxlX2lkGAMgASgJEkMKCmF0dHJpYnV0ZXMYBCADKAsyLy5jYWxpY28uaXBhbS52MS5Bc3NpZ25JcFJlcXVlc3QuQXR0cmlidXRlc0VudHJ5EjEKDGludGVuZGVkX3VzZRgFIAEoDjIbLmNhbGljby5pcGFtLnYxLkludGVuZGVkVXNlGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkQKEEFzc2lnbklwUmVzcG9uc2USMAoHYWRkcmVzcxgBIAEoCzIfLmNhbGljby5pcGFtLnYxLkFzc2lnbmVkQWRkcmVzcyJFChFSZWxlYXNlSXBzUmVxdWVzdBIwCghyZWxlYXNlcxgBIAMoCzIeLmNhbGljby5pcGFtLnYxLlJlbGVhc2VPcHRpb25zImYKDlJlbGVhc2VPcHRpb25zEg8KB2FkZHJlc3MYASABKAkSEQoJaGFuZGxlX2lkGAIgASgJEhwKD3NlcXVlbmNlX251bWJlchgDIAEoBEgAiAEBQhIKEF9zZXF1ZW5jZV9udW1iZXIiKQoSUmVsZWFzZUlwc1Jlc3BvbnNlEhMKC3VuYWxsb2NhdGVkGAEgAygJIisKFlJlbGVhc2VCeUhhbmRsZVJlcXVlc3QSEQoJaGFuZGxlX2lkGAEgASgJIisKF1JlbGVhc2VCeUhhbmRsZVJlc3BvbnNlEhAKCHJlbGVhc2VkGAEgAygJIicKEklwc0J5SGFuZGxlUmVxdWVzdBIRCgloYW5kbGVfaWQYASABKAkiSQoTSXBzQnlIYW5kbGVSZXNwb25zZRIyCglhZGRyZXNzZXMYASADKAsyHy5jYWxpY28uaXBhbS52MS5Bc3NpZ25lZEFkZHJlc3MiJwoUR2V0QXNzaWdubWVudFJlcXVlc3QSDwoHYWRkcmVzcxgBIAEoCSLiAQoVR2V0QXNzaWdubWVudFJlc3BvbnNlEhAKCGFzc2lnbmVkGAEgASgIEhEKCWhhbmRsZV9pZBgCIAEoCRJJCgphdHRyaWJ1dGVzGAMgAygLMjUuY2FsaWNvLmlwYW0udjEuR2V0QXNzaWdubWVudFJlc3BvbnNlLkF0dHJpYnV0ZXNFbnRyeRINCgVibG9jaxgEIAEoCRIXCg9zZXF1ZW5jZV9udW1iZXIYBSABKAQaMQoPQXR0cmlidXRlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiMgoUQ2xhaW1BZmZpbml0eVJlcXVlc3QSDAoEY2lkchgBIAEoCRIMCgRub2RlGAIgASgJIjgKFUNsYWltQWZmaW5pdHlSZXNwb25zZRIPCgdjbGFpbWVkGAEgAygJEg4KBmZhaWxlZBgCIAMoCSJLChZSZWxlYXNlQWZmaW5pdHlSZXF1ZXN0EgwKBGNpZHIYASABKAkSDAoEbm9kZRgCIAEoCRIVCg1tdXN0X2JlX2VtcHR5GAMgASgIIisKF1JlbGVhc2VBZmZpbml0eVJlc3BvbnNlEhAKCHJlbGVhc2VkGAEgAygJIiwKHFJlbGVhc2VQb29sQWZmaW5pdGllc1JlcXVlc3QSDAoEcG9vbBgBIAEoCSIxCh1SZWxlYXNlUG9vbEFmZmluaXRpZXNSZXNwb25zZRIQCghyZWxlYXNlZBgBIAMoCSJmChJFbnN1cmVCbG9ja1JlcXVlc3QSDAoEbm9kZRgBIAEoCRIMCgRpcHY0GAIgASgIEgwKBGlwdjYYAyABKAgSEgoKaXB2NF9wb29scxgEIAMoCRISCgppcHY2X3Bvb2xzGAUgAygJIj0KE0Vuc3VyZUJsb2NrUmVzcG9uc2USEgoKaXB2NF9ibG9jaxgBIAEoCRISCgppcHY2X2Jsb2NrGAIgASgJIiYKFUdldFV0aWxpemF0aW9uUmVxdWVzdBINCgVwb29scxgBIAMoCSJIChZHZXRVdGlsaXphdGlvblJlc3BvbnNlEi4KBXBvb2xzGAEgAygLMh8uY2FsaWNvLmlwYW0udjEuUG9vbFV0aWxpemF0aW9uIqEBCg9Qb29sVXRpbGl6YXRpb24SDAoEbmFtZRgBIAEoCRIMCgRjaWRyGAIgASgJEhAKCGNhcGFjaXR5GAMgASgJEg4KBmluX3VzZRgEIAEoBBIQCghyZXNlcnZlZBgFIAEoCRIMCgRmcmVlGAYgASgJEjAKBmJsb2NrcxgHIAMoCzIgLmNhbGljby5pcGFtLnYxLkJsb2NrVXRpbGl6YXRpb24ipQEKEEJsb2NrVXRpbGl6YXRpb24SDAoEY2lkchgBIAEoCRIQCghjYXBhY2l0eRgCIAEoBBIOCgZpbl91c2UYAyABKAQSEAoIcmVzZXJ2ZWQYBCABKAQSDAoEZnJlZRgFIAEoBBIQCghhZmZpbml0eRgGIAEoCRIvCgthbGxvY2F0aW9ucxgHIAMoCzIaLmNhbGljby5pcGFtLnYxLkFsbG9jYXRpb24iowEKCkFsbG9jYXRpb24SDwoHYWRkcmVzcxgBIAEoCRIRCgloYW5kbGVfaWQYAiABKAkSPgoKYXR0cmlidXRlcxgDIAMoCzIqLmNhbGljby5pcGFtLnYxLkFsbG9jYXRpb24uQXR0cmlidXRlc0VudHJ5GjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBKl8KC0ludGVuZGVkVXNlEhwKGElOVEVOREVEX1VTRV9VTlNQRUNJRklFRBAAEhkKFUlOVEVOREVEX1VTRV9XT1JLTE9BRBABEhcKE0lOVEVOREVEX1VTRV9UVU5ORUwQAjKRCAoLSXBhbVNlcnZpY2USUwoKQXV0b0Fzc2lnbhIhLmNhbGljby5pcGFtLnYxLkF1dG9Bc3NpZ25SZXF1ZXN0GiIuY2FsaWNvLmlwYW0udjEuQXV0b0Fzc2lnblJlc3BvbnNlEk0KCEFzc2lnbklwEh8uY2FsaWNvLmlwYW0udjEuQXNzaWduSXBSZXF1ZXN0GiAuY2FsaWNvLmlwYW0udjEuQXNzaWduSXBSZXNwb25zZRJTCgpSZWxlYXNlSXBzEiEuY2FsaWNvLmlwYW0udjEuUmVsZWFzZUlwc1JlcXVlc3QaIi5jYWxpY28uaXBhbS52MS5SZWxlYXNlSXBzUmVzcG9uc2USYgoPUmVsZWFzZUJ5SGFuZGxlEiYuY2FsaWNvLmlwYW0udjEuUmVsZWFzZUJ5SGFuZGxlUmVxdWVzdBonLmNhbGljby5pcGFtLnYxLlJlbGVhc2VCeUhhbmRsZVJlc3BvbnNlElYKC0lwc0J5SGFuZGxlEiIuY2FsaWNvLmlwYW0udjEuSXBzQnlIYW5kbGVSZXF1ZXN0GiMuY2FsaWNvLmlwYW0udjEuSXBzQnlIYW5kbGVSZXNwb25zZRJcCg1HZXRBc3NpZ25tZW50EiQuY2FsaWNvLmlwYW0udjEuR2V0QXNzaWdubWVudFJlcXVlc3QaJS5jYWxpY28uaXBhbS52MS5HZXRBc3NpZ25tZW50UmVzcG9uc2USXAoNQ2xhaW1BZmZpbml0eRIkLmNhbGljby5pcGFtLnYxLkNsYWltQWZmaW5pdHlSZXF1ZXN0GiUuY2FsaWNvLmlwYW0udjEuQ2xhaW1BZmZpbml0eVJlc3BvbnNlEmIKD1JlbGVhc2VBZmZpbml0eRImLmNhbGljby5pcGFtLnYxLlJlbGVhc2VBZmZpbml0eVJlcXVlc3QaJy5jYWxpY28uaXBhbS52MS5SZWxlYXNlQWZmaW5pdHlSZXNwb25zZRJ0ChVSZWxlYXNlUG9vbEFmZmluaXRpZXMSLC5jYWxpY28uaXBhbS52MS5SZWxlYXNlUG9vbEFmZmluaXRpZXNSZXF1ZXN0Gi0uY2FsaWNvLmlwYW0udjEuUmVsZWFzZVBvb2xBZmZpbml0aWVzUmVzcG9uc2USVgoLRW5zdXJlQmxvY2sSIi5jYWxpY28uaXBhbS52MS5FbnN1cmVCbG9ja1JlcXVlc3QaIy5jYWxpY28uaXBhbS52MS5FbnN1cmVCbG9ja1Jlc3BvbnNlEl8KDkdldFV0aWxpemF0aW9uEiUuY2FsaWNvLmlwYW0udjEuR2V0VXRpbGl6YXRpb25SZXF1ZXN0GiYuY2FsaWNvLmlwYW0udjEuR2V0VXRpbGl6YXRpb25SZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChljYWxpY28vaXBhbS92MS9pcGFtLnByb3RvEg5jYWxpY28uaXBhbS52MSLYAgoRQXV0b0Fzc2lnblJlcXVlc3QSDAoEbm9kZRgBIAEoCRIRCgloYW5kbGVfaWQYAiABKAkSEgoKaXB2NF9jb3VudBgDIAEoDRISCgppcHY2X2NvdW50GAQgASgNEkUKCmF0dHJpYnV0ZXMYBSADKAsyMS5jYWxpY28uaXBhbS52MS5BdXRvQXNzaWduUmVxdWVzdC5BdHRyaWJ1dGVzRW50cnkSEgoKaXB2NF9wb29scxgGIAMoCRISCgppcHY2X3Bvb2xzGAcgAygJEjEKDGludGVuZGVkX3VzZRgIIAEoDjIbLmNhbGljby5pcGFtLnYxLkludGVuZGVkVXNlEhEKCW5hbWVzcGFjZRgJIAEoCRISCgptYXhfYmxvY2tzGAogASgNGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlsKEkF1dG9Bc3NpZ25SZXNwb25zZRIyCglhZGRyZXNzZXMYASADKAsyHy5jYWxpY28uaXBhbS52MS5Bc3NpZ25lZEFkZHJlc3MSEQoJc2hvcnRmYWxsGAIgASgJIj8KD0Fzc2lnbmVkQWRkcmVzcxIPCgdhZGRyZXNzGAEgASgJEg0KBWJsb2NrGAIgASgJEgwKBHBvb2wYAyABKAki7gEKD0Fzc2lnbklwUmVxdWVzdBIPCgdhZGRyZXNzGAEgASgJEgwKBG5vZGUYAiABKAkSEQoJaGFuZGxlX2lkGAMgASgJEkMKCmF0dHJpYnV0ZXMYBCADKAsyLy5jYWxpY28uaXBhbS52MS5Bc3NpZ25JcFJlcXVlc3QuQXR0cmlidXRlc0VudHJ5EjEKDGludGVuZGVkX3VzZRgFIAEoDjIbLmNhbGljby5pcGFtLnYxLkludGVuZGVkVXNlGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkQKEEFzc2lnbklwUmVzcG9uc2USMAoHYWRkcmVzcxgBIAEoCzIfLmNhbGljby5pcGFtLnYxLkFzc2lnbmVkQWRkcmVzcyJFChFSZWxlYXNlSXBzUmVxdWVzdBIwCghyZWxlYXNlcxgBIAMoCzIeLmNhbGljby5pcGFtLnYxLlJlbGVhc2VPcHRpb25zImYKDlJlbGVhc2VPcHRpb25zEg8KB2FkZHJlc3MYASABKAkSEQoJaGFuZGxlX2lkGAIgASgJEhwKD3NlcXVlbmNlX251bWJlchgDIAEoBEgAiAEBQhIKEF9zZXF1ZW5jZV9udW1iZXIiKQoSUmVsZWFzZUlwc1Jlc3BvbnNlEhMKC3VuYWxsb2NhdGVkGAEgAygJImgKFlJlbGVhc2VCeUhhbmRsZVJlcXVlc3QSEQoJaGFuZGxlX2lkGAEgASgJEiwKBW93bmVyGAIgASgLMh0uY2FsaWNvLmlwYW0udjEuV29ya2xvYWRPd25lchINCgVmZW5jZRgDIAEoCCJGCg1Xb3JrbG9hZE93bmVyEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEhQKDGNvbnRhaW5lcl9pZBgDIAEoCSJbChdSZWxlYXNlQnlIYW5kbGVSZXNwb25zZRIQCghyZWxlYXNlZBgBIAMoCRIbCg5vd25lcl9yZXZpc2lvbhgCIAEoBEgAiAEBQhEKD19vd25lcl9yZXZpc2lvbiInChJJcHNCeUhhbmRsZVJlcXVlc3QSEQoJaGFuZGxlX2lkGAEgASgJIkkKE0lwc0J5SGFuZGxlUmVzcG9uc2USMgoJYWRkcmVzc2VzGAEgAygLMh8uY2FsaWNvLmlwYW0udjEuQXNzaWduZWRBZGRyZXNzIicKFEdldEFzc2lnbm1lbnRSZXF1ZXN0Eg8KB2FkZHJlc3MYASABKAki4gEKFUdldEFzc2lnbm1lbnRSZXNwb25zZRIQCghhc3NpZ25lZBgBIAEoCBIRCgloYW5kbGVfaWQYAiABKAkSSQoKYXR0cmlidXRlcxgDIAMoCzI1LmNhbGljby5pcGFtLnYxLkdldEFzc2lnbm1lbnRSZXNwb25zZS5BdHRyaWJ1dGVzRW50cnkSDQoFYmxvY2sYBCABKAkSFwoPc2VxdWVuY2VfbnVtYmVyGAUgASgEGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjIKFENsYWltQWZmaW5pdHlSZXF1ZXN0EgwKBGNpZHIYASABKAkSDAoEbm9kZRgCIAEoCSI4ChVDbGFpbUFmZmluaXR5UmVzcG9uc2USDwoHY2xhaW1lZBgBIAMoCRIOCgZmYWlsZWQYAiADKAkiSwoWUmVsZWFzZUFmZmluaXR5UmVxdWVzdBIMCgRjaWRyGAEgASgJEgwKBG5vZGUYAiABKAkSFQoNbXVzdF9iZV9lbXB0eRgDIAEoCCIrChdSZWxlYXNlQWZmaW5pdHlSZXNwb25zZRIQCghyZWxlYXNlZBgBIAMoCSIsChxSZWxlYXNlUG9vbEFmZmluaXRpZXNSZXF1ZXN0EgwKBHBvb2wYASABKAkiMQodUmVsZWFzZVBvb2xBZmZpbml0aWVzUmVzcG9uc2USEAoIcmVsZWFzZWQYASADKAkiZgoSRW5zdXJlQmxvY2tSZXF1ZXN0EgwKBG5vZGUYASABKAkSDAoEaXB2NBgCIAEoCBIMCgRpcHY2GAMgASgIEhIKCmlwdjRfcG9vbHMYBCADKAkSEgoKaXB2Nl9wb29scxgFIAMoCSI9ChNFbnN1cmVCbG9ja1Jlc3BvbnNlEhIKCmlwdjRfYmxvY2sYASABKAkSEgoKaXB2Nl9ibG9jaxgCIAEoCSImChVHZXRVdGlsaXphdGlvblJlcXVlc3QSDQoFcG9vbHMYASADKAkiSAoWR2V0VXRpbGl6YXRpb25SZXNwb25zZRIuCgVwb29scxgBIAMoCzIfLmNhbGljby5pcGFtLnYxLlBvb2xVdGlsaXphdGlvbiKhAQoPUG9vbFV0aWxpemF0aW9uEgwKBG5hbWUYASABKAkSDAoEY2lkchgCIAEoCRIQCghjYXBhY2l0eRgDIAEoCRIOCgZpbl91c2UYBCABKAQSEAoIcmVzZXJ2ZWQYBSABKAkSDAoEZnJlZRgGIAEoCRIwCgZibG9ja3MYByADKAsyIC5jYWxpY28uaXBhbS52MS5CbG9ja1V0aWxpemF0aW9uIqUBChBCbG9ja1V0aWxpemF0aW9uEgwKBGNpZHIYASABKAkSEAoIY2FwYWNpdHkYAiABKAQSDgoGaW5fdXNlGAMgASgEEhAKCHJlc2VydmVkGAQgASgEEgwKBGZyZWUYBSABKAQSEAoIYWZmaW5pdHkYBiABKAkSLwoLYWxsb2NhdGlvbnMYByADKAsyGi5jYWxpY28uaXBhbS52MS5BbGxvY2F0aW9uIqMBCgpBbGxvY2F0aW9uEg8KB2FkZHJlc3MYASABKAkSEQoJaGFuZGxlX2lkGAIgASgJEj4KCmF0dHJpYnV0ZXMYAyADKAsyKi5jYWxpY28uaXBhbS52MS5BbGxvY2F0aW9uLkF0dHJpYnV0ZXNFbnRyeRoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASpfCgtJbnRlbmRlZFVzZRIcChhJTlRFTkRFRF9VU0VfVU5TUEVDSUZJRUQQABIZChVJTlRFTkRFRF9VU0VfV09SS0xPQUQQARIXChNJTlRFTkRFRF9VU0VfVFVOTkVMEAIykQgKC0lwYW1TZXJ2aWNlElMKCkF1dG9Bc3NpZ24SIS5jYWxpY28uaXBhbS52MS5BdXRvQXNzaWduUmVxdWVzdBoiLmNhbGljby5pcGFtLnYxLkF1dG9Bc3NpZ25SZXNwb25zZRJNCghBc3NpZ25JcBIfLmNhbGljby5pcGFtLnYxLkFzc2lnbklwUmVxdWVzdBogLmNhbGljby5pcGFtLnYxLkFzc2lnbklwUmVzcG9uc2USUwoKUmVsZWFzZUlwcxIhLmNhbGljby5pcGFtLnYxLlJlbGVhc2VJcHNSZXF1ZXN0GiIuY2FsaWNvLmlwYW0udjEuUmVsZWFzZUlwc1Jlc3BvbnNlEmIKD1JlbGVhc2VCeUhhbmRsZRImLmNhbGljby5pcGFtLnYxLlJlbGVhc2VCeUhhbmRsZVJlcXVlc3QaJy5jYWxpY28uaXBhbS52MS5SZWxlYXNlQnlIYW5kbGVSZXNwb25zZRJWCgtJcHNCeUhhbmRsZRIiLmNhbGljby5pcGFtLnYxLklwc0J5SGFuZGxlUmVxdWVzdBojLmNhbGljby5pcGFtLnYxLklwc0J5SGFuZGxlUmVzcG9uc2USXAoNR2V0QXNzaWdubWVudBIkLmNhbGljby5pcGFtLnYxLkdldEFzc2lnbm1lbnRSZXF1ZXN0GiUuY2FsaWNvLmlwYW0udjEuR2V0QXNzaWdubWVudFJlc3BvbnNlElwKDUNsYWltQWZmaW5pdHkSJC5jYWxpY28uaXBhbS52MS5DbGFpbUFmZmluaXR5UmVxdWVzdBolLmNhbGljby5pcGFtLnYxLkNsYWltQWZmaW5pdHlSZXNwb25zZRJiCg9SZWxlYXNlQWZmaW5pdHkSJi5jYWxpY28uaXBhbS52MS5SZWxlYXNlQWZmaW5pdHlSZXF1ZXN0GicuY2FsaWNvLmlwYW0udjEuUmVsZWFzZUFmZmluaXR5UmVzcG9uc2USdAoVUmVsZWFzZVBvb2xBZmZpbml0aWVzEiwuY2FsaWNvLmlwYW0udjEuUmVsZWFzZVBvb2xBZmZpbml0aWVzUmVxdWVzdBotLmNhbGljby5pcGFtLnYxLlJlbGVhc2VQb29sQWZmaW5pdGllc1Jlc3BvbnNlElYKC0Vuc3VyZUJsb2NrEiIuY2FsaWNvLmlwYW0udjEuRW5zdXJlQmxvY2tSZXF1ZXN0GiMuY2FsaWNvLmlwYW0udjEuRW5zdXJlQmxvY2tSZXNwb25zZRJfCg5HZXRVdGlsaXphdGlvbhIlLmNhbGljby5pcGFtLnYxLkdldFV0aWxpemF0aW9uUmVxdWVzdBomLmNhbGljby5pcGFtLnYxLkdldFV0aWxpemF0aW9uUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message calico.ipam.v1.AutoAssignRequest
@@ -272,6 +272,21 @@ export type ReleaseByHandleRequest = Message<"calico.ipam.v1.ReleaseByHandleRequ
    * @generated from field: string handle_id = 1;
    */
   handleId: string;
+
+  /**
+   * The workload that held the addresses: its WorkloadEndpoint is deleted in the same transaction.
+   *
+   * @generated from field: calico.ipam.v1.WorkloadOwner owner = 2;
+   */
+  owner?: WorkloadOwner | undefined;
+
+  /**
+   * The outcome of an assignment to the handle is not known: one that is still under way must not
+   * take effect any more.
+   *
+   * @generated from field: bool fence = 3;
+   */
+  fence: boolean;
 };
 
 /**
@@ -282,6 +297,35 @@ export const ReleaseByHandleRequestSchema: GenMessage<ReleaseByHandleRequest> = 
   messageDesc(file_calico_ipam_v1_ipam, 8);
 
 /**
+ * A WorkloadEndpoint, as long as it belongs to this container.
+ *
+ * @generated from message calico.ipam.v1.WorkloadOwner
+ */
+export type WorkloadOwner = Message<"calico.ipam.v1.WorkloadOwner"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string container_id = 3;
+   */
+  containerId: string;
+};
+
+/**
+ * Describes the message calico.ipam.v1.WorkloadOwner.
+ * Use `create(WorkloadOwnerSchema)` to create a new message.
+ */
+export const WorkloadOwnerSchema: GenMessage<WorkloadOwner> = /*@__PURE__*/
+  messageDesc(file_calico_ipam_v1_ipam, 9);
+
+/**
  * @generated from message calico.ipam.v1.ReleaseByHandleResponse
  */
 export type ReleaseByHandleResponse = Message<"calico.ipam.v1.ReleaseByHandleResponse"> & {
@@ -289,6 +333,14 @@ export type ReleaseByHandleResponse = Message<"calico.ipam.v1.ReleaseByHandleRes
    * @generated from field: repeated string released = 1;
    */
   released: string[];
+
+  /**
+   * Set when an owner was given: the revision at which it was deleted; 0 when it did not exist or
+   * belongs to another container by now.
+   *
+   * @generated from field: optional uint64 owner_revision = 2;
+   */
+  ownerRevision?: bigint | undefined;
 };
 
 /**
@@ -296,7 +348,7 @@ export type ReleaseByHandleResponse = Message<"calico.ipam.v1.ReleaseByHandleRes
  * Use `create(ReleaseByHandleResponseSchema)` to create a new message.
  */
 export const ReleaseByHandleResponseSchema: GenMessage<ReleaseByHandleResponse> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 9);
+  messageDesc(file_calico_ipam_v1_ipam, 10);
 
 /**
  * @generated from message calico.ipam.v1.IpsByHandleRequest
@@ -313,7 +365,7 @@ export type IpsByHandleRequest = Message<"calico.ipam.v1.IpsByHandleRequest"> & 
  * Use `create(IpsByHandleRequestSchema)` to create a new message.
  */
 export const IpsByHandleRequestSchema: GenMessage<IpsByHandleRequest> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 10);
+  messageDesc(file_calico_ipam_v1_ipam, 11);
 
 /**
  * @generated from message calico.ipam.v1.IpsByHandleResponse
@@ -330,7 +382,7 @@ export type IpsByHandleResponse = Message<"calico.ipam.v1.IpsByHandleResponse"> 
  * Use `create(IpsByHandleResponseSchema)` to create a new message.
  */
 export const IpsByHandleResponseSchema: GenMessage<IpsByHandleResponse> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 11);
+  messageDesc(file_calico_ipam_v1_ipam, 12);
 
 /**
  * @generated from message calico.ipam.v1.GetAssignmentRequest
@@ -347,7 +399,7 @@ export type GetAssignmentRequest = Message<"calico.ipam.v1.GetAssignmentRequest"
  * Use `create(GetAssignmentRequestSchema)` to create a new message.
  */
 export const GetAssignmentRequestSchema: GenMessage<GetAssignmentRequest> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 12);
+  messageDesc(file_calico_ipam_v1_ipam, 13);
 
 /**
  * @generated from message calico.ipam.v1.GetAssignmentResponse
@@ -384,7 +436,7 @@ export type GetAssignmentResponse = Message<"calico.ipam.v1.GetAssignmentRespons
  * Use `create(GetAssignmentResponseSchema)` to create a new message.
  */
 export const GetAssignmentResponseSchema: GenMessage<GetAssignmentResponse> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 13);
+  messageDesc(file_calico_ipam_v1_ipam, 14);
 
 /**
  * @generated from message calico.ipam.v1.ClaimAffinityRequest
@@ -406,7 +458,7 @@ export type ClaimAffinityRequest = Message<"calico.ipam.v1.ClaimAffinityRequest"
  * Use `create(ClaimAffinityRequestSchema)` to create a new message.
  */
 export const ClaimAffinityRequestSchema: GenMessage<ClaimAffinityRequest> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 14);
+  messageDesc(file_calico_ipam_v1_ipam, 15);
 
 /**
  * @generated from message calico.ipam.v1.ClaimAffinityResponse
@@ -430,7 +482,7 @@ export type ClaimAffinityResponse = Message<"calico.ipam.v1.ClaimAffinityRespons
  * Use `create(ClaimAffinityResponseSchema)` to create a new message.
  */
 export const ClaimAffinityResponseSchema: GenMessage<ClaimAffinityResponse> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 15);
+  messageDesc(file_calico_ipam_v1_ipam, 16);
 
 /**
  * @generated from message calico.ipam.v1.ReleaseAffinityRequest
@@ -461,7 +513,7 @@ export type ReleaseAffinityRequest = Message<"calico.ipam.v1.ReleaseAffinityRequ
  * Use `create(ReleaseAffinityRequestSchema)` to create a new message.
  */
 export const ReleaseAffinityRequestSchema: GenMessage<ReleaseAffinityRequest> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 16);
+  messageDesc(file_calico_ipam_v1_ipam, 17);
 
 /**
  * @generated from message calico.ipam.v1.ReleaseAffinityResponse
@@ -478,7 +530,7 @@ export type ReleaseAffinityResponse = Message<"calico.ipam.v1.ReleaseAffinityRes
  * Use `create(ReleaseAffinityResponseSchema)` to create a new message.
  */
 export const ReleaseAffinityResponseSchema: GenMessage<ReleaseAffinityResponse> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 17);
+  messageDesc(file_calico_ipam_v1_ipam, 18);
 
 /**
  * @generated from message calico.ipam.v1.ReleasePoolAffinitiesRequest
@@ -497,7 +549,7 @@ export type ReleasePoolAffinitiesRequest = Message<"calico.ipam.v1.ReleasePoolAf
  * Use `create(ReleasePoolAffinitiesRequestSchema)` to create a new message.
  */
 export const ReleasePoolAffinitiesRequestSchema: GenMessage<ReleasePoolAffinitiesRequest> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 18);
+  messageDesc(file_calico_ipam_v1_ipam, 19);
 
 /**
  * @generated from message calico.ipam.v1.ReleasePoolAffinitiesResponse
@@ -514,7 +566,7 @@ export type ReleasePoolAffinitiesResponse = Message<"calico.ipam.v1.ReleasePoolA
  * Use `create(ReleasePoolAffinitiesResponseSchema)` to create a new message.
  */
 export const ReleasePoolAffinitiesResponseSchema: GenMessage<ReleasePoolAffinitiesResponse> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 19);
+  messageDesc(file_calico_ipam_v1_ipam, 20);
 
 /**
  * @generated from message calico.ipam.v1.EnsureBlockRequest
@@ -555,7 +607,7 @@ export type EnsureBlockRequest = Message<"calico.ipam.v1.EnsureBlockRequest"> & 
  * Use `create(EnsureBlockRequestSchema)` to create a new message.
  */
 export const EnsureBlockRequestSchema: GenMessage<EnsureBlockRequest> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 20);
+  messageDesc(file_calico_ipam_v1_ipam, 21);
 
 /**
  * @generated from message calico.ipam.v1.EnsureBlockResponse
@@ -579,7 +631,7 @@ export type EnsureBlockResponse = Message<"calico.ipam.v1.EnsureBlockResponse"> 
  * Use `create(EnsureBlockResponseSchema)` to create a new message.
  */
 export const EnsureBlockResponseSchema: GenMessage<EnsureBlockResponse> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 21);
+  messageDesc(file_calico_ipam_v1_ipam, 22);
 
 /**
  * @generated from message calico.ipam.v1.GetUtilizationRequest
@@ -598,7 +650,7 @@ export type GetUtilizationRequest = Message<"calico.ipam.v1.GetUtilizationReques
  * Use `create(GetUtilizationRequestSchema)` to create a new message.
  */
 export const GetUtilizationRequestSchema: GenMessage<GetUtilizationRequest> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 22);
+  messageDesc(file_calico_ipam_v1_ipam, 23);
 
 /**
  * @generated from message calico.ipam.v1.GetUtilizationResponse
@@ -615,7 +667,7 @@ export type GetUtilizationResponse = Message<"calico.ipam.v1.GetUtilizationRespo
  * Use `create(GetUtilizationResponseSchema)` to create a new message.
  */
 export const GetUtilizationResponseSchema: GenMessage<GetUtilizationResponse> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 23);
+  messageDesc(file_calico_ipam_v1_ipam, 24);
 
 /**
  * @generated from message calico.ipam.v1.PoolUtilization
@@ -664,7 +716,7 @@ export type PoolUtilization = Message<"calico.ipam.v1.PoolUtilization"> & {
  * Use `create(PoolUtilizationSchema)` to create a new message.
  */
 export const PoolUtilizationSchema: GenMessage<PoolUtilization> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 24);
+  messageDesc(file_calico_ipam_v1_ipam, 25);
 
 /**
  * @generated from message calico.ipam.v1.BlockUtilization
@@ -713,7 +765,7 @@ export type BlockUtilization = Message<"calico.ipam.v1.BlockUtilization"> & {
  * Use `create(BlockUtilizationSchema)` to create a new message.
  */
 export const BlockUtilizationSchema: GenMessage<BlockUtilization> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 25);
+  messageDesc(file_calico_ipam_v1_ipam, 26);
 
 /**
  * @generated from message calico.ipam.v1.Allocation
@@ -740,7 +792,7 @@ export type Allocation = Message<"calico.ipam.v1.Allocation"> & {
  * Use `create(AllocationSchema)` to create a new message.
  */
 export const AllocationSchema: GenMessage<Allocation> = /*@__PURE__*/
-  messageDesc(file_calico_ipam_v1_ipam, 26);
+  messageDesc(file_calico_ipam_v1_ipam, 27);
 
 /**
  * @generated from enum calico.ipam.v1.IntendedUse
