@@ -20,9 +20,10 @@ export function totalsOf(nodes: readonly GetStatsResponse[]): RuleStats[] {
 
 const HEADINGS = ['KIND', 'POLICY', 'DIRECTION', 'RULE', 'ACTION', 'PACKETS', 'BYTES'];
 
-/** Rules of policies first, in their order; then what no policy decided. */
+/** Rules of policies first, in their order; then what no policy decided, if it happened. */
 export function formatPolicyStats(stats: readonly RuleStats[]): string {
   const rows = stats
+    .filter(({ kind, packets }) => kind !== '' || packets > 0n)
     .toSorted(compare)
     .map((one) => [
       one.kind === '' ? 'default' : one.kind,

@@ -19,6 +19,7 @@ const nodes = [
     node: 'n1',
     rules: [
       { direction: 'ingress', description: 'tier default: default action Deny', packets: 1n },
+      { description: 'invalid' },
       rule,
       { ...rule, rule: 10 },
       { ...rule, rule: 2, action: 'Deny', packets: 0n, bytes: 0n },

@@ -1,0 +1,130 @@
+// Why, counters and dry runs on a cluster, beside what the connections themselves find.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { workloadEndpointName } from '@calico/model';
+import { eventually, Lab, type Pod, WAIT_FLAGS } from '../lab/mod.ts';
+import { Place } from './node_fixture.ts';
+
+let lab: Lab;
+let client: Pod;
+let web: Pod;
+/** What runs in the two pods. */
+const places: Place[] = [];
+
+before(async () => {
+  lab = await Lab.start({ mode: 'bgp', nodes: 2 });
+  await lab.configure();
+  const [first, second] = lab.topology.nodes;
+  client = await lab.addPod('client', first?.name ?? '', { labels: { role: 'db' } });
+  web = await lab.addPod('web', second?.name ?? '', { labels: { role: 'web' } });
+  places.push(...[client, web].map(({ netns, ip }) => new Place(netns, ip, '')));
+  assert.equal(await places[1]?.listen('tcp', 80), 'ok');
+  await eventually(connects, 20_000, () => 'the client does not reach the web pod');
+});
+after(async () => {
+  for (const place of places) place.stop();
+  await lab?.stop();
+});
+
+async function connects(): Promise<boolean> {
+  const result = await places[0]?.tcp(web.ip, 80);
+  return result?.startsWith('ok') ?? false;
+}
+
+async function apply(manifest: string): Promise<void> {
+  await lab.calicoctlOk(['apply', ...WAIT_FLAGS, '-f', '-'], { input: manifest });
+}
+
+type Why = {
+  readonly allowed: boolean;
+  readonly nodes: readonly { node: string; allowed: boolean; because: string }[];
+};
+
+/** What calicoctl says; the kernel must say the same. */
+async function why(): Promise<{ text: string; answer: Why }> {
+  const question = ['why', 'default/client', 'default/web', '--port', '80'];
+  const answer = JSON.parse(await lab.calicoctlOk([...question, '-o', 'json'])) as Why;
+  assert.equal(await connects(), answer.allowed);
+  return { text: await lab.calicoctlOk(question), answer };
+}
+
+const policy = (spec: string): string => `apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: {name: allow-web, namespace: default}
+spec: ${spec}
+`;
+const FRONTEND = policy(`{selector: "role == 'web'", ingress: [{action: Allow, protocol: TCP,
+  source: {selector: "role == 'frontend'"}, destination: {ports: [80]}}]}`);
+const DENY_DB = `apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: no-databases}
+spec: {order: 1, selector: "role == 'web'", ingress: [{action: Deny, source: {selector: "role == 'db'"}}]}
+`;
+
+test('an allowed connection', async (t) => {
+  const { text, answer } = await why();
+  t.diagnostic(text);
+  assert.equal(answer.allowed, true);
+  assert.deepEqual(
+    answer.nodes.map(({ node }) => node),
+    [client.node.name, web.node.name],
+  );
+  assert.match(text, /egress of default\/client: allowed by Profile kns.default rule 1 Allow/);
+});
+
+test('a dry run says who would be closed out and which connection would be cut', async (t) => {
+  const open = { op: 'open', address: web.ip, port: 80, timeoutMs: 5_000 } as const;
+  assert.equal(await places[0]?.ask(open), '0');
+  let text = '';
+  await eventually(
+    async () => {
+      text = await lab.calicoctlOk(['apply', '--dry-run', '-f', '-'], { input: FRONTEND });
+      return text.includes('would be cut');
+    },
+    20_000,
+    () => text,
+  );
+  t.diagnostic(text);
+  assert.match(text, /default\/client +default\/web +everything +allowed +denied/);
+  assert.match(text, new RegExp(`${web.node.name} +default/client +default/web +TCP \\d+ -> 80`));
+  assert.equal((await why()).answer.allowed, true);
+});
+
+test('a default deny names the nearest rule, and the rule is right', async (t) => {
+  await apply(FRONTEND);
+  const { text, answer } = await why();
+  t.diagnostic(text);
+  assert.equal(answer.allowed, false);
+  assert.match(
+    text,
+    /NetworkPolicy default\/allow-web rule 1 would allow it if label role of default\/client were 'frontend'/,
+  );
+  const endpoint = workloadEndpointName({
+    node: client.node.name,
+    orchestrator: 'k8s',
+    pod: 'client',
+    endpoint: 'eth0',
+  });
+  await lab.calicoctlOk(['label', 'workloadendpoint', endpoint, 'role=frontend', '--overwrite']);
+  await eventually(connects, 20_000, () => 'the label of the client does not open the web pod');
+  assert.equal((await why()).answer.allowed, true);
+  await lab.calicoctlOk(['label', 'workloadendpoint', endpoint, 'role=db', '--overwrite']);
+  await eventually(
+    async () => !(await connects()),
+    20_000,
+    () => 'the label of the client does not close the web pod',
+  );
+});
+
+test('a rule that denies is named, and counted on its node', async (t) => {
+  await apply(DENY_DB);
+  const { text, answer } = await why();
+  t.diagnostic(text);
+  assert.equal(answer.nodes[1]?.because, 'GlobalNetworkPolicy no-databases rule 1 Deny');
+  const stats = await lab.calicoctlOk(['policy', 'stats']);
+  t.diagnostic(stats);
+  assert.match(stats, /GlobalNetworkPolicy +no-databases +ingress +1 +Deny +[1-9]/);
+  assert.match(stats, /NetworkPolicy +default\/allow-web +ingress +1 +Allow +[1-9]/);
+  const elsewhere = ['policy', 'stats', 'no-databases', '--node', client.node.name];
+  assert.equal(await lab.calicoctlOk(elsewhere), 'No counters found.\n');
+});
