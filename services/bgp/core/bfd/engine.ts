@@ -37,10 +37,14 @@ export type BfdEngineOptions = {
   readonly onStatus: (status: BfdStatus) => void;
 };
 
+type BfdTimes = Pick<BfdStatus, 'transmitMs' | 'detectionMs'>;
+
 type Running = {
   target: BfdTarget;
   session: BfdSession;
   since: number;
+  /** What was reported last. */
+  times: BfdTimes;
   readonly channel: BfdChannel;
 };
 
@@ -110,7 +114,7 @@ export class BfdEngine {
     }
     const discriminator = this.#freeDiscriminator();
     const session = newBfdSession(discriminator, settings);
-    const running = { target, session, since: clock.now(), channel };
+    const running = { target, session, since: clock.now(), times: timesOf(session), channel };
     this.#sessions.set(key, running);
     this.#byDiscriminator.set(discriminator, running);
     this.#step(key, { kind: 'start' });
@@ -158,6 +162,8 @@ export class BfdEngine {
     const { session, effects } = stepBfd(running.session, event, running.target.settings);
     running.session = session;
     for (const effect of effects) this.#perform(key, running, effect);
+    // A peer that is up soon sends more often than before.
+    if (!sameTimes(running.times, timesOf(session))) this.#report(running);
   }
 
   #perform(key: string, running: Running, effect: BfdEffect): void {
@@ -179,14 +185,15 @@ export class BfdEngine {
     }
   }
 
-  #report({ target, session, since }: Running): void {
+  #report(running: Running): void {
+    const { target, session, since } = running;
+    running.times = timesOf(session);
     this.#options.onStatus({
       address: target.address,
       state: session.state,
       cause: session.cause,
       since,
-      transmitMs: Math.round((transmitInterval(session) ?? 0) / 1000),
-      detectionMs: Math.round(detectionTime(session) / 1000),
+      ...running.times,
       isRemoteIndependent: session.remote.isIndependent,
       problem: '',
     });
@@ -200,6 +207,17 @@ const IDLE = {
   detectionMs: 0,
   isRemoteIndependent: false,
 } as const;
+
+function timesOf(session: BfdSession): BfdTimes {
+  return {
+    transmitMs: Math.round((transmitInterval(session) ?? 0) / 1000),
+    detectionMs: Math.round(detectionTime(session) / 1000),
+  };
+}
+
+function sameTimes(a: BfdTimes, b: BfdTimes): boolean {
+  return a.transmitMs === b.transmitMs && a.detectionMs === b.detectionMs;
+}
 
 function decode(bytes: Uint8Array): ControlPacket | undefined {
   try {

@@ -55,6 +55,10 @@ class Wire {
     );
   }
 
+  last(name: string): BfdStatus | undefined {
+    return this.#statuses.get(name)?.at(-1);
+  }
+
   #carry(from: Address, to: Address, bytes: Uint8Array): void {
     this.sent += 1;
     if (this.isLost(formatAddress(from))) return;
@@ -91,6 +95,8 @@ test('both ends come up, and stay up while a third of the packets gets lost', ()
   wire.clock.advance(3_000);
   assert.equal(wire.states('10.0.0.1').at(-1), 'Up');
   assert.equal(wire.states('10.0.0.2').at(-1), 'Up');
+  const { transmitMs, detectionMs } = wire.last('10.0.0.1') ?? {};
+  assert.deepEqual([transmitMs, detectionMs], [300, 900]);
   const changes = wire.states('10.0.0.1').length;
   let carried = 0;
   wire.isLost = () => (carried += 1) % 3 === 0;
@@ -131,10 +137,11 @@ test('a process that starts anew, and one that is told to stop, are no failures'
 test('changed intervals and a removed target take effect without disturbing others', () => {
   const { wire, a } = pair();
   wire.clock.advance(3_000);
-  const changes = wire.states('10.0.0.2').length;
-  a.configure([target('10.0.0.2', { minTransmitMs: 100, detectMultiplier: 10 })]);
+  const { since } = wire.last('10.0.0.2') ?? {};
+  a.configure([target('10.0.0.2', { minTransmitMs: 500, detectMultiplier: 10 })]);
   wire.clock.advance(3_000);
-  assert.equal(wire.states('10.0.0.2').length, changes);
+  const now = wire.last('10.0.0.2');
+  assert.deepEqual([now?.since, now?.detectionMs], [since, 5_000]);
   a.configure([]);
   wire.clock.advance(20);
   assert.equal(wire.states('10.0.0.2').at(-1), 'Down administrative');

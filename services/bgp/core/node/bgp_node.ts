@@ -281,8 +281,9 @@ export class BgpNode {
     for (const { config } of this.speaker.peers.values()) {
       if (!sameAddress(config.address, status.address)) continue;
       const { key: peer } = config;
-      if (status.state === BfdState.Up) this.#options.log.info('path is up', { peer });
-      else if (before?.state === BfdState.Up) {
+      const [was, is] = [before?.state === BfdState.Up, status.state === BfdState.Up];
+      if (is && !was) this.#options.log.info('path is up', { peer });
+      if (was && !is) {
         this.#options.log.warn('path is down', { peer, cause: status.cause });
       }
       this.#host.pathChanged(peer, status);
