@@ -170,7 +170,12 @@ export class TestNode {
   }
 
   nft(...words: readonly string[]): Promise<string> {
-    return execOk(['ip', 'netns', 'exec', this.host.namespace, 'nft', ...words]);
+    return this.exec('nft', ...words);
+  }
+
+  /** Runs a program in the node's namespace; answers what it prints. */
+  exec(...words: readonly string[]): Promise<string> {
+    return execOk(['ip', 'netns', 'exec', this.host.namespace, ...words]);
   }
 
   /** A program in the node's namespace. */
