@@ -1,8 +1,13 @@
-// BFD with BIRD 2 (over one hop and as multihop) and with ours: what fails is gone from the kernel in under a
+// BFD with BIRD 2 (over one hop and as multihop), with FRR and with ours: what fails is gone from the kernel in under a
 // second, and what only restarts is not.
 import assert from 'node:assert/strict';
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { execOk } from '../lab/exec.ts';
+import { ManagedProcess } from '../lab/managed_process.ts';
 import { LineMonitor } from '../lab/monitor.ts';
 import { eventually, patient } from '../lab/wait.ts';
 import { BgpLab } from './bgp_lab.ts';
@@ -159,4 +164,78 @@ async function underLoad(lab: BgpLab): Promise<void> {
 async function birdSession(lab: BgpLab): Promise<string | undefined> {
   const text = await lab.birdc('near', 'show bfd sessions');
   return text.split('\n').find((line) => line.startsWith(lab.speaker(OBSERVER).address));
+}
+
+test("BFD with FRR's bfdd", { skip: cannotRun }, async () => {
+  const lab = await BgpLab.start({ frr: 100, [OBSERVER]: 101 });
+  const directory = mkdtempSync(join(tmpdir(), 'calico-frr-'));
+  const daemons = await frrDaemons(lab, directory);
+  try {
+    await lab.apply('BGPConfiguration', 'default', { asNumber: 64512, bfd: { enabled: true } });
+    lab.startBgp(OBSERVER);
+    for (const daemon of daemons) daemon.start();
+    await pathBecomes(lab, 'Up');
+    const bfdd = daemons[1]?.pid ?? 0;
+    process.kill(bfdd, 'SIGSTOP');
+    await pathBecomes(lab, 'Down (nothing heard for the detection time)');
+    process.kill(bfdd, 'SIGCONT');
+    await pathBecomes(lab, 'Up');
+    // Told by its operator to be down: the path is not blamed.
+    const words = [
+      'configure terminal',
+      'bfd',
+      `peer ${lab.speaker(OBSERVER).address}`,
+      'shutdown',
+    ];
+    const commands = words.flatMap((word) => ['-c', word]);
+    await execOk(['vtysh', '--vty_socket', directory, '-d', 'bfdd', ...commands]);
+    await pathBecomes(lab, 'Down (turned off by the peer)');
+  } finally {
+    await Promise.all(daemons.map((daemon) => daemon.stop('SIGKILL')));
+    rmSync(directory, { recursive: true, force: true });
+    await lab.stop();
+  }
+});
+
+/** zebra, which bfdd learns the interfaces from, and bfdd. They run as user frr. */
+async function frrDaemons(lab: BgpLab, directory: string): Promise<ManagedProcess[]> {
+  const owner = Number(await execOk(['id', '-u', 'frr']));
+  chownSync(directory, owner, -1);
+  const peer = ['receive-interval 300', 'transmit-interval 300', 'detect-multiplier 3'];
+  const bfd = ['bfd', ` peer ${lab.speaker(OBSERVER).address}`, ...peer, ' no shutdown', ' !', '!'];
+  const own = { zebra: [], bfdd: ['--bfdctl', join(directory, 'bfdd.sock')] } as const;
+  return (['zebra', 'bfdd'] as const).map((name) => {
+    const file = join(directory, `${name}.conf`);
+    writeFileSync(file, name === 'bfdd' ? `${bfd.join('\n')}\n` : '\n');
+    const common = ['-f', file, '-i', join(directory, `${name}.pid`), '-P', '0'];
+    const sockets = ['--vty_socket', directory, '-z', join(directory, 'zserv.api')];
+    return new ManagedProcess({
+      service: name,
+      node: 'frr',
+      namespace: lab.speaker('frr').namespace,
+      command: [`/usr/lib/frr/${name}`, ...common, ...sockets, ...own[name]],
+      env: {},
+      logFile: join(lab.directory, `${name}.log`),
+      detached: false,
+    });
+  });
+}
+
+/** BGP itself stays down: nobody listens there. */
+async function pathBecomes(lab: BgpLab, expected: string): Promise<void> {
+  let last = '';
+  await eventually(
+    async () => {
+      const { peers } = await lab
+        .bgpClient(OBSERVER)
+        .listPeers({})
+        .catch(() => ({ peers: [] }));
+      const { state = '', reason = '' } = peers[0]?.bfd ?? {};
+      last = reason === '' ? state : `${state} (${reason})`;
+      return last === expected;
+    },
+    20_000,
+    () =>
+      `the path is "${last}", expected "${expected}"\n${lab.process(`bgp-${OBSERVER}`).log().slice(-2_000)}`,
+  );
 }
