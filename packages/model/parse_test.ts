@@ -163,7 +163,11 @@ const REFUSED: readonly (readonly [
     { name: 'default' },
   ],
   ['BGPConfiguration', { ignoredInterfaces: ['*'] }, /not "\*" alone/, { name: 'default' }],
-  ['BGPPeer', {}, /exactly one of peerIP, peerSelector or localWorkloadSelector, found 0/],
+  [
+    'BGPPeer',
+    {},
+    /exactly one of peerIP, peerSelector, peerPrefix or localWorkloadSelector, found 0/,
+  ],
   ['BGPPeer', { peerIP: '192.0.2.1' }, /asNumber: is required/],
   ['BGPPeer', { peerSelector: 'all()', asNumber: 1 }, /asNumber: expected none with peerSelector/],
   ['BGPPeer', { peerIP: '192.0.2.1:0', asNumber: 1 }, /peerIP: expected an address/],
@@ -183,6 +187,8 @@ const REFUSED: readonly (readonly [
     { peerIP: '192.0.2.1', asNumber: 1, multihop: 2, ttlSecurity: 1 },
     /multihop: expected none with ttlSecurity/,
   ],
+  ['BGPPeer', { peerPrefix: '192.0.2.0/24' }, /asNumber: is required except with peerSelector/],
+  ['BGPPeer', { peerPrefix: '192.0.2.1/24', asNumber: 1 }, /peerPrefix/],
   [
     'BGPPeer',
     { peerIP: '192.0.2.1', asNumber: 1, roleStrict: true },

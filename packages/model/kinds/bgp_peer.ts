@@ -58,7 +58,10 @@ export function bgpPeerSpec(style: SchemaStyle) {
   return style.cross(
     bgpPeerFields(style),
     [['node', 'nodeSelector', 'keepOriginalNextHop', 'nextHopMode'], checkScope],
-    [['peerIP', 'peerSelector', 'asNumber', 'localWorkloadSelector', 'reachableBy'], checkFarEnd],
+    [
+      ['peerIP', 'peerSelector', 'peerPrefix', 'asNumber', 'localWorkloadSelector', 'reachableBy'],
+      checkFarEnd,
+    ],
     [['multihop', 'ttlSecurity', 'role', 'roleStrict'], checkPeerOptions],
   );
 }
@@ -74,17 +77,18 @@ function checkScope(spec: Spec, report: Report): void {
 }
 
 function checkFarEnd(spec: Spec, report: Report): void {
-  const { peerIP, peerSelector, localWorkloadSelector, reachableBy } = spec;
-  const farEnds = [peerIP, peerSelector, localWorkloadSelector].filter(given);
+  const { peerIP, peerSelector, peerPrefix, localWorkloadSelector, reachableBy } = spec;
+  const farEnds = [peerIP, peerSelector, peerPrefix, localWorkloadSelector].filter(given);
   if (farEnds.length !== 1) {
-    const fields = 'peerIP, peerSelector or localWorkloadSelector';
+    const fields = 'peerIP, peerSelector, peerPrefix or localWorkloadSelector';
     report([], undefined, `expected exactly one of ${fields}, found ${farEnds.length}`);
   }
   if (given(peerSelector) && spec.asNumber !== undefined) {
     report(['asNumber'], spec.asNumber, 'expected none with peerSelector: nodes know their own');
   }
-  if ((given(localWorkloadSelector) || given(peerIP)) && spec.asNumber === undefined) {
-    report(['asNumber'], undefined, 'is required with peerIP and localWorkloadSelector');
+  const isForeign = [localWorkloadSelector, peerIP, peerPrefix].some(given);
+  if (isForeign && spec.asNumber === undefined) {
+    report(['asNumber'], undefined, 'is required except with peerSelector');
   }
   if (given(reachableBy) && !given(peerIP)) {
     report(['reachableBy'], reachableBy, 'expected none without peerIP');

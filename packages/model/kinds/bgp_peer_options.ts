@@ -2,7 +2,7 @@
 // peer without them behaves as upstream's.
 import * as z from 'zod';
 import type { Report, SchemaStyle } from '../schema_style.ts';
-import { integer, textThat } from './scalars.ts';
+import { exactNet, integer, textThat } from './scalars.ts';
 
 /** Whole seconds in a text such as "90s" or "1m30s". */
 function wholeSeconds(accepts: (seconds: number) => boolean, expected: string) {
@@ -33,6 +33,10 @@ const longLived = wholeSeconds(
 
 export function bgpPeerOptions(style: SchemaStyle) {
   return {
+    /** Whoever connects from inside becomes a peer, in place of peerIP. */
+    peerPrefix: exactNet.optional(),
+    /** Of one peerPrefix at the same time; unset: 100. */
+    maxPeers: integer(1, 10_000).optional(),
     /** Never dials, only answers. */
     passive: z.boolean().optional(),
     /** TTL of what is sent to the peer; unset: the kernel's. */

@@ -1,6 +1,13 @@
 // Listens where the node is reached, and keeps trying: the port may still be an earlier process's.
 import type { Clock } from '@calico/clock';
-import { type Address, formatAddress, parseAddress } from '@calico/ip';
+import {
+  type Address,
+  formatAddress,
+  formatPrefix,
+  parseAddress,
+  parsePrefix,
+  prefixContains,
+} from '@calico/ip';
 import type { Listen, ListenPeer } from '../core/node/bgp_node.ts';
 import type { PeerSocket } from '../core/speaker/config.ts';
 import type { Connection, ConnectionHandler } from '../ports.ts';
@@ -40,7 +47,7 @@ export class Listeners {
       if (address !== undefined) wanted.add(`${formatAddress(address)}|${listen?.port}`);
     }
     this.#wanted = wanted;
-    this.#peers = new Map(listen?.peers.map((peer) => [formatAddress(peer.address), peer]));
+    this.#peers = new Map(listen?.peers.map((peer) => [formatPrefix(peer.prefix), peer]));
     for (const [key, open] of this.#listening) {
       if (open === 'pending') continue;
       if (wanted.has(key)) {
@@ -86,27 +93,32 @@ export class Listeners {
   }
 
   #socketOf(from: Address): PeerSocket | undefined {
-    return this.#peers.get(formatAddress(from))?.socket;
+    let found: ListenPeer | undefined;
+    for (const peer of this.#peers.values()) {
+      const isNarrower = found === undefined || peer.prefix.length > found.prefix.length;
+      if (isNarrower && prefixContains(peer.prefix, from)) found = peer;
+    }
+    return found?.socket;
   }
 
   /** Tells the listening socket what has changed about the peers of its family. */
   #setPasswords(key: string, { listener, given }: Open): void {
     const family = key.includes(':') ? 6 : 4;
     const wanted = new Map<string, string>();
-    for (const [text, { address, socket }] of this.#peers) {
+    for (const [text, { prefix, socket }] of this.#peers) {
       const secret = socket.password;
       const password = secret === undefined ? undefined : this.#passwordOf(secret);
-      if (address.family === family && password !== undefined) wanted.set(text, password);
+      if (prefix.family === family && password !== undefined) wanted.set(text, password);
     }
     try {
       for (const text of given.keys()) {
         if (wanted.has(text)) continue;
-        listener.setPassword(parseAddress(text), undefined);
+        listener.setPassword(parsePrefix(text), undefined);
         given.delete(text);
       }
       for (const [text, password] of wanted) {
         if (given.get(text) === password) continue;
-        listener.setPassword(parseAddress(text), password);
+        listener.setPassword(parsePrefix(text), password);
         given.set(text, password);
       }
       this.#solve(key, undefined);

@@ -1,5 +1,6 @@
 // Dialling with options that the runtimes' sockets do not have before they are connected.
 import { Socket } from 'node:net';
+import { hostPrefix } from '@calico/ip';
 import type { Connection, ConnectionHandler, DialTarget } from '../ports.ts';
 import { RawTcpSocket, SocketError } from './tcp_socket.ts';
 
@@ -51,7 +52,7 @@ export class RawDial implements Connection {
       const raw = new RawTcpSocket(address.family);
       this.#socket = raw;
       raw.setTtl(socket);
-      if (password !== undefined) raw.setPassword(address, password);
+      if (password !== undefined) raw.setPassword(hostPrefix(address), password);
       if (sourceAddress !== undefined) raw.bind(sourceAddress, 0);
       this.#look(FIRST_LOOK_MS);
     });

@@ -1,6 +1,13 @@
 // TCP sockets with options that must be set before a connection exists, which the runtimes' own sockets
 // cannot do. Linux: include/uapi/linux/{in,in6,tcp}.h
-import { type Address, addressBytes, type Family, formatAddress } from '@calico/ip';
+import {
+  type Address,
+  addressBytes,
+  type Family,
+  formatAddress,
+  formatPrefix,
+  type Prefix,
+} from '@calico/ip';
 import { errnoName, systemLibc } from '@calico/netlink';
 
 const AF = { 4: 2, 6: 10 } as const;
@@ -8,7 +15,8 @@ const SOCK_STREAM_NONBLOCK_CLOEXEC = 0o1 | 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const IPPROTO_TCP = 6;
-const TCP_MD5SIG = 14;
+const TCP_MD5SIG_EXT = 32;
+const TCP_MD5SIG_FLAG_PREFIX = 1;
 const TTL = { 4: { level: 0, ttl: 2, minimum: 21 }, 6: { level: 41, ttl: 16, minimum: 73 } };
 const IPV6_V6ONLY = 26;
 /** sizeof(struct sockaddr_storage). */
@@ -50,17 +58,17 @@ export class RawTcpSocket {
     setTtl(this.fd, this.#family, options);
   }
 
-  /** Segments from and to the address carry the password's signature (RFC 2385); undefined: no longer. */
-  setPassword(address: Address, password: string | undefined): void {
+  /** Segments from and to the peers carry the password's signature (RFC 2385); undefined: no longer. */
+  setPassword(peers: Prefix, password: string | undefined): void {
     const result = systemLibc().setsockoptBytes(
       this.fd,
       IPPROTO_TCP,
-      TCP_MD5SIG,
-      md5Signature(address, password ?? ''),
+      TCP_MD5SIG_EXT,
+      md5Signature(peers, password ?? ''),
     );
     // What was not there need not be taken away.
     if (password === undefined && result < 0 && lastError() === 'ENOENT') return;
-    this.#check(`Cannot set the TCP MD5 password for "${formatAddress(address)}"`, result);
+    this.#check(`Cannot set the TCP MD5 password for "${formatPrefix(peers)}"`, result);
   }
 
   bind(address: Address, port: number): void {
@@ -128,9 +136,11 @@ function socketAddress(address: Address, port: number): Uint8Array {
 }
 
 /** struct tcp_md5sig. */
-export function md5Signature(address: Address, password: string): Uint8Array {
+export function md5Signature(peers: Prefix, password: string): Uint8Array {
   const bytes = new Uint8Array(STORAGE_BYTES + 8 + MAXIMUM_PASSWORD_BYTES);
-  bytes.set(socketAddress(address, 0));
+  bytes.set(socketAddress(peers, 0));
+  bytes[STORAGE_BYTES] = TCP_MD5SIG_FLAG_PREFIX;
+  bytes[STORAGE_BYTES + 1] = peers.length;
   const { written } = new TextEncoder().encodeInto(password, bytes.subarray(STORAGE_BYTES + 8));
   new DataView(bytes.buffer).setUint16(STORAGE_BYTES + 2, written, true);
   return bytes;

@@ -1,6 +1,6 @@
 // Connections to peers over TCP.
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { type Address, formatAddress, parseAddress } from '@calico/ip';
+import { type Address, formatAddress, type Prefix, parseAddress } from '@calico/ip';
 import type { SecretName } from '../core/cluster/secrets.ts';
 import type { PeerSocket } from '../core/speaker/config.ts';
 import type { Connection, ConnectionHandler, DialTarget, Transport } from '../ports.ts';
@@ -67,8 +67,8 @@ export type ListenOptions = {
 
 export type Listener = {
   readonly port: number;
-  /** Those who connect from the address have to sign (RFC 2385); undefined: no longer. @throws SocketError */
-  setPassword(address: Address, password: string | undefined): void;
+  /** Those who connect from inside have to sign (RFC 2385); undefined: no longer. @throws SocketError */
+  setPassword(peers: Prefix, password: string | undefined): void;
   close(): void;
 };
 
@@ -96,7 +96,7 @@ export function listenTcp({ address, port, accept, socketOf }: ListenOptions): P
   server.listen({ fd: raw.fd, backlog: BACKLOG }, () => {
     resolve({
       port: portOf(server),
-      setPassword: (peer, password) => raw.setPassword(peer, password),
+      setPassword: (peers, password) => raw.setPassword(peers, password),
       close: () => server.close(),
     });
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
-import { formatAddress, parseAddress } from '@calico/ip';
+import { formatAddress, parseAddress, parsePrefix } from '@calico/ip';
 import { PLAIN_SOCKET } from '../core/speaker/config.ts';
 import type { Connection, ConnectionHandler, DialTarget } from '../ports.ts';
 import { createTcpTransport, type Listener, listenTcp, tcpTransport } from './tcp_transport.ts';
@@ -147,7 +147,7 @@ const SIGNED = { ...PLAIN_SOCKET, password: SECRET };
 test('TCP MD5: those who sign get in, others hear nothing', async () => {
   const { listener, next } = await listening();
   try {
-    listener.setPassword(LOCAL, 'open sesame');
+    listener.setPassword(parsePrefix('127.0.0.0/8'), 'open sesame');
     const stranger = new Recorder();
     const attempt = tcpTransport.dial(targetOf(listener), stranger);
     const near = new Recorder();
@@ -161,8 +161,8 @@ test('TCP MD5: those who sign get in, others hear nothing', async () => {
     await near.until('data welcome');
     assert.deepEqual(stranger.events, []);
     attempt.close();
-    listener.setPassword(LOCAL, undefined);
-    listener.setPassword(LOCAL, undefined);
+    listener.setPassword(parsePrefix('127.0.0.0/8'), undefined);
+    listener.setPassword(parsePrefix('127.0.0.0/8'), undefined);
     const late = new Recorder();
     const plain = tcpTransport.dial(targetOf(listener), late);
     await late.until('opened');

@@ -133,3 +133,57 @@ test('a route that must not stay long goes with the restart time', () => {
   cluster.advance(60_000);
   assert.deepEqual(cluster.node('a').kernel.describe(), ['10.244.1.0/26 via 192.168.80.101']);
 });
+
+/** Node a lets in whoever comes from its network; others dial it. */
+function hosting(spec: Options, ...guests: number[]): AnyResource[] {
+  return [
+    bgpConfiguration({ asNumber: 64512, nodeToNodeMeshEnabled: false }),
+    pool('10.244.0.0/16'),
+    node('a', '192.168.80.100/24'),
+    bgpPeer('range', { node: 'a', peerPrefix: '192.168.80.0/24', asNumber: 65000, ...spec }),
+    ...guests.flatMap((octet) => [
+      node(`g${octet}`, `192.168.80.${octet}/24`, { asNumber: 65000 }),
+      affinity(`g${octet}`, `10.244.${octet}.0/26`),
+      bgpPeer(`g${octet}`, { node: `g${octet}`, peerIP: '192.168.80.100', asNumber: 64512 }),
+    ]),
+  ];
+}
+
+test('peers from a range come, stay while they are there, and are forgotten when they are not', () => {
+  const cluster = new SimulatedCluster(3);
+  cluster.resources = hosting({ maxPeers: 2 }, 101, 102, 103);
+  for (const name of ['a', 'g101', 'g102']) cluster.start(name);
+  cluster.advance(4_000);
+  assert.deepEqual(cluster.node('a').states(), { 101: 'Established', 102: 'Established' });
+  assert.deepEqual(cluster.node('a').kernel.describe(), [
+    '10.244.101.0/26 via 192.168.80.101',
+    '10.244.102.0/26 via 192.168.80.102',
+  ]);
+  cluster.start('g103');
+  cluster.advance(10_000);
+  assert.notEqual(Object.values(cluster.node('g103').states()).join(), 'Established', 'full');
+  cluster.advance(300_000);
+  cluster.kill('g101');
+  cluster.advance(100_000);
+  assert.deepEqual(Object.keys(cluster.node('a').states()), ['101', '102'], 'its routes are kept');
+  cluster.advance(200_000);
+  assert.deepEqual(Object.keys(cluster.node('a').states()).toSorted(), ['102', '103']);
+  // The range goes: so do they. A peer of its own takes over without being touched otherwise.
+  cluster.apply(cluster.resources.filter(({ metadata }) => metadata.name !== 'range'));
+  assert.deepEqual(cluster.node('a').states(), {});
+  assert.equal(cluster.node('a').kernel.routes.size, 0);
+});
+
+test('a change of the range is a change of those who came from it', () => {
+  const cluster = new SimulatedCluster(4);
+  cluster.resources = hosting({}, 101);
+  for (const name of ['a', 'g101']) cluster.start(name);
+  cluster.advance(4_000);
+  cluster.apply(hosting({ maxPrefixes: { limit: 5 } }, 101));
+  cluster.advance(4_000);
+  assert.deepEqual(cluster.node('a').states(), { 101: 'Established' });
+  assert.equal(
+    cluster.node('a').speaker.peers.get('192.168.80.101')?.config.prefixLimit?.routes,
+    5,
+  );
+});

@@ -1,7 +1,6 @@
 // Whom this node peers with: the mesh, and BGPPeer resources with their selectors (reference: the
 // confd templates of upstream). What names a peer explicitly beats what generates it.
-import type { Role } from '@calico/bgp-wire';
-import { type Address, formatAddress, parseAddress, sameAddress } from '@calico/ip';
+import { type Address, formatAddress, parseAddress, parsePrefix, sameAddress } from '@calico/ip';
 import {
   type BGPConfiguration,
   type BGPPeer,
@@ -10,33 +9,23 @@ import {
 } from '@calico/model';
 import { parseSelector } from '@calico/selector';
 import { NO_FILTERS } from '../policy/route_filter.ts';
-import type { PeerConfig, PeerSocket, PeerType } from '../speaker/config.ts';
-import type { PrefixLimit } from '../speaker/prefix_limit.ts';
+import type { PeerConfig, PeerType } from '../speaker/config.ts';
+import type { PeerRange } from '../speaker/guests.ts';
 import { type BfdSpec, deriveBfd } from './derive_bfd.ts';
 import type { FilterLibrary } from './derive_filters.ts';
-import { parseDurationSeconds } from './duration.ts';
 import { given, type NodeView } from './node_view.ts';
+import { limitOption, type PeerSpec, sessionOptions, ttlOptions } from './peer_options.ts';
 import type { ClusterResources } from './resources.ts';
 import type { SecretVersion, SecretVersions } from './secrets.ts';
 import type { Topology } from './topology.ts';
 
-/** Proposed to peers. BIRD's 240 s would keep routes of a node that lost power for four minutes. */
-const HOLD_TIME_SECONDS = 90;
-/** What upstream's BIRD asks for. */
-const RESTART_TIME_SECONDS = 120;
 const BGP_PORT = 179;
-
-/** `role` of a BGPPeer as the protocol names it. */
-const ROLE_OF: Readonly<Record<string, Role>> = {
-  Provider: 'provider',
-  Customer: 'customer',
-  RouteServer: 'route-server',
-  RouteServerClient: 'route-server-client',
-  Peer: 'peer',
-};
+/** Of one range, unless the BGPPeer says otherwise. */
+const MAX_PEERS = 100;
 
 export type PeerDerivation = {
   readonly peers: ReadonlyMap<string, PeerConfig>;
+  readonly ranges: readonly PeerRange[];
   readonly problems: readonly string[];
   /** How peers behind gateways are reached (BGPPeer.reachableBy). */
   readonly reachableBy: readonly StaticRoute[];
@@ -45,10 +34,7 @@ export type PeerDerivation = {
 /** A route to one address. */
 export type StaticRoute = { readonly address: Address; readonly gateway: Address };
 
-type Settings = {
-  readonly type: PeerType;
-  readonly spec: { readonly [K in keyof BGPPeer['spec']]?: BGPPeer['spec'][K] | undefined };
-};
+type Settings = { readonly type: PeerType; readonly spec: PeerSpec };
 
 type FarEnd = {
   readonly address: Address;
@@ -91,6 +77,7 @@ export function derivePeers(
 
 class Derivation implements PeerDerivation {
   readonly peers = new Map<string, PeerConfig>();
+  readonly ranges: PeerRange[] = [];
   readonly problems: string[] = [];
   readonly #reachableBy = new Map<string, StaticRoute>();
   readonly #libraries: Libraries;
@@ -148,6 +135,7 @@ class Derivation implements PeerDerivation {
     if (given(spec.localWorkloadSelector)) {
       throw new Error('localWorkloadSelector is not supported');
     }
+    if (given(spec.peerPrefix)) return this.#addRange(spec.peerPrefix, { type, spec });
     if (given(spec.peerSelector)) {
       const selector = parseSelector(spec.peerSelector);
       for (const node of this.#nodes) {
@@ -187,15 +175,21 @@ class Derivation implements PeerDerivation {
     }
   }
 
-  #add({ address, port, asn, node }: FarEnd, { type, spec }: Settings): void {
-    const self = this.#self;
-    const { family } = address;
-    const own = self.address[family];
-    const key = peerKey(address, port);
-    if (given(spec.reachableBy)) {
-      const gateway = parseAddress(spec.reachableBy);
+  #add(farEnd: FarEnd, settings: Settings): void {
+    const { reachableBy } = settings.spec;
+    const { address } = farEnd;
+    if (given(reachableBy)) {
+      const gateway = parseAddress(reachableBy);
       this.#reachableBy.set(formatAddress(address), { address, gateway });
     }
+    const config = this.#configOf(farEnd, settings);
+    this.peers.set(config.key, config);
+  }
+
+  #configOf({ address, port, asn, node }: FarEnd, { type, spec }: Settings): PeerConfig {
+    const self = this.#self;
+    const { family } = address;
+    const key = peerKey(address, port);
     const filters = spec.filters?.length
       ? this.#libraries.filters.combine(spec.filters, (problem) =>
           this.problems.push(`Peer "${key}": ${problem}`),
@@ -203,36 +197,17 @@ class Derivation implements PeerDerivation {
       : NO_FILTERS;
     const localAsn = spec.localASNumber ?? self.asn;
     const isInternal = localAsn === asn;
-    const families = ([4, 6] as const).filter(
-      (each) => spec.addressFamilies?.includes(`IPv${each}`) ?? each === family,
-    );
-    const role = isInternal ? undefined : ROLE_OF[spec.role ?? ''];
-    this.peers.set(key, {
+    const { role: wanted, ...session } = sessionOptions(spec, family);
+    const role = isInternal ? undefined : wanted;
+    return {
       key,
       address,
       port,
       type,
       remoteNode: node?.name,
-      sourceAddress: spec.sourceAddress === 'None' ? undefined : own,
-      socket: { password: this.#passwordOf(spec), ...ttlOf(spec) },
-      session: {
-        localAsn,
-        routerId: this.#routerId,
-        remoteAsn: asn,
-        isPassive: spec.passive ?? false,
-        families,
-        extendedNextHop: spec.extendedNextHop ?? (family === 6 && families.includes(4)),
-        addPathReceive: false,
-        addPathSend: false,
-        delayOpenMs: 1000 * (seconds(spec.delayOpen) ?? 0),
-        role,
-        isRoleStrict: spec.roleStrict ?? false,
-        keepsOnNotification: spec.gracefulNotification ?? false,
-        longLivedSeconds: seconds(spec.longLivedRestartTime) ?? 0,
-        holdTimeSeconds: seconds(spec.holdTime) ?? HOLD_TIME_SECONDS,
-        keepaliveSeconds: seconds(spec.keepaliveTime),
-        restartTimeSeconds: Math.min(4095, seconds(spec.maxRestartTime) ?? RESTART_TIME_SECONDS),
-      },
+      sourceAddress: spec.sourceAddress === 'None' ? undefined : self.address[family],
+      socket: { password: this.#passwordOf(spec), ...ttlOptions(spec) },
+      session: { localAsn, routerId: this.#routerId, remoteAsn: asn, role, ...session },
       policy: {
         address,
         isInternal,
@@ -243,12 +218,24 @@ class Derivation implements PeerDerivation {
         filters,
         ...(role === undefined ? {} : { role: { own: role, remoteAsn: asn } }),
       },
-      ...(spec.maxPrefixes === undefined ? {} : { prefixLimit: limitOf(spec.maxPrefixes) }),
+      ...limitOption(spec),
       bfd: deriveBfd(this.#bfd, spec.bfd, address, self.subnet[family]),
-    });
+    };
   }
 
-  #passwordOf({ password }: Settings['spec']): SecretVersion | undefined {
+  #addRange(text: string, settings: Settings): void {
+    const prefix = parsePrefix(text);
+    const { asNumber, maxPeers = MAX_PEERS } = settings.spec;
+    if (asNumber === undefined) throw new Error('it has no asNumber');
+    const farEnd = { address: prefix, port: BGP_PORT, asn: asNumber, node: undefined };
+    const template = this.#configOf(farEnd, settings);
+    const session = { ...template.session, isPassive: true };
+    // The path is watched once there is somebody at its end.
+    const passive = { ...template, session, bfd: undefined };
+    this.ranges.push({ prefix, limit: maxPeers, template: passive });
+  }
+
+  #passwordOf({ password }: PeerSpec): SecretVersion | undefined {
     const reference = password?.secretKeyRef;
     if (reference === undefined || !given(reference.name)) return undefined;
     const { name, key } = reference;
@@ -285,32 +272,4 @@ export function isGlobalPeer({ spec }: BGPPeer): boolean {
 function scopeMatches({ spec }: BGPPeer, node: NodeView): boolean {
   if (given(spec.node)) return spec.node === node.name;
   return given(spec.nodeSelector) ? parseSelector(spec.nodeSelector).matches(node.labels) : true;
-}
-
-/** RFC 5082: what has come over at most so many hops still has that much of 255. */
-function ttlOf({ ttlSecurity, multihop }: Settings['spec']): Omit<PeerSocket, 'password'> {
-  if (ttlSecurity) return { ttl: 255, minimumTtl: 256 - ttlSecurity };
-  return { ttl: multihop, minimumTtl: undefined };
-}
-
-/** Where the log warns unless the peer says otherwise, as other daemons do. */
-const WARN_PERCENT = 75;
-
-function limitOf({
-  limit,
-  warnPercent = WARN_PERCENT,
-  action = 'Reset',
-  restartAfter,
-}: NonNullable<Settings['spec']['maxPrefixes']>): PrefixLimit {
-  const restSeconds = seconds(restartAfter);
-  return {
-    routes: limit,
-    warnRoutes: Math.ceil((limit * warnPercent) / 100),
-    isFatal: action === 'Reset',
-    restMs: restSeconds === undefined ? 'forever' : 1000 * restSeconds,
-  };
-}
-
-function seconds(duration: string | undefined): number | undefined {
-  return given(duration) ? Math.ceil(parseDurationSeconds(duration)) : undefined;
 }

@@ -84,6 +84,7 @@ export function deriveSpeaker(
       speaker: {
         listenPort: self.listenPort,
         peers: peers.peers,
+        ranges: peers.ranges,
         ownRoutes: deriveOwnRoutes(self, resources, services.announced),
         local: {
           asn: self.asn,

@@ -72,7 +72,8 @@ export class Host {
   accept(address: Address, connection: Connection): ConnectionHandler {
     const link = new Link();
     link.connection = connection;
-    const peer = this.#options.speaker.peerAt(address);
+    const { speaker, clock } = this.#options;
+    const peer = speaker.admit(address, clock.now());
     if (peer === undefined) {
       link.close();
       return NOBODY;

@@ -5,7 +5,7 @@
 //                     peers--+  +--notes--> log, reports        +-- monitor, every 30 s
 import { BfdState } from '@calico/bfd-wire';
 import type { CancelTimer, Clock } from '@calico/clock';
-import { type Address, formatAddress, type Prefix, sameAddress } from '@calico/ip';
+import { type Address, formatAddress, hostPrefix, type Prefix, sameAddress } from '@calico/ip';
 import type {
   BfdPort,
   CollectorPort,
@@ -28,7 +28,7 @@ import { kernelText } from '../explain/explain.ts';
 import { Host } from '../host/host.ts';
 import { KernelSync, type SyncReport } from '../kernel/kernel_sync.ts';
 import { blockTexts } from '../kernel/route_plan.ts';
-import { type PeerConfig, settingsText } from '../speaker/config.ts';
+import { type PeerSocket, settingsText } from '../speaker/config.ts';
 import type { Note } from '../speaker/events.ts';
 import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
 import { Paths } from './paths.ts';
@@ -67,7 +67,8 @@ export type Listen = {
   readonly peers: readonly ListenPeer[];
 };
 
-export type ListenPeer = Pick<PeerConfig, 'address' | 'socket'>;
+/** One peer, or all that may come from a range. */
+export type ListenPeer = { readonly prefix: Prefix; readonly socket: PeerSocket };
 
 const ANY: Readonly<Record<4 | 6, Address>> = {
   4: { family: 4, value: 0n },
@@ -156,13 +157,19 @@ export class BgpNode {
   get listen(): Listen | undefined {
     const { derived } = this.#derivation;
     if (derived === undefined) return undefined;
-    const { listenPort, local } = derived.speaker;
+    const { listenPort, local, ranges } = derived.speaker;
     const where = (family: 4 | 6): Address | undefined =>
       local.address[family] && (derived.bindsNodeAddress ? local.address[family] : ANY[family]);
     return {
       port: listenPort,
       addresses: { 4: where(4), 6: where(6) },
-      peers: [...derived.speaker.peers.values()],
+      peers: [
+        ...Array.from(derived.speaker.peers.values(), ({ address, socket }) => ({
+          prefix: hostPrefix(address),
+          socket,
+        })),
+        ...(ranges ?? []).map(({ prefix, template: { socket } }) => ({ prefix, socket })),
+      ],
     };
   }
 

@@ -4,6 +4,7 @@ import type { BfdSettings } from '../bfd/types.ts';
 import type { SecretVersion } from '../cluster/secrets.ts';
 import type { LocalPolicy, PeerPolicy } from '../policy/types.ts';
 import type { SessionConfig } from '../session/types.ts';
+import type { PeerRange } from './guests.ts';
 import type { PrefixLimit } from './prefix_limit.ts';
 
 export type PeerType = 'mesh' | 'node' | 'global';
@@ -90,6 +91,8 @@ export type SpeakerConfig = {
   readonly local: LocalPolicy;
   readonly listenPort: number;
   readonly peers: ReadonlyMap<string, PeerConfig>;
+  /** Who may come without being known by its address. */
+  readonly ranges?: readonly PeerRange[];
   readonly ownRoutes: readonly OwnRoute[];
 };
 

@@ -3,14 +3,17 @@
 //   tcp, timers ----- session, peer-timer, writable --->  +---------+ --- session, send ---> tcp, timers
 //   resources --derive--> configure() ----------------->  | Speaker | --- routes ----------> kernel
 //   feed in sync --------- exports-complete ----------->  +---------+ --- note ------------> log, status
-import type { Prefix } from '@calico/ip';
+import type { Address, Prefix } from '@calico/ip';
 import type { BfdStatus } from '../bfd/types.ts';
 import type { SessionEvent } from '../session/session.ts';
 import type { SessionEffect, Side } from '../session/types.ts';
 import type { SpeakerConfig } from './config.ts';
 
-/** 'idle-hold': rest after an error. 'stale': how long to keep the routes of a peer that is away. */
-export type PeerTimer = 'idle-hold' | 'stale';
+/**
+ * 'idle-hold': rest after an error. 'stale': how long to keep the routes of a peer that is away.
+ * 'guest': whether one that has come by itself is still there.
+ */
+export type PeerTimer = 'idle-hold' | 'stale' | 'guest';
 
 export type SpeakerEvent =
   | { readonly kind: 'session'; readonly peer: string; readonly event: SessionEvent }
@@ -79,6 +82,8 @@ export type SpeakerInput =
   | { readonly kind: 'event'; readonly event: SpeakerEvent; readonly now: number }
   | { readonly kind: 'flush' }
   | { readonly kind: 'recovered'; readonly now: number; readonly isOverdue: boolean }
+  /** Somebody connects. */
+  | { readonly kind: 'admit'; readonly address: Address; readonly now: number }
   | { readonly kind: 'refresh-interfaces' }
   /** The answer to what the speaker asked last. */
   | { readonly kind: 'interface'; readonly name: string | undefined };

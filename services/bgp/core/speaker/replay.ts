@@ -42,6 +42,9 @@ export function replaySpeaker(
       case 'recovered':
         speaker.checkRecovered(input.now, input.isOverdue);
         break;
+      case 'admit':
+        speaker.admit(input.address, input.now);
+        break;
       case 'refresh-interfaces':
         speaker.refreshInterfaces();
         break;

@@ -17,7 +17,7 @@ import { asksForInterface } from '../policy/route_filter.ts';
 import type { LocalPolicy } from '../policy/types.ts';
 import { LocRib } from '../rib/loc_rib.ts';
 import type { Path } from '../rib/path.ts';
-import { type SessionEvent, stepSession } from '../session/session.ts';
+import { type SessionEvent, stateName, stepSession } from '../session/session.ts';
 import {
   DEFAULT_TIMING,
   type Negotiated,
@@ -32,7 +32,15 @@ import {
   sessionText,
   settingsText,
 } from './config.ts';
-import type { BfdNews, Note, SpeakerEffect, SpeakerEvent, SpeakerInput } from './events.ts';
+import type {
+  BfdNews,
+  Note,
+  PeerTimer,
+  SpeakerEffect,
+  SpeakerEvent,
+  SpeakerInput,
+} from './events.ts';
+import { GUEST_PATIENCE_MS, Guests } from './guests.ts';
 import { applyUpdate } from './inbound.ts';
 import { ageRoutes, LongLived } from './long_lived.ts';
 import { nextBatch, queueEntry, queueRefresh, queueTable } from './outbound.ts';
@@ -62,6 +70,7 @@ export class Speaker {
   readonly #peers = new Map<string, Peer>();
   readonly #rib = new LocRib();
   readonly #ownRoutes = new OwnRoutes(this.#rib);
+  readonly #guests = new Guests();
   #config: SpeakerConfig | undefined;
   #policy: ExportPolicy | undefined;
   #importPolicy: ImportPolicy | undefined;
@@ -99,12 +108,14 @@ export class Speaker {
     return this.#policy;
   }
 
-  /** The peer that a connection from this address belongs to. */
-  peerAt(address: Address): Peer | undefined {
+  /** The peer that a connection from this address belongs to; a range may make it one now. */
+  admit(address: Address, now: number): Peer | undefined {
+    this.#record?.({ kind: 'admit', address, now });
     for (const peer of this.#peers.values()) {
       if (sameAddress(peer.config.address, address)) return peer;
     }
-    return undefined;
+    const config = this.#guests.admit(address, this.#config?.ranges ?? []);
+    return config === undefined ? undefined : this.#addPeer(config, now);
   }
 
   /**
@@ -129,7 +140,7 @@ export class Speaker {
     const isNewPolicy =
       before === undefined || settingsText(before.local) !== settingsText(config.local);
     if (isNewPolicy) this.#makePolicies(config.local);
-    this.#configurePeers(config.peers, now);
+    this.#configurePeers(this.#guests.join(config.peers, config.ranges ?? []), now);
     this.#ownRoutes.configure(config.ownRoutes);
     if (!isNewPolicy || before === undefined) return;
     for (const peer of this.#peers.values()) this.#applyNewPolicy(peer);
@@ -161,7 +172,8 @@ export class Speaker {
         return this.#stepSession(peer, event.event, now);
       case 'peer-timer':
         if (event.timer === 'idle-hold') this.#stepSession(peer, { kind: 'rested' }, now);
-        else this.#staleTimeOver(peer);
+        else if (event.timer === 'stale') this.#staleTimeOver(peer);
+        else this.#reviewGuest(peer, now);
         return;
       case 'bfd':
         return this.#pathNews(peer, event.news, now);
@@ -197,23 +209,36 @@ export class Speaker {
   }
 
   #configurePeers(wanted: ReadonlyMap<string, PeerConfig>, now: number): void {
-    for (const [key, peer] of this.#peers) {
-      if (wanted.has(key)) continue;
-      const notification = cease(CeaseSubcode.PeerDeconfigured);
-      this.#stop(peer, notification, now);
-      this.#peers.delete(key);
-      this.#effects.push({ kind: 'forget', peer: key });
-    }
+    for (const [key, peer] of this.#peers) if (!wanted.has(key)) this.#removePeer(peer, now);
     for (const [key, config] of wanted) {
       const peer = this.#peers.get(key);
-      if (peer === undefined) {
-        const added = new Peer(config, now);
-        this.#peers.set(key, added);
-        this.#startOrHold(added, now);
-      } else {
-        this.#reconfigure(peer, config, now);
-      }
+      if (peer === undefined) this.#addPeer(config, now);
+      else this.#reconfigure(peer, config, now);
     }
+  }
+
+  #addPeer(config: PeerConfig, now: number): Peer {
+    const { key } = config;
+    const peer = new Peer(config, now);
+    this.#peers.set(key, peer);
+    this.#startOrHold(peer, now);
+    if (this.#guests.has(key)) this.#setTimer(peer, 'guest', GUEST_PATIENCE_MS);
+    return peer;
+  }
+
+  #removePeer(peer: Peer, now: number): void {
+    const { key } = peer.config;
+    this.#stop(peer, cease(CeaseSubcode.PeerDeconfigured), now);
+    this.#peers.delete(key);
+    this.#guests.dismiss(key);
+    this.#effects.push({ kind: 'forget', peer: key });
+  }
+
+  #reviewGuest(peer: Peer, now: number): void {
+    if (!this.#guests.has(peer.config.key)) return;
+    const isThere = stateName(peer.session) !== 'Active' && peer.session.phase === 'running';
+    if (isThere || peer.received.staleCount > 0) this.#setTimer(peer, 'guest', GUEST_PATIENCE_MS);
+    else this.#removePeer(peer, now);
   }
 
   #reconfigure(peer: Peer, config: PeerConfig, now: number): void {
@@ -293,13 +318,7 @@ export class Speaker {
       case 'refresh':
         return this.#refresh(peer, effect.refresh);
       case 'set-idle-hold':
-        this.#effects.push({
-          kind: 'set-timer',
-          peer: key,
-          timer: 'idle-hold',
-          delayMs: effect.delayMs,
-        });
-        return;
+        return this.#setTimer(peer, 'idle-hold', effect.delayMs);
       case 'cancel-idle-hold':
         this.#effects.push({ kind: 'cancel-timer', peer: key, timer: 'idle-hold' });
         return;
@@ -428,7 +447,11 @@ export class Speaker {
 
   #awaitReturn(peer: Peer, delayMs: number): void {
     peer.isAwaited = true;
-    this.#effects.push({ kind: 'set-timer', peer: peer.config.key, timer: 'stale', delayMs });
+    this.#setTimer(peer, 'stale', delayMs);
+  }
+
+  #setTimer(peer: Peer, timer: PeerTimer, delayMs: number): void {
+    this.#effects.push({ kind: 'set-timer', peer: peer.config.key, timer, delayMs });
   }
 
   #cancelStale(peer: Peer): void {

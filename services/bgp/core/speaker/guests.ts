@@ -1,0 +1,69 @@
+// Peers that are not known by their address: who connects from inside a range becomes one, and ceases to
+// be one when it stays away.
+import { type Address, formatAddress, type Prefix, prefixContains } from '@calico/ip';
+import type { PeerConfig } from './config.ts';
+
+export type PeerRange = {
+  readonly prefix: Prefix;
+  /** At the same time, at most. */
+  readonly limit: number;
+  /** Of each; the addresses in it are not used. */
+  readonly template: PeerConfig;
+};
+
+/** How long a guest may stay away without routes that are kept for it. */
+export const GUEST_PATIENCE_MS = 60_000;
+
+export class Guests {
+  readonly #addresses = new Map<string, Address>();
+
+  /** Configuration of a new guest; undefined: no range lets it in, or its range is full. */
+  admit(address: Address, ranges: readonly PeerRange[]): PeerConfig | undefined {
+    const range = rangeOf(address, ranges);
+    if (range === undefined) return undefined;
+    const others = [...this.#addresses.values()].filter((each) => rangeOf(each, ranges) === range);
+    if (others.length >= range.limit) return undefined;
+    this.#addresses.set(formatAddress(address), address);
+    return configOf(address, range);
+  }
+
+  has(key: string): boolean {
+    return this.#addresses.has(key);
+  }
+
+  dismiss(key: string): void {
+    this.#addresses.delete(key);
+  }
+
+  /**
+   * The peers that are wanted now: those of the configuration, and guests that a range still lets in.
+   * Others are guests no longer.
+   */
+  join(
+    peers: ReadonlyMap<string, PeerConfig>,
+    ranges: readonly PeerRange[],
+  ): ReadonlyMap<string, PeerConfig> {
+    const all = new Map(peers);
+    for (const [key, address] of this.#addresses) {
+      const range = rangeOf(address, ranges);
+      if (range === undefined || all.has(key)) this.#addresses.delete(key);
+      else all.set(key, configOf(address, range));
+    }
+    return all;
+  }
+}
+
+/** The narrowest range is the most explicit one. */
+function rangeOf(address: Address, ranges: readonly PeerRange[]): PeerRange | undefined {
+  let found: PeerRange | undefined;
+  for (const range of ranges) {
+    const isNarrower = found === undefined || range.prefix.length > found.prefix.length;
+    if (isNarrower && prefixContains(range.prefix, address)) found = range;
+  }
+  return found;
+}
+
+function configOf(address: Address, { template }: PeerRange): PeerConfig {
+  const policy = { ...template.policy, address };
+  return { ...template, key: formatAddress(address), address, policy };
+}

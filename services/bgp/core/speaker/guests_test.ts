@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseAddress, parsePrefix } from '@calico/ip';
+import type { PeerConfig } from './config.ts';
+import { Guests, type PeerRange } from './guests.ts';
+
+function range(prefix: string, limit: number): PeerRange {
+  const template = { key: prefix, policy: { localAsn: limit } } as unknown as PeerConfig;
+  return { prefix: parsePrefix(prefix), limit, template };
+}
+
+const RANGES = [range('10.0.0.0/8', 2), range('10.1.0.0/16', 1)];
+
+function admit(guests: Guests, text: string): number | undefined {
+  return guests.admit(parseAddress(text), RANGES)?.policy.localAsn;
+}
+
+test('the narrowest range lets in, as many as it may', () => {
+  const guests = new Guests();
+  assert.equal(admit(guests, '192.0.2.1'), undefined);
+  assert.equal(admit(guests, '10.1.0.1'), 1);
+  assert.equal(admit(guests, '10.1.0.2'), undefined);
+  assert.equal(admit(guests, '10.2.0.1'), 2);
+  assert.equal(admit(guests, '10.2.0.2'), 2);
+  assert.equal(admit(guests, '10.2.0.3'), undefined);
+  guests.dismiss('10.2.0.1');
+  assert.equal(admit(guests, '10.2.0.3'), 2);
+});
+
+test('guests go with their range, and when they are configured by their address', () => {
+  const guests = new Guests();
+  for (const text of ['10.1.0.1', '10.2.0.1', '10.2.0.2']) admit(guests, text);
+  const configured = { key: '10.2.0.2' } as PeerConfig;
+  const all = guests.join(new Map([['10.2.0.2', configured]]), [range('10.2.0.0/16', 9)]);
+  assert.deepEqual([...all.keys()], ['10.2.0.2', '10.2.0.1']);
+  assert.equal(all.get('10.2.0.2'), configured);
+  assert.equal(all.get('10.2.0.1')?.policy.localAsn, 9);
+  assert.deepEqual(
+    ['10.1.0.1', '10.2.0.1', '10.2.0.2'].map((key) => guests.has(key)),
+    [false, true, false],
+  );
+});
