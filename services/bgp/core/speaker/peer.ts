@@ -69,6 +69,30 @@ export class Peer {
     return policy;
   }
 
+  /** The session is established. */
+  begin(side: Side, negotiated: Negotiated): void {
+    const { address, policy, key } = this.config;
+    this.live = {
+      side,
+      negotiated,
+      source: {
+        kind: 'peer',
+        peer: key,
+        address,
+        routerId: negotiated.remoteOpen.routerId,
+        isInternal: policy.isInternal,
+        isClient: policy.isReflectorClient,
+      },
+      complete: new Set(),
+      beforehand: [],
+      afterwards: [],
+      owesEndOfRib: true,
+      isNearLimit: false,
+      isWaiting: false,
+    };
+    this.wasEstablished = true;
+  }
+
   sessionConfig(
     restart: { readonly isRestarting: boolean; readonly isForwardingPreserved: boolean },
     timing: SessionTiming,

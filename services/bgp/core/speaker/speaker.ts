@@ -339,27 +339,8 @@ export class Speaker {
 
   #up(peer: Peer, side: Side, negotiated: Negotiated): void {
     const { config, received } = peer;
-    const { address, policy, key } = config;
-    peer.live = {
-      side,
-      negotiated,
-      source: {
-        kind: 'peer',
-        peer: key,
-        address,
-        routerId: negotiated.remoteOpen.routerId,
-        isInternal: policy.isInternal,
-        isClient: policy.isReflectorClient,
-      },
-      complete: new Set(),
-      beforehand: [],
-      afterwards: [],
-      owesEndOfRib: true,
-      isNearLimit: false,
-      isWaiting: false,
-    };
-    peer.wasEstablished = true;
-    this.#note({ kind: 'up', peer: key });
+    peer.begin(side, negotiated);
+    this.#note({ kind: 'up', peer: config.key });
     // RFC 4724 section 4.2: what the peer does not say it kept forwarding is dropped at once.
     const kept = negotiated.gracefulRestart?.forwarding ?? [];
     this.#withdraw(received.retainOnly(kept));
