@@ -73,7 +73,8 @@ async function scenario(lab: BgpLab, t: Context): Promise<void> {
     await lab.delete('BGPPeer', 'bird').catch(() => undefined);
     writeFileSync(join(lab.speaker('bird').directory, 'bird.conf'), configuration(neighbour));
     await lab.birdc('bird', 'configure');
-    await lab.apply('BGPPeer', 'bird', { peerIP: '192.168.80.100', asNumber: 65000, ...spec });
+    const farEnd = 'peerPrefix' in spec ? {} : { peerIP: '192.168.80.100' };
+    await lab.apply('BGPPeer', 'bird', { ...farEnd, asNumber: 65000, ...spec });
   }
 
   async function state(): Promise<string> {
@@ -132,6 +133,21 @@ async function scenario(lab: BgpLab, t: Context): Promise<void> {
     await isUp();
   });
 
+  await t.test('a peer from a range, with a password', async () => {
+    await session(
+      { peerPrefix: '192.168.80.0/24', password: { secretKeyRef } },
+      { options: 'password "open sesame";' },
+    );
+    await isUp();
+  });
+
+  await t.test('roles: the opposite ones meet (RFC 9234)', async () => {
+    const options = 'local role provider; require roles yes;';
+    await session({ role: 'Customer', roleStrict: true }, { options });
+    await isUp();
+    assert.match(await lab.birdc('bird', 'show protocols all ours'), /Role/);
+  });
+
   await t.test('GTSM: neighbours only, whoever dials', async () => {
     for (const passive of [true, false]) {
       const options = `multihop 1; ttl security on; ${passive ? '' : 'passive on;'}`;
@@ -188,4 +204,30 @@ async function scenario(lab: BgpLab, t: Context): Promise<void> {
     await lab.routesBecome(OURS, [`blackhole ${OUR_BLOCK}`, FROM_BIRD]);
     assert.match(await routeAtBird(OUR_BLOCK), /BGP.next_hop: 192.168.80.101/);
   });
+
+  await t.test(
+    'BIRD is gone for longer than its restart time: its routes stay (RFC 9494)',
+    async () => {
+      const options = `graceful restart on; graceful restart time 1;
+      long lived graceful restart on; long lived stale time 3600;`;
+      await session({ longLivedRestartTime: '1h' }, { options });
+      await isUp();
+      await lab.routesBecome(OURS, [`blackhole ${OUR_BLOCK}`, FROM_BIRD]);
+      await lab.process('bird-bird').stop('SIGKILL');
+      let communities: readonly string[] = [];
+      await eventually(
+        async () => {
+          for await (const route of client.listRoutes({ prefix: '172.30.0.0/24' })) {
+            communities = route.communities;
+          }
+          return communities.includes('65535:6');
+        },
+        10_000,
+        () => `communities are ${communities.join()}`,
+      );
+      assert.ok((await lab.routes(OURS)).includes(FROM_BIRD));
+      lab.process('bird-bird').start();
+      await isUp();
+    },
+  );
 }
