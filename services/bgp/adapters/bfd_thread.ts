@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { CancelTimer, Clock } from '@calico/clock';
+import { unwatched } from '../core/bfd/engine.ts';
 import type { BfdStatus, BfdTarget } from '../core/bfd/types.ts';
 import type { BfdPort, Log } from '../ports.ts';
 
@@ -59,8 +60,10 @@ export class BfdThread implements BfdPort {
       if (answer.kind === 'stopped') void worker.terminate();
       else onStatus(answer.status);
     });
-    worker.on('error', (cause: Error) => {
-      log.warn('BFD has failed: it starts anew', { reason: cause.message });
+    worker.on('error', ({ message }: Error) => {
+      log.warn('BFD has failed: it starts anew', { reason: message });
+      const problem = `The thread of BFD has failed: ${message}`;
+      for (const { address } of this.#targets) onStatus(unwatched(address, clock.now(), problem));
     });
     worker.once('exit', () => {
       this.#worker = undefined;

@@ -108,7 +108,7 @@ export class BfdEngine {
       channel = open(target);
     } catch (cause) {
       const problem = cause instanceof Error ? cause.message : String(cause);
-      onStatus({ ...IDLE, address, since: clock.now(), problem });
+      onStatus(unwatched(address, clock.now(), problem));
       this.#timers.set(`${key}|open`, RETRY_MS);
       return;
     }
@@ -200,13 +200,19 @@ export class BfdEngine {
   }
 }
 
-const IDLE = {
-  state: BfdState.Down,
-  cause: 'starting',
-  transmitMs: 0,
-  detectionMs: 0,
-  isRemoteIndependent: false,
-} as const;
+/** The status of a path that cannot be watched. */
+export function unwatched(address: Address, since: number, problem: string): BfdStatus {
+  return {
+    address,
+    since,
+    problem,
+    state: BfdState.Down,
+    cause: 'starting',
+    transmitMs: 0,
+    detectionMs: 0,
+    isRemoteIndependent: false,
+  };
+}
 
 function timesOf(session: BfdSession): BfdTimes {
   return {
