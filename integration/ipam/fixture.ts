@@ -165,6 +165,16 @@ export class IpamFixture {
     });
   }
 
+  /** Removes every record. */
+  async clear(): Promise<void> {
+    const { entries } = await this.store.list('/');
+    for (let at = 0; at < entries.length; at += 100) {
+      const part = entries.slice(at, at + 100);
+      const operations = part.map(({ key }) => ({ kind: 'delete' as const, key }));
+      await this.store.commit({ compare: [], operations });
+    }
+  }
+
   /** What is contradictory in etcd now. */
   async inconsistencies(): Promise<string[]> {
     const { entries } = await this.store.list('/calico/ipam/v2/');

@@ -144,7 +144,9 @@ export function* releaseHandle(
   const { released, changed, gone } = freeAll(draft, handleId, first, around, (block, ordinals) =>
     releaseAddresses(block, ordinals, now, cooldownMs),
   );
-  if (entry !== undefined) {
+  if (entry === undefined) {
+    draft.expect(key, undefined);
+  } else {
     const left = gone.reduce((one, cidr) => withCount(one, cidr, 0), handle);
     writeHandle(draft, left, changed, entry);
   }

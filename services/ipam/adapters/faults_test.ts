@@ -1,0 +1,13 @@
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { chooserOf, FaultWorld } from './fault_world.ts';
+import { RecordMapStore } from './record_map_store.ts';
+
+test('whatever fails, waits or comes late, and in whatever order: one owner, no orphans, nothing lost', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer(), (seed) =>
+      new FaultWorld(new RecordMapStore(), chooserOf(seed)).play(4, 6),
+    ),
+    { numRuns: 150 },
+  );
+});
