@@ -28,6 +28,7 @@ export type PodPlan = {
   readonly namespace?: string;
   readonly ports?: readonly { name: string; protocol: string; port: number }[];
   readonly profiles?: readonly string[];
+  readonly serviceAccount?: string;
 };
 
 /** A network namespace with an agent in it. */
@@ -273,9 +274,10 @@ function endpointOf(
   ipNetworks: readonly string[],
 ): WorkloadEndpoint {
   const { name, namespace = 'default', labels = {}, ports, profiles = [`kns.${namespace}`] } = plan;
+  const account = plan.serviceAccount ? { serviceAccountName: plan.serviceAccount } : {};
   const metadata = { name: `node-k8s-${name}-eth0`, namespace, labels };
   const spec = { orchestrator: 'k8s', node: 'node', pod: name, endpoint: 'eth0' };
-  const more = { ipNetworks, interfaceName, profiles, ...(ports ? { ports } : {}) };
+  const more = { ipNetworks, interfaceName, profiles, ...account, ...(ports ? { ports } : {}) };
   return resource('WorkloadEndpoint', metadata, { ...spec, ...more }) as WorkloadEndpoint;
 }
 

@@ -36,6 +36,7 @@ import { BusReporter } from './adapters/reports.ts';
 import { settings } from './config.ts';
 import { assemble } from './core/assemble.ts';
 import { nodeMtu } from './core/node_mtu.ts';
+import { pendingPolicies } from './core/policy_inputs.ts';
 
 await runService({
   name: 'felix',
@@ -66,6 +67,7 @@ await runService({
     const view = new ResourceView();
     const reporter = new BusReporter({ bus, node, version, started });
     const workloads = metrics.gauge('felix_local_endpoints', 'Endpoints of this node');
+    const pending = metrics.gauge('felix_policies_pending', 'Staged policies, never enforced');
     const revision = metrics.gauge('felix_applied_revision', 'Revision in force in the kernel');
     const felix = assemble({
       node,
@@ -85,6 +87,7 @@ await runService({
           reporter.report(state);
           workloads.set(state.endpoints.length);
           revision.set(Number(state.appliedRevision));
+          pending.set(pendingPolicies(view));
           const underlay = felix.agent.uplink?.mtu;
           if (view.inSync && underlay !== undefined) {
             files.write('mtu', String(nodeMtu(node, view, underlay)));

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import type { SchemaStyle } from '../schema_style.ts';
 import { PROGRAM_CLUSTER_ROUTES, routePriority } from './bgp_configuration.ts';
+import { parsePort } from './policy_rule.ts';
 import { address, duration, exactNet, integer, port } from './scalars.ts';
 
 const CAMEL = {
@@ -99,6 +100,12 @@ const words = (text: string) => text.split(/\s+/);
 const fields = <S extends z.ZodType>(text: string, schema: S) =>
   Object.fromEntries(words(text).map((name) => [name, schema.optional()]));
 
+const portRange = z.union([z.string(), z.number()]).superRefine((input, context) => {
+  if (parsePort(input)?.kind === 'range') return;
+  const message = 'expected a port (0 to 65535) or a range as in "32768:65535"';
+  context.addIssue({ code: 'custom', input, message });
+});
+
 /** Parameters that our services read; the others are checked and kept for upstream's. */
 function ownParameters(style: SchemaStyle) {
   const hostPort = style.object({
@@ -116,7 +123,7 @@ function ownParameters(style: SchemaStyle) {
     deviceRouteSourceAddress: address.optional(),
     deviceRouteSourceAddressIPv6: address.optional(),
     natOutgoingAddress: address.optional(),
-    natPortRange: z.union([z.string(), z.number()]).optional(),
+    natPortRange: portRange.optional(),
     externalNodesList: z.array(exactNet).optional(),
     failsafeInboundHostPorts: z.array(hostPort).optional(),
     failsafeOutboundHostPorts: z.array(hostPort).optional(),

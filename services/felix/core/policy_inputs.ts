@@ -6,6 +6,13 @@ import {
 } from '@calico/model';
 import type { ClusterView, PolicyInputs } from '../ports.ts';
 import type { HostInterface } from './policy/host/host_endpoints.ts';
+import { policyRemarks } from './policy/meaning/remarks.ts';
+
+const STAGED_KINDS = [
+  'StagedNetworkPolicy',
+  'StagedGlobalNetworkPolicy',
+  'StagedKubernetesNetworkPolicy',
+] as const;
 
 /** A change of any other kind leaves the packet filter as it is. */
 export const POLICY_KINDS: ReadonlySet<Kind> = new Set<Kind>([
@@ -62,4 +69,25 @@ export function dependsOnAddresses(node: string, view: ClusterView): boolean {
   return view
     .list('HostEndpoint')
     .some(({ spec }) => spec.node === node && spec.interfaceName === undefined);
+}
+
+/** At most so many sentences about policies go into a report. */
+const MOST_REMARKS = 20;
+
+/** What has no effect, or not yet: staged policies are counted and never enforced. */
+export function policyNotes(view: ClusterView): string[] {
+  const pending = pendingPolicies(view);
+  const remarks = policyRemarks(
+    [...view.list('NetworkPolicy'), ...view.list('GlobalNetworkPolicy')],
+    view.list('Tier'),
+  );
+  return [
+    ...(pending === 0 ? [] : [`pending: ${pending} staged policies are not enforced`]),
+    ...remarks.slice(0, MOST_REMARKS),
+  ];
+}
+
+/** How many policies are staged. */
+export function pendingPolicies(view: ClusterView): number {
+  return STAGED_KINDS.reduce((count, kind) => count + view.list(kind).length, 0);
 }

@@ -1,9 +1,10 @@
 // The chains that the kernel calls, the same on every node: who is judged by which program, what pods may send
 // at all, and what is translated on its way out. Everything is about packets from or to pods (interfaces with our
 // prefix) and tunnels of ours; all other traffic of the host passes untouched.
-import type { Family } from '@calico/ip';
+import { type Family, formatAddress } from '@calico/ip';
 import type { FilterSettings } from '../meaning/settings.ts';
 import { ending } from './chains.ts';
+import { PORT_PROTOCOLS } from './port_compiler.ts';
 import {
   type BaseChain,
   type Chain,
@@ -193,7 +194,7 @@ function invalid({ dropsInvalid }: FilterSettings): Rule[] {
 // Absent when nothing is translated: the chain would cost a look at every connection.
 function natChain(settings: FilterSettings): [string, Chain][] {
   const rules = [
-    ...settings.natFamilies.map((family) => natOutgoing(family, settings)),
+    ...settings.natFamilies.flatMap((family) => natOutgoing(family, settings)),
     ...(settings.hasVxlan ? [tunnelSource('vxlan.calico')] : []),
     ...(settings.hasIpip ? [tunnelSource('tunl0')] : []),
   ];
@@ -202,16 +203,28 @@ function natChain(settings: FilterSettings): [string, Chain][] {
   return [['postrouting-nat', { base, rules }]];
 }
 
-function natOutgoing(family: Family, { natSparesNodes }: FilterSettings): Rule {
+function natOutgoing(family: Family, settings: FilterSettings): Rule[] {
+  const { natSparesNodes, natAddress, natPorts } = settings;
   const [source, destination] =
     family === 4 ? (['ip saddr', 'ip daddr'] as const) : (['ip6 saddr', 'ip6 daddr'] as const);
-  return rule(
-    'natOutgoing: leaves the pools',
+  const matches = [
     match(source, `@${natPools(family)}`),
     mismatch(destination, `@${allPools(family)}`),
     ...(natSparesNodes ? [mismatch(destination, `@${nodeAddresses(family)}`)] : []),
-    { kind: 'masquerade' },
-  );
+  ];
+  const translate = (ports?: string): Statement =>
+    natAddress?.family === family
+      ? { kind: 'snat', address: formatAddress(natAddress), ...(ports ? { ports } : {}) }
+      : { kind: 'masquerade', ...(ports ? { ports } : {}) };
+  const comment = 'natOutgoing: leaves the pools';
+  // A range of ports is for protocols that have them.
+  const withPorts = natPorts === undefined ? [] : PORT_PROTOCOLS.keys();
+  return [
+    ...withPorts.map((protocol) =>
+      rule(comment, ...matches, match('meta l4proto', protocol), translate(natPorts)),
+    ),
+    rule(comment, ...matches, translate()),
+  ];
 }
 
 // The host itself sends into a tunnel with an address that is not the tunnel's: the answer would come another way.

@@ -245,6 +245,36 @@ test('compile() translates what leaves the pools and guards tunnels when pools a
   assert.deepEqual(elements('pools/nat-outgoing4'), ['10.244.0.0/16']);
 });
 
+test('compile() translates to natOutgoingAddress and natPortRange, each family for itself', () => {
+  const ruleset = compile(
+    inputs({
+      ipPools: ['10.244.0.0/16', 'fd00::/64'].map((cidr) =>
+        resource('IPPool', { name: cidr.replaceAll(/\W/gu, '') }, { cidr, natOutgoing: true }),
+      ),
+      felixConfiguration: resource(
+        'FelixConfiguration',
+        { name: 'default' },
+        { natOutgoingAddress: '192.0.2.7', natPortRange: '40000:49999' },
+      ),
+    }),
+  );
+  const [four, six] = [
+    'ip saddr @pools/nat-outgoing4 ip daddr != @pools/all4',
+    'ip6 saddr @pools/nat-outgoing6 ip6 daddr != @pools/all6',
+  ];
+  const comment = 'comment "natOutgoing: leaves the pools"';
+  assert.deepEqual(listing(ruleset, 'postrouting-nat'), [
+    ...[6, 17, 132].map(
+      (protocol) => `${four} meta l4proto ${protocol} snat ip to 192.0.2.7:40000-49999 ${comment}`,
+    ),
+    `${four} snat ip to 192.0.2.7 ${comment}`,
+    ...[6, 17, 132].map(
+      (protocol) => `${six} meta l4proto ${protocol} masquerade to :40000-49999 ${comment}`,
+    ),
+    `${six} masquerade ${comment}`,
+  ]);
+});
+
 test('compile() leaves out what it cannot read, and nothing else', () => {
   const bad = networkPolicy('bad', { ingress: [] }) as { spec: object };
   const broken = { ...bad, spec: { ...bad.spec, selector: 'role = x' } };

@@ -74,6 +74,11 @@ export function orderTiers(
     }));
 }
 
+/** Whether there is such a tier, of the cluster or built in. */
+export function hasTier(tiers: readonly Tier[], name: string): boolean {
+  return Object.hasOwn(BUILT_IN, name) || tiers.some(({ metadata }) => metadata.name === name);
+}
+
 /** Those policies that decide `direction` for an endpoint with these labels; tiers without any are left out. */
 export function applicable(
   tiers: readonly OrderedTier[],

@@ -1,6 +1,6 @@
 // What the fixed part of the packet filter depends on, read from configuration and pools.
-import type { Family } from '@calico/ip';
-import type { FelixConfiguration, IPPool } from '@calico/model';
+import { type Address, type Family, parseAddress } from '@calico/ip';
+import { type FelixConfiguration, type IPPool, parsePort } from '@calico/model';
 
 export type FilterSettings = {
   /** Interfaces of pods, with a trailing "*"; of several prefixes the first. */
@@ -16,6 +16,10 @@ export type FilterSettings = {
   /** Families of pools with natOutgoing. */
   readonly natFamilies: readonly Family[];
   readonly natSparesNodes: boolean;
+  /** What natOutgoing translates to; undefined: the address of the interface. */
+  readonly natAddress: Address | undefined;
+  /** Source ports of what natOutgoing translates, as nft writes them. */
+  readonly natPorts: string | undefined;
   readonly logPrefix: string;
   /** One bit out of nftablesMarkMask. */
   readonly passBit: number;
@@ -68,6 +72,8 @@ export function filterSettings(
     vxlanPort: spec.vxlanPort ?? 4789,
     natFamilies: natFamilies(pools),
     natSparesNodes: spec.natOutgoingExclusions === 'IPPoolsAndHostIPs',
+    natAddress: spec.natOutgoingAddress ? parseAddress(spec.natOutgoingAddress) : undefined,
+    natPorts: natPorts(spec),
     logPrefix: spec.logPrefix ?? 'calico-packet',
     passBit: lowest,
     acceptBit: second,
@@ -93,6 +99,12 @@ function threeBits(mask: number): readonly [number, number, number] {
   const [a, b, c] = bits.filter((bit) => (mask & bit) !== 0);
   if (a !== undefined && b !== undefined && c !== undefined) return [a, b, c];
   return threeBits(DEFAULT_MARK_MASK);
+}
+
+function natPorts({ natPortRange }: FelixConfiguration['spec']): string | undefined {
+  const range = natPortRange === undefined ? undefined : parsePort(natPortRange);
+  if (range?.kind !== 'range') return undefined;
+  return range.first === range.last ? String(range.first) : `${range.first}-${range.last}`;
 }
 
 function natFamilies(pools: readonly IPPool[]): Family[] {
