@@ -1,9 +1,9 @@
-// Two nodes with pods and a host outside. The quay and the outside are joined by the longest way there is and
-// see no policy: a packet between them arrives after all that were sent before it.
+// Two nodes with pods and a host outside; and beside them a way as long as the longest between those, without any
+// policy: a packet on it arrives after all that were sent before it.
 //
-//   pod1 pod2 pod3          pod4 pod5  quay
-//      \  |  /                 \  |  /
-//      node-a ──── eth0 ────── node-b
+//   pod1 pod2 pod3          pod4 pod5
+//      \  |  /                 \  |
+//      node-a ──── eth0 ────── node-b           quay ── lock-1 ── lock-2 ── harbour
 //         └── outside
 import { randomBytes } from 'node:crypto';
 import { exec, execOk } from '../../lab/exec.ts';
@@ -16,8 +16,9 @@ export type PlaceName =
   | 'pod5'
   | 'outside'
   | 'node-a'
-  | 'node-b'
-  | 'quay';
+  | 'node-b';
+
+export type CanalName = 'quay' | 'lock-1' | 'lock-2' | 'harbour';
 
 export type PlaceFacts = {
   readonly address4: string;
@@ -44,12 +45,17 @@ export const PLACES: Readonly<Record<PlaceName, PlaceFacts>> = {
   outside: { address4: '192.0.2.9', address6: '2001:db8::9', node: undefined, device: 'eth1' },
   'node-a': { address4: '10.99.0.1', address6: 'fd00:99::1', node: 'node-a', device: '' },
   'node-b': { address4: '10.99.0.2', address6: 'fd00:99::2', node: 'node-b', device: '' },
-  quay: { address4: '10.98.0.9', address6: 'fd00:98::9', node: 'node-b', device: 'quay0' },
 };
+
+/** In order; each is joined to the next. */
+const CANAL: readonly CanalName[] = ['quay', 'lock-1', 'lock-2', 'harbour'];
+export const CANAL_ENDS = { quay: '10.98.0.1', harbour: '10.98.2.2' } as const;
 
 const MAC = 'ee:ee:ee:ee:ee:ee';
 /** Of every device but the host ends of pods. */
 const OTHER_MAC = '02:00:00:00:00:01';
+
+const ALL = [...(Object.keys(PLACES) as PlaceName[]), ...CANAL];
 
 const ROUTER = [
   'net.ipv4.ip_forward=1',
@@ -62,21 +68,21 @@ const ROUTER = [
 export class DifferentialNetwork {
   readonly #prefix = `dif${randomBytes(2).toString('hex')}`;
 
-  namespace(place: PlaceName): string {
+  namespace(place: PlaceName | CanalName): string {
     return `${this.#prefix}-${place}`;
   }
 
-  netns(place: PlaceName): string {
+  netns(place: PlaceName | CanalName): string {
     return `/run/netns/${this.namespace(place)}`;
   }
 
   async up(): Promise<void> {
-    for (const place of Object.keys(PLACES) as PlaceName[]) {
+    for (const place of ALL) {
       const namespace = this.namespace(place);
       await execOk(['ip', 'netns', 'add', namespace]);
       await execOk(['ip', '-n', namespace, 'link', 'set', 'lo', 'up']);
     }
-    for (const node of ['node-a', 'node-b'] as const) {
+    for (const node of ['node-a', 'node-b', 'lock-1', 'lock-2'] as const) {
       const enter = ['ip', 'netns', 'exec', this.namespace(node)];
       await execOk([...enter, 'sysctl', '-q', '-w', ...ROUTER]);
     }
@@ -84,10 +90,11 @@ export class DifferentialNetwork {
     for (const [place, { node }] of Object.entries(PLACES)) {
       if (place !== node) await this.#join(place as PlaceName);
     }
+    await this.#digCanal();
   }
 
   async down(): Promise<void> {
-    for (const place of Object.keys(PLACES) as PlaceName[]) {
+    for (const place of ALL) {
       await exec(['ip', 'netns', 'del', this.namespace(place)]);
     }
   }
@@ -137,7 +144,32 @@ export class DifferentialNetwork {
     ]);
   }
 
-  async #batch(place: PlaceName, lines: readonly string[]): Promise<void> {
+  async #digCanal(): Promise<void> {
+    for (const [index, place] of CANAL.entries()) {
+      const next = CANAL[index + 1];
+      const [left, right] = [`10.98.${index - 1}`, `10.98.${index}`];
+      if (next !== undefined) {
+        const peer = `peer name left address ${OTHER_MAC} netns ${this.namespace(next)}`;
+        await this.#batch(place, [
+          `link add right address ${OTHER_MAC} type veth ${peer}`,
+          `addr add ${right}.1/24 dev right`,
+          'link set right up',
+          `neigh add ${right}.2 lladdr ${OTHER_MAC} dev right`,
+          ...(next === 'harbour' ? [] : [`route add ${CANAL_ENDS.harbour}/32 via ${right}.2`]),
+        ]);
+      }
+      if (index > 0) {
+        await this.#batch(place, [
+          `addr add ${left}.2/24 dev left`,
+          'link set left up',
+          `neigh add ${left}.1 lladdr ${OTHER_MAC} dev left`,
+          ...(index === 1 ? [] : [`route add ${CANAL_ENDS.quay}/32 via ${left}.1`]),
+        ]);
+      }
+    }
+  }
+
+  async #batch(place: PlaceName | CanalName, lines: readonly string[]): Promise<void> {
     await execOk(['ip', '-n', this.namespace(place), '-batch', '-'], { input: lines.join('\n') });
   }
 }

@@ -3,7 +3,7 @@
 // later has come the longest way will not arrive any more.
 import { withNetns } from '@calico/netlink';
 import { eventually } from '../../lab/wait.ts';
-import { DifferentialNetwork, PLACES, type PlaceName } from './network.ts';
+import { CANAL_ENDS, DifferentialNetwork, PLACES, type PlaceName } from './network.ts';
 import { payloadOf, receiptOf } from './packets.ts';
 import { GRE, ICMP, ICMP_V6, IPIP, LISTENED_PORT, type Probe, SCTP, TCP, UDP } from './probe.ts';
 import {
@@ -23,13 +23,13 @@ export type Observation = {
 };
 
 const ECHO_REPLY: Readonly<Record<number, number>> = { 8: 0, 128: 129 };
-const HARBOUR = 'outside';
 
 export class Rig {
   readonly network = new DifferentialNetwork();
   readonly #sockets = new Map<string, RawSocket>();
   readonly #listeners: TcpListener[] = [];
   readonly #tables: ConnectionTable[] = [];
+  readonly #canal = new Map<CanalEnd, RawSocket>();
   #barriers = 0;
 
   async up(): Promise<void> {
@@ -38,13 +38,19 @@ export class Rig {
     for (const place of Object.keys(PLACES) as PlaceName[]) {
       withNetns(this.network.netns(place), () => this.#open(place));
     }
+    for (const end of ['quay', 'harbour'] as const) {
+      this.#canal.set(
+        end,
+        withNetns(this.network.netns(end), () => new RawSocket(4, ICMP)),
+      );
+    }
     for (const node of ['node-a', 'node-b'] as const) {
       this.#tables.push(withNetns(this.network.netns(node), () => new ConnectionTable()));
     }
   }
 
   async down(): Promise<void> {
-    for (const socket of this.#sockets.values()) socket.close();
+    for (const socket of [...this.#sockets.values(), ...this.#canal.values()]) socket.close();
     for (const listener of this.#listeners) listener.close();
     for (const table of this.#tables) table.close();
     await this.network.down();
@@ -52,12 +58,12 @@ export class Rig {
 
   /** Every probe begins a connection of its own that nobody has seen before. */
   async round(probes: readonly Probe[]): Promise<Observation[]> {
-    await this.#barrier('quay', HARBOUR);
+    await this.#barrier('quay', 'harbour');
     for (const table of this.#tables) table.flush();
     this.#drain();
     const attempts = probes.map((probe, id) => this.#send(probe, id + 1));
-    await this.#barrier('quay', HARBOUR);
-    await this.#barrier(HARBOUR, 'quay');
+    await this.#barrier('quay', 'harbour');
+    await this.#barrier('harbour', 'quay');
     const receipts = this.#drain();
     const observations = probes.map((probe, id) => ({
       arrived: receipts.has(`${probe.to} ${this.#receipt(probe, id + 1)}`),
@@ -109,18 +115,15 @@ export class Rig {
     return receiptOf(family, protocol, addressOf(from, family), payload);
   }
 
-  async #barrier(from: PlaceName, to: PlaceName): Promise<void> {
-    const id = 50_000 + (this.#barriers++ % 10_000);
-    const echo: Probe = { ...BARRIER, from, to };
-    const receipt = this.#receipt(echo, id);
-    this.#socket(from, 4, ICMP).send(addressOf(to, 4), payloadOf(echo, id));
-    const arrivals = this.#socket(to, 4, ICMP);
+  async #barrier(from: CanalEnd, to: CanalEnd): Promise<void> {
+    const id = this.#barriers++ % 65_536;
+    const receipt = receiptOf(4, ICMP, CANAL_ENDS[from], payloadOf(BARRIER, id));
+    this.#canal.get(from)?.send(CANAL_ENDS[to], payloadOf(BARRIER, id));
+    const arrivals = this.#canal.get(to);
     await eventually(
       () => {
-        for (let found = arrivals.receive(); found; found = arrivals.receive()) {
-          const text = receiptOf(4, ICMP, found.source, found.payload);
-          if (text === receipt) return true;
-          this.#early.add(`${to} ${text}`);
+        for (let found = arrivals?.receive(); found; found = arrivals?.receive()) {
+          if (receiptOf(4, ICMP, found.source, found.payload) === receipt) return true;
         }
         return false;
       },
@@ -129,12 +132,8 @@ export class Rig {
     );
   }
 
-  /** Read while a barrier was waited for. */
-  readonly #early = new Set<string>();
-
   #drain(): Set<string> {
-    const receipts = new Set(this.#early);
-    this.#early.clear();
+    const receipts = new Set<string>();
     for (const [key, socket] of this.#sockets) {
       const [place = '', family, protocol] = key.split(' ');
       for (let found = socket.receive(); found; found = socket.receive()) {
@@ -153,7 +152,11 @@ export class Rig {
   }
 }
 
-const BARRIER: Omit<Probe, 'from' | 'to'> = {
+type CanalEnd = keyof typeof CANAL_ENDS;
+
+const BARRIER: Probe = {
+  from: 'outside',
+  to: 'outside',
   family: 4,
   protocol: ICMP,
   sourcePort: 0,
