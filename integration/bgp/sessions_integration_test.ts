@@ -13,6 +13,8 @@ const OUR_BLOCK6 = 'fd00:10:244::/122';
 const secretKeyRef = { name: 'bgp', key: 'password' };
 
 type Neighbour = {
+  /** Of BIRD; unset: of the family of the other. */
+  readonly local?: string;
   /** Of ours, as BIRD names it. */
   readonly address?: string;
   readonly options?: string;
@@ -24,7 +26,7 @@ const CHANNEL = 'ipv4 { import all; export all; };';
 /** An external peer that announces 172.30.0.0/24 and fd00:30::/64. */
 function configuration(neighbour: Neighbour = {}): string {
   const { address = '192.168.80.101', options = '', channels = CHANNEL } = neighbour;
-  const self = address.includes(':') ? 'fd00:80::100' : '192.168.80.100';
+  const self = neighbour.local ?? (address.includes(':') ? 'fd00:80::100' : '192.168.80.100');
   return `router id 192.168.80.100;
 log stderr all;
 protocol device { scan time 2; }
@@ -88,6 +90,21 @@ async function scenario(lab: BgpLab, t: Context): Promise<void> {
       timeoutMs,
       () => `the session is not up: ${lab.process(`bgp-${OURS}`).log().slice(-3000)}`,
     );
+  }
+
+  /** Of the node's uplink, once it may be used. */
+  async function linkLocalOf(name: string): Promise<string> {
+    let found = '';
+    await eventually(
+      async () => {
+        const text = await lab.run(name, 'ip -6 -o address show dev ens33 scope link -tentative');
+        found = /inet6 (fe80::[0-9a-f:]+)/.exec(text)?.[1] ?? '';
+        return found !== '';
+      },
+      10_000,
+      () => `${name} has no link-local address`,
+    );
+    return found;
   }
 
   /** BIRD's route to the prefix, with its attributes. */
@@ -192,6 +209,21 @@ async function scenario(lab: BgpLab, t: Context): Promise<void> {
       '172.30.0.0/24 via inet6 fd00:80::100 dev ens33',
     ]);
     assert.match(await routeAtBird(OUR_BLOCK), /BGP.next_hop: fd00:80::101/);
+  });
+
+  await t.test('IPv4 and IPv6 between link-local addresses alone', async () => {
+    const [ours, theirs] = await Promise.all([OURS, 'bird'].map(linkLocalOf));
+    const channels =
+      'ipv4 { import all; export all; extended next hop on; }; ipv6 { import all; export all; };';
+    await session(
+      { peerIP: `${theirs}%ens33`, addressFamilies: ['IPv4', 'IPv6'] },
+      { local: `${theirs}`, address: `${ours}`, options: 'interface "ens33";', channels },
+    );
+    await isUp();
+    const via = `172.30.0.0/24 via inet6 ${theirs} dev ens33`;
+    await lab.routesBecome(OURS, [`blackhole ${OUR_BLOCK}`, via]);
+    assert.match(await routeAtBird(OUR_BLOCK), new RegExp(`via ${ours} on ens33`));
+    assert.match(await routeAtBird(OUR_BLOCK6), new RegExp(`via ${ours} on ens33`));
   });
 
   await t.test('IPv4 over IPv6 with IPv4 next hops, for a peer that knows no others', async () => {

@@ -50,6 +50,11 @@ export function addressBytes(address: Address): Uint8Array {
   return bytes;
 }
 
+/** fe80::/10: has a meaning on one link only (RFC 4291 section 2.5.6). */
+export function isLinkLocal({ family, value }: Address): boolean {
+  return family === 6 && value >> 118n === 0x3fan;
+}
+
 /** Orders IPv4 before IPv6, then by value. */
 export function compareAddresses(a: Address, b: Address): number {
   if (a.family !== b.family) return a.family - b.family;

@@ -7,6 +7,7 @@ export {
   compareAddresses,
   type Family,
   formatAddress,
+  isLinkLocal,
   parseAddress,
   sameAddress,
 } from './address.ts';

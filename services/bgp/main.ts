@@ -69,12 +69,12 @@ await runService({
     });
     const listeners = new Listeners(
       clock,
-      (from, connection) => node.accept(from, connection),
+      (...arrival) => node.accept(...arrival),
       (problem) => node.setListenProblem(problem),
       passwordOf,
     );
     secrets.watch(clock, () => {
-      node.secretsChanged();
+      node.deriveAgain();
       listeners.set(node.listen);
     });
     void watchKernel((news) => node.kernelChanged(news), { clock, log: logger, signal });

@@ -28,6 +28,8 @@ export type DialTarget = {
   readonly port: number;
   readonly sourceAddress: Address | undefined;
   readonly socket: PeerSocket;
+  /** Where a link-local address is. */
+  readonly interface?: string | undefined;
 };
 
 export interface Transport {
@@ -67,8 +69,13 @@ export interface KernelPort {
   list(): KernelRoute[];
   /** Carries out all changes, in order, each for itself. */
   apply(changes: readonly RouteChange[]): RouteFailure[];
-  /** How the kernel reaches the address now; undefined when it cannot. */
-  resolve(address: Address): Resolution | undefined;
+  /**
+   * How the kernel reaches the address now; undefined when it cannot.
+   * @param interfaceName where a link-local address is
+   */
+  resolve(address: Address, interfaceName?: string): Resolution | undefined;
+  /** The link-local address of an interface that is up. */
+  linkLocalAddress(interfaceName: string): Address | undefined;
   /** Index of the interface when it exists and is up. */
   interfaceIndex(name: string): number | undefined;
   interfaceName(index: number): string | undefined;

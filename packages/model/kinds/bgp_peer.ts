@@ -1,4 +1,4 @@
-import { parseAddress } from '@calico/ip';
+import { isLinkLocal, parseAddress } from '@calico/ip';
 import * as z from 'zod';
 import type { Report, SchemaStyle } from '../schema_style.ts';
 import { bfdSettings } from './bfd.ts';
@@ -6,22 +6,37 @@ import { secretReference } from './bgp_configuration.ts';
 import { bgpPeerOptions, checkPeerOptions } from './bgp_peer_options.ts';
 import { address, asNumber, duration, integer, nodeName, selector, textThat } from './scalars.ts';
 
-/** "192.0.2.1", "192.0.2.1:1790", "2001:db8::1" or "[2001:db8::1]:1790" as address and port. */
-export function splitPeerAddress(text: string): { address: string; port: number } | undefined {
-  const match =
-    /^\[([0-9a-fA-F:.]+)\]:([0-9]{1,5})$/.exec(text) ?? /^([0-9.]+):([0-9]{1,5})$/.exec(text);
-  const found = { address: match?.[1] ?? text, port: Number(match?.[2] ?? 179) };
+export type PeerAddress = {
+  readonly address: string;
+  /** 1 to 65535. */
+  readonly port: number;
+  /** Of an address that has a meaning on one link only, fe80::/10. */
+  readonly interface: string | undefined;
+};
+
+/**
+ * "192.0.2.1", "192.0.2.1:1790", "2001:db8::1", "[2001:db8::1]:1790", "fe80::1%eth1" or
+ * "[fe80::1%eth1]:1790".
+ */
+export function splitPeerAddress(text: string): PeerAddress | undefined {
+  const match = /^\[(.+)\]:([0-9]{1,5})$/.exec(text) ?? /^([0-9.]+):([0-9]{1,5})$/.exec(text);
+  const [host = '', name, ...more] = (match?.[1] ?? text).split('%');
+  const number = Number(match?.[2] ?? 179);
+  if (more.length > 0 || number < 1 || number > 65_535) return undefined;
   try {
-    parseAddress(found.address);
+    const needsInterface = isLinkLocal(parseAddress(host));
+    const isInterface = name !== undefined && /^[a-zA-Z0-9_.-]{1,15}$/.test(name);
+    return needsInterface === isInterface && isInterface === (name !== undefined)
+      ? { address: host, port: number, interface: name }
+      : undefined;
   } catch {
     return undefined;
   }
-  return found.port >= 1 && found.port <= 65_535 ? found : undefined;
 }
 
 const peerAddress = textThat((text) =>
   splitPeerAddress(text) === undefined
-    ? 'expected an address, or an address with a port: "192.0.2.1:1790", "[2001:db8::1]:1790"'
+    ? 'expected an address, with a port "192.0.2.1:1790", "[2001:db8::1]:1790", or with the interface of a link-local one "fe80::1%eth1"'
     : undefined,
 );
 

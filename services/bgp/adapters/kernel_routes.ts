@@ -1,5 +1,5 @@
 // Table main over rtnetlink: the routes with protocol 12, and the ways to next hops.
-import { type Address, addressBits } from '@calico/ip';
+import { type Address, addressBits, isLinkLocal } from '@calico/ip';
 import { BGP_ROUTE_PROTOCOL } from '@calico/model';
 import type { Netlink, NextHop, Request, Route } from '@calico/netlink';
 import type { RouteChange } from '../core/kernel/changes.ts';
@@ -42,12 +42,23 @@ export class KernelRoutes implements KernelPort {
     return failures;
   }
 
-  resolve(address: Address): Resolution | undefined {
+  resolve(address: Address, interfaceName?: string): Resolution | undefined {
+    if (isLinkLocal(address)) {
+      const interfaceIndex = this.interfaceIndex(interfaceName ?? '');
+      return interfaceIndex === undefined ? undefined : { gateway: undefined, interfaceIndex };
+    }
     const route = this.#netlink.routeTo(address);
     if (route === undefined || route.type !== 'unicast') return undefined;
     const [hop] = route.nextHops;
     if (hop?.interfaceIndex === undefined) return undefined;
     return { gateway: hop.gateway, interfaceIndex: hop.interfaceIndex };
+  }
+
+  linkLocalAddress(interfaceName: string): Address | undefined {
+    const interfaceIndex = this.interfaceIndex(interfaceName);
+    if (interfaceIndex === undefined) return undefined;
+    const all = this.#netlink.addresses({ family: 6, interfaceIndex });
+    return all.find(({ address }) => isLinkLocal(address))?.address;
   }
 
   interfaceIndex(name: string): number | undefined {

@@ -10,8 +10,7 @@ import {
 } from '@calico/ip';
 import type { Listen, ListenPeer } from '../core/node/bgp_node.ts';
 import type { PeerSocket } from '../core/speaker/config.ts';
-import type { Connection, ConnectionHandler } from '../ports.ts';
-import { type Listener, listenTcp, type PasswordOf } from './tcp_transport.ts';
+import { type Accept, type Listener, listenTcp, type PasswordOf } from './tcp_transport.ts';
 
 const RETRY_MS = 500;
 
@@ -20,7 +19,7 @@ type Open = { readonly listener: Listener; readonly given: Map<string, string> }
 
 export class Listeners {
   readonly #clock: Clock;
-  readonly #accept: (from: Address, connection: Connection) => ConnectionHandler;
+  readonly #accept: Accept;
   readonly #onProblem: (problem: string | undefined) => void;
   readonly #passwordOf: PasswordOf;
   readonly #listening = new Map<string, Open | 'pending'>();
@@ -30,7 +29,7 @@ export class Listeners {
 
   constructor(
     clock: Clock,
-    accept: (from: Address, connection: Connection) => ConnectionHandler,
+    accept: Accept,
     onProblem: (problem: string | undefined) => void,
     passwordOf: PasswordOf,
   ) {

@@ -59,10 +59,10 @@ export class RawDial implements Connection {
   }
 
   #look(delayMs: number): void {
-    const { address, port } = this.#target;
+    const { address, port, interface: onLink } = this.#target;
     const raw = this.#socket;
     if (raw === undefined) return;
-    if (!raw.connect(address, port)) {
+    if (!raw.connect(address, port, onLink)) {
       const next = Math.min(LAST_LOOK_MS, 2 * delayMs);
       this.#timer = setTimeout(() => this.#orFail(() => this.#look(next)), delayMs);
       return;

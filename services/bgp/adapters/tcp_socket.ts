@@ -8,7 +8,7 @@ import {
   formatPrefix,
   type Prefix,
 } from '@calico/ip';
-import { errnoName, systemLibc } from '@calico/netlink';
+import { errnoName, interfaceIndex, systemLibc } from '@calico/netlink';
 
 const AF = { 4: 2, 6: 10 } as const;
 const SOCK_STREAM_NONBLOCK_CLOEXEC = 0o1 | 0o4000 | 0o2000000;
@@ -89,8 +89,9 @@ export class RawTcpSocket {
   }
 
   /** Starts to connect, or says how far it is: to be called again until it answers true. */
-  connect(address: Address, port: number): boolean {
-    if (systemLibc().connect(this.fd, socketAddress(address, port)) === 0) return true;
+  connect(address: Address, port: number, interfaceName?: string): boolean {
+    const scope = interfaceName === undefined ? 0 : (interfaceIndex(interfaceName) ?? 0);
+    if (systemLibc().connect(this.fd, socketAddress(address, port, scope)) === 0) return true;
     const code = lastError();
     if (code === 'EISCONN') return true;
     if (code === 'EINPROGRESS' || code === 'EALREADY') return false;
@@ -125,13 +126,17 @@ function lastError(): string {
   return errnoName(systemLibc().errno());
 }
 
-/** struct sockaddr_in or sockaddr_in6. */
-function socketAddress(address: Address, port: number): Uint8Array {
+/**
+ * struct sockaddr_in or sockaddr_in6.
+ * @param scope index of the interface that a link-local address is on
+ */
+function socketAddress(address: Address, port: number, scope = 0): Uint8Array {
   const bytes = new Uint8Array(address.family === 4 ? 16 : 28);
   const view = new DataView(bytes.buffer);
   view.setUint16(0, AF[address.family], true);
   view.setUint16(2, port);
   bytes.set(addressBytes(address), address.family === 4 ? 4 : 8);
+  if (address.family === 6) view.setUint32(24, scope, true);
   return bytes;
 }
 

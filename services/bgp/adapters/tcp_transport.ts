@@ -41,11 +41,11 @@ export function createTcpTransport(passwordOf: PasswordOf): Transport {
 export const tcpTransport: Transport = createTcpTransport(() => undefined);
 
 function dialPlain(
-  { address, port, sourceAddress }: DialTarget,
+  { address, port, sourceAddress, interface: onLink }: DialTarget,
   handler: ConnectionHandler,
 ): Connection {
   const socket = connect({
-    host: formatAddress(address),
+    host: onLink === undefined ? formatAddress(address) : `${formatAddress(address)}%${onLink}`,
     port,
     family: address.family,
     ...(sourceAddress === undefined ? {} : { localAddress: formatAddress(sourceAddress) }),
@@ -57,10 +57,17 @@ function dialPlain(
   return connection;
 }
 
+/** @param interfaceName where a link-local address is */
+export type Accept = (
+  from: Address,
+  connection: Connection,
+  interfaceName?: string,
+) => ConnectionHandler;
+
 export type ListenOptions = {
   readonly address: Address;
   readonly port: number;
-  readonly accept: (from: Address, connection: Connection) => ConnectionHandler;
+  readonly accept: Accept;
   /** TTLs of those who connect. */
   readonly socketOf?: (from: Address) => PeerSocket | undefined;
 };
@@ -87,7 +94,7 @@ export function listenTcp({ address, port, accept, socketOf }: ListenOptions): P
     if (from === undefined || !restrict(socket, from, socketOf?.(from))) return socket.destroy();
     let handler: ConnectionHandler | undefined;
     const connection = attach(socket, () => handler);
-    handler = accept(from, connection);
+    handler = accept(from, connection, socket.remoteAddress?.split('%')[1]);
     return undefined;
   });
   const { promise, resolve, reject } = Promise.withResolvers<Listener>();

@@ -12,6 +12,7 @@ export class FakeKernel implements KernelPort {
   /** Prefixes that another owner has a route to. */
   readonly foreign = new Set<string>();
   readonly interfaces = new Map([['ens33', UPLINK]]);
+  readonly linkLocals = new Map<string, Address>();
   readonly ways = new Map<string, Resolution | undefined>();
   /** What was done, as `ip monitor route` would show it. */
   readonly log: string[] = [];
@@ -27,7 +28,15 @@ export class FakeKernel implements KernelPort {
     });
   }
 
-  resolve(address: Address): Resolution | undefined {
+  linkLocalAddress(interfaceName: string): Address | undefined {
+    return this.linkLocals.get(interfaceName);
+  }
+
+  resolve(address: Address, interfaceName?: string): Resolution | undefined {
+    if (interfaceName !== undefined) {
+      const interfaceIndex = this.interfaces.get(interfaceName);
+      return interfaceIndex === undefined ? undefined : { gateway: undefined, interfaceIndex };
+    }
     const text = formatAddress(address);
     if (this.ways.has(text)) return this.ways.get(text);
     return { gateway: undefined, interfaceIndex: UPLINK };

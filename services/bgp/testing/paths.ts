@@ -11,6 +11,8 @@ export type PathFields = PathAttributes & {
   readonly routerId?: number;
   readonly isInternal?: boolean;
   readonly isClient?: boolean;
+  /** Interface of link-local next hops. */
+  readonly onLink?: string;
 };
 
 export function path(fields: PathFields = {}): Path {
@@ -21,6 +23,7 @@ export function path(fields: PathFields = {}): Path {
     routerId,
     isInternal = true,
     isClient = false,
+    onLink,
     ...attributes
   } = fields;
   const local = from === 'local';
@@ -38,6 +41,7 @@ export function path(fields: PathFields = {}): Path {
       routerId: routerId ?? Number(address.value),
       isInternal,
       isClient,
+      ...(onLink === undefined ? {} : { interface: onLink }),
     },
   };
 }

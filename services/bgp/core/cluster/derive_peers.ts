@@ -16,7 +16,8 @@ import type { FilterLibrary } from './derive_filters.ts';
 import { given, type NodeView } from './node_view.ts';
 import { limitOption, type PeerSpec, sessionOptions, ttlOptions } from './peer_options.ts';
 import type { ClusterResources } from './resources.ts';
-import type { SecretVersion, SecretVersions } from './secrets.ts';
+import type { SecretVersion } from './secrets.ts';
+import type { Surroundings } from './surroundings.ts';
 import type { Topology } from './topology.ts';
 
 const BGP_PORT = 179;
@@ -41,12 +42,13 @@ type FarEnd = {
   readonly port: number;
   readonly asn: number;
   readonly node: NodeView | undefined;
+  /** Where a link-local address is. */
+  readonly interface?: string | undefined;
 };
 
 /** What peers refer to by name, and what is the same for all of them. */
-type Libraries = {
+type Libraries = Surroundings & {
   readonly filters: FilterLibrary;
-  readonly secrets: SecretVersions;
   readonly topology: Topology;
 };
 
@@ -153,7 +155,8 @@ class Derivation implements PeerDerivation {
       const own = each.address[address.family];
       return own !== undefined && sameAddress(own, address);
     });
-    this.#add({ address, port: target.port, asn: spec.asNumber, node }, { type, spec });
+    const farEnd = { address, port: target.port, asn: spec.asNumber, node };
+    this.#add({ ...farEnd, interface: target.interface }, { type, spec });
   }
 
   /** The nodes that a peerSelector names peer back (reversePeering "Auto"). */
@@ -186,10 +189,13 @@ class Derivation implements PeerDerivation {
     this.peers.set(config.key, config);
   }
 
-  #configOf({ address, port, asn, node }: FarEnd, { type, spec }: Settings): PeerConfig {
+  #configOf(farEnd: FarEnd, { type, spec }: Settings): PeerConfig {
+    const { address, port, asn, node, interface: onLink } = farEnd;
     const self = this.#self;
     const { family } = address;
-    const key = peerKey(address, port);
+    const key = peerKey(address, port, onLink);
+    const own = self.address[family];
+    const hasSource = spec.sourceAddress !== 'None' && onLink === undefined;
     const filters = spec.filters?.length
       ? this.#libraries.filters.combine(spec.filters, (problem) =>
           this.problems.push(`Peer "${key}": ${problem}`),
@@ -205,7 +211,8 @@ class Derivation implements PeerDerivation {
       port,
       type,
       remoteNode: node?.name,
-      sourceAddress: spec.sourceAddress === 'None' ? undefined : self.address[family],
+      sourceAddress: hasSource ? own : undefined,
+      ...(onLink === undefined ? {} : { interface: onLink }),
       socket: { password: this.#passwordOf(spec), ...ttlOptions(spec) },
       session: { localAsn, routerId: this.#routerId, remoteAsn: asn, role, ...session },
       policy: {
@@ -217,9 +224,13 @@ class Derivation implements PeerDerivation {
         allowedOwnAs: spec.numAllowedLocalASNumbers ?? 0,
         filters,
         ...(role === undefined ? {} : { role: { own: role, remoteAsn: asn } }),
+        ...(onLink === undefined ? {} : { linkLocal: this.#linkLocalOf(onLink) }),
       },
       ...limitOption(spec),
-      bfd: deriveBfd(this.#bfd, spec.bfd, address, self.subnet[family]),
+      bfd:
+        onLink === undefined
+          ? deriveBfd(this.#bfd, spec.bfd, address, self.subnet[family])
+          : undefined,
     };
   }
 
@@ -233,6 +244,12 @@ class Derivation implements PeerDerivation {
     // The path is watched once there is somebody at its end.
     const passive = { ...template, session, bfd: undefined };
     this.ranges.push({ prefix, limit: maxPeers, template: passive });
+  }
+
+  #linkLocalOf(interfaceName: string): Address {
+    const address = this.#libraries.linkLocalAddress(interfaceName);
+    if (address !== undefined) return address;
+    throw new Error(`interface "${interfaceName}" is not up or has no link-local address yet`);
   }
 
   #passwordOf({ password }: PeerSpec): SecretVersion | undefined {
@@ -259,8 +276,10 @@ class Derivation implements PeerDerivation {
   }
 }
 
-export function peerKey(address: Address, port: number): string {
-  const text = formatAddress(address);
+/** @param onLink interface of a link-local address */
+export function peerKey(address: Address, port: number, onLink?: string): string {
+  const text =
+    onLink === undefined ? formatAddress(address) : `${formatAddress(address)}%${onLink}`;
   if (port === BGP_PORT) return text;
   return address.family === 4 ? `${text}:${port}` : `[${text}]:${port}`;
 }

@@ -10,7 +10,7 @@ import { derivePeers, type StaticRoute } from './derive_peers.ts';
 import { deriveOwnRoutes, derivePools, deriveServices } from './derive_routes.ts';
 import { type NodeView, viewNode } from './node_view.ts';
 import type { ClusterResources } from './resources.ts';
-import type { SecretVersions } from './secrets.ts';
+import { NO_SURROUNDINGS, type Surroundings } from './surroundings.ts';
 import { chooseTopology } from './topology.ts';
 
 export type Derived = {
@@ -43,7 +43,7 @@ export function deriveSpeaker(
   nodeName: string,
   routerId: string,
   resources: ClusterResources,
-  secrets: SecretVersions = () => undefined,
+  surroundings: Surroundings = NO_SURROUNDINGS,
 ): Derivation {
   const problems: string[] = [];
   const nodes = resources.nodes.flatMap((node) => {
@@ -62,7 +62,11 @@ export function deriveSpeaker(
   const filters = new FilterLibrary(resources.bgpFilters);
   const configuration = bgpConfigurationFor(nodeName, resources.bgpConfigurations);
   const topology = chooseTopology(nodes, bgpConfigurationFor('', resources.bgpConfigurations));
-  const peers = derivePeers(self, ownRouterId, nodes, resources, { filters, secrets, topology });
+  const peers = derivePeers(self, ownRouterId, nodes, resources, {
+    filters,
+    ...surroundings,
+    topology,
+  });
   const pools = derivePools(resources.ipPools);
   const services = deriveServices(configuration);
   const programs = programsOf(configuration.programClusterRoutes);

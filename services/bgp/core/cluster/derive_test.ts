@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseRouterId } from '@calico/bgp-wire';
-import { formatAddress, formatPrefix } from '@calico/ip';
+import { formatAddress, formatPrefix, parseAddress } from '@calico/ip';
 import { type AnyResource, parseStored, routerIdFromName } from '@calico/model';
 import {
   affinity,
@@ -14,6 +14,7 @@ import {
 import type { PeerConfig } from '../speaker/config.ts';
 import { type Derivation, deriveSpeaker } from './derive_speaker.ts';
 import { resourcesOf } from './resources.ts';
+import { NO_SURROUNDINGS } from './surroundings.ts';
 
 const NODES = [
   node('a', '192.168.80.100/24', {}, { rack: '1' }),
@@ -283,7 +284,10 @@ test('a password is a secret, which its peers wait for; the mesh has one of its 
   const { derived, problems } = derive('a', resources);
   assert.deepEqual(problems, ['Cannot use BGPPeer "tor": secret "bgp" has no key "tor" yet']);
   assert.equal(derived?.speaker.peers.size, 2);
-  const known = deriveSpeaker('a', '', resourcesOf(resources), ({ key }) => key.length);
+  const known = deriveSpeaker('a', '', resourcesOf(resources), {
+    ...NO_SURROUNDINGS,
+    secrets: ({ key }) => key.length,
+  });
   assert.deepEqual(known.problems, []);
   const peers = known.derived?.speaker.peers;
   assert.deepEqual(peers?.get('192.168.80.9')?.socket.password, { ...secretKeyRef, version: 3 });
@@ -357,4 +361,27 @@ test('roles of external peers, delay open, and how long routes are kept', () => 
   assert.equal(peers?.get('192.168.80.8')?.session.role, undefined);
   const plain = peers?.get('192.168.80.101')?.session;
   assert.deepEqual([plain?.keepsOnNotification, plain?.longLivedSeconds], [false, 0]);
+});
+
+test('a link-local peer waits for its interface, and is told our address there', () => {
+  const resources = [
+    ...NODES,
+    bgpPeer('leaf', {
+      peerIP: 'fe80::1%eth1',
+      asNumber: 65000,
+      addressFamilies: ['IPv4', 'IPv6'],
+    }),
+  ];
+  assert.deepEqual(derive('a', resources).problems, [
+    'Cannot use BGPPeer "leaf": interface "eth1" is not up or has no link-local address yet',
+  ]);
+  const { derived } = deriveSpeaker('a', '', resourcesOf(resources), {
+    ...NO_SURROUNDINGS,
+    linkLocalAddress: (name) => (name === 'eth1' ? parseAddress('fe80::a') : undefined),
+  });
+  const leaf = derived?.speaker.peers.get('fe80::1%eth1');
+  assert.equal(leaf?.interface, 'eth1');
+  assert.equal(leaf?.sourceAddress, undefined);
+  assert.equal(leaf?.session.extendedNextHop, true);
+  assert.deepEqual(leaf?.policy.linkLocal, parseAddress('fe80::a'));
 });

@@ -69,11 +69,11 @@ export class Host {
   }
 
   /** A peer has connected. Connections that belong to no peer are closed. */
-  accept(address: Address, connection: Connection): ConnectionHandler {
+  accept(address: Address, connection: Connection, interfaceName?: string): ConnectionHandler {
     const link = new Link();
     link.connection = connection;
     const { speaker, clock } = this.#options;
-    const peer = speaker.admit(address, clock.now());
+    const peer = speaker.admit(address, clock.now(), interfaceName);
     if (peer === undefined) {
       link.close();
       return NOBODY;
@@ -224,12 +224,9 @@ export class Host {
   #dial(peer: string): void {
     const found = this.#options.speaker.peers.get(peer);
     if (found === undefined) return;
-    const { address, port, sourceAddress, socket } = found.config;
+    const { key: _key, ...target } = found.config;
     const link = new Link();
-    link.connection = this.#options.transport.dial(
-      { address, port, sourceAddress, socket },
-      this.#handler(peer, link),
-    );
+    link.connection = this.#options.transport.dial(target, this.#handler(peer, link));
     this.#links.set(linkKey(peer, 'outgoing'), link);
   }
 

@@ -68,13 +68,13 @@ export class KernelSync {
     this.#inputs = inputs;
     this.#tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
     this.#plan.configure({ ...inputs, tunnelIndex: this.#tunnelIndex });
-    this.#plan.resolve((address) => this.#kernel.resolve(address));
+    this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
     return this.#commit(this.#actual);
   }
 
   /** Best paths changed. */
   update(prefixes: readonly Prefix[]): SyncReport {
-    const keys = this.#plan.update(prefixes, (address) => this.#kernel.resolve(address));
+    const keys = this.#plan.update(prefixes, (...nextHop) => this.#kernel.resolve(...nextHop));
     const part = new Map<PrefixKey, KernelRoute>();
     const wanted = new Map<PrefixKey, KernelRoute>();
     for (const key of keys) {
@@ -100,7 +100,7 @@ export class KernelSync {
       this.#tunnelIndex = tunnelIndex;
       this.#plan.configure({ ...this.#inputs, tunnelIndex });
     }
-    this.#plan.resolve((address) => this.#kernel.resolve(address));
+    this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
     const believed = this.#actual;
     this.#read();
     return this.#commit(believed);
@@ -110,7 +110,7 @@ export class KernelSync {
   followWays(): SyncReport {
     const tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
     if (tunnelIndex !== this.#tunnelIndex) return this.resync();
-    this.#plan.resolve((address) => this.#kernel.resolve(address));
+    this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
     return this.#commit(this.#actual);
   }
 

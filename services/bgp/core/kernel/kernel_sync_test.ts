@@ -86,6 +86,19 @@ test('an IPv4 route may go by an IPv6 gateway, but not through an IPIP tunnel', 
   assert.match(fixture.sync.problems.join(), /via "fd00::101": IPIP needs an IPv4 next hop/);
 });
 
+test('a link-local next hop is on its interface, also across subnets, while that is up', () => {
+  const fixture = new Fixture({ ipipMode: 'CrossSubnet' });
+  fixture.kernel.interfaces.set('eth1', 5);
+  fixture.learn({ from: 'fe80::1', onLink: 'eth1' });
+  assert.deepEqual(fixture.kernel.list()[0]?.hops, [
+    { gateway: parseAddress('fe80::1'), interfaceIndex: 5, onlink: false },
+  ]);
+  fixture.kernel.interfaces.delete('eth1');
+  fixture.sync.followWays();
+  assert.deepEqual(fixture.kernel.list(), []);
+  assert.match(fixture.sync.problems.join(), /no route to the next hop/);
+});
+
 test('VXLAN pools are left to Felix, in both modes', () => {
   for (const vxlanMode of ['Always', 'CrossSubnet']) {
     const { kernel, sync } = new Fixture({ vxlanMode }).learn({}, { via: '192.168.81.1' });

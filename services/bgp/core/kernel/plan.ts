@@ -6,6 +6,7 @@ import {
   formatAddress,
   formatPrefix,
   hostPrefix,
+  isLinkLocal,
   type Prefix,
   prefixContains,
 } from '@calico/ip';
@@ -23,7 +24,8 @@ export type PlanContext = {
   readonly services: readonly Prefix[];
   readonly statics: readonly { readonly address: Address; readonly gateway: Address }[];
   readonly programs: { readonly noEncapsulation: boolean; readonly ipip: boolean };
-  readonly resolve: (nextHop: Address) => Resolution | undefined;
+  /** `interfaceName`: where a link-local next hop is. */
+  readonly resolve: (nextHop: Address, interfaceName?: string) => Resolution | undefined;
   /** Index of `tunl0`; undefined when it does not exist or is down. */
   readonly tunnelIndex: number | undefined;
 };
@@ -54,8 +56,9 @@ export function planRoute(entry: RibEntry, context: PlanContext): Plan {
   if (!(isIpip ? context.programs.ipip : context.programs.noEncapsulation)) return NONE;
   const hops: KernelHop[] = [];
   let problem: string | undefined;
-  for (const { data } of entry.multipath) {
-    const hop = planHop(prefix, pool, data.nextHop, context);
+  for (const { data, source } of entry.multipath) {
+    const onLink = source.kind === 'peer' ? source.interface : undefined;
+    const hop = planHop(prefix, pool, data.nextHop, onLink, context);
     if (hop === undefined) return NONE;
     if (typeof hop === 'string') problem = hop;
     else hops.push(hop);
@@ -82,10 +85,12 @@ function planHop(
   prefix: Prefix,
   pool: IPPool | undefined,
   nextHop: Address,
+  interfaceName: string | undefined,
   { subnet, resolve, tunnelIndex }: PlanContext,
 ): KernelHop | string | undefined {
   const network = subnet[nextHop.family];
-  const isNeighbour = network !== undefined && prefixContains(network, nextHop);
+  const isNeighbour =
+    isLinkLocal(nextHop) || (network !== undefined && prefixContains(network, nextHop));
   const { owner, device, onlink } = decideBlockRoute(pool, isNeighbour);
   if (owner === 'felix') return undefined;
   const what = `Cannot route "${formatPrefix(prefix)}" via "${formatAddress(nextHop)}"`;
@@ -94,7 +99,7 @@ function planHop(
     if (tunnelIndex !== undefined) return { gateway: nextHop, interfaceIndex: tunnelIndex, onlink };
     return `${what}: device "tunl0" does not exist or is down, which ipipMode "${pool?.spec.ipipMode}" of pool "${pool?.metadata.name}" needs`;
   }
-  const resolution = resolve(nextHop);
+  const resolution = resolve(nextHop, interfaceName);
   if (resolution === undefined) return `${what}: the kernel has no route to the next hop`;
   const { gateway, interfaceIndex } = resolution;
   return { gateway: gateway ?? nextHop, interfaceIndex, onlink };

@@ -1,5 +1,12 @@
 // All routes that the kernel should have, kept up to date with the routing table.
-import { type Address, formatAddress, formatPrefix, hostPrefix, type Prefix } from '@calico/ip';
+import {
+  type Address,
+  formatAddress,
+  formatPrefix,
+  hostPrefix,
+  isLinkLocal,
+  type Prefix,
+} from '@calico/ip';
 import type { LocRib, RibEntry } from '../rib/loc_rib.ts';
 import { type PrefixKey, prefixKey } from '../rib/prefix_key.ts';
 import { type PlanContext, planRoute, planStatic } from './plan.ts';
@@ -7,12 +14,17 @@ import type { KernelRoute, Resolution } from './types.ts';
 
 export type PlanInputs = Omit<PlanContext, 'resolve'>;
 
+/** An address, with the interface that it is on when it is link-local. */
+type NextHop = { readonly address: Address; readonly interfaceName: string | undefined };
+
+export type Ask = (address: Address, interfaceName?: string) => Resolution | undefined;
+
 export class RoutePlan {
   readonly #rib: LocRib;
   readonly #wanted = new Map<PrefixKey, KernelRoute>();
   readonly #problems = new Map<PrefixKey, string>();
   /** Next hops that routes ask for, by text; undefined while not resolved. */
-  readonly #nextHops = new Map<string, { address: Address; resolution: Resolution | undefined }>();
+  readonly #nextHops = new Map<string, NextHop & { resolution: Resolution | undefined }>();
   readonly #statics = new Set<PrefixKey>();
   #inputs: PlanInputs | undefined;
 
@@ -45,33 +57,33 @@ export class RoutePlan {
   }
 
   /** @param ask the kernel's answer for an address; called for every next hop in use */
-  resolve(ask: (address: Address) => Resolution | undefined): void {
+  resolve(ask: Ask): void {
     let isChanged = false;
     const used = this.#usedNextHops();
     for (const text of this.#nextHops.keys()) if (!used.has(text)) this.#nextHops.delete(text);
-    for (const [text, address] of used) {
-      const resolution = ask(address);
+    for (const [text, nextHop] of used) {
+      const resolution = ask(nextHop.address, nextHop.interfaceName);
       const before = this.#nextHops.get(text)?.resolution;
       if (sameResolution(before, resolution)) continue;
-      this.#nextHops.set(text, { address, resolution });
+      this.#nextHops.set(text, { ...nextHop, resolution });
       isChanged = true;
     }
     if (isChanged) this.#planAll();
   }
 
   /** Plans these prefixes anew. `ask` is called for next hops not seen before. */
-  update(
-    prefixes: readonly Prefix[],
-    ask: (address: Address) => Resolution | undefined,
-  ): PrefixKey[] {
+  update(prefixes: readonly Prefix[], ask: Ask): PrefixKey[] {
     const keys: PrefixKey[] = [];
     for (const prefix of prefixes) {
       const entry = this.#rib.get(prefix);
       for (const { data, source } of entry?.multipath ?? []) {
         if (source.kind === 'local') continue;
-        const text = formatAddress(data.nextHop);
+        const address = data.nextHop;
+        const interfaceName = source.interface;
+        const text = nextHopText(address, interfaceName);
         if (this.#nextHops.has(text)) continue;
-        this.#nextHops.set(text, { address: data.nextHop, resolution: ask(data.nextHop) });
+        const resolution = ask(address, interfaceName);
+        this.#nextHops.set(text, { address, interfaceName, resolution });
       }
       this.#plan(prefix, entry);
       keys.push(prefixKey(prefix));
@@ -100,8 +112,8 @@ export class RoutePlan {
     }
   }
 
-  #resolutionOf(address: Address): Resolution | undefined {
-    return this.#nextHops.get(formatAddress(address))?.resolution;
+  #resolutionOf(address: Address, interfaceName?: string): Resolution | undefined {
+    return this.#nextHops.get(nextHopText(address, interfaceName))?.resolution;
   }
 
   #plan(prefix: Prefix, entry: RibEntry | undefined): void {
@@ -113,19 +125,21 @@ export class RoutePlan {
     if (entry === undefined || this.#inputs === undefined) return;
     const plan = planRoute(entry, {
       ...this.#inputs,
-      resolve: (address) => this.#resolutionOf(address),
+      resolve: (address, interfaceName) => this.#resolutionOf(address, interfaceName),
     });
     if (plan.kind === 'route') this.#wanted.set(key, plan.route);
     if (plan.kind === 'impossible') this.#problems.set(key, plan.problem);
   }
 
-  #usedNextHops(): Map<string, Address> {
-    const used = new Map<string, Address>();
-    for (const { gateway } of this.#inputs?.statics ?? [])
-      used.set(formatAddress(gateway), gateway);
+  #usedNextHops(): Map<string, NextHop> {
+    const used = new Map<string, NextHop>();
+    const add = (address: Address, interfaceName: string | undefined): void => {
+      used.set(nextHopText(address, interfaceName), { address, interfaceName });
+    };
+    for (const { gateway } of this.#inputs?.statics ?? []) add(gateway, undefined);
     for (const { multipath } of this.#rib.entries()) {
       for (const { data, source } of multipath) {
-        if (source.kind === 'peer') used.set(formatAddress(data.nextHop), data.nextHop);
+        if (source.kind === 'peer') add(data.nextHop, source.interface);
       }
     }
     return used;
@@ -135,6 +149,11 @@ export class RoutePlan {
 /** Texts of the own blocks, for PlanInputs. */
 export function blockTexts(prefixes: Iterable<Prefix>): ReadonlySet<string> {
   return new Set(Array.from(prefixes, formatPrefix));
+}
+
+function nextHopText(address: Address, interfaceName: string | undefined): string {
+  const text = formatAddress(address);
+  return isLinkLocal(address) ? `${text}%${interfaceName}` : text;
 }
 
 function sameResolution(a: Resolution | undefined, b: Resolution | undefined): boolean {

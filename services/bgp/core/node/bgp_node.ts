@@ -24,6 +24,7 @@ import type { BmpSettings } from '../bmp/settings.ts';
 import { type Derivation, deriveSpeaker } from '../cluster/derive_speaker.ts';
 import type { ClusterResources } from '../cluster/resources.ts';
 import type { SecretVersions } from '../cluster/secrets.ts';
+import { NO_SURROUNDINGS } from '../cluster/surroundings.ts';
 import { kernelText } from '../explain/explain.ts';
 import { Host } from '../host/host.ts';
 import { KernelSync, type SyncReport } from '../kernel/kernel_sync.ts';
@@ -51,7 +52,7 @@ export type BgpNodeOptions = {
   readonly bfd?: BfdPort;
   /** Undefined: nobody is told, whatever is configured. */
   readonly collector?: CollectorPort;
-  /** Passwords that peers refer to; tell secretsChanged() when they change. */
+  /** Passwords that peers refer to; deriveAgain() when they change. */
   readonly secrets?: SecretVersions;
   readonly timing?: SpeakerOptions['timing'];
   /** Is told every input of the speaker; see replaySpeaker(). */
@@ -158,8 +159,12 @@ export class BgpNode {
     const { derived } = this.#derivation;
     if (derived === undefined) return undefined;
     const { listenPort, local, ranges } = derived.speaker;
-    const where = (family: 4 | 6): Address | undefined =>
-      local.address[family] && (derived.bindsNodeAddress ? local.address[family] : ANY[family]);
+    const where = (family: 4 | 6): Address | undefined => {
+      if (family === 6 && this.#hasPeersOnLinks) return ANY[6];
+      return (
+        local.address[family] && (derived.bindsNodeAddress ? local.address[family] : ANY[family])
+      );
+    };
     return {
       port: listenPort,
       addresses: { 4: where(4), 6: where(6) },
@@ -171,6 +176,11 @@ export class BgpNode {
         ...(ranges ?? []).map(({ prefix, template: { socket } }) => ({ prefix, socket })),
       ],
     };
+  }
+
+  /** Peers with link-local addresses: interfaces matter to what is configured. */
+  get #hasPeersOnLinks(): boolean {
+    return this.#given?.resources.bgpPeers.some(({ spec }) => spec.peerIP?.includes('%')) ?? false;
   }
 
   get kernelRouteCount(): number {
@@ -222,9 +232,12 @@ export class BgpNode {
     resources: ClusterResources,
     state: { readonly inSync: boolean; readonly revision: bigint },
   ): void {
-    const { node, routerId, clock, secrets } = this.#options;
+    const { node, routerId, clock, secrets, kernel } = this.#options;
     this.#given = { resources, inSync: state.inSync };
-    this.#derivation = deriveSpeaker(node, routerId, resources, secrets);
+    this.#derivation = deriveSpeaker(node, routerId, resources, {
+      secrets: secrets ?? NO_SURROUNDINGS.secrets,
+      linkLocalAddress: (name) => kernel.linkLocalAddress(name),
+    });
     if (state.inSync) this.#inSyncAt ??= clock.now();
     const { derived } = this.#derivation;
     const text = settingsText(derived);
@@ -246,8 +259,8 @@ export class BgpNode {
     this.#report();
   }
 
-  /** Passwords have appeared, changed or gone. */
-  secretsChanged(): void {
+  /** What the configuration refers to outside of it has changed: passwords, interfaces. */
+  deriveAgain(): void {
     if (this.#given === undefined) return;
     const { resources, inSync } = this.#given;
     this.setResources(resources, { inSync, revision: this.#revision });
@@ -265,8 +278,9 @@ export class BgpNode {
     this.#report();
   }
 
-  accept(from: Address, connection: Connection): ConnectionHandler {
-    return this.#host.accept(from, connection);
+  /** @param interfaceName where a link-local address is */
+  accept(from: Address, connection: Connection, interfaceName?: string): ConnectionHandler {
+    return this.#host.accept(from, connection, interfaceName);
   }
 
   kernelChanged(news: KernelNews): void {
@@ -275,6 +289,7 @@ export class BgpNode {
     this.#cancelKernel ??= this.#options.clock.setTimer(KERNEL_SETTLING_MS, () => {
       this.#cancelKernel = undefined;
       this.#interfaces.clear();
+      if (this.#hasPeersOnLinks) this.deriveAgain();
       if (this.#needsResync) this.#resync();
       else this.#noteSync(this.#kernel.followWays());
       this.#host.refreshInterfaces();

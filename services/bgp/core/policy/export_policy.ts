@@ -1,7 +1,7 @@
 // Which routes a peer is told, and with which attributes: RFC 4271 section 5, reflection RFC 4456,
 // and what leaves a node of the cluster (upstream's calico_export_to_bgp_peers).
 import { Community, type PathAttributes, prependAs } from '@calico/bgp-wire';
-import { type Address, type Prefix, prefixContains } from '@calico/ip';
+import { type Address, isLinkLocal, type Prefix, prefixContains } from '@calico/ip';
 import { DEFAULT_LOCAL_PREFERENCE, type Path, type PathData } from '../rib/path.ts';
 import { exportLeak, isMarkedOnExport } from './only_to_customer.ts';
 import { addCommunities, applyChanges, type FilterRule, findRule } from './route_filter.ts';
@@ -139,10 +139,13 @@ export class ExportPolicy {
   #nextHop({ prefix, source, data }: Path, policy: PeerPolicy): Address | undefined {
     const { address } = this.#local;
     const isExtended = policy.extendedNextHop === true && prefix.family === 4;
-    const own = isExtended ? (address[6] ?? address[4]) : address[prefix.family];
+    const global = isExtended ? (address[6] ?? address[4]) : address[prefix.family];
+    const own = isExtended || prefix.family === 6 ? (policy.linkLocal ?? global) : global;
     if (source.kind === 'local' || policy.nextHopMode === 'Self') return own;
     // A peer without RFC 8950 has no use for a next hop of the other family.
     if (data.nextHop.family !== prefix.family && !isExtended) return own;
+    // Nobody else is on that link.
+    if (isLinkLocal(data.nextHop)) return own;
     if (policy.isInternal || policy.nextHopMode === 'Keep') return data.nextHop;
     // An external peer on the same network may go to the next hop directly (RFC 4271 5.1.3).
     const subnet = this.#local.subnet[prefix.family];

@@ -130,6 +130,18 @@ test('IPv4 routes with IPv6 next hops, where the session has agreed on them', ()
   assert.match(nextHop(six, EXTERNAL, plain), /no address to be the next hop/);
 });
 
+test('between link-local addresses this node is the next hop by its own, and nobody else learns it', () => {
+  const linkLocal = parseAddress('fe80::a');
+  const onLink: PeerPolicy = { ...EXTERNAL, extendedNextHop: true, linkLocal };
+  const four = exported(path({ from: 'local' }), onLink);
+  assert.equal(typeof four === 'string' ? four : four.nextHop, 'fe80::a');
+  const heard = path({ from: 'fe80::1', isInternal: false });
+  const outcome = exported(heard);
+  assert.equal(typeof outcome === 'string' ? outcome : outcome.nextHop, '192.168.80.100');
+  const six = exported(path({ from: 'local', prefix: 'fd00:10::/64' }), onLink);
+  assert.equal(typeof six === 'string' ? six : six.nextHop, 'fe80::a');
+});
+
 test('what has been stale for long is a last resort, and for peers that know it', () => {
   const stale = marked(Community.LongLivedStale);
   const { source } = path({ isInternal: false });

@@ -40,6 +40,8 @@ export type PeerPolicy = {
   readonly filters: PeerFilters;
   /** The session has agreed that IPv4 routes may have IPv6 next hops (RFC 8950). */
   readonly extendedNextHop?: boolean;
+  /** Our address on the link that the session runs on; absent unless it is link-local. */
+  readonly linkLocal?: Address;
   /** The peer knows routes that have been stale for long (RFC 9494). */
   readonly knowsLongLived?: boolean;
   /** External peers only; absent: none is configured (RFC 9234). */

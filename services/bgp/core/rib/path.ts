@@ -18,6 +18,8 @@ export type PathSource =
       readonly isInternal: boolean;
       /** Client of this route reflector. */
       readonly isClient: boolean;
+      /** Where link-local next hops of this peer are. */
+      readonly interface?: string;
     };
 
 export type Path = {

@@ -10,7 +10,7 @@ import type { PrefixLimit } from './prefix_limit.ts';
 export type PeerType = 'mesh' | 'node' | 'global';
 
 export type PeerConfig = {
-  /** "192.168.80.101", or "192.168.80.101:1790" when the port is not 179. */
+  /** "192.168.80.101"; "192.168.80.101:1790" when the port is not 179; "fe80::1%eth1". */
   readonly key: string;
   readonly address: Address;
   readonly port: number;
@@ -19,6 +19,8 @@ export type PeerConfig = {
   readonly remoteNode: string | undefined;
   /** Address that our connections come from; undefined: the kernel's choice. */
   readonly sourceAddress: Address | undefined;
+  /** Where a link-local address is; absent for other addresses. */
+  readonly interface?: string;
   readonly socket: PeerSocket;
   readonly session: PeerSession;
   readonly policy: PeerPolicy;

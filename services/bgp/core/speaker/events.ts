@@ -83,7 +83,12 @@ export type SpeakerInput =
   | { readonly kind: 'flush' }
   | { readonly kind: 'recovered'; readonly now: number; readonly isOverdue: boolean }
   /** Somebody connects. */
-  | { readonly kind: 'admit'; readonly address: Address; readonly now: number }
+  | {
+      readonly kind: 'admit';
+      readonly address: Address;
+      readonly now: number;
+      readonly interfaceName: string | undefined;
+    }
   | { readonly kind: 'refresh-interfaces' }
   /** The answer to what the speaker asked last. */
   | { readonly kind: 'interface'; readonly name: string | undefined };

@@ -25,7 +25,10 @@ export function applyUpdate(
     inbound.announce(4, announced, isWithdrawn ? undefined : nextHop, shared);
   }
   if (reach?.family !== undefined) {
-    inbound.announce(reach.family, reach.nlri, isWithdrawn ? undefined : reach.nextHop, shared);
+    // Between link-local addresses the global one may be missing or out of reach (RFC 2545 section 3).
+    const isOnLink = peer.config.interface !== undefined;
+    const told = isOnLink ? (reach.linkLocalNextHop ?? reach.nextHop) : reach.nextHop;
+    inbound.announce(reach.family, reach.nlri, isWithdrawn ? undefined : told, shared);
   }
 }
 

@@ -71,7 +71,7 @@ export class Peer {
 
   /** The session is established. */
   begin(side: Side, negotiated: Negotiated): void {
-    const { address, policy, key } = this.config;
+    const { address, policy, key, interface: onLink } = this.config;
     this.live = {
       side,
       negotiated,
@@ -82,6 +82,7 @@ export class Peer {
         routerId: negotiated.remoteOpen.routerId,
         isInternal: policy.isInternal,
         isClient: policy.isReflectorClient,
+        ...(onLink === undefined ? {} : { interface: onLink }),
       },
       complete: new Set(),
       beforehand: [],

@@ -43,7 +43,7 @@ export function replaySpeaker(
         speaker.checkRecovered(input.now, input.isOverdue);
         break;
       case 'admit':
-        speaker.admit(input.address, input.now);
+        speaker.admit(input.address, input.now, input.interfaceName);
         break;
       case 'refresh-interfaces':
         speaker.refreshInterfaces();

@@ -109,10 +109,12 @@ export class Speaker {
   }
 
   /** The peer that a connection from this address belongs to; a range may make it one now. */
-  admit(address: Address, now: number): Peer | undefined {
-    this.#record?.({ kind: 'admit', address, now });
+  admit(address: Address, now: number, interfaceName?: string): Peer | undefined {
+    this.#record?.({ kind: 'admit', address, now, interfaceName });
     for (const peer of this.#peers.values()) {
-      if (sameAddress(peer.config.address, address)) return peer;
+      const { config } = peer;
+      const isThere = config.interface === undefined || config.interface === interfaceName;
+      if (isThere && sameAddress(config.address, address)) return peer;
     }
     const config = this.#guests.admit(address, this.#config?.ranges ?? []);
     return config === undefined ? undefined : this.#addPeer(config, now);

@@ -1,0 +1,14 @@
+// What the derivation asks of the node itself.
+import type { Address } from '@calico/ip';
+import type { SecretVersions } from './secrets.ts';
+
+export type Surroundings = {
+  readonly secrets: SecretVersions;
+  /** The link-local address of an interface; undefined: it is not up, or has none. */
+  readonly linkLocalAddress: (interfaceName: string) => Address | undefined;
+};
+
+export const NO_SURROUNDINGS: Surroundings = {
+  secrets: () => undefined,
+  linkLocalAddress: () => undefined,
+};
