@@ -6,11 +6,14 @@ import { randomUUID } from 'node:crypto';
 import { etcdAccess, runService } from '@calico/process';
 import { IpamAdminService } from '@calico/proto/ipam/v1/admin';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
+import { NodeAddressService } from '@calico/proto/ipam/v1/node_addresses';
 import { openEtcd } from '@calico/store';
 import { AddressBook } from './adapters/address_book.ts';
 import { createAdminHandlers } from './adapters/admin_handlers.ts';
 import { createHandlers } from './adapters/grpc_handlers.ts';
 import { Inspector } from './adapters/inspector.ts';
+import { NodeAddressBook } from './adapters/node_address_book.ts';
+import { createNodeAddressHandlers } from './adapters/node_address_handlers.ts';
 import { ProgramRunner } from './adapters/program_runner.ts';
 import { watchReachability } from './adapters/reachability.ts';
 import { settings } from './config.ts';
@@ -35,6 +38,7 @@ await runService({
     const inspector = new Inspector({ store, clock, runner, book });
     const server = await context.serve(
       [IpamService, createHandlers(book)],
+      [NodeAddressService, createNodeAddressHandlers(new NodeAddressBook(book, runner, clock))],
       [IpamAdminService, createAdminHandlers({ inspector, runner, newUid: randomUUID })],
     );
     void watchReachability({ store, clock, health, signal });

@@ -53,6 +53,15 @@ const OPTIONS: readonly Option[] = [
     parse: wholeNumber(1200),
     accepted: 'a whole number from 0 to 1200',
   },
+  {
+    flag: 'warm-addresses-per-node',
+    value: '<number>',
+    help: 'addresses that a node holds ready while etcd cannot be reached; 0: none',
+    field: 'warmAddressesPerNode',
+    title: 'WarmAddressesPerNode',
+    parse: wholeNumber(16),
+    accepted: 'a whole number from 0 to 16',
+  },
 ];
 
 function wholeNumber(most: number): Option['parse'] {

@@ -2,8 +2,15 @@
 import { CommandError } from '../command_error.ts';
 import type { Session } from '../session.ts';
 
-/** Handles under which felix holds the node's own addresses. */
-const TUNNEL_HANDLES = ['vxlan-tunnel-addr-', 'ipip-tunnel-addr-'];
+/** Handles of the node's own addresses: of its tunnels, and those it holds ready for pods. */
+const HANDLES = [
+  'vxlan-tunnel-addr-',
+  'vxlan-v6-tunnel-addr-',
+  'ipip-tunnel-addr-',
+  'wireguard-tunnel-addr-',
+  'wireguard-v6-tunnel-addr-',
+  'warm-addr-',
+];
 const PAGE = 1000;
 const NAMED = 5;
 
@@ -14,7 +21,7 @@ const NAMED = 5;
 export async function releaseNode({ connections }: Session, node: string): Promise<void> {
   await connections.ask('api', (client) => client.get({ key: { kind: 'Node', name: node } }));
   await refuseWorkloads(connections, node);
-  for (const prefix of TUNNEL_HANDLES) {
+  for (const prefix of HANDLES) {
     await connections.ask('ipam', (client) =>
       client.releaseByHandle({ handleId: `${prefix}${node}` }),
     );

@@ -24,6 +24,8 @@ function ipamConfigurationFields(style: SchemaStyle) {
     autoAllocateBlocks: z.boolean().default(true),
     kubeVirtVMAddressPersistence: z.enum(['Enabled', 'Disabled']).optional(),
     ipCooldownSeconds: integer(0, 1200).optional(),
+    /** Ours: addresses of each family that a node holds ready while etcd cannot be reached; 0: none. */
+    warmAddressesPerNode: integer(0, 16).optional(),
     /** Ours: a label of nodes, besides topology.kubernetes.io/zone, that keeps blocks together. */
     topologyLabel: z
       .string()

@@ -27,7 +27,7 @@ export function planPoolRemoval(pool: IPPool, blocks: readonly IPAMBlock[]): Poo
       .slice(0, 3)
       .map(({ block }) => block.spec.cidr),
     emptyBlocks: inside
-      .filter(({ spec }) => spec.allocations.every((index) => index === null))
+      .filter(({ spec }) => spec.allocations.every((index) => !isHeld(spec, index)))
       .map(({ spec }) => ({
         block: blockPath(parsePrefix(spec.cidr)),
         affinity: affinityOf(spec),
@@ -57,10 +57,15 @@ export function blockPathsStart(pool: IPPool): string {
 /** A node's own tunnel address goes when the pool does; only workloads stand in the way. */
 function workloadAddresses({ spec }: IPAMBlock): number {
   return spec.allocations.filter((index) => {
-    if (index === null) return false;
+    if (index === null || !isHeld(spec, index)) return false;
     const type = spec.attributes[index]?.secondary?.['type'];
     return type === undefined || !TUNNEL.test(type);
   }).length;
+}
+
+/** An address that cools down after its release is nobody's. */
+function isHeld({ attributes }: IPAMBlock['spec'], index: number | null): boolean {
+  return index !== null && attributes[index]?.releasedAt === undefined;
 }
 
 function affinityOf(spec: IPAMBlock['spec']): string | undefined {

@@ -63,6 +63,21 @@ export function releaseOrdinals(block: Block, ordinals: readonly number[]): Bloc
   };
 }
 
+/** Gives ordinals, held or not, to another owner. */
+export function giveTo(block: Block, ordinals: readonly number[], owner: Owner): Block {
+  const given = give(block, ordinals, owner);
+  return { ...given, ...withoutUnusedAttributes(given.allocations, given.attributes) };
+}
+
+/** The block with other attributes in the place of those it has. */
+export function replaceAttributes(block: Block, replace: (one: Attribute) => Attribute): Block {
+  return {
+    ...block,
+    attributes: block.attributes.map(replace),
+    sequenceNumber: block.sequenceNumber + 1n,
+  };
+}
+
 /** The block given to another owner, or to nobody. */
 export function withAffinity(block: Block, affinity: string | undefined, now: number): Block {
   return {
@@ -75,13 +90,13 @@ export function withAffinity(block: Block, affinity: string | undefined, now: nu
 
 /** Ordinals that the handle holds, in order. */
 export function ordinalsOfHandle(block: Block, handleId: string): number[] {
+  const { allocations, attributes } = block;
   const found: number[] = [];
-  for (const [ordinal, index] of block.allocations.entries()) {
-    if (index === null) continue;
-    const attribute = block.attributes[index];
-    if (attribute !== undefined && isHeld(attribute) && attribute.handleId === handleId) {
-      found.push(ordinal);
-    }
+  for (let ordinal = 0; ordinal < allocations.length; ordinal++) {
+    const index = allocations[ordinal];
+    if (index == null) continue;
+    const attribute = attributes[index];
+    if (attribute?.handleId === handleId && isHeld(attribute)) found.push(ordinal);
   }
   return found;
 }

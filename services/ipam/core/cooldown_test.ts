@@ -15,7 +15,7 @@ type Step = { kind: 'assign' | 'release' | 'wait'; amount: number };
 
 const steps = fc.array(
   fc.record({
-    kind: fc.constantFrom('assign', 'release', 'wait') as fc.Arbitrary<Step['kind']>,
+    kind: fc.constantFrom<Step['kind']>('assign', 'release', 'wait'),
     amount: fc.integer({ min: 1, max: 20 }),
   }),
   { maxLength: 40 },

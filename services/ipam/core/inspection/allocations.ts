@@ -1,6 +1,7 @@
 // Every assignment with who uses it.
 import { addressAt, formatAddress, formatPrefix } from '@calico/ip';
 import { attributeOf, isHeld } from '../block_algebra.ts';
+import { warmHandle } from '../programs/lease.ts';
 import { nodeOfAffinity } from '../records/affinity.ts';
 import type { FoundBlock, Inventory, Use } from './inventory.ts';
 
@@ -68,6 +69,7 @@ function ownersByHandle(
 ): string[] {
   if (handleId.startsWith('lb-')) return ['Service load balancer'];
   const isReserved = handleId.toLowerCase() === WINDOWS_HANDLE;
-  if (isReserved && node !== undefined && nodes.has(node)) return [`Node(${node})`];
+  const isReady = node !== undefined && handleId === warmHandle(node);
+  if ((isReserved || isReady) && node !== undefined && nodes.has(node)) return [`Node(${node})`];
   return [];
 }

@@ -1,7 +1,8 @@
 // Repair of single contradictions, each in one transaction that compares what the repair rests on.
 import { type Address, formatAddress, formatPrefix, ordinalOf, type Prefix } from '@calico/ip';
 import { RESOURCE_ROOT, workloadEndpointName } from '@calico/model';
-import { attributeOf, isHeld, ordinalsOfHandle, releaseOrdinals } from '../block_algebra.ts';
+import { attributeOf, isHeld, ordinalsOfHandle } from '../block_algebra.ts';
+import { release } from '../cooldown.ts';
 import { Draft, type Known, type Program, plan, type Reading } from '../program.ts';
 import { CONFIRMED, nodeOfAffinity } from '../records/affinity.ts';
 import type { Attribute } from '../records/block.ts';
@@ -45,7 +46,7 @@ export function* releaseLeaked(leak: LeakedAddress, force: boolean, now: number)
   const draft = new Draft();
   const user = yield* userOf(address, attribute, draft);
   if (user !== undefined) return { value: `it is in use by ${user}` };
-  const after = releaseOrdinals(block, [ordinal]);
+  const after = release(block, [ordinal], now, 0);
   writeBlock(draft, after, entry);
   if (handleId !== '' && !handleId.includes('/')) {
     const known = yield { keys: [handleKey(handleId)] };

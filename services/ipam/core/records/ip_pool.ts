@@ -14,6 +14,7 @@ export type IpPool = {
   /** Undefined: every namespace. */
   readonly namespaceSelector: string | undefined;
   readonly allowedUses: readonly string[];
+  readonly encapsulation: 'ipip' | 'vxlan' | undefined;
   /** Also while the pool is being deleted. */
   readonly disabled: boolean;
   /** False: only used when a request names it. */
@@ -44,6 +45,11 @@ export function parsePool(key: string, json: string): IpPool {
       namespaceSelector: text(spec['namespaceSelector']),
       allowedUses:
         Array.isArray(uses) && uses.length > 0 ? uses.map(String) : ['Workload', 'Tunnel'],
+      encapsulation: isOn(spec['ipipMode'])
+        ? 'ipip'
+        : isOn(spec['vxlanMode'])
+          ? 'vxlan'
+          : undefined,
       disabled: spec['disabled'] === true || metadata['deletionTimestamp'] != null,
       automatic: spec['assignmentMode'] !== 'Manual',
     };
@@ -51,6 +57,10 @@ export function parsePool(key: string, json: string): IpPool {
     const detail = cause instanceof Error ? cause.message : String(cause);
     throw new IpamError('damaged', `Cannot read IPPool "${key}": ${detail}`, { cause });
   }
+}
+
+function isOn(mode: unknown): boolean {
+  return mode === 'Always' || mode === 'CrossSubnet';
 }
 
 function text(value: unknown): string | undefined {

@@ -11,9 +11,12 @@ export type IpamConfig = {
   readonly topologyLabel: string;
   /** How long a released address is not given out again. */
   readonly cooldownMs: number;
+  /** Addresses of each family that a node may hold ready for pods. */
+  readonly warmAddresses: number;
 };
 
 const DEFAULT_MAX_BLOCKS = 20;
+const MOST_WARM_ADDRESSES = 16;
 
 /** `resource`: the v3 IPAMConfiguration, which wins; `legacy`: what older tools wrote. */
 export function readConfig(resource: string | undefined, legacy: string | undefined): IpamConfig {
@@ -39,6 +42,7 @@ function config(values: Readonly<Record<string, unknown>>): IpamConfig {
     maxBlocksPerHost: wholeNumber(maxBlocksPerHost) || DEFAULT_MAX_BLOCKS,
     topologyLabel: typeof topologyLabel === 'string' ? topologyLabel : '',
     cooldownMs: 1000 * wholeNumber(ipCooldownSeconds),
+    warmAddresses: Math.min(wholeNumber(values['warmAddressesPerNode']), MOST_WARM_ADDRESSES),
   };
 }
 

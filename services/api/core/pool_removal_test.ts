@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type IPAMBlock, parseStored } from '@calico/model';
+import { planPoolRemoval } from './pool_removal.ts';
+
+const POOL = parseStored(
+  'IPPool',
+  JSON.stringify({ metadata: { name: 'p' }, spec: { cidr: '10.0.0.0/24', blockSize: 30 } }),
+);
+
+function block(cidr: string, attributes: readonly object[]): IPAMBlock {
+  const allocations = [0, 1, 2, 3].map((i) => (i < attributes.length ? i : null));
+  const spec = { cidr, affinity: 'host:n1', allocations, unallocated: [], attributes };
+  return parseStored('IPAMBlock', JSON.stringify({ metadata: { name: 'b' }, spec }));
+}
+
+test('workloads stand in the way of a pool’s removal; tunnels and what cools down do not', () => {
+  const plan = planPoolRemoval(POOL, [
+    block('10.0.0.0/30', [{ handle_id: 'a', secondary: {} }]),
+    block('10.0.0.4/30', [{ handle_id: 't', secondary: { type: 'vxlanTunnelAddress' } }]),
+    block('10.0.0.8/30', [{ handle_id: 'c', releasedAt: '2026-09-21T14:13:20Z' }]),
+    block('10.0.0.12/30', []),
+    block('10.9.0.0/30', [{ handle_id: 'x' }]),
+  ]);
+  assert.deepEqual([plan.inUse, plan.busyBlocks], [1, ['10.0.0.0/30']]);
+  assert.deepEqual(
+    plan.emptyBlocks.map((one) => one.block.split('/').at(-1)),
+    ['10.0.0.8-30', '10.0.0.12-30'],
+  );
+  assert.match(plan.emptyBlocks[0]?.affinity ?? '', /host\/n1\/ipv4\/block\/10\.0\.0\.8-30$/);
+});
