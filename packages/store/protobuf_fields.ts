@@ -5,14 +5,23 @@ const FIXED_64 = 1;
 const BYTES = 2;
 const FIXED_32 = 5;
 
-/** Writes a message from its last field to its first, so that lengths are known when they are due. */
-export class FieldWriter {
-  #bytes = Buffer.allocUnsafe(1024);
-  #start = this.#bytes.length;
+/** Kept for the next message; a longer one makes its own. */
+const KEPT_BYTES = 256 << 10;
 
-  /** What was written; the writer is done. */
+let scratch = Buffer.allocUnsafeSlow(16 << 10);
+
+/**
+ * Writes a message from its last field to its first, so that lengths are known when they are due. One
+ * writer at a time: they share their memory.
+ */
+export class FieldWriter {
+  #bytes = scratch;
+  #start = scratch.length;
+
+  /** A copy of what was written; the writer is done. */
   get bytes(): Uint8Array {
-    return this.#bytes.subarray(this.#start);
+    if (this.#bytes.length <= KEPT_BYTES) scratch = this.#bytes;
+    return Buffer.from(this.#bytes.subarray(this.#start));
   }
 
   text(field: number, value: string): void {
@@ -71,7 +80,7 @@ export class FieldWriter {
   #reserve(length: number): void {
     if (this.#start >= length) return;
     const used = this.#bytes.length - this.#start;
-    const larger = Buffer.allocUnsafe(Math.max(2 * this.#bytes.length, used + length + 1024));
+    const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, used + length + 1024));
     larger.set(this.#bytes.subarray(this.#start), larger.length - used);
     this.#start = larger.length - used;
     this.#bytes = larger;

@@ -102,11 +102,12 @@ export class GroupCommit {
     return entry;
   }
 
-  /** After this turn of the event loop, which may bring more requests. */
+  /** At once when nothing is under way, else after this turn of the event loop, which may bring more. */
   #wake(): void {
     if (this.#isWoken) return;
     this.#isWoken = true;
-    setImmediate(() => {
+    const later = this.#underWay === 0 ? queueMicrotask : setImmediate;
+    later(() => {
       this.#isWoken = false;
       while (this.#underWay < MAX_UNDER_WAY) {
         const jobs = this.#take();
