@@ -68,7 +68,7 @@ const TABLE = {
     FELIX,
   ),
   Tier: row('tiers', [], CLUSTER, FELIX),
-  WorkloadEndpoint: row('workloadendpoints', ['wep', 'weps'], NAMESPACED, FELIX),
+  WorkloadEndpoint: row('workloadendpoints', ['wep', 'weps'], NAMESPACED, BOTH),
 } as const;
 
 export type Kind = keyof typeof TABLE;

@@ -81,6 +81,7 @@ await runService({
     const cachePath = join(config.runDir, 'bgp', 'resources.json');
     const cache = new ResourceCache(cachePath, name, clock, logger);
     const reader = new FeedReader({
+      node: name,
       view: new ResourceView(),
       clock,
       cache,

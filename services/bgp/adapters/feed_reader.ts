@@ -1,14 +1,20 @@
 // From the feed to the node: first what is remembered, then what is true, changes in bundles.
 import type { CancelTimer, Clock } from '@calico/clock';
 import type { FeedEvent, ResourceView } from '@calico/feed';
-import type { AnyResource } from '@calico/model';
-import { type ClusterResources, RESOURCE_KINDS, resourcesOf } from '../core/cluster/resources.ts';
+import type { AnyResource, Kind } from '@calico/model';
+import {
+  asksForWorkloads,
+  type ClusterResources,
+  RESOURCE_KINDS,
+  resourcesOf,
+} from '../core/cluster/resources.ts';
 import type { ResourceCache } from './resource_cache.ts';
 
 /** Changes that arrive within this time are looked at together. */
 const BUNDLE_MS = 5;
 
 export type FeedReaderOptions = {
+  readonly node: string;
   readonly view: ResourceView;
   readonly clock: Clock;
   readonly cache: Pick<ResourceCache, 'load' | 'save'>;
@@ -46,17 +52,32 @@ export class FeedReader {
     this.#cancel?.();
   }
 
+  /** Workloads come and go all the time: they are looked at only when a peer is one. */
+  #kinds(): readonly Kind[] {
+    const { view } = this.#options;
+    return asksForWorkloads(view.list('BGPPeer'))
+      ? [...RESOURCE_KINDS, 'WorkloadEndpoint']
+      : RESOURCE_KINDS;
+  }
+
+  #isOurs(resource: AnyResource): boolean {
+    return resource.kind !== 'WorkloadEndpoint' || resource.spec.node === this.#options.node;
+  }
+
   #give(): void {
     this.#cancel = undefined;
     const { view, cache, onResources, onRevision } = this.#options;
     const changed = view.takeChangedKinds();
-    if (this.#hasGiven && !RESOURCE_KINDS.some((kind) => changed.has(kind))) {
+    const kinds = this.#kinds();
+    if (this.#hasGiven && !kinds.some((kind) => changed.has(kind))) {
       onRevision(view.revision);
       return;
     }
     this.#hasGiven = true;
     const all = (): AnyResource[] =>
-      RESOURCE_KINDS.flatMap((kind): AnyResource[] => [...view.list(kind)]);
+      kinds
+        .flatMap((kind): AnyResource[] => [...view.list(kind)])
+        .filter((each) => this.#isOurs(each));
     onResources(resourcesOf(all()), { inSync: true, revision: view.revision });
     cache.save(all);
   }

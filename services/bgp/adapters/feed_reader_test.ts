@@ -4,7 +4,7 @@ import { FakeClock } from '@calico/clock';
 import { type FeedEvent, ResourceView } from '@calico/feed';
 import type { AnyResource } from '@calico/model';
 import type { ClusterResources } from '../core/cluster/resources.ts';
-import { affinity, node } from '../testing/resources.ts';
+import { affinity, bgpPeer, node, workload } from '../testing/resources.ts';
 import { FeedReader } from './feed_reader.ts';
 
 type Given = {
@@ -19,7 +19,9 @@ function fixture(remembered: readonly AnyResource[] = []) {
   const given: Given[] = [];
   const revisions: bigint[] = [];
   let saved: readonly AnyResource[] | undefined;
+  let workloads: readonly string[] = [];
   const reader = new FeedReader({
+    node: 'a',
     view: new ResourceView(),
     clock,
     cache: {
@@ -29,12 +31,13 @@ function fixture(remembered: readonly AnyResource[] = []) {
       },
     },
     onRevision: (revision) => revisions.push(revision),
-    onResources: ({ nodes, blockAffinities }: ClusterResources, state) => {
+    onResources: ({ nodes, blockAffinities, workloadEndpoints }: ClusterResources, state) => {
+      workloads = workloadEndpoints.map(({ metadata }) => metadata.name);
       const names = nodes.map(({ metadata }) => metadata.name);
       given.push({ nodes: names, blocks: blockAffinities.length, ...state });
     },
   });
-  return { clock, reader, given, revisions, saved: () => saved };
+  return { clock, reader, given, revisions, saved: () => saved, workloads: () => workloads };
 }
 
 async function* events(
@@ -83,4 +86,17 @@ test('changes that arrive together are looked at together, and remembered', asyn
   assert.deepEqual(given, [{ nodes: ['a', 'b'], blocks: 1, inSync: true, revision: 6n }]);
   assert.deepEqual(revisions, [7n]);
   assert.equal(saved()?.length, 3);
+});
+
+test('workloads are looked at when a peer is one, and only those of this node', async () => {
+  const { clock, reader, given, revisions, workloads } = fixture();
+  const selecting = bgpPeer('routers', { localWorkloadSelector: 'all()', asNumber: 65010 });
+  const all = [A, workload('here', 'a', '10.244.1.7'), workload('there', 'b', '10.244.2.7')];
+  const start: FeedEvent = { kind: 'snapshot-start', source: 'nats' };
+  await reader.run(events(clock, start, ...all.map(put), { kind: 'in-sync', revision: 1n }, 10));
+  assert.deepEqual(workloads(), []);
+  await reader.run(events(clock, put(workload('more', 'a', '10.244.1.8')), 10));
+  assert.deepEqual([given.length, revisions.length], [1, 1], 'only the revision is told');
+  await reader.run(events(clock, put(selecting), 10));
+  assert.deepEqual(workloads(), ['a-k8s-here-eth0', 'a-k8s-more-eth0']);
 });

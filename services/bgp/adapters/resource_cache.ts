@@ -16,6 +16,8 @@ type Stored = {
   readonly resources: readonly { readonly kind: string; readonly json: string }[];
 };
 
+const REMEMBERED: readonly string[] = [...RESOURCE_KINDS, 'WorkloadEndpoint'];
+
 export class ResourceCache {
   readonly #path: string;
   readonly #node: string;
@@ -36,9 +38,7 @@ export class ResourceCache {
       const stored = JSON.parse(readFileSync(this.#path, 'utf8')) as Stored;
       if (stored.node !== this.#node || stored.bootId !== bootId()) return [];
       return stored.resources.flatMap(({ kind, json }) =>
-        (RESOURCE_KINDS as readonly string[]).includes(kind)
-          ? [parseStored(kind as Kind, json)]
-          : [],
+        REMEMBERED.includes(kind) ? [parseStored(kind as Kind, json)] : [],
       );
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {

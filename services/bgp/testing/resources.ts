@@ -51,6 +51,24 @@ export function affinity(owner: string, cidr: string, state = 'confirmed'): AnyR
   );
 }
 
+/** A workload with the address and with label `app` as its name says. */
+export function workload(name: string, onNode: string, address: string): AnyResource {
+  const spec = {
+    orchestrator: 'k8s',
+    node: onNode,
+    pod: name,
+    endpoint: 'eth0',
+    ipNetworks: [`${address}/32`],
+    interfaceName: 'cali12345678901',
+  };
+  const metadata = {
+    name: `${onNode.replaceAll('-', '--')}-k8s-${name}-eth0`,
+    namespace: 'default',
+    labels: { app: name },
+  };
+  return parseResource({ apiVersion: API, kind: 'WorkloadEndpoint', metadata, spec });
+}
+
 /** @param nodes which node each allocated ordinal is used on */
 export function ipamBlock(
   cidr: string,

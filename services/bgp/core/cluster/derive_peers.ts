@@ -1,11 +1,19 @@
 // Whom this node peers with: the mesh, and BGPPeer resources with their selectors (reference: the
 // confd templates of upstream). What names a peer explicitly beats what generates it.
-import { type Address, formatAddress, parseAddress, parsePrefix, sameAddress } from '@calico/ip';
+import {
+  type Address,
+  firstAddress,
+  formatAddress,
+  parseAddress,
+  parsePrefix,
+  sameAddress,
+} from '@calico/ip';
 import {
   type BGPConfiguration,
   type BGPPeer,
   bgpConfigurationFor,
   splitPeerAddress,
+  type WorkloadEndpoint,
 } from '@calico/model';
 import { parseSelector } from '@calico/selector';
 import { NO_FILTERS } from '../policy/route_filter.ts';
@@ -49,6 +57,7 @@ type FarEnd = {
 /** What peers refer to by name, and what is the same for all of them. */
 type Libraries = Surroundings & {
   readonly filters: FilterLibrary;
+  readonly workloadEndpoints: readonly WorkloadEndpoint[];
   readonly topology: Topology;
 };
 
@@ -135,7 +144,7 @@ class Derivation implements PeerDerivation {
     if (!scopeMatches(peer, this.#self)) return;
     const type = isGlobalPeer(peer) ? 'global' : 'node';
     if (given(spec.localWorkloadSelector)) {
-      throw new Error('localWorkloadSelector is not supported');
+      return this.#addWorkloads(spec.localWorkloadSelector, { type, spec });
     }
     if (given(spec.peerPrefix)) return this.#addRange(spec.peerPrefix, { type, spec });
     if (given(spec.peerSelector)) {
@@ -232,6 +241,22 @@ class Derivation implements PeerDerivation {
           ? deriveBfd(this.#bfd, spec.bfd, address, self.subnet[family])
           : undefined,
     };
+  }
+
+  /** Workloads of this node dial it; it never dials them, for they may have no speaker. */
+  #addWorkloads(text: string, settings: Settings): void {
+    const { asNumber } = settings.spec;
+    if (asNumber === undefined) throw new Error('it has no asNumber');
+    const selector = parseSelector(text);
+    const spec = { ...settings.spec, passive: true, sourceAddress: 'None' } as const;
+    for (const { metadata, spec: workload } of this.#libraries.workloadEndpoints) {
+      if (!selector.matches(metadata.labels ?? {})) continue;
+      for (const network of workload.ipNetworks ?? []) {
+        const address = firstAddress(parsePrefix(network));
+        const farEnd = { address, port: BGP_PORT, asn: asNumber, node: undefined };
+        this.#add(farEnd, { ...settings, spec });
+      }
+    }
   }
 
   #addRange(text: string, settings: Settings): void {

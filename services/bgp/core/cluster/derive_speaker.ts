@@ -66,6 +66,7 @@ export function deriveSpeaker(
     filters,
     ...surroundings,
     topology,
+    workloadEndpoints: resources.workloadEndpoints,
   });
   const pools = derivePools(resources.ipPools);
   const services = deriveServices(configuration);

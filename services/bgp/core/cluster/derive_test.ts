@@ -10,6 +10,7 @@ import {
   ipamBlock,
   node,
   pool,
+  workload,
 } from '../../testing/resources.ts';
 import type { PeerConfig } from '../speaker/config.ts';
 import { type Derivation, deriveSpeaker } from './derive_speaker.ts';
@@ -384,4 +385,18 @@ test('a link-local peer waits for its interface, and is told our address there',
   assert.equal(leaf?.sourceAddress, undefined);
   assert.equal(leaf?.session.extendedNextHop, true);
   assert.deepEqual(leaf?.policy.linkLocal, parseAddress('fe80::a'));
+});
+
+test('workloads of this node as peers: passive, from wherever the kernel sends', () => {
+  const resources = [
+    ...NODES,
+    bgpConfiguration({ nodeToNodeMeshEnabled: false }),
+    workload('router', 'a', '10.244.1.7'),
+    workload('web', 'a', '10.244.1.8'),
+    bgpPeer('routers', { localWorkloadSelector: 'app == "router"', asNumber: 65010 }),
+  ];
+  const [peer, ...more] = peersOf('a', resources);
+  assert.deepEqual([peer?.key, peer?.session.isPassive, more.length], ['10.244.1.7', true, 0]);
+  assert.equal(peer?.sourceAddress, undefined);
+  assert.equal(peer?.policy.isInternal, false);
 });

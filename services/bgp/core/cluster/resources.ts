@@ -7,7 +7,9 @@ import type {
   IPAMBlock,
   IPPool,
   Node,
+  WorkloadEndpoint,
 } from '@calico/model';
+import { given } from './node_view.ts';
 
 /** What this service reads of the cluster. */
 export type ClusterResources = {
@@ -18,6 +20,8 @@ export type ClusterResources = {
   readonly ipPools: readonly IPPool[];
   readonly blockAffinities: readonly BlockAffinity[];
   readonly ipamBlocks: readonly IPAMBlock[];
+  /** Of this node, and only when a BGPPeer asks for them. */
+  readonly workloadEndpoints: readonly WorkloadEndpoint[];
 };
 
 export const RESOURCE_KINDS = [
@@ -30,6 +34,11 @@ export const RESOURCE_KINDS = [
   'IPAMBlock',
 ] as const;
 
+/** Whether a BGPPeer selects workloads, of which there may be very many. */
+export function asksForWorkloads(peers: Iterable<BGPPeer>): boolean {
+  return [...peers].some(({ spec }) => given(spec.localWorkloadSelector));
+}
+
 /** Sorts resources by kind; those of other kinds are left out. */
 export function resourcesOf(all: readonly AnyResource[]): ClusterResources {
   const lists = {
@@ -40,6 +49,7 @@ export function resourcesOf(all: readonly AnyResource[]): ClusterResources {
     IPPool: [] as IPPool[],
     BlockAffinity: [] as BlockAffinity[],
     IPAMBlock: [] as IPAMBlock[],
+    WorkloadEndpoint: [] as WorkloadEndpoint[],
   };
   for (const resource of all) {
     if (resource.kind in lists) {
@@ -54,5 +64,6 @@ export function resourcesOf(all: readonly AnyResource[]): ClusterResources {
     ipPools: lists.IPPool,
     blockAffinities: lists.BlockAffinity,
     ipamBlocks: lists.IPAMBlock,
+    workloadEndpoints: lists.WorkloadEndpoint,
   };
 }
