@@ -14,8 +14,10 @@ import { createHandlers } from './adapters/grpc_handlers.ts';
 import { Inspector } from './adapters/inspector.ts';
 import { NodeAddressBook } from './adapters/node_address_book.ts';
 import { createNodeAddressHandlers } from './adapters/node_address_handlers.ts';
+import { recordUtilization } from './adapters/pool_metrics.ts';
 import { ProgramRunner } from './adapters/program_runner.ts';
 import { watchReachability } from './adapters/reachability.ts';
+import { UtilizationFeed } from './adapters/utilization_feed.ts';
 import { settings } from './config.ts';
 
 await runService({
@@ -35,12 +37,15 @@ await runService({
       onConflict: () => conflicts.add(1),
     });
     const book = new AddressBook(runner);
+    const feed = new UtilizationFeed({ store, clock });
     const inspector = new Inspector({ store, clock, runner, book });
     const server = await context.serve(
       [IpamService, createHandlers(book)],
       [NodeAddressService, createNodeAddressHandlers(new NodeAddressBook(book, runner, clock))],
-      [IpamAdminService, createAdminHandlers({ inspector, runner, newUid: randomUUID })],
+      [IpamAdminService, createAdminHandlers({ inspector, runner, newUid: randomUUID, feed })],
     );
+    void feed.run(signal);
+    void recordUtilization(feed, metrics, signal);
     void watchReachability({ store, clock, health, signal });
     logger.info('serving', { address: server.address });
     return async () => {

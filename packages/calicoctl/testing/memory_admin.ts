@@ -35,6 +35,7 @@ export class MemoryAdmin {
         })),
       }),
       planMigration: async () => this.plan,
+      watchUtilization: () => this.#nothing(),
       planPlacement: async () => this.placement,
     };
   }
@@ -42,4 +43,6 @@ export class MemoryAdmin {
   async *#check() {
     yield* this.checkParts;
   }
+
+  async *#nothing() {}
 }

@@ -10,11 +10,13 @@ import { planMigration } from '../core/programs/migration.ts';
 import { placedBlocks } from '../core/programs/placed_blocks.ts';
 import type { LeakedAddress } from '../core/programs/repair.ts';
 import { splitPool } from '../core/programs/split_pool.ts';
+import type { PoolSummary } from '../core/utilization_index.ts';
 import { checkMessages, findingKind } from './check_messages.ts';
 import type { FaultyRecord, Inspector } from './inspector.ts';
 import type { ProgramRunner } from './program_runner.ts';
 import { addressOf, atMost, cidrOf, handleOf, poolName, wrong } from './requests.ts';
 import { answer, answerStream } from './rpc_errors.ts';
+import type { UtilizationFeed } from './utilization_feed.ts';
 
 const MAX_REPAIRS = 1000;
 
@@ -22,10 +24,11 @@ export type AdminParts = {
   readonly inspector: Inspector;
   readonly runner: ProgramRunner;
   readonly newUid: () => string;
+  readonly feed: UtilizationFeed;
 };
 
 export function createAdminHandlers(parts: AdminParts): ServiceHandlers<typeof IpamAdminService> {
-  const { inspector, runner, newUid } = parts;
+  const { inspector, runner, newUid, feed } = parts;
   return {
     check: (_request, { signal }) =>
       answerStream(async function* () {
@@ -61,6 +64,13 @@ export function createAdminHandlers(parts: AdminParts): ServiceHandlers<typeof I
           oldPoolDisabled: plan.isOldDisabled,
         };
       }),
+    watchUtilization: ({ intervalMs }, { signal }) =>
+      answerStream(async function* () {
+        const interval = intervalOf(intervalMs);
+        for await (const { changed, removed } of feed.changes(interval, signal)) {
+          yield { pools: changed.map(summaryMessage), removed: [...removed] };
+        }
+      }),
     planPlacement: (_request, { signal }) =>
       answer(async () => {
         const blocks = await runner.run(placedBlocks, signal);
@@ -71,6 +81,25 @@ export function createAdminHandlers(parts: AdminParts): ServiceHandlers<typeof I
           moves: moves.map((move) => ({ ...move, routesSaved: BigInt(move.routesSaved) })),
         };
       }),
+  };
+}
+
+function intervalOf(intervalMs: number): number {
+  if (intervalMs === 0) return 1000;
+  if (intervalMs >= 100 && intervalMs <= 60_000) return intervalMs;
+  throw wrong('interval_ms', String(intervalMs), '100 to 60000, or 0 for 1000');
+}
+
+function summaryMessage(summary: PoolSummary) {
+  const { capacity, inUse, reserved, free, blocks, borrowed } = summary;
+  return {
+    ...summary,
+    capacity: capacity.toString(),
+    inUse: BigInt(inUse),
+    reserved: reserved.toString(),
+    free: free.toString(),
+    blocks: BigInt(blocks),
+    borrowed: BigInt(borrowed),
   };
 }
 

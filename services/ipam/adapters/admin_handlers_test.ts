@@ -11,8 +11,11 @@ import {
   PlanPlacementRequestSchema,
   RepairRequestSchema,
   SplitPoolRequestSchema,
+  WatchUtilizationRequestSchema,
+  type WatchUtilizationResponseSchema,
 } from '@calico/proto/ipam/v1/admin';
 import { RpcError } from '@calico/rpc';
+import { MemoryStore } from '@calico/store';
 import { assignFree } from '../core/block_algebra.ts';
 import { formatBlock, newBlock } from '../core/records/block.ts';
 import { AddressBook } from './address_book.ts';
@@ -20,6 +23,7 @@ import { createAdminHandlers } from './admin_handlers.ts';
 import { Inspector } from './inspector.ts';
 import { ProgramRunner } from './program_runner.ts';
 import { RecordMapStore } from './record_map_store.ts';
+import { UtilizationFeed } from './utilization_feed.ts';
 
 const RESOURCES = '/calico/resources/v3/projectcalico.org';
 const CONTEXT = { peer: 'test', signal: new AbortController().signal };
@@ -30,7 +34,9 @@ function service() {
   const runner = new ProgramRunner({ store, clock: systemClock, random: Math.random });
   const book = new AddressBook(runner);
   const inspector = new Inspector({ store, clock: systemClock, runner, book });
-  const admin = createAdminHandlers({ inspector, runner, newUid: () => 'u' });
+  const watched = new MemoryStore();
+  const feed = new UtilizationFeed({ store: watched, clock: systemClock });
+  const admin = createAdminHandlers({ inspector, runner, newUid: () => 'u', feed });
   const assign = (handleId: string, node: string) =>
     book.autoAssign({
       node,
@@ -40,7 +46,7 @@ function service() {
       wanted: { 4: { count: 1, pools: [] }, 6: { count: 0, pools: [] } },
       maxBlocks: 0,
     });
-  return { store, admin, assign };
+  return { store, admin, assign, watched, feed };
 }
 
 async function checked(admin: ReturnType<typeof service>['admin']) {
@@ -132,6 +138,46 @@ test('a plan of placement sees nodes and their labels', async () => {
   assert.match(moves?.[0]?.reason ?? '', /stands elsewhere \(topology\.kubernetes\.io\/zone=a\)/);
 });
 
+test('utilisation is watched: all pools first, then what changes, together', async () => {
+  const { admin, watched, feed } = service();
+  const over = new AbortController();
+  const put = (name: string, spec: object | undefined) =>
+    watched.commit({
+      compare: [],
+      operations: [
+        spec === undefined
+          ? { kind: 'delete', key: `${RESOURCES}/ippools/${name}` }
+          : { kind: 'put', key: `${RESOURCES}/ippools/${name}`, value: JSON.stringify({ spec }) },
+      ],
+    });
+  await put('a', { cidr: '10.0.0.0/24' });
+  const running = feed.run(over.signal);
+  const request = create(WatchUtilizationRequestSchema, { intervalMs: 100 });
+  const stream = admin.watchUtilization(request, { peer: 'test', signal: over.signal });
+  const messages = stream[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value } = (await messages.next()) as IteratorYieldResult<
+      MessageInitShape<typeof WatchUtilizationResponseSchema>
+    >;
+    return [value.pools?.map(({ name, free }) => `${name} ${free}`), value.removed];
+  };
+  assert.deepEqual(await next(), [['a 256'], []]);
+  await put('b', { cidr: '10.1.0.0/30', blockSize: 30 });
+  const block = newBlock(parsePrefix('10.1.0.0/30'), 'host:n1', 1_790_000_000_000);
+  for (const count of [1, 2, 3]) {
+    const { block: used } = assignFree(block, count, { handleId: 'h', secondary: {} });
+    const key = '/calico/ipam/v2/assignment/ipv4/block/10.1.0.0-30';
+    const value = formatBlock(used);
+    await watched.commit({ compare: [], operations: [{ kind: 'put', key, value }] });
+  }
+  assert.deepEqual(await next(), [['b 1'], []]);
+  await put('a', undefined);
+  assert.deepEqual(await next(), [[], ['a']]);
+  over.abort();
+  assert.equal((await messages.next()).done, true);
+  await running;
+});
+
 test('a wrong field is named with its value and what would be accepted', async () => {
   const { store, admin } = service();
   const { revision } = store.records;
@@ -141,6 +187,10 @@ test('a wrong field is named with its value and what would be accepted', async (
     admin.splitPool(create(SplitPoolRequestSchema, { pool, parts }), CONTEXT);
   const plan = (from: string, to: string) => () =>
     admin.planMigration(create(PlanMigrationRequestSchema, { from, to }), CONTEXT);
+  const watch = (intervalMs: number) => () =>
+    Array.fromAsync(
+      admin.watchUtilization(create(WatchUtilizationRequestSchema, { intervalMs }), CONTEXT),
+    );
   const { WRONG_AFFINITY, MISSING_AFFINITY, NODE_GONE } = CheckProblemKind;
   const cases: [() => Promise<unknown>, RegExp][] = [
     [repair({ addresses: [{ address: 'x' }] }), /addresses\[0\]\.address "x": expected an IPv4/],
@@ -160,6 +210,7 @@ test('a wrong field is named with its value and what would be accepted', async (
     [split('p', 0), /into 0 parts: expected a power of two/],
     [split('p', 4_000_000_000), /expected a power of two/],
     [plan('10.0.0.1/24', 'p'), /from "10\.0\.0\.1\/24": expected a CIDR without host bits/],
+    [watch(50), /interval_ms "50": expected 100 to 60000/],
     [plan('p', 'A'), /to "A": expected a name/],
   ];
   for (const [call, message] of cases) {
