@@ -2,7 +2,7 @@ import { CeaseSubcode, cease, ErrorCode, hardReset, type Notification } from '@c
 import { isDecider, judgeCollision } from './collision.ts';
 import { stepConnection } from './connection.ts';
 import type { Session, SessionEvent } from './session.ts';
-import { cancelAll } from './transitions.ts';
+import { cancelAll, RECEIVED } from './transitions.ts';
 import {
   CONNECT_RETRY_JITTER,
   type Connection,
@@ -177,7 +177,7 @@ export class SessionStepper {
     if (others.some(hasSentOpen)) return;
     // Anybody on the peer's node can connect and talk nonsense: no reason to rest.
     if (side !== 'outgoing' && isUnproven(before)) return this.#waitToDial();
-    this.#set({ lastError: failure.reason });
+    this.#set({ lastError: sinceThen(this.session.lastError, failure.reason) });
     if (failure.kind === 'error') return this.#rest(failure.reason);
     this.#waitToDial();
   }
@@ -286,4 +286,14 @@ function hasSentOpen(connection: Connection): boolean {
 
 function isResumable({ gracefulRestart }: Negotiated): boolean {
   return gracefulRestart !== undefined;
+}
+
+const NOW = '; now: ';
+
+/** What the peer said when it left tells more than how it does not answer now. */
+function sinceThen(before: string, reason: string): string {
+  const [said = ''] = before.split(NOW);
+  return said.startsWith(RECEIVED) && !reason.startsWith(RECEIVED)
+    ? `${said}${NOW}${reason}`
+    : reason;
 }

@@ -341,6 +341,22 @@ test('a NOTIFICATION ends the session hard', () => {
   ]);
 });
 
+test('what the peer said when it left is remembered while it does not answer', () => {
+  const driver = new Driver().establish();
+  const message = { kind: 'notification', code: 6, subcode: 2, data: new Uint8Array() } as const;
+  driver.on('outgoing', { kind: 'message', message }).send({ kind: 'rested' });
+  for (const reason of ['Connection refused', 'Connection reset by peer']) {
+    driver.on('outgoing', { kind: 'timer', timer: 'connect-retry' });
+    driver.on('outgoing', { kind: 'closed', reason });
+    assert.equal(
+      driver.session.lastError,
+      `Received: Cease: Administrative shutdown; now: ${reason}`,
+    );
+  }
+  driver.establish('incoming');
+  assert.equal(driver.session.lastError, '');
+});
+
 test('stop and reset tell the peer', () => {
   const notification = {
     kind: 'notification',

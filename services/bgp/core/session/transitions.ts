@@ -23,6 +23,8 @@ import {
 } from './types.ts';
 
 const LEAST_SEND_HOLD_SECONDS = 480;
+/** Starts the reason of a session that the peer has ended by a NOTIFICATION. */
+export const RECEIVED = 'Received: ';
 
 export function stay(state: Connection): Transition {
   return { next: state, effects: [] };
@@ -108,7 +110,7 @@ export function receivedNotification(notification: Notification): Transition {
     effects: [...cancelAll(), { kind: 'close' }],
     failure: {
       kind: isCollision ? 'retry' : 'error',
-      reason: `Received: ${describeNotification(notification)}`,
+      reason: `${RECEIVED}${describeNotification(notification)}`,
       isSilent: isCollision,
       keepsRoutes: !isHardReset(notification),
     },
