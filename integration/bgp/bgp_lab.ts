@@ -24,6 +24,13 @@ export type Speaker = {
   readonly directory: string;
 };
 
+type Plan = {
+  readonly service: string;
+  readonly namespace: string;
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+};
+
 export class BgpLab {
   readonly directory = mkdtempSync(join(tmpdir(), 'calico-bgp-'));
   readonly runtime: Runtime;
@@ -153,6 +160,16 @@ export class BgpLab {
       () => !bird.running,
     );
     return bird;
+  }
+
+  /** A program of others in a speaker's namespace, not started yet. */
+  foreign(
+    name: string,
+    command: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): ManagedProcess {
+    const { namespace } = this.speaker(name);
+    return this.#prepare({ service: `b-${name}`, namespace, command, env });
   }
 
   birdc(name: string, command: string): Promise<string> {
@@ -289,16 +306,16 @@ export class BgpLab {
     }
   }
 
-  #run(plan: {
-    readonly service: string;
-    readonly namespace: string;
-    readonly command: readonly string[];
-    readonly env: Readonly<Record<string, string>>;
-  }): ManagedProcess {
+  #run(plan: Plan): ManagedProcess {
+    const child = this.#prepare(plan);
+    child.start();
+    return child;
+  }
+
+  #prepare(plan: Plan): ManagedProcess {
     const { service } = plan;
     const logFile = join(this.directory, `${service}.log`);
     const child = new ManagedProcess({ ...plan, node: service, logFile, detached: false });
-    child.start();
     this.#processes.push(child);
     return child;
   }

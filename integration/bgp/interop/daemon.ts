@@ -1,0 +1,87 @@
+// What a foreign BGP daemon has to be able to do to be a row of the matrix.
+import type { BgpLab, Speaker } from '../bgp_lab.ts';
+
+/** One session between ours and a daemon, as both ends are configured. */
+export type Session = {
+  /** AS number of the daemon; ours is 64512. */
+  readonly asn: number;
+  /** Of the addresses that the session runs between. */
+  readonly transport: 4 | 6;
+  readonly families: readonly (4 | 6)[];
+  readonly password?: string;
+  readonly hasTtlSecurity?: boolean;
+  readonly hasExtendedNextHop?: boolean;
+  /** Further routes that it announces: "172.31.0.0/24" … */
+  readonly routes?: readonly string[];
+};
+
+/** A route as a daemon or ours shows it, in one notation. */
+export type SeenRoute = {
+  readonly nextHop: string;
+  /** "64512 65000"; "" for the own AS. */
+  readonly asPath: string;
+  readonly origin: string;
+  /** Sorted: "64512:100". */
+  readonly communities: readonly string[];
+  /** Sorted: "64512:1:2". */
+  readonly largeCommunities: readonly string[];
+  readonly med: number | undefined;
+  readonly localPreference: number | undefined;
+};
+
+export type Ends = { readonly self: Speaker; readonly ours: Speaker; readonly lab: BgpLab };
+
+export const OUR_ASN = 64_512;
+/** What every daemon attaches to what it announces. */
+export const ATTACHED = { community: '64512:100', large: '64512:1:2', med: 50, preference: 200 };
+
+export abstract class Daemon {
+  abstract readonly name: string;
+  /** Last octet of its addresses. */
+  abstract readonly octet: number;
+  /** Why it cannot take part in a feature; its version's documentation says so. */
+  readonly lacks: Readonly<Record<string, string>> = {};
+  protected readonly ends: Ends;
+
+  constructor(ends: Ends) {
+    this.ends = ends;
+  }
+
+  /** Address of the daemon that the session runs from. */
+  address(transport: 4 | 6): string {
+    return transport === 4 ? this.ends.self.address : `fd00:80::${this.octet}`;
+  }
+
+  /** Address of ours. */
+  get ourAddress(): string {
+    return this.ends.ours.address;
+  }
+
+  ourAddressOf(transport: 4 | 6): string {
+    return transport === 4 ? this.ourAddress : `fd00:80::${this.ourAddress.split('.')[3]}`;
+  }
+
+  /** What it announces in every session. */
+  announced(family: 4 | 6): string {
+    return family === 4 ? `172.30.${this.octet}.0/24` : `fd00:30:${this.octet}::/64`;
+  }
+
+  /** Starts it anew with this session. */
+  abstract start(session: Session): Promise<void>;
+  /** As `kill -9`; start() or restart() brings it back. */
+  abstract kill(): Promise<void>;
+  /** Starts it again as it was, after kill(). */
+  abstract restart(): Promise<void>;
+  /** What it has from ours, by prefix. */
+  abstract seen(session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>>;
+  /** Asks ours to send everything again; undefined: it cannot be told to. */
+  refresh?(session: Session): Promise<void>;
+  /** Ends the session with a text for the other side (RFC 9003). */
+  shutDown?(session: Session, message: string): Promise<void>;
+  abstract log(): string;
+}
+
+/** Text of a program, or '' while it cannot answer. */
+export function quietly(text: Promise<string>): Promise<string> {
+  return text.catch(() => '');
+}

@@ -1,0 +1,153 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ATTACHED, Daemon, OUR_ASN, type SeenRoute, type Session } from './daemon.ts';
+import { Program } from './program.ts';
+
+/** Its standard input does not block: cat would end at once. */
+const WATCHER = `import sys
+with open(sys.argv[1], 'a', buffering=1) as heard:
+    for line in sys.stdin:
+        heard.write(line)
+`;
+
+/** ExaBGP writes what it hears, a JSON document per line, into a file. */
+export class ExaBgp extends Daemon {
+  readonly name = 'ExaBGP';
+  readonly octet = 115;
+  override readonly lacks = {
+    'route refresh': 'it answers requests, but nobody can tell it to make one',
+    'shutdown communication': 'nobody can tell it a reason',
+  };
+  #program: Program | undefined;
+
+  get #heard(): string {
+    return join(this.ends.self.directory, 'heard.json');
+  }
+
+  async start(session: Session): Promise<void> {
+    await this.#program?.kill();
+    rmSync(this.#heard, { force: true });
+    const { self, lab } = this.ends;
+    this.#program = new Program(lab, self.name, {
+      files: { 'exabgp.conf': this.#configuration(session), 'watcher.py': WATCHER },
+      command: ['exabgp', join(self.directory, 'exabgp.conf')],
+      env: {
+        'exabgp.daemon.user': 'root',
+        'exabgp.log.destination': 'stdout',
+        'exabgp.api.cli': 'false',
+        'exabgp.tcp.bind': this.address(session.transport),
+        'exabgp.tcp.port': '179',
+      },
+      isReady: async () => existsSync(this.#heard),
+    });
+    await this.#program.start();
+  }
+
+  kill(): Promise<void> {
+    return this.#program?.kill() ?? Promise.resolve();
+  }
+
+  restart(): Promise<void> {
+    return this.#program?.start() ?? Promise.resolve();
+  }
+
+  log(): string {
+    return this.#program?.log() ?? '';
+  }
+
+  async seen(_session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>> {
+    const found = new Map<string, SeenRoute>();
+    const lines = existsSync(this.#heard) ? readFileSync(this.#heard, 'utf8').split('\n') : [];
+    for (const line of lines.slice(0, -1)) {
+      const { neighbor } = JSON.parse(line) as ExaBgpLine;
+      const { attribute, announce, withdraw } = neighbor?.message?.update ?? {};
+      for (const prefix of prefixesOf(withdraw?.[`ipv${family} unicast`])) found.delete(prefix);
+      for (const [nextHop, nlri] of Object.entries(announce?.[`ipv${family} unicast`] ?? {})) {
+        for (const { nlri: prefix } of nlri) {
+          found.set(prefix, readAttributes(nextHop, attribute ?? {}));
+        }
+      }
+    }
+    return found;
+  }
+
+  #configuration(session: Session): string {
+    const { asn, transport, families, password, routes = [] } = session;
+    const { self } = this.ends;
+    const { community, large, med, preference } = ATTACHED;
+    const nextHop = (family: 4 | 6): string =>
+      session.hasExtendedNextHop ? this.address(transport) : this.address(family);
+    const networks = families.flatMap((family) =>
+      [this.announced(family), ...(family === 4 ? routes : [])].map(
+        (prefix) =>
+          `    route ${prefix} next-hop ${nextHop(family)} community [ ${community} ] large-community [ ${large} ] med ${med} local-preference ${preference};`,
+      ),
+    );
+    return `process watcher {
+  run /usr/bin/python3 ${join(self.directory, 'watcher.py')} ${this.#heard};
+  encoder json;
+}
+neighbor ${this.ourAddressOf(transport)} {
+  router-id ${self.address};
+  local-address ${this.address(transport)};
+  local-as ${asn};
+  peer-as ${OUR_ASN};
+  hold-time 90;
+${password === undefined ? '' : `  md5-password "${password}";\n`}${session.hasTtlSecurity ? '  outgoing-ttl 255;\n  incoming-ttl 255;\n' : ''}  capability {
+    asn4 enable;
+    route-refresh enable;
+    graceful-restart 120;
+${session.hasExtendedNextHop ? '    nexthop enable;\n' : ''}  }
+  family {
+${families.map((family) => `    ipv${family} unicast;`).join('\n')}
+  }
+${session.hasExtendedNextHop ? '  nexthop {\n    ipv4 unicast ipv6;\n  }\n' : ''}  api {
+    processes [ watcher ];
+    receive { parsed; update; }
+  }
+  static {
+${networks.join('\n')}
+  }
+}
+`;
+  }
+}
+
+type ExaBgpNlri = readonly { readonly nlri: string }[];
+type ExaBgpAttributes = {
+  readonly origin?: string;
+  readonly 'as-path'?: readonly number[] | Readonly<Record<string, { value: readonly number[] }>>;
+  readonly med?: number;
+  readonly 'local-preference'?: number;
+  readonly community?: readonly (readonly number[])[];
+  readonly 'large-community'?: readonly (readonly number[])[];
+};
+type ExaBgpLine = {
+  readonly neighbor?: {
+    readonly message?: {
+      readonly update?: {
+        readonly attribute?: ExaBgpAttributes;
+        readonly announce?: Record<string, Record<string, ExaBgpNlri>>;
+        readonly withdraw?: Record<string, ExaBgpNlri>;
+      };
+    };
+  };
+};
+
+function prefixesOf(nlri: ExaBgpNlri = []): string[] {
+  return nlri.map((each) => each.nlri);
+}
+
+function readAttributes(nextHop: string, attribute: ExaBgpAttributes): SeenRoute {
+  const path = attribute['as-path'] ?? [];
+  const asns = Array.isArray(path) ? path : Object.values(path).flatMap(({ value }) => value);
+  return {
+    nextHop,
+    asPath: asns.join(' '),
+    origin: attribute.origin ?? '',
+    communities: (attribute.community ?? []).map((each) => each.join(':')).toSorted(),
+    largeCommunities: (attribute['large-community'] ?? []).map((each) => each.join(':')).toSorted(),
+    med: attribute.med,
+    localPreference: attribute['local-preference'],
+  };
+}

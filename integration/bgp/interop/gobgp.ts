@@ -1,0 +1,135 @@
+import { join } from 'node:path';
+import { ATTACHED, Daemon, OUR_ASN, quietly, type SeenRoute, type Session } from './daemon.ts';
+import { Program } from './program.ts';
+
+export class GoBgp extends Daemon {
+  readonly name = 'GoBGP';
+  readonly octet = 113;
+  override readonly lacks = {
+    'shutdown communication': 'version 3.10 leaves the text of its --reason out',
+  };
+  #program: Program | undefined;
+
+  async start(session: Session): Promise<void> {
+    await this.#program?.kill();
+    const { self, lab } = this.ends;
+    const file = join(self.directory, 'gobgp.toml');
+    this.#program = new Program(lab, self.name, {
+      files: { 'gobgp.toml': this.#configuration(session) },
+      command: ['gobgpd', '-f', file, '--api-hosts', '127.0.0.1:50051', '--pprof-disable'],
+      isReady: async () => (await this.#gobgp('global')) !== '',
+      afterStart: () => this.#announce(session),
+    });
+    await this.#program.start();
+  }
+
+  kill(): Promise<void> {
+    return this.#program?.kill() ?? Promise.resolve();
+  }
+
+  restart(): Promise<void> {
+    return this.#program?.start() ?? Promise.resolve();
+  }
+
+  override async refresh(session: Session): Promise<void> {
+    await this.#gobgp('neighbor', this.ourAddressOf(session.transport), 'softresetin');
+  }
+
+  log(): string {
+    return this.#program?.log() ?? '';
+  }
+
+  async seen(session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>> {
+    const peer = this.ourAddressOf(session.transport);
+    const text = await this.#gobgp('neighbor', peer, 'adj-in', '-j', '-a', `ipv${family}`);
+    const table = JSON.parse(text || '{}') as Record<string, readonly GoBgpPath[]>;
+    return new Map(
+      Object.entries(table).flatMap(([prefix, [path]]) =>
+        path === undefined ? [] : [[prefix, readPath(path)]],
+      ),
+    );
+  }
+
+  async #announce({ families, transport, routes = [] }: Session): Promise<void> {
+    const { community, large, med, preference } = ATTACHED;
+    const attributes = `origin igp community ${community} large-community ${large} med ${med} local-pref ${preference}`;
+    for (const family of families) {
+      const prefixes = [this.announced(family), ...(family === 4 ? routes : [])];
+      // Of the session's own family it knows the next hop, and for IPv4 over IPv6 too.
+      const nextHop = family === 6 && transport === 4 ? ` nexthop ${this.address(6)}` : '';
+      const { lab, self } = this.ends;
+      const add = `gobgp global rib add {} ${attributes}${nextHop} -a ipv${family}`;
+      const command = `printf '%s\\n' ${prefixes.join(' ')} | xargs -P 4 -I{} ${add}`;
+      await lab.exec(self.name, ['sh', '-c', command]);
+    }
+  }
+
+  #gobgp(...command: readonly string[]): Promise<string> {
+    return quietly(this.ends.lab.exec(this.ends.self.name, ['gobgp', ...command]));
+  }
+
+  #configuration(session: Session): string {
+    const { asn, transport, families, password } = session;
+    const { self } = this.ends;
+    const channels = families.map(
+      (family) => `  [[neighbors.afi-safis]]
+    [neighbors.afi-safis.config]
+      afi-safi-name = "ipv${family}-unicast"
+    [neighbors.afi-safis.mp-graceful-restart.config]
+      enabled = true
+`,
+    );
+    return `[global.config]
+  as = ${asn}
+  router-id = "${self.address}"
+  port = 179
+  local-address-list = ["${self.address}", "fd00:80::${this.octet}"]
+[[neighbors]]
+  [neighbors.config]
+    neighbor-address = "${this.ourAddressOf(transport)}"
+    peer-as = ${OUR_ASN}
+${password === undefined ? '' : `    auth-password = "${password}"\n`}  [neighbors.transport.config]
+    local-address = "${this.address(transport)}"
+  [neighbors.timers.config]
+    connect-retry = 1
+    idle-hold-time-after-reset = 1
+  [neighbors.graceful-restart.config]
+    enabled = true
+    restart-time = 120
+${session.hasTtlSecurity ? '  [neighbors.ttl-security.config]\n    enabled = true\n    ttl-min = 255\n' : ''}${channels.join('')}`;
+  }
+}
+
+type GoBgpPath = {
+  readonly attrs: readonly {
+    readonly type: number;
+    readonly value?: number;
+    readonly nexthop?: string;
+    readonly metric?: number;
+    readonly as_paths?: readonly { readonly asns: readonly number[] }[];
+    readonly communities?: readonly number[];
+  }[];
+};
+
+const ORIGINS = ['IGP', 'EGP', 'incomplete'];
+
+function readPath({ attrs }: GoBgpPath): SeenRoute {
+  const of = (type: number) => attrs.find((each) => each.type === type);
+  // Attribute types of RFC 4271, 1997, 4760 and 8092.
+  const large = of(32)?.value as unknown as
+    | readonly { ASN: number; LocalData1: number; LocalData2: number }[]
+    | undefined;
+  return {
+    nextHop: (of(3) ?? of(14))?.nexthop ?? '',
+    asPath: (of(2)?.as_paths ?? []).flatMap(({ asns }) => asns).join(' '),
+    origin: ORIGINS[of(1)?.value ?? 2] ?? '',
+    communities: (of(8)?.communities ?? [])
+      .map((each) => `${each >>> 16}:${each & 0xffff}`)
+      .toSorted(),
+    largeCommunities: (large ?? [])
+      .map(({ ASN, LocalData1, LocalData2 }) => `${ASN}:${LocalData1}:${LocalData2}`)
+      .toSorted(),
+    med: of(4)?.metric,
+    localPreference: of(5)?.value,
+  };
+}

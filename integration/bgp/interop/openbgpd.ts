@@ -1,0 +1,120 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ATTACHED, Daemon, OUR_ASN, quietly, type SeenRoute, type Session } from './daemon.ts';
+import { Program } from './program.ts';
+
+export class OpenBgpd extends Daemon {
+  readonly name = 'OpenBGPD';
+  readonly octet = 114;
+  override readonly lacks = {
+    'IPv6 over IPv4': 'it gives ::1 as the next hop of its own IPv6 routes there',
+    'IPv4 over IPv6': 'version 7.7 knows no extended next hops (RFC 8950)',
+    'graceful restart of theirs': 'it helps others, but does not claim to forward while it is away',
+  };
+  #program: Program | undefined;
+
+  get #socket(): string {
+    return join(this.ends.self.directory, 'bgpd.sock');
+  }
+
+  async start(session: Session): Promise<void> {
+    await this.#program?.kill();
+    const { self, lab } = this.ends;
+    // Its children shut themselves up in it; it is the home that the package gives their user.
+    mkdirSync('/run/openbgpd', { recursive: true });
+    this.#program = new Program(lab, self.name, {
+      files: { 'bgpd.conf': this.#configuration(session) },
+      command: ['/usr/sbin/bgpd', '-d', '-f', join(self.directory, 'bgpd.conf')],
+      isReady: async () => (await this.#bgpctl('show')) !== '',
+    });
+    await this.#program.start();
+  }
+
+  kill(): Promise<void> {
+    return this.#program?.kill() ?? Promise.resolve();
+  }
+
+  restart(): Promise<void> {
+    return this.#program?.start() ?? Promise.resolve();
+  }
+
+  override async refresh(session: Session): Promise<void> {
+    await this.#bgpctl('neighbor', this.ourAddressOf(session.transport), 'refresh');
+  }
+
+  override async shutDown(session: Session, message: string): Promise<void> {
+    await this.#bgpctl('neighbor', this.ourAddressOf(session.transport), 'down', message);
+  }
+
+  log(): string {
+    return this.#program?.log() ?? '';
+  }
+
+  async seen(session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>> {
+    const peer = this.ourAddressOf(session.transport);
+    const text = await this.#bgpctl('-j', 'show', 'rib', 'in', 'detail', 'neighbor', peer);
+    const { rib = [] } = JSON.parse(text || '{}') as { rib?: readonly OpenBgpdRoute[] };
+    return new Map(
+      rib
+        .filter(({ prefix }) => prefix.includes(':') === (family === 6))
+        .map((route) => [route.prefix, readRoute(route)]),
+    );
+  }
+
+  #bgpctl(...command: readonly string[]): Promise<string> {
+    const { lab, self } = this.ends;
+    return quietly(lab.exec(self.name, ['bgpctl', '-s', this.#socket, ...command]));
+  }
+
+  #configuration(session: Session): string {
+    const { asn, transport, families, password, routes = [] } = session;
+    const { self } = this.ends;
+    const { community, large, med, preference } = ATTACHED;
+    const attached = `community ${community} large-community ${large} med ${med} localpref ${preference}`;
+    const networks = families.flatMap((family) => [
+      this.announced(family),
+      ...(family === 4 ? routes : []),
+    ]);
+    return `AS ${asn}
+router-id ${self.address}
+socket "${this.#socket}"
+listen on ${this.address(transport)}
+fib-update no
+connect-retry 1
+${networks.map((network) => `network ${network} set { ${attached} }`).join('\n')}
+neighbor ${this.ourAddressOf(transport)} {
+  remote-as ${OUR_ASN}
+  local-address ${this.address(transport)}
+  announce IPv4 ${families.includes(4) ? 'unicast' : 'none'}
+  announce IPv6 ${families.includes(6) ? 'unicast' : 'none'}
+  announce restart yes
+  announce refresh yes
+${password === undefined ? '' : `  tcp md5sig password "${password}"\n`}${session.hasTtlSecurity ? '  ttl-security yes\n' : ''}}
+allow from any
+allow to any
+`;
+  }
+}
+
+type OpenBgpdRoute = {
+  readonly prefix: string;
+  readonly exit_nexthop?: string;
+  readonly aspath?: string;
+  readonly origin?: string;
+  readonly metric?: number;
+  readonly localpref?: number;
+  readonly communities?: readonly string[];
+  readonly large_communities?: readonly string[];
+};
+
+function readRoute(route: OpenBgpdRoute): SeenRoute {
+  return {
+    nextHop: route.exit_nexthop ?? '',
+    asPath: route.aspath ?? '',
+    origin: route.origin ?? '',
+    communities: (route.communities ?? []).toSorted(),
+    largeCommunities: (route.large_communities ?? []).toSorted(),
+    med: route.metric,
+    localPreference: route.localpref,
+  };
+}
