@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { CommandError } from './command_error.ts';
 import { addBgp } from './commands/bgp.ts';
+import { addConvert } from './commands/convert.ts';
 import { addDelete } from './commands/delete.ts';
 import { addGet } from './commands/get.ts';
 import { addIpam } from './commands/ipam.ts';
@@ -66,6 +67,7 @@ const COMMANDS = [
   addDelete,
   addPatch,
   addLabel,
+  addConvert,
   addIpam,
   addNode,
   addBgp,

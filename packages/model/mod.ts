@@ -2,6 +2,11 @@
 
 export { changeProblems, ipPoolProblems } from './changes.ts';
 export {
+  CONVERTIBLE,
+  convertDocument,
+  isConvertible,
+} from './convert/convert.ts';
+export {
   type AffinityOwner,
   affinityPath,
   affinityPrefix,

@@ -8,6 +8,7 @@ import { hostEndpointSpec, workloadEndpointSpec } from './kinds/endpoints.ts';
 import { felixConfigurationSpec } from './kinds/felix_configuration.ts';
 import { completeIpPool, ipPoolSpec, ipPoolStatus } from './kinds/ip_pool.ts';
 import { blockAffinitySpec, ipamBlockSpec } from './kinds/ipam_block.ts';
+import { stagedKubernetesNetworkPolicySpec } from './kinds/kubernetes_policy.ts';
 import {
   completePolicy,
   globalNetworkPolicySpec,
@@ -65,7 +66,7 @@ export const SCHEMAS = {
   Node: define(nodeSpec, unchanged, anyName, nodeStatus),
   Profile: define(profileSpec),
   StagedGlobalNetworkPolicy: define(stagedGlobalNetworkPolicySpec, completePolicy),
-  StagedKubernetesNetworkPolicy: define(anySpec),
+  StagedKubernetesNetworkPolicy: define(stagedKubernetesNetworkPolicySpec),
   StagedNetworkPolicy: define(stagedNetworkPolicySpec, completePolicy),
   Tier: define(tierSpec, unchanged, tierName),
   WorkloadEndpoint: define(workloadEndpointSpec),

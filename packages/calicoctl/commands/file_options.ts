@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { CommandError } from '../command_error.ts';
+import { converted } from '../converted.ts';
 import { readDocuments, type SourceDocument } from '../documents.ts';
 import { parseDuration } from '../duration.ts';
 import type { Session } from '../session.ts';
@@ -42,10 +43,10 @@ export function waitTimeout({ wait, timeout }: WaitFlags): number | undefined {
   return wait === true ? parseDuration(timeout) : undefined;
 }
 
-/** The documents of all given locations. @throws CommandError without locations or documents */
+/** The documents of all given locations, those of Kubernetes converted. @throws CommandError without locations or documents */
 export async function documentsOf(
   { terminal }: Session,
-  { filename = [], recursive, skipEmpty }: FileOptions,
+  { filename = [], recursive, skipEmpty, namespace }: FileOptions,
 ): Promise<SourceDocument[]> {
   if (filename.length === 0) {
     throw new CommandError('Cannot find resources: no file is given', {
@@ -54,7 +55,8 @@ export async function documentsOf(
   }
   const documents: SourceDocument[] = [];
   for (const location of filename) {
-    documents.push(...(await readDocuments(location, terminal.readInput, { recursive })));
+    const found = await readDocuments(location, terminal.readInput, { recursive });
+    documents.push(...found.map((source) => converted(source, namespace)));
   }
   if (documents.length === 0 && skipEmpty !== true) {
     throw new CommandError(`Cannot find a resource in ${filename.map(quoted).join(', ')}`, {

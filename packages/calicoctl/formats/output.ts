@@ -27,7 +27,7 @@ export type Listing = {
 };
 
 /** As Go's encoder writes; times and words such as "yes" are quoted for readers of YAML 1.1. */
-const YAML = {
+export const YAML = {
   sortMapEntries: true,
   lineWidth: 0,
   indentSeq: false,

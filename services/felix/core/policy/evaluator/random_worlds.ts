@@ -364,12 +364,6 @@ export const worlds: fc.Arbitrary<PolicyInputs> = fc
     ...rest,
   }));
 
-/** Worlds without host endpoints: only pods are judged. */
-export const podWorlds: fc.Arbitrary<PolicyInputs> = worlds.map((world) => ({
-  ...world,
-  hostEndpoints: [],
-}));
-
 /** Worlds in which one rule decides what comes in to every endpoint. */
 export const ruleWorlds: fc.Arbitrary<PolicyInputs> = fc
   .tuple(worlds, rule, fc.constantFrom('red', undefined))

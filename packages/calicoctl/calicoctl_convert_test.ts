@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { runCalicoctl } from './calicoctl.ts';
+import { MemoryServices } from './testing/memory_services.ts';
+
+let services: MemoryServices;
+
+before(async () => {
+  services = await MemoryServices.start();
+});
+
+after(() => services.stop());
+
+beforeEach(() => services.stored.clear());
+
+async function run(args: string, input: string) {
+  let [out, err] = ['', ''];
+  const code = await runCalicoctl(args.split(' '), {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    readInput: async () => input,
+    environment: services.environment,
+    now: () => 1_000_000,
+    elapsedMs: () => 0,
+  });
+  return { code, out, err };
+}
+
+const WEB = `apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress: [{ports: [{port: 80}]}]
+`;
+
+test('convert prints documents of Kubernetes as resources, without a cluster', async () => {
+  const { code, out, err } = await run(
+    'convert -f -',
+    `${WEB}---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n`,
+  );
+  assert.deepEqual([code, err], [0, '']);
+  assert.match(
+    out,
+    /^kind: NetworkPolicy\nmetadata:\n {2}name: knp\.default\.web\n {2}namespace: shop$/mu,
+  );
+  assert.match(out, /^---$/mu);
+  assert.match(out, /^ {2}name: kns\.shop$/mu);
+  const again = await run('convert -f - -o json', out);
+  assert.equal(JSON.parse(again.out).length, 2);
+});
+
+test('apply and delete take documents of Kubernetes', async () => {
+  const applied = await run('apply -f -', WEB);
+  assert.deepEqual([applied.code, applied.err], [0, '']);
+  const shown = await run('get networkpolicy knp.default.web -n shop -o json', '');
+  const { spec } = JSON.parse(shown.out);
+  assert.deepEqual(spec.ingress, [
+    { action: 'Allow', protocol: 'TCP', source: {}, destination: { ports: [80] } },
+  ]);
+  assert.equal((await run('delete -f -', WEB)).code, 0);
+  assert.equal(services.stored.size, 0);
+});
+
+test('what cannot be converted is refused by document, field and value, and changes nothing', async () => {
+  const { code, err } = await run('apply -f -', `${WEB}---\n${WEB.replace('port: 80', 'port: 0')}`);
+  assert.equal(code, 1);
+  assert.equal(
+    err,
+    'Cannot convert standard input, document 2: NetworkPolicy "shop/web": spec.ingress[0].ports[0].port 0: expected a number from 1 to 65535 or the name of a port\n',
+  );
+  assert.equal(services.stored.size, 0);
+});

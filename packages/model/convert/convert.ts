@@ -1,0 +1,151 @@
+// Documents of Kubernetes as resources of projectcalico.org/v3, with upstream's names.
+import type * as z from 'zod';
+import {
+  adminNetworkPolicySpec,
+  baselineAdminNetworkPolicySpec,
+  clusterNetworkPolicySpec,
+  kubernetesNetworkPolicySpec,
+} from '../kinds/kubernetes_policy.ts';
+import type { Kind } from '../kinds.ts';
+import { metadataSchema } from '../metadata.ts';
+import { parseResource } from '../parse.ts';
+import { problemsOf } from '../problems.ts';
+import { API_VERSION } from '../resource.ts';
+import type { AnyResource } from '../resources.ts';
+import { STRICT } from '../schema_style.ts';
+import { type Problem, ValidationError } from '../validation_error.ts';
+import {
+  ADMIN_PREFIX,
+  adminPolicySpecOf,
+  BASELINE_PREFIX,
+  baselinePolicySpecOf,
+  CLUSTER_PREFIXES,
+  clusterPolicySpecOf,
+} from './cluster_policies.ts';
+import { NETWORK_POLICY_PREFIX, networkPolicySpecOf } from './network_policy.ts';
+import { namespaceProfile, serviceAccountProfile } from './profiles.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+type Metadata = {
+  readonly name: string;
+  readonly namespace?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+};
+type Converted = { readonly kind: Kind; readonly name: string; readonly spec: unknown };
+type Conversion = (metadata: Metadata, spec: unknown) => Converted;
+
+const POLICY_V1ALPHA1 = 'policy.networking.k8s.io/v1alpha1';
+
+/** By "apiVersion/kind". */
+const CONVERSIONS: Readonly<Record<string, Conversion>> = {
+  'networking.k8s.io/v1/NetworkPolicy': ({ name }, spec) => ({
+    kind: 'NetworkPolicy',
+    name: NETWORK_POLICY_PREFIX + name,
+    spec: networkPolicySpecOf(read(kubernetesNetworkPolicySpec(STRICT), spec)),
+  }),
+  [`${POLICY_V1ALPHA1}/AdminNetworkPolicy`]: ({ name }, spec) => ({
+    kind: 'GlobalNetworkPolicy',
+    name: ADMIN_PREFIX + name,
+    spec: adminPolicySpecOf(read(adminNetworkPolicySpec(STRICT), spec)),
+  }),
+  [`${POLICY_V1ALPHA1}/BaselineAdminNetworkPolicy`]: ({ name }, spec) => ({
+    kind: 'GlobalNetworkPolicy',
+    name: BASELINE_PREFIX + name,
+    spec: baselinePolicySpecOf(read(baselineAdminNetworkPolicySpec(STRICT), spec)),
+  }),
+  'policy.networking.k8s.io/v1alpha2/ClusterNetworkPolicy': ({ name }, spec) => {
+    const policy = read(clusterNetworkPolicySpec(STRICT), spec);
+    return {
+      kind: 'GlobalNetworkPolicy',
+      name: CLUSTER_PREFIXES[policy.tier] + name,
+      spec: clusterPolicySpecOf(policy),
+    };
+  },
+  'v1/Namespace': ({ name, labels = {} }) => ({
+    kind: 'Profile',
+    ...namespaceProfile(name, labels),
+  }),
+  'v1/ServiceAccount': ({ name, namespace = 'default', labels = {} }) => ({
+    kind: 'Profile',
+    ...serviceAccountProfile(namespace, name, labels),
+  }),
+};
+
+/** Kinds of Kubernetes that `convertDocument` takes: "networking.k8s.io/v1 NetworkPolicy" … */
+export const CONVERTIBLE: readonly string[] = Object.keys(CONVERSIONS).map((key) =>
+  key.replace(/\/([^/]*)$/, ' $1'),
+);
+
+/** Whether the document is of a kind that has a counterpart in projectcalico.org/v3. */
+export function isConvertible({ apiVersion, kind }: Fields): boolean {
+  return Object.hasOwn(CONVERSIONS, keyOf(apiVersion, kind));
+}
+
+/**
+ * The resource that does what a document of Kubernetes says. `namespace` is that of documents that name none.
+ * @throws ValidationError with every problem; what has no counterpart (nodes and domain names as peers) is one
+ */
+export function convertDocument(document: Fields, namespace = 'default'): AnyResource {
+  const { apiVersion, kind } = document;
+  const conversion = CONVERSIONS[keyOf(apiVersion, kind)];
+  const object = objectText(document);
+  if (conversion === undefined) {
+    throw new ValidationError(object, [
+      { field: 'kind', value: kind, message: `expected one of ${CONVERTIBLE.join(', ')}` },
+    ]);
+  }
+  const problems: Problem[] = [];
+  const metadata = metadataSchema(STRICT).safeParse(document['metadata'] ?? {}, REPORT);
+  if (!metadata.success) {
+    problems.push(...problemsOf(metadata.error.issues, ['metadata'], nothingKnown));
+    throw new ValidationError(object, problems);
+  }
+  const own = { namespace, ...metadata.data };
+  try {
+    const converted = conversion(own, document['spec'] ?? {});
+    const isNamespaced = converted.kind === 'NetworkPolicy';
+    return parseResource({
+      apiVersion: API_VERSION,
+      kind: converted.kind,
+      metadata: {
+        name: converted.name,
+        ...(isNamespaced ? { namespace: own.namespace } : {}),
+      },
+      spec: converted.spec,
+    });
+  } catch (cause) {
+    if (cause instanceof SpecError) throw new ValidationError(object, cause.problems);
+    throw cause;
+  }
+}
+
+const REPORT = { reportInput: true } as const;
+
+class SpecError extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super('Cannot read spec');
+    this.problems = problems;
+  }
+}
+
+function read<T>(schema: z.ZodType<T>, spec: unknown): T {
+  const result = schema.safeParse(spec, REPORT);
+  if (result.success) return result.data;
+  throw new SpecError(problemsOf(result.error.issues, ['spec'], nothingKnown));
+}
+
+function nothingKnown(): readonly string[] {
+  return [];
+}
+
+function keyOf(apiVersion: unknown, kind: unknown): string {
+  return `${String(apiVersion)}/${String(kind)}`;
+}
+
+function objectText({ kind, metadata }: Fields): string {
+  const { name, namespace } = (metadata ?? {}) as Fields;
+  const prefix = typeof namespace === 'string' ? `${namespace}/` : '';
+  return `${String(kind)} "${prefix}${typeof name === 'string' ? name : ''}"`;
+}

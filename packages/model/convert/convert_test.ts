@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { NetworkPolicy } from '../resources.ts';
+import { ValidationError } from '../validation_error.ts';
+import { convertDocument, isConvertible } from './convert.ts';
+
+const IS_POD = "projectcalico.org/orchestrator == 'k8s'";
+
+function kubernetes(apiVersion: string, kind: string, metadata: object, spec?: object) {
+  return { apiVersion, kind, metadata, ...(spec === undefined ? {} : { spec }) };
+}
+
+const networkPolicy = (spec: object, metadata: object = { name: 'web', namespace: 'shop' }) =>
+  kubernetes('networking.k8s.io/v1', 'NetworkPolicy', metadata, spec);
+
+test('a NetworkPolicy keeps its meaning: peers, ports by protocol, types', () => {
+  const converted = convertDocument(
+    networkPolicy({
+      podSelector: {
+        matchLabels: { role: 'web', app: 'shop' },
+        matchExpressions: [
+          { key: 'tier', operator: 'In', values: ['a', 'b'] },
+          { key: 'env', operator: 'NotIn', values: ['test'] },
+          { key: 'old', operator: 'DoesNotExist' },
+        ],
+      },
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [
+        {
+          from: [
+            { podSelector: { matchLabels: { role: 'client' } } },
+            { namespaceSelector: {}, podSelector: {} },
+            { ipBlock: { cidr: '10.0.0.0/8', except: ['10.1.0.0/16'] } },
+          ],
+          ports: [
+            { port: 80 },
+            { protocol: 'TCP', port: 81 },
+            { port: 'metrics' },
+            { port: 8000, endPort: 8100 },
+            { protocol: 'UDP' },
+          ],
+        },
+      ],
+    }),
+  );
+  const peers = [
+    { selector: `${IS_POD} && role == 'client'` },
+    { selector: IS_POD, namespaceSelector: 'all()' },
+    { nets: ['10.0.0.0/8'], notNets: ['10.1.0.0/16'] },
+  ];
+  assert.deepEqual(converted, {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'NetworkPolicy',
+    metadata: { name: 'knp.default.web', namespace: 'shop' },
+    spec: {
+      tier: 'default',
+      order: 1000,
+      selector: `${IS_POD} && app == 'shop' && role == 'web' && tier in { 'a', 'b' } && env not in { 'test' } && ! has(old)`,
+      types: ['Ingress', 'Egress'],
+      ingress: [
+        ...peers.map((source) => ({
+          action: 'Allow',
+          protocol: 'TCP',
+          source,
+          destination: { ports: ['80:81', '8000:8100', 'metrics'] },
+        })),
+        ...peers.map((source) => ({ action: 'Allow', protocol: 'UDP', source, destination: {} })),
+      ],
+    },
+  });
+});
+
+test('a NetworkPolicy without types decides what comes in, and what goes out when it says so', () => {
+  const typesOf = (spec: object) => {
+    const { spec: found } = convertDocument(networkPolicy(spec)) as NetworkPolicy;
+    return found.types;
+  };
+  assert.deepEqual(typesOf({ podSelector: {} }), ['Ingress']);
+  assert.deepEqual(typesOf({ podSelector: {}, egress: [{}] }), ['Ingress', 'Egress']);
+  assert.deepEqual(typesOf({ podSelector: {}, policyTypes: ['Egress'] }), ['Egress']);
+  const { metadata } = convertDocument(networkPolicy({}, { name: 'x' }), 'own');
+  assert.deepEqual(metadata, { name: 'knp.default.x', namespace: 'own' });
+});
+
+test('policies of the whole cluster go into the tiers before and after all others', () => {
+  const rule = {
+    name: 'dns',
+    action: 'Pass',
+    to: [
+      { networks: ['10.0.0.0/8', 'fd00::/8'] },
+      { pods: { namespaceSelector: { matchLabels: { a: 'b' } }, podSelector: {} } },
+    ],
+    ports: [
+      { portNumber: { protocol: 'UDP', port: 53 } },
+      { portRange: { protocol: 'UDP', start: 1000, end: 2000 } },
+    ],
+  };
+  const admin = kubernetes(
+    'policy.networking.k8s.io/v1alpha1',
+    'AdminNetworkPolicy',
+    { name: 'a' },
+    {
+      priority: 30,
+      subject: { namespaces: { matchLabels: { team: 'red' } } },
+      egress: [rule],
+    },
+  );
+  const ports = ['53', '1000:2000'].map((text) => (text === '53' ? 53 : text));
+  const shared = {
+    metadata: { annotations: { 'policy.networking.k8s.io/name': 'dns' } },
+    action: 'Pass',
+    protocol: 'UDP',
+    source: {},
+  };
+  assert.deepEqual(convertDocument(admin), {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'GlobalNetworkPolicy',
+    metadata: { name: 'kanp.adminnetworkpolicy.a' },
+    spec: {
+      tier: 'kube-admin',
+      order: 30,
+      selector: IS_POD,
+      namespaceSelector: "team == 'red'",
+      types: ['Egress'],
+      egress: [
+        { ...shared, destination: { nets: ['10.0.0.0/8'], ports } },
+        { ...shared, destination: { nets: ['fd00::/8'], ports } },
+        {
+          ...shared,
+          destination: { selector: IS_POD, namespaceSelector: "a == 'b'", ports },
+        },
+      ],
+    },
+  });
+  const baseline = convertDocument(
+    kubernetes(
+      'policy.networking.k8s.io/v1alpha1',
+      'BaselineAdminNetworkPolicy',
+      { name: 'default' },
+      { subject: { namespaces: {} }, ingress: [{ action: 'Deny', from: [{ namespaces: {} }] }] },
+    ),
+  );
+  assert.equal(baseline.metadata.name, 'kbanp.baselineadminnetworkpolicy.default');
+  assert.deepEqual(baseline.spec, {
+    tier: 'kube-baseline',
+    order: 1000,
+    selector: IS_POD,
+    namespaceSelector: 'all()',
+    types: ['Ingress'],
+    ingress: [{ action: 'Deny', source: { namespaceSelector: 'all()' }, destination: {} }],
+  });
+});
+
+test('a ClusterNetworkPolicy accepts by protocol and port', () => {
+  const cluster = convertDocument(
+    kubernetes(
+      'policy.networking.k8s.io/v1alpha2',
+      'ClusterNetworkPolicy',
+      { name: 'c' },
+      {
+        tier: 'Admin',
+        priority: 5,
+        subject: { pods: { namespaceSelector: {}, podSelector: { matchLabels: { role: 'db' } } } },
+        ingress: [
+          {
+            action: 'Accept',
+            from: [{ namespaces: {} }],
+            protocols: [
+              { tcp: { destinationPort: { number: 5432 } } },
+              { tcp: { destinationPort: { range: { start: 6000, end: 6010 } } } },
+              { sctp: {} },
+              { destinationNamedPort: 'metrics' },
+            ],
+          },
+        ],
+      },
+    ),
+  );
+  const source = { namespaceSelector: 'all()' };
+  assert.equal(cluster.metadata.name, 'kcnp.kube-admin.c');
+  assert.deepEqual(cluster.spec, {
+    tier: 'kube-admin',
+    order: 5,
+    selector: `${IS_POD} && role == 'db'`,
+    namespaceSelector: 'all()',
+    types: ['Ingress'],
+    ingress: [
+      { action: 'Allow', source, destination: { ports: ['metrics'] } },
+      { action: 'Allow', protocol: 'SCTP', source, destination: {} },
+      { action: 'Allow', protocol: 'TCP', source, destination: { ports: [5432, '6000:6010'] } },
+    ],
+  });
+});
+
+test('namespaces and service accounts become profiles that lend their labels', () => {
+  const namespace = kubernetes('v1', 'Namespace', { name: 'red', labels: { team: 'a' } });
+  const account = kubernetes('v1', 'ServiceAccount', { name: 'sa', namespace: 'red' });
+  assert.deepEqual(convertDocument(namespace), {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'Profile',
+    metadata: { name: 'kns.red' },
+    spec: {
+      ingress: [{ action: 'Allow' }],
+      egress: [{ action: 'Allow' }],
+      labelsToApply: {
+        'pcns.kubernetes.io/metadata.name': 'red',
+        'pcns.team': 'a',
+        'pcns.projectcalico.org/name': 'red',
+      },
+    },
+  });
+  const { metadata, spec } = convertDocument(account);
+  assert.equal(metadata.name, 'ksa.red.sa');
+  assert.deepEqual(spec, { labelsToApply: { 'pcsa.projectcalico.org/name': 'sa' } });
+});
+
+test('what has no counterpart is refused, with field and what would be accepted', () => {
+  const nodes = kubernetes(
+    'policy.networking.k8s.io/v1alpha1',
+    'AdminNetworkPolicy',
+    { name: 'a' },
+    {
+      priority: 1,
+      subject: { namespaces: {} },
+      egress: [{ action: 'Deny', to: [{ nodes: {} }] }],
+    },
+  );
+  assert.throws(() => convertDocument(nodes), {
+    name: 'ValidationError',
+    message:
+      'Cannot accept AdminNetworkPolicy "a": spec.egress[0].to[0].nodes: is not a known field',
+  });
+  const peer = networkPolicy({
+    ingress: [{ from: [{ podSelector: {}, ipBlock: { cidr: '10.0.0.0/8' } }] }],
+  });
+  assert.throws(() => convertDocument(peer), /expected either ipBlock, or podSelector/u);
+  const port = networkPolicy({ ingress: [{ ports: [{ port: 90, endPort: 80 }] }] });
+  assert.throws(
+    () => convertDocument(port),
+    /spec.ingress\[0\].ports\[0\].endPort 80: expected at least 90/u,
+  );
+  assert.throws(() => convertDocument(kubernetes('v1', 'Pod', { name: 'p' })), ValidationError);
+  assert.equal(isConvertible(kubernetes('v1', 'Pod', {})), false);
+  assert.equal(isConvertible(kubernetes('projectcalico.org/v3', 'NetworkPolicy', {})), false);
+  assert.equal(isConvertible(networkPolicy({})), true);
+});
