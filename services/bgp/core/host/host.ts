@@ -11,6 +11,7 @@ import { type ConnectionEvent, SIDES, type Side, type TimerName } from '../sessi
 import type { SpeakerConfig } from '../speaker/config.ts';
 import type { BfdNews, Note, PeerTimer, SpeakerEffect, SpeakerEvent } from '../speaker/events.ts';
 import type { Speaker } from '../speaker/speaker.ts';
+import { ConnectionRate } from './connection_rate.ts';
 import { Link } from './link.ts';
 import { Timers } from './timers.ts';
 
@@ -38,6 +39,7 @@ export class Host {
   readonly #links = new Map<string, Link>();
   readonly #timers: Timers;
   readonly #events: SpeakerEvent[] = [];
+  readonly #rate = new ConnectionRate();
   #isRunning = false;
   /** The connection just accepted, until the session adopts or refuses it. */
   #candidate: Link | undefined;
@@ -68,13 +70,13 @@ export class Host {
     this.#dispatch({ kind: 'exports-complete' });
   }
 
-  /** A peer has connected. Connections that belong to no peer are closed. */
+  /** A peer has connected. Connections that belong to no peer are closed, and those of a flood. */
   accept(address: Address, connection: Connection, interfaceName?: string): ConnectionHandler {
     const link = new Link();
     link.connection = connection;
     const { speaker, clock } = this.#options;
     const peer = speaker.admit(address, clock.now(), interfaceName);
-    if (peer === undefined) {
+    if (peer === undefined || !this.#rate.allows(peer.config.key, clock.now())) {
       link.close();
       return NOBODY;
     }
@@ -250,6 +252,7 @@ export class Host {
   }
 
   #forget(peer: string): void {
+    this.#rate.forget(peer);
     this.#timers.cancelAll(`${peer}|`);
     for (const side of SIDES) {
       this.#links.get(linkKey(peer, side))?.close();
