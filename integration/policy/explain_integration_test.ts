@@ -72,6 +72,22 @@ test('an allowed connection', async (t) => {
   assert.match(text, /egress of default\/client: allowed by Profile kns.default rule 1 Allow/);
 });
 
+test('a trace shows the rules that the packet meets on both nodes', async (t) => {
+  const text = await lab.calicoctlOk(['why', 'default/client', 'default/web', '--trace']);
+  t.diagnostic(text);
+  const [, ...nodes] = text.split(/^On (?=.*, the packet met)/m);
+  assert.equal(nodes.length, 2);
+  assert.match(
+    nodes[0] ?? '',
+    /profile-out\/kns.default +Profile kns.default egress rule 1 Allow +accept/,
+  );
+  assert.match(
+    nodes[1] ?? '',
+    /profile-in\/kns.default +Profile kns.default ingress rule 1 Allow +accept/,
+  );
+  assert.match(text, /The kernel let it pass; predicted: allowed/);
+});
+
 test('a dry run says who would be closed out and which connection would be cut', async (t) => {
   const open = { op: 'open', address: web.ip, port: 80, timeoutMs: 5_000 } as const;
   assert.equal(await places[0]?.ask(open), '0');
@@ -121,6 +137,10 @@ test('a rule that denies is named, and counted on its node', async (t) => {
   const { text, answer } = await why();
   t.diagnostic(text);
   assert.equal(answer.nodes[1]?.because, 'GlobalNetworkPolicy no-databases rule 1 Deny');
+  const traced = await lab.calicoctlOk(['why', 'default/client', 'default/web', '--trace']);
+  t.diagnostic(traced);
+  assert.match(traced, /GlobalNetworkPolicy no-databases ingress rule 1 Deny +drop/);
+  assert.match(traced, /The kernel dropped it; predicted: denied/);
   const stats = await lab.calicoctlOk(['policy', 'stats']);
   t.diagnostic(stats);
   assert.match(stats, /GlobalNetworkPolicy +no-databases +ingress +1 +Deny +[1-9]/);

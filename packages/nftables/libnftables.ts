@@ -52,8 +52,8 @@ function load(): Functions {
 }
 
 /**
- * Lists what is in the network namespace that was current when this was made. Commands run on a thread of the
- * pool, one after the other.
+ * Lists what is in the network namespace that was current when this was made, and runs the few commands that are not
+ * worth messages of our own. Commands run on a thread of the pool, one after the other.
  */
 export class Libnftables {
   readonly #functions = functions();
@@ -71,6 +71,11 @@ export class Libnftables {
   /** What a list command prints, as JSON text (libnftables-json(5)). Throws NftablesError. */
   list(text: string): Promise<string> {
     return this.#queue(text, JSON_OUTPUT | STATELESS | NUMERIC);
+  }
+
+  /** Runs commands of nft(8) as one transaction. Throws NftablesError with what the kernel said. */
+  async run(text: string): Promise<void> {
+    await this.#queue(text, 0);
   }
 
   /** Waits for the command that is under way. */

@@ -3,6 +3,13 @@ export { diff } from './diff.ts';
 export { NftablesError } from './errors.ts';
 export { parseListing } from './listing.ts';
 export { type Nftables, type NftablesOptions, openNftables } from './nftables.ts';
+export {
+  openPacketTrace,
+  type PacketTrace,
+  type PacketTraceOptions,
+  type TracedPacket,
+  type TraceStep,
+} from './packet_trace.ts';
 export { openRuleCounters, type RuleCounter, type RuleCounters } from './rule_counters.ts';
 export * from './ruleset.ts';
 export { plainText, ruleText, transactionText } from './text.ts';

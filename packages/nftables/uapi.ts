@@ -23,6 +23,7 @@ export const NFT_MSG = {
   DELSETELEM: 14,
   NEWGEN: 15,
   GETGEN: 16,
+  TRACE: 17,
 } as const;
 
 export const NFTA_LIST_ELEM = 1;
@@ -30,7 +31,7 @@ export const NFTA_GEN_ID = 1;
 export const NFTA_TABLE = { NAME: 1, FLAGS: 2 } as const;
 export const NFTA_CHAIN = { TABLE: 1, NAME: 3, HOOK: 4, POLICY: 5, TYPE: 7, USERDATA: 12 } as const;
 export const NFTA_HOOK = { HOOKNUM: 1, PRIORITY: 2 } as const;
-export const NFTA_RULE = { TABLE: 1, CHAIN: 2, EXPRESSIONS: 4, USERDATA: 7 } as const;
+export const NFTA_RULE = { TABLE: 1, CHAIN: 2, HANDLE: 3, EXPRESSIONS: 4, USERDATA: 7 } as const;
 export const NFTA_EXPR = { NAME: 1, DATA: 2 } as const;
 export const NFTA_COUNTER = { BYTES: 1, PACKETS: 2 } as const;
 export const NFTA_SET = {
@@ -48,6 +49,28 @@ export const NFTA_SET = {
 export const NFTA_SET_DESC_CONCAT = 2;
 export const NFTA_SET_FIELD_LEN = 1;
 export const NFT_SET = { INTERVAL: 4, MAP: 8, CONCAT: 0x80 } as const;
+export const NFNLGRP_NFTRACE = 9;
+export const NFTA_TRACE = {
+  TABLE: 1,
+  CHAIN: 2,
+  RULE_HANDLE: 3,
+  TYPE: 4,
+  VERDICT: 5,
+  ID: 6,
+  IIF: 10,
+  OIF: 12,
+  POLICY: 16,
+} as const;
+export const NFT_TRACETYPE = { POLICY: 1, RETURN: 2, RULE: 3 } as const;
+/** Codes of verdicts, as signed numbers: NF_* and enum nft_verdicts. */
+export const NFT_VERDICT: Readonly<Record<number, string>> = {
+  0: 'drop',
+  1: 'accept',
+  [-1]: 'continue',
+  [-3]: 'jump',
+  [-4]: 'goto',
+  [-5]: 'return',
+};
 export const NFT_DATA_VERDICT = 0xffffff00;
 export const NFTA_SET_ELEM_LIST = { TABLE: 1, SET: 2, ELEMENTS: 3 } as const;
 export const NFTA_SET_ELEM = { KEY: 1, DATA: 2, FLAGS: 3, USERDATA: 6, KEY_END: 10 } as const;

@@ -121,6 +121,8 @@ await runService({
       clock,
       signal,
       log: logger,
+      workloads: () => felix.workloads(),
+      interfaceName: (index) => netlink.linkByIndex(index)?.name,
     });
     const server = await context.serve(
       [FelixService, createHandlers(felix.actions)],

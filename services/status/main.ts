@@ -32,7 +32,7 @@ await runService({
       () => bus.garbage,
     );
     metrics.observe('status_nodes', 'Node resources known', () => board.nodes.length);
-    const policy = createPolicyHandlers({ bus, cluster: view, nodes: () => board.nodes });
+    const policy = createPolicyHandlers({ bus, clock, cluster: view, nodes: () => board.nodes });
     const server = await context.serve(
       [StatusService, createHandlers(board, clock)],
       [ClusterPolicyService, policy],

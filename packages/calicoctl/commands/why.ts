@@ -12,6 +12,7 @@ export type WhyOptions = {
   readonly icmpCode?: string;
   readonly ipVersion?: string;
   readonly direction: string;
+  readonly trace?: boolean;
   readonly output: string;
 };
 
@@ -23,21 +24,24 @@ export const addWhy: CommandAdder = (parent, run) => {
     .argument('<to>', 'namespace/pod, a node, or an address')
     .option('--protocol <name>', 'tcp, udp, sctp, icmp, icmpv6, udplite, or a number', 'tcp')
     .option('--port <number>', 'port at the destination', '80')
-    .option('--source-port <number>', 'port at the source (default: one above 32768)')
+    .option('--source-port <number>', 'port at the source (default: 40000)')
     .option('--icmp-type <number>', 'default: an echo request')
     .option('--icmp-code <number>', 'default: 0')
     .option('--ip-version <version>', '4 or 6 (default: 4 when both have it)')
     .option('--direction <direction>', 'what to show: egress, ingress or both', 'both')
+    .option('--trace', 'also send a packet from the pod and show what the kernels do with it')
     .option('-o, --output <format>', 'text or json', 'text')
     .addHelpText(
       'after',
       `
-Asks the felix of the nodes of both ends what they enforce now; nothing is sent to the destination.
+Asks the felix of the nodes of both ends what they enforce now. Only with --trace something is sent: the first
+packet of such a connection, from the pod's own interface, with source port 40000 unless --source-port says another.
 
 Examples:
   calicoctl why default/client default/web --port 8080
   calicoctl why production/web 192.0.2.10 --protocol udp --port 53
-  calicoctl why 10.244.58.193 default/web --direction ingress -o json`,
+  calicoctl why 10.244.58.193 default/web --direction ingress -o json
+  calicoctl why default/client default/web --trace`,
     )
     .action((from: string, to: string, options: WhyOptions) =>
       run((session) => why(session, from, to, options)),
@@ -58,6 +62,7 @@ async function why(session: Session, from: string, to: string, options: WhyOptio
     ...(icmpType === undefined ? {} : { icmpType }),
     icmpCode: numberOf('--icmp-code', options.icmpCode, 255) ?? 0,
     ipVersion: numberOf('--ip-version', options.ipVersion, 6) ?? 0,
+    trace: options.trace === true,
   };
   const answer = await connections.ask('policy', (client) => client.why(question));
   terminal.out(options.output === 'json' ? await jsonOf(answer) : formatWhy(answer, direction));

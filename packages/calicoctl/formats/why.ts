@@ -7,8 +7,10 @@ import type {
   PolicyExplanation,
   RuleExplanation,
   TierExplanation,
+  TraceResponse,
 } from '@calico/proto/felix/v1/policy';
 import type { ConnectionEnd, WhyResponse } from '@calico/proto/status/v1/policy';
+import { formatColumns } from './columns.ts';
 
 export type ShownDirection = 'both' | 'egress' | 'ingress';
 
@@ -29,6 +31,7 @@ export function formatWhy(answer: WhyResponse, shown: ShownDirection): string {
   const lines = [
     `${endText(from)} -> ${endText(to)}, ${flowText(answer)}: ${verdict}`,
     ...nodes.flatMap((node) => nodeLines(node, shown)),
+    ...traceLines(answer),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -94,6 +97,35 @@ function mismatchText({ field, wanted, found }: FieldMismatch): string {
 function nearestText({ rule, mismatches }: NearestRule): string {
   const remedies = mismatches.map(({ remedy }) => remedy);
   return `  ${rule} would allow it if ${remedies.join(' and ')}`;
+}
+
+function traceLines({ traces, allowed }: WhyResponse): string[] {
+  if (traces.length === 0) return [];
+  const steps = traces.flatMap((trace) => trace.steps);
+  const isDropped = steps.some(({ verdict }) => verdict === 'drop');
+  // A packet that arrives is seen on every node on its way.
+  const isSeen = traces.every((trace) => trace.steps.length > 0);
+  return [
+    ...traces.flatMap(traceOfNode),
+    '',
+    isDropped || !isSeen
+      ? `The kernel ${isDropped ? 'dropped it' : 'did not bring it to its end'}; predicted: ${verdictText(allowed)}`
+      : `The kernel let it pass; predicted: ${verdictText(allowed)}`,
+  ];
+}
+
+function traceOfNode({ node, steps, problem }: TraceResponse): string[] {
+  if (problem !== '') return ['', `On ${node}, nothing was traced: ${problem}`];
+  if (steps.length === 0) return ['', `On ${node}, the packet was not seen`];
+  const rows = steps.map(({ table, chain, rule, verdict }) => [
+    table === 'calico' ? chain : `table ${table}: ${chain}`,
+    rule === '' ? 'end of the chain' : rule,
+    verdict,
+  ]);
+  const lines = formatColumns([['CHAIN', 'RULE', 'VERDICT'], ...rows])
+    .trimEnd()
+    .split('\n');
+  return ['', `On ${node}, the packet met`, ...lines.map((line) => `  ${line.trimEnd()}`)];
 }
 
 function verdictText(allowed: boolean): string {

@@ -111,6 +111,28 @@ test('formatWhy() shows what is decided before policy, and shortens long policie
   assert.match(text(), /: not known\n$/);
 });
 
+test('formatWhy() shows what the kernels did, beside what was predicted', () => {
+  const step = { table: 'calico', chain: 'p/1', rule: 'Deny', verdict: 'drop' };
+  const answer = create(WhyResponseSchema, {
+    ...ENDS,
+    nodes: [create(ExplainResponseSchema, { node: 'n1' })],
+    traces: [{ node: 'n1', steps: [step] }, { node: 'n2' }, { node: 'n3', problem: 'no nft' }],
+  });
+  assert.equal(
+    formatWhy(answer, 'both').split('\n\n').slice(2).join('\n\n'),
+    `On n1, the packet met
+  CHAIN   RULE   VERDICT
+  p/1     Deny   drop
+
+On n2, the packet was not seen
+
+On n3, nothing was traced: no nft
+
+The kernel dropped it; predicted: denied
+`,
+  );
+});
+
 test('protocolNumberOf() reads names and numbers', () => {
   assert.deepEqual(['tcp', 'UDP', 'icmpv6', '47', '256', 'nonsense'].map(protocolNumberOf), [
     6,

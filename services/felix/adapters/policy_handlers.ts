@@ -11,12 +11,12 @@ import type { RuleStat } from '../core/policy/explain/rule_totals.ts';
 import type { ConnectionTable, PolicyInputs } from '../ports.ts';
 import { flowOf } from './policy_flow.ts';
 import { preview } from './policy_preview.ts';
+import { type TraceSources, trace } from './policy_trace.ts';
 
 /** What is in the kernel, and what it was made from. */
 export type EnforcedPolicy = { readonly ruleset: Ruleset; readonly inputs: PolicyInputs };
 
-export type PolicySources = {
-  readonly node: string;
+export type PolicySources = TraceSources & {
   /** Undefined: nothing has been committed yet. */
   readonly enforced: () => EnforcedPolicy | undefined;
   /** What rules have decided on, since felix started. */
@@ -53,6 +53,7 @@ export function createPolicyHandlers(
     },
     getStats: async () => ({ node, rules: sources.stats().map((stat) => ({ ...stat })) }),
     preview: (request) => preview(enforced(), request, sources.connections),
+    trace: (request) => trace(sources, request),
   };
 }
 

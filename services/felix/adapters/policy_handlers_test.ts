@@ -67,6 +67,8 @@ function handlersFor(enforced: EnforcedPolicy | undefined) {
     enforced: () => enforced,
     stats: () => [],
     connections: NO_CONNECTIONS,
+    workloads: () => [],
+    interfaceName: () => undefined,
   });
 }
 

@@ -7,9 +7,9 @@ import type { Metrics } from '@calico/telemetry';
 import type { ConnectionTable, Log, PacketFilter } from '../ports.ts';
 import { PolicyCounters } from './policy_counters.ts';
 import { createPolicyHandlers, type EnforcedPolicy } from './policy_handlers.ts';
+import type { TraceSources } from './policy_trace.ts';
 
-export type PolicyServiceParts = {
-  readonly node: string;
+export type PolicyServiceParts = TraceSources & {
   readonly packetFilter: PacketFilter;
   readonly connections: ConnectionTable;
   readonly metrics: Metrics;
@@ -24,7 +24,7 @@ export function openPolicyService(parts: PolicyServiceParts): {
   readonly handlers: ServiceHandlers<typeof PolicyService>;
   readonly close: () => void;
 } {
-  const { node, packetFilter, connections, metrics, clock, log, signal } = parts;
+  const { packetFilter, metrics, clock, log, signal } = parts;
   let current: EnforcedPolicy | undefined;
   packetFilter.onCommitted((ruleset, inputs) => {
     current = { ruleset, inputs };
@@ -43,7 +43,7 @@ export function openPolicyService(parts: PolicyServiceParts): {
   void reader.run();
   const stats = () => reader.read();
   return {
-    handlers: createPolicyHandlers({ node, enforced, stats, connections }),
+    handlers: createPolicyHandlers({ ...parts, enforced, stats }),
     close: () => counters.close(),
   };
 }

@@ -31,6 +31,7 @@ import type { StepHook } from './steps.ts';
 import { SyncGate } from './sync_gate.ts';
 import { TunnelAddresses } from './tunnel_addresses.ts';
 import { tunnelSettings } from './tunnel_settings.ts';
+import type { WorkloadRecord } from './workload.ts';
 import { WorkloadAdder } from './workload_adder.ts';
 import { WorkloadBook } from './workload_book.ts';
 import { WorkloadRemover } from './workload_remover.ts';
@@ -61,6 +62,8 @@ export type Ports = {
 export type Assembly = {
   readonly agent: Agent;
   readonly actions: FelixActions;
+  /** Workloads of this node. */
+  workloads(): readonly WorkloadRecord[];
   start(): void;
   stop(): void;
   viewChanged(kinds: Iterable<Kind>): void;
@@ -178,6 +181,7 @@ export function assemble(ports: Ports): Assembly {
   return {
     agent,
     actions,
+    workloads: () => book.records,
     start: () => {
       agent.start();
       pending.recover();

@@ -1,6 +1,7 @@
 // ClusterPolicyService: finds out which nodes are concerned, asks them, and puts their answers together.
 
 import type { Bus } from '@calico/bus';
+import type { Clock } from '@calico/clock';
 import { formatAddress } from '@calico/ip';
 import { PolicyService } from '@calico/proto/felix/v1/policy';
 import {
@@ -18,6 +19,10 @@ import {
 import { type Answers, askNodes } from './node_questions.ts';
 
 const ANSWER_MS = 5_000;
+const WATCH_MS = 2_500;
+/** As long as a node may need to begin to watch. */
+const READY_MS = 750;
+const NO_TRACE = { answers: [], problems: [] };
 /** A node looks at its pairs for up to five seconds. */
 const PREVIEW_MS = 12_000;
 /** Stands for the port that a client would be given. */
@@ -25,6 +30,8 @@ const SOME_PORT = 40_000;
 const [ICMP, ICMP_V6] = [1, 58];
 const ECHO_REQUEST: Readonly<Record<number, number>> = { [ICMP]: 8, [ICMP_V6]: 128 };
 const WITH_PORTS = [6, 17, 132];
+
+type FlowInit = ReturnType<typeof flowBetween>;
 
 const KINDS = {
   pod: ConnectionEndKind.POD,
@@ -34,6 +41,7 @@ const KINDS = {
 
 export type PolicyParts = {
   readonly bus: Pick<Bus, 'ask'>;
+  readonly clock: Clock;
   readonly cluster: Cluster;
   /** Names of all nodes. */
   readonly nodes: () => readonly string[];
@@ -41,9 +49,28 @@ export type PolicyParts = {
 
 export function createPolicyHandlers({
   bus,
+  clock,
   cluster,
   nodes,
 }: PolicyParts): ServiceHandlers<typeof ClusterPolicyService> {
+  /** The node that sends comes in when the others are watching. */
+  const traceOf = async (from: ConnectionEnd, concerned: readonly string[], flow: FlowInit) => {
+    if (from.kind !== 'pod') {
+      throw invalid(`--trace sends from a pod, and "${from.name}" is none`);
+    }
+    const { trace } = PolicyService.method;
+    const watchers = concerned.filter((node) => node !== from.node);
+    const watching = { flow, milliseconds: WATCH_MS };
+    const watched = askNodes(bus, watchers, trace, watching, ANSWER_MS);
+    if (watchers.length > 0) await clock.sleep(READY_MS);
+    const sending = { flow, send: true, milliseconds: WATCH_MS - 2 * READY_MS };
+    const sent = await askNodes(bus, [from.node], trace, sending, ANSWER_MS);
+    const { answers, problems } = await watched;
+    return {
+      answers: [...sent.answers, ...answers],
+      problems: [...sent.problems, ...problems],
+    };
+  };
   return {
     why: async (request) => {
       const [from, to] = [endOf(cluster, 'from', request.from), endOf(cluster, 'to', request.to)];
@@ -59,13 +86,15 @@ export function createPolicyHandlers({
         { flow },
         ANSWER_MS,
       );
+      const traced = request.trace ? await traceOf(from, concerned, flow) : NO_TRACE;
       return {
         from: endMessage(from, flow.source),
         to: endMessage(to, flow.destination),
         flow,
         allowed: asked.answers.length > 0 && asked.answers.every(({ allowed }) => allowed),
         nodes: asked.answers,
-        problems: [...asked.problems],
+        problems: [...asked.problems, ...traced.problems],
+        traces: traced.answers,
       };
     },
 

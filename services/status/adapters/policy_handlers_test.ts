@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Bus, BusUnavailable, NodeRefused } from '@calico/bus';
+import { systemClock } from '@calico/clock';
 import { type AnyResource, type Kind, parseResource } from '@calico/model';
 import { ExplainRequestSchema, ExplainResponseSchema } from '@calico/proto/felix/v1/policy';
 import { ListPolicyStatsRequestSchema, WhyRequestSchema } from '@calico/proto/status/v1/policy';
@@ -45,7 +46,10 @@ function handlers(second: () => Promise<boolean>) {
   const cluster = {
     list: (kind: Kind) => (kind === 'WorkloadEndpoint' ? PODS : []) as never,
   };
-  return { asked, ...createPolicyHandlers({ bus, cluster, nodes: () => ['n1', 'n2'] }) };
+  return {
+    asked,
+    ...createPolicyHandlers({ bus, clock: systemClock, cluster, nodes: () => ['n1', 'n2'] }),
+  };
 }
 
 const request = create(WhyRequestSchema, {

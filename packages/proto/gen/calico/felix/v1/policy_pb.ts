@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file calico/felix/v1/policy.proto.
  */
 export const file_calico_felix_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChxjYWxpY28vZmVsaXgvdjEvcG9saWN5LnByb3RvEg9jYWxpY28uZmVsaXgudjEikgEKBEZsb3cSDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEhAKCHByb3RvY29sGAMgASgNEhMKC3NvdXJjZV9wb3J0GAQgASgNEhgKEGRlc3RpbmF0aW9uX3BvcnQYBSABKA0SEQoJaWNtcF90eXBlGAYgASgNEhEKCWljbXBfY29kZRgHIAEoDSI1Cg5FeHBsYWluUmVxdWVzdBIjCgRmbG93GAEgASgLMhUuY2FsaWNvLmZlbGl4LnYxLkZsb3cipAEKD0V4cGxhaW5SZXNwb25zZRIMCgRub2RlGAEgASgJEg8KB2FsbG93ZWQYAiABKAgSDwoHYmVjYXVzZRgDIAEoCRI5CgpkaXJlY3Rpb25zGAQgAygLMiUuY2FsaWNvLmZlbGl4LnYxLkRpcmVjdGlvbkV4cGxhbmF0aW9uEhUKDW1hdGNoZWRfcnVsZXMYBSADKAkSDwoHaW5fc3luYxgGIAEoCCL2AQoURGlyZWN0aW9uRXhwbGFuYXRpb24SEQoJZGlyZWN0aW9uGAEgASgJEhAKCGVuZHBvaW50GAIgASgJEg8KB2FsbG93ZWQYAyABKAgSEgoKZGVjaWRlZF9ieRgEIAEoCRIvCgV0aWVycxgFIAMoCzIgLmNhbGljby5mZWxpeC52MS5UaWVyRXhwbGFuYXRpb24SNAoIcHJvZmlsZXMYBiADKAsyIi5jYWxpY28uZmVsaXgudjEuUG9saWN5RXhwbGFuYXRpb24SLQoHbmVhcmVzdBgHIAEoCzIcLmNhbGljby5mZWxpeC52MS5OZWFyZXN0UnVsZSKSAQoPVGllckV4cGxhbmF0aW9uEgwKBG5hbWUYASABKAkSFgoOZGVmYXVsdF9hY3Rpb24YAiABKAkSNAoIcG9saWNpZXMYAyADKAsyIi5jYWxpY28uZmVsaXgudjEuUG9saWN5RXhwbGFuYXRpb24SDwoHb3V0Y29tZRgEIAEoCRISCgpieV9kZWZhdWx0GAUgASgIIpUBChFQb2xpY3lFeHBsYW5hdGlvbhIMCgRraW5kGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRuYW1lGAMgASgJEg8KB291dGNvbWUYBCABKAkSLwoFcnVsZXMYBSADKAsyIC5jYWxpY28uZmVsaXgudjEuUnVsZUV4cGxhbmF0aW9uEg8KB3Byb2JsZW0YBiABKAkidgoPUnVsZUV4cGxhbmF0aW9uEg4KBm51bWJlchgBIAEoDRIOCgZhY3Rpb24YAiABKAkSDwoHbWF0Y2hlZBgDIAEoCBIyCgptaXNtYXRjaGVzGAQgAygLMh4uY2FsaWNvLmZlbGl4LnYxLkZpZWxkTWlzbWF0Y2giTQoNRmllbGRNaXNtYXRjaBINCgVmaWVsZBgBIAEoCRIOCgZ3YW50ZWQYAiABKAkSDQoFZm91bmQYAyABKAkSDgoGcmVtZWR5GAQgASgJIk8KC05lYXJlc3RSdWxlEgwKBHJ1bGUYASABKAkSMgoKbWlzbWF0Y2hlcxgCIAMoCzIeLmNhbGljby5mZWxpeC52MS5GaWVsZE1pc21hdGNoIhEKD0dldFN0YXRzUmVxdWVzdCJLChBHZXRTdGF0c1Jlc3BvbnNlEgwKBG5vZGUYASABKAkSKQoFcnVsZXMYAiADKAsyGi5jYWxpY28uZmVsaXgudjEuUnVsZVN0YXRzIqABCglSdWxlU3RhdHMSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCRIRCglkaXJlY3Rpb24YBCABKAkSDAoEcnVsZRgFIAEoDRIOCgZhY3Rpb24YBiABKAkSDwoHcGFja2V0cxgHIAEoBBINCgVieXRlcxgIIAEoBBITCgtkZXNjcmlwdGlvbhgJIAEoCSJjCg5QcmV2aWV3UmVxdWVzdBIkCgNwdXQYASADKAsyFy5jYWxpY28uYXBpLnYxLlJlc291cmNlEisKB3JlbW92ZWQYAiADKAsyGi5jYWxpY28uYXBpLnYxLlJlc291cmNlS2V5IqUBCg9QcmV2aWV3UmVzcG9uc2USDAoEbm9kZRgBIAEoCRIvCgdjaGFuZ2VzGAIgAygLMh4uY2FsaWNvLmZlbGl4LnYxLlZlcmRpY3RDaGFuZ2USEQoJdHJ1bmNhdGVkGAMgASgIEisKA2N1dBgEIAMoCzIeLmNhbGljby5mZWxpeC52MS5DdXRDb25uZWN0aW9uEhMKC2N1dF91bmtub3duGAUgASgJIpwBCg1WZXJkaWN0Q2hhbmdlEgwKBGZyb20YASABKAkSCgoCdG8YAiABKAkSIwoEZmxvdxgDIAEoCzIVLmNhbGljby5mZWxpeC52MS5GbG93EgwKBHdoYXQYBCABKAkSFgoOYWxsb3dlZF9iZWZvcmUYBSABKAgSFQoNYWxsb3dlZF9hZnRlchgGIAEoCBIPCgdiZWNhdXNlGAcgASgJIl8KDUN1dENvbm5lY3Rpb24SIwoEZmxvdxgBIAEoCzIVLmNhbGljby5mZWxpeC52MS5GbG93EgwKBGZyb20YAiABKAkSCgoCdG8YAyABKAkSDwoHYmVjYXVzZRgEIAEoCTL8AQoNUG9saWN5U2VydmljZRJMCgdFeHBsYWluEh8uY2FsaWNvLmZlbGl4LnYxLkV4cGxhaW5SZXF1ZXN0GiAuY2FsaWNvLmZlbGl4LnYxLkV4cGxhaW5SZXNwb25zZRJPCghHZXRTdGF0cxIgLmNhbGljby5mZWxpeC52MS5HZXRTdGF0c1JlcXVlc3QaIS5jYWxpY28uZmVsaXgudjEuR2V0U3RhdHNSZXNwb25zZRJMCgdQcmV2aWV3Eh8uY2FsaWNvLmZlbGl4LnYxLlByZXZpZXdSZXF1ZXN0GiAuY2FsaWNvLmZlbGl4LnYxLlByZXZpZXdSZXNwb25zZWIGcHJvdG8z", [file_calico_api_v1_resources]);
+  fileDesc("ChxjYWxpY28vZmVsaXgvdjEvcG9saWN5LnByb3RvEg9jYWxpY28uZmVsaXgudjEikgEKBEZsb3cSDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEhAKCHByb3RvY29sGAMgASgNEhMKC3NvdXJjZV9wb3J0GAQgASgNEhgKEGRlc3RpbmF0aW9uX3BvcnQYBSABKA0SEQoJaWNtcF90eXBlGAYgASgNEhEKCWljbXBfY29kZRgHIAEoDSI1Cg5FeHBsYWluUmVxdWVzdBIjCgRmbG93GAEgASgLMhUuY2FsaWNvLmZlbGl4LnYxLkZsb3cipAEKD0V4cGxhaW5SZXNwb25zZRIMCgRub2RlGAEgASgJEg8KB2FsbG93ZWQYAiABKAgSDwoHYmVjYXVzZRgDIAEoCRI5CgpkaXJlY3Rpb25zGAQgAygLMiUuY2FsaWNvLmZlbGl4LnYxLkRpcmVjdGlvbkV4cGxhbmF0aW9uEhUKDW1hdGNoZWRfcnVsZXMYBSADKAkSDwoHaW5fc3luYxgGIAEoCCL2AQoURGlyZWN0aW9uRXhwbGFuYXRpb24SEQoJZGlyZWN0aW9uGAEgASgJEhAKCGVuZHBvaW50GAIgASgJEg8KB2FsbG93ZWQYAyABKAgSEgoKZGVjaWRlZF9ieRgEIAEoCRIvCgV0aWVycxgFIAMoCzIgLmNhbGljby5mZWxpeC52MS5UaWVyRXhwbGFuYXRpb24SNAoIcHJvZmlsZXMYBiADKAsyIi5jYWxpY28uZmVsaXgudjEuUG9saWN5RXhwbGFuYXRpb24SLQoHbmVhcmVzdBgHIAEoCzIcLmNhbGljby5mZWxpeC52MS5OZWFyZXN0UnVsZSKSAQoPVGllckV4cGxhbmF0aW9uEgwKBG5hbWUYASABKAkSFgoOZGVmYXVsdF9hY3Rpb24YAiABKAkSNAoIcG9saWNpZXMYAyADKAsyIi5jYWxpY28uZmVsaXgudjEuUG9saWN5RXhwbGFuYXRpb24SDwoHb3V0Y29tZRgEIAEoCRISCgpieV9kZWZhdWx0GAUgASgIIpUBChFQb2xpY3lFeHBsYW5hdGlvbhIMCgRraW5kGAEgASgJEhEKCW5hbWVzcGFjZRgCIAEoCRIMCgRuYW1lGAMgASgJEg8KB291dGNvbWUYBCABKAkSLwoFcnVsZXMYBSADKAsyIC5jYWxpY28uZmVsaXgudjEuUnVsZUV4cGxhbmF0aW9uEg8KB3Byb2JsZW0YBiABKAkidgoPUnVsZUV4cGxhbmF0aW9uEg4KBm51bWJlchgBIAEoDRIOCgZhY3Rpb24YAiABKAkSDwoHbWF0Y2hlZBgDIAEoCBIyCgptaXNtYXRjaGVzGAQgAygLMh4uY2FsaWNvLmZlbGl4LnYxLkZpZWxkTWlzbWF0Y2giTQoNRmllbGRNaXNtYXRjaBINCgVmaWVsZBgBIAEoCRIOCgZ3YW50ZWQYAiABKAkSDQoFZm91bmQYAyABKAkSDgoGcmVtZWR5GAQgASgJIk8KC05lYXJlc3RSdWxlEgwKBHJ1bGUYASABKAkSMgoKbWlzbWF0Y2hlcxgCIAMoCzIeLmNhbGljby5mZWxpeC52MS5GaWVsZE1pc21hdGNoIhEKD0dldFN0YXRzUmVxdWVzdCJLChBHZXRTdGF0c1Jlc3BvbnNlEgwKBG5vZGUYASABKAkSKQoFcnVsZXMYAiADKAsyGi5jYWxpY28uZmVsaXgudjEuUnVsZVN0YXRzIqABCglSdWxlU3RhdHMSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCRIRCglkaXJlY3Rpb24YBCABKAkSDAoEcnVsZRgFIAEoDRIOCgZhY3Rpb24YBiABKAkSDwoHcGFja2V0cxgHIAEoBBINCgVieXRlcxgIIAEoBBITCgtkZXNjcmlwdGlvbhgJIAEoCSJjCg5QcmV2aWV3UmVxdWVzdBIkCgNwdXQYASADKAsyFy5jYWxpY28uYXBpLnYxLlJlc291cmNlEisKB3JlbW92ZWQYAiADKAsyGi5jYWxpY28uYXBpLnYxLlJlc291cmNlS2V5IqUBCg9QcmV2aWV3UmVzcG9uc2USDAoEbm9kZRgBIAEoCRIvCgdjaGFuZ2VzGAIgAygLMh4uY2FsaWNvLmZlbGl4LnYxLlZlcmRpY3RDaGFuZ2USEQoJdHJ1bmNhdGVkGAMgASgIEisKA2N1dBgEIAMoCzIeLmNhbGljby5mZWxpeC52MS5DdXRDb25uZWN0aW9uEhMKC2N1dF91bmtub3duGAUgASgJIpwBCg1WZXJkaWN0Q2hhbmdlEgwKBGZyb20YASABKAkSCgoCdG8YAiABKAkSIwoEZmxvdxgDIAEoCzIVLmNhbGljby5mZWxpeC52MS5GbG93EgwKBHdoYXQYBCABKAkSFgoOYWxsb3dlZF9iZWZvcmUYBSABKAgSFQoNYWxsb3dlZF9hZnRlchgGIAEoCBIPCgdiZWNhdXNlGAcgASgJIl8KDUN1dENvbm5lY3Rpb24SIwoEZmxvdxgBIAEoCzIVLmNhbGljby5mZWxpeC52MS5GbG93EgwKBGZyb20YAiABKAkSCgoCdG8YAyABKAkSDwoHYmVjYXVzZRgEIAEoCSJXCgxUcmFjZVJlcXVlc3QSIwoEZmxvdxgBIAEoCzIVLmNhbGljby5mZWxpeC52MS5GbG93EgwKBHNlbmQYAiABKAgSFAoMbWlsbGlzZWNvbmRzGAMgASgNIlkKDVRyYWNlUmVzcG9uc2USDAoEbm9kZRgBIAEoCRIpCgVzdGVwcxgCIAMoCzIaLmNhbGljby5mZWxpeC52MS5UcmFjZVN0ZXASDwoHcHJvYmxlbRgDIAEoCSJ7CglUcmFjZVN0ZXASDQoFdGFibGUYASABKAkSDQoFY2hhaW4YAiABKAkSDAoEcnVsZRgDIAEoCRIPCgd2ZXJkaWN0GAQgASgJEhcKD2lucHV0X2ludGVyZmFjZRgFIAEoCRIYChBvdXRwdXRfaW50ZXJmYWNlGAYgASgJMsQCCg1Qb2xpY3lTZXJ2aWNlEkwKB0V4cGxhaW4SHy5jYWxpY28uZmVsaXgudjEuRXhwbGFpblJlcXVlc3QaIC5jYWxpY28uZmVsaXgudjEuRXhwbGFpblJlc3BvbnNlEk8KCEdldFN0YXRzEiAuY2FsaWNvLmZlbGl4LnYxLkdldFN0YXRzUmVxdWVzdBohLmNhbGljby5mZWxpeC52MS5HZXRTdGF0c1Jlc3BvbnNlEkwKB1ByZXZpZXcSHy5jYWxpY28uZmVsaXgudjEuUHJldmlld1JlcXVlc3QaIC5jYWxpY28uZmVsaXgudjEuUHJldmlld1Jlc3BvbnNlEkYKBVRyYWNlEh0uY2FsaWNvLmZlbGl4LnYxLlRyYWNlUmVxdWVzdBoeLmNhbGljby5mZWxpeC52MS5UcmFjZVJlc3BvbnNlYgZwcm90bzM", [file_calico_api_v1_resources]);
 
 /**
  * The first packet of a connection.
@@ -645,6 +645,114 @@ export const CutConnectionSchema: GenMessage<CutConnection> = /*@__PURE__*/
   messageDesc(file_calico_felix_v1_policy, 15);
 
 /**
+ * @generated from message calico.felix.v1.TraceRequest
+ */
+export type TraceRequest = Message<"calico.felix.v1.TraceRequest"> & {
+  /**
+   * @generated from field: calico.felix.v1.Flow flow = 1;
+   */
+  flow?: Flow | undefined;
+
+  /**
+   * Send the packet from the pod of this node that has the source address; otherwise only watch for it.
+   *
+   * @generated from field: bool send = 2;
+   */
+  send: boolean;
+
+  /**
+   * How long to watch. At most 10,000.
+   *
+   * @generated from field: uint32 milliseconds = 3;
+   */
+  milliseconds: number;
+};
+
+/**
+ * Describes the message calico.felix.v1.TraceRequest.
+ * Use `create(TraceRequestSchema)` to create a new message.
+ */
+export const TraceRequestSchema: GenMessage<TraceRequest> = /*@__PURE__*/
+  messageDesc(file_calico_felix_v1_policy, 16);
+
+/**
+ * @generated from message calico.felix.v1.TraceResponse
+ */
+export type TraceResponse = Message<"calico.felix.v1.TraceResponse"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: repeated calico.felix.v1.TraceStep steps = 2;
+   */
+  steps: TraceStep[];
+
+  /**
+   * Empty, or why nothing could be traced.
+   *
+   * @generated from field: string problem = 3;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message calico.felix.v1.TraceResponse.
+ * Use `create(TraceResponseSchema)` to create a new message.
+ */
+export const TraceResponseSchema: GenMessage<TraceResponse> = /*@__PURE__*/
+  messageDesc(file_calico_felix_v1_policy, 17);
+
+/**
+ * @generated from message calico.felix.v1.TraceStep
+ */
+export type TraceStep = Message<"calico.felix.v1.TraceStep"> & {
+  /**
+   * "calico", or a table of somebody else.
+   *
+   * @generated from field: string table = 1;
+   */
+  table: string;
+
+  /**
+   * @generated from field: string chain = 2;
+   */
+  chain: string;
+
+  /**
+   * Comment of the rule; empty for the end of a chain.
+   *
+   * @generated from field: string rule = 3;
+   */
+  rule: string;
+
+  /**
+   * "accept", "drop", "continue", "return", "goto pods/from".
+   *
+   * @generated from field: string verdict = 4;
+   */
+  verdict: string;
+
+  /**
+   * @generated from field: string input_interface = 5;
+   */
+  inputInterface: string;
+
+  /**
+   * @generated from field: string output_interface = 6;
+   */
+  outputInterface: string;
+};
+
+/**
+ * Describes the message calico.felix.v1.TraceStep.
+ * Use `create(TraceStepSchema)` to create a new message.
+ */
+export const TraceStepSchema: GenMessage<TraceStep> = /*@__PURE__*/
+  messageDesc(file_calico_felix_v1_policy, 18);
+
+/**
  * Served on the node's unix socket and, for the status service, over the bus.
  *
  * @generated from service calico.felix.v1.PolicyService
@@ -679,6 +787,16 @@ export const PolicyService: GenService<{
     methodKind: "unary";
     input: typeof PreviewRequestSchema;
     output: typeof PreviewResponseSchema;
+  },
+  /**
+   * Sends one packet the way the connection's first one goes, and reports every rule that it met on this node.
+   *
+   * @generated from rpc calico.felix.v1.PolicyService.Trace
+   */
+  trace: {
+    methodKind: "unary";
+    input: typeof TraceRequestSchema;
+    output: typeof TraceResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_calico_felix_v1_policy, 0);
