@@ -17,6 +17,7 @@ const { values: options } = parseArgs({
   options: {
     counts: { type: 'string', default: '10000,100000' },
     repeat: { type: 'string', default: '3' },
+    kernel: { type: 'string', default: 'yes' },
     /** Folder for CPU profiles of ours. */
     profile: { type: 'string' },
   },
@@ -131,7 +132,7 @@ async function run(): Promise<void> {
     `${'routes, until'.padEnd(22)}  daemon  seconds  CPU s     MB   ratio of seconds to BIRD 2\n`,
   );
   for (const count of options.counts.split(',').map(Number)) {
-    for (const hasKernel of [false, true]) {
+    for (const hasKernel of options.kernel === 'no' ? [false] : [false, true]) {
       const samples: Record<Daemon, Sample[]> = { ours: [], 'bird 2': [] };
       for (let round = 0; round < Number(options.repeat); round++) {
         for (const daemon of ['bird 2', 'ours'] as const) {

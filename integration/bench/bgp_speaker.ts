@@ -34,7 +34,8 @@ const host = new Host({
   transport: tcpTransport,
   clock: systemClock,
   random: Math.random,
-  onRoutes: (prefixes) => void kernel?.update(prefixes),
+  defer: (callback) => void setImmediate(callback),
+  onRoutes: (news) => void kernel?.update(news),
   onNote: () => {},
 });
 host.configure({

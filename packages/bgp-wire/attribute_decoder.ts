@@ -1,6 +1,6 @@
 // Reads path attributes with the error handling of RFC 7606: what can be lived with becomes a
 // problem with its treatment, what cannot is thrown as ProtocolError.
-import { addressFromBytes } from '@calico/ip';
+import { type Address, addressFromBytes } from '@calico/ip';
 import { decodeAsPath, mergeAs4Path } from './as_path.ts';
 import type {
   AttributeProblem,
@@ -30,7 +30,9 @@ import {
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export type DecodedAttributes = {
+  /** Without NEXT_HOP. */
   readonly attributes: PathAttributes;
+  readonly nextHop?: Address;
   readonly reach?: Reachable;
   readonly unreach?: Unreachable;
   readonly problems: readonly AttributeProblem[];
@@ -80,6 +82,7 @@ export class AttributeDecoder {
   readonly #unknown: UnknownAttribute[] = [];
   readonly #problems: AttributeProblem[] = [];
   readonly #seen = new Set<number>();
+  #nextHop: Address | undefined;
   #reach: Reachable | undefined;
   #unreach: Unreachable | undefined;
   #as4Path: PathAttributes['asPath'];
@@ -102,6 +105,7 @@ export class AttributeDecoder {
     return {
       attributes: this.#attributes,
       problems: this.#problems,
+      ...(this.#nextHop === undefined ? {} : { nextHop: this.#nextHop }),
       ...(this.#reach === undefined ? {} : { reach: this.#reach }),
       ...(this.#unreach === undefined ? {} : { unreach: this.#unreach }),
     };
@@ -203,7 +207,7 @@ export class AttributeDecoder {
       }
       case AttributeType.NextHop:
         if (value.length !== 4) return wrongLength(value, 4);
-        attributes.nextHop = addressFromBytes(value);
+        this.#nextHop = addressFromBytes(value);
         return undefined;
       case AttributeType.MultiExitDiscriminator:
         if (value.length !== 4) return wrongLength(value, 4);

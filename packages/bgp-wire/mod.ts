@@ -8,6 +8,9 @@ export {
   neighbourAs,
   prependAs,
 } from './as_path.ts';
+export { AttributeDecoder, type DecodedAttributes } from './attribute_decoder.ts';
+export { encodeAttributes } from './attribute_encoder.ts';
+export { type AttributeRewrite, AttributeRewriter } from './attribute_rewriter.ts';
 export type {
   Aggregator,
   AttributeProblem,
@@ -51,6 +54,7 @@ export {
 export {
   Afi,
   AS_TRANS,
+  AttributeFlag,
   AttributeType,
   CapabilityCode,
   CeaseSubcode,
@@ -89,3 +93,5 @@ export { type Announcement, encodeAnnouncement, encodeWithdrawal } from './packi
 export { RefreshSubtype, type RouteRefresh } from './route_refresh.ts';
 export { formatRouterId, parseRouterId } from './router_id.ts';
 export { endOfRib, endOfRibOf, isTreatedAsWithdraw, type Update } from './update.ts';
+export { type MpFields, NlriCursor, type Span, UpdateFields } from './update_fields.ts';
+export { UpdatePacker } from './update_packer.ts';

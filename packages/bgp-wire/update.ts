@@ -29,12 +29,11 @@ export function decodeUpdate(body: Uint8Array, context: WireContext): Update {
   const addPath = context.addPath.includes(4);
   const withdrawn = decodeIpv4(withdrawnBytes, addPath);
   const announced = decodeIpv4(announcedBytes, addPath);
-  const decoded = new AttributeDecoder(context).decode(attributeBytes);
-  const problems = [
-    ...decoded.problems,
-    ...findMissing(decoded.attributes, announced, decoded.reach),
-  ];
-  return { kind: 'update', withdrawn, announced, ...decoded, problems };
+  const { nextHop, ...decoded } = new AttributeDecoder(context).decode(attributeBytes);
+  const attributes =
+    nextHop === undefined ? decoded.attributes : { ...decoded.attributes, nextHop };
+  const problems = [...decoded.problems, ...findMissing(attributes, announced, decoded.reach)];
+  return { kind: 'update', withdrawn, announced, ...decoded, attributes, problems };
 }
 
 function splitFields(body: Uint8Array): {

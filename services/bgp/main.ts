@@ -58,6 +58,7 @@ await runService({
       routerId: config.routerId,
       clock,
       random: Math.random,
+      defer: (callback) => void setImmediate(callback),
       transport: createTcpTransport(passwordOf),
       kernel: new KernelRoutes(netlink),
       reporter: busReporter({ bus, node: name, version, startedAt }),

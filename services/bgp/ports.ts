@@ -10,6 +10,9 @@ import type { PeerSocket } from './core/speaker/config.ts';
 export interface Connection {
   /** False when the peer takes no more for now: wait for `drained`. */
   send(bytes: Uint8Array): boolean;
+  /** No data for now: more has arrived than can be read. What is under way may still come. */
+  pause?(): void;
+  resume?(): void;
   /** Sends what is left, then closes. No callback follows. */
   close(): void;
 }

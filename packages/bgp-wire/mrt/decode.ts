@@ -102,9 +102,8 @@ function readRoutes(
 
 function readAttributes(bytes: Uint8Array): Pick<MrtEntry, 'attributes' | 'nextHop'> {
   const { rest, reach } = withoutReach(bytes);
-  const { attributes } = new AttributeDecoder(DEFAULT_CONTEXT).decode(rest);
-  const { nextHop, ...shared } = attributes;
-  return { attributes: shared, nextHop: reach ?? nextHop };
+  const { attributes, nextHop } = new AttributeDecoder(DEFAULT_CONTEXT).decode(rest);
+  return { attributes, nextHop: reach ?? nextHop };
 }
 
 /** MP_REACH_NLRI is shortened here, so it is read apart from the others. */

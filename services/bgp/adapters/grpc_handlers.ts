@@ -116,14 +116,14 @@ function rowsOf(node: BgpNode, table: Table, peer: string): Row[] {
 
 function receivedRows(node: BgpNode, peer: Peer): Row[] {
   return Array.from(peer.received, (path) => ({
-    ...rowOf(path, node.speaker.rib.get(path.prefix)?.best === path),
+    ...rowOf(path, node.speaker.rib.get(path.prefix)?.best?.row === path.row),
     isStale: peer.received.isStale(path.prefix),
   }));
 }
 
 function rowsBeforePolicy(node: BgpNode, peer: Peer): Row[] {
   const accepted = Array.from(peer.received, (path) => ({
-    ...rowOf(path, node.speaker.rib.get(path.prefix)?.best === path),
+    ...rowOf(path, node.speaker.rib.get(path.prefix)?.best?.row === path.row),
     data: path.received ?? path.data,
     isStale: peer.received.isStale(path.prefix),
   }));

@@ -150,6 +150,14 @@ class TcpConnection implements Connection {
     return this.#socket.write(bytes);
   }
 
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   close(): void {
     if (!this.isOpen) return;
     this.isOpen = false;

@@ -1,6 +1,7 @@
 // Paths for tests, with what the test does not care about filled in.
 import type { AsPath, PathAttributes } from '@calico/bgp-wire';
 import { parseAddress, parsePrefix } from '@calico/ip';
+import { LOCAL, LocRib } from '../core/rib/loc_rib.ts';
 import { LOCAL_SOURCE, type Path } from '../core/rib/path.ts';
 
 export type PathFields = PathAttributes & {
@@ -29,11 +30,11 @@ export function path(fields: PathFields = {}): Path {
   const local = from === 'local';
   const nextHop = parseAddress(via ?? (local ? '0.0.0.0' : from));
   const data = { attributes: { origin: 0, asPath: [], ...attributes } as PathAttributes, nextHop };
-  if (local) return { prefix: parsePrefix(prefix), data, source: LOCAL_SOURCE };
+  const route = { prefix: parsePrefix(prefix), data, row: 0, pathId: 0 };
+  if (local) return { ...route, source: LOCAL_SOURCE };
   const address = parseAddress(from);
   return {
-    prefix: parsePrefix(prefix),
-    data,
+    ...route,
     source: {
       kind: 'peer',
       peer: from,
@@ -44,6 +45,30 @@ export function path(fields: PathFields = {}): Path {
       ...(onLink === undefined ? {} : { interface: onLink }),
     },
   };
+}
+
+/** Puts paths into a table, each from the source that it names. */
+export class RibFiller {
+  readonly rib = new LocRib();
+  readonly #sources = new Map<string, number>();
+
+  put(route: Path): void {
+    this.rib.put({ ...route, source: this.sourceOf(route) });
+  }
+
+  remove(route: Path): void {
+    this.rib.remove(route.prefix, this.sourceOf(route), route.pathId);
+  }
+
+  sourceOf({ source }: Path): number {
+    if (source.kind === 'local') return LOCAL;
+    let row = this.#sources.get(source.peer);
+    if (row === undefined) {
+      row = this.rib.paths.addSource(source);
+      this.#sources.set(source.peer, row);
+    }
+    return row;
+  }
 }
 
 export function sequence(...asns: number[]): AsPath {

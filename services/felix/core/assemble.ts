@@ -11,7 +11,6 @@ import type {
   Log,
   PacketFilter,
   PodNetwork,
-  PolicyInputs,
   Random,
   Reporter,
   ResourceStore,
@@ -77,7 +76,7 @@ export function assemble(ports: Ports): Assembly {
   const health = new HealthLog(clock);
   const features = new FeatureProbe(kernel, clock);
   const gate = new SyncGate(clock, SYNC_PATIENCE_MS);
-  const inputs = (): PolicyInputs | undefined =>
+  const committer = new PolicyCommitter(packetFilter, () =>
     view.inSync
       ? policyInputs(
           node,
@@ -85,8 +84,8 @@ export function assemble(ports: Ports): Assembly {
           agent.localEndpoints().map(({ endpoint }) => endpoint),
           () => kernel.hostInterfaces(),
         )
-      : undefined;
-  const committer = new PolicyCommitter(packetFilter, inputs, clock);
+      : undefined,
+  );
   const cutter = new ConnectionCutter({ table: ports.connections, clock, log });
   packetFilter.onCommitted((ruleset, { felixConfiguration, ipPools }) => {
     cutter.committed(ruleset, filterSettings(felixConfiguration, ipPools).cutBit);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeClock } from '@calico/clock';
 import type { PolicyInputs } from '../ports.ts';
 import { PolicyCommitter } from './policy_committer.ts';
 
@@ -25,7 +24,7 @@ async function idle(): Promise<void> {
 
 test('commit() asked for in one turn shares a transaction', async () => {
   const filter = slowFilter();
-  const committer = new PolicyCommitter(filter, () => INPUTS, new FakeClock());
+  const committer = new PolicyCommitter(filter, () => INPUTS);
   const all = Promise.all([committer.commit(), committer.commit(), committer.commit()]);
   await idle();
   assert.equal(filter.running.length, 1);
@@ -35,7 +34,7 @@ test('commit() asked for in one turn shares a transaction', async () => {
 
 test('commit() asked for while one runs waits for the next, not for that one', async () => {
   const filter = slowFilter();
-  const committer = new PolicyCommitter(filter, () => INPUTS, new FakeClock());
+  const committer = new PolicyCommitter(filter, () => INPUTS);
   const first = committer.commit();
   await idle();
   let isDone = false;
@@ -55,7 +54,7 @@ test('commit() asked for while one runs waits for the next, not for that one', a
 
 test('commit() rejects those whom the failed transaction served, and goes on', async () => {
   const filter = slowFilter();
-  const committer = new PolicyCommitter(filter, () => INPUTS, new FakeClock());
+  const committer = new PolicyCommitter(filter, () => INPUTS);
   const failing = committer.commit();
   await idle();
   const next = committer.commit();
@@ -68,26 +67,6 @@ test('commit() rejects those whom the failed transaction served, and goes on', a
 
 test('commit() does nothing while nothing is known', async () => {
   const filter = slowFilter();
-  await new PolicyCommitter(filter, () => undefined, new FakeClock()).commit();
+  await new PolicyCommitter(filter, () => undefined).commit();
   assert.equal(filter.running.length, 0);
-});
-
-test('commit() rejects when the filter does not answer, and serves again once it does', async () => {
-  const filter = slowFilter();
-  const clock = new FakeClock();
-  const committer = new PolicyCommitter(filter, () => INPUTS, clock);
-  const stuck = committer.commit();
-  await idle();
-  const later = committer.commit();
-  clock.advance(15_000);
-  await assert.rejects(stuck, /no answer of the packet filter for 15 s/);
-  await assert.rejects(later, /no answer of the packet filter for 15 s/);
-  filter.running[0]?.resolve();
-  await idle();
-  filter.running[1]?.resolve();
-  await idle();
-  const served = committer.commit();
-  await idle();
-  filter.running[2]?.resolve();
-  await served;
 });

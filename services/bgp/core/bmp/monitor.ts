@@ -4,7 +4,6 @@
 //                                         <--connected(), take()-- adapter --tcp--> collector
 import { type BmpMessage, type BmpPeer, encodeBmp, type Message } from '@calico/bgp-wire';
 import type { Clock } from '@calico/clock';
-import type { Prefix } from '@calico/ip';
 import type { CollectorSource } from '../../ports.ts';
 import type { Side } from '../session/types.ts';
 import type { Note } from '../speaker/events.ts';
@@ -79,12 +78,16 @@ export class BmpMonitor implements CollectorSource {
     return this.#isConnected;
   }
 
-  /** A message of a session; UPDATEs only those of the peer. */
+  /** A message of a session that is no UPDATE. */
   observe(peer: string, side: Side, direction: Direction, message: Message): void {
-    if (message.kind !== 'update') return this.#log.observe(peer, side, direction, message);
+    this.#log.observe(peer, side, direction, message);
+  }
+
+  /** Bodies of UPDATEs that the peer has sent. */
+  updates(peer: string, bodies: readonly Uint8Array[]): void {
     const monitored = this.#peers.get(peer);
     if (monitored === undefined) return;
-    monitored.updated(message);
+    for (const body of bodies) monitored.updated(body);
     this.#options.onWork();
   }
 
@@ -102,10 +105,11 @@ export class BmpMonitor implements CollectorSource {
     this.#options.onWork();
   }
 
-  /** Best paths have changed. */
-  routes(prefixes: readonly Prefix[]): void {
+  /** Best paths have changed: numbers of the routing table. */
+  routes(prefixes: readonly number[]): void {
     if (this.#locRib === undefined) return;
-    for (const prefix of prefixes) this.#locRib.touch(prefix);
+    const table = this.#options.speaker.rib.prefixes;
+    for (const prefix of prefixes) this.#locRib.touch(table.prefixOf(prefix));
     this.#options.onWork();
   }
 

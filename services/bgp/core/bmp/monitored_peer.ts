@@ -3,8 +3,11 @@ import {
   type BmpMessage,
   type BmpPeer,
   BmpStatistic,
+  decodeMessage,
   encodeMessage,
+  MessageType,
   PeerDownReason,
+  ProtocolError,
   type Update,
 } from '@calico/bgp-wire';
 import type { Prefix } from '@calico/ip';
@@ -73,10 +76,23 @@ export class MonitoredPeer {
     };
   }
 
-  updated({ withdrawn, announced, reach, unreach }: Update): void {
+  /** @param body of an UPDATE; one that could not be read has ended the session */
+  updated(body: Uint8Array): void {
+    const { withdrawn, announced, reach, unreach } = this.#read(body);
     for (const list of [withdrawn, announced, reach?.nlri ?? [], unreach?.nlri ?? []]) {
       for (const { prefix } of list) for (const feed of this.feeds.values()) feed.touch(prefix);
     }
+  }
+
+  #read(body: Uint8Array): Pick<Update, 'withdrawn' | 'announced' | 'reach' | 'unreach'> {
+    try {
+      const frame = { type: MessageType.Update, body };
+      const message = decodeMessage(frame, this.#live.negotiated.context);
+      if (message.kind === 'update') return message;
+    } catch (cause) {
+      if (!(cause instanceof ProtocolError)) throw cause;
+    }
+    return { withdrawn: [], announced: [] };
   }
 
   /** Policy has judged anew, or stale routes have gone. */

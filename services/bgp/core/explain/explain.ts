@@ -8,7 +8,7 @@ import {
   type Prefix,
   prefixOf,
 } from '@calico/ip';
-import { whyBetter, whyWorse } from '../rib/decision.ts';
+import type { Decision } from '../rib/decision.ts';
 import type { RibEntry } from '../rib/loc_rib.ts';
 import type { Path, PathData, PathSource } from '../rib/path.ts';
 import type { Peer } from '../speaker/peer.ts';
@@ -76,6 +76,7 @@ function isFrom(source: PathSource, { config }: Peer): boolean {
 
 function explainCandidates(speaker: Speaker, entry: RibEntry): ExplainedPath[] {
   const { best, multipath, candidates } = entry;
+  const { decision } = speaker.rib;
   if (best === undefined) return [];
   const others = candidates.filter((path) => path !== best);
   const describe = (path: Path, verdict: ExplainedPath['verdict'], reason: string) => {
@@ -85,27 +86,36 @@ function explainCandidates(speaker: Speaker, entry: RibEntry): ExplainedPath[] {
   const rows = others.map((path) =>
     multipath.includes(path)
       ? describe(path, 'equal', 'as good as the best path but for the tie-breaks')
-      : describe(path, 'worse', worseReason(path, best, candidates)),
+      : describe(path, 'worse', worseReason(decision, path, best, candidates)),
   );
-  const reason = others.length === 0 ? 'the only path' : bestReason(best, others);
+  const reason = others.length === 0 ? 'the only path' : bestReason(decision, best, others);
   const sorted = rows.toSorted((a, b) => a.verdict.localeCompare(b.verdict));
   return [describe(best, 'best', reason), ...sorted];
 }
 
 /** Against each other path one rule has decided; the best path won by all of them. */
-function bestReason(best: Path, others: readonly Path[]): string {
-  const rules = new Set(others.flatMap((other) => whyBetter(best, other) ?? []));
+function bestReason(decision: Decision, best: Path, others: readonly Path[]): string {
+  const rules = new Set(others.flatMap((other) => decision.whyBetter(best.row, other.row) ?? []));
   return [...rules].join(', ') || 'first of equals';
 }
 
-function worseReason(path: Path, best: Path, candidates: readonly Path[]): string {
-  const rule = whyBetter(best, path);
+function worseReason(
+  decision: Decision,
+  path: Path,
+  best: Path,
+  candidates: readonly Path[],
+): string {
+  const rule = decision.whyBetter(best.row, path.row);
   if (rule !== undefined) return `the best path has: ${rule}`;
   // A path through the same AS with a lower MED takes it out before it is compared with the best.
-  const found = whyWorse(path, candidates);
-  return found === undefined
+  const found = decision.whyWorse(
+    path.row,
+    candidates.map(({ row }) => row),
+  );
+  const by = candidates.find(({ row }) => row === found?.by);
+  return found === undefined || by === undefined
     ? 'no worse than the best path: same next hop'
-    : `the path from "${sourceText(found.by.source)}" has: ${found.rule}`;
+    : `the path from "${sourceText(by.source)}" has: ${found.rule}`;
 }
 
 export function sourceText(source: PathSource): string {

@@ -3,9 +3,9 @@
 //   Transport --opened, data, drained, closed--> Host --events--> Speaker
 //   Clock -------timers------------------------>  |  <--effects---   |
 //                                                 +--> Transport, Clock, onRoutes, onNote
-import { encodeMessage, type Message } from '@calico/bgp-wire';
+import { encodeMessage, type Message, MessageType } from '@calico/bgp-wire';
 import type { Clock } from '@calico/clock';
-import type { Address, Prefix } from '@calico/ip';
+import type { Address } from '@calico/ip';
 import type { Connection, ConnectionHandler, Transport } from '../../ports.ts';
 import { type ConnectionEvent, SIDES, type Side, type TimerName } from '../session/types.ts';
 import type { SpeakerConfig } from '../speaker/config.ts';
@@ -14,6 +14,13 @@ import type { Speaker } from '../speaker/speaker.ts';
 import { ConnectionRate } from './connection_rate.ts';
 import { Link } from './link.ts';
 import { Timers } from './timers.ts';
+import { type Defer, Turns } from './turns.ts';
+
+/** Best paths that changed, by their numbers in the routing table. */
+export type RouteNews = Pick<
+  Extract<SpeakerEffect, { readonly kind: 'routes' }>,
+  'prefixes' | 'isLosing'
+>;
 
 export type HostOptions = {
   readonly speaker: Speaker;
@@ -21,16 +28,23 @@ export type HostOptions = {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  readonly onRoutes: (prefixes: readonly Prefix[]) => void;
+  /** Calls back after what waits in the event loop; by default a timer without delay. */
+  readonly defer?: Defer | undefined;
+  readonly onRoutes: (news: RouteNews) => void;
   readonly onNote: (note: Note) => void;
-  /** Messages of the sessions; of UPDATEs only what peers send. */
+  /** Messages of the sessions, without UPDATEs. */
   readonly onMessage?: (
     peer: string,
     side: Side,
     direction: 'sent' | 'received',
     message: Message,
   ) => void;
+  /** Bodies of the UPDATEs of a peer, after they have been taken in. */
+  readonly onUpdates?: (peer: string, bodies: readonly Uint8Array[]) => void;
 };
+
+/** So much is read of one connection before the next has its turn. */
+const READ_BYTES = 32 * 1024;
 
 type ConnectionWork = Extract<SpeakerEffect, { readonly kind: 'connection' }>['work'];
 
@@ -39,14 +53,20 @@ export class Host {
   readonly #links = new Map<string, Link>();
   readonly #timers: Timers;
   readonly #events: SpeakerEvent[] = [];
+  /** Connections with something to read, in the order in which it came. */
+  readonly #readable = new Map<Link, string>();
+  readonly #turns: Turns;
   readonly #rate = new ConnectionRate();
   #isRunning = false;
+  /** The speaker has more to do. */
+  #hasMore = false;
   /** The connection just accepted, until the session adopts or refuses it. */
   #candidate: Link | undefined;
 
   constructor(options: HostOptions) {
     this.#options = options;
     this.#timers = new Timers(options.clock, (name) => this.#expired(name));
+    this.#turns = new Turns(options.clock, options.defer, () => this.#run());
   }
 
   configure(config: SpeakerConfig): void {
@@ -91,55 +111,83 @@ export class Host {
   /** Closes every connection without a word, so that peers keep our routes (RFC 4724). */
   stop(): void {
     this.#timers.cancelAll('');
+    this.#turns.stop();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
   }
 
   #handler(peer: string, link: Link): ConnectionHandler {
-    const tell = (event: ConnectionEvent): void => {
-      const { side } = link;
-      this.#dispatch({ kind: 'session', peer, event: { kind: 'connection', side, event } });
-    };
     return {
       opened: () => {
-        if (!link.isClosed) tell({ kind: 'opened' });
+        const { side } = link;
+        const event = { kind: 'connection', side, event: { kind: 'opened' } } as const;
+        if (!link.isClosed) this.#dispatch({ kind: 'session', peer, event });
       },
-      data: (bytes) => this.#receive(peer, link, bytes),
+      data: (bytes) => {
+        if (link.isClosed) return;
+        link.push(bytes);
+        this.#readSoon(peer, link);
+      },
       drained: () => {
         if (link.isClosed) return;
         if (link.isBlocked) {
           link.isBlocked = false;
-          tell({ kind: 'unblocked' });
+          const { side } = link;
+          const event = { kind: 'connection', side, event: { kind: 'unblocked' } } as const;
+          this.#events.push({ kind: 'session', peer, event });
         }
-        this.#dispatch({ kind: 'writable', peer });
+        this.#events.push({ kind: 'writable', peer });
+        this.#turns.request();
       },
       closed: (reason) => {
         if (link.isClosed) return;
-        link.connection = undefined;
-        tell({ kind: 'closed', reason });
+        link.end(reason);
+        this.#readSoon(peer, link);
       },
     };
   }
 
-  #receive(peer: string, link: Link, bytes: Uint8Array): void {
-    link.push(bytes);
-    const { side } = link;
-    const { speaker, clock } = this.#options;
-    while (!link.isClosed) {
-      const event = link.next();
-      if (event === undefined) break;
-      const isUpdate = event.kind === 'message' && event.message.kind === 'update';
-      speaker.handle(
-        { kind: 'session', peer, event: { kind: 'connection', side, event } },
-        clock.now(),
-      );
+  /** Not at once: what arrives on several connections in one turn is decided on together. */
+  #readSoon(peer: string, link: Link): void {
+    this.#readable.set(link, peer);
+    this.#turns.request();
+  }
+
+  /** Reads some of what has arrived; whether the connection may have more. */
+  #read(peer: string, link: Link): boolean {
+    const bodies: Uint8Array[] = [];
+    let bytes = 0;
+    while (!link.isClosed && bytes < READ_BYTES) {
+      const received = link.next();
+      if (received?.kind === 'frame') bytes += received.frame.body.length;
+      const { side } = link;
+      if (
+        received?.kind === 'frame' &&
+        received.frame.type === MessageType.Update &&
+        this.#options.speaker.isEstablished(peer, side)
+      ) {
+        bodies.push(received.frame.body);
+        continue;
+      }
+      this.#take({ kind: 'updates', peer, side, bodies: bodies.splice(0) });
+      if (received === undefined) return false;
+      if (received.kind === 'closed') link.connection = undefined;
+      const event = received.kind === 'frame' ? link.decode(received.frame) : received;
+      this.#take({ kind: 'session', peer, event: { kind: 'connection', side, event } });
       if (event.kind === 'message') {
         this.#options.onMessage?.(peer, side, 'received', event.message);
       }
-      // What is read next may depend on this message; a run of routes is decided on together.
-      if (!isUpdate) this.#run();
+      // What is read next may depend on this message.
+      this.#flush();
     }
-    this.#run();
+    this.#take({ kind: 'updates', peer, side: link.side, bodies });
+    return !link.isClosed;
+  }
+
+  #take(event: SpeakerEvent): void {
+    if (event.kind === 'updates' && event.bodies.length === 0) return;
+    this.#options.speaker.handle(event, this.#options.clock.now());
+    if (event.kind === 'updates') this.#options.onUpdates?.(event.peer, event.bodies);
   }
 
   #dispatch(event: SpeakerEvent): void {
@@ -147,20 +195,33 @@ export class Host {
     this.#run();
   }
 
+  /** Works until nothing is left or the turn is over. */
   #run(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    const { speaker, clock } = this.#options;
     try {
-      for (;;) {
-        for (const effect of speaker.flush()) this.#perform(effect);
-        const event = this.#events.shift();
-        if (event === undefined) break;
-        speaker.handle(event, clock.now());
-      }
+      do {
+        for (const event of this.#events.splice(0)) this.#take(event);
+        for (const [link, peer] of Array.from(this.#readable)) {
+          this.#readable.delete(link);
+          if (this.#read(peer, link)) this.#readable.set(link, peer);
+          if (this.#turns.isOver) break;
+        }
+        this.#flush();
+      } while (this.#hasWork && !this.#turns.isOver);
     } finally {
       this.#isRunning = false;
     }
+    if (this.#hasWork) this.#turns.request();
+  }
+
+  get #hasWork(): boolean {
+    return this.#hasMore || this.#events.length > 0 || this.#readable.size > 0;
+  }
+
+  #flush(): void {
+    this.#hasMore = false;
+    for (const effect of this.#options.speaker.flush()) this.#perform(effect);
   }
 
   #perform(effect: SpeakerEffect): void {
@@ -176,7 +237,10 @@ export class Host {
       case 'forget':
         return this.#forget(effect.peer);
       case 'routes':
-        return this.#options.onRoutes(effect.prefixes);
+        return this.#options.onRoutes(effect);
+      case 'continue':
+        this.#hasMore = true;
+        return;
       case 'note':
         return this.#options.onNote(effect.note);
       default:

@@ -1,6 +1,7 @@
 import {
   DEFAULT_CONTEXT,
   decodeMessage,
+  type Frame,
   type Message,
   MessageFramer,
   type Notification,
@@ -10,13 +11,20 @@ import {
 import type { Connection } from '../../ports.ts';
 import type { Side } from '../session/types.ts';
 
+export type Malformed = {
+  readonly kind: 'malformed';
+  readonly notification: Notification;
+  readonly reason: string;
+};
+
 export type Received =
-  | { readonly kind: 'message'; readonly message: Message }
-  | {
-      readonly kind: 'malformed';
-      readonly notification: Notification;
-      readonly reason: string;
-    };
+  | { readonly kind: 'frame'; readonly frame: Frame }
+  | Malformed
+  /** The connection ended after everything else was read. */
+  | { readonly kind: 'closed'; readonly reason: string };
+
+/** So much may wait to be read; the connection rests meanwhile. */
+const INBOX_BYTES = 256 * 1024;
 
 /** One connection with what is needed to read it. */
 export class Link {
@@ -25,7 +33,11 @@ export class Link {
   side: Side = 'outgoing';
   /** What was sent waits for the peer to read. */
   isBlocked = false;
-  #framer = new MessageFramer();
+  readonly #framer = new MessageFramer();
+  readonly #inbox: Uint8Array[] = [];
+  #inboxBytes = 0;
+  #isResting = false;
+  #closed: string | undefined;
   #context: WireContext = DEFAULT_CONTEXT;
 
   get isClosed(): boolean {
@@ -42,18 +54,48 @@ export class Link {
   }
 
   push(bytes: Uint8Array): void {
-    this.#framer.push(bytes);
+    this.#inbox.push(bytes);
+    this.#inboxBytes += bytes.length;
+    if (this.#isResting || this.#inboxBytes < INBOX_BYTES) return;
+    this.#isResting = true;
+    this.connection?.pause?.();
   }
 
-  /** The next message, read as was agreed so far; undefined until more bytes arrive. */
+  /** The far end is gone; what it has sent before is still read. */
+  end(reason: string): void {
+    this.#closed = reason;
+  }
+
+  /** What comes next, in the order of its arrival; undefined until more arrives. */
   next(): Received | undefined {
     try {
-      const frame = this.#framer.next();
-      if (frame === undefined) return undefined;
+      for (;;) {
+        const frame = this.#framer.next();
+        if (frame !== undefined) return { kind: 'frame', frame };
+        const bytes = this.#inbox.shift();
+        if (bytes === undefined) break;
+        this.#inboxBytes -= bytes.length;
+        this.#framer.push(bytes);
+      }
+    } catch (cause) {
+      return malformed(cause);
+    }
+    if (this.#isResting) {
+      this.#isResting = false;
+      this.connection?.resume?.();
+    }
+    const reason = this.#closed;
+    if (reason === undefined) return undefined;
+    this.#closed = undefined;
+    return { kind: 'closed', reason };
+  }
+
+  /** The message in the frame, read as was agreed so far. */
+  decode(frame: Frame): { readonly kind: 'message'; readonly message: Message } | Malformed {
+    try {
       return { kind: 'message', message: decodeMessage(frame, this.#context) };
     } catch (cause) {
-      if (!(cause instanceof ProtocolError)) throw cause;
-      return { kind: 'malformed', notification: cause.notification, reason: cause.message };
+      return malformed(cause);
     }
   }
 
@@ -61,4 +103,9 @@ export class Link {
     this.connection?.close();
     this.connection = undefined;
   }
+}
+
+function malformed(cause: unknown): Malformed {
+  if (!(cause instanceof ProtocolError)) throw cause;
+  return { kind: 'malformed', notification: cause.notification, reason: cause.message };
 }

@@ -2,6 +2,7 @@
 // whatever someone else changes is put right and reported.
 import { formatAddress, formatPrefix, type Prefix } from '@calico/ip';
 import type { KernelPort, RouteFailure } from '../../ports.ts';
+import type { RouteNews } from '../host/host.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import { type PrefixKey, prefixKey } from '../rib/prefix_key.ts';
 import { REMOVE_ANYTHING, type Removal, type RouteChange, routeChanges } from './changes.ts';
@@ -19,6 +20,7 @@ export type SyncReport = {
 
 export class KernelSync {
   readonly #kernel: KernelPort;
+  readonly #rib: LocRib;
   readonly #plan: RoutePlan;
   /** What the kernel holds, as last read and changed since. */
   #actual = new Map<PrefixKey, KernelRoute>();
@@ -29,6 +31,7 @@ export class KernelSync {
 
   constructor(kernel: KernelPort, rib: LocRib) {
     this.#kernel = kernel;
+    this.#rib = rib;
     this.#plan = new RoutePlan(rib);
   }
 
@@ -73,7 +76,8 @@ export class KernelSync {
   }
 
   /** Best paths changed. */
-  update(prefixes: readonly Prefix[]): SyncReport {
+  update({ prefixes: ids }: RouteNews): SyncReport {
+    const prefixes = ids.map((id) => this.#rib.prefixes.prefixOf(id));
     const keys = this.#plan.update(prefixes, (...nextHop) => this.#kernel.resolve(...nextHop));
     const part = new Map<PrefixKey, KernelRoute>();
     const wanted = new Map<PrefixKey, KernelRoute>();

@@ -3,9 +3,8 @@ import { test } from 'node:test';
 import { formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
 import type { IPPool } from '@calico/model';
 import { FakeKernel } from '../../testing/fake_kernel.ts';
-import { type PathFields, path } from '../../testing/paths.ts';
+import { type PathFields, path, RibFiller } from '../../testing/paths.ts';
 import { pool } from '../../testing/resources.ts';
-import { LocRib } from '../rib/loc_rib.ts';
 import { REMOVE_ANYTHING } from './changes.ts';
 import { describeRoute, KernelSync } from './kernel_sync.ts';
 import { blockTexts, type PlanInputs } from './route_plan.ts';
@@ -19,8 +18,8 @@ const SUBNET = { 4: parsePrefix('192.168.80.0/24'), 6: undefined };
 
 class Fixture {
   readonly kernel = new FakeKernel();
-  readonly rib = new LocRib();
-  readonly sync = new KernelSync(this.kernel, this.rib);
+  readonly table = new RibFiller();
+  readonly sync = new KernelSync(this.kernel, this.table.rib);
   more: Partial<PlanInputs> = {};
 
   constructor(spec: Readonly<Record<string, unknown>> = {}, ownBlocks: readonly string[] = []) {
@@ -40,8 +39,13 @@ class Fixture {
   }
 
   learn(...routes: PathFields[]): this {
-    for (const fields of routes) this.rib.put(path(fields));
-    this.sync.update(this.rib.settle().map(({ prefix }) => prefix));
+    for (const fields of routes) this.table.put(path(fields));
+    return this.settle();
+  }
+
+  settle(): this {
+    const { rib } = this.table;
+    this.sync.update({ prefixes: rib.settle(), isLosing: rib.isLosing });
     return this;
   }
 }
@@ -127,8 +131,8 @@ test('equal paths become a multipath route', () => {
   assert.deepEqual(fixture.kernel.describe(), [
     '10.244.85.192/26 via 192.168.80.101, via 192.168.80.102',
   ]);
-  fixture.rib.remove(parsePrefix('10.244.85.192/26'), path({ from: '192.168.80.101' }).source);
-  fixture.learn();
+  fixture.table.remove(path({ from: '192.168.80.101' }));
+  fixture.settle();
   assert.deepEqual(fixture.kernel.describe(), ['10.244.85.192/26 via 192.168.80.102']);
 });
 
@@ -176,15 +180,15 @@ test('a prefix that another owner holds is left alone until it is free', () => {
 
 test('routes of an earlier process stay until they may go', () => {
   const before = new Fixture().learn({}, { prefix: '10.244.7.0/26', from: '192.168.80.102' });
-  const rib = new LocRib();
-  const sync = new KernelSync(before.kernel, rib);
+  const table = new RibFiller();
+  const sync = new KernelSync(before.kernel, table.rib);
   assert.deepEqual(sync.readInitial().map(describeRoute).toSorted(), before.kernel.describe());
   before.kernel.log.length = 0;
   sync.configure({ pools: [], ...NOTHING_MORE, subnet: SUBNET, ownBlocks: new Set() });
   sync.resync();
   assert.deepEqual(before.kernel.log, []);
-  rib.put(path({}));
-  sync.update(rib.settle().map(({ prefix }) => prefix));
+  table.put(path({}));
+  sync.update({ prefixes: table.rib.settle(), isLosing: false });
   assert.deepEqual(before.kernel.log, [], 'the same route is not written again');
   sync.allowRemoval({
     blackholes: true,

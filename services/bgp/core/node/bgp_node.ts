@@ -27,6 +27,7 @@ import type { SecretVersions } from '../cluster/secrets.ts';
 import { NO_SURROUNDINGS } from '../cluster/surroundings.ts';
 import { kernelText } from '../explain/explain.ts';
 import { Host } from '../host/host.ts';
+import type { Defer } from '../host/turns.ts';
 import { KernelSync, type SyncReport } from '../kernel/kernel_sync.ts';
 import { blockTexts } from '../kernel/route_plan.ts';
 import { type PeerSocket, settingsText } from '../speaker/config.ts';
@@ -55,6 +56,8 @@ export type BgpNodeOptions = {
   /** Passwords that peers refer to; deriveAgain() when they change. */
   readonly secrets?: SecretVersions;
   readonly timing?: SpeakerOptions['timing'];
+  /** Calls back after what waits in the event loop; by default a timer without delay. */
+  readonly defer?: Defer;
   /** Is told every input of the speaker; see replaySpeaker(). */
   readonly record?: SpeakerOptions['record'];
 };
@@ -142,15 +145,17 @@ export class BgpNode {
       transport: options.transport,
       clock,
       random: options.random,
-      onRoutes: (prefixes) => {
-        this.#noteSync(this.#kernel.update(prefixes));
-        this.#monitor.routes(prefixes);
+      defer: options.defer,
+      onRoutes: (news) => {
+        this.#noteSync(this.#kernel.update(news));
+        this.#monitor.routes(news.prefixes);
       },
       onNote: (note) => {
         this.#monitor.noted(note);
         this.#noted(note);
       },
       onMessage: (...told) => this.#monitor.observe(...told),
+      onUpdates: (peer, bodies) => this.#monitor.updates(peer, bodies),
     });
     this.#maintainLater();
   }

@@ -1,8 +1,15 @@
 // Which routes a peer is told, and with which attributes: RFC 4271 section 5, reflection RFC 4456,
 // and what leaves a node of the cluster (upstream's calico_export_to_bgp_peers).
-import { Community, type PathAttributes, prependAs } from '@calico/bgp-wire';
+import { type AttributeRewrite, Community, type PathAttributes, prependAs } from '@calico/bgp-wire';
 import { type Address, isLinkLocal, type Prefix, prefixContains } from '@calico/ip';
-import { DEFAULT_LOCAL_PREFERENCE, type Path, type PathData } from '../rib/path.ts';
+import {
+  DEFAULT_LOCAL_PREFERENCE,
+  type Path,
+  type PathData,
+  type PathSource,
+} from '../rib/path.ts';
+import { PrefixRanges } from '../rib/prefix_ranges.ts';
+import type { PrefixTable } from '../rib/prefix_table.ts';
 import { exportLeak, isMarkedOnExport } from './only_to_customer.ts';
 import { addCommunities, applyChanges, type FilterRule, findRule } from './route_filter.ts';
 import type { LocalPolicy, PeerPolicy, PoolPolicy } from './types.ts';
@@ -22,20 +29,27 @@ export type Export =
     }
   | { readonly kind: 'rejected'; readonly reason: string };
 
-/**
- * Answers the same object for the same path and kind of peer, so that the routes of one attribute
- * set stay together on their way out.
- */
+type Verdict =
+  | {
+      readonly kind: 'accepted';
+      readonly nextHop: Address;
+      readonly rule: FilterRule | undefined;
+      readonly reason: string;
+    }
+  | { readonly kind: 'rejected'; readonly reason: string };
+
+/** Answers the same object for the routes of one attribute set that come one after another. */
 export class ExportPolicy {
   readonly #local: LocalPolicy;
   readonly #interfaceOf: InterfaceOf;
-  readonly #made = new WeakMap<PathData, Map<string, PathData>>();
-  /** Routes of one UPDATE come one after another: most answers are the last one. */
+  readonly #pools: PrefixRanges;
+  readonly #services: PrefixRanges;
   #last:
     | {
         readonly from: PathData;
         readonly policy: PeerPolicy;
         readonly source: Path['source'];
+        readonly key: string;
         readonly data: PathData;
       }
     | undefined;
@@ -44,9 +58,40 @@ export class ExportPolicy {
   constructor(local: LocalPolicy, interfaceOf: InterfaceOf = () => undefined) {
     this.#local = local;
     this.#interfaceOf = interfaceOf;
+    this.#pools = new PrefixRanges(local.pools.map(({ prefix }) => prefix));
+    this.#services = new PrefixRanges(local.serviceRanges);
   }
 
+  /**
+   * Routes with the same number, attributes and source have the same outcome; below 0 the outcome
+   * may depend on each prefix.
+   */
+  kindOf(prefixes: PrefixTable, id: number, policy: PeerPolicy): number {
+    if (policy.filters.export[prefixes.familyOf(id)].length > 0) return -1;
+    // Advertisements depend on the prefix; roles mark what passes (RFC 9234).
+    if (this.#local.advertisements.length > 0 || policy.role !== undefined) return -1;
+    const pool = this.#pools.lastContaining(prefixes, id) + 1;
+    return pool * 2 + Number(this.#services.lastContaining(prefixes, id) >= 0);
+  }
+
+  /** Whether the peer is on this node's own network, for each family. */
+  sharesSubnet({ address }: PeerPolicy): readonly boolean[] {
+    return ([4, 6] as const).map((family) => {
+      const subnet = this.#local.subnet[family];
+      return subnet !== undefined && prefixContains(subnet, address);
+    });
+  }
+
+  /** @param peer its key; '' for what is told to all but the one that it comes from */
   export(path: Path, peer: string, policy: PeerPolicy): Export {
+    const verdict = this.judge(path, peer, policy);
+    if (verdict.kind === 'rejected') return verdict;
+    const { nextHop, rule, reason } = verdict;
+    return { kind: 'accepted', data: this.#dataFor(path, policy, nextHop, rule), reason };
+  }
+
+  /** As export(), without making the attributes. */
+  judge(path: Path, peer: string, policy: PeerPolicy): Verdict {
     const refusal = this.#protocolRefusal(path, peer, policy);
     if (refusal !== undefined) return { kind: 'rejected', reason: refusal };
     const rule = this.#findRule(path, policy);
@@ -58,8 +103,23 @@ export class ExportPolicy {
     if (nextHop === undefined) {
       return { kind: 'rejected', reason: 'this node has no address to be the next hop' };
     }
-    const data = this.#dataFor(path, policy, nextHop, rule);
-    return { kind: 'accepted', data, reason: rule?.name ?? this.#clusterReason(path) };
+    return { kind: 'accepted', nextHop, rule, reason: rule?.name ?? this.#clusterReason(path) };
+  }
+
+  /** What becomes of the attributes of a peer's path that no rule and no advertisement changes. */
+  rewriteOf(
+    source: PathSource & { kind: 'peer' },
+    policy: PeerPolicy,
+    nextHop: Address,
+  ): AttributeRewrite {
+    const { clusterId } = this.#local;
+    const isReflected = source.isInternal && policy.isInternal && clusterId !== undefined;
+    return {
+      nextHop,
+      prepend: policy.isInternal ? undefined : policy.localAsn,
+      localPreference: DEFAULT_LOCAL_PREFERENCE,
+      reflection: isReflected ? { originatorId: source.routerId, clusterId } : undefined,
+    };
   }
 
   /** What BGP itself forbids; filters cannot allow it. */
@@ -165,40 +225,28 @@ export class ExportPolicy {
     const isReflected = source.kind === 'peer' && source.isInternal && policy.isInternal;
     // An accepting filter is the last word: communities of the configuration come after filters.
     const added = rule === undefined ? this.#advertisementsOf(prefix) : [];
+    const key = `${added.join()}|${rule?.changes?.id ?? ''}`;
     const last = this.#last;
     if (
-      added.length === 0 &&
-      rule === undefined &&
       last?.from === data &&
       last.policy === policy &&
-      last.source === source
+      last.source === source &&
+      last.key === key
     ) {
       return last.data;
     }
     const isMarked = policy.role !== undefined && isMarkedOnExport(policy.role);
-    const key = `${policy.isInternal ? '' : policy.localAsn}|${isMarked}|${isReflected}|${nextHop.value}|${added.join()}|${rule?.changes?.id ?? ''}`;
-    let made = this.#made.get(data);
-    if (made === undefined) {
-      made = new Map();
-      this.#made.set(data, made);
+    let changed = rule?.changes === undefined ? data : applyChanges(data, rule.changes);
+    for (const index of added) {
+      const advertisement = this.#local.advertisements[index];
+      if (advertisement !== undefined) changed = addCommunities(changed, advertisement.add);
     }
-    let answer = made.get(key);
-    if (answer === undefined) {
-      let changed = rule?.changes === undefined ? data : applyChanges(data, rule.changes);
-      for (const index of added) {
-        const advertisement = this.#local.advertisements[index];
-        if (advertisement !== undefined) changed = addCommunities(changed, advertisement.add);
-      }
-      const passed = source.kind === 'local' ? changed.attributes : markPartial(changed.attributes);
-      const attributes = policy.isInternal
-        ? this.#internal(passed, isReflected ? source.routerId : undefined)
-        : external(passed, policy.localAsn, source.kind === 'local', isMarked);
-      answer = { attributes, nextHop };
-      made.set(key, answer);
-    }
-    if (added.length === 0 && rule === undefined) {
-      this.#last = { from: data, policy, source, data: answer };
-    }
+    const passed = source.kind === 'local' ? changed.attributes : markPartial(changed.attributes);
+    const attributes = policy.isInternal
+      ? this.#internal(passed, isReflected ? source.routerId : undefined)
+      : external(passed, policy.localAsn, source.kind === 'local', isMarked);
+    const answer = { attributes, nextHop };
+    this.#last = { from: data, policy, source, key, data: answer };
     return answer;
   }
 

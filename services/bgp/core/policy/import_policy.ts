@@ -11,14 +11,9 @@ export type Import =
   | { readonly kind: 'accepted'; readonly data: PathData; readonly reason: string }
   | { readonly kind: 'rejected'; readonly reason: string };
 
-/**
- * Answers the same object for the same attributes and changes, so that routes of one attribute set
- * stay together.
- */
 export class ImportPolicy {
   readonly #local: LocalPolicy;
   readonly #interfaceOf: InterfaceOf;
-  readonly #all = new WeakMap<PathData, Map<string, PathData>>();
   #last:
     | { readonly data: PathData; readonly peer: PeerPolicy; readonly refusal: string | undefined }
     | undefined;
@@ -35,8 +30,8 @@ export class ImportPolicy {
     const isLeaving =
       (!peer.isInternal && communities?.includes(Community.GracefulShutdown)) ||
       communities?.includes(Community.LongLivedStale);
-    const marked = peer.role === undefined ? received : this.#marked(received, peer.role);
-    const data = isLeaving ? this.#changed(marked, LAST_RESORT) : marked;
+    const marked = peer.role === undefined ? received : mark(received, peer.role);
+    const data = isLeaving ? applyChanges(marked, LAST_RESORT) : marked;
     const rules = peer.filters.import[prefix.family];
     const rule =
       rules.length === 0
@@ -50,7 +45,7 @@ export class ImportPolicy {
           });
     if (rule === undefined) return { kind: 'accepted', data, reason: NO_RULE };
     if (!rule.accepts) return { kind: 'rejected', reason: rule.name };
-    const changed = rule.changes === undefined ? data : this.#changed(data, rule.changes);
+    const changed = rule.changes === undefined ? data : applyChanges(data, rule.changes);
     return { kind: 'accepted', data: changed, reason: rule.name };
   }
 
@@ -62,34 +57,12 @@ export class ImportPolicy {
     this.#last = { data, peer, refusal };
     return refusal;
   }
+}
 
-  #marked(data: PathData, role: PeerRole): PathData {
-    const onlyToCustomer = importMark(data.attributes, role);
-    if (onlyToCustomer === undefined) return data;
-    return this.#made(data, `only to customer ${onlyToCustomer}`, () => ({
-      nextHop: data.nextHop,
-      attributes: { ...data.attributes, onlyToCustomer },
-    }));
-  }
-
-  #changed(data: PathData, changes: RouteChanges): PathData {
-    return this.#made(data, changes.id, () => applyChanges(data, changes));
-  }
-
-  /** What was made of the data before under the same name, or is made now. */
-  #made(data: PathData, name: string, make: () => PathData): PathData {
-    let made = this.#all.get(data);
-    if (made === undefined) {
-      made = new Map();
-      this.#all.set(data, made);
-    }
-    let answer = made.get(name);
-    if (answer === undefined) {
-      answer = make();
-      made.set(name, answer);
-    }
-    return answer;
-  }
+function mark(data: PathData, role: PeerRole): PathData {
+  const onlyToCustomer = importMark(data.attributes, role);
+  if (onlyToCustomer === undefined) return data;
+  return { nextHop: data.nextHop, attributes: { ...data.attributes, onlyToCustomer } };
 }
 
 /** The peer is about to go (RFC 8326 section 4) or has been away for long: every other path is better. */

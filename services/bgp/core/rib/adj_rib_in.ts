@@ -1,6 +1,9 @@
+// What one peer has announced: what import policy let in, and what it kept out, so that a new policy
+// can judge everything again. Stale routes await the peer's return.
 import type { Family, Prefix } from '@calico/ip';
+import type { LocRib } from './loc_rib.ts';
 import type { Path, PathData, PathSource } from './path.ts';
-import { type PrefixKey, prefixKey } from './prefix_key.ts';
+import { PathFlag } from './path_table.ts';
 
 /** A route that import policy has kept out. */
 export type RefusedRoute = {
@@ -11,154 +14,161 @@ export type RefusedRoute = {
   readonly reason: string;
 };
 
-export type Judgement =
-  | { readonly kind: 'accepted'; readonly data: PathData }
-  | { readonly kind: 'rejected'; readonly reason: string };
-
-/**
- * What one peer has announced: what import policy let in, and what it kept out, so that a new policy
- * can judge everything again. Stale routes await the peer's return.
- */
+/** A view of the routing table's paths that come from this peer. */
 export class AdjRibIn implements Iterable<Path> {
-  readonly #paths = new Map<PrefixKey, Path>();
-  readonly #refused = new Map<PrefixKey, RefusedRoute>();
-  readonly #stale = new Set<PrefixKey>();
+  /** Number of the peer among the table's sources. */
+  readonly source: number;
+  readonly #rib: LocRib;
+
+  constructor(rib: LocRib, source: PathSource) {
+    this.#rib = rib;
+    this.source = rib.paths.addSource(source);
+  }
 
   /** Routes that were let in. */
   get size(): number {
-    return this.#paths.size;
+    return this.#rib.paths.acceptedOf(this.source);
   }
 
   get refusedCount(): number {
-    return this.#refused.size;
+    return this.#rib.paths.refusedOf(this.source);
   }
 
   get staleCount(): number {
-    return this.#stale.size;
+    return this.#rib.paths.staleOf(this.source);
   }
 
+  /** The first of its paths that was let in. */
   get(prefix: Prefix): Path | undefined {
-    return this.#paths.get(prefixKey(prefix));
+    const { paths } = this.#rib;
+    for (const row of this.#rowsOf(prefix)) if (paths.isUsable(row)) return this.#rib.pathOf(row);
+    return undefined;
   }
 
   getRefused(prefix: Prefix): RefusedRoute | undefined {
-    return this.#refused.get(prefixKey(prefix));
+    const { paths } = this.#rib;
+    for (const row of this.#rowsOf(prefix)) if (paths.isRefused(row)) return this.#refusedAt(row);
+    return undefined;
   }
 
-  refused(): Iterable<RefusedRoute> {
-    return this.#refused.values();
+  *refused(): Generator<RefusedRoute, void, undefined> {
+    for (const row of this.#rows()) {
+      if (this.#rib.paths.isRefused(row)) yield this.#refusedAt(row);
+    }
   }
 
   isStale(prefix: Prefix): boolean {
-    return this.#stale.has(prefixKey(prefix));
+    return [...this.#rowsOf(prefix)].some((row) => this.#rib.paths.is(row, PathFlag.Stale));
   }
 
-  set(path: Path): void {
-    const key = prefixKey(path.prefix);
-    this.#stale.delete(key);
-    this.#refused.delete(key);
-    this.#paths.set(key, path);
-  }
-
-  /** Remembers a route that is not let in. Whether there was a path before. */
-  refuse(route: RefusedRoute): boolean {
-    const key = prefixKey(route.prefix);
-    this.#stale.delete(key);
-    this.#refused.set(key, route);
-    return this.#paths.delete(key);
-  }
-
-  /** Whether there was a path. */
-  delete(prefix: Prefix): boolean {
-    const key = prefixKey(prefix);
-    this.#stale.delete(key);
-    this.#refused.delete(key);
-    return this.#paths.delete(key);
+  /** Who the peer is now: the decision asks for it. */
+  setSource(source: PathSource): void {
+    this.#rib.paths.setSource(this.source, source);
   }
 
   markStale(families: readonly Family[]): void {
-    for (const table of [this.#paths, this.#refused]) {
-      for (const [key, { prefix }] of table) {
-        if (families.includes(prefix.family)) this.#stale.add(key);
-      }
+    const { paths, prefixes } = this.#rib;
+    for (let row = 0; row < paths.limit; row++) {
+      if (!this.#isOwn(row) || !families.includes(prefixes.familyOf(paths.prefixOf(row)))) continue;
+      paths.setFlag(row, PathFlag.Stale, true);
     }
   }
 
-  /** Removes what is still stale and answers the paths among it. */
-  sweep(families: readonly Family[]): Path[] {
-    return this.#removeWhere(
-      (key, prefix) => this.#stale.has(key) && families.includes(prefix.family),
+  /**
+   * Changes what the peer has told, and leaves it stale.
+   * @param change undefined: the route goes
+   * @param judge attributes of the path as PathTable.attributesOf() has them
+   */
+  age(
+    families: readonly Family[],
+    change: (data: PathData) => PathData | undefined,
+    judge: (prefix: number, received: number) => number,
+  ): void {
+    const { paths, prefixes, attributes } = this.#rib;
+    for (let row = 0; row < paths.limit; row++) {
+      if (!this.#isOwn(row) || !families.includes(prefixes.familyOf(paths.prefixOf(row)))) continue;
+      const data = change(attributes.dataOf(paths.receivedOf(row)));
+      if (data === undefined) {
+        this.#rib.doom(row);
+        continue;
+      }
+      const prefix = paths.prefixOf(row);
+      const received = attributes.intern(data);
+      this.#rib.putRow(prefix, this.source, paths.pathIdOf(row), received, judge(prefix, received));
+      attributes.release(received);
+      paths.setFlag(row, PathFlag.Stale, true);
+    }
+  }
+
+  /** Takes out what is still stale; how many of the routes that were let in. */
+  sweep(families: readonly Family[]): number {
+    return this.#doomWhere(
+      (family, row) => this.#rib.paths.is(row, PathFlag.Stale) && families.includes(family),
     );
   }
 
-  /** Removes all routes of families not named; answers the paths among them. */
-  retainOnly(families: readonly Family[]): Path[] {
-    return this.#removeWhere((_key, prefix) => !families.includes(prefix.family));
+  /** Takes out all routes of families not named; how many of those that were let in. */
+  retainOnly(families: readonly Family[]): number {
+    return this.#doomWhere((family) => !families.includes(family));
   }
 
-  /** Judges everything anew. @param source who the peer is now; undefined: as before */
+  /**
+   * Judges up to `limit` rows of the table from `from` on anew.
+   * @param judge attributes of the path as PathTable.attributesOf() has them
+   * @returns where to go on; -1 at the end
+   */
   reconsider(
-    judge: (prefix: Prefix, data: PathData) => Judgement,
-    source: PathSource | undefined,
-  ): { readonly changed: Path[]; readonly removed: Path[] } {
-    const changed: Path[] = [];
-    const removed: Path[] = [];
-    const refusedBefore = [...this.#refused];
-    for (const [key, path] of this.#paths) {
-      const received = path.received ?? path.data;
-      const outcome = judge(path.prefix, received);
-      if (outcome.kind === 'rejected') {
-        const { prefix } = path;
-        this.#paths.delete(key);
-        this.#refused.set(key, { prefix, data: received, source: path.source, ...outcome });
-        removed.push(path);
-      } else if (outcome.data !== path.data || (source !== undefined && source !== path.source)) {
-        const next = pathOf(path.prefix, received, outcome.data, source ?? path.source);
-        this.#paths.set(key, next);
-        changed.push(next);
-      }
+    from: number,
+    limit: number,
+    judge: (prefix: number, received: number) => number,
+  ): number {
+    const { paths } = this.#rib;
+    const end = Math.min(paths.limit, from + limit);
+    for (let row = from; row < end; row++) {
+      if (!this.#isOwn(row)) continue;
+      this.#rib.judge(row, judge(paths.prefixOf(row), paths.receivedOf(row)));
+      this.#rib.reconsider(row);
     }
-    for (const [key, route] of refusedBefore) {
-      const outcome = judge(route.prefix, route.data);
-      if (outcome.kind === 'rejected') {
-        this.#refused.set(key, { ...route, reason: outcome.reason });
-        continue;
-      }
-      this.#refused.delete(key);
-      const next = pathOf(route.prefix, route.data, outcome.data, source ?? route.source);
-      this.#paths.set(key, next);
-      changed.push(next);
-    }
-    return { changed, removed };
+    return end < paths.limit ? end : -1;
   }
 
-  [Symbol.iterator](): Iterator<Path> {
-    return this.#paths.values();
+  *[Symbol.iterator](): Generator<Path, void, undefined> {
+    for (const row of this.#rows()) {
+      if (this.#rib.paths.isUsable(row)) yield this.#rib.pathOf(row);
+    }
   }
 
-  #removeWhere(matches: (key: PrefixKey, prefix: Prefix) => boolean): Path[] {
-    const removed: Path[] = [];
-    for (const [key, path] of this.#paths) {
-      if (!matches(key, path.prefix)) continue;
-      this.#paths.delete(key);
-      this.#stale.delete(key);
-      removed.push(path);
+  #doomWhere(matches: (family: Family, row: number) => boolean): number {
+    const { paths, prefixes } = this.#rib;
+    const before = this.size;
+    for (let row = 0; row < paths.limit; row++) {
+      if (!this.#isOwn(row)) continue;
+      if (matches(prefixes.familyOf(paths.prefixOf(row)), row)) this.#rib.doom(row);
     }
-    for (const [key, { prefix }] of this.#refused) {
-      if (!matches(key, prefix)) continue;
-      this.#refused.delete(key);
-      this.#stale.delete(key);
-    }
-    return removed;
+    return before - this.size;
   }
-}
 
-/** A path of a peer; remembers what was received when import policy has changed it. */
-export function pathOf(
-  prefix: Prefix,
-  received: PathData,
-  data: PathData,
-  source: PathSource,
-): Path {
-  return received === data ? { prefix, data, source } : { prefix, data, source, received };
+  #isOwn(row: number): boolean {
+    const { paths } = this.#rib;
+    return paths.has(row) && paths.sourceOf(row) === this.source && !paths.is(row, PathFlag.Doomed);
+  }
+
+  *#rows(): Generator<number, void, undefined> {
+    for (let row = 0; row < this.#rib.paths.limit; row++) if (this.#isOwn(row)) yield row;
+  }
+
+  *#rowsOf(prefix: Prefix): Generator<number, void, undefined> {
+    const { paths, prefixes } = this.#rib;
+    const id = prefixes.find(prefix);
+    if (id < 0) return;
+    for (let row = paths.firstOf(id); row >= 0; row = paths.nextOf(row)) {
+      if (this.#isOwn(row)) yield row;
+    }
+  }
+
+  #refusedAt(row: number): RefusedRoute {
+    const { paths, reasons } = this.#rib;
+    const { prefix, data, source } = this.#rib.pathOf(row);
+    return { prefix, data, source, reason: reasons.textOf(-1 - paths.attributesOf(row)) };
+  }
 }

@@ -1,95 +1,443 @@
-import { encodeAnnouncement, encodeWithdrawal, type WireContext } from '@calico/bgp-wire';
-import type { Family, Prefix } from '@calico/ip';
-import { type PathData, samePathData } from './path.ts';
-import { type PrefixKey, prefixKey } from './prefix_key.ts';
+// What the peers of one update group are told, in the order of the last change:
+//
+//   start ── A ── D ── B(gone) ── C ── tail        a new change moves its entry to the tail
+//     ▲           ▲                 ▲
+//   new peer   slow peer        the others         a reader has been told everything up to its place
+//
+// A prefix is in the list once, so a peer that stops reading costs nothing but its place, and what
+// it has missed is told as it is now. What one reader has encoded, others at the same place reuse.
 
-type Advertised = { readonly prefix: Prefix; readonly data: PathData };
-type Pending = { readonly prefix: Prefix; readonly data: PathData | undefined };
+import { UpdatePacker, type WireContext } from '@calico/bgp-wire';
+import type { Prefix } from '@calico/ip';
+import type { AttributeTable } from './attribute_table.ts';
+import { IntQueue, RowAllocator, withRow } from './columns.ts';
+import type { PathData } from './path.ts';
+import type { PrefixTable } from './prefix_table.ts';
+import { NOBODY, type Part, UpdateBatch } from './update_batch.ts';
 
-/**
- * What one peer has been told, and what it has yet to be told. A newer change of a prefix takes the
- * place of an unsent one, so a slow peer costs at most one entry per prefix.
- */
-export class AdjRibOut {
-  readonly #advertised = new Map<PrefixKey, Advertised>();
-  readonly #pending = new Map<PrefixKey, Pending>();
+/** Where a reader is: it has been told everything up to this entry. */
+type Place = { entry: number; version: number };
 
-  /** Prefixes the peer has been told of. */
-  get size(): number {
-    return this.#advertised.size;
-  }
+/** A peer of the group. */
+export class Reader {
+  readonly place: Place = { entry: START, version: 0 };
+  /** Its row among the sources: it is not told what it has said itself. */
+  readonly source: number;
 
-  get hasPending(): boolean {
-    return this.#pending.size > 0;
-  }
-
-  /** @param data undefined withdraws */
-  set(prefix: Prefix, data: PathData | undefined): void {
-    const key = prefixKey(prefix);
-    const told = this.#advertised.get(key)?.data;
-    if (told === data || (told && data && samePathData(told, data))) this.#pending.delete(key);
-    else this.#pending.set(key, { prefix, data });
-  }
-
-  get(prefix: Prefix): PathData | undefined {
-    return this.#advertised.get(prefixKey(prefix))?.data;
-  }
-
-  /** Tells everything again, for a ROUTE-REFRESH. */
-  repeat(family: Family): void {
-    for (const [key, { prefix, data }] of this.#advertised) {
-      if (prefix.family === family && !this.#pending.has(key)) {
-        this.#pending.set(key, { prefix, data });
-      }
-    }
-  }
-
-  entries(): Iterable<Advertised> {
-    return this.#advertised.values();
-  }
-
-  /** Forgets everything: the session is gone. */
-  clear(): void {
-    this.#advertised.clear();
-    this.#pending.clear();
-  }
-
-  /**
-   * Takes up to `limit` changes and writes them as UPDATE messages: withdrawals first, then the
-   * announcements grouped by their attributes.
-   */
-  take(limit: number, context: WireContext): Uint8Array[] {
-    const withdrawn: Record<Family, Prefix[]> = { 4: [], 6: [] };
-    const announced = new Map<PathData, Record<Family, Prefix[]>>();
-    let taken = 0;
-    for (const [key, { prefix, data }] of this.#pending) {
-      if (taken === limit) break;
-      taken += 1;
-      this.#pending.delete(key);
-      if (data === undefined) {
-        if (this.#advertised.delete(key)) withdrawn[prefix.family].push(prefix);
-        continue;
-      }
-      this.#advertised.set(key, { prefix, data });
-      let group = announced.get(data);
-      if (group === undefined) {
-        group = { 4: [], 6: [] };
-        announced.set(data, group);
-      }
-      group[prefix.family].push(prefix);
-    }
-    const messages: Uint8Array[] = [];
-    for (const family of [4, 6] as const) {
-      messages.push(...encodeWithdrawal(family, withdrawn[family].map(asNlri), context));
-      for (const [{ attributes, nextHop }, group] of announced) {
-        const nlri = group[family].map(asNlri);
-        messages.push(...encodeAnnouncement({ family, nextHop, attributes, nlri }, context));
-      }
-    }
-    return messages;
+  constructor(source: number) {
+    this.source = source;
   }
 }
 
-function asNlri(prefix: Prefix): { readonly prefix: Prefix } {
-  return { prefix };
+/** Encoded messages, for whoever is at `from`. */
+type Chunk = {
+  readonly from: number;
+  readonly to: Place;
+  readonly parts: readonly Part[];
+  /** What all get for whom there is no exception. */
+  readonly everything: Uint8Array;
+  /** Sources for whom there is. */
+  readonly exceptions: ReadonlySet<number>;
+};
+
+export type Change = {
+  /** Row of the path, for ADD-PATH; 0 where a prefix has one path. */
+  readonly path: number;
+  readonly attributes: number;
+  /** Source that is not to be told. */
+  readonly source: number;
+};
+
+/** The list's sentinel. */
+const START = 0;
+const GONE = -1;
+/** Chunks kept for readers that come later. */
+const CHUNKS = 64;
+
+const Flag = {
+  /** Some reader's place is here. */
+  Place: 1,
+  /** Was once told with another source: that one has to be told to forget it. */
+  SourceChanged: 2,
+} as const;
+
+export class AdjRibOut {
+  readonly #prefixes: PrefixTable;
+  readonly #attributes: AttributeTable;
+  readonly #context: WireContext;
+  readonly #packer: UpdatePacker;
+  readonly #rows = new RowAllocator(1);
+  /** First entry of a prefix; 0 for none. */
+  #first = new Int32Array(64);
+  #prefixOf = new Int32Array(64);
+  #pathOf = new Int32Array(64);
+  #attributesOf = new Int32Array(64);
+  #sourceOf = new Int32Array(64);
+  #sibling = new Int32Array(64);
+  #next = new Int32Array(64);
+  #previous = new Int32Array(64);
+  #versions = new Float64Array(64);
+  #flags = new Uint8Array(64);
+  readonly #gone = new IntQueue();
+  readonly #readers = new Set<Reader>();
+  #chunks: Chunk[] = [];
+  readonly #told = new Map<number, number>();
+  #version = 0;
+  #size = 0;
+
+  /** @param context how the messages are written; its `addPath` names families with identifiers */
+  constructor(prefixes: PrefixTable, attributes: AttributeTable, context: WireContext) {
+    this.#prefixes = prefixes;
+    this.#attributes = attributes;
+    this.#context = context;
+    this.#packer = new UpdatePacker(context);
+  }
+
+  /** A table of their own for readers that will be told otherwise from now on. */
+  fork(readers: readonly Reader[]): AdjRibOut {
+    const copy = new AdjRibOut(this.#prefixes, this.#attributes, this.#context);
+    const moved = new Map<Place, number>();
+    for (
+      let from = this.#next[START] as number;
+      from !== START;
+      from = this.#next[from] as number
+    ) {
+      const entry = copy.#append(
+        this.#prefixAt(from),
+        this.#pathOf[from] as number,
+        this.#attributesOf[from] as number,
+        this.#sourceOf[from] as number,
+      );
+      const flags = this.#flags[from] as number;
+      copy.#flags[entry] = flags & Flag.SourceChanged;
+      if ((flags & Flag.Place) === 0) continue;
+      for (const { place } of readers) {
+        if (place.entry === from) moved.set(place, entry);
+      }
+    }
+    for (const reader of readers) {
+      this.#readers.delete(reader);
+      const entry = moved.get(reader.place) ?? START;
+      copy.#readers.add(reader);
+      copy.#move(reader.place, entry, copy.#versions[entry] as number);
+    }
+    this.#reclaim();
+    return copy;
+  }
+
+  /** Takes up to `limit` entries out of a table without readers; whether there are more. */
+  drain(limit: number): boolean {
+    for (let count = 0; count < limit; count++) {
+      const entry = this.#next[START] as number;
+      if (entry === START) return false;
+      const attributes = this.#attributesOf[entry] as number;
+      if (attributes >= 0) this.#attributes.release(attributes);
+      this.#forget(entry);
+    }
+    return true;
+  }
+
+  /** Entries that somebody is told. */
+  get size(): number {
+    return this.#size;
+  }
+
+  get readerCount(): number {
+    return this.#readers.size;
+  }
+
+  join(reader: Reader): void {
+    this.#readers.add(reader);
+    this.#rewind(reader.place);
+  }
+
+  leave(reader: Reader): void {
+    this.#readers.delete(reader);
+    this.#reclaim();
+  }
+
+  /** The reader is told everything again. */
+  repeat(reader: Reader): void {
+    this.#rewind(reader.place);
+  }
+
+  isAtEnd({ place }: Reader): boolean {
+    return this.#next[place.entry] === START;
+  }
+
+  /** How many entries are for the reader. */
+  countFor({ source }: Reader): number {
+    return this.#size - (this.#told.get(source) ?? 0);
+  }
+
+  /** What the reader has been told of the prefix's first path; undefined: nothing, or not yet. */
+  get(prefix: number, reader: Reader): PathData | undefined {
+    if (prefix >= this.#first.length) return undefined;
+    for (
+      let entry = this.#first[prefix] as number;
+      entry !== 0;
+      entry = this.#sibling[entry] as number
+    ) {
+      if (this.#isTold(entry, reader))
+        return this.#attributes.dataOf(this.#attributesOf[entry] as number);
+    }
+    return undefined;
+  }
+
+  /** What the reader has been told. */
+  *entries(reader: Reader): Generator<{ readonly prefix: Prefix; readonly data: PathData }> {
+    for (let entry = 1; entry < this.#rows.limit; entry++) {
+      if (!this.#isTold(entry, reader)) continue;
+      const prefix = this.#prefixes.prefixOf(this.#prefixAt(entry));
+      yield { prefix, data: this.#attributes.dataOf(this.#attributesOf[entry] as number) };
+    }
+  }
+
+  /** The one path that the prefix is told with. @param attributes below 0: none */
+  set(prefix: number, attributes: number, source: number): void {
+    const entry = prefix < this.#first.length ? (this.#first[prefix] as number) : 0;
+    if (entry === 0) {
+      if (attributes >= 0) this.#append(prefix, 0, attributes, source);
+    } else {
+      this.#change(entry, attributes, source);
+    }
+  }
+
+  /** All paths that the prefix is told with, for ADD-PATH. */
+  setAll(prefix: number, changes: readonly Change[]): void {
+    const known = new Set<number>();
+    const first = prefix < this.#first.length ? (this.#first[prefix] as number) : 0;
+    for (let entry = first; entry !== 0; entry = this.#sibling[entry] as number) {
+      if (this.#attributesOf[entry] === GONE) continue;
+      const change = changes.find(({ path }) => path === this.#pathOf[entry]);
+      if (change !== undefined) known.add(change.path);
+      this.#change(entry, change?.attributes ?? GONE, change?.source ?? NOBODY);
+    }
+    for (const { path, attributes, source } of changes) {
+      if (!known.has(path)) this.#append(prefix, path, attributes, source);
+    }
+  }
+
+  /** The messages that the reader gets next, from up to `limit` entries; undefined at the end. */
+  read(reader: Reader, limit: number): Uint8Array | undefined {
+    while (!this.isAtEnd(reader)) {
+      const { place } = reader;
+      const chunk =
+        this.#chunks.find(({ from }) => from === place.version) ?? this.#encode(place, limit);
+      this.#move(place, chunk.to.entry, chunk.to.version);
+      this.#reclaim();
+      const bytes = bytesFor(chunk, reader.source);
+      if (bytes.length > 0) return bytes;
+    }
+    return undefined;
+  }
+
+  #isTold(entry: number, { place, source }: Reader): boolean {
+    return (
+      (this.#prefixOf[entry] as number) > 0 &&
+      (this.#attributesOf[entry] as number) >= 0 &&
+      (this.#versions[entry] as number) <= place.version &&
+      this.#sourceOf[entry] !== source
+    );
+  }
+
+  #append(prefix: number, path: number, attributes: number, source: number): number {
+    const entry = this.#rows.take();
+    this.#makeRoom(entry);
+    this.#first = withRow(this.#first, prefix);
+    this.#prefixes.retain(prefix);
+    // Plus one: 0 is a free row.
+    this.#prefixOf[entry] = prefix + 1;
+    this.#pathOf[entry] = path;
+    this.#sourceOf[entry] = source;
+    this.#flags[entry] = 0;
+    this.#sibling[entry] = this.#first[prefix] as number;
+    this.#first[prefix] = entry;
+    this.#attributesOf[entry] = attributes;
+    if (attributes >= 0) {
+      this.#attributes.retain(attributes);
+      this.#count(source, 1);
+    }
+    this.#linkAtTail(entry);
+    if (attributes < 0) this.#gone.push(entry);
+    return entry;
+  }
+
+  #prefixAt(entry: number): number {
+    return (this.#prefixOf[entry] as number) - 1;
+  }
+
+  #change(entry: number, attributes: number, source: number): void {
+    const before = this.#attributesOf[entry] as number;
+    const sourceBefore = this.#sourceOf[entry] as number;
+    if (before === attributes && (before < 0 || sourceBefore === source)) return;
+    if (attributes >= 0) {
+      this.#attributes.retain(attributes);
+      this.#count(source, 1);
+    }
+    if (before >= 0) {
+      this.#attributes.release(before);
+      this.#count(sourceBefore, -1);
+    }
+    this.#attributesOf[entry] = attributes;
+    // Who was told nothing as it was the source still has nothing to forget when the path goes.
+    if (attributes >= 0 && sourceBefore !== source) {
+      this.#sourceOf[entry] = source;
+      (this.#flags[entry] as number) |= Flag.SourceChanged;
+    }
+    this.#unlink(entry);
+    this.#linkAtTail(entry);
+    if (attributes < 0) this.#gone.push(entry);
+    if (this.#readers.size === 0) this.#reclaim();
+  }
+
+  #count(source: number, by: 1 | -1): void {
+    this.#size += by;
+    this.#told.set(source, (this.#told.get(source) ?? 0) + by);
+  }
+
+  #linkAtTail(entry: number): void {
+    const tail = this.#previous[START] as number;
+    this.#next[tail] = entry;
+    this.#previous[entry] = tail;
+    this.#next[entry] = START;
+    this.#previous[START] = entry;
+    this.#version += 1;
+    this.#versions[entry] = this.#version;
+  }
+
+  #unlink(entry: number): void {
+    const previous = this.#previous[entry] as number;
+    const next = this.#next[entry] as number;
+    this.#next[previous] = next;
+    this.#previous[next] = previous;
+    if (((this.#flags[entry] as number) & Flag.Place) === 0) return;
+    (this.#flags[entry] as number) &= ~Flag.Place;
+    (this.#flags[previous] as number) |= Flag.Place;
+    for (const place of this.#places()) if (place.entry === entry) place.entry = previous;
+  }
+
+  *#places(): Generator<Place, void, undefined> {
+    for (const { place } of this.#readers) yield place;
+    for (const { to } of this.#chunks) yield to;
+  }
+
+  #move(place: Place, entry: number, version: number): void {
+    place.entry = entry;
+    place.version = version;
+    (this.#flags[entry] as number) |= Flag.Place;
+  }
+
+  #rewind(place: Place): void {
+    this.#move(place, START, 0);
+  }
+
+  /** Entries that are gone are forgotten once every reader has been told. */
+  #reclaim(): void {
+    let slowest = Number.POSITIVE_INFINITY;
+    if (this.#gone.size > 0 || this.#chunks.length > 0) {
+      for (const { place } of this.#readers) slowest = Math.min(slowest, place.version);
+    }
+    while (this.#gone.size > 0) {
+      const entry = this.#gone.peek();
+      // It may have come back since, or be gone for the second time.
+      if (this.#attributesOf[entry] === GONE) {
+        if ((this.#versions[entry] as number) > slowest) return;
+        this.#forget(entry);
+      }
+      this.#gone.shift();
+    }
+    if (this.#chunks.length > 0 && slowest === this.#version) this.#chunks = [];
+  }
+
+  #forget(entry: number): void {
+    if (this.#prefixOf[entry] === 0) return;
+    this.#unlink(entry);
+    const prefix = this.#prefixAt(entry);
+    let before = this.#first[prefix] as number;
+    if (before === entry) {
+      this.#first[prefix] = this.#sibling[entry] as number;
+    } else {
+      while (this.#sibling[before] !== entry) before = this.#sibling[before] as number;
+      this.#sibling[before] = this.#sibling[entry] as number;
+    }
+    this.#prefixOf[entry] = 0;
+    this.#prefixes.release(prefix);
+    this.#rows.give(entry);
+  }
+
+  #makeRoom(entry: number): void {
+    if (entry < this.#prefixOf.length) return;
+    this.#prefixOf = withRow(this.#prefixOf, entry);
+    const last = this.#prefixOf.length - 1;
+    this.#pathOf = withRow(this.#pathOf, last);
+    this.#attributesOf = withRow(this.#attributesOf, last);
+    this.#sourceOf = withRow(this.#sourceOf, last);
+    this.#sibling = withRow(this.#sibling, last);
+    this.#next = withRow(this.#next, last);
+    this.#previous = withRow(this.#previous, last);
+    this.#versions = withRow(this.#versions, last);
+    this.#flags = withRow(this.#flags, last);
+  }
+
+  /** Writes what comes after the place, and keeps it for others who are there too. */
+  #encode({ entry: from, version }: Place, limit: number): Chunk {
+    const tables = { prefixes: this.#prefixes, attributes: this.#attributes };
+    const batch = new UpdateBatch(tables, this.#packer, this.#context);
+    let last = from;
+    for (let count = 0; count < limit; count++) {
+      const entry = this.#next[last] as number;
+      if (entry === START) break;
+      last = entry;
+      this.#addTo(batch, entry);
+    }
+    const parts = batch.encode();
+    const chunk: Chunk = {
+      from: version,
+      to: { entry: START, version: 0 },
+      parts,
+      everything: joined(parts.filter(({ only }) => only === NOBODY)),
+      exceptions: new Set(parts.flatMap(({ except, only }) => [except, only])),
+    };
+    this.#move(chunk.to, last, this.#versions[last] as number);
+    if (this.#readers.size > 1) {
+      this.#chunks.push(chunk);
+      if (this.#chunks.length > CHUNKS) this.#chunks.shift();
+    }
+    return chunk;
+  }
+
+  #addTo(batch: UpdateBatch, entry: number): void {
+    const prefix = this.#prefixAt(entry);
+    const attributes = this.#attributesOf[entry] as number;
+    const source = this.#sourceOf[entry] as number;
+    const isElsewhere = ((this.#flags[entry] as number) & Flag.SourceChanged) !== 0;
+    if (attributes < 0) {
+      batch.withdraw(prefix, entry, isElsewhere ? NOBODY : source);
+      return;
+    }
+    batch.announce(prefix, entry, attributes, source);
+    if (isElsewhere) batch.forget(prefix, entry, source);
+  }
+}
+
+function bytesFor({ parts, everything, exceptions }: Chunk, source: number): Uint8Array {
+  if (!exceptions.has(source)) return everything;
+  return joined(
+    parts.filter(({ except, only }) => except !== source && (only === NOBODY || only === source)),
+  );
+}
+
+function joined(parts: readonly Part[]): Uint8Array {
+  const [first] = parts;
+  if (parts.length === 1 && first !== undefined) return first.bytes;
+  let length = 0;
+  for (const { bytes } of parts) length += bytes.length;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const { bytes } of parts) {
+    whole.set(bytes, at);
+    at += bytes.length;
+  }
+  return whole;
 }

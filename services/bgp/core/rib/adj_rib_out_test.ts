@@ -1,78 +1,214 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_CONTEXT, decodeMessage, MessageFramer, type Update } from '@calico/bgp-wire';
+import {
+  DEFAULT_CONTEXT,
+  decodeMessage,
+  MessageFramer,
+  type Update,
+  type WireContext,
+} from '@calico/bgp-wire';
 import { formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
-import { AdjRibOut } from './adj_rib_out.ts';
-import type { PathData } from './path.ts';
+import { AdjRibOut, Reader } from './adj_rib_out.ts';
+import { AttributeTable } from './attribute_table.ts';
+import { PrefixTable } from './prefix_table.ts';
 
-const data = (localPreference: number): PathData => ({
-  attributes: { origin: 0, asPath: [], localPreference },
-  nextHop: parseAddress('192.168.80.100'),
-});
+const [FEEDER, OTHER, ALONE] = [1, 2, 9];
+
+class Fixture {
+  readonly prefixes = new PrefixTable();
+  readonly attributes = new AttributeTable();
+  readonly context: WireContext;
+  readonly out: AdjRibOut;
+
+  constructor(context: WireContext = DEFAULT_CONTEXT) {
+    this.context = context;
+    this.out = new AdjRibOut(this.prefixes, this.attributes, context);
+  }
+
+  join(source = ALONE): Reader {
+    const reader = new Reader(source);
+    this.out.join(reader);
+    return reader;
+  }
+
+  attributesOf(localPreference: number): number {
+    const attributes = { origin: 0 as const, asPath: [], localPreference };
+    return this.attributes.intern({ attributes, nextHop: parseAddress('192.168.80.100') });
+  }
+
+  /** @param localPreference undefined withdraws */
+  set(text: string, localPreference: number | undefined, source = FEEDER): void {
+    const prefix = this.prefixes.intern(parsePrefix(text));
+    const attributes = localPreference === undefined ? -1 : this.attributesOf(localPreference);
+    this.out.set(prefix, attributes, source);
+    if (attributes >= 0) this.attributes.release(attributes);
+    this.prefixes.release(prefix);
+  }
+
+  read(reader: Reader, limit = 100): string[] {
+    const bytes = this.out.read(reader, limit);
+    return bytes === undefined ? [] : describe(bytes, this.context);
+  }
+}
 
 function list(items: Update['announced']): string {
-  return items.map(({ prefix }) => formatPrefix(prefix)).join(' ');
+  return items
+    .map(({ prefix, pathId }) => formatPrefix(prefix) + (pathId === undefined ? '' : `#${pathId}`))
+    .join(' ');
 }
 
-function read(messages: readonly Uint8Array[]): string[] {
-  return messages.map((bytes) => {
-    const framer = new MessageFramer();
-    framer.push(bytes);
-    const frame = framer.next();
-    assert.ok(frame);
-    const update = decodeMessage(frame, DEFAULT_CONTEXT) as Update;
-    return update.withdrawn.length > 0
-      ? `- ${list(update.withdrawn)}`
-      : `${update.attributes.localPreference} ${list(update.announced)}`;
-  });
+function describe(bytes: Uint8Array, context: WireContext): string[] {
+  const framer = new MessageFramer();
+  framer.push(bytes);
+  const lines: string[] = [];
+  for (let frame = framer.next(); frame !== undefined; frame = framer.next()) {
+    const update = decodeMessage(frame, context) as Update;
+    assert.deepEqual(update.problems, []);
+    const { withdrawn, announced, attributes } = update;
+    if (withdrawn.length > 0) lines.push(`- ${list(withdrawn)}`);
+    if (announced.length > 0) lines.push(`${attributes.localPreference} ${list(announced)}`);
+  }
+  return lines;
 }
 
-const prefix = (text: string) => parsePrefix(text);
-
-test('take() writes withdrawals first and groups by attributes', () => {
-  const out = new AdjRibOut();
-  out.set(prefix('10.9.0.0/16'), data(1));
-  out.take(10, DEFAULT_CONTEXT);
-  const [one, two] = [data(100), data(200)];
-  out.set(prefix('10.1.0.0/16'), one);
-  out.set(prefix('10.2.0.0/16'), two);
-  out.set(prefix('10.3.0.0/16'), one);
-  out.set(prefix('10.9.0.0/16'), undefined);
-  assert.deepEqual(read(out.take(10, DEFAULT_CONTEXT)), [
+test('read() writes withdrawals first and groups by attributes', () => {
+  const fixture = new Fixture();
+  const reader = fixture.join();
+  fixture.set('10.9.0.0/16', 1);
+  assert.deepEqual(fixture.read(reader), ['1 10.9.0.0/16']);
+  fixture.set('10.1.0.0/16', 100);
+  fixture.set('10.2.0.0/16', 200);
+  fixture.set('10.3.0.0/16', 100);
+  fixture.set('10.9.0.0/16', undefined);
+  assert.deepEqual(fixture.read(reader), [
     '- 10.9.0.0/16',
     '100 10.1.0.0/16 10.3.0.0/16',
     '200 10.2.0.0/16',
   ]);
-  assert.equal(out.size, 3);
+  assert.ok(fixture.out.isAtEnd(reader));
+  assert.equal(fixture.out.size, 3);
+  assert.equal(fixture.attributes.size, 2);
+  assert.equal(fixture.prefixes.size, 3);
 });
 
 test('a newer change takes the place of an unsent one', () => {
-  const out = new AdjRibOut();
-  out.set(prefix('10.1.0.0/16'), data(1));
-  out.set(prefix('10.1.0.0/16'), data(2));
-  assert.deepEqual(read(out.take(10, DEFAULT_CONTEXT)), ['2 10.1.0.0/16']);
-  out.set(prefix('10.1.0.0/16'), undefined);
-  out.set(prefix('10.1.0.0/16'), data(2));
-  assert.equal(out.hasPending, false, 'what the peer knows already is not told again');
+  const fixture = new Fixture();
+  const reader = fixture.join();
+  fixture.set('10.1.0.0/16', 1);
+  fixture.set('10.1.0.0/16', 2);
+  assert.deepEqual(fixture.read(reader), ['2 10.1.0.0/16']);
+  fixture.set('10.1.0.0/16', 2);
+  assert.ok(fixture.out.isAtEnd(reader), 'what is as before is not told again');
 });
 
-test('a withdrawal of what was never told is not sent', () => {
-  const out = new AdjRibOut();
-  out.set(prefix('10.1.0.0/16'), data(1));
-  out.set(prefix('10.1.0.0/16'), undefined);
-  assert.deepEqual(out.take(10, DEFAULT_CONTEXT), []);
+test('read() keeps to its limit and repeat() tells everything again', () => {
+  const fixture = new Fixture();
+  const reader = fixture.join();
+  for (let index = 0; index < 10; index++) fixture.set(`10.${index}.0.0/16`, 1);
+  assert.equal(fixture.read(reader, 4)[0]?.split(' ').length, 5);
+  assert.ok(!fixture.out.isAtEnd(reader));
+  assert.equal([...fixture.out.entries(reader)].length, 4);
+  assert.equal(fixture.read(reader)[0]?.split(' ').length, 7);
+  fixture.out.repeat(reader);
+  assert.equal(fixture.read(reader)[0]?.split(' ').length, 11);
 });
 
-test('take() keeps to its limit and repeat() tells everything again', () => {
-  const out = new AdjRibOut();
-  const shared = data(1);
-  for (let index = 0; index < 10; index++) out.set(prefix(`10.${index}.0.0/16`), shared);
-  assert.equal(out.take(4, DEFAULT_CONTEXT).length, 1);
-  assert.equal(out.size, 4);
-  assert.ok(out.hasPending);
-  out.take(100, DEFAULT_CONTEXT);
-  assert.ok(!out.hasPending);
-  out.repeat(4);
-  out.repeat(6);
-  assert.equal(read(out.take(100, DEFAULT_CONTEXT))[0]?.split(' ').length, 11);
+test('nobody is told what it said itself, and forgets what another has told it before', () => {
+  const fixture = new Fixture();
+  const [feeder, other] = [fixture.join(FEEDER), fixture.join(OTHER)];
+  fixture.set('10.1.0.0/16', 1, FEEDER);
+  assert.deepEqual(fixture.read(feeder), []);
+  assert.deepEqual(fixture.read(other), ['1 10.1.0.0/16']);
+  fixture.set('10.1.0.0/16', 2, OTHER);
+  assert.deepEqual(fixture.read(feeder), ['2 10.1.0.0/16']);
+  assert.deepEqual(fixture.read(other), ['- 10.1.0.0/16']);
+  assert.deepEqual([fixture.out.countFor(feeder), fixture.out.countFor(other)], [1, 0]);
+  fixture.set('10.1.0.0/16', undefined);
+  assert.deepEqual(fixture.read(feeder), ['- 10.1.0.0/16']);
+});
+
+test('a slow reader is told what is so now, and holds nobody up', () => {
+  const fixture = new Fixture();
+  const [slow, quick] = [fixture.join(1), fixture.join(2)];
+  for (let round = 1; round <= 200; round++) {
+    fixture.set('10.1.0.0/16', round, 3);
+    fixture.set('10.2.0.0/16', round % 2 === 0 ? undefined : round, 3);
+    assert.notDeepEqual(fixture.read(quick), []);
+  }
+  assert.deepEqual(fixture.read(slow).at(-1), '200 10.1.0.0/16');
+  while (!fixture.out.isAtEnd(slow)) fixture.read(slow);
+  assert.equal(fixture.prefixes.size, 1, 'what is gone is forgotten when all know');
+});
+
+test('readers that join later, at any place, end up with the same', () => {
+  const fixture = new Fixture();
+  const tables = new Map<Reader, Map<string, string>>();
+  const follow = (reader: Reader, lines: readonly string[]): void => {
+    const table = tables.get(reader) ?? new Map<string, string>();
+    tables.set(reader, table);
+    for (const line of lines) {
+      const [what = '', ...prefixes] = line.split(' ');
+      for (const prefix of prefixes) {
+        if (what === '-') table.delete(prefix);
+        else table.set(prefix, what);
+      }
+    }
+  };
+  const state = { seed: 7 };
+  const random = (below: number): number => {
+    state.seed = (Math.imul(state.seed, 1_103_515_245) + 12_345) >>> 0;
+    return Math.floor((state.seed / 2 ** 32) * below);
+  };
+  const readers: Reader[] = [];
+  for (let step = 0; step < 3_000; step++) {
+    if (readers.length < 6 && random(100) === 0) readers.push(fixture.join(random(4)));
+    const withdraws = random(3) === 0;
+    fixture.set(`10.${random(40)}.0.0/16`, withdraws ? undefined : random(5), random(4));
+    for (const reader of readers) {
+      if (random(4) === 0) follow(reader, fixture.read(reader, 1 + random(8)));
+    }
+  }
+  for (const reader of readers) {
+    while (!fixture.out.isAtEnd(reader)) follow(reader, fixture.read(reader));
+    const expected = [...fixture.out.entries(reader)].map(({ prefix, data }) =>
+      [formatPrefix(prefix), data.attributes.localPreference].join(),
+    );
+    const table = [...(tables.get(reader) ?? [])].map((pair) => pair.join());
+    assert.deepEqual(table.toSorted(), expected.toSorted());
+    assert.equal(fixture.out.countFor(reader), expected.length);
+  }
+});
+
+test('fork() takes readers along with what they know', () => {
+  const fixture = new Fixture();
+  const [stays, goes] = [fixture.join(7), fixture.join(8)];
+  for (let index = 0; index < 4; index++) fixture.set(`10.${index}.0.0/16`, 1);
+  fixture.read(goes, 3);
+  const fork = fixture.out.fork([goes]);
+  assert.equal(fixture.out.readerCount, 1);
+  assert.deepEqual(describe(fork.read(goes, 100) ?? new Uint8Array(0), DEFAULT_CONTEXT), [
+    '1 10.3.0.0/16',
+  ]);
+  assert.equal(fixture.read(stays)[0], '1 10.0.0.0/16 10.1.0.0/16 10.2.0.0/16', 'written for both');
+  assert.deepEqual(fixture.read(stays), ['1 10.3.0.0/16']);
+  while (fork.drain(2));
+  fixture.out.leave(stays);
+  while (fixture.out.drain(2));
+  assert.deepEqual([fixture.prefixes.size, fixture.attributes.size], [0, 0]);
+});
+
+test('setAll() tells several paths of a prefix by their identifiers', () => {
+  const fixture = new Fixture({ ...DEFAULT_CONTEXT, addPath: [4] });
+  const reader = fixture.join();
+  const prefix = fixture.prefixes.intern(parsePrefix('10.1.0.0/16'));
+  const [one, two] = [fixture.attributesOf(1), fixture.attributesOf(2)];
+  fixture.out.setAll(prefix, [
+    { path: 5, attributes: one, source: FEEDER },
+    { path: 6, attributes: two, source: OTHER },
+  ]);
+  assert.deepEqual(fixture.read(reader), ['1 10.1.0.0/16#1', '2 10.1.0.0/16#2']);
+  fixture.out.setAll(prefix, [{ path: 6, attributes: one, source: OTHER }]);
+  assert.deepEqual(fixture.read(reader), ['1 10.1.0.0/16#2', '- 10.1.0.0/16#1']);
+  fixture.out.setAll(prefix, []);
+  assert.deepEqual(fixture.read(reader), ['- 10.1.0.0/16#2']);
 });

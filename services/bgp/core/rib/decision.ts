@@ -1,150 +1,217 @@
-// Which path of a prefix is used: RFC 4271 section 9.1.2, route reflection RFC 4456 section 9.
-import { asPathLength, neighbourAs, Origin } from '@calico/bgp-wire';
+// Which path of a prefix is used: RFC 4271 section 9.1.2, route reflection RFC 4456 section 9. Works on
+// rows of the tables, as it runs for every change of a large table.
 import { compareAddresses } from '@calico/ip';
-import { DEFAULT_LOCAL_PREFERENCE, type Path } from './path.ts';
+import type { AttributeTable } from './attribute_table.ts';
+import type { PathTable } from './path_table.ts';
 
 /** Smaller is better. */
-type Rule = { readonly name: string; readonly compare: (a: Path, b: Path) => number };
+type Rule = { readonly name: string; readonly compare: (a: number, b: number) => number };
 
-const BEFORE_MED: readonly Rule[] = [
-  { name: 'originated here', compare: (a, b) => isLearned(a) - isLearned(b) },
-  {
-    name: 'higher local preference',
-    compare: (a, b) => localPreference(b) - localPreference(a),
-  },
-  { name: 'shorter AS path', compare: (a, b) => pathLength(a) - pathLength(b) },
-  { name: 'lower origin', compare: (a, b) => origin(a) - origin(b) },
-];
+/** In an attribute table's rank: what the length of the AS path counts, and the local preference. */
+const PATH_LENGTH = 4;
+const LOCAL_PREFERENCE = 0x1_0000;
 
-const MED: Rule = { name: 'lower multi-exit discriminator', compare: (a, b) => med(a) - med(b) };
-
-const EXTERNAL: Rule = {
-  name: 'external before internal',
-  compare: (a, b) => isInternal(a) - isInternal(b),
-};
-
-const TIE_BREAKS: readonly Rule[] = [
-  { name: 'lower router id', compare: (a, b) => originator(a) - originator(b) },
-  { name: 'shorter cluster list', compare: (a, b) => clusterLength(a) - clusterLength(b) },
-  { name: 'lower peer address', compare: comparePeerAddress },
-];
-
-export type Decision = {
-  readonly best: Path | undefined;
+export class Decision {
+  readonly #paths: PathTable;
+  readonly #attributes: AttributeTable;
   /** The best path and those as good up to the tie-breaks, with different next hops. */
-  readonly multipath: readonly Path[];
-};
+  readonly chosen: number[] = [];
+  readonly #remaining: number[] = [];
 
-export const NO_DECISION: Decision = { best: undefined, multipath: [] };
-
-export function decide(candidates: readonly Path[]): Decision {
-  const first = candidates[0];
-  if (first === undefined) return NO_DECISION;
-  if (candidates.length === 1) return { best: first, multipath: candidates };
-  let remaining = keepBest(candidates, BEFORE_MED);
-  if (remaining.length > 1) remaining = removeWorseMed(remaining);
-  remaining = keepBest(remaining, [EXTERNAL]);
-  const [best] = keepBest(remaining, TIE_BREAKS);
-  return { best, multipath: distinctNextHops(best, remaining) };
-}
-
-/** The rule by which `a` beats `b`; undefined when `b` is at least as good. */
-export function whyBetter(a: Path, b: Path): string | undefined {
-  const rules = [...BEFORE_MED, ...(sameNeighbour(a, b) ? [MED] : []), EXTERNAL, ...TIE_BREAKS];
-  for (const { name, compare } of rules) {
-    const order = compare(a, b);
-    if (order !== 0) return order < 0 ? name : undefined;
+  constructor(paths: PathTable, attributes: AttributeTable) {
+    this.#paths = paths;
+    this.#attributes = attributes;
   }
-  return undefined;
-}
 
-/** A path that takes this one out, and by which rule; undefined when none does. */
-export function whyWorse(
-  path: Path,
-  candidates: readonly Path[],
-): { readonly by: Path; readonly rule: string } | undefined {
-  for (const by of candidates) {
-    const rule = by === path ? undefined : whyBetter(by, path);
-    if (rule !== undefined) return { by, rule };
+  /** Row of the prefix's best path, or -1; what is used with it is in `chosen`, the best first. */
+  decide(prefix: number): number {
+    const { chosen } = this;
+    chosen.length = 0;
+    const remaining = this.#keepHighestRank(prefix);
+    const first = remaining[0];
+    if (first === undefined) return -1;
+    chosen.push(first);
+    if (remaining.length === 1) return first;
+    this.#removeWorseMed();
+    this.#removeInternal();
+    const best = this.#breakTies();
+    chosen[0] = best;
+    if (!this.#isLocal(best)) this.#addOtherNextHops();
+    return best;
   }
-  return undefined;
-}
 
-function keepBest(paths: readonly Path[], rules: readonly Rule[]): readonly Path[] {
-  let remaining = paths;
-  for (const { compare } of rules) {
-    if (remaining.length === 1) return remaining;
-    let kept: Path[] = [];
-    for (const path of remaining) {
-      const order = kept[0] === undefined ? 0 : compare(path, kept[0]);
-      if (order < 0) kept = [path];
-      else if (order === 0) kept.push(path);
+  /** The rule by which `a` beats `b`; undefined when `b` is at least as good. */
+  whyBetter(a: number, b: number): string | undefined {
+    const isComparable = this.#neighbour(a) === this.#neighbour(b);
+    for (const { name, compare } of this.#rules) {
+      if (compare === this.#compareMed && !isComparable) continue;
+      const order = compare(a, b);
+      if (order !== 0) return order < 0 ? name : undefined;
     }
-    remaining = kept;
+    return undefined;
   }
-  return remaining;
-}
 
-/** MED says something only among paths through one AS, so a path falls to any of its own AS. */
-function removeWorseMed(paths: readonly Path[]): readonly Path[] {
-  return paths.filter(
-    (path) => !paths.some((other) => sameNeighbour(path, other) && med(other) < med(path)),
-  );
-}
-
-function distinctNextHops(best: Path | undefined, paths: readonly Path[]): readonly Path[] {
-  if (best === undefined || best.source.kind === 'local' || paths.length === 1) {
-    return best === undefined ? [] : [best];
+  /** A path that takes this one out, and by which rule; undefined when none does. */
+  whyWorse(
+    path: number,
+    candidates: readonly number[],
+  ): { readonly by: number; readonly rule: string } | undefined {
+    for (const by of candidates) {
+      const rule = by === path ? undefined : this.whyBetter(by, path);
+      if (rule !== undefined) return { by, rule };
+    }
+    return undefined;
   }
-  const chosen = [best];
-  for (const path of paths) {
-    const isNew = chosen.every(
-      ({ data }) => compareAddresses(data.nextHop, path.data.nextHop) !== 0,
+
+  /** The first four rules in one comparison: an own path, then what the rank of attributes says. */
+  #keepHighestRank(prefix: number): number[] {
+    const remaining = this.#remaining;
+    const paths = this.#paths;
+    remaining.length = 0;
+    let lowest = Number.POSITIVE_INFINITY;
+    for (let row = paths.firstOf(prefix); row >= 0; row = paths.nextOf(row)) {
+      if (!paths.isUsable(row)) continue;
+      const rank = this.#isLocal(row) ? -1 : this.#rank(row);
+      if (rank > lowest) continue;
+      if (rank < lowest) remaining.length = 0;
+      lowest = rank;
+      remaining.push(row);
+    }
+    return remaining;
+  }
+
+  /** MED says something only among paths through one AS, so a path falls to any of its own AS. */
+  #removeWorseMed(): void {
+    const all = this.#remaining;
+    const med = this.#med(all[0] as number);
+    if (all.every((row) => this.#med(row) === med)) return;
+    const kept = all.filter(
+      (row) =>
+        !all.some(
+          (other) =>
+            this.#neighbour(row) === this.#neighbour(other) && this.#med(other) < this.#med(row),
+        ),
     );
-    if (isNew) chosen.push(path);
+    this.#keep(kept);
   }
-  return chosen.toSorted((a, b) => compareAddresses(a.data.nextHop, b.data.nextHop));
-}
 
-function isLearned({ source }: Path): number {
-  return source.kind === 'local' ? 0 : 1;
-}
+  #removeInternal(): void {
+    const all = this.#remaining;
+    const isInternal = this.#isInternal(all[0] as number);
+    if (all.every((row) => this.#isInternal(row) === isInternal)) return;
+    this.#keep(all.filter((row) => this.#isInternal(row) === 0));
+  }
 
-function localPreference({ data }: Path): number {
-  return data.attributes.localPreference ?? DEFAULT_LOCAL_PREFERENCE;
-}
+  #keep(rows: readonly number[]): void {
+    this.#remaining.length = 0;
+    this.#remaining.push(...rows);
+  }
 
-function pathLength({ data }: Path): number {
-  return asPathLength(data.attributes.asPath ?? []);
-}
+  #breakTies(): number {
+    let best = this.#remaining[0] as number;
+    for (const row of this.#remaining) {
+      if (row !== best && this.#compareTies(row, best) < 0) best = row;
+    }
+    return best;
+  }
 
-function origin({ data }: Path): number {
-  return data.attributes.origin ?? Origin.Incomplete;
-}
+  #compareTies(a: number, b: number): number {
+    for (const { compare } of this.#tieBreaks) {
+      const order = compare(a, b);
+      if (order !== 0) return order;
+    }
+    return this.#paths.pathIdOf(a) - this.#paths.pathIdOf(b);
+  }
 
-function med({ data }: Path): number {
-  return data.attributes.multiExitDiscriminator ?? 0;
-}
+  #addOtherNextHops(): void {
+    const { chosen } = this;
+    for (const row of this.#remaining) {
+      if (!chosen.some((other) => this.#haveSameNextHop(row, other))) chosen.push(row);
+    }
+  }
 
-function sameNeighbour(a: Path, b: Path): boolean {
-  return (
-    neighbourAs(a.data.attributes.asPath ?? []) === neighbourAs(b.data.attributes.asPath ?? [])
-  );
-}
+  #haveSameNextHop(a: number, b: number): boolean {
+    return this.#nextHop(a) === this.#nextHop(b) && this.#interface(a) === this.#interface(b);
+  }
 
-function isInternal({ source }: Path): number {
-  return source.kind === 'peer' && source.isInternal ? 1 : 0;
-}
+  readonly #compareMed = (a: number, b: number): number => this.#med(a) - this.#med(b);
 
-function originator({ data, source }: Path): number {
-  return data.attributes.originatorId ?? (source.kind === 'peer' ? source.routerId : 0);
-}
+  readonly #tieBreaks: readonly Rule[] = [
+    { name: 'lower router id', compare: (a, b) => this.#originator(a) - this.#originator(b) },
+    {
+      name: 'shorter cluster list',
+      compare: (a, b) => this.#clusterLength(a) - this.#clusterLength(b),
+    },
+    { name: 'lower peer address', compare: (a, b) => this.#comparePeers(a, b) },
+  ];
 
-function clusterLength({ data }: Path): number {
-  return data.attributes.clusterList?.length ?? 0;
-}
+  readonly #rules: readonly Rule[] = [
+    {
+      name: 'originated here',
+      compare: (a, b) => Number(this.#isLocal(b)) - Number(this.#isLocal(a)),
+    },
+    {
+      name: 'higher local preference',
+      compare: (a, b) =>
+        Math.floor(this.#rank(a) / LOCAL_PREFERENCE) - Math.floor(this.#rank(b) / LOCAL_PREFERENCE),
+    },
+    {
+      name: 'shorter AS path',
+      compare: (a, b) =>
+        Math.floor(this.#rank(a) / PATH_LENGTH) - Math.floor(this.#rank(b) / PATH_LENGTH),
+    },
+    { name: 'lower origin', compare: (a, b) => this.#rank(a) - this.#rank(b) },
+    { name: 'lower multi-exit discriminator', compare: this.#compareMed },
+    {
+      name: 'external before internal',
+      compare: (a, b) => this.#isInternal(a) - this.#isInternal(b),
+    },
+    ...this.#tieBreaks,
+  ];
 
-function comparePeerAddress(a: Path, b: Path): number {
-  if (a.source.kind === 'local' || b.source.kind === 'local') return isLearned(a) - isLearned(b);
-  return compareAddresses(a.source.address, b.source.address);
+  #isLocal(row: number): boolean {
+    return this.#paths.sourceAt(this.#paths.sourceOf(row)).kind === 'local';
+  }
+
+  #isInternal(row: number): number {
+    const source = this.#paths.sourceAt(this.#paths.sourceOf(row));
+    return source.kind === 'peer' && source.isInternal ? 1 : 0;
+  }
+
+  #rank(row: number): number {
+    return this.#attributes.rankOf(this.#paths.attributesOf(row));
+  }
+
+  #med(row: number): number {
+    return this.#attributes.medOf(this.#paths.attributesOf(row));
+  }
+
+  #neighbour(row: number): number {
+    return this.#attributes.neighbourOf(this.#paths.attributesOf(row));
+  }
+
+  #nextHop(row: number): number {
+    return this.#attributes.nextHopNumberOf(this.#paths.attributesOf(row));
+  }
+
+  /** Where a link-local next hop is. */
+  #interface(row: number): string | undefined {
+    const source = this.#paths.sourceAt(this.#paths.sourceOf(row));
+    return source.kind === 'peer' ? source.interface : undefined;
+  }
+
+  #originator(row: number): number {
+    const id = this.#attributes.originatorOf(this.#paths.attributesOf(row));
+    const source = this.#paths.sourceAt(this.#paths.sourceOf(row));
+    return id === 0 && source.kind === 'peer' ? source.routerId : id;
+  }
+
+  #clusterLength(row: number): number {
+    return this.#attributes.clusterLengthOf(this.#paths.attributesOf(row));
+  }
+
+  #comparePeers(a: number, b: number): number {
+    const [x, y] = [a, b].map((row) => this.#paths.sourceAt(this.#paths.sourceOf(row)));
+    return x?.kind === 'peer' && y?.kind === 'peer' ? compareAddresses(x.address, y.address) : 0;
+  }
 }

@@ -1,9 +1,32 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress } from '@calico/ip';
-import { path, sequence } from '../../testing/paths.ts';
-import { decide, whyBetter } from './decision.ts';
+import { path, RibFiller, sequence } from '../../testing/paths.ts';
+import type { RibEntry } from './loc_rib.ts';
 import type { Path } from './path.ts';
+
+/** The decision among paths, told apart by who they come from. */
+function decide(paths: readonly Path[]): Pick<RibEntry, 'best' | 'multipath'> {
+  const table = new RibFiller();
+  for (const each of paths) table.put(each);
+  table.rib.settle();
+  const entry = table.rib.entryOf(0);
+  return { best: entry?.best, multipath: entry?.multipath ?? [] };
+}
+
+function sourceOf(from: Path | undefined): unknown {
+  return from?.source;
+}
+
+function whyBetter(a: Path, b: Path): string | undefined {
+  const table = new RibFiller();
+  table.put(a);
+  table.put(b);
+  const [first = 0, second = 0] = [a, b].map((each) =>
+    table.rib.paths.find(0, table.sourceOf(each), 0),
+  );
+  return table.rib.decision.whyBetter(first, second);
+}
 
 const A = '192.168.80.101';
 const B = '192.168.80.102';
@@ -41,8 +64,8 @@ const ORDER: readonly (readonly [Path, Path, string])[] = [
 
 for (const [better, worse, rule] of ORDER) {
   test(`decide() prefers by: ${rule}`, () => {
-    assert.equal(decide([better, worse]).best, better);
-    assert.equal(decide([worse, better]).best, better);
+    assert.equal(sourceOf(decide([better, worse]).best), better.source);
+    assert.equal(sourceOf(decide([worse, better]).best), better.source);
     assert.equal(whyBetter(better, worse), rule);
     assert.equal(whyBetter(worse, better), undefined);
   });
@@ -58,7 +81,8 @@ test('decide() compares MED among paths through one AS only, whatever the order'
     [two, one, three],
     [two, three, one],
   ]) {
-    assert.equal(decide(paths).best, two, 'the lowest router id among those left');
+    const { best } = decide(paths);
+    assert.equal(sourceOf(best), two.source, 'the lowest router id among those left');
   }
 });
 
@@ -70,7 +94,7 @@ test('decide() answers equal paths with different next hops as multipath', () =>
     path({ from: '192.168.80.104', localPreference: 50 }),
   ];
   const { best, multipath } = decide(paths);
-  assert.equal(best, paths[1]);
+  assert.equal(sourceOf(best), paths[1]?.source);
   assert.deepEqual(
     multipath.map(({ data }) => formatAddress(data.nextHop)),
     [A, B],
@@ -79,6 +103,6 @@ test('decide() answers equal paths with different next hops as multipath', () =>
 
 test('decide() has no multipath beside an own route, and nothing for nothing', () => {
   const own = path({ from: 'local' });
-  assert.deepEqual(decide([path({}), own]).multipath, [own]);
+  assert.deepEqual(decide([path({}), own]).multipath.map(sourceOf), [own.source]);
   assert.deepEqual(decide([]), { best: undefined, multipath: [] });
 });

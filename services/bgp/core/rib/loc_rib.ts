@@ -1,89 +1,293 @@
+// All paths of every prefix, and which of them is used. Decides in slices: a change makes its prefix
+// unsettled, and settle() works off as many as it is told.
 import type { Prefix } from '@calico/ip';
-import { type Decision, decide, NO_DECISION } from './decision.ts';
-import { type Path, type PathSource, sourceKey } from './path.ts';
-import { type PrefixKey, prefixKey } from './prefix_key.ts';
+import { AttributeTable } from './attribute_table.ts';
+import { IntQueue, withRow } from './columns.ts';
+import { Decision } from './decision.ts';
+import { LOCAL_SOURCE, type Path, type PathData, type PathSource } from './path.ts';
+import { PathFlag, PathTable } from './path_table.ts';
+import { PrefixTable } from './prefix_table.ts';
+import { ReasonTable } from './reason_table.ts';
 
-export type RibEntry = Decision & {
+export type RibEntry = {
   readonly prefix: Prefix;
-  /** All paths, in no particular order. */
+  /** Number of the prefix. */
+  readonly id: number;
+  /** All paths that policy let in, in no particular order. */
   readonly candidates: readonly Path[];
+  readonly best: Path | undefined;
+  /** The best path and those as good up to the tie-breaks, by their next hops. */
+  readonly multipath: readonly Path[];
 };
 
-type Held = { prefix: Prefix; candidates: readonly Path[]; decision: Decision };
+/** Row of own routes among the sources. */
+export const LOCAL = 0;
 
-/** All candidates of every prefix, and which of them is used. Decides when asked to settle(). */
+const Unsettled = 1;
+/** What was used has changed or gone since the last decision. */
+const Touched = 2;
+
+/** Rows looked at per doomed path that a slice may take away. */
+const WALK = 64;
+
 export class LocRib {
-  readonly #held = new Map<PrefixKey, Held>();
-  readonly #unsettled = new Map<PrefixKey, Prefix>();
+  readonly prefixes = new PrefixTable();
+  readonly attributes = new AttributeTable();
+  readonly paths = new PathTable();
+  readonly reasons = new ReasonTable();
+  readonly decision = new Decision(this.paths, this.attributes);
+  /** settle() answers every prefix of which any path has changed: somebody is told all of them. */
+  tellsAll = false;
+  readonly #unsettled = new IntQueue();
+  #states = new Uint8Array(64);
+  /** Row of the best path, plus one. */
+  #best = new Int32Array(64);
+  #size = 0;
+  /** Doomed rows that are still there, and how far the walk over them has come. */
+  #doomed = 0;
+  #walked = 0;
+  /** Unsettled prefixes that are left of those that lost paths all at once. */
+  #lossesLeft = 0;
+  /** Answered by the last settle(): held until the next. */
+  #settled: number[] = [];
 
+  constructor() {
+    this.paths.addSource(LOCAL_SOURCE);
+  }
+
+  /** Prefixes with a best path. */
   get size(): number {
-    return this.#held.size;
+    return this.#size;
   }
 
-  /** Puts the source's path in place of its earlier one. */
-  put(path: Path): void {
-    const held = this.#hold(path.prefix);
-    held.candidates = [...without(held.candidates, path.source), path];
+  /** Whether settle() has something to do. */
+  get isUnsettled(): boolean {
+    return this.#unsettled.size > 0 || this.#doomed > 0;
   }
 
-  remove(prefix: Prefix, source: PathSource): void {
-    const held = this.#held.get(prefixKey(prefix));
-    if (held === undefined) return;
-    held.candidates = without(held.candidates, source);
-    this.#unsettled.set(prefixKey(prefix), prefix);
+  /** Paths of a lost peer are being taken out: more removals follow. */
+  get isLosing(): boolean {
+    return this.#doomed > 0 || this.#lossesLeft > 0;
   }
 
-  get(prefix: Prefix): RibEntry | undefined {
-    const held = this.#held.get(prefixKey(prefix));
-    return held === undefined ? undefined : entryOf(held);
+  /** Puts a path in place of the one with the same source and identifier. */
+  put(path: {
+    readonly prefix: Prefix;
+    readonly data: PathData;
+    readonly source: number;
+    readonly pathId?: number;
+  }): void {
+    const prefix = this.prefixes.intern(path.prefix);
+    const id = this.attributes.intern(path.data);
+    this.putRow(prefix, path.source, path.pathId ?? 0, id, id);
+    this.attributes.release(id);
+    this.prefixes.release(prefix);
   }
 
-  *entries(): Generator<RibEntry, void, undefined> {
-    for (const held of this.#held.values()) {
-      if (held.decision.best !== undefined) yield entryOf(held);
+  remove(prefix: Prefix, source: number, pathId = 0): void {
+    const id = this.prefixes.find(prefix);
+    if (id >= 0) this.removePath(id, source, pathId);
+  }
+
+  /**
+   * As put(), by numbers of the tables; the tables take references of their own.
+   * @param attributes below 0: import policy keeps it out, for reason -1 - attributes
+   */
+  putRow(
+    prefix: number,
+    source: number,
+    pathId: number,
+    received: number,
+    attributes: number,
+  ): void {
+    const { paths } = this;
+    const row = paths.find(prefix, source, pathId);
+    if (row < 0) {
+      this.prefixes.retain(prefix);
+      this.attributes.retain(received);
+      if (attributes >= 0) this.attributes.retain(attributes);
+      paths.add(prefix, source, pathId, received, attributes);
+      if (attributes >= 0) this.#unsettle(prefix, 0);
+      return;
     }
+    const before = paths.attributesOf(row);
+    const wasDoomed = paths.is(row, PathFlag.Doomed);
+    if (wasDoomed) this.#doomed -= 1;
+    this.attributes.retain(received);
+    if (attributes >= 0) this.attributes.retain(attributes);
+    const receivedBefore = paths.receivedOf(row);
+    paths.change(row, received, attributes);
+    this.attributes.release(receivedBefore);
+    if (before >= 0) this.attributes.release(before);
+    // Doomed and back before anybody decided without it: nothing has happened.
+    const isBack = wasDoomed && !paths.is(row, PathFlag.Used);
+    if (before !== attributes || isBack) this.#touch(row);
   }
 
-  /** Decides anew for all prefixes touched since the last call; answers those whose outcome changed. */
-  settle(): RibEntry[] {
-    const changed: RibEntry[] = [];
-    for (const [key, prefix] of this.#unsettled) {
-      const held = this.#held.get(key);
-      if (held === undefined) continue;
-      const before = held.decision;
-      held.decision = decide(held.candidates);
-      if (held.candidates.length === 0) this.#held.delete(key);
-      if (!sameDecision(before, held.decision)) changed.push({ ...entryOf(held), prefix });
+  /** Whether the peer's path was there. */
+  removePath(prefix: number, source: number, pathId: number): boolean {
+    const row = this.paths.find(prefix, source, pathId);
+    if (row < 0 || this.paths.is(row, PathFlag.Doomed)) return false;
+    this.#removeRow(row);
+    return true;
+  }
+
+  /** Another judgement of import policy about a path. */
+  judge(row: number, attributes: number): void {
+    const before = this.paths.attributesOf(row);
+    if (before === attributes) return;
+    if (attributes >= 0) this.attributes.retain(attributes);
+    this.paths.judge(row, attributes);
+    if (before >= 0) this.attributes.release(before);
+    this.#touch(row);
+  }
+
+  /** The path is gone for whoever asks; settle() takes it away. */
+  doom(row: number): void {
+    this.paths.setFlag(row, PathFlag.Doomed, true);
+    this.#doomed += 1;
+    this.#walked = 0;
+  }
+
+  /** What the decision knows of the path's source has changed. */
+  reconsider(row: number): void {
+    this.#touch(row);
+  }
+
+  /** Decides anew for up to `limit` prefixes; answers those whose outcome changed. */
+  settle(limit = Number.POSITIVE_INFINITY): readonly number[] {
+    for (const id of this.#settled) this.prefixes.release(id);
+    const changed: number[] = [];
+    this.#collect(limit);
+    for (let count = 0; count < limit && this.#unsettled.size > 0; count++) {
+      const prefix = this.#unsettled.shift();
+      if (this.#lossesLeft > 0) this.#lossesLeft -= 1;
+      if (this.#decide(prefix)) changed.push(prefix);
+      else this.prefixes.release(prefix);
     }
-    this.#unsettled.clear();
+    this.#settled = changed;
     return changed;
   }
 
-  #hold(prefix: Prefix): Held {
-    const key = prefixKey(prefix);
-    this.#unsettled.set(key, prefix);
-    let held = this.#held.get(key);
-    if (held === undefined) {
-      held = { prefix, candidates: [], decision: NO_DECISION };
-      this.#held.set(key, held);
+  /** Row of the best path; -1 for none. */
+  bestOf(prefix: number): number {
+    return prefix < this.#best.length ? (this.#best[prefix] as number) - 1 : -1;
+  }
+
+  get(prefix: Prefix): RibEntry | undefined {
+    const id = this.prefixes.find(prefix);
+    return id < 0 ? undefined : this.entryOf(id);
+  }
+
+  /** Undefined when no path is let in. */
+  entryOf(id: number): RibEntry | undefined {
+    const { paths } = this;
+    const candidates: Path[] = [];
+    const multipath: Path[] = [];
+    let best: Path | undefined;
+    for (let row = paths.firstOf(id); row >= 0; row = paths.nextOf(row)) {
+      if (!paths.isUsable(row)) continue;
+      const path = this.pathOf(row);
+      candidates.push(path);
+      if (row === this.bestOf(id)) best = path;
+      if (paths.is(row, PathFlag.Used)) multipath.push(path);
     }
-    return held;
+    if (candidates.length === 0) return undefined;
+    multipath.sort(byNextHop);
+    return { prefix: this.prefixes.prefixOf(id), id, candidates, best, multipath };
+  }
+
+  *entries(): Generator<RibEntry, void, undefined> {
+    for (let id = 0; id < this.prefixes.limit; id++) {
+      if (this.bestOf(id) < 0) continue;
+      const entry = this.entryOf(id);
+      if (entry !== undefined) yield entry;
+    }
+  }
+
+  pathOf(row: number): Path {
+    const { paths, attributes } = this;
+    const received = paths.receivedOf(row);
+    const id = paths.isRefused(row) ? received : paths.attributesOf(row);
+    return {
+      prefix: this.prefixes.prefixOf(paths.prefixOf(row)),
+      data: attributes.dataOf(id),
+      source: paths.sourceAt(paths.sourceOf(row)),
+      row,
+      pathId: paths.pathIdOf(row),
+      ...(received === id ? {} : { received: attributes.dataOf(received) }),
+    };
+  }
+
+  sourceOf(row: number): PathSource {
+    return this.paths.sourceAt(this.paths.sourceOf(row));
+  }
+
+  #touch(row: number): void {
+    const state = this.paths.is(row, PathFlag.Used) ? Touched : 0;
+    this.#unsettle(this.paths.prefixOf(row), state);
+  }
+
+  #unsettle(prefix: number, state: number): void {
+    if (prefix >= this.#states.length) {
+      this.#states = withRow(this.#states, prefix);
+      this.#best = withRow(this.#best, this.#states.length - 1);
+    }
+    const before = this.#states[prefix] as number;
+    this.#states[prefix] = before | Unsettled | state;
+    if ((before & Unsettled) !== 0) return;
+    this.prefixes.retain(prefix);
+    this.#unsettled.push(prefix);
+  }
+
+  #removeRow(row: number): void {
+    const prefix = this.paths.prefixOf(row);
+    const received = this.paths.receivedOf(row);
+    const attributes = this.paths.attributesOf(row);
+    this.#touch(row);
+    this.paths.remove(row);
+    this.attributes.release(received);
+    if (attributes >= 0) this.attributes.release(attributes);
+    this.prefixes.release(prefix);
+  }
+
+  /** Takes doomed paths away, as a walk over the rows meets them. */
+  #collect(limit: number): void {
+    const { paths } = this;
+    const end = this.#walked + limit * WALK;
+    for (let left = limit; this.#doomed > 0 && left > 0 && this.#walked < end; this.#walked++) {
+      if (this.#walked >= paths.limit) this.#walked = 0;
+      const row = this.#walked;
+      if (!paths.has(row) || !paths.is(row, PathFlag.Doomed)) continue;
+      this.#removeRow(row);
+      this.#doomed -= 1;
+      left -= 1;
+      this.#lossesLeft = this.#unsettled.size;
+    }
+  }
+
+  /** Whether the outcome is another than before. */
+  #decide(prefix: number): boolean {
+    const { paths, decision } = this;
+    const before = this.bestOf(prefix);
+    const best = decision.decide(prefix);
+    let isChanged =
+      this.tellsAll || before !== best || ((this.#states[prefix] as number) & Touched) !== 0;
+    for (let row = paths.firstOf(prefix); row >= 0; row = paths.nextOf(row)) {
+      const isUsed = decision.chosen.includes(row);
+      if (paths.is(row, PathFlag.Used) === isUsed) continue;
+      paths.setFlag(row, PathFlag.Used, isUsed);
+      isChanged = true;
+    }
+    this.#states[prefix] = 0;
+    this.#best[prefix] = best + 1;
+    this.#size += Number(best >= 0) - Number(before >= 0);
+    return isChanged;
   }
 }
 
-function entryOf({ prefix, candidates, decision }: Held): RibEntry {
-  return { prefix, candidates, ...decision };
-}
-
-function without(candidates: readonly Path[], source: PathSource): readonly Path[] {
-  const key = sourceKey(source);
-  return candidates.filter((path) => sourceKey(path.source) !== key);
-}
-
-function sameDecision(a: Decision, b: Decision): boolean {
-  return (
-    a.best === b.best &&
-    a.multipath.length === b.multipath.length &&
-    a.multipath.every((path, index) => path === b.multipath[index])
-  );
+function byNextHop(a: Path, b: Path): number {
+  const [x, y] = [a.data.nextHop, b.data.nextHop];
+  if (x.family !== y.family) return x.family - y.family;
+  return x.value < y.value ? -1 : x.value > y.value ? 1 : 0;
 }

@@ -1,64 +1,107 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatPrefix, parsePrefix } from '@calico/ip';
-import { path } from '../../testing/paths.ts';
-import { LocRib } from './loc_rib.ts';
+import { path, RibFiller } from '../../testing/paths.ts';
+
+const PREFIX = '10.244.85.192/26';
+
+class Table extends RibFiller {
+  /** What settle() answers, as texts. */
+  settle(limit?: number): string[] {
+    return this.rib.settle(limit).map((id) => {
+      const best = this.rib.entryOf(id)?.best;
+      const from = best?.source.kind === 'peer' ? best.source.peer : 'nobody';
+      return `${formatPrefix(this.rib.prefixes.prefixOf(id))} ${from}`;
+    });
+  }
+
+  viasOf(prefix: string): number[] {
+    const entry = this.rib.get(parsePrefix(prefix));
+    return (entry?.multipath ?? []).map(({ data }) => Number(data.nextHop.value & 0xffn));
+  }
+}
 
 test('settle() answers what changed, once', () => {
-  const rib = new LocRib();
-  const first = path({ from: '10.0.0.1' });
-  rib.put(first);
-  const changed = rib.settle();
-  assert.deepEqual(
-    changed.map(({ prefix, best }) => [formatPrefix(prefix), best]),
-    [['10.244.85.192/26', first]],
-  );
-  assert.deepEqual(rib.settle(), []);
+  const table = new Table();
+  table.put(path({ from: '10.0.0.1' }));
+  assert.deepEqual(table.settle(), [`${PREFIX} 10.0.0.1`]);
+  assert.deepEqual(table.settle(), []);
+  table.put(path({ from: '10.0.0.1' }));
+  assert.deepEqual(table.settle(), [], 'the same again is no change');
+  table.put(path({ from: '10.0.0.1', via: '10.0.0.9' }));
+  assert.deepEqual(table.settle(), [`${PREFIX} 10.0.0.1`]);
+  assert.equal(table.rib.attributes.size, 1, 'attributes that nobody uses are gone');
+});
+
+test('settle() keeps to its limit', () => {
+  const table = new Table();
+  for (let index = 0; index < 10; index++) table.put(path({ prefix: `10.${index}.0.0/16` }));
+  assert.equal(table.settle(4).length, 4);
+  assert.ok(table.rib.isUnsettled);
+  assert.equal(table.settle(100).length, 6);
+  assert.ok(!table.rib.isUnsettled);
 });
 
 test('settle() says nothing when a change comes and goes before it', () => {
-  const rib = new LocRib();
-  const first = path({ from: '10.0.0.1' });
+  const table = new Table();
+  table.put(path({ from: '10.0.0.1' }));
+  table.settle();
   const second = path({ from: '10.0.0.2', localPreference: 900 });
-  rib.put(first);
-  rib.settle();
-  rib.put(second);
-  rib.remove(second.prefix, second.source);
-  assert.deepEqual(rib.settle(), []);
-  rib.put({ ...second, prefix: parsePrefix('10.0.0.0/8') });
-  rib.remove(parsePrefix('10.0.0.0/8'), second.source);
-  assert.deepEqual(rib.settle(), []);
-  assert.equal(rib.size, 1);
+  table.put(second);
+  table.remove(second);
+  assert.deepEqual(table.settle(), []);
+  const elsewhere = { ...second, prefix: parsePrefix('10.0.0.0/8') };
+  table.put(elsewhere);
+  table.remove(elsewhere);
+  assert.deepEqual(table.settle(), []);
+  assert.equal(table.rib.size, 1);
+  table.settle();
+  assert.equal(table.rib.prefixes.size, 1);
 });
 
-test('put() replaces the path of the same source', () => {
-  const rib = new LocRib();
-  rib.put(path({ from: '10.0.0.1' }));
-  const newer = path({ from: '10.0.0.1', via: '10.0.0.9' });
-  rib.put(newer);
-  rib.settle();
-  assert.deepEqual(rib.get(newer.prefix)?.candidates, [newer]);
+test('put() replaces the path of the same source and identifier', () => {
+  const table = new Table();
+  table.put(path({ from: '10.0.0.1' }));
+  table.put(path({ from: '10.0.0.1', via: '10.0.0.9' }));
+  table.put({ ...path({ from: '10.0.0.1', via: '10.0.0.8' }), pathId: 7 });
+  table.settle();
+  assert.equal(table.rib.get(parsePrefix(PREFIX))?.candidates.length, 2);
+  assert.deepEqual(table.viasOf(PREFIX), [8, 9]);
 });
 
 test('remove() of the last path leaves no entry and is told', () => {
-  const rib = new LocRib();
+  const table = new Table();
   const only = path({});
-  rib.put(only);
-  rib.settle();
-  rib.remove(only.prefix, only.source);
-  const [gone] = rib.settle();
-  assert.equal(gone?.best, undefined);
-  assert.equal(rib.size, 0);
-  assert.equal(rib.get(only.prefix), undefined);
+  table.put(only);
+  table.settle();
+  table.remove(only);
+  assert.deepEqual(table.settle(), [`${PREFIX} nobody`]);
+  assert.equal(table.rib.size, 0);
+  assert.equal(table.rib.get(only.prefix), undefined);
+  table.settle();
+  assert.deepEqual([table.rib.prefixes.size, table.rib.attributes.size], [0, 0]);
 });
 
 test('a change of the multipath alone is a change', () => {
-  const rib = new LocRib();
-  const first = path({ from: '10.0.0.1' });
-  const second = path({ from: '10.0.0.2' });
-  rib.put(first);
-  rib.settle();
-  rib.put(second);
-  assert.equal(rib.settle().length, 1);
-  assert.deepEqual(rib.get(first.prefix)?.multipath, [first, second]);
+  const table = new Table();
+  table.put(path({ from: '10.0.0.1' }));
+  table.settle();
+  table.put(path({ from: '10.0.0.2' }));
+  assert.equal(table.settle().length, 1);
+  assert.deepEqual(table.viasOf(PREFIX), [1, 2]);
+});
+
+test('doomed paths are gone at once for the decision, and taken away bit by bit', () => {
+  const table = new Table();
+  for (let index = 0; index < 10; index++) table.put(path({ prefix: `10.${index}.0.0/16` }));
+  table.settle();
+  const { rib } = table;
+  for (let row = 0; row < 10; row++) rib.doom(row);
+  assert.ok(rib.isLosing);
+  assert.equal(table.settle(4).length, 4);
+  assert.ok(rib.isLosing);
+  table.put(path({ prefix: '10.9.0.0/16' }));
+  assert.equal(table.settle(100).length, 5, 'what is announced again stays');
+  assert.ok(!rib.isLosing);
+  assert.equal(rib.size, 1);
 });

@@ -3,7 +3,7 @@
 //   tcp, timers ----- session, peer-timer, writable --->  +---------+ --- session, send ---> tcp, timers
 //   resources --derive--> configure() ----------------->  | Speaker | --- routes ----------> kernel
 //   feed in sync --------- exports-complete ----------->  +---------+ --- note ------------> log, status
-import type { Address, Prefix } from '@calico/ip';
+import type { Address } from '@calico/ip';
 import type { BfdStatus } from '../bfd/types.ts';
 import type { SessionEvent } from '../session/session.ts';
 import type { SessionEffect, Side } from '../session/types.ts';
@@ -17,6 +17,13 @@ export type PeerTimer = 'idle-hold' | 'stale' | 'guest';
 
 export type SpeakerEvent =
   | { readonly kind: 'session'; readonly peer: string; readonly event: SessionEvent }
+  /** Bodies of UPDATE messages that came one after another on an established connection. */
+  | {
+      readonly kind: 'updates';
+      readonly peer: string;
+      readonly side: Side;
+      readonly bodies: readonly Uint8Array[];
+    }
   | { readonly kind: 'peer-timer'; readonly peer: string; readonly timer: PeerTimer }
   /** The peer's connection takes more bytes. Expected once after each `send`. */
   | { readonly kind: 'writable'; readonly peer: string }
@@ -50,8 +57,15 @@ export type SpeakerEffect =
     }
   /** The peer is no longer configured; nothing about it follows. */
   | { readonly kind: 'forget'; readonly peer: string }
-  /** The best paths of these prefixes changed. */
-  | { readonly kind: 'routes'; readonly prefixes: readonly Prefix[] }
+  /** The best paths of these prefixes changed: numbers of the routing table, valid at this moment. */
+  | {
+      readonly kind: 'routes';
+      readonly prefixes: readonly number[];
+      /** Paths of a lost peer are being taken out: more removals follow. */
+      readonly isLosing: boolean;
+    }
+  /** There is more to do: flush() again soon. */
+  | { readonly kind: 'continue' }
   | { readonly kind: 'note'; readonly note: Note };
 
 /** What people want to know, for the log and the status. */

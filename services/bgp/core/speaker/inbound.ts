@@ -1,78 +1,156 @@
 // From a peer's UPDATE to paths in the tables: RFC 4271 section 9, errors RFC 7606.
-import { isTreatedAsWithdraw, type Nlri, type PathAttributes, type Update } from '@calico/bgp-wire';
-import type { Address, Family } from '@calico/ip';
-import type { ImportPolicy } from '../policy/import_policy.ts';
-import { pathOf } from '../rib/adj_rib_in.ts';
+import {
+  type AttributeProblem,
+  decodeMessage,
+  MessageType,
+  NlriCursor,
+  type Span,
+  UpdateFields,
+  type WireContext,
+} from '@calico/bgp-wire';
+import type { Family } from '@calico/ip';
+import type { ImportJudge } from '../policy/import_judge.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
-import type { PathData } from '../rib/path.ts';
-import type { Live, Peer } from './peer.ts';
+import type { Negotiated } from '../session/types.ts';
 
-/** Takes the routes of one message in. Families that were not agreed on are ignored. */
-export function applyUpdate(
-  peer: Peer,
-  live: Live,
-  update: Update,
-  policy: ImportPolicy,
-  rib: LocRib,
-): void {
-  const inbound = new Inbound(peer, live, policy, rib);
-  const { withdrawn, announced, attributes, reach, unreach } = update;
-  inbound.withdraw(4, withdrawn);
-  if (unreach?.family !== undefined) inbound.withdraw(unreach.family, unreach.nlri);
-  const isWithdrawn = isTreatedAsWithdraw(update);
-  const { nextHop, ...shared } = attributes;
-  if (announced.length > 0) {
-    inbound.announce(4, announced, isWithdrawn ? undefined : nextHop, shared);
-  }
-  if (reach?.family !== undefined) {
-    // Between link-local addresses the global one may be missing or out of reach (RFC 2545 section 3).
-    const isOnLink = peer.config.interface !== undefined;
-    const told = isOnLink ? (reach.linkLocalNextHop ?? reach.nextHop) : reach.nextHop;
-    inbound.announce(reach.family, reach.nlri, isWithdrawn ? undefined : told, shared);
-  }
-}
+export type Applied = {
+  readonly problems: readonly AttributeProblem[];
+  /** The family whose initial routes are complete with this message. */
+  readonly endOfRib: Family | undefined;
+};
 
-class Inbound {
-  readonly #peer: Peer;
-  readonly #live: Live;
-  readonly #policy: ImportPolicy;
+const NOTHING_TO_SAY: Applied = { problems: [], endOfRib: undefined };
+
+/** One peer's way in: takes the routes of its messages into the tables. */
+export class Inbound {
   readonly #rib: LocRib;
+  readonly #judge: ImportJudge;
+  readonly #source: number;
+  readonly #context: WireContext;
+  readonly #families: readonly Family[];
+  readonly #isOnLink: boolean;
+  #scratch = new Uint8Array(4_096);
 
-  constructor(peer: Peer, live: Live, policy: ImportPolicy, rib: LocRib) {
-    this.#peer = peer;
-    this.#live = live;
-    this.#policy = policy;
+  /** @param isOnLink the session runs between link-local addresses */
+  constructor(
+    rib: LocRib,
+    judge: ImportJudge,
+    source: number,
+    negotiated: Negotiated,
+    isOnLink: boolean,
+  ) {
+    this.#isOnLink = isOnLink;
     this.#rib = rib;
+    this.#judge = judge;
+    this.#source = source;
+    this.#context = negotiated.context;
+    this.#families = negotiated.families;
   }
 
-  withdraw(family: Family, nlri: readonly Nlri[]): void {
-    if (!this.#live.negotiated.families.includes(family)) return;
-    for (const { prefix } of nlri) {
-      if (this.#peer.received.delete(prefix)) this.#rib.remove(prefix, this.#live.source);
+  /** @throws ProtocolError where the session must be reset */
+  apply(body: Uint8Array): Applied {
+    const fields = new UpdateFields(body);
+    const { withdrawn, announced, reach, unreach, endOfRib } = fields;
+    if (endOfRib !== undefined) return { problems: [], endOfRib };
+    this.#withdraw(body, 4, withdrawn, true);
+    if (unreach?.family !== undefined) this.#withdraw(body, unreach.family, unreach.nlri, false);
+    const problems: AttributeProblem[] = [];
+    if (announced.end > announced.start) {
+      problems.push(...this.#announce(fields, 4, announced, undefined));
+    }
+    if (reach?.family !== undefined && reach.nlri.end > reach.nlri.start) {
+      const nextHop = this.#nextHopOf(body.subarray(reach.nextHop.start, reach.nextHop.end));
+      problems.push(...this.#announce(fields, reach.family, reach.nlri, nextHop));
+    }
+    if (fields.isFaulty && problems.length === 0) problems.push(...this.#faultsOf(body));
+    return problems.length === 0 ? NOTHING_TO_SAY : { problems, endOfRib: undefined };
+  }
+
+  /** Between link-local addresses the global one may be missing or out of reach (RFC 2545 section 3). */
+  #nextHopOf(bytes: Uint8Array): Uint8Array {
+    if (bytes.length < 32) return bytes;
+    return this.#isOnLink ? bytes.subarray(16) : bytes.subarray(0, 16);
+  }
+
+  /** Families that were not agreed on are ignored. */
+  #withdraw(body: Uint8Array, family: Family, nlri: Span, isOwnField: boolean): void {
+    if (nlri.end === nlri.start || !this.#families.includes(family)) return;
+    const { prefixes } = this.#rib;
+    const cursor = this.#cursor(body, family, nlri, isOwnField);
+    while (cursor.next()) {
+      const prefix = prefixes.findBytes(family, body, cursor.at, cursor.length);
+      if (prefix >= 0) this.#rib.removePath(prefix, this.#source, cursor.pathId);
     }
   }
 
-  /** @param nextHop undefined: the routes cannot be used and count as withdrawn */
-  announce(
+  #announce(
+    fields: UpdateFields,
     family: Family,
-    nlri: readonly Nlri[],
-    nextHop: Address | undefined,
-    attributes: PathAttributes,
-  ): void {
-    if (nextHop === undefined) return this.withdraw(family, nlri);
-    if (!this.#live.negotiated.families.includes(family)) return;
-    const data: PathData = { attributes, nextHop };
-    const { policy, received } = this.#peer;
-    const { source } = this.#live;
-    for (const { prefix } of nlri) {
-      const outcome = this.#policy.import(prefix, data, policy);
-      if (outcome.kind === 'accepted') {
-        const path = pathOf(prefix, data, outcome.data, source);
-        received.set(path);
-        this.#rib.put(path);
-      } else if (received.refuse({ prefix, data, source, reason: outcome.reason })) {
-        this.#rib.remove(prefix, source);
-      }
+    nlri: Span,
+    nextHop: Uint8Array | undefined,
+  ): readonly AttributeProblem[] {
+    const { body } = fields;
+    const isOwnField = nextHop === undefined;
+    if (fields.isFaulty) {
+      const faults = this.#faultsOf(body);
+      this.#withdraw(body, family, nlri, isOwnField);
+      return faults;
     }
+    const list = this.#ordinaryAttributes(fields);
+    const interned = this.#rib.attributes.internWire(
+      list.bytes,
+      list.start,
+      list.end,
+      nextHop,
+      this.#context,
+    );
+    if (interned.kind === 'withdraw') {
+      this.#withdraw(body, family, nlri, isOwnField);
+      return interned.problems;
+    }
+    if (this.#families.includes(family)) this.#putAll(body, family, nlri, isOwnField, interned.id);
+    this.#rib.attributes.release(interned.id);
+    return interned.problems;
+  }
+
+  #putAll(body: Uint8Array, family: Family, nlri: Span, isOwnField: boolean, id: number): void {
+    const { prefixes } = this.#rib;
+    const cursor = this.#cursor(body, family, nlri, isOwnField);
+    while (cursor.next()) {
+      const prefix = prefixes.internBytes(family, body, cursor.at, cursor.length);
+      const attributes = this.#judge.judge(prefix, id);
+      this.#rib.putRow(prefix, this.#source, cursor.pathId, id, attributes);
+      prefixes.release(prefix);
+    }
+    this.#judge.done();
+  }
+
+  #cursor(body: Uint8Array, family: Family, nlri: Span, isOwnField: boolean): NlriCursor {
+    const addPath = this.#context.addPath.includes(family);
+    return new NlriCursor(body, nlri, family, { addPath, isOwnField });
+  }
+
+  /** The attributes without those that carry prefixes. */
+  #ordinaryAttributes({ body, attributes, multiprotocol }: UpdateFields): Span & {
+    readonly bytes: Uint8Array;
+  } {
+    if (multiprotocol.length === 0) return { bytes: body, ...attributes };
+    if (attributes.end - attributes.start > this.#scratch.length) {
+      this.#scratch = new Uint8Array(attributes.end - attributes.start);
+    }
+    let length = 0;
+    let from = attributes.start;
+    for (const gap of [...multiprotocol, { start: attributes.end, end: attributes.end }]) {
+      this.#scratch.set(body.subarray(from, gap.start), length);
+      length += gap.start - from;
+      from = gap.end;
+    }
+    return { bytes: this.#scratch, start: 0, end: length };
+  }
+
+  /** What is wrong with the list of attributes. @throws ProtocolError */
+  #faultsOf(body: Uint8Array): readonly AttributeProblem[] {
+    const message = decodeMessage({ type: MessageType.Update, body }, this.#context);
+    return message.kind === 'update' ? message.problems : [];
   }
 }

@@ -2,9 +2,9 @@
 // marked for whoever is told of them.
 import { Community } from '@calico/bgp-wire';
 import type { Family } from '@calico/ip';
+import { ImportJudge } from '../policy/import_judge.ts';
 import type { ImportPolicy } from '../policy/import_policy.ts';
 import { addCommunities } from '../policy/route_filter.ts';
-import { pathOf } from '../rib/adj_rib_in.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import type { PathData } from '../rib/path.ts';
 import type { Peer } from './peer.ts';
@@ -45,30 +45,9 @@ export function ageRoutes(
   imports: ImportPolicy,
   rib: LocRib,
 ): void {
-  const aged = new Map<PathData, PathData | undefined>();
-  const routes = [
-    ...Array.from(received, ({ prefix, data, source, received: told }) => ({
-      prefix,
-      data: told ?? data,
-      source,
-    })),
-    ...received.refused(),
-  ].filter(({ prefix }) => families.includes(prefix.family));
-  for (const { prefix, data: before, source } of routes) {
-    if (!aged.has(before)) aged.set(before, ageData(before));
-    const data = aged.get(before);
-    const outcome = data === undefined ? undefined : imports.import(prefix, data, policy);
-    if (data === undefined || outcome === undefined) {
-      if (received.delete(prefix)) rib.remove(prefix, source);
-    } else if (outcome.kind === 'accepted') {
-      const path = pathOf(prefix, data, outcome.data, source);
-      received.set(path);
-      rib.put(path);
-    } else if (received.refuse({ prefix, data, source, reason: outcome.reason })) {
-      rib.remove(prefix, source);
-    }
-  }
-  received.markStale(families);
+  const judge = new ImportJudge(rib, imports, policy);
+  received.age(families, ageData, (prefix, id) => judge.judge(prefix, id));
+  judge.done();
 }
 
 function ageData(data: PathData): PathData | undefined {

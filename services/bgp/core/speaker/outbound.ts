@@ -1,4 +1,4 @@
-// From changed best paths to UPDATE messages, in batches that the peer's connection can take.
+// From the tables to a peer's connection, in batches that it can take.
 import {
   afiOf,
   encodeMessage,
@@ -8,32 +8,15 @@ import {
   Safi,
 } from '@calico/bgp-wire';
 import type { Family } from '@calico/ip';
-import type { ExportPolicy } from '../policy/export_policy.ts';
-import type { LocRib, RibEntry } from '../rib/loc_rib.ts';
 import type { SpeakerEffect } from './events.ts';
 import type { Live, Peer } from './peer.ts';
 
-/** Prefixes per batch: a few messages, so that one peer's table does not hold the others up. */
-const BATCH = 4_096;
-
-/** Queues what the peer has to be told of an entry. */
-export function queueEntry(peer: Peer, entry: RibEntry, policy: ExportPolicy): void {
-  const { live } = peer;
-  if (live === undefined || !live.negotiated.families.includes(entry.prefix.family)) return;
-  const { key } = peer.config;
-  const outcome =
-    entry.best === undefined ? undefined : policy.export(entry.best, key, peer.policy);
-  const data = outcome?.kind === 'accepted' ? outcome.data : undefined;
-  peer.advertised.set(entry.prefix, data);
-}
-
-export function queueTable(peer: Peer, rib: LocRib, policy: ExportPolicy): void {
-  for (const entry of rib.entries()) queueEntry(peer, entry, policy);
-}
+/** Routes per batch: a few messages, so that one peer's table does not hold the others up. */
+const BATCH = 2_048;
 
 /** RFC 7313 section 4: begin, the whole table, end; without that extension the table alone. */
-export function queueRefresh(peer: Peer, live: Live, family: Family): void {
-  peer.advertised.repeat(family);
+export function queueRefresh({ advertised }: Peer, live: Live, family: Family): void {
+  advertised.group?.out.repeat(advertised.reader);
   if (!live.negotiated.canRefreshEnhanced) return;
   const marker = (subtype: number): RouteRefresh => ({
     kind: 'route-refresh',
@@ -48,11 +31,13 @@ export function queueRefresh(peer: Peer, live: Live, family: Family): void {
 /** The next batch for the peer; undefined when there is nothing to send or the last is not out yet. */
 export function nextBatch(peer: Peer, mayEndRib: boolean): SpeakerEffect | undefined {
   const { live, advertised, config } = peer;
-  if (live === undefined || live.isWaiting) return undefined;
+  const { group, reader } = advertised;
+  if (live === undefined || group === undefined || live.isWaiting) return undefined;
   const { sendContext: context, families, gracefulRestart } = live.negotiated;
   const messages = live.beforehand.splice(0).map((message) => encodeMessage(message, context));
-  messages.push(...advertised.take(BATCH, context));
-  if (!advertised.hasPending) {
+  const routes = group.out.read(reader, BATCH);
+  if (routes !== undefined) messages.push(routes);
+  if (group.isFilled && group.out.isAtEnd(reader)) {
     for (const message of live.afterwards.splice(0)) messages.push(encodeMessage(message, context));
     if (live.owesEndOfRib && mayEndRib) {
       live.owesEndOfRib = false;

@@ -2,11 +2,14 @@ import type { Message } from '@calico/bgp-wire';
 import type { Family } from '@calico/ip';
 import type { PeerPolicy } from '../policy/types.ts';
 import { AdjRibIn } from '../rib/adj_rib_in.ts';
-import { AdjRibOut } from '../rib/adj_rib_out.ts';
+import { Reader } from '../rib/adj_rib_out.ts';
+import type { LocRib } from '../rib/loc_rib.ts';
 import type { PathSource } from '../rib/path.ts';
 import { newSession, type Session } from '../session/session.ts';
 import type { Negotiated, SessionConfig, SessionTiming, Side } from '../session/types.ts';
+import { Advertised } from './advertised.ts';
 import type { PeerConfig } from './config.ts';
+import type { Inbound } from './inbound.ts';
 import { LongLived } from './long_lived.ts';
 import { WatchedPath } from './watched_path.ts';
 
@@ -47,13 +50,22 @@ export class Peer {
   /** Has been established since this process started. */
   wasEstablished = false;
   readonly path = new WatchedPath();
-  readonly received = new AdjRibIn();
-  readonly advertised = new AdjRibOut();
+  readonly received: AdjRibIn;
+  advertised: Advertised;
+  /** While the session is up; made anew with every policy. */
+  inbound: Inbound | undefined;
+  /** Where judging its routes by a new policy has come to; undefined: done. */
+  rejudged: number | undefined;
   #policy: SessionPolicy | undefined;
 
-  constructor(config: PeerConfig, now: number) {
+  constructor(config: PeerConfig, rib: LocRib, now: number) {
     this.config = config;
     this.session = newSession(now);
+    const { key: peer, address, policy } = config;
+    const { isInternal, isReflectorClient: isClient } = policy;
+    const source = { kind: 'peer', peer, address, routerId: 0, isInternal, isClient } as const;
+    this.received = new AdjRibIn(rib, source);
+    this.advertised = new Advertised(rib, new Reader(this.received.source), undefined);
   }
 
   /** What policy knows of the peer: what is configured, and what the session has agreed on. */
@@ -70,9 +82,9 @@ export class Peer {
   }
 
   /** The session is established. */
-  begin(side: Side, negotiated: Negotiated): void {
+  begin(side: Side, negotiated: Negotiated): Live {
     const { address, policy, key, interface: onLink } = this.config;
-    this.live = {
+    const live: Live = {
       side,
       negotiated,
       source: {
@@ -91,7 +103,9 @@ export class Peer {
       isNearLimit: false,
       isWaiting: false,
     };
+    this.live = live;
     this.wasEstablished = true;
+    return live;
   }
 
   sessionConfig(

@@ -3,20 +3,19 @@
 import {
   CeaseSubcode,
   cease,
-  endOfRibOf,
+  encodeMessage,
   familyOf,
+  HEADER_LENGTH,
+  KEEPALIVE,
   type Notification,
+  ProtocolError,
   RefreshSubtype,
   type RouteRefresh,
-  type Update,
 } from '@calico/bgp-wire';
 import { type Address, sameAddress } from '@calico/ip';
-import { ExportPolicy, type InterfaceOf } from '../policy/export_policy.ts';
-import { ImportPolicy } from '../policy/import_policy.ts';
+import type { ExportPolicy, InterfaceOf } from '../policy/export_policy.ts';
 import { asksForInterface } from '../policy/route_filter.ts';
-import type { LocalPolicy } from '../policy/types.ts';
 import { LocRib } from '../rib/loc_rib.ts';
-import type { Path } from '../rib/path.ts';
 import { type SessionEvent, stateName, stepSession } from '../session/session.ts';
 import {
   DEFAULT_TIMING,
@@ -41,12 +40,13 @@ import type {
   SpeakerInput,
 } from './events.ts';
 import { GUEST_PATIENCE_MS, Guests } from './guests.ts';
-import { applyUpdate } from './inbound.ts';
 import { ageRoutes, LongLived } from './long_lived.ts';
-import { nextBatch, queueEntry, queueRefresh, queueTable } from './outbound.ts';
+import { nextBatch, queueRefresh } from './outbound.ts';
 import { OwnRoutes } from './own_routes.ts';
 import { Peer } from './peer.ts';
+import { Policies } from './policies.ts';
 import { judgePrefixLimit } from './prefix_limit.ts';
+import { UpdateGroups } from './update_groups.ts';
 import { BFD_DOWN, BFD_HOLD } from './watched_path.ts';
 
 export type SpeakerOptions = {
@@ -62,18 +62,20 @@ export type SpeakerOptions = {
 /** How long routes are kept when the peer is back but does not finish its table. */
 const STALE_AFTER_RETURN_MS = 120_000;
 
+/** Prefixes that one flush() decides on: a few milliseconds. */
+const SLICE = 2_048;
+
 export class Speaker {
   readonly #timing: SessionTiming;
   readonly #isRestarted: boolean;
-  readonly #interfaceOf: InterfaceOf;
+  readonly #policies: Policies;
   readonly #record: SpeakerOptions['record'];
   readonly #peers = new Map<string, Peer>();
   readonly #rib = new LocRib();
   readonly #ownRoutes = new OwnRoutes(this.#rib);
+  readonly #groups = new UpdateGroups(this.#rib, this.#peers);
   readonly #guests = new Guests();
   #config: SpeakerConfig | undefined;
-  #policy: ExportPolicy | undefined;
-  #importPolicy: ImportPolicy | undefined;
   #exportsComplete = false;
   #isRecovering: boolean;
   #effects: SpeakerEffect[] = [];
@@ -83,11 +85,11 @@ export class Speaker {
     this.#isRestarted = options.isRestarted;
     const { interfaceOf, record } = options;
     this.#record = record;
-    this.#interfaceOf = (nextHop) => {
+    this.#policies = new Policies(this.#rib, this.#groups, (nextHop) => {
       const name = interfaceOf?.(nextHop);
       record?.({ kind: 'interface', name });
       return name;
-    };
+    });
     this.#isRecovering = options.isRestarted;
   }
 
@@ -105,7 +107,7 @@ export class Speaker {
 
   /** What the policy makes of a path for a peer; undefined before the first configuration. */
   get exportPolicy(): ExportPolicy | undefined {
-    return this.#policy;
+    return this.#policies.exports;
   }
 
   /** The peer that a connection from this address belongs to; a range may make it one now. */
@@ -141,24 +143,17 @@ export class Speaker {
     this.#config = config;
     const isNewPolicy =
       before === undefined || settingsText(before.local) !== settingsText(config.local);
-    if (isNewPolicy) this.#makePolicies(config.local);
-    this.#configurePeers(this.#guests.join(config.peers, config.ranges ?? []), now);
+    if (isNewPolicy) this.#policies.make(config.local);
+    const changed = this.#configurePeers(this.#guests.join(config.peers, config.ranges ?? []), now);
     this.#ownRoutes.configure(config.ownRoutes);
-    if (!isNewPolicy || before === undefined) return;
-    for (const peer of this.#peers.values()) this.#applyNewPolicy(peer);
+    this.#policies.apply(isNewPolicy ? [...this.#peers.values()] : changed);
   }
 
   /** Next hops may be reached through other interfaces now: filters that ask for them judge anew. */
   refreshInterfaces(): void {
     this.#record?.({ kind: 'refresh-interfaces' });
-    for (const peer of this.#peers.values()) {
-      if (asksForInterface(peer.config.policy.filters)) this.#applyNewPolicy(peer);
-    }
-  }
-
-  #makePolicies(local: LocalPolicy): void {
-    this.#policy = new ExportPolicy(local, this.#interfaceOf);
-    this.#importPolicy = new ImportPolicy(local, this.#interfaceOf);
+    const peers = [...this.#peers.values()];
+    this.#policies.apply(peers.filter(({ config }) => asksForInterface(config.policy.filters)));
   }
 
   handle(event: SpeakerEvent, now: number): void {
@@ -172,6 +167,8 @@ export class Speaker {
     switch (event.kind) {
       case 'session':
         return this.#stepSession(peer, event.event, now);
+      case 'updates':
+        return this.#updates(peer, event.side, event.bodies, now);
       case 'peer-timer':
         if (event.timer === 'idle-hold') this.#stepSession(peer, { kind: 'rested' }, now);
         else if (event.timer === 'stale') this.#staleTimeOver(peer);
@@ -187,41 +184,52 @@ export class Speaker {
     }
   }
 
-  /** Decides, tells the peers, and answers everything that is to be done, in order. */
+  /** Whether UPDATE messages of the connection may be given as `updates`. */
+  isEstablished(peer: string, side: Side): boolean {
+    return this.#peers.get(peer)?.session.connections[side].kind === 'established';
+  }
+
+  /**
+   * Decides, tells the peers, and answers what is to be done, in order. Does so much at a time that
+   * nobody waits long: `continue` says that there is more.
+   */
   flush(): SpeakerEffect[] {
     this.#record?.({ kind: 'flush' });
-    const changed = this.#rib.settle();
-    const policy = this.#policy;
+    const isJudging = this.#policies.rejudge(this.#peers.values());
+    const changed = this.#rib.settle(SLICE);
     if (changed.length > 0) {
-      this.#effects.push({ kind: 'routes', prefixes: changed.map(({ prefix }) => prefix) });
+      this.#effects.push({ kind: 'routes', prefixes: changed, isLosing: this.#rib.isLosing });
     }
+    const isFilling = this.#groups.update(changed, SLICE);
+    // A reflector's table is complete only when its own peers' are.
+    const isReflector = this.#config?.local.clusterId !== undefined;
+    const mayEndRib =
+      this.#exportsComplete && !this.#rib.isUnsettled && !(isReflector && this.#isRecovering);
     for (const peer of this.#peers.values()) {
-      if (policy !== undefined && peer.live !== undefined) {
-        for (const entry of changed) queueEntry(peer, entry, policy);
-      }
-      // A reflector's table is complete only when its own peers' are.
-      const isReflector = this.#config?.local.clusterId !== undefined;
-      const mayEndRib = this.#exportsComplete && !(isReflector && this.#isRecovering);
       const batch = nextBatch(peer, mayEndRib);
       if (batch !== undefined) this.#effects.push(batch);
     }
+    if (isJudging || isFilling || this.#rib.isUnsettled) this.#effects.push({ kind: 'continue' });
     const effects = this.#effects;
     this.#effects = [];
     return effects;
   }
 
-  #configurePeers(wanted: ReadonlyMap<string, PeerConfig>, now: number): void {
+  /** Answers the peers whose policy has changed. */
+  #configurePeers(wanted: ReadonlyMap<string, PeerConfig>, now: number): Peer[] {
+    const changed: Peer[] = [];
     for (const [key, peer] of this.#peers) if (!wanted.has(key)) this.#removePeer(peer, now);
     for (const [key, config] of wanted) {
       const peer = this.#peers.get(key);
       if (peer === undefined) this.#addPeer(config, now);
-      else this.#reconfigure(peer, config, now);
+      else if (this.#reconfigure(peer, config, now)) changed.push(peer);
     }
+    return changed;
   }
 
   #addPeer(config: PeerConfig, now: number): Peer {
     const { key } = config;
-    const peer = new Peer(config, now);
+    const peer = new Peer(config, this.#rib, now);
     this.#peers.set(key, peer);
     this.#startOrHold(peer, now);
     if (this.#guests.has(key)) this.#setTimer(peer, 'guest', GUEST_PATIENCE_MS);
@@ -243,16 +251,14 @@ export class Speaker {
     else this.#removePeer(peer, now);
   }
 
-  #reconfigure(peer: Peer, config: PeerConfig, now: number): void {
+  /** Whether the peer's policy has changed, and nothing that would start the session anew. */
+  #reconfigure(peer: Peer, config: PeerConfig, now: number): boolean {
     const before = peer.config;
     peer.config = config;
-    if (sessionText(before) !== sessionText(config)) {
-      const notification = cease(CeaseSubcode.OtherConfigurationChange);
-      this.#stop(peer, notification, now);
-    } else if (settingsText(before.policy) !== settingsText(config.policy)) {
-      this.#applyNewPolicy(peer);
-    }
+    const isNewSession = sessionText(before) !== sessionText(config);
+    if (isNewSession) this.#stop(peer, cease(CeaseSubcode.OtherConfigurationChange), now);
     this.#startOrHold(peer, now);
+    return !isNewSession && settingsText(before.policy) !== settingsText(config.policy);
   }
 
   #pathNews(peer: Peer, news: BfdNews, now: number): void {
@@ -271,26 +277,8 @@ export class Speaker {
 
   #stop(peer: Peer, notification: Notification, now: number): void {
     this.#stepSession(peer, { kind: 'stop', notification }, now);
-    this.#withdraw(peer.received.retainOnly([]));
+    peer.received.retainOnly([]);
     this.#cancelStale(peer);
-  }
-
-  /** Judges the peer's routes anew, and tells it what changes for it. */
-  #applyNewPolicy(peer: Peer): void {
-    const { live, received, config } = peer;
-    const imports = this.#importPolicy;
-    if (this.#policy === undefined || imports === undefined) return;
-    if (live !== undefined) {
-      const isClient = config.policy.isReflectorClient;
-      if (live.source.isClient !== isClient) live.source = { ...live.source, isClient };
-    }
-    const { changed, removed } = received.reconsider(
-      (prefix, data) => imports.import(prefix, data, peer.policy),
-      live?.source,
-    );
-    this.#withdraw(removed);
-    for (const path of changed) this.#rib.put(path);
-    if (live !== undefined) queueTable(peer, this.#rib, this.#policy);
   }
 
   #stepSession(peer: Peer, event: SessionEvent, now: number): void {
@@ -302,6 +290,10 @@ export class Speaker {
     const { session, effects } = stepSession(peer.session, event, config, now);
     peer.session = session;
     for (const effect of effects) this.#sessionEffect(peer, effect);
+    this.#enforceLimit(peer, now);
+  }
+
+  #enforceLimit(peer: Peer, now: number): void {
     const excess = judgePrefixLimit(peer);
     if (excess === undefined) return;
     this.#note(excess.note);
@@ -315,8 +307,10 @@ export class Speaker {
         return this.#up(peer, effect.side, effect.negotiated);
       case 'down':
         return this.#down(peer, effect.negotiated, effect.isGraceful, effect.reason);
-      case 'update':
-        return this.#update(peer, effect.update);
+      case 'update': {
+        const context = peer.live?.negotiated.context;
+        return this.#apply(peer, encodeMessage(effect.update, context).subarray(HEADER_LENGTH));
+      }
       case 'refresh':
         return this.#refresh(peer, effect.refresh);
       case 'set-idle-hold':
@@ -341,25 +335,28 @@ export class Speaker {
 
   #up(peer: Peer, side: Side, negotiated: Negotiated): void {
     const { config, received } = peer;
-    peer.begin(side, negotiated);
+    const live = peer.begin(side, negotiated);
+    received.setSource(live.source);
+    peer.inbound = this.#policies.inboundFor(peer, negotiated);
     this.#note({ kind: 'up', peer: config.key });
     // RFC 4724 section 4.2: what the peer does not say it kept forwarding is dropped at once.
-    const kept = negotiated.gracefulRestart?.forwarding ?? [];
-    this.#withdraw(received.retainOnly(kept));
+    received.retainOnly(negotiated.gracefulRestart?.forwarding ?? []);
     if (received.staleCount > 0) this.#awaitReturn(peer, STALE_AFTER_RETURN_MS);
     else this.#cancelStale(peer);
-    if (this.#policy !== undefined) queueTable(peer, this.#rib, this.#policy);
+    const { exports } = this.#policies;
+    if (exports !== undefined) this.#groups.join(peer, live, exports);
   }
 
   #down(peer: Peer, negotiated: Negotiated, isGraceful: boolean, reason: string): void {
-    const { received, advertised, config } = peer;
-    advertised.clear();
+    const { received, config } = peer;
+    this.#groups.leave(peer);
     peer.live = undefined;
+    peer.inbound = undefined;
     this.#note({ kind: 'down', peer: config.key, reason, isGraceful });
     const restart = isGraceful ? negotiated.gracefulRestart : undefined;
     const families = restart?.families ?? [];
     peer.longLived = new LongLived(restart?.longLived);
-    this.#withdraw(received.retainOnly(families));
+    received.retainOnly(families);
     // A second loss before the peer finished its table does not prolong the wait.
     const isAwaitedAlready = received.staleCount > 0 && peer.isAwaited;
     received.markStale(families);
@@ -369,19 +366,35 @@ export class Speaker {
     }
   }
 
-  #update(peer: Peer, update: Update): void {
-    const { live, config } = peer;
-    const imports = this.#importPolicy;
-    if (live === undefined || imports === undefined) return;
-    for (const { message } of update.problems) {
+  #updates(peer: Peer, side: Side, bodies: readonly Uint8Array[], now: number): void {
+    // For the session an UPDATE is what a KEEPALIVE is: the hold timer starts again.
+    const alive = { kind: 'message', message: KEEPALIVE } as const;
+    this.#stepSession(peer, { kind: 'connection', side, event: alive }, now);
+    try {
+      for (const body of bodies) {
+        this.#apply(peer, body);
+        this.#enforceLimit(peer, now);
+      }
+    } catch (cause) {
+      if (!(cause instanceof ProtocolError)) throw cause;
+      const { notification, message: reason } = cause;
+      const event = { kind: 'malformed', notification, reason } as const;
+      this.#stepSession(peer, { kind: 'connection', side, event }, now);
+    }
+  }
+
+  /** @throws ProtocolError where the session must be reset */
+  #apply({ live, inbound, received, config }: Peer, body: Uint8Array): void {
+    if (live === undefined || inbound === undefined) return;
+    const { problems, endOfRib } = inbound.apply(body);
+    for (const { message } of problems) {
       this.#note({ kind: 'malformed', peer: config.key, problem: message });
     }
-    const ended = endOfRibOf(update);
-    if (ended === undefined) return applyUpdate(peer, live, update, imports, this.#rib);
-    if (!live.negotiated.families.includes(ended)) return;
-    live.complete.add(ended);
-    this.#note({ kind: 'end-of-rib', peer: config.key, family: ended });
-    this.#swept(peer, peer.received.sweep([ended]));
+    if (endOfRib === undefined || !live.negotiated.families.includes(endOfRib)) return;
+    live.complete.add(endOfRib);
+    this.#note({ kind: 'end-of-rib', peer: config.key, family: endOfRib });
+    const peer = this.#peers.get(config.key);
+    if (peer !== undefined) this.#swept(peer, received.sweep([endOfRib]));
   }
 
   #refresh(peer: Peer, { afi, safi, subtype }: RouteRefresh): void {
@@ -404,8 +417,9 @@ export class Speaker {
     const { families } = longLived;
     if (families.length === 0 || live !== undefined) return this.#sweep(peer);
     peer.isAwaited = false;
-    if (longLived.isNew && this.#importPolicy !== undefined) {
-      ageRoutes(peer, families, this.#importPolicy, this.#rib);
+    const { imports } = this.#policies;
+    if (longLived.isNew && imports !== undefined) {
+      ageRoutes(peer, families, imports, this.#rib);
     }
     const others = FAMILIES.filter((family) => !families.includes(family));
     this.#swept(peer, received.sweep(others));
@@ -417,15 +431,10 @@ export class Speaker {
     this.#swept(peer, peer.received.sweep([4, 6]));
   }
 
-  #swept(peer: Peer, removed: readonly Path[]): void {
+  /** @param routes how many have gone */
+  #swept(peer: Peer, routes: number): void {
     if (peer.received.staleCount === 0) this.#cancelStale(peer);
-    if (removed.length === 0) return;
-    this.#withdraw(removed);
-    this.#note({ kind: 'swept', peer: peer.config.key, routes: removed.length });
-  }
-
-  #withdraw(paths: readonly Path[]): void {
-    for (const { prefix, source } of paths) this.#rib.remove(prefix, source);
+    if (routes > 0) this.#note({ kind: 'swept', peer: peer.config.key, routes });
   }
 
   #awaitReturn(peer: Peer, delayMs: number): void {

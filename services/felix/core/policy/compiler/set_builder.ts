@@ -38,10 +38,7 @@ export type NamedPortRequest = {
 };
 
 /** Where sets are put. */
-export type SetShelf = {
-  readonly has: (name: string) => boolean;
-  readonly set: (name: string, set: NamedSet) => unknown;
-};
+export type SetShelf = Pick<Map<string, NamedSet>, 'has' | 'set'>;
 
 export class SetBuilder {
   readonly #selections: Selections;

@@ -1,0 +1,56 @@
+// Keeps each turn of the event loop short: work that does not fit goes on in the next one, after
+// timers and other connections have had theirs.
+import type { Clock } from '@calico/clock';
+
+/** Longest time of a turn before it is given up; what is begun is finished. */
+const TURN_MS = 8;
+
+/** Calls back once, after what is waiting now. */
+export type Defer = (callback: () => void) => void;
+
+export class Turns {
+  readonly #clock: Clock;
+  readonly #defer: Defer;
+  readonly #resume: () => void;
+  #startedAt: number | undefined;
+  #isWanted = false;
+  #isStopped = false;
+
+  /** @param resume goes on with the work */
+  constructor(clock: Clock, defer: Defer | undefined, resume: () => void) {
+    this.#clock = clock;
+    this.#defer = defer ?? ((callback) => void clock.setTimer(0, callback));
+    this.#resume = resume;
+  }
+
+  /** Whether this turn's time is used up. */
+  get isOver(): boolean {
+    const now = this.#clock.monotonic();
+    if (this.#startedAt === undefined) {
+      this.#startedAt = now;
+      this.#next();
+    }
+    return now - this.#startedAt >= TURN_MS;
+  }
+
+  /** Asks for another turn. */
+  request(): void {
+    this.#isWanted = true;
+    if (this.#startedAt !== undefined) return;
+    this.#startedAt = this.#clock.monotonic();
+    this.#next();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #next(): void {
+    this.#defer(() => {
+      this.#startedAt = undefined;
+      const isWanted = this.#isWanted;
+      this.#isWanted = false;
+      if (isWanted && !this.#isStopped) this.#resume();
+    });
+  }
+}

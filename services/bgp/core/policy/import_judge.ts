@@ -1,0 +1,52 @@
+// Import policy by numbers of the tables: one judgement for all routes of one attribute set, unless
+// filters look at the prefix.
+import type { LocRib } from '../rib/loc_rib.ts';
+import type { ImportPolicy } from './import_policy.ts';
+import type { PeerPolicy } from './types.ts';
+
+const NONE = -1;
+
+export class ImportJudge {
+  readonly #rib: LocRib;
+  readonly #policy: ImportPolicy;
+  readonly #peer: PeerPolicy;
+  /** The set judged last, and the outcome. */
+  #received = NONE;
+  #outcome = 0;
+  /** Holds attributes that the policy has made until the next judgement. */
+  #held = NONE;
+
+  constructor(rib: LocRib, policy: ImportPolicy, peer: PeerPolicy) {
+    this.#rib = rib;
+    this.#policy = policy;
+    this.#peer = peer;
+  }
+
+  /** As PathTable.attributesOf(); valid until the next call. */
+  judge(prefix: number, received: number): number {
+    const { prefixes } = this.#rib;
+    const isSame = this.#peer.filters.import[prefixes.familyOf(prefix)].length === 0;
+    if (isSame && received === this.#received) return this.#outcome;
+    this.done();
+    this.#outcome = this.#ask(prefix, received);
+    this.#received = isSame ? received : NONE;
+    return this.#outcome;
+  }
+
+  /** Lets go of what is held. */
+  done(): void {
+    if (this.#held !== NONE) this.#rib.attributes.release(this.#held);
+    this.#held = NONE;
+    this.#received = NONE;
+  }
+
+  #ask(prefix: number, received: number): number {
+    const { prefixes, attributes, reasons } = this.#rib;
+    const data = attributes.dataOf(received);
+    const outcome = this.#policy.import(prefixes.prefixOf(prefix), data, this.#peer);
+    if (outcome.kind === 'rejected') return -1 - reasons.intern(outcome.reason);
+    if (outcome.data === data) return received;
+    this.#held = attributes.intern(outcome.data);
+    return this.#held;
+  }
+}

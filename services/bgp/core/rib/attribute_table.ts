@@ -1,0 +1,416 @@
+// Path attributes, each distinct set held once: by its bytes, with the few numbers that the decision
+// asks for. What a message carries is decoded only when it has not been seen before.
+//
+//   bytes of an UPDATE --hash--> known: its number
+//                           └--> new: decode, check (RFC 7606), take the numbers, keep the bytes
+import {
+  AttributeDecoder,
+  AttributeFlag,
+  type AttributeProblem,
+  type AttributeRewrite,
+  AttributeRewriter,
+  AttributeType,
+  asPathLength,
+  DEFAULT_CONTEXT,
+  encodeAttributes,
+  neighbourAs,
+  Origin,
+  type PathAttributes,
+  type WireContext,
+} from '@calico/bgp-wire';
+import { type Address, addressFromBytes } from '@calico/ip';
+import { ByteStore } from './byte_store.ts';
+import { RowAllocator, withRow } from './columns.ts';
+import { NextHopTable } from './next_hop_table.ts';
+import { DEFAULT_LOCAL_PREFERENCE, type PathData } from './path.ts';
+
+/** Sets whose decoded form is kept: those in use just now. A power of two. */
+const DECODED = 1_024;
+
+/**
+ * How the bytes are to be read. `Outside`: the next hop is not among them. `Plain`: they are without a
+ * fault and in the order of their types, so that they can be passed on without being decoded. `Unread`:
+ * written here and not yet asked for what the decision wants to know.
+ */
+const Reading = { TwoOctetAs: 1, External: 2, Outside: 4, Plain: 8, Unread: 16 } as const;
+const KEY_BITS = Reading.TwoOctetAs | Reading.External | Reading.Outside;
+
+export type Interned =
+  /** The caller holds a reference to the set. */
+  | { readonly kind: 'set'; readonly id: number; readonly problems: readonly AttributeProblem[] }
+  /** The routes count as withdrawn (RFC 7606 section 2). */
+  | { readonly kind: 'withdraw'; readonly problems: readonly AttributeProblem[] };
+
+/** In place of a next hop's number: it is among the bytes. */
+const INSIDE = -1;
+
+const NO_PROBLEMS: readonly AttributeProblem[] = [];
+
+export class AttributeTable {
+  readonly #rows = new RowAllocator();
+  readonly #bytes = new ByteStore();
+  #slots = new Int32Array(128);
+  #size = 0;
+  #hashes = new Int32Array(64);
+  #references = new Int32Array(64);
+  #readings = new Uint8Array(64);
+  /** Row of the next hop. */
+  #nextHops = new Int32Array(64);
+  #ranks = new Float64Array(64);
+  #meds = new Uint32Array(64);
+  #neighbours = new Uint32Array(64);
+  /** 0: none. */
+  #originators = new Uint32Array(64);
+  #clusterLengths = new Uint8Array(64);
+  readonly #hops = new NextHopTable();
+  readonly #rewriter = new AttributeRewriter();
+  readonly #decodedIds = new Int32Array(DECODED).fill(-1);
+  readonly #decoded = Array.from<PathData | undefined>({ length: DECODED });
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * The set that the bytes of a message describe.
+   * @param bytes path attributes without MP attributes
+   * @param nextHop of MP_REACH_NLRI, 4 or 16 octets; undefined: NEXT_HOP is among the bytes
+   * @throws ProtocolError where the session must be reset
+   */
+  internWire(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    nextHop: Uint8Array | undefined,
+    context: WireContext,
+  ): Interned {
+    const reading =
+      (context.fourOctetAs ? 0 : Reading.TwoOctetAs) |
+      (context.peerKind === 'external' ? Reading.External : 0) |
+      (nextHop === undefined ? 0 : Reading.Outside);
+    const outside = nextHop === undefined ? undefined : addressFromBytes(nextHop);
+    const known = outside === undefined ? INSIDE : this.#hops.find(outside);
+    if (known !== undefined) {
+      const hash = hashOf(bytes, start, end, reading, known);
+      const id = this.#find(hash, bytes, start, end, reading, known);
+      if (id >= 0) {
+        this.#hold(id);
+        return { kind: 'set', id, problems: NO_PROBLEMS };
+      }
+    }
+    const decoded = new AttributeDecoder(context).decode(bytes.subarray(start, end));
+    const address = outside ?? decoded.nextHop;
+    const { attributes } = decoded;
+    const problems = [...decoded.problems, ...findMissing(attributes, address)];
+    const isLost = problems.some(({ treatment }) => treatment === 'treat-as-withdraw');
+    if (address === undefined || isLost) return { kind: 'withdraw', problems };
+    const hop = this.#hops.intern(address);
+    const id = this.#add(bytes, start, end, reading, hop, attributes);
+    const isPlain = problems.length === 0 && context.fourOctetAs && isSorted(bytes, start, end);
+    if (isPlain) (this.#readings[id] as number) |= Reading.Plain;
+    this.#remember(id, { attributes, nextHop: address });
+    return { kind: 'set', id, problems };
+  }
+
+  /** The set that says this. The caller holds a reference to it. */
+  intern(data: PathData): number {
+    const { attributes, nextHop } = data;
+    const isInside = nextHop.family === 4;
+    const bytes = encodeAttributes(
+      isInside ? { ...attributes, nextHop } : attributes,
+      DEFAULT_CONTEXT,
+    );
+    const reading = isInside ? 0 : Reading.Outside;
+    const hop = this.#hops.intern(nextHop);
+    const key = isInside ? INSIDE : hop;
+    const hash = hashOf(bytes, 0, bytes.length, reading, key);
+    const found = this.#find(hash, bytes, 0, bytes.length, reading, key);
+    if (found >= 0) {
+      this.#hops.release(hop);
+      this.#hold(found);
+      return found;
+    }
+    const id = this.#add(bytes, 0, bytes.length, reading, hop, attributes);
+    this.#remember(id, data);
+    return id;
+  }
+
+  /** Whether rewrite() can be asked. */
+  isPlain(id: number): boolean {
+    return ((this.#readings[id] as number) & Reading.Plain) !== 0;
+  }
+
+  /** The set with what a speaker changes when it passes it on. The caller holds a reference to it. */
+  rewrite(id: number, change: AttributeRewrite): number {
+    const rewriter = this.#rewriter;
+    rewriter.rewrite(this.#bytes.get(id), change);
+    const { bytes, length } = rewriter;
+    const isInside = change.nextHop.family === 4;
+    const reading = isInside ? 0 : Reading.Outside;
+    const hop = this.#hops.intern(change.nextHop);
+    const key = isInside ? INSIDE : hop;
+    const found = this.#find(
+      hashOf(bytes, 0, length, reading, key),
+      bytes,
+      0,
+      length,
+      reading,
+      key,
+    );
+    if (found < 0) return this.#add(bytes, 0, length, reading, hop, undefined);
+    this.#hops.release(hop);
+    this.retain(found);
+    return found;
+  }
+
+  retain(id: number): void {
+    (this.#references[id] as number) += 1;
+  }
+
+  release(id: number): void {
+    const left = (this.#references[id] as number) - 1;
+    this.#references[id] = left;
+    if (left <= 0) this.#remove(id);
+  }
+
+  /** Decoded; the same object as long as the set is in use again and again. */
+  dataOf(id: number): PathData {
+    const place = id & (DECODED - 1);
+    const held = this.#decoded[place];
+    if (held !== undefined && this.#decodedIds[place] === id) return held;
+    const { attributes } = new AttributeDecoder(this.#contextOf(id)).decode(this.#bytes.get(id));
+    return this.#remember(id, { attributes, nextHop: this.nextHopOf(id) });
+  }
+
+  nextHopOf(id: number): Address {
+    return this.#hops.addressOf(this.#nextHops[id] as number);
+  }
+
+  /** A number that stands for the next hop as long as the set exists. */
+  nextHopNumberOf(id: number): number {
+    return this.#nextHops[id] as number;
+  }
+
+  /**
+   * As they go into a message of that context: with NEXT_HOP when it is IPv4, without MP attributes.
+   * Valid until the table changes.
+   */
+  wireOf(id: number, context: WireContext): Uint8Array {
+    if (context.fourOctetAs && ((this.#readings[id] as number) & Reading.TwoOctetAs) === 0)
+      return this.#bytes.get(id);
+    const { attributes, nextHop } = this.dataOf(id);
+    return encodeAttributes(
+      nextHop.family === 4 ? { ...attributes, nextHop } : attributes,
+      context,
+    );
+  }
+
+  /**
+   * The decision's first questions in one number, smaller is better: local preference, length of the
+   * AS path, origin (RFC 4271 section 9.1.2.2 a, b and before).
+   */
+  rankOf(id: number): number {
+    return this.#ranks[id] as number;
+  }
+
+  medOf(id: number): number {
+    return this.#meds[id] as number;
+  }
+
+  /** The AS that the route was heard from; 0 for none. */
+  neighbourOf(id: number): number {
+    return this.#neighbours[id] as number;
+  }
+
+  /** ORIGINATOR_ID; 0 for none. */
+  originatorOf(id: number): number {
+    return this.#originators[id] as number;
+  }
+
+  clusterLengthOf(id: number): number {
+    return this.#clusterLengths[id] as number;
+  }
+
+  #contextOf(id: number): WireContext {
+    const reading = this.#readings[id] as number;
+    return {
+      ...DEFAULT_CONTEXT,
+      fourOctetAs: (reading & Reading.TwoOctetAs) === 0,
+      peerKind: (reading & Reading.External) === 0 ? 'internal' : 'external',
+    };
+  }
+
+  #remember(id: number, data: PathData): PathData {
+    const place = id & (DECODED - 1);
+    this.#decodedIds[place] = id;
+    this.#decoded[place] = data;
+    return data;
+  }
+
+  #find(
+    hash: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    reading: number,
+    hop: number,
+  ): number {
+    const mask = this.#slots.length - 1;
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const id = (this.#slots[slot] as number) - 1;
+      if (id < 0) return -1;
+      if (this.#hashes[id] !== hash) continue;
+      if (((this.#readings[id] as number) & KEY_BITS) !== reading) continue;
+      if (hop !== INSIDE && this.#nextHops[id] !== hop) continue;
+      if (this.#bytes.equals(id, bytes, start, end)) return id;
+    }
+  }
+
+  /**
+   * Takes the caller's reference to the next hop over.
+   * @param attributes decoded; undefined: they were not, and the bytes are in their canonical form
+   */
+  #add(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    reading: number,
+    hop: number,
+    attributes: PathAttributes | undefined,
+  ): number {
+    const isInside = (reading & Reading.Outside) === 0;
+    const hash = hashOf(bytes, start, end, reading, isInside ? INSIDE : hop);
+    if ((this.#size + 1) * 2 > this.#slots.length) this.#rehash();
+    const id = this.#rows.take();
+    this.#makeRoom(id);
+    this.#hashes[id] = hash;
+    this.#references[id] = 1;
+    this.#readings[id] = reading;
+    this.#nextHops[id] = hop;
+    if (attributes !== undefined) this.#setNumbers(id, attributes);
+    else this.#readings[id] = reading | Reading.Plain | Reading.Unread;
+    this.#bytes.put(id, bytes, start, end);
+    this.#insert(hash, id);
+    this.#size += 1;
+    return id;
+  }
+
+  /** A reference for somebody who may ask for its numbers. */
+  #hold(id: number): void {
+    this.retain(id);
+    const reading = this.#readings[id] as number;
+    if ((reading & Reading.Unread) === 0) return;
+    this.#readings[id] = reading & ~Reading.Unread;
+    this.#setNumbers(id, this.dataOf(id).attributes);
+  }
+
+  #setNumbers(id: number, attributes: PathAttributes): void {
+    this.#ranks[id] = rank(attributes);
+    this.#meds[id] = attributes.multiExitDiscriminator ?? 0;
+    this.#neighbours[id] = neighbourAs(attributes.asPath ?? []) ?? 0;
+    this.#originators[id] = attributes.originatorId ?? 0;
+    this.#clusterLengths[id] = Math.min(attributes.clusterList?.length ?? 0, 255);
+  }
+
+  #makeRoom(id: number): void {
+    if (id < this.#hashes.length) return;
+    this.#hashes = withRow(this.#hashes, id);
+    const last = this.#hashes.length - 1;
+    this.#references = withRow(this.#references, last);
+    this.#readings = withRow(this.#readings, last);
+    this.#nextHops = withRow(this.#nextHops, last);
+    this.#ranks = withRow(this.#ranks, last);
+    this.#meds = withRow(this.#meds, last);
+    this.#neighbours = withRow(this.#neighbours, last);
+    this.#originators = withRow(this.#originators, last);
+    this.#clusterLengths = withRow(this.#clusterLengths, last);
+  }
+
+  #insert(hash: number, id: number): void {
+    const mask = this.#slots.length - 1;
+    let slot = hash & mask;
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
+    this.#slots[slot] = id + 1;
+  }
+
+  #rehash(): void {
+    const before = this.#slots;
+    this.#slots = new Int32Array(before.length * 2);
+    for (const held of before) {
+      if (held !== 0) this.#insert(this.#hashes[held - 1] as number, held - 1);
+    }
+  }
+
+  /** Closes the gap, so that no lookup ends early. */
+  #remove(id: number): void {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let gap = (this.#hashes[id] as number) & mask;
+    while (slots[gap] !== id + 1) gap = (gap + 1) & mask;
+    for (let slot = (gap + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const home = (this.#hashes[(slots[slot] as number) - 1] as number) & mask;
+      if (((slot - home) & mask) < ((slot - gap) & mask)) continue;
+      slots[gap] = slots[slot] as number;
+      gap = slot;
+    }
+    slots[gap] = 0;
+    this.#bytes.delete(id);
+    this.#hops.release(this.#nextHops[id] as number);
+    const place = id & (DECODED - 1);
+    if (this.#decodedIds[place] === id) {
+      this.#decodedIds[place] = -1;
+      this.#decoded[place] = undefined;
+    }
+    this.#rows.give(id);
+    this.#size -= 1;
+  }
+}
+
+function rank({ localPreference, asPath, origin }: PathAttributes): number {
+  const preference = 0xffff_ffff - (localPreference ?? DEFAULT_LOCAL_PREFERENCE);
+  const length = Math.min(asPathLength(asPath ?? []), 0x3fff);
+  return preference * 0x1_0000 + length * 4 + (origin ?? Origin.Incomplete);
+}
+
+/** FNV-1a, with what else makes sets different. */
+function hashOf(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  reading: number,
+  hop: number,
+): number {
+  let hash = Math.imul(0x811c_9dc5 ^ reading ^ (hop << 2), 0x0100_0193);
+  for (let at = start; at < end; at++) {
+    hash = Math.imul(hash ^ (bytes[at] as number), 0x0100_0193);
+  }
+  hash ^= hash >>> 15;
+  return hash & 0x7fff_ffff;
+}
+
+/** RFC 7606 section 3 (d): a missing mandatory attribute withdraws. */
+function findMissing(attributes: PathAttributes, nextHop: Address | undefined): AttributeProblem[] {
+  const missing: [number, string][] = [];
+  if (attributes.origin === undefined) missing.push([AttributeType.Origin, 'ORIGIN']);
+  if (attributes.asPath === undefined) missing.push([AttributeType.AsPath, 'AS_PATH']);
+  if (nextHop === undefined) missing.push([AttributeType.NextHop, 'NEXT_HOP']);
+  return missing.map(([type, name]) => ({
+    treatment: 'treat-as-withdraw',
+    type,
+    message: `Cannot use the routes of UPDATE: mandatory attribute "${name}" is missing or malformed`,
+  }));
+}
+
+function isSorted(bytes: Uint8Array, start: number, end: number): boolean {
+  let before = -1;
+  for (let at = start; at < end; ) {
+    const isLong = ((bytes[at] as number) & AttributeFlag.ExtendedLength) !== 0;
+    const type = bytes[at + 1] as number;
+    if (type <= before) return false;
+    before = type;
+    at += isLong
+      ? 4 + (((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number))
+      : 3 + (bytes[at + 2] as number);
+  }
+  return true;
+}

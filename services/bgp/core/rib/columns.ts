@@ -1,0 +1,84 @@
+// Columns of a table whose rows are small integers: typed arrays that grow, without an object per row.
+
+type Column = Uint8Array | Uint16Array | Int32Array | Uint32Array | Float64Array;
+
+/** Places from which on memory counts more than the time of copies. */
+const LARGE = 1 << 20;
+
+/** The column, or a longer copy of it that has a place for the row. New places hold zero. */
+export function withRow<T extends Column>(column: T, row: number): T {
+  if (row < column.length) return column;
+  const factor = column.length < LARGE ? 2 : 1.5;
+  const length = Math.max(row + 1, 64, Math.ceil(column.length * factor));
+  const longer = new (column.constructor as new (length: number) => T)(length);
+  longer.set(column);
+  return longer;
+}
+
+/** Numbers in the order in which they came. */
+export class IntQueue {
+  #ring = new Int32Array(64);
+  #first = 0;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  push(value: number): void {
+    if (this.#size === this.#ring.length) this.#grow();
+    this.#ring[(this.#first + this.#size) & (this.#ring.length - 1)] = value;
+    this.#size += 1;
+  }
+
+  /** The oldest; -1 when empty. */
+  peek(): number {
+    return this.#size === 0 ? -1 : (this.#ring[this.#first] as number);
+  }
+
+  /** Takes the oldest out; -1 when empty. */
+  shift(): number {
+    const value = this.peek();
+    if (this.#size > 0) {
+      this.#first = (this.#first + 1) & (this.#ring.length - 1);
+      this.#size -= 1;
+    }
+    return value;
+  }
+
+  #grow(): void {
+    const longer = new Int32Array(this.#ring.length * 2);
+    const head = this.#ring.subarray(this.#first);
+    longer.set(head);
+    longer.set(this.#ring.subarray(0, this.#first), head.length);
+    this.#ring = longer;
+    this.#first = 0;
+  }
+}
+
+/** Hands out small integers, those given back first. */
+export class RowAllocator {
+  #next: number;
+  readonly #free: number[] = [];
+
+  /** @param first the smallest that is handed out */
+  constructor(first = 0) {
+    this.#next = first;
+  }
+
+  /** All rows in use are below. */
+  get limit(): number {
+    return this.#next;
+  }
+
+  take(): number {
+    const row = this.#free.pop();
+    if (row !== undefined) return row;
+    this.#next += 1;
+    return this.#next - 1;
+  }
+
+  give(row: number): void {
+    this.#free.push(row);
+  }
+}

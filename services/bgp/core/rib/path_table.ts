@@ -1,0 +1,220 @@
+// All paths of all peers, as rows of numbers: (prefix, source, path identifier) -> attributes. The
+// paths of one prefix are a chain; those of one source are found by a walk over the rows, which costs
+// less than an index would.
+import { RowAllocator, withRow } from './columns.ts';
+import type { PathSource } from './path.ts';
+
+export const PathFlag = {
+  /** The best path, or used beside it (multipath). */
+  Used: 1,
+  /** Awaits the return of its peer. */
+  Stale: 2,
+  /** Gone already for whoever asks; the row is taken away soon. */
+  Doomed: 4,
+} as const;
+
+const UNUSABLE = PathFlag.Doomed;
+
+/** Counts of one source. */
+type Source = { value: PathSource; accepted: number; refused: number; stale: number };
+
+export class PathTable {
+  readonly #rows = new RowAllocator();
+  readonly #sources: (Source | undefined)[] = [];
+  /** Plus one; 0: the row is free. */
+  #prefixes = new Int32Array(64);
+  #sourceOf = new Int32Array(64);
+  #pathIds = new Uint32Array(64);
+  #received = new Int32Array(64);
+  /** Below 0: import policy has kept it out, for the reason -1 - value. */
+  #attributes = new Int32Array(64);
+  #next = new Int32Array(64);
+  #flags = new Uint8Array(64);
+  /** First row of a prefix, plus one. */
+  #first = new Int32Array(64);
+  #size = 0;
+
+  /** Rows in use. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** All rows in use are below. */
+  get limit(): number {
+    return this.#rows.limit;
+  }
+
+  addSource(value: PathSource): number {
+    return this.#sources.push({ value, accepted: 0, refused: 0, stale: 0 }) - 1;
+  }
+
+  /** What is known of the source changes, for all its paths. */
+  setSource(source: number, value: PathSource): void {
+    this.#source(source).value = value;
+  }
+
+  sourceAt(source: number): PathSource {
+    return this.#source(source).value;
+  }
+
+  acceptedOf(source: number): number {
+    return this.#source(source).accepted;
+  }
+
+  refusedOf(source: number): number {
+    return this.#source(source).refused;
+  }
+
+  staleOf(source: number): number {
+    return this.#source(source).stale;
+  }
+
+  /** First row of the prefix's chain; -1 for none. */
+  firstOf(prefix: number): number {
+    return prefix < this.#first.length ? (this.#first[prefix] as number) - 1 : -1;
+  }
+
+  /** Next row of the chain; -1 at the end. */
+  nextOf(row: number): number {
+    return this.#next[row] as number;
+  }
+
+  /** Whether the row is in use. */
+  has(row: number): boolean {
+    return this.#prefixes[row] !== 0;
+  }
+
+  prefixOf(row: number): number {
+    return (this.#prefixes[row] as number) - 1;
+  }
+
+  sourceOf(row: number): number {
+    return this.#sourceOf[row] as number;
+  }
+
+  pathIdOf(row: number): number {
+    return this.#pathIds[row] as number;
+  }
+
+  /** As the peer has told it. */
+  receivedOf(row: number): number {
+    return this.#received[row] as number;
+  }
+
+  /** As import policy has made it; below 0 when it keeps it out: -1 - the reason's number. */
+  attributesOf(row: number): number {
+    return this.#attributes[row] as number;
+  }
+
+  isRefused(row: number): boolean {
+    return (this.#attributes[row] as number) < 0;
+  }
+
+  is(row: number, flag: number): boolean {
+    return ((this.#flags[row] as number) & flag) !== 0;
+  }
+
+  /** Whether the decision may choose it. */
+  isUsable(row: number): boolean {
+    return (
+      (this.#attributes[row] as number) >= 0 && ((this.#flags[row] as number) & UNUSABLE) === 0
+    );
+  }
+
+  /** The row, doomed or not; -1 for none. */
+  find(prefix: number, source: number, pathId: number): number {
+    for (let row = this.firstOf(prefix); row >= 0; row = this.#next[row] as number) {
+      if (this.#sourceOf[row] === source && this.#pathIds[row] === pathId) return row;
+    }
+    return -1;
+  }
+
+  /** A new row in front of the prefix's chain. */
+  add(
+    prefix: number,
+    source: number,
+    pathId: number,
+    received: number,
+    attributes: number,
+  ): number {
+    const row = this.#rows.take();
+    this.#makeRoom(row);
+    this.#first = withRow(this.#first, prefix);
+    this.#prefixes[row] = prefix + 1;
+    this.#sourceOf[row] = source;
+    this.#pathIds[row] = pathId;
+    this.#received[row] = received;
+    this.#attributes[row] = attributes;
+    this.#flags[row] = 0;
+    this.#next[row] = (this.#first[prefix] as number) - 1;
+    this.#first[prefix] = row + 1;
+    this.#size += 1;
+    this.#count(row, 1);
+    return row;
+  }
+
+  /** What the peer tells now. The path is neither stale nor doomed any more. */
+  change(row: number, received: number, attributes: number): void {
+    this.#count(row, -1);
+    this.#flags[row] = (this.#flags[row] as number) & PathFlag.Used;
+    this.#received[row] = received;
+    this.#attributes[row] = attributes;
+    this.#count(row, 1);
+  }
+
+  /** Another judgement of import policy. */
+  judge(row: number, attributes: number): void {
+    this.#count(row, -1);
+    this.#attributes[row] = attributes;
+    this.#count(row, 1);
+  }
+
+  setFlag(row: number, flag: number, isSet: boolean): void {
+    this.#count(row, -1);
+    const flags = this.#flags[row] as number;
+    this.#flags[row] = isSet ? flags | flag : flags & ~flag;
+    this.#count(row, 1);
+  }
+
+  remove(row: number): void {
+    this.#count(row, -1);
+    const prefix = this.prefixOf(row);
+    const next = this.#next[row] as number;
+    if ((this.#first[prefix] as number) - 1 === row) {
+      this.#first[prefix] = next + 1;
+    } else {
+      let before = this.firstOf(prefix);
+      while (this.#next[before] !== row) before = this.#next[before] as number;
+      this.#next[before] = next;
+    }
+    this.#prefixes[row] = 0;
+    this.#rows.give(row);
+    this.#size -= 1;
+  }
+
+  #source(source: number): Source {
+    return this.#sources[source] as Source;
+  }
+
+  /** Doomed paths count no more. */
+  #count(row: number, by: 1 | -1): void {
+    const flags = this.#flags[row] as number;
+    if ((flags & PathFlag.Doomed) !== 0) return;
+    const source = this.#source(this.#sourceOf[row] as number);
+    if ((this.#attributes[row] as number) < 0) source.refused += by;
+    else source.accepted += by;
+    if ((flags & PathFlag.Stale) !== 0) source.stale += by;
+  }
+
+  #makeRoom(row: number): void {
+    if (row < this.#prefixes.length) return;
+    this.#prefixes = withRow(this.#prefixes, row);
+    const last = this.#prefixes.length - 1;
+    this.#sourceOf = withRow(this.#sourceOf, last);
+    this.#pathIds = withRow(this.#pathIds, last);
+    this.#received = withRow(this.#received, last);
+    this.#attributes = withRow(this.#attributes, last);
+    this.#next = withRow(this.#next, last);
+    this.#flags = withRow(this.#flags, last);
+  }
+}

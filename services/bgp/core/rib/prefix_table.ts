@@ -1,0 +1,262 @@
+// Every prefix that something is known of, as a small integer: what other tables are indexed by.
+//
+//   hash(family, address, length) --> slots: id + 1, or 0 --> words, lengths, families, references
+import type { Family, Prefix } from '@calico/ip';
+import { RowAllocator, withRow } from './columns.ts';
+
+const WORDS = 4;
+
+/**
+ * Open addressing with linear probing. A prefix stays while somebody holds a reference to it; its
+ * number may then mean another one.
+ */
+export class PrefixTable {
+  readonly #rows = new RowAllocator();
+  /** Four per prefix; an IPv4 address is in the first. */
+  #words = new Uint32Array(64 * WORDS);
+  #lengths = new Uint8Array(64);
+  /** 0: not in use. */
+  #families = new Uint8Array(64);
+  #references = new Int32Array(64);
+  #slots = new Int32Array(128);
+  #size = 0;
+  /** Words of the prefix that is looked for. */
+  #a = 0;
+  #b = 0;
+  #c = 0;
+  #d = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** All numbers in use are below. */
+  get limit(): number {
+    return this.#rows.limit;
+  }
+
+  /** Whether the number stands for a prefix now. */
+  has(id: number): boolean {
+    return id < this.#families.length && this.#families[id] !== 0;
+  }
+
+  familyOf(id: number): Family {
+    return this.#families[id] as Family;
+  }
+
+  lengthOf(id: number): number {
+    return this.#lengths[id] as number;
+  }
+
+  /** 32 bits of the address, `at` 0 to 3 from the front; IPv4 has only the first. */
+  wordOf(id: number, at: number): number {
+    return this.#words[id * WORDS + at] as number;
+  }
+
+  prefixOf(id: number): Prefix {
+    const family = this.familyOf(id);
+    const at = id * WORDS;
+    let value = BigInt(this.#words[at] as number);
+    if (family === 6) {
+      for (let word = 1; word < WORDS; word++) {
+        value = (value << 32n) | BigInt(this.#words[at + word] as number);
+      }
+    }
+    return { family, value, length: this.lengthOf(id) };
+  }
+
+  /** Holds the prefix; release() lets go of it. */
+  retain(id: number): void {
+    (this.#references[id] as number) += 1;
+  }
+
+  release(id: number): void {
+    const left = (this.#references[id] as number) - 1;
+    this.#references[id] = left;
+    if (left <= 0) this.#remove(id);
+  }
+
+  /** The prefix's number, or -1 when it is not here. */
+  find(prefix: Prefix): number {
+    this.#load(prefix);
+    return this.#lookUp(prefix.family, prefix.length);
+  }
+
+  /** The prefix's number, with a reference for the caller. */
+  intern(prefix: Prefix): number {
+    this.#load(prefix);
+    return this.#internKey(prefix.family, prefix.length);
+  }
+
+  /**
+   * As find(), from the octets of NLRI: as many as the length needs, bits behind it are ignored.
+   * @param length 0 to 32 or 128
+   */
+  findBytes(family: Family, bytes: Uint8Array, at: number, length: number): number {
+    this.#read(family, bytes, at, length);
+    return this.#lookUp(family, length);
+  }
+
+  /** As intern(), from the octets of NLRI. */
+  internBytes(family: Family, bytes: Uint8Array, at: number, length: number): number {
+    this.#read(family, bytes, at, length);
+    return this.#internKey(family, length);
+  }
+
+  #load({ family, value }: Prefix): void {
+    if (family === 4) {
+      this.#set(Number(value), 0, 0, 0);
+      return;
+    }
+    const word = (shift: bigint): number => Number((value >> shift) & 0xffff_ffffn);
+    this.#set(word(96n), word(64n), word(32n), word(0n));
+  }
+
+  #set(a: number, b: number, c: number, d: number): void {
+    this.#a = a;
+    this.#b = b;
+    this.#c = c;
+    this.#d = d;
+  }
+
+  #read(family: Family, bytes: Uint8Array, at: number, length: number): void {
+    const end = at + ((length + 7) >>> 3);
+    this.#a = masked(wordAt(bytes, at, end), length);
+    if (family === 4) return;
+    this.#b = masked(wordAt(bytes, at + 4, end), length - 32);
+    this.#c = masked(wordAt(bytes, at + 8, end), length - 64);
+    this.#d = masked(wordAt(bytes, at + 12, end), length - 96);
+  }
+
+  #hash(family: Family, length: number): number {
+    let hash = Math.imul(this.#a ^ (length << 8) ^ family, 0x9e37_79b1);
+    if (family === 6) {
+      hash = Math.imul(hash ^ (hash >>> 15) ^ this.#b, 0x85eb_ca6b);
+      hash = Math.imul(hash ^ (hash >>> 13) ^ this.#c, 0xc2b2_ae35);
+      hash = Math.imul(hash ^ (hash >>> 16) ^ this.#d, 0x9e37_79b1);
+    }
+    hash = Math.imul(hash ^ (hash >>> 15), 0x85eb_ca6b);
+    return (hash ^ (hash >>> 13)) >>> 0;
+  }
+
+  #lookUp(family: Family, length: number): number {
+    const mask = this.#slots.length - 1;
+    for (let slot = this.#hash(family, length) & mask; ; slot = (slot + 1) & mask) {
+      const id = (this.#slots[slot] as number) - 1;
+      if (id < 0 || this.#is(id, family, length)) return id;
+    }
+  }
+
+  #is(id: number, family: Family, length: number): boolean {
+    const at = id * WORDS;
+    if (this.#words[at] !== this.#a || this.#lengths[id] !== length) return false;
+    if (this.#families[id] !== family) return false;
+    return (
+      family === 4 ||
+      (this.#words[at + 1] === this.#b &&
+        this.#words[at + 2] === this.#c &&
+        this.#words[at + 3] === this.#d)
+    );
+  }
+
+  #internKey(family: Family, length: number): number {
+    const found = this.#lookUp(family, length);
+    if (found >= 0) {
+      this.retain(found);
+      return found;
+    }
+    if ((this.#size + 1) * 2 > this.#slots.length) this.#rehash();
+    const id = this.#rows.take();
+    this.#makeRoom(id);
+    const at = id * WORDS;
+    this.#words[at] = this.#a;
+    this.#words[at + 1] = family === 6 ? this.#b : 0;
+    this.#words[at + 2] = family === 6 ? this.#c : 0;
+    this.#words[at + 3] = family === 6 ? this.#d : 0;
+    this.#lengths[id] = length;
+    this.#families[id] = family;
+    this.#references[id] = 1;
+    this.#insert(this.#hash(family, length), id);
+    this.#size += 1;
+    return id;
+  }
+
+  #makeRoom(id: number): void {
+    if (id < this.#lengths.length) return;
+    this.#lengths = withRow(this.#lengths, id);
+    const last = this.#lengths.length - 1;
+    this.#families = withRow(this.#families, last);
+    this.#references = withRow(this.#references, last);
+    this.#words = withRow(this.#words, last * WORDS + WORDS - 1);
+  }
+
+  #insert(hash: number, id: number): void {
+    const mask = this.#slots.length - 1;
+    let slot = hash & mask;
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
+    this.#slots[slot] = id + 1;
+  }
+
+  #hashOf(id: number): number {
+    const at = id * WORDS;
+    const words = this.#words;
+    this.#set(
+      words[at] as number,
+      words[at + 1] as number,
+      words[at + 2] as number,
+      words[at + 3] as number,
+    );
+    return this.#hash(this.familyOf(id), this.lengthOf(id));
+  }
+
+  #rehash(): void {
+    const [a, b, c, d] = [this.#a, this.#b, this.#c, this.#d];
+    const before = this.#slots;
+    this.#slots = new Int32Array(before.length * 2);
+    for (const held of before) if (held !== 0) this.#insert(this.#hashOf(held - 1), held - 1);
+    this.#set(a, b, c, d);
+  }
+
+  /** Closes the gap, so that no lookup ends early. */
+  #remove(id: number): void {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let gap = this.#hashOf(id) & mask;
+    while (slots[gap] !== id + 1) gap = (gap + 1) & mask;
+    for (let slot = (gap + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const home = this.#hashOf((slots[slot] as number) - 1) & mask;
+      // Whether the gap lies between its home and where it is.
+      if (((slot - home) & mask) < ((slot - gap) & mask)) continue;
+      slots[gap] = slots[slot] as number;
+      gap = slot;
+    }
+    slots[gap] = 0;
+    this.#families[id] = 0;
+    this.#rows.give(id);
+    this.#size -= 1;
+  }
+}
+
+function wordAt(bytes: Uint8Array, at: number, end: number): number {
+  if (at + 4 <= end) {
+    return (
+      (((bytes[at] as number) << 24) |
+        ((bytes[at + 1] as number) << 16) |
+        ((bytes[at + 2] as number) << 8) |
+        (bytes[at + 3] as number)) >>>
+      0
+    );
+  }
+  let word = 0;
+  for (let index = 0; index < 4; index++) {
+    const byte = at + index < end ? (bytes[at + index] as number) : 0;
+    word = (word << 8) | byte;
+  }
+  return word >>> 0;
+}
+
+/** @param length how many bits count: any integer */
+function masked(word: number, length: number): number {
+  if (length >= 32) return word;
+  return length <= 0 ? 0 : (word & (0xffff_ffff << (32 - length))) >>> 0;
+}

@@ -1,0 +1,72 @@
+// The policies in force, and the walk over the tables that a new one asks for.
+import { ExportPolicy, type InterfaceOf } from '../policy/export_policy.ts';
+import { ImportJudge } from '../policy/import_judge.ts';
+import { ImportPolicy } from '../policy/import_policy.ts';
+import type { LocalPolicy } from '../policy/types.ts';
+import type { LocRib } from '../rib/loc_rib.ts';
+import type { Negotiated } from '../session/types.ts';
+import { Inbound } from './inbound.ts';
+import type { Peer } from './peer.ts';
+import type { UpdateGroups } from './update_groups.ts';
+
+/** Rows of the table that one call judges anew for a peer. */
+const WALK = 16_384;
+
+export class Policies {
+  readonly #rib: LocRib;
+  readonly #groups: UpdateGroups;
+  readonly #interfaceOf: InterfaceOf;
+  /** Undefined before the first configuration. */
+  exports: ExportPolicy | undefined;
+  imports: ImportPolicy | undefined;
+
+  constructor(rib: LocRib, groups: UpdateGroups, interfaceOf: InterfaceOf) {
+    this.#rib = rib;
+    this.#groups = groups;
+    this.#interfaceOf = interfaceOf;
+  }
+
+  make(local: LocalPolicy): void {
+    this.exports = new ExportPolicy(local, this.#interfaceOf);
+    this.imports = new ImportPolicy(local, this.#interfaceOf);
+  }
+
+  /** Judges the peers' routes anew, and tells them what changes for them; rejudge() does it bit by bit. */
+  apply(peers: readonly Peer[]): void {
+    if (this.exports === undefined) return;
+    for (const peer of peers) {
+      const { live, received, config } = peer;
+      peer.rejudged = 0;
+      if (live === undefined) continue;
+      live.source = { ...live.source, isClient: config.policy.isReflectorClient };
+      received.setSource(live.source);
+      peer.inbound = this.inboundFor(peer, live.negotiated);
+    }
+    this.#groups.regroup(peers, this.exports);
+  }
+
+  inboundFor(peer: Peer, negotiated: Negotiated): Inbound | undefined {
+    if (this.imports === undefined) return undefined;
+    const judge = new ImportJudge(this.#rib, this.imports, peer.policy);
+    const isOnLink = peer.config.interface !== undefined;
+    return new Inbound(this.#rib, judge, peer.received.source, negotiated, isOnLink);
+  }
+
+  /** Goes on judging routes by a new policy; whether there is more. */
+  rejudge(peers: Iterable<Peer>): boolean {
+    const { imports } = this;
+    if (imports === undefined) return false;
+    let isMore = false;
+    for (const peer of peers) {
+      if (peer.rejudged === undefined) continue;
+      const judge = new ImportJudge(this.#rib, imports, peer.policy);
+      const next = peer.received.reconsider(peer.rejudged, WALK, (prefix, received) =>
+        judge.judge(prefix, received),
+      );
+      judge.done();
+      peer.rejudged = next < 0 ? undefined : next;
+      if (next >= 0) isMore = true;
+    }
+    return isMore;
+  }
+}

@@ -1,0 +1,173 @@
+// Peers that are told the same: one export policy, one Adj-RIB-Out, messages written once.
+import type { Family } from '@calico/ip';
+import type { ExportPolicy } from '../policy/export_policy.ts';
+import type { PeerPolicy } from '../policy/types.ts';
+import { AdjRibOut, type Change } from '../rib/adj_rib_out.ts';
+import type { LocRib } from '../rib/loc_rib.ts';
+import { settingsText } from './config.ts';
+import type { Live, Peer } from './peer.ts';
+
+/** Everything that the bytes for a peer depend on. Equal texts: the peers are told the same. */
+export function groupKeyOf(peer: Peer, { negotiated }: Live, policy: ExportPolicy): string {
+  const { address: _address, allowedOwnAs: _allowed, filters, ...rest } = peer.policy;
+  const { sendContext, families } = negotiated;
+  const isNear = policy.sharesSubnet(peer.policy);
+  return settingsText([rest, filters.export, isNear, sendContext, families]);
+}
+
+const NONE = -1;
+
+export class UpdateGroup {
+  key: string;
+  out: AdjRibOut;
+  readonly #rib: LocRib;
+  readonly #families: readonly Family[];
+  /** Families of which all paths are told (RFC 7911). */
+  readonly #addPath: readonly Family[];
+  #policy: ExportPolicy;
+  #peerPolicy: PeerPolicy;
+  /** Next prefix to be judged, as the whole table is gone through; -1: done. */
+  #filled = 0;
+  /** The route judged last, and the outcome: routes of one attribute set come one after another. */
+  #attributes = NONE;
+  #source = NONE;
+  #kind = NONE;
+  #outcome = NONE;
+
+  constructor(
+    rib: LocRib,
+    key: string,
+    peer: Peer,
+    live: Live,
+    policy: ExportPolicy,
+    out?: AdjRibOut,
+  ) {
+    const { sendContext, families } = live.negotiated;
+    this.key = key;
+    this.#rib = rib;
+    this.#policy = policy;
+    this.#peerPolicy = peer.policy;
+    this.#families = families;
+    this.#addPath = sendContext.addPath;
+    this.out = out ?? new AdjRibOut(rib.prefixes, rib.attributes, sendContext);
+  }
+
+  get hasAddPath(): boolean {
+    return this.#addPath.length > 0;
+  }
+
+  /** Lets go of what it holds; its table is drained by whoever keeps it. */
+  close(): void {
+    this.#forgetLast();
+  }
+
+  /** Whether every prefix of the table has been judged. */
+  get isFilled(): boolean {
+    return this.#filled < 0;
+  }
+
+  /** Judges everything anew, bit by bit; what comes out as before is not told again. */
+  refill(key: string, peer: Peer, policy: ExportPolicy): void {
+    this.key = key;
+    this.#policy = policy;
+    this.#peerPolicy = peer.policy;
+    this.#filled = 0;
+    this.#forgetLast();
+  }
+
+  /** Judges up to `limit` more prefixes of the table. */
+  fill(limit: number): void {
+    const { prefixes } = this.#rib;
+    const end = Math.min(prefixes.limit, this.#filled + limit);
+    for (let prefix = this.#filled; prefix < end; prefix++) {
+      if (prefixes.has(prefix)) this.update(prefix);
+    }
+    this.#filled = end < prefixes.limit ? end : -1;
+    this.#forgetLast();
+  }
+
+  /** Takes the changes of some prefixes in. */
+  updateAll(changed: readonly number[]): void {
+    for (const prefix of changed) this.update(prefix);
+    this.#forgetLast();
+  }
+
+  update(prefix: number): void {
+    const rib = this.#rib;
+    const family = rib.prefixes.familyOf(prefix);
+    if (!this.#families.includes(family)) return;
+    if (this.#addPath.includes(family)) {
+      const changes = this.#changesOf(prefix);
+      this.out.setAll(prefix, changes);
+      for (const { attributes } of changes) rib.attributes.release(attributes);
+      return;
+    }
+    const best = rib.bestOf(prefix);
+    if (best < 0) this.out.set(prefix, NONE, NONE);
+    else this.out.set(prefix, this.#judge(prefix, best), rib.paths.sourceOf(best));
+  }
+
+  /** All paths that are told. The caller releases their attributes. */
+  #changesOf(prefix: number): Change[] {
+    const { paths } = this.#rib;
+    const changes: Change[] = [];
+    for (let row = paths.firstOf(prefix); row >= 0; row = paths.nextOf(row)) {
+      if (!paths.isUsable(row)) continue;
+      const attributes = this.#judge(prefix, row);
+      if (attributes < 0) continue;
+      // What is judged next takes its place here.
+      this.#rib.attributes.retain(attributes);
+      changes.push({ path: row, attributes, source: paths.sourceOf(row) });
+    }
+    return changes;
+  }
+
+  /** Attributes that the path is told with; below 0: it is not. */
+  #judge(prefix: number, row: number): number {
+    const { paths, prefixes } = this.#rib;
+    const attributes = paths.attributesOf(row);
+    const source = paths.sourceOf(row);
+    const kind = this.#policy.kindOf(prefixes, prefix, this.#peerPolicy);
+    if (
+      kind >= 0 &&
+      kind === this.#kind &&
+      attributes === this.#attributes &&
+      source === this.#source
+    ) {
+      return this.#outcome;
+    }
+    this.#forgetLast();
+    this.#outcome = kind < 0 ? this.#make(row) : this.#pass(row);
+    this.#kind = kind;
+    this.#attributes = attributes;
+    this.#source = source;
+    return this.#outcome;
+  }
+
+  /** By way of decoded attributes, which filters may change in any way. */
+  #make(row: number): number {
+    const outcome = this.#policy.export(this.#rib.pathOf(row), '', this.#peerPolicy);
+    return outcome.kind === 'accepted' ? this.#rib.attributes.intern(outcome.data) : NONE;
+  }
+
+  /** No filter looks at it: what is told follows from the bytes that were received. */
+  #pass(row: number): number {
+    const { attributes, paths } = this.#rib;
+    const id = paths.attributesOf(row);
+    const source = this.#rib.sourceOf(row);
+    if (source.kind === 'local' || !attributes.isPlain(id)) return this.#make(row);
+    const verdict = this.#policy.judge(this.#rib.pathOf(row), '', this.#peerPolicy);
+    if (verdict.kind === 'rejected') return NONE;
+    return attributes.rewrite(
+      id,
+      this.#policy.rewriteOf(source, this.#peerPolicy, verdict.nextHop),
+    );
+  }
+
+  #forgetLast(): void {
+    if (this.#outcome >= 0) this.#rib.attributes.release(this.#outcome);
+    this.#outcome = NONE;
+    this.#kind = NONE;
+    this.#attributes = NONE;
+  }
+}
