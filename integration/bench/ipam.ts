@@ -1,115 +1,108 @@
-// AutoAssign per second through gRPC against raw etcd transactions per second, in one run, interleaved.
+// AutoAssign per second through gRPC against raw etcd transactions per second: in one run, in turns of a
+// quarter of a second, so that whatever else the machine does falls on both.
 //
-//   node integration/bench/ipam.ts [--seconds 2] [--rounds 3] [--pairs 0]
+//   node integration/bench/ipam.ts [--seconds 6] [--pairs 0]
 //
-// With --pairs, afterwards so many assign/release pairs, with the memory of the ipam process over time.
+// `raw` is one transaction of the size of an assignment, by the client that ipam itself uses. With
+// --pairs, so many assign/release pairs instead, with the memory of the ipam process over time.
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { type Ipam, IpamFixture } from '../ipam/fixture.ts';
 import { percentile } from './figures.ts';
+import { HEAP_REPORT, runPairs } from './ipam_memory.ts';
 
 const NODES = 8;
 const CONCURRENCY = [1, 8, 64] as const;
+const SLICE_MS = 250;
 /** Addresses that are held at once while assignments are measured; a node may hold 1,280. */
-const HELD = 2048;
-
-type Sample = { readonly perSecond: number; readonly p50Ms: number };
+const MOST_HELD = 2048;
 
 /** Does one thing; answers nothing. */
 type Work = (loop: number) => Promise<void>;
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '2' },
-    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '6' },
     pairs: { type: 'string', default: '0' },
   },
 });
-const durationMs = Number(values.seconds) * 1000;
+
+class Meter {
+  readonly #times: number[] = [];
+  #elapsedMs = 0;
+
+  /** Works with `concurrency` loops until `most` are done or the time is over. */
+  async run(concurrency: number, most: number, limitMs: number, work: Work): Promise<void> {
+    let started = 0;
+    const start = performance.now();
+    await Promise.all(
+      Array.from({ length: concurrency }, async (_, loop) => {
+        while (started < most && performance.now() - start < limitMs) {
+          started++;
+          const before = performance.now();
+          await work(loop);
+          this.#times.push(performance.now() - before);
+        }
+      }),
+    );
+    this.#elapsedMs += performance.now() - start;
+  }
+
+  get elapsedMs(): number {
+    return this.#elapsedMs;
+  }
+
+  get perSecond(): number {
+    return (this.#times.length / this.#elapsedMs) * 1000;
+  }
+
+  get p50Ms(): number {
+    return percentile(this.#times, 50);
+  }
+}
 
 const fixture = await IpamFixture.start();
 try {
   await fixture.putPool('bench', { cidr: '10.0.0.0/12', blockSize: 26 });
-  const ipam = await fixture.startService();
-  await assignPhases(ipam, 64, 1000); // compile first
-  await measure(64, 4096, 1000, rawTransaction);
-  console.log(
-    'concurrency  raw txn/s  p50 ms  AutoAssign/s  p50 ms  ratio  p50 ratio  ReleaseByHandle/s',
-  );
-  for (const concurrency of CONCURRENCY) {
-    const raw: Sample[] = [];
-    const assign: Sample[] = [];
-    const release: Sample[] = [];
-    for (let round = 0; round < Number(values.rounds); round++) {
-      raw.push(await measure(concurrency, Number.POSITIVE_INFINITY, durationMs, rawTransaction));
-      const phases = await assignPhases(ipam, concurrency, durationMs);
-      assign.push(phases.assign);
-      release.push(phases.release);
+  const count = Number(values.pairs);
+  const ipam = await fixture.startService(count > 0 ? [HEAP_REPORT] : []);
+  if (count > 0) {
+    await runPairs(fixture, ipam, count);
+  } else {
+    await compare(ipam, 64, 1500); // compile first
+    console.log(
+      'concurrency  raw txn/s  p50 ms  AutoAssign/s  p50 ms  ratio  p50 ratio  ReleaseByHandle/s',
+    );
+    for (const concurrency of CONCURRENCY) {
+      report(concurrency, await compare(ipam, concurrency, Number(values.seconds) * 1000));
     }
-    report(concurrency, median(raw), median(assign), median(release));
+    console.log(`ipam memory: ${fixture.memory().toFixed(0)} MiB`);
   }
-  console.log(`ipam memory: ${fixture.memory().toFixed(0)} MiB`);
-  await pairs(ipam, Number(values.pairs));
 } finally {
   await fixture.stop();
 }
 
-/** Works with `concurrency` loops until `most` are done or the time is over. */
-async function measure(
-  concurrency: number,
-  most: number,
-  limitMs: number,
-  work: Work,
-): Promise<Sample & { readonly count: number }> {
-  const times: number[] = [];
-  let started = 0;
-  const start = performance.now();
-  await Promise.all(
-    Array.from({ length: concurrency }, async (_, loop) => {
-      while (started < most && performance.now() - start < limitMs) {
-        started++;
-        const before = performance.now();
-        await work(loop);
-        times.push(performance.now() - before);
-      }
-    }),
-  );
-  const seconds = (performance.now() - start) / 1000;
-  return {
-    perSecond: times.length / seconds,
-    p50Ms: percentile(times, 50),
-    count: times.length,
-  };
-}
+type Meters = { readonly raw: Meter; readonly assign: Meter; readonly release: Meter };
 
-/** Assigns until HELD addresses are held, releases them, and so on; both are measured apart. */
-async function assignPhases(
-  ipam: Ipam,
-  concurrency: number,
-  limitMs: number,
-): Promise<{ assign: Sample; release: Sample }> {
-  const assigns: (Sample & { count: number })[] = [];
-  const releases: Sample[] = [];
-  let left = limitMs;
-  while (left > 0) {
+/** Raw, assign and release in turns, each for a third of the time. */
+async function compare(ipam: Ipam, concurrency: number, limitMs: number): Promise<Meters> {
+  const meters = { raw: new Meter(), assign: new Meter(), release: new Meter() };
+  while (meters.raw.elapsedMs + meters.assign.elapsedMs < (limitMs * 2) / 3) {
+    await meters.raw.run(concurrency, Number.POSITIVE_INFINITY, SLICE_MS, rawTransaction);
     const handles: string[] = [];
-    const phase = await measure(concurrency, HELD, left, async (loop) => {
+    await meters.assign.run(concurrency, MOST_HELD, SLICE_MS, async (loop) => {
       const handleId = `k8s-pod-network.${randomBytes(16).toString('hex')}`;
       const node = `node-${loop % NODES}`;
       const attributes = { pod: `pod-${handles.length}`, namespace: 'default', node };
       await ipam.autoAssign({ node, handleId, ipv4Count: 1, attributes });
       handles.push(handleId);
     });
-    assigns.push(phase);
-    left -= (phase.count / phase.perSecond) * 1000;
-    const pending = [...handles];
-    releases.push(
-      await measure(concurrency, pending.length, Number.POSITIVE_INFINITY, async () => {
-        await ipam.releaseByHandle({ handleId: pending.pop() ?? '' });
-      }),
-    );
+    const { length } = handles;
+    await meters.release.run(concurrency, length, Number.POSITIVE_INFINITY, async () => {
+      await ipam.releaseByHandle({ handleId: handles.pop() ?? '' });
+    });
   }
-  return { assign: median(assigns), release: median(releases) };
+  return meters;
 }
 
 /** A transaction of the size of an assignment: a block and a handle, both compared. */
@@ -129,27 +122,7 @@ async function rawTransaction(): Promise<void> {
   });
 }
 
-/** Memory over many assignments and releases. */
-async function pairs(ipam: Ipam, count: number): Promise<void> {
-  let done = 0;
-  let reported = 0;
-  await measure(64, count, Number.POSITIVE_INFINITY, async (loop) => {
-    const handleId = `k8s-pod-network.${randomBytes(16).toString('hex')}`;
-    await ipam.autoAssign({ node: `node-${loop % NODES}`, handleId, ipv4Count: 1 });
-    await ipam.releaseByHandle({ handleId });
-    done++;
-    if (done < reported + count / 10) return;
-    reported = done;
-    console.log(`${done} pairs: ipam memory ${fixture.memory().toFixed(0)} MiB`);
-  });
-}
-
-function median(samples: readonly Sample[]): Sample {
-  const sorted = samples.toSorted((a, b) => a.perSecond - b.perSecond);
-  return sorted[Math.floor(sorted.length / 2)] ?? { perSecond: 0, p50Ms: 0 };
-}
-
-function report(concurrency: number, raw: Sample, assign: Sample, release: Sample): void {
+function report(concurrency: number, { raw, assign, release }: Meters): void {
   const cells = [
     [String(concurrency), 11],
     [raw.perSecond.toFixed(0), 9],

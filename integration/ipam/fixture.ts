@@ -181,9 +181,14 @@ export class IpamFixture {
     return inconsistencies(new Map(entries.map(({ key, value }) => [key, value])));
   }
 
+  /** Of the first ipam process. */
+  pid(): number {
+    return this.#services[0]?.pid ?? 0;
+  }
+
   /** Resident memory of the first ipam process, in MiB. */
   memory(): number {
-    const status = readFileSync(`/proc/${this.#services[0]?.pid}/status`, 'utf8');
+    const status = readFileSync(`/proc/${this.pid()}/status`, 'utf8');
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
   }
 
