@@ -46,8 +46,9 @@ test('interoperability', { skip: cannotRun, concurrency: true }, async (t) => {
         ),
       );
     }
-    for (const { name, run } of JOINT_FEATURES) {
-      const failures = await run(lab, rigs);
+    for (const feature of JOINT_FEATURES) {
+      const { name } = feature;
+      const failures = await feature.run(lab, rigs);
       for (const rig of rigs) {
         await t.test(`${name}: ${rig.daemon.name}`, () => {
           matrix.set(rig.daemon.name, name, failures.has(rig) ? 'failed' : 'yes');

@@ -14,11 +14,10 @@ export class Frr extends Daemon {
     const file = (name: string): string => join(self.directory, name);
     this.#program = new Program(lab, self.name, {
       files: { 'frr.conf': this.#configuration(session) },
-      command: [
-        '/usr/lib/frr/bgpd',
-        ...['-f', file('frr.conf'), '-i', file('frr.pid'), '--vty_socket', self.directory],
-        ...['-P', '0', '-Z', '-S', '--log', 'stdout'],
-      ],
+      command:
+        `/usr/lib/frr/bgpd -f ${file('frr.conf')} -i ${file('frr.pid')} --vty_socket ${self.directory} -P 0 -Z -S --log stdout`.split(
+          ' ',
+        ),
       isReady: async () => (await this.#show('show version')) !== '',
     });
     await this.#program.start();

@@ -1,6 +1,6 @@
-// Policy into the kernel: inputs → ruleset (pure) → what differs from the kernel's → one transaction. What the
-// kernel holds is remembered after the first listing and listed again when somebody else has changed it, so that
-// a restart commits the difference only, which is nothing when nothing has changed.
+// Policy into the kernel: inputs → what has changed of the ruleset (pure) → one transaction. What the kernel holds is
+// remembered after the first listing, and listed again and compared as a whole when somebody else has changed it: a
+// restart commits the difference only, which is nothing when nothing has changed.
 import {
   diff,
   type Nftables,
@@ -10,6 +10,8 @@ import {
   type Transaction,
 } from '@calico/nftables';
 import { compile } from '../core/policy/compiler/compile.ts';
+import { PolicyGraph } from '../core/policy/graph/policy_graph.ts';
+import type { RulesetChanges } from '../core/policy/graph/ruleset_store.ts';
 import type { Log, PacketFilter, PolicyInputs } from '../ports.ts';
 
 const TABLE = 'calico';
@@ -33,6 +35,7 @@ class NftPacketFilter implements PacketFilter {
   readonly #log: Log;
   readonly #table: Nftables;
   readonly #callbacks: ((detail: string) => void)[] = [];
+  readonly #graph = new PolicyGraph();
   readonly #committed: Parameters<PacketFilter['onCommitted']>[0][] = [];
   /** What the kernel holds, once known; `ruleset` undefined: no table. */
   #kernel: { readonly ruleset: Ruleset | undefined } | undefined;
@@ -70,16 +73,16 @@ class NftPacketFilter implements PacketFilter {
   }
 
   async #apply(inputs: PolicyInputs): Promise<void> {
-    const compiled = inputs.inSync ? compile(inputs) : undefined;
+    const changes = inputs.inSync ? this.#graph.update(inputs) : undefined;
     for (let attempt = 1; ; attempt++) {
       this.#kernel ??= { ruleset: await this.#table.list() };
       const { ruleset } = this.#kernel;
-      const desired = compiled ?? ruleset ?? compile({ ...inputs, localEndpoints: [] });
+      const desired = changes?.ruleset ?? ruleset ?? compile({ ...inputs, localEndpoints: [] });
       try {
-        await this.#commit(diff(desired, ruleset));
+        await this.#commit(this.#transaction(desired, ruleset, changes));
         // Unless it was changed meanwhile, and the listing is no longer true.
         if (this.#kernel !== undefined) this.#kernel = { ruleset: desired };
-        if (compiled) for (const callback of this.#committed) callback(compiled, inputs);
+        if (changes) for (const callback of this.#committed) callback(changes.ruleset, inputs);
         return;
       } catch (cause) {
         this.#kernel = undefined;
@@ -89,6 +92,19 @@ class NftPacketFilter implements PacketFilter {
         });
       }
     }
+  }
+
+  /** What has changed, when the kernel holds what was there before; else the whole is compared. */
+  #transaction(
+    desired: Ruleset,
+    actual: Ruleset | undefined,
+    changes: RulesetChanges | undefined,
+  ): Transaction {
+    if (changes !== undefined && actual !== undefined && actual === changes.previous) {
+      const transaction = diff(changes.after, changes.before);
+      if (!transaction.some(({ kind }) => kind === 'delete-table')) return transaction;
+    }
+    return diff(desired, actual);
   }
 
   async #commit(transaction: Transaction): Promise<void> {

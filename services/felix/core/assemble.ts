@@ -11,6 +11,7 @@ import type {
   Log,
   PacketFilter,
   PodNetwork,
+  PolicyInputs,
   Random,
   Reporter,
   ResourceStore,
@@ -76,7 +77,7 @@ export function assemble(ports: Ports): Assembly {
   const health = new HealthLog(clock);
   const features = new FeatureProbe(kernel, clock);
   const gate = new SyncGate(clock, SYNC_PATIENCE_MS);
-  const committer = new PolicyCommitter(packetFilter, () =>
+  const inputs = (): PolicyInputs | undefined =>
     view.inSync
       ? policyInputs(
           node,
@@ -84,8 +85,8 @@ export function assemble(ports: Ports): Assembly {
           agent.localEndpoints().map(({ endpoint }) => endpoint),
           () => kernel.hostInterfaces(),
         )
-      : undefined,
-  );
+      : undefined;
+  const committer = new PolicyCommitter(packetFilter, inputs, clock);
   const cutter = new ConnectionCutter({ table: ports.connections, clock, log });
   packetFilter.onCommitted((ruleset, { felixConfiguration, ipPools }) => {
     cutter.committed(ruleset, filterSettings(felixConfiguration, ipPools).cutBit);

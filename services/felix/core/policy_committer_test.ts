@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FakeClock } from '@calico/clock';
 import type { PolicyInputs } from '../ports.ts';
 import { PolicyCommitter } from './policy_committer.ts';
 
@@ -24,7 +25,7 @@ async function idle(): Promise<void> {
 
 test('commit() asked for in one turn shares a transaction', async () => {
   const filter = slowFilter();
-  const committer = new PolicyCommitter(filter, () => INPUTS);
+  const committer = new PolicyCommitter(filter, () => INPUTS, new FakeClock());
   const all = Promise.all([committer.commit(), committer.commit(), committer.commit()]);
   await idle();
   assert.equal(filter.running.length, 1);
@@ -34,7 +35,7 @@ test('commit() asked for in one turn shares a transaction', async () => {
 
 test('commit() asked for while one runs waits for the next, not for that one', async () => {
   const filter = slowFilter();
-  const committer = new PolicyCommitter(filter, () => INPUTS);
+  const committer = new PolicyCommitter(filter, () => INPUTS, new FakeClock());
   const first = committer.commit();
   await idle();
   let isDone = false;
@@ -54,7 +55,7 @@ test('commit() asked for while one runs waits for the next, not for that one', a
 
 test('commit() rejects those whom the failed transaction served, and goes on', async () => {
   const filter = slowFilter();
-  const committer = new PolicyCommitter(filter, () => INPUTS);
+  const committer = new PolicyCommitter(filter, () => INPUTS, new FakeClock());
   const failing = committer.commit();
   await idle();
   const next = committer.commit();
@@ -67,6 +68,26 @@ test('commit() rejects those whom the failed transaction served, and goes on', a
 
 test('commit() does nothing while nothing is known', async () => {
   const filter = slowFilter();
-  await new PolicyCommitter(filter, () => undefined).commit();
+  await new PolicyCommitter(filter, () => undefined, new FakeClock()).commit();
   assert.equal(filter.running.length, 0);
+});
+
+test('commit() rejects when the filter does not answer, and serves again once it does', async () => {
+  const filter = slowFilter();
+  const clock = new FakeClock();
+  const committer = new PolicyCommitter(filter, () => INPUTS, clock);
+  const stuck = committer.commit();
+  await idle();
+  const later = committer.commit();
+  clock.advance(15_000);
+  await assert.rejects(stuck, /no answer of the packet filter for 15 s/);
+  await assert.rejects(later, /no answer of the packet filter for 15 s/);
+  filter.running[0]?.resolve();
+  await idle();
+  filter.running[1]?.resolve();
+  await idle();
+  const served = committer.commit();
+  await idle();
+  filter.running[2]?.resolve();
+  await served;
 });

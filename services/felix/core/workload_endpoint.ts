@@ -106,13 +106,29 @@ export function localEndpoints(
     }
     if (record.addresses.length === 0) continue;
     known.delete(key);
-    const own = endpointOf(node, record);
-    result.push({
-      endpoint:
-        isOurs && found !== undefined ? { ...found, spec: { ...found.spec, ...own.spec } } : own,
-      record,
-    });
+    result.push({ endpoint: laidOver(node, record, isOurs ? found : undefined), record });
   }
   for (const endpoint of known.values()) result.push({ endpoint, record: undefined });
   return result;
+}
+
+type LaidOver = {
+  readonly stored: WorkloadEndpoint | undefined;
+  readonly endpoint: WorkloadEndpoint;
+};
+const known = new WeakMap<WorkloadRecord, LaidOver>();
+
+/** The same object as long as neither changes: policy looks only at endpoints that are other objects than before. */
+function laidOver(
+  node: string,
+  record: WorkloadRecord,
+  stored: WorkloadEndpoint | undefined,
+): WorkloadEndpoint {
+  const before = known.get(record);
+  if (before !== undefined && before.stored === stored) return before.endpoint;
+  const own = endpointOf(node, record);
+  const endpoint =
+    stored === undefined ? own : { ...stored, spec: { ...stored.spec, ...own.spec } };
+  known.set(record, { stored, endpoint });
+  return endpoint;
 }

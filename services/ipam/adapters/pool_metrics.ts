@@ -15,7 +15,7 @@ export async function recordUtilization(
   const borrowed = metrics.gauge('ipam_allocations_borrowed', "Addresses out of others' blocks");
   const reserved = metrics.gauge('ipam_addresses_reserved', 'Addresses of reservations');
   const blocks = metrics.gauge('ipam_blocks', 'Blocks of the pool');
-  for await (const change of feed.changes(INTERVAL_MS, signal)) {
+  for await (const change of feed.listings(INTERVAL_MS, signal)) {
     for (const pool of change.changed) {
       const labels = { ippool: pool.name };
       size.set(Number(pool.capacity), labels);

@@ -1,11 +1,15 @@
-// Follows the records that the use of pools depends on, for watchers and metrics. Only the present
-// state is kept: a slow watcher gets fewer messages, never old ones.
+// The use of pools, for watchers and metrics. While somebody watches, the records are followed; otherwise
+// they are listed once a minute for the metrics, since being told of every change costs the assignments
+// more than they cost themselves. Only the present state is kept: a slow watcher gets fewer messages,
+// never old ones.
 import type { Clock } from '@calico/clock';
 import type { Store } from '@calico/store';
 import { INDEXED_PREFIXES, type PoolSummary, UtilizationIndex } from '../core/utilization_index.ts';
 
 const PAGE = 500;
 const PAUSE_MS = 1000;
+/** Between listings while nobody watches. */
+const LISTING_MS = 60_000;
 
 export type UtilizationFeedOptions = {
   readonly store: Pick<Store, 'list' | 'watch'>;
@@ -21,40 +25,65 @@ export class UtilizationFeed {
   readonly #options: UtilizationFeedOptions;
   readonly #index = new UtilizationIndex();
   #isLoaded = false;
+  /** What was loaded is still so. */
+  #isFollowed = false;
+  #watchers = 0;
+  /** Resolves when the first watcher comes or the last one goes. */
+  #turned = Promise.withResolvers<void>();
   #changed = Promise.withResolvers<void>();
 
   constructor(options: UtilizationFeedOptions) {
     this.#options = options;
   }
 
-  /** Follows until the signal aborts. A lost watch begins anew with a listing. */
+  /** Works until the signal aborts. A lost watch begins anew with a listing. */
   async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
     while (!signal.aborted) {
       // What one watch loses, the other must not go on with.
       const round = new AbortController();
       const either = AbortSignal.any([signal, round.signal]);
+      void this.#turned.promise.then(() => round.abort());
+      const isWatched = this.#watchers > 0;
       try {
-        const revision = await this.#load(either);
-        await Promise.all(
-          INDEXED_PREFIXES.map((prefix) =>
-            this.#follow(prefix, revision + 1n, either).finally(() => round.abort()),
-          ),
-        );
+        const revision = await this.#load(either, isWatched);
+        if (isWatched) await this.#followAll(revision + 1n, either, round);
+        else await clock.sleep(LISTING_MS, either);
       } catch {
         // Readiness tells that etcd is away.
       }
-      await this.#options.clock.sleep(PAUSE_MS, signal).catch(() => {});
+      this.#isFollowed = false;
+      const hasTurned = isWatched !== this.#watchers > 0;
+      if (!hasTurned) await clock.sleep(PAUSE_MS, signal).catch(() => {});
     }
   }
 
   /** All pools first, then what differs from what was told, at most once per interval. */
   async *changes(intervalMs: number, signal: AbortSignal): AsyncGenerator<UtilizationChange> {
+    if (this.#watchers++ === 0) this.#turn();
+    try {
+      yield* this.#tell(intervalMs, signal, () => this.#isFollowed);
+    } finally {
+      if (--this.#watchers === 0) this.#turn();
+    }
+  }
+
+  /** As `changes()`, from listings that may be a minute old. */
+  listings(intervalMs: number, signal: AbortSignal): AsyncGenerator<UtilizationChange> {
+    return this.#tell(intervalMs, signal, () => this.#isLoaded);
+  }
+
+  async *#tell(
+    intervalMs: number,
+    signal: AbortSignal,
+    isReady: () => boolean,
+  ): AsyncGenerator<UtilizationChange> {
     const { clock } = this.#options;
     const told = new Map<string, string>();
     let isFirst = true;
     while (!signal.aborted) {
       const next = this.#changed.promise;
-      const change = this.#isLoaded ? this.#difference(told) : undefined;
+      const change = isReady() ? this.#difference(told) : undefined;
       const isNews = change !== undefined && change.changed.length + change.removed.length > 0;
       if (change !== undefined && (isFirst || isNews)) {
         isFirst = false;
@@ -63,6 +92,19 @@ export class UtilizationFeed {
       }
       await untilAborted(next, signal);
     }
+  }
+
+  #turn(): void {
+    this.#turned.resolve();
+    this.#turned = Promise.withResolvers<void>();
+  }
+
+  async #followAll(from: bigint, signal: AbortSignal, round: AbortController): Promise<void> {
+    await Promise.all(
+      INDEXED_PREFIXES.map((prefix) =>
+        this.#follow(prefix, from, signal).finally(() => round.abort()),
+      ),
+    );
   }
 
   #difference(told: Map<string, string>): UtilizationChange {
@@ -75,7 +117,7 @@ export class UtilizationFeed {
     return { changed, removed };
   }
 
-  async #load(signal: AbortSignal): Promise<bigint> {
+  async #load(signal: AbortSignal, isFollowed: boolean): Promise<bigint> {
     const { store } = this.#options;
     const loaded: [key: string, value: string][] = [];
     let revision: bigint | undefined;
@@ -96,6 +138,7 @@ export class UtilizationFeed {
     this.#index.clear();
     for (const [key, value] of loaded) this.#index.apply(key, value);
     this.#isLoaded = true;
+    this.#isFollowed = isFollowed;
     this.#wake();
     return revision ?? 0n;
   }

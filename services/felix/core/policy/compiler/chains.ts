@@ -114,7 +114,7 @@ export class ChainBuilder {
         canPass(policy[direction] ?? []),
       ]),
     ]);
-    const ends = this.#profileRules(direction, profiles).map(({ comment }) => comment);
+    const ends = profiles.map((name) => this.#profileTerms(direction, name)?.length ?? null);
     // All that its rules depend on: a program of one name never changes.
     const id = contentId(
       JSON.stringify([policies, profiles, ends, isContinued, this.#settings.denyAction]),
@@ -224,8 +224,7 @@ export class ChainBuilder {
 
   /** Profiles without rules are left out; one that does not exist ends the evaluation. */
   #profile(direction: Direction, name: string): Rule[] {
-    const spec = this.#profileOf(name);
-    const terms = spec && termsOf(spec)[direction];
+    const terms = this.#profileTerms(direction, name);
     if (terms === undefined) {
       return [this.#ending(`Profile ${name} does not exist or cannot be read`)];
     }
@@ -238,9 +237,11 @@ export class ChainBuilder {
         kind: 'Profile',
         name,
       });
+      // Read again whenever it is built: the profile may have changed.
+      const termsNow = (): readonly RuleTerms[] => this.#profileTerms(direction, name) ?? [];
       this.#build(chain, () => ({
         comment: title,
-        rules: this.#rules(terms, {
+        rules: this.#rules(termsNow(), {
           title,
           logPrefix,
           allow: [verdict('accept')],
@@ -250,6 +251,12 @@ export class ChainBuilder {
       }));
     }
     return [{ statements: [verdict(`jump ${chain}`)], comment: `Profile ${name}` }];
+  }
+
+  /** Undefined: there is no such profile, or it cannot be read. */
+  #profileTerms(direction: Direction, name: string): readonly RuleTerms[] | undefined {
+    const spec = this.#profileOf(name);
+    return spec && termsOf(spec)[direction];
   }
 
   #rules(rules: readonly RuleTerms[], owner: Owner): Rule[] {
@@ -262,7 +269,6 @@ export class ChainBuilder {
   }
 }
 
-/** Every rule counts what it decides on; an established connection's packets come to no rule. */
 /** Name of the chain of one direction of a policy. */
 export function policyChain(
   direction: Direction,
@@ -291,6 +297,7 @@ function termsOf(spec: ProfileSpec): ProfileTerms {
   return terms;
 }
 
+/** Every rule counts what it decides on; an established connection's packets come to no rule. */
 function actionStatements({ action }: RuleTerms, owner: Owner): readonly Statement[] {
   switch (action) {
     case 'Allow':

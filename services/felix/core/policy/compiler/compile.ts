@@ -19,6 +19,7 @@ import {
   spoofedElements,
   spoofedSet,
 } from './pod_sources.ts';
+import { withoutUnused } from './references.ts';
 import type { Chain, NamedSet, Ruleset, Verdict } from './ruleset.ts';
 import { elementsOf, SetBuilder } from './set_builder.ts';
 
@@ -27,15 +28,25 @@ const FAMILIES: readonly Family[] = [4, 6];
 export function compile(inputs: PolicyInputs): Ruleset {
   const settings = filterSettings(inputs.felixConfiguration, inputs.ipPools);
   const profileOf = profileLookup(inputs.profiles);
-  const ruleset = { chains: new Map<string, Chain>(), sets: new Map<string, NamedSet>() };
-  const sets = new SetBuilder(new MemberSelections(membersOf(inputs, profileOf)), ruleset.sets);
-  const chains = new ChainBuilder({ sets, profileOf, settings, chains: ruleset.chains });
+  const selections = new MemberSelections(membersOf(inputs, profileOf));
+  const [built, fixed, asked] = [
+    new Map<string, Chain>(),
+    new Map<string, NamedSet>(),
+    new Map<string, NamedSet>(),
+  ];
+  const sets = new SetBuilder(selections, fixed);
+  const chains = new ChainBuilder({
+    sets: new SetBuilder(selections, asked),
+    profileOf,
+    settings,
+    chains: built,
+  });
   for (const [name, chain] of baseChains(settings)) chains.add(name, chain);
   addDispatch(inputs, profileOf, sets, chains);
   addSources(inputs.localEndpoints, settings, sets);
   addFixedSets(inputs, sets);
   addHosts(hostParts(inputs, profileOf, settings), settings, chains, sets);
-  return ruleset;
+  return withoutUnused(built, fixed, asked);
 }
 
 /** Per endpoint an element in each of two maps; programs are shared. */

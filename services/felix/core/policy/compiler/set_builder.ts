@@ -38,7 +38,10 @@ export type NamedPortRequest = {
 };
 
 /** Where sets are put. */
-export type SetShelf = Pick<Map<string, NamedSet>, 'has' | 'set'>;
+export type SetShelf = {
+  readonly has: (name: string) => boolean;
+  readonly set: (name: string, set: NamedSet) => unknown;
+};
 
 export class SetBuilder {
   readonly #selections: Selections;

@@ -1,6 +1,7 @@
 // Most changes of a ruleset only permit more: a pod appears, an address joins a set that a rule allows. Connections
 // need not be looked at then.
 import type { Chain, NamedSet, Rule, Ruleset } from '../compiler/ruleset.ts';
+import { VersionedMap } from '../graph/versioned_map.ts';
 
 /** False only when no packet that `before` accepts is dropped by `after`. Pure. */
 export function mayForbid(before: Ruleset, after: Ruleset): boolean {
@@ -29,14 +30,29 @@ type Change = 'grows' | 'shrinks' | 'any';
 /** Undefined: the same elements. A verdict map that gains interfaces takes nothing away. */
 function changeOf(before: NamedSet, after: NamedSet): Change | undefined {
   if (before.elements === after.elements) return undefined;
-  const isKept = [...before.elements].every(
-    ([element, verdict]) => after.elements.has(element) && after.elements.get(element) === verdict,
+  const { old, young } = candidates(before.elements, after.elements);
+  const isKept = old.every(
+    (element) =>
+      !before.elements.has(element) ||
+      (after.elements.has(element) && after.elements.get(element) === before.elements.get(element)),
   );
-  const hasNew = [...after.elements.keys()].some((element) => !before.elements.has(element));
+  const hasNew = young.some(
+    (element) => after.elements.has(element) && !before.elements.has(element),
+  );
   if (after.kind === 'verdict-map') return isKept ? undefined : 'any';
   // What intervals cover is not compared: one written differently is as good as another.
   if (isKept) return hasNew ? 'grows' : undefined;
   return hasNew ? 'any' : 'shrinks';
+}
+
+/** The elements that may differ: of large sets a few, when one came from the other. */
+function candidates(
+  before: NamedSet['elements'],
+  after: NamedSet['elements'],
+): { readonly old: readonly string[]; readonly young: readonly string[] } {
+  const changed = before instanceof VersionedMap ? before.keysChangedUntil(after) : undefined;
+  if (changed !== undefined) return { old: [...changed], young: [...changed] };
+  return { old: [...before.keys()], young: [...after.keys()] };
 }
 
 function sameRules({ rules }: Chain, other: Chain): boolean {

@@ -1,6 +1,12 @@
 // Everything in the cluster that a rule's selector can name, with its addresses and named ports.
 import { hostPrefix, IpError, type Prefix, parseAddress, parsePrefix } from '@calico/ip';
-import { protocolNumber, type WorkloadEndpoint } from '@calico/model';
+import {
+  type GlobalNetworkSet,
+  type HostEndpoint,
+  type NetworkSet,
+  protocolNumber,
+  type WorkloadEndpoint,
+} from '@calico/model';
 import type { Labels } from '@calico/selector';
 import type { PolicyInputs } from '../../../ports.ts';
 import {
@@ -20,41 +26,64 @@ export type Member = {
 
 export type NamedPort = { readonly name: string; readonly protocol: number; readonly port: number };
 
+export type MemberResource = WorkloadEndpoint | HostEndpoint | NetworkSet | GlobalNetworkSet;
+
 /** All endpoints and network sets. What cannot be read of one of them is left out. */
 export function membersOf(inputs: PolicyInputs, profileOf: ProfileLookup): Member[] {
-  return [
-    ...inputs.workloadEndpoints.map((endpoint) => ({
-      labels: endpointLabels(endpoint, profileOf),
-      ...factsOf(endpoint),
-    })),
-    ...inputs.hostEndpoints.map((endpoint) => ({
-      labels: hostEndpointLabels(endpoint, profileOf),
-      prefixes: (endpoint.spec.expectedIPs ?? []).flatMap((text) => readable(text, addressPrefix)),
-      ports: portsOf(endpoint.spec.ports ?? []),
-    })),
-    ...inputs.networkSets.map((set) => ({
-      labels: networkSetLabels(set, profileOf),
-      prefixes: prefixesOf(set.spec.nets ?? []),
-      ports: [],
-    })),
-    ...inputs.globalNetworkSets.map((set) => ({
-      labels: globalNetworkSetLabels(set),
-      prefixes: prefixesOf(set.spec.nets ?? []),
-      ports: [],
-    })),
-  ];
+  return memberResources(inputs)
+    .flat()
+    .map((resource) => ({ labels: labelsOf(resource, profileOf), ...factsOf(resource) }));
 }
 
-const known = new WeakMap<WorkloadEndpoint, Omit<Member, 'labels'>>();
+/** The lists of all that has members. */
+export function memberResources(inputs: PolicyInputs): readonly (readonly MemberResource[])[] {
+  const { workloadEndpoints, hostEndpoints, networkSets, globalNetworkSets } = inputs;
+  return [workloadEndpoints, hostEndpoints, networkSets, globalNetworkSets];
+}
 
-/** Labels depend on profiles too, the rest on the endpoint alone. */
-function factsOf(endpoint: WorkloadEndpoint): Omit<Member, 'labels'> {
-  const before = known.get(endpoint);
+/** With those inherited from profiles. */
+export function labelsOf(resource: MemberResource, profileOf: ProfileLookup): Labels {
+  switch (resource.kind) {
+    case 'WorkloadEndpoint':
+      return endpointLabels(resource, profileOf);
+    case 'HostEndpoint':
+      return hostEndpointLabels(resource, profileOf);
+    case 'NetworkSet':
+      return networkSetLabels(resource, profileOf);
+    case 'GlobalNetworkSet':
+      return globalNetworkSetLabels(resource);
+    default:
+      return resource satisfies never;
+  }
+}
+
+export type MemberFacts = Omit<Member, 'labels'>;
+
+const known = new WeakMap<MemberResource, MemberFacts>();
+
+/** Labels depend on profiles too, the rest on the resource alone. */
+export function factsOf(resource: MemberResource): MemberFacts {
+  const before = known.get(resource);
   if (before !== undefined) return before;
-  const { ipNetworks = [], ports = [] } = endpoint.spec;
-  const facts = { prefixes: prefixesOf(ipNetworks), ports: portsOf(ports) };
-  known.set(endpoint, facts);
+  const facts = readFacts(resource);
+  known.set(resource, facts);
   return facts;
+}
+
+function readFacts(resource: MemberResource): MemberFacts {
+  switch (resource.kind) {
+    case 'WorkloadEndpoint': {
+      const { ipNetworks = [], ports = [] } = resource.spec;
+      return { prefixes: prefixesOf(ipNetworks), ports: portsOf(ports) };
+    }
+    case 'HostEndpoint': {
+      const { expectedIPs = [], ports = [] } = resource.spec;
+      const prefixes = expectedIPs.flatMap((text) => readable(text, addressPrefix));
+      return { prefixes, ports: portsOf(ports) };
+    }
+    default:
+      return { prefixes: prefixesOf(resource.spec.nets ?? []), ports: [] };
+  }
 }
 
 /** Addresses of an endpoint. */

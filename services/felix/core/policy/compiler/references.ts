@@ -1,0 +1,65 @@
+// What the rules of a chain refer to.
+import type { Chain, NamedSet, Ruleset, Statement, Verdict } from './ruleset.ts';
+
+export type References = {
+  /** Once for every rule that leads there. */
+  readonly chains: readonly string[];
+  readonly sets: ReadonlySet<string>;
+};
+
+export function referencesOf({ rules }: Chain): References {
+  const chains: string[] = [];
+  const sets = new Set<string>();
+  for (const { statements } of rules) {
+    for (const statement of statements) {
+      const target = statement.kind === 'verdict' ? targetOf(statement.verdict) : undefined;
+      if (target !== undefined) chains.push(target);
+      const set = setOf(statement);
+      if (set !== undefined) sets.add(set);
+    }
+  }
+  return { chains, sets };
+}
+
+/** The chain that a verdict leads to. */
+export function targetOf(verdict: Verdict | undefined): string | undefined {
+  return verdict?.split(' ')[1];
+}
+
+function setOf(statement: Statement): string | undefined {
+  if (statement.kind === 'verdict-map') return statement.map;
+  if (statement.kind !== 'match' || !statement.value.startsWith('@')) return undefined;
+  return statement.value.slice(1);
+}
+
+/**
+ * The chains to which something leads from a base chain or verdict map, and those of the sets that rules asked for that
+ * they use. `fixed` are sets that stay in any case.
+ */
+export function withoutUnused(
+  chains: ReadonlyMap<string, Chain>,
+  fixed: ReadonlyMap<string, NamedSet>,
+  asked: ReadonlyMap<string, NamedSet>,
+): Ruleset {
+  const used = usedChains(chains, fixed);
+  const kept = [...chains].filter(([name]) => used.has(name));
+  const named = new Set(kept.flatMap(([, chain]) => [...referencesOf(chain).sets]));
+  const sets = [...asked].filter(([name]) => named.has(name));
+  return { chains: new Map(kept), sets: new Map([...fixed, ...sets]) };
+}
+
+function usedChains(
+  chains: ReadonlyMap<string, Chain>,
+  sets: ReadonlyMap<string, NamedSet>,
+): ReadonlySet<string> {
+  const verdicts = [...sets.values()].flatMap(({ kind, elements }) =>
+    kind === 'verdict-map' ? [...elements.values()] : [],
+  );
+  const bases = [...chains].flatMap(([name, { base }]) => (base === undefined ? [] : [name]));
+  const used = new Set([...bases, ...verdicts.flatMap((verdict) => targetOf(verdict) ?? [])]);
+  for (const name of used) {
+    const chain = chains.get(name);
+    for (const target of chain === undefined ? [] : referencesOf(chain).chains) used.add(target);
+  }
+  return used;
+}

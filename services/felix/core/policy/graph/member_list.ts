@@ -1,0 +1,119 @@
+// Members of the cluster, made from resources as they come, change and go.
+import { type Prefix, parsePrefix } from '@calico/ip';
+import type { PolicyInputs } from '../../../ports.ts';
+import type { ProfileLookup } from '../meaning/labels.ts';
+import {
+  factsOf,
+  labelsOf,
+  type MemberFacts,
+  type MemberResource,
+  memberResources,
+} from '../meaning/members.ts';
+import { unlessUnreadable } from '../meaning/rule_terms.ts';
+import { listChanges } from './list_changes.ts';
+import type { LiveMember } from './live_selections.ts';
+import { pairByKey } from './pairs.ts';
+
+export type MemberChange = (before: LiveMember | undefined, after: LiveMember | undefined) => void;
+
+type Known = LiveMember & {
+  /** Of a network set: what each of its texts stands for. */
+  readonly parsed?: ParsedNets | undefined;
+};
+type ParsedNets = {
+  readonly texts: readonly string[];
+  /** Undefined where the text cannot be read. */
+  readonly prefixes: readonly (Prefix | undefined)[];
+};
+
+export class MemberList {
+  readonly #known = new Map<MemberResource, Known>();
+  readonly #onChange: MemberChange;
+
+  constructor(onChange: MemberChange) {
+    this.#onChange = onChange;
+  }
+
+  /** `changedProfiles`: what inherits from them may have other labels. */
+  update(
+    before: PolicyInputs | undefined,
+    after: PolicyInputs,
+    profileOf: ProfileLookup,
+    changedProfiles: ReadonlySet<string>,
+  ): void {
+    const old = before && memberResources(before);
+    for (const [index, list] of memberResources(after).entries()) {
+      const { removed, added } = listChanges(old?.[index] ?? [], list);
+      for (const [gone, come] of pairByKey(removed, added)) this.#replace(gone, come, profileOf);
+    }
+    if (changedProfiles.size === 0) return;
+    for (const [resource, member] of this.#known) {
+      if (inheritsFrom(resource, changedProfiles)) this.#relabel(resource, member, profileOf);
+    }
+  }
+
+  #replace(
+    gone: MemberResource | undefined,
+    come: MemberResource | undefined,
+    profileOf: ProfileLookup,
+  ): void {
+    const before = gone && this.#known.get(gone);
+    const after = come && this.#make(come, profileOf, before);
+    if (gone !== undefined) this.#known.delete(gone);
+    if (come !== undefined && after !== undefined) this.#known.set(come, after);
+    this.#onChange(before, after);
+  }
+
+  #make(resource: MemberResource, profileOf: ProfileLookup, before: Known | undefined): Known {
+    const labels = labelsOf(resource, profileOf);
+    if (resource.kind === 'WorkloadEndpoint' || resource.kind === 'HostEndpoint') {
+      return { labels, ...factsOf(resource) };
+    }
+    const parsed = parseNets(resource.spec.nets ?? [], before?.parsed);
+    const facts: MemberFacts = {
+      prefixes: parsed.prefixes.filter((prefix) => prefix !== undefined),
+      ports: [],
+    };
+    return { labels, ...facts, parsed };
+  }
+
+  #relabel(resource: MemberResource, before: Known, profileOf: ProfileLookup): void {
+    const after = { ...before, labels: labelsOf(resource, profileOf) };
+    this.#known.set(resource, after);
+    this.#onChange(before, after);
+  }
+}
+
+function inheritsFrom(resource: MemberResource, profiles: ReadonlySet<string>): boolean {
+  switch (resource.kind) {
+    case 'WorkloadEndpoint':
+    case 'HostEndpoint':
+      return resource.spec.profiles?.some((name) => profiles.has(name)) ?? false;
+    case 'NetworkSet':
+      return profiles.has(`kns.${resource.metadata.namespace ?? ''}`);
+    case 'GlobalNetworkSet':
+      return false;
+    default:
+      return resource satisfies never;
+  }
+}
+
+/** A set may hold 100,000 nets, of which one is new: what was parsed before is taken over, object by object. */
+function parseNets(texts: readonly string[], before: ParsedNets | undefined): ParsedNets {
+  const known = before?.texts ?? [];
+  const shorter = Math.min(texts.length, known.length);
+  let start = 0;
+  while (start < shorter && texts[start] === known[start]) start++;
+  let tail = 0;
+  while (tail < shorter - start && texts.at(-1 - tail) === known.at(-1 - tail)) tail++;
+  const old = before?.prefixes ?? [];
+  const middle = texts.slice(start, texts.length - tail).map(readNet);
+  return {
+    texts,
+    prefixes: [...old.slice(0, start), ...middle, ...old.slice(old.length - tail)],
+  };
+}
+
+function readNet(text: string): Prefix | undefined {
+  return unlessUnreadable(() => parsePrefix(text, { hostBits: 'clear' }));
+}
