@@ -19,6 +19,7 @@ import { ResourceService } from '@calico/proto/api/v1/resources';
 import { FelixService } from '@calico/proto/felix/v1/felix';
 import { PolicyService } from '@calico/proto/felix/v1/policy';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
+import { NodeAddressService } from '@calico/proto/ipam/v1/node_addresses';
 import { ApiClient } from './adapters/api_client.ts';
 import { KernelConnections } from './adapters/connections.ts';
 import { crashPoint } from './adapters/crash_point.ts';
@@ -27,12 +28,14 @@ import { IpamClient } from './adapters/ipam_client.ts';
 import { JournalFiles } from './adapters/journal_files.ts';
 import { NetlinkKernel } from './adapters/kernel.ts';
 import { KernelMonitor } from './adapters/kernel_monitor.ts';
+import { LeaseClient } from './adapters/lease_client.ts';
 import { NodeFiles } from './adapters/node_files.ts';
 import { openPacketFilter } from './adapters/packet_filter.ts';
 import { NetlinkPodNetwork } from './adapters/pod_network.ts';
 import { answerPolicyQuestions } from './adapters/policy_questions.ts';
 import { openPolicyService } from './adapters/policy_service.ts';
 import { BusReporter } from './adapters/reports.ts';
+import { JsonStockFile } from './adapters/stock_file.ts';
 import { settings } from './config.ts';
 import { assemble } from './core/assemble.ts';
 import { nodeMtu } from './core/node_mtu.ts';
@@ -64,6 +67,7 @@ await runService({
     });
     const api = context.connect(ResourceService, config.apiAddress);
     const ipam = context.connect(IpamService, config.ipamAddress);
+    const leases = context.connect(NodeAddressService, config.ipamAddress);
     const view = new ResourceView();
     const reporter = new BusReporter({ bus, node, version, started });
     const workloads = metrics.gauge('felix_local_endpoints', 'Endpoints of this node');
@@ -81,6 +85,8 @@ await runService({
       kernel: new NetlinkKernel(netlink),
       pods: new NetlinkPodNetwork(netlink),
       addresses: new IpamClient(ipam, node, () => clock.now()),
+      leases: new LeaseClient(leases, node, () => clock.now()),
+      stockFile: new JsonStockFile(join(stateDirectory, 'ready_addresses.json'), logger),
       store: new ApiClient(api),
       reporter: {
         report: (state) => {
@@ -141,6 +147,10 @@ await runService({
       await server.stop();
       policy.close();
       felix.stop();
+      await felix.leave().catch((cause: unknown) => {
+        logger.warn('ready addresses not returned', { cause: String(cause) });
+      });
+      leases.close();
       packetFilter.close();
       connections.close();
       api.close();

@@ -25,7 +25,14 @@ import type { Ruleset as CompiledRuleset } from './core/policy/compiler/ruleset.
 import type { ConnectionChange, TrackedConnection } from './core/policy/connections/connection.ts';
 import type { HostInterface } from './core/policy/host/host_endpoints.ts';
 import type { Feature } from './core/pools.ts';
-import type { AssignedAddress, Workload, WorkloadKey, WorkloadRecord } from './core/workload.ts';
+import type { Stock } from './core/warm_addresses.ts';
+import type {
+  AssignedAddress,
+  LeasedAddress,
+  Workload,
+  WorkloadKey,
+  WorkloadRecord,
+} from './core/workload.ts';
 import type { CheckRequest } from './core/workload_check.ts';
 import type { RemoveRequest } from './core/workload_remover.ts';
 
@@ -119,6 +126,26 @@ export interface AddressBook {
   }): Promise<string>;
   /** Throws when the service cannot serve now. */
   probe(): Promise<void>;
+}
+
+/** Addresses that the node holds ready. Failures are WorkloadErrors. */
+export interface LeaseSource {
+  /** Renews what the node holds, and fills it up to `count` per family. */
+  lease(families: readonly (4 | 6)[]): Promise<{
+    readonly addresses: readonly LeasedAddress[];
+    /** From when the request was made. */
+    readonly leaseMs: number;
+    readonly count: number;
+  }>;
+  /** Makes them the workload's. Throws `invalid` when they are not the node's any more. */
+  adopt(handle: string, workload: Workload, addresses: readonly LeasedAddress[]): Promise<void>;
+  returnLeased(addresses: readonly string[]): Promise<void>;
+}
+
+/** What of these is on disk; a save is there when it resolves. */
+export interface StockFile {
+  load(): Stock | undefined;
+  save(stock: Stock): Promise<void>;
 }
 
 export type NodePatch = {

@@ -161,18 +161,22 @@ export class IpamClient implements AddressBook {
   }
 
   #attributes(workload: Workload): Record<string, string> {
-    const { pod, namespace } = workload;
-    return {
-      ...(pod === '' ? {} : { pod }),
-      namespace,
-      node: this.#node,
-      timestamp: this.#timestamp(),
-    };
+    return attributesOf(workload, this.#node, this.#now());
   }
 
   #timestamp(): string {
     return new Date(this.#now()).toISOString();
   }
+}
+
+/** What is stored with the address of a workload. `now`: milliseconds since the Unix epoch. */
+export function attributesOf(
+  { pod, namespace }: Workload,
+  node: string,
+  now: number,
+): Record<string, string> {
+  const timestamp = new Date(now).toISOString();
+  return { ...(pod === '' ? {} : { pod }), namespace, node, timestamp };
 }
 
 function plain(assigned: AssignedAddress): AssignedAddress {

@@ -8,6 +8,7 @@ import type {
   FelixActions,
   Journal,
   Kernel,
+  LeaseSource,
   Log,
   PacketFilter,
   PodNetwork,
@@ -15,6 +16,7 @@ import type {
   Random,
   Reporter,
   ResourceStore,
+  StockFile,
 } from '../ports.ts';
 import { Agent } from './agent.ts';
 import { EndpointKeeper } from './endpoint_keeper.ts';
@@ -27,11 +29,13 @@ import { ConnectionCutter } from './policy/connections/connection_cutter.ts';
 import { filterSettings } from './policy/meaning/settings.ts';
 import { PolicyCommitter } from './policy_committer.ts';
 import { policyInputs } from './policy_inputs.ts';
+import { poolPrefix } from './pools.ts';
 import { RetryLoop } from './retry_loop.ts';
 import type { StepHook } from './steps.ts';
 import { SyncGate } from './sync_gate.ts';
 import { TunnelAddresses } from './tunnel_addresses.ts';
 import { tunnelSettings } from './tunnel_settings.ts';
+import { WarmAddresses } from './warm_addresses.ts';
 import type { WorkloadRecord } from './workload.ts';
 import { WorkloadAdder } from './workload_adder.ts';
 import { WorkloadBook } from './workload_book.ts';
@@ -52,6 +56,8 @@ export type Ports = {
   readonly kernel: Kernel;
   readonly pods: PodNetwork;
   readonly addresses: AddressBook;
+  readonly leases: LeaseSource;
+  readonly stockFile: StockFile;
   readonly store: ResourceStore;
   readonly reporter: Reporter;
   readonly random: Random;
@@ -67,6 +73,8 @@ export type Assembly = {
   workloads(): readonly WorkloadRecord[];
   start(): void;
   stop(): void;
+  /** Gives ready addresses back; after stop(). */
+  leave(): Promise<void>;
   viewChanged(kinds: Iterable<Kind>): void;
 };
 
@@ -103,9 +111,25 @@ export function assemble(ports: Ports): Assembly {
     commitPolicy,
     forgetConnections: (gone) => ports.connections.forget(gone),
     storedEndpoints: () => view.list('WorkloadEndpoint'),
+    returnLeased: (leased) => ports.leases.returnLeased(leased),
     onPending: () => pending.schedule(),
   });
   const pending = new PendingRemovals({ book, remover, clock, jitter, log });
+  const warm = new WarmAddresses({
+    source: ports.leases,
+    file: ports.stockFile,
+    clock,
+    book,
+    remover,
+    log,
+    hasFamily: (family) => view.list('IPPool').some((pool) => poolPrefix(pool).family === family),
+  });
+  const warmLoop = new RetryLoop({
+    work: () => warm.ensure(),
+    clock,
+    jitter,
+    onFailure: (cause) => log.debug('ready addresses not settled', { cause: String(cause) }),
+  });
   const adder = new WorkloadAdder({
     node,
     book,
@@ -117,6 +141,7 @@ export function assemble(ports: Ports): Assembly {
     log,
     step,
     commitPolicy,
+    takeLeased: (workload) => warm.take(workload),
     requireSync: () => gate.pass(),
     pools: () => view.list('IPPool'),
     refusalOf: (pool) => features.refusalOf(pool),
@@ -161,6 +186,7 @@ export function assemble(ports: Ports): Assembly {
     onPass: () => {
       tunnelLoop.ask();
       keeperLoop.ask();
+      if (view.inSync) warmLoop.ask();
     },
   });
   packetFilter.onTampered((detail) => agent.packetFilterTampered(detail));
@@ -192,7 +218,9 @@ export function assemble(ports: Ports): Assembly {
       pending.stop();
       tunnelLoop.stop();
       keeperLoop.stop();
+      warmLoop.stop();
     },
+    leave: () => warm.returnAll(),
     viewChanged: (kinds) => {
       if (view.inSync) gate.open();
       agent.viewChanged(kinds);

@@ -30,7 +30,8 @@ export class EndpointKeeper {
     const stored = new Set(this.#view.list('WorkloadEndpoint').map(endpointKey));
     for (const { workload } of this.#book.records) {
       const record = this.#book.get(workload);
-      if (record?.phase !== 'present') continue;
+      // Not before its address is its own.
+      if (record?.phase !== 'present' || record.leased !== undefined) continue;
       const { namespace } = workload;
       if (stored.has(`${namespace}/${record.endpointName}`)) continue;
       const written = this.#book.writtenRevision(namespace, record.endpointName);

@@ -15,6 +15,7 @@ import {
 } from './dataplane.ts';
 import { fakeConnections } from './fake_connections.ts';
 import { applyChange } from './fake_kernel.ts';
+import { FakeLeases } from './fake_leases.ts';
 import { gatewaysOf, type PodInterface } from './pod_interface.ts';
 import { podRoute } from './pod_routes.ts';
 import type { Feature } from './pools.ts';
@@ -52,6 +53,7 @@ export class FakeWorld {
   readonly tunnels = new Map<string, FoundTunnel>();
   readonly assigned = new Map<string, AssignedAddress[]>();
   readonly resources = new Map<string, AnyResource>();
+  readonly leases = new FakeLeases();
   readonly missing = new Map<Feature, string>();
   readonly reports: StateReport[] = [];
   /** Addresses whose connections were forgotten. */
@@ -128,6 +130,11 @@ export class FakeWorld {
         },
         probe: async () => this.#requireIpam(),
       },
+      leases: this.leases.source(() => {
+        alive();
+        this.#requireIpam();
+      }),
+      stockFile: this.leases.stockFile(alive),
       store: {
         writeEndpoint: async (endpoint) => {
           alive();

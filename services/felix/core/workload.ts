@@ -40,6 +40,12 @@ export type AssignedAddress = {
   readonly pool: string;
 };
 
+/** One that the node holds ready, under a lease of its own. */
+export type LeasedAddress = AssignedAddress & {
+  /** Of the assignment to the node; decimal. */
+  readonly sequenceNumber: string;
+};
+
 /**
  * What the journal keeps of a workload.
  *
@@ -64,6 +70,8 @@ export type WorkloadRecord = {
   /** IPAM handle. */
   readonly handle: string;
   readonly addresses: readonly AssignedAddress[];
+  /** Those of `addresses` that IPAM still counts as the node's; absent: none. */
+  readonly leased?: readonly LeasedAddress[];
   /** Interface MTU; 0 until the pool is known. */
   readonly mtu: number;
   /** What a removal still has to take back outside this node. */

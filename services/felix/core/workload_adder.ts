@@ -7,6 +7,7 @@ import { type TunnelSettings, workloadMtu } from './tunnel_settings.ts';
 import {
   type AssignedAddress,
   ipamHandle,
+  type LeasedAddress,
   type Workload,
   type WorkloadRecord,
 } from './workload.ts';
@@ -28,6 +29,8 @@ export type AdderPorts = {
   readonly random: Random;
   readonly log: Log;
   readonly step: StepHook;
+  /** Addresses that the node holds ready for such a workload; undefined: none. */
+  readonly takeLeased: (workload: Workload) => Promise<readonly LeasedAddress[] | undefined>;
   /** Resolves when a complete snapshot of the cluster is known; throws `unavailable` when it takes too long. */
   readonly requireSync: () => Promise<void>;
   readonly pools: () => readonly IPPool[];
@@ -66,7 +69,7 @@ export class WorkloadAdder {
   }
 
   async #connect(draft: WorkloadRecord): Promise<WorkloadRecord> {
-    const { node, book, addresses, store, pods, step, commitPolicy } = this.#ports;
+    const { book, pods, step, commitPolicy } = this.#ports;
     const { workload } = draft;
     let record = draft;
     const started = { endpoint: false, address: false };
@@ -74,10 +77,10 @@ export class WorkloadAdder {
       await book.put(record);
       step('add:intent-recorded');
       started.address = true;
-      const assigned = await addresses.assign({ handle: record.handle, workload });
+      record = { ...record, ...(await this.#assign(record)) };
       step('add:address-assigned');
-      const mtu = workload.mtu === 0 ? await this.#mtuFor(assigned) : workload.mtu;
-      record = { ...record, addresses: assigned, mtu };
+      const mtu = workload.mtu === 0 ? await this.#mtuFor(record.addresses) : workload.mtu;
+      record = { ...record, mtu };
       book.note(record);
       // Before there is an interface: a pod never runs open.
       await commitPolicy().catch(commitFailed);
@@ -90,8 +93,7 @@ export class WorkloadAdder {
       pods.configureHost(pod);
       step('add:host-configured');
       started.endpoint = true;
-      const revision = await store.writeEndpoint(endpointOf(node, record));
-      book.noteWritten(workload.namespace, record.endpointName, revision);
+      await this.#writeEndpoint(record);
       step('add:endpoint-written');
       record = { ...record, phase: 'present' };
       await book.put(record);
@@ -100,6 +102,37 @@ export class WorkloadAdder {
     } catch (cause) {
       await this.#undo(record, started, cause);
       throw cause;
+    }
+  }
+
+  /** From IPAM; while that is away, of those that the node holds ready. */
+  async #assign(record: WorkloadRecord): Promise<Pick<WorkloadRecord, 'addresses' | 'leased'>> {
+    const { addresses, takeLeased, log } = this.#ports;
+    const { handle, workload } = record;
+    try {
+      return { addresses: await addresses.assign({ handle, workload }) };
+    } catch (cause) {
+      const isAway = cause instanceof WorkloadError && cause.kind === 'unavailable';
+      const leased = isAway ? await takeLeased(workload) : undefined;
+      if (leased === undefined) throw cause;
+      log.warn('ipam is away: the workload gets an address that was held ready', {
+        container: workload.containerId,
+        addresses: leased.map(({ address }) => address),
+      });
+      const assigned = leased.map(({ address, block, pool }) => ({ address, block, pool }));
+      return { addresses: assigned, leased };
+    }
+  }
+
+  /** With an address held ready the workload starts without; the endpoint is written afterwards. */
+  async #writeEndpoint(record: WorkloadRecord): Promise<void> {
+    const { node, book, store } = this.#ports;
+    try {
+      const revision = await store.writeEndpoint(endpointOf(node, record));
+      book.noteWritten(record.workload.namespace, record.endpointName, revision);
+    } catch (cause) {
+      const isAway = cause instanceof WorkloadError && cause.kind === 'unavailable';
+      if (!isAway || record.leased === undefined) throw cause;
     }
   }
 

@@ -26,6 +26,8 @@ export type RemoverPorts = {
   readonly commitPolicy: () => Promise<void>;
   /** Packets of these addresses begin new connections from now on. */
   readonly forgetConnections: (addresses: readonly string[]) => void;
+  /** Gives back addresses that IPAM still counts as the node's. */
+  readonly returnLeased: (addresses: readonly string[]) => Promise<void>;
   /** Something is left to do later. */
   readonly onPending: () => void;
 };
@@ -120,6 +122,10 @@ export class WorkloadRemover {
       if (revision !== undefined && revision > 0n) book.noteDeleted({ ...endpoint, revision });
     }
     step('del:endpoint-deleted');
+    const leased = record.pending.address ? record.leased : undefined;
+    if (leased !== undefined) {
+      await this.#ports.returnLeased(leased.map(({ address }) => address));
+    }
     await book.forget(workload);
     step('del:forgotten');
   }
@@ -169,7 +175,7 @@ export class WorkloadRemover {
 }
 
 /** An assignment was sent, and its answer never came: the journal knows of no address. */
-function isInDoubt({ addresses, containerMac }: WorkloadRecord): boolean {
+function isInDoubt({ addresses, leased, containerMac }: WorkloadRecord): boolean {
   const isOfJournal = containerMac !== '';
-  return isOfJournal && addresses.length === 0;
+  return isOfJournal && (addresses.length === 0 || leased !== undefined);
 }

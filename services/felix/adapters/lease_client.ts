@@ -1,0 +1,71 @@
+// Leases of ready addresses, from the ipam service.
+import { type NodeAddressService } from '@calico/proto/ipam/v1/node_addresses';
+import type { RpcClient } from '@calico/rpc';
+import type { LeasedAddress, Workload } from '../core/workload.ts';
+import type { LeaseSource } from '../ports.ts';
+import { attributesOf } from './ipam_client.ts';
+import { asWorkloadError } from './remote_errors.ts';
+
+const TIMEOUT_MS = 3_000;
+
+export class LeaseClient implements LeaseSource {
+  readonly #client: RpcClient<typeof NodeAddressService>;
+  readonly #node: string;
+  readonly #now: () => number;
+
+  /** `now`: milliseconds since the Unix epoch. */
+  constructor(client: RpcClient<typeof NodeAddressService>, node: string, now: () => number) {
+    this.#client = client;
+    this.#node = node;
+    this.#now = now;
+  }
+
+  lease(families: readonly (4 | 6)[]) {
+    return asWorkloadError('ipam', async () => {
+      const { addresses, leaseSeconds, count } = await this.#client.leaseAddresses(
+        { node: this.#node, ipv4: families.includes(4), ipv6: families.includes(6) },
+        { timeoutMs: TIMEOUT_MS },
+      );
+      return {
+        count,
+        leaseMs: leaseSeconds * 1000,
+        addresses: addresses.map(({ address, block, pool, sequenceNumber }) => ({
+          address,
+          block,
+          pool,
+          sequenceNumber: String(sequenceNumber),
+        })),
+      };
+    });
+  }
+
+  async adopt(
+    handleId: string,
+    workload: Workload,
+    addresses: readonly LeasedAddress[],
+  ): Promise<void> {
+    await asWorkloadError('ipam', () =>
+      this.#client.adoptAddresses(
+        {
+          node: this.#node,
+          handleId,
+          attributes: attributesOf(workload, this.#node, this.#now()),
+          addresses: addresses.map((one) => ({
+            ...one,
+            sequenceNumber: BigInt(one.sequenceNumber),
+          })),
+        },
+        { timeoutMs: TIMEOUT_MS },
+      ),
+    );
+  }
+
+  async returnLeased(addresses: readonly string[]): Promise<void> {
+    await asWorkloadError('ipam', () =>
+      this.#client.returnAddresses(
+        { node: this.#node, addresses: [...addresses] },
+        { timeoutMs: TIMEOUT_MS },
+      ),
+    );
+  }
+}

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseResource } from '@calico/model';
+import { FAKE_LEASE_MS } from './fake_leases.ts';
+import { FakeWorld } from './fake_world.ts';
+import type { Workload } from './workload.ts';
+
+const POD: Workload = {
+  containerId: 'c1',
+  interfaceName: 'eth0',
+  netns: '/ns/a',
+  network: 'net',
+  namespace: 'default',
+  pod: 'a',
+  labels: {},
+  serviceAccount: '',
+  ports: [],
+  ipv4Pools: [],
+  ipv6Pools: [],
+  requestedAddresses: [],
+  mtu: 0,
+  ipv4: true,
+  ipv6: false,
+};
+const OTHER: Workload = { ...POD, containerId: 'c2', netns: '/ns/b', pod: 'b' };
+const THIRD: Workload = { ...POD, containerId: 'c3', netns: '/ns/c', pod: 'c' };
+
+/** A node that holds `count` addresses ready. */
+async function world(count: number) {
+  const w = new FakeWorld();
+  w.netns.add('/ns/c');
+  const put = (kind: string, name: string, spec: object): void => {
+    w.put(parseResource({ apiVersion: 'projectcalico.org/v3', kind, metadata: { name }, spec }));
+  };
+  put('IPPool', 'pool', { cidr: '10.244.0.0/16' });
+  put('Node', 'n1', { bgp: { ipv4Address: '192.168.80.101/24' } });
+  w.leases.count = count;
+  const felix = w.start();
+  await w.pass(1000);
+  return { w, felix };
+}
+
+function away(w: FakeWorld, isAway: boolean): void {
+  w.isIpamUp = !isAway;
+  w.isApiUp = !isAway;
+}
+
+test('a pod starts while ipam and api are away; afterwards all is as if they had not been', async () => {
+  const { w, felix } = await world(2);
+  away(w, true);
+  const record = await w.settle(felix.actions.add(POD));
+  const [address] = record.addresses;
+  assert.equal(w.routes.has(`${address?.address}/32 0`), true);
+  assert.equal(w.policy?.localEndpoints.length, 1);
+  assert.equal(w.list('WorkloadEndpoint').length, 0);
+  away(w, false);
+  await w.pass(15_000);
+  assert.deepEqual([...w.leases.adopted], [['net.c1', address?.address]]);
+  assert.equal(w.list('WorkloadEndpoint').length, 1);
+  assert.equal(w.leases.leased.length, 2, 'filled up again');
+  assert.doesNotMatch([...w.journal.values()].join(), /leased/);
+});
+
+test('with ipam at hand nothing is taken from the stock; without stock ADD fails', async () => {
+  const { w, felix } = await world(1);
+  await w.settle(felix.actions.add(POD));
+  assert.equal(w.leases.leased.length, 1);
+  assert.equal(w.assigned.size, 1);
+  away(w, true);
+  await w.settle(felix.actions.add(OTHER));
+  await assert.rejects(w.settle(felix.actions.add(THIRD)), /ipam/);
+  const off = await world(0);
+  away(off.w, true);
+  await assert.rejects(off.w.settle(off.felix.actions.add(POD)), /ipam/);
+});
+
+test('a special wish, or a lease that is over, takes nothing from the stock', async () => {
+  const { w, felix } = await world(2);
+  away(w, true);
+  for (const wish of [
+    { ipv4Pools: ['p'] },
+    { requestedAddresses: ['10.244.0.9'] },
+    { ipv6: true },
+  ]) {
+    await assert.rejects(w.settle(felix.actions.add({ ...POD, ...wish })), /ipam/);
+  }
+  w.clock.advance(FAKE_LEASE_MS);
+  await assert.rejects(w.settle(felix.actions.add(POD)), /ipam/);
+});
+
+test('DEL before the adoption gives the address back', async () => {
+  const { w, felix } = await world(1);
+  away(w, true);
+  const record = await w.settle(felix.actions.add(POD));
+  await w.settle(felix.actions.remove(POD));
+  assert.equal(w.leases.leased.length, 1);
+  away(w, false);
+  await w.pass(15_000);
+  assert.equal(w.journal.size, 0);
+  assert.equal(w.leases.adopted.size, 0);
+  assert.ok(w.leases.leased.every(({ address }) => address !== record.addresses[0]?.address));
+});
+
+test('a node that was declared gone loses the pod that it started on its own', async () => {
+  const { w, felix } = await world(1);
+  away(w, true);
+  await w.settle(felix.actions.add(POD));
+  w.leases.leased = [];
+  away(w, false);
+  await w.pass(15_000);
+  assert.equal(w.devices.size, 0);
+  assert.equal(w.journal.size, 0);
+  assert.equal(w.list('WorkloadEndpoint').length, 0);
+});
+
+test('the stock survives a restart, what was taken is not given out twice', async () => {
+  const { w, felix } = await world(2);
+  away(w, true);
+  const first = await w.settle(felix.actions.add(POD));
+  const next = w.start();
+  const second = await w.settle(next.actions.add(OTHER));
+  assert.notEqual(second.addresses[0]?.address, first.addresses[0]?.address);
+  away(w, false);
+  await w.pass(15_000);
+  assert.equal(w.leases.adopted.size, 2);
+});
+
+test('a stop gives the stock back, a lower count the surplus', async () => {
+  const { w, felix } = await world(3);
+  w.leases.count = 1;
+  await w.pass(FAKE_LEASE_MS / 2 + 100_000);
+  assert.equal(w.leases.leased.length, 1);
+  felix.stop();
+  await w.settle(felix.leave());
+  assert.equal(w.leases.leased.length, 0);
+  assert.equal(JSON.parse(w.leases.file ?? '').addresses.length, 0);
+});
