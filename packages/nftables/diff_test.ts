@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { carriedOut } from './carried_out.ts';
 import { diff } from './diff.ts';
 import {
   type BaseChain,
@@ -8,7 +9,6 @@ import {
   EMPTY_RULESET,
   type NamedSet,
   type Ruleset,
-  type Transaction,
   type Verdict,
 } from './ruleset.ts';
 
@@ -50,71 +50,10 @@ const rulesets: fc.Arbitrary<Ruleset> = fc
   // What rules and verdicts name must exist.
   .map(({ chains, sets }) => ({ chains: new Map([...chains, ['c/1', { rules: [] }]]), sets }));
 
-type Table = { chains: Map<string, Chain>; sets: Map<string, NamedSet> } | undefined;
-
-/** What the kernel does, with its refusals. */
-function carryOut(transaction: Transaction, before: Ruleset | undefined): Ruleset | undefined {
-  let table: Table = before && { chains: new Map(before.chains), sets: new Map(before.sets) };
-  const chainOf = (name: string): Chain =>
-    table?.chains.get(name) ?? assert.fail(`no chain ${name}`);
-  const setOf = (name: string): NamedSet => table?.sets.get(name) ?? assert.fail(`no set ${name}`);
-  for (const command of transaction) {
-    if (command.kind === 'add-table') table ??= { chains: new Map(), sets: new Map() };
-    else if (command.kind === 'delete-table') {
-      assert.ok(table);
-      table = undefined;
-    } else if (command.kind === 'add-chain') {
-      assert.ok(!table?.chains.has(command.name));
-      table?.chains.set(command.name, { ...command.chain, rules: [] });
-    } else if (command.kind === 'flush-chain') {
-      table?.chains.set(command.name, { ...chainOf(command.name), rules: [] });
-    } else if (command.kind === 'add-rule') {
-      const found = chainOf(command.chain);
-      table?.chains.set(command.chain, { ...found, rules: [...found.rules, command.rule] });
-      assertTargets(table);
-    } else if (command.kind === 'delete-chain') {
-      assert.equal(chainOf(command.name).rules.length, 0);
-      table?.chains.delete(command.name);
-      assertTargets(table);
-    } else if (command.kind === 'add-set') {
-      assert.ok(!table?.sets.has(command.name));
-      table?.sets.set(command.name, { ...command.set, elements: new Map() });
-    } else if (command.kind === 'delete-set') {
-      setOf(command.name);
-      table?.sets.delete(command.name);
-    } else {
-      const found = setOf(command.set);
-      assert.deepEqual(command.key, found.key);
-      const elements = new Map(found.elements);
-      for (const [element, verdict] of command.elements) {
-        if (command.kind === 'delete-elements') assert.ok(elements.delete(element));
-        else {
-          assert.ok(!elements.has(element));
-          elements.set(element, verdict);
-        }
-      }
-      table?.sets.set(command.set, { ...found, elements });
-      assertTargets(table);
-    }
-  }
-  return table;
-}
-
-function assertTargets(table: Table): void {
-  const verdicts = [...(table?.chains.values() ?? [])]
-    .flatMap((one) => one.rules.flatMap((rule) => rule.statements))
-    .flatMap((statement) => (statement.kind === 'verdict' ? [statement.verdict] : []));
-  const mapped = [...(table?.sets.values() ?? [])].flatMap((one) => [...one.elements.values()]);
-  for (const verdict of [...verdicts, ...mapped]) {
-    const target = verdict?.split(' ')[1];
-    assert.ok(target === undefined || table?.chains.has(target), `no chain ${target}`);
-  }
-}
-
 test('diff() leads from any ruleset to any other', () => {
   fc.assert(
     fc.property(rulesets, fc.option(rulesets, { nil: undefined }), (desired, actual) => {
-      const result = carryOut(diff(desired, actual), actual);
+      const result = carriedOut(diff(desired, actual), actual);
       assert.deepEqual(diff(desired, result), []);
       assert.deepEqual(
         [...(result?.chains.keys() ?? [])].toSorted(),

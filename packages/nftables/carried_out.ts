@@ -1,0 +1,111 @@
+// What the kernel holds after a transaction, with its refusals. For tests only.
+import type { Chain, Command, NamedSet, Ruleset, Transaction, Verdict } from './ruleset.ts';
+
+type Table = { readonly chains: Map<string, Chain>; readonly sets: Map<string, NamedSet> };
+type Part = Exclude<Command, { kind: 'add-table' | 'delete-table' }>;
+
+/** Undefined: no table. Throws RangeError for what the kernel would refuse. */
+export function carriedOut(
+  transaction: Transaction,
+  before: Ruleset | undefined,
+): Ruleset | undefined {
+  let table: Table | undefined = before && {
+    chains: new Map(before.chains),
+    sets: new Map(before.sets),
+  };
+  for (const command of transaction) {
+    if (command.kind === 'add-table') table ??= { chains: new Map(), sets: new Map() };
+    else if (table === undefined) throw new RangeError(`Cannot ${command.kind}: there is no table`);
+    else if (command.kind === 'delete-table') table = undefined;
+    else carryOut(table, command);
+  }
+  return table;
+}
+
+function carryOut(table: Table, command: Part): void {
+  const { chains, sets } = table;
+  switch (command.kind) {
+    case 'add-chain':
+      requireNew(chains, command.name);
+      chains.set(command.name, { ...command.chain, rules: [] });
+      return;
+    case 'flush-chain':
+      chains.set(command.name, { ...existing(chains, command.name), rules: [] });
+      return;
+    case 'delete-chain':
+      if (existing(chains, command.name).rules.length > 0) {
+        throw new RangeError(`Cannot delete chain "${command.name}": it holds rules`);
+      }
+      chains.delete(command.name);
+      break;
+    case 'add-rule': {
+      const chain = existing(chains, command.chain);
+      chains.set(command.chain, { ...chain, rules: [...chain.rules, command.rule] });
+      break;
+    }
+    case 'add-set':
+      requireNew(sets, command.name);
+      sets.set(command.name, { ...command.set, elements: new Map() });
+      return;
+    case 'delete-set':
+      existing(sets, command.name);
+      sets.delete(command.name);
+      break;
+    case 'add-elements':
+    case 'delete-elements':
+      changeElements(sets, command);
+      break;
+    default:
+      command satisfies never;
+  }
+  requireReferences(table);
+}
+
+function changeElements(
+  sets: Map<string, NamedSet>,
+  command: Extract<Part, { kind: 'add-elements' | 'delete-elements' }>,
+): void {
+  const set = existing(sets, command.set);
+  if (command.key.join() !== set.key.join()) {
+    throw new RangeError(`Cannot change elements of "${command.set}": its key is another`);
+  }
+  const elements = new Map(set.elements);
+  for (const [element, verdict] of command.elements) {
+    const isAddition = command.kind === 'add-elements';
+    if (elements.has(element) === isAddition) {
+      throw new RangeError(`Cannot ${command.kind} of "${command.set}": "${element}"`);
+    }
+    if (isAddition) elements.set(element, verdict);
+    else elements.delete(element);
+  }
+  sets.set(command.set, { ...set, elements });
+}
+
+function requireNew(all: ReadonlyMap<string, unknown>, name: string): void {
+  if (all.has(name)) throw new RangeError(`Cannot add "${name}": it exists`);
+}
+
+function existing<T>(all: ReadonlyMap<string, T>, name: string): T {
+  const found = all.get(name);
+  if (found === undefined) throw new RangeError(`Cannot use "${name}": it does not exist`);
+  return found;
+}
+
+/** Whatever rules and elements name is there. */
+function requireReferences({ chains, sets }: Table): void {
+  const verdicts: (Verdict | undefined)[] = [];
+  for (const { rules } of chains.values()) {
+    for (const statement of rules.flatMap(({ statements }) => statements)) {
+      if (statement.kind === 'verdict') verdicts.push(statement.verdict);
+      if (statement.kind === 'verdict-map') existing(sets, statement.map);
+      if (statement.kind === 'match' && statement.value.startsWith('@')) {
+        existing(sets, statement.value.slice(1));
+      }
+    }
+  }
+  for (const { elements } of sets.values()) verdicts.push(...elements.values());
+  for (const verdict of verdicts) {
+    const target = verdict?.split(' ')[1];
+    if (target !== undefined) existing(chains, target);
+  }
+}
