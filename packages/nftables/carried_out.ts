@@ -1,4 +1,4 @@
-// What the kernel holds after a transaction, with its refusals. For tests only.
+// What the kernel holds after a transaction, with its refusals: the kernel's side as a function, for tests and proofs.
 import type { Chain, Command, NamedSet, Ruleset, Transaction, Verdict } from './ruleset.ts';
 
 type Table = { readonly chains: Map<string, Chain>; readonly sets: Map<string, NamedSet> };

@@ -1,3 +1,4 @@
+export { carriedOut } from './carried_out.ts';
 export type { ForeignChange } from './change_watch.ts';
 export { diff } from './diff.ts';
 export { NftablesError } from './errors.ts';

@@ -2,12 +2,12 @@
 // through that both the state before and the state after forbid.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { diff } from '@calico/nftables';
+import { carriedOut, diff } from '@calico/nftables';
 import * as fc from 'fast-check';
-import { carriedOut } from '../../../../../packages/nftables/carried_out.ts';
 import type { PolicyInputs } from '../../../ports.ts';
 import { compile } from '../compiler/compile.ts';
 import type { Ruleset } from '../compiler/ruleset.ts';
+import { PolicyGraph } from '../graph/policy_graph.ts';
 import { packets } from './random_packets.ts';
 import { worlds } from './random_worlds.ts';
 import { judge } from './reference_evaluator.ts';
@@ -37,11 +37,19 @@ for (const [way, expand] of Object.entries(EXPANDERS)) {
         fc.array(packets, { minLength: 10, maxLength: 20 }),
         (states, some) => {
           const last = states.at(-1) as PolicyInputs;
+          const graph = new PolicyGraph();
           let kernel: Ruleset | undefined;
+          let held: Ruleset | undefined;
           let before: PolicyInputs | undefined;
           for (const state of expand(states)) {
             // A transaction is one step: what it makes is the only thing that packets can meet.
-            kernel = carriedOut(diff(compile(state), kernel), kernel) as Ruleset;
+            const changes = graph.update(state);
+            const transaction =
+              held === changes.previous
+                ? diff(changes.after, changes.before)
+                : diff(changes.ruleset, kernel);
+            kernel = carriedOut(transaction, kernel) as Ruleset;
+            held = changes.ruleset;
             for (const packet of some) {
               if (evaluate(kernel, packet).outcome !== 'accept') continue;
               opened += 1;
