@@ -153,3 +153,8 @@ test('etcd and NATS stopped: traffic goes on, DEL succeeds, and what it owes is 
   );
   await assertAddSucceeds('after-both');
 });
+
+test('after all outages every record agrees', async () => {
+  const check = await lab.calicoctlOk(['ipam', 'check', '--show-problem-ips']);
+  assert.match(check, /Check complete; found 0 problems\./, check);
+});
