@@ -79,6 +79,7 @@ function peer(text: string, asn: number): PeerConfig {
       extendedNextHop: false,
       addPathReceive: false,
       addPathSend: false,
+      isMember: false,
       delayOpenMs: 0,
       role: undefined,
       isRoleStrict: false,

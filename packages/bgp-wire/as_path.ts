@@ -75,6 +75,27 @@ export function prependAs(path: AsPath, asns: readonly number[]): AsPath {
     : [{ kind: 'sequence', asns: [...asns] }, ...path];
 }
 
+/** Puts numbers in front of what stays inside a confederation (RFC 5065 section 4.1). */
+export function prependMember(path: AsPath, asns: readonly number[]): AsPath {
+  const [first, ...rest] = path;
+  return first?.kind === 'confed-sequence'
+    ? [{ kind: 'confed-sequence', asns: [...asns, ...first.asns] }, ...rest]
+    : [{ kind: 'confed-sequence', asns: [...asns] }, ...path];
+}
+
+export function hasMembers(path: AsPath): boolean {
+  return path.some(isOfConfederation);
+}
+
+/** The path as it leaves a confederation. */
+export function withoutMembers(path: AsPath): AsPath {
+  return hasMembers(path) ? path.filter((segment) => !isOfConfederation(segment)) : path;
+}
+
+function isOfConfederation({ kind }: AsSegment): boolean {
+  return kind === 'confed-sequence' || kind === 'confed-set';
+}
+
 /** "64512 64513 {64514 64515}". */
 export function formatAsPath(path: AsPath): string {
   return path

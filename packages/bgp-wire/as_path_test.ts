@@ -7,9 +7,12 @@ import {
   decodeAsPath,
   encodeAsPath,
   formatAsPath,
+  hasMembers,
   mergeAs4Path,
   neighbourAs,
   prependAs,
+  prependMember,
+  withoutMembers,
 } from './as_path.ts';
 import { ByteWriter } from './bytes.ts';
 
@@ -70,4 +73,16 @@ test('mergeAs4Path() follows RFC 6793 section 4.2.3', () => {
     confed(5),
     sequence(70000),
   ]);
+});
+
+test('paths inside a confederation, and on their way out of it', () => {
+  const path: AsPath = [{ kind: 'sequence', asns: [65100, 65101] }];
+  const once = prependMember(path, [65001]);
+  assert.equal(formatAsPath(once), '(65001) 65100 65101');
+  const twice = prependMember(once, [65002]);
+  assert.equal(formatAsPath(twice), '(65002 65001) 65100 65101');
+  assert.equal(asPathLength(twice), 2);
+  assert.deepEqual([hasMembers(path), hasMembers(twice)], [false, true]);
+  assert.deepEqual(withoutMembers(twice), path);
+  assert.equal(withoutMembers(path), path);
 });

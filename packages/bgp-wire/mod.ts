@@ -5,8 +5,11 @@ export {
   asPathContains,
   asPathLength,
   formatAsPath,
+  hasMembers,
   neighbourAs,
   prependAs,
+  prependMember,
+  withoutMembers,
 } from './as_path.ts';
 export { AttributeDecoder, type DecodedAttributes } from './attribute_decoder.ts';
 export { encodeAttributes } from './attribute_encoder.ts';

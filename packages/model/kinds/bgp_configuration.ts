@@ -70,6 +70,10 @@ function bgpConfigurationFields(style: SchemaStyle) {
     ignoredInterfaces: z.array(ignoredInterface).optional(),
     localWorkloadPeeringIPV4: ofFamily(4, address).optional(),
     localWorkloadPeeringIPV6: ofFamily(6, address).optional(),
+    /** Ours: AS numbers of nodes that the outside takes for one (RFC 5065). */
+    confederation: style
+      .object({ identifier: asNumber, members: z.array(asNumber).min(1) })
+      .optional(),
     programClusterRoutes: z.enum(PROGRAM_CLUSTER_ROUTES).optional(),
     ipv4NormalRoutePriority: routePriority.optional(),
     ipv6NormalRoutePriority: routePriority.optional(),

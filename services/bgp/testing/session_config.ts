@@ -6,6 +6,7 @@ export function sessionConfig(changes: Partial<SessionConfig> = {}): SessionConf
     localAsn: 64512,
     routerId: 100,
     remoteAsn: 64512,
+    isMember: false,
     families: [4],
     extendedNextHop: false,
     addPathReceive: false,

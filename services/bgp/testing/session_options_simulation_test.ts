@@ -1,6 +1,8 @@
 // What options of sessions do between whole nodes.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatAsPath } from '@calico/bgp-wire';
+import { formatPrefix } from '@calico/ip';
 import type { AnyResource } from '@calico/model';
 import { affinity, bgpConfiguration, bgpPeer, node, pool } from './resources.ts';
 import { SimulatedCluster } from './simulated_cluster.ts';
@@ -186,4 +188,47 @@ test('a change of the range is a change of those who came from it', () => {
     cluster.node('a').speaker.peers.get('192.168.80.101')?.config.prefixLimit?.routes,
     5,
   );
+});
+
+test('nodes of two member ASs and a router outside: all routes, and the path that each sees', () => {
+  const cluster = new SimulatedCluster(9);
+  const confederation = { identifier: 64512, members: [65001, 65002] };
+  const owned = ['a', 'b', 'c', 'x'].map((name, index) => affinity(name, `10.244.${index}.0/26`));
+  cluster.resources = [
+    bgpConfiguration({ nodeToNodeMeshEnabled: false, confederation }),
+    // Outside: a node that knows of no confederation.
+    bgpConfiguration({ confederation: { identifier: 65100, members: [65100] } }, 'node.x'),
+    pool('10.244.0.0/16'),
+    node('a', '192.168.80.100/24', { asNumber: 65001 }),
+    node('b', '192.168.80.101/24', { asNumber: 65001 }),
+    node('c', '192.168.80.102/24', { asNumber: 65002 }),
+    node('x', '192.168.80.103/24', { asNumber: 65100 }),
+    bgpPeer('a-b', { node: 'a', peerIP: '192.168.80.101', asNumber: 65001 }),
+    bgpPeer('b-a', { node: 'b', peerIP: '192.168.80.100', asNumber: 65001 }),
+    bgpPeer('b-c', { node: 'b', peerIP: '192.168.80.102', asNumber: 65002 }),
+    bgpPeer('c-b', { node: 'c', peerIP: '192.168.80.101', asNumber: 65001 }),
+    bgpPeer('c-x', { node: 'c', peerIP: '192.168.80.103', asNumber: 65100 }),
+    bgpPeer('x-c', { node: 'x', peerIP: '192.168.80.102', asNumber: 64512 }),
+    ...owned,
+  ];
+  for (const name of ['a', 'b', 'c', 'x']) cluster.start(name);
+  cluster.advance(5_000);
+  assert.ok(cluster.isConverged());
+  const paths = (name: string) =>
+    Array.from(cluster.node(name).speaker.rib.entries(), ({ prefix, best }) => {
+      const path = formatAsPath(best?.data.attributes.asPath ?? []);
+      return `${formatPrefix(prefix)} ${path}`.trim();
+    }).toSorted();
+  assert.deepEqual(paths('x'), [
+    '10.244.0.0/26 64512',
+    '10.244.1.0/26 64512',
+    '10.244.2.0/26 64512',
+    '10.244.3.0/26',
+  ]);
+  assert.deepEqual(paths('a'), [
+    '10.244.0.0/26',
+    '10.244.1.0/26',
+    '10.244.2.0/26 (65002)',
+    '10.244.3.0/26 (65002) 65100',
+  ]);
 });

@@ -19,6 +19,7 @@ import { parseSelector } from '@calico/selector';
 import { NO_FILTERS } from '../policy/route_filter.ts';
 import type { PeerConfig, PeerType } from '../speaker/config.ts';
 import type { PeerRange } from '../speaker/guests.ts';
+import { Confederation } from './confederation.ts';
 import { type BfdSpec, deriveBfd } from './derive_bfd.ts';
 import type { FilterLibrary } from './derive_filters.ts';
 import { given, type NodeView } from './node_view.ts';
@@ -69,7 +70,7 @@ export function derivePeers(
   libraries: Libraries,
 ): PeerDerivation {
   const configuration = bgpConfigurationFor(self.name, resources.bgpConfigurations);
-  const derivation = new Derivation(self, routerId, nodes, libraries, configuration.bfd);
+  const derivation = new Derivation(self, routerId, nodes, libraries, configuration);
   if (configuration.nodeToNodeMeshEnabled && self.clusterId === undefined) {
     derivation.addMesh(configuration);
   }
@@ -93,6 +94,7 @@ class Derivation implements PeerDerivation {
   readonly #reachableBy = new Map<string, StaticRoute>();
   readonly #libraries: Libraries;
   readonly #bfd: BfdSpec;
+  readonly #confederation: Confederation;
   readonly #self: NodeView;
   readonly #routerId: number;
   readonly #nodes: readonly NodeView[];
@@ -102,9 +104,10 @@ class Derivation implements PeerDerivation {
     routerId: number,
     nodes: readonly NodeView[],
     libraries: Libraries,
-    bfd: BfdSpec,
+    { bfd, confederation }: BGPConfiguration['spec'],
   ) {
     this.#bfd = bfd;
+    this.#confederation = new Confederation(confederation);
     this.#libraries = libraries;
     this.#self = self;
     this.#routerId = routerId;
@@ -210,10 +213,12 @@ class Derivation implements PeerDerivation {
           this.problems.push(`Peer "${key}": ${problem}`),
         )
       : NO_FILTERS;
-    const localAsn = spec.localASNumber ?? self.asn;
+    const { isInside, ownAsn } = this.#confederation.towards(asn, self.asn);
+    const localAsn = spec.localASNumber ?? ownAsn;
     const isInternal = localAsn === asn;
+    const isMember = isInside && !isInternal;
     const { role: wanted, ...session } = sessionOptions(spec, family);
-    const role = isInternal ? undefined : wanted;
+    const role = isInternal || isMember ? undefined : wanted;
     return {
       key,
       address,
@@ -223,10 +228,11 @@ class Derivation implements PeerDerivation {
       sourceAddress: hasSource ? own : undefined,
       ...(onLink === undefined ? {} : { interface: onLink }),
       socket: { password: this.#passwordOf(spec), ...ttlOptions(spec) },
-      session: { localAsn, routerId: this.#routerId, remoteAsn: asn, role, ...session },
+      session: { localAsn, routerId: this.#routerId, remoteAsn: asn, isMember, role, ...session },
       policy: {
         address,
         isInternal,
+        ...(isMember ? { isMember } : {}),
         isReflectorClient: isInternal && this.#isClient(type, node),
         nextHopMode: spec.nextHopMode ?? (spec.keepOriginalNextHop ? 'Keep' : 'Auto'),
         localAsn,

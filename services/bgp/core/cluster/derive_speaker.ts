@@ -96,6 +96,9 @@ export function deriveSpeaker(
           routerId: ownRouterId,
           address: self.address,
           subnet: self.subnet,
+          ...(configuration.confederation === undefined
+            ? {}
+            : { confederation: configuration.confederation.identifier }),
           clusterId: self.clusterId ?? (topology.isReflector(self) ? ownRouterId : undefined),
           pools: pools.map(({ pool: _pool, ...policy }) => policy),
           advertisements: deriveAdvertisements(configuration),

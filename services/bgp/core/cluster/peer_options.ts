@@ -31,7 +31,7 @@ const ROLES: Readonly<Record<string, Role>> = {
 export function sessionOptions(
   spec: PeerSpec,
   family: Family,
-): Omit<PeerSession, 'localAsn' | 'routerId' | 'remoteAsn'> {
+): Omit<PeerSession, 'localAsn' | 'routerId' | 'remoteAsn' | 'isMember'> {
   const families = ([4, 6] as const).filter(
     (each) => spec.addressFamilies?.includes(`IPv${each}`) ?? each === family,
   );

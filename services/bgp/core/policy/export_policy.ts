@@ -1,6 +1,13 @@
 // Which routes a peer is told, and with which attributes: RFC 4271 section 5, reflection RFC 4456,
 // and what leaves a node of the cluster (upstream's calico_export_to_bgp_peers).
-import { type AttributeRewrite, Community, type PathAttributes, prependAs } from '@calico/bgp-wire';
+import {
+  type AttributeRewrite,
+  Community,
+  type PathAttributes,
+  prependAs,
+  prependMember,
+  withoutMembers,
+} from '@calico/bgp-wire';
 import { type Address, isLinkLocal, type Prefix, prefixContains } from '@calico/ip';
 import {
   DEFAULT_LOCAL_PREFERENCE,
@@ -68,8 +75,10 @@ export class ExportPolicy {
    */
   kindOf(prefixes: PrefixTable, id: number, policy: PeerPolicy): number {
     if (policy.filters.export[prefixes.familyOf(id)].length > 0) return -1;
-    // Advertisements depend on the prefix; roles mark what passes (RFC 9234).
+    // Advertisements depend on the prefix; roles mark what passes (RFC 9234); a confederation has
+    // paths that look otherwise outside (RFC 5065).
     if (this.#local.advertisements.length > 0 || policy.role !== undefined) return -1;
+    if (this.#local.confederation !== undefined && !policy.isInternal) return -1;
     const pool = this.#pools.lastContaining(prefixes, id) + 1;
     return pool * 2 + Number(this.#services.lastContaining(prefixes, id) >= 0);
   }
@@ -138,21 +147,15 @@ export class ExportPolicy {
       return 'stale for long: only for peers that know what that means';
     }
     if (communities?.includes(Community.NoAdvertise)) return 'community no-advertise';
+    const isOutside = !policy.isInternal && policy.isMember !== true;
     if (
-      !policy.isInternal &&
-      communities?.some(
-        (community) =>
-          community === Community.NoExport || community === Community.NoExportSubconfed,
-      )
+      (isOutside && communities?.includes(Community.NoExport)) ||
+      (!policy.isInternal && communities?.includes(Community.NoExportSubconfed))
     ) {
       return 'community no-export';
     }
     // RFC 7999 section 3.2: what is to be dropped here must not be drawn here from elsewhere.
-    if (
-      source.kind === 'peer' &&
-      !policy.isInternal &&
-      communities?.includes(Community.Blackhole)
-    ) {
+    if (source.kind === 'peer' && isOutside && communities?.includes(Community.Blackhole)) {
       return 'community blackhole';
     }
     return undefined;
@@ -206,7 +209,7 @@ export class ExportPolicy {
     if (data.nextHop.family !== prefix.family && !isExtended) return own;
     // Nobody else is on that link.
     if (isLinkLocal(data.nextHop)) return own;
-    if (policy.isInternal || policy.nextHopMode === 'Keep') return data.nextHop;
+    if (policy.isInternal || policy.isMember || policy.nextHopMode === 'Keep') return data.nextHop;
     // An external peer on the same network may go to the next hop directly (RFC 4271 5.1.3).
     const subnet = this.#local.subnet[prefix.family];
     const isShared =
@@ -244,7 +247,9 @@ export class ExportPolicy {
     const passed = source.kind === 'local' ? changed.attributes : markPartial(changed.attributes);
     const attributes = policy.isInternal
       ? this.#internal(passed, isReflected ? source.routerId : undefined)
-      : external(passed, policy.localAsn, source.kind === 'local', isMarked);
+      : policy.isMember
+        ? toMember(this.#internal(passed, undefined), policy.localAsn)
+        : external(passed, policy.localAsn, source.kind === 'local', isMarked);
     const answer = { attributes, nextHop };
     this.#last = { from: data, policy, source, key, data: answer };
     return answer;
@@ -277,6 +282,12 @@ export class ExportPolicy {
 
 const NONE: readonly number[] = [];
 
+/** Inside a confederation all stays but for the path (RFC 5065 section 5), and what reflectors add. */
+function toMember(attributes: PathAttributes, localAsn: number): PathAttributes {
+  const { originatorId: _originatorId, clusterList: _clusterList, ...rest } = attributes;
+  return { ...rest, asPath: prependMember(attributes.asPath ?? [], [localAsn]) };
+}
+
 /** @param isMarked told to customers only from here on (RFC 9234) */
 function external(
   attributes: PathAttributes,
@@ -293,7 +304,7 @@ function external(
   } = attributes;
   return {
     ...rest,
-    asPath: prependAs(attributes.asPath ?? [], [localAsn]),
+    asPath: prependAs(withoutMembers(attributes.asPath ?? []), [localAsn]),
     ...(isMarked ? { onlyToCustomer: attributes.onlyToCustomer ?? localAsn } : {}),
     // MED from one AS is not passed to another (RFC 4271 section 5.1.4).
     ...(isOwn && multiExitDiscriminator !== undefined ? { multiExitDiscriminator } : {}),

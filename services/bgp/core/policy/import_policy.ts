@@ -1,5 +1,5 @@
 // Which announcements of a peer are taken in, and as what.
-import { asPathContains, Community } from '@calico/bgp-wire';
+import { asPathContains, Community, hasMembers } from '@calico/bgp-wire';
 import { type Prefix, sameAddress } from '@calico/ip';
 import type { PathData } from '../rib/path.ts';
 import type { InterfaceOf } from './export_policy.ts';
@@ -81,7 +81,14 @@ export function importRefusal(
   peer: PeerPolicy,
   local: LocalPolicy,
 ): string | undefined {
-  const own = asPathContains(attributes.asPath ?? [], peer.localAsn);
+  const { asPath = [] } = attributes;
+  const isInside = local.confederation !== undefined && (peer.isInternal || peer.isMember === true);
+  if (!isInside && hasMembers(asPath))
+    return 'AS path has segments of a confederation from outside';
+  const { confederation } = local;
+  const own =
+    asPathContains(asPath, peer.localAsn) +
+    (isInside && confederation !== undefined ? asPathContains(asPath, confederation) : 0);
   if (own > peer.allowedOwnAs) return `AS path holds our own AS number ${own} times`;
   if (peer.isInternal) {
     // RFC 4456 section 8: the two marks of a loop among reflectors.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Community, formatAsPath, type Role } from '@calico/bgp-wire';
+import { type AsPath, Community, formatAsPath, type Role } from '@calico/bgp-wire';
 import { formatAddress, parseAddress, parsePrefix } from '@calico/ip';
 import { type PathFields, path, sequence } from '../../testing/paths.ts';
 import type { Path } from '../rib/path.ts';
@@ -140,6 +140,50 @@ test('between link-local addresses this node is the next hop by its own, and nob
   assert.equal(typeof outcome === 'string' ? outcome : outcome.nextHop, '192.168.80.100');
   const six = exported(path({ from: 'local', prefix: 'fd00:10::/64' }), onLink);
   assert.equal(typeof six === 'string' ? six : six.nextHop, 'fe80::a');
+});
+
+test('a confederation: members see each other, the outside sees one AS', () => {
+  const local = { ...LOCAL, asn: 65001, confederation: 64512 };
+  const member: PeerPolicy = { ...EXTERNAL, isMember: true, localAsn: 65001 };
+  const inside: PeerPolicy = { ...INTERNAL, localAsn: 65001 };
+  const outside: PeerPolicy = { ...EXTERNAL, localAsn: 64512 };
+  const route = path({
+    isInternal: false,
+    localPreference: 50,
+    multiExitDiscriminator: 3,
+    originatorId: 9,
+    asPath: [
+      { kind: 'confed-sequence', asns: [65002] },
+      { kind: 'sequence', asns: [65100] },
+    ],
+  });
+  const inherited = { origin: 0, multiExitDiscriminator: 3, localPreference: 50 };
+  assert.deepEqual(exported(route, member, local), {
+    ...inherited,
+    asPath: '(65001 65002) 65100',
+    nextHop: '192.168.80.101',
+  });
+  assert.deepEqual(exported(route, inside, local), {
+    ...inherited,
+    originatorId: 9,
+    asPath: '(65002) 65100',
+    nextHop: '192.168.80.101',
+  });
+  assert.deepEqual(exported(route, outside, local), {
+    origin: 0,
+    asPath: '64512 65100',
+    nextHop: '192.168.80.101',
+  });
+  assert.ok(typeof exported(marked(Community.NoExport), member, local) !== 'string');
+  assert.equal(exported(marked(Community.NoExportSubconfed), member, local), 'community no-export');
+  const { data } = route;
+  assert.equal(importRefusal(data, member, local), undefined);
+  assert.equal(importRefusal(data, inside, local), undefined);
+  assert.match(importRefusal(data, outside, local) ?? '', /confederation from outside/);
+  assert.match(importRefusal(data, INTERNAL, LOCAL) ?? '', /confederation from outside/);
+  const looped = (asPath: AsPath) => importRefusal(path({ asPath }).data, member, local);
+  assert.match(looped([{ kind: 'confed-sequence', asns: [65002, 65001] }]) ?? '', /our own AS/);
+  assert.match(looped(sequence(65100, 64512)) ?? '', /our own AS/);
 });
 
 test('what has been stale for long is a last resort, and for peers that know it', () => {

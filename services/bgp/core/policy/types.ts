@@ -12,6 +12,8 @@ export type LocalPolicy = {
   readonly subnet: Readonly<Record<4 | 6, Prefix | undefined>>;
   /** Makes this speaker a route reflector (RFC 4456). */
   readonly clusterId: number | undefined;
+  /** AS number that the outside knows the confederation by (RFC 5065); absent: there is none. */
+  readonly confederation?: number;
   readonly pools: readonly PoolPolicy[];
   readonly advertisements: readonly Advertisement[];
   /** Addresses of services outside of the pools, which a reflector passes on. */
@@ -31,6 +33,8 @@ export type PoolPolicy = {
 export type PeerPolicy = {
   readonly address: Address;
   readonly isInternal: boolean;
+  /** In another member AS of our confederation; `isInternal` is false then. */
+  readonly isMember?: boolean;
   readonly isReflectorClient: boolean;
   readonly nextHopMode: 'Auto' | 'Self' | 'Keep';
   /** Our AS as this peer knows it. */

@@ -175,7 +175,8 @@ export class Decision {
 
   #isInternal(row: number): number {
     const source = this.#paths.sourceAt(this.#paths.sourceOf(row));
-    return source.kind === 'peer' && source.isInternal ? 1 : 0;
+    // RFC 5065 section 5.3: the confederation counts as inside.
+    return source.kind === 'peer' && (source.isInternal || source.isMember) ? 1 : 0;
   }
 
   #rank(row: number): number {

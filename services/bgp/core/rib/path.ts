@@ -16,6 +16,8 @@ export type PathSource =
       readonly address: Address;
       readonly routerId: number;
       readonly isInternal: boolean;
+      /** In another member AS of our confederation. */
+      readonly isMember?: boolean;
       /** Client of this route reflector. */
       readonly isClient: boolean;
       /** Where link-local next hops of this peer are. */

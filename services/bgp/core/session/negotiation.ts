@@ -57,7 +57,7 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
   const context = {
     fourOctetAs: find('four-octet-as') !== undefined,
     extendedMessages: find('extended-message') !== undefined,
-    peerKind: isInternal ? 'internal' : 'external',
+    peerKind: isInternal || config.isMember ? 'internal' : 'external',
   } as const;
   const canRefresh = find('route-refresh') !== undefined;
   return {

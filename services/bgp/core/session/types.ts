@@ -29,6 +29,8 @@ export type SessionConfig = {
   readonly localAsn: number;
   readonly routerId: number;
   readonly remoteAsn: number;
+  /** The peer is in another member AS of our confederation (RFC 5065). */
+  readonly isMember: boolean;
   readonly families: readonly Family[];
   /** IPv4 routes may have IPv6 next hops (RFC 8950). */
   readonly extendedNextHop: boolean;

@@ -58,6 +58,7 @@ export type PeerSession = Pick<
   | 'localAsn'
   | 'routerId'
   | 'remoteAsn'
+  | 'isMember'
   | 'isPassive'
   | 'families'
   | 'extendedNextHop'

@@ -94,6 +94,7 @@ export class Peer {
         routerId: negotiated.remoteOpen.routerId,
         isInternal: policy.isInternal,
         isClient: policy.isReflectorClient,
+        ...(policy.isMember ? { isMember: true } : {}),
         ...(onLink === undefined ? {} : { interface: onLink }),
       },
       complete: new Set(),
