@@ -200,7 +200,9 @@ const fib = match(
 );
 const log = fc
   .string({ minLength: 1, maxLength: 60 })
-  .map((prefix): Statement => ({ kind: 'log', prefix }));
+  .chain((prefix) =>
+    fc.constantFrom<Statement>({ kind: 'log', prefix }, { kind: 'log', prefix, group: 3 }),
+  );
 
 /** One family per rule; protocol fields never follow the match that they imply. */
 const matches = fc.oneof(

@@ -131,8 +131,11 @@ function verdictMapOf({ key, data }: JsonObject): Statement | undefined {
 }
 
 function logOf(value: Json | undefined): Statement | undefined {
-  if (!isObject(value) || Object.keys(value).join() !== 'prefix') return undefined;
-  return { kind: 'log', prefix: textOf(value['prefix']) };
+  if (!isObject(value)) return undefined;
+  const { prefix, group, ...others } = value;
+  if (prefix === undefined || Object.keys(others).length > 0) return undefined;
+  const text = textOf(prefix);
+  return { kind: 'log', prefix: text, ...(group === undefined ? {} : { group: Number(group) }) };
 }
 
 function fieldsOf(left: Json): Field[] | undefined {

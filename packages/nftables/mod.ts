@@ -4,6 +4,7 @@ export { diff } from './diff.ts';
 export { NftablesError } from './errors.ts';
 export { parseListing } from './listing.ts';
 export { type Nftables, type NftablesOptions, openNftables } from './nftables.ts';
+export { type LoggedPacket, openPacketLog, type PacketLog } from './packet_log.ts';
 export {
   openPacketTrace,
   type PacketTrace,

@@ -29,7 +29,7 @@ const NFTA_LOOKUP = { SET: 1, SREG: 2, DREG: 3, FLAGS: 5 } as const;
 const NFTA_IMMEDIATE = { DREG: 1, DATA: 2 } as const;
 const NFTA_META = { KEY: 2, SREG: 3 } as const;
 const NFTA_REJECT = { TYPE: 1, CODE: 2 } as const;
-const NFTA_LOG_PREFIX = 2;
+const NFTA_LOG = { GROUP: 1, PREFIX: 2 } as const;
 const NFT_LOOKUP_INVERTED = 1;
 const REJECT_CODES: Readonly<Record<Exclude<RejectAnswer, 'tcp reset'>, number>> = {
   'port-unreachable': 1,
@@ -86,7 +86,8 @@ class RuleWriter {
       case 'log':
         // As text.ts has it, so that both ways write the same.
         return writeExpression(writer, 'log', (into) => {
-          into.attributeString(NFTA_LOG_PREFIX, plainText(statement.prefix.replaceAll('$', '_')));
+          if (statement.group !== undefined) into.attributeU16be(NFTA_LOG.GROUP, statement.group);
+          into.attributeString(NFTA_LOG.PREFIX, plainText(statement.prefix.replaceAll('$', '_')));
         });
       case 'counter':
       case 'notrack':

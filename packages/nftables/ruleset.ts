@@ -51,7 +51,12 @@ export type Statement =
   /** Sets or clears bits of the packet's mark. */
   | { readonly kind: 'set-mark'; readonly bits: number; readonly set: boolean }
   /** As a comment; and "$" becomes "_". */
-  | { readonly kind: 'log'; readonly prefix: string }
+  | {
+      readonly kind: 'log';
+      readonly prefix: string;
+      /** NFLOG group that gets the packet; undefined: the kernel's log. */
+      readonly group?: number | undefined;
+    }
   /** As match-mark, of the mark of the packet's connection. */
   | { readonly kind: 'match-connection-mark'; readonly bits: number; readonly set: boolean }
   | { readonly kind: 'counter' }

@@ -149,7 +149,7 @@ function statementText(statement: Statement): string {
       return `meta mark set meta mark ${statement.set ? '|' : '&'} ${hex(statement.set ? statement.bits : ~statement.bits)}`;
     case 'log':
       // nft would take what follows a dollar sign for a variable.
-      return `log prefix ${quoted(statement.prefix.replaceAll('$', '_'))}`;
+      return `log prefix ${quoted(statement.prefix.replaceAll('$', '_'))}${statement.group === undefined ? '' : ` group ${statement.group}`}`;
     case 'counter':
     case 'notrack':
       return statement.kind;

@@ -143,6 +143,8 @@ function ownParameters(style: SchemaStyle) {
     ipv6ElevatedRoutePriority: routePriority.optional(),
     mtuIfacePattern: z.string().optional(),
     logPrefix: z.string().optional(),
+    /** Whether what policy denies is told to felix, which logs it with names; ours, not upstream's. */
+    deniedLog: z.enum(['Disabled', 'Enabled']).optional(),
   };
 }
 

@@ -38,7 +38,12 @@ export type ChainSettings = {
   readonly denyAction: 'Drop' | 'Reject';
   /** Template of FelixConfiguration.logPrefix. */
   readonly logPrefix: string;
+  /** Whether denied packets are given to DENIED_GROUP, with what denied them. */
+  readonly logsDenied: boolean;
 };
+
+/** NFLOG group of what policy denies. Upstream's flow logs have 1 and 2. */
+export const DENIED_GROUP = 3;
 
 type Owner = {
   /** For comments: "NetworkPolicy default/web ingress". */
@@ -214,7 +219,11 @@ export class ChainBuilder {
   }
 
   #ending(comment: string): Rule {
-    return { statements: [COUNTER, ...this.#deny()], comment };
+    return { statements: [COUNTER, ...this.#denied(comment), ...this.#deny()], comment };
+  }
+
+  #denied(by: string): readonly Statement[] {
+    return this.#settings.logsDenied ? [{ kind: 'log', prefix: by, group: DENIED_GROUP }] : [];
   }
 
   #profileRules(direction: Direction, profiles: readonly string[]): Rule[] {
@@ -261,10 +270,11 @@ export class ChainBuilder {
 
   #rules(rules: readonly RuleTerms[], owner: Owner): Rule[] {
     return rules.flatMap((rule) =>
-      alternatives(rule, this.#sets).map((matches) => ({
-        statements: [...matches, ...actionStatements(rule, owner)],
-        comment: `${owner.title} rule ${rule.number} ${rule.action}`,
-      })),
+      alternatives(rule, this.#sets).map((matches) => {
+        const comment = `${owner.title} rule ${rule.number} ${rule.action}`;
+        const denied = rule.action === 'Deny' ? this.#denied(comment) : [];
+        return { statements: [...matches, ...denied, ...actionStatements(rule, owner)], comment };
+      }),
     );
   }
 }

@@ -36,7 +36,7 @@ export type Statement =
   | { readonly kind: 'verdict'; readonly verdict: Verdict }
   | { readonly kind: 'match-mark'; readonly bits: number; readonly set: boolean }
   | { readonly kind: 'set-mark'; readonly bits: number; readonly set: boolean }
-  | { readonly kind: 'log'; readonly prefix: string }
+  | { readonly kind: 'log'; readonly prefix: string; readonly group?: number | undefined }
   | { readonly kind: 'match-connection-mark'; readonly bits: number; readonly set: boolean }
   | { readonly kind: 'masquerade'; readonly ports?: string | undefined }
   | { readonly kind: 'snat'; readonly address: string; readonly ports?: string | undefined }

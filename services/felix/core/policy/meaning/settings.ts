@@ -21,6 +21,7 @@ export type FilterSettings = {
   /** Source ports of what natOutgoing translates, as nft writes them. */
   readonly natPorts: string | undefined;
   readonly logPrefix: string;
+  readonly logsDenied: boolean;
   /** One bit out of nftablesMarkMask. */
   readonly passBit: number;
   /** The bit of the packet mark that says "a host endpoint's early policy has allowed it". */
@@ -75,6 +76,7 @@ export function filterSettings(
     natAddress: spec.natOutgoingAddress ? parseAddress(spec.natOutgoingAddress) : undefined,
     natPorts: natPorts(spec),
     logPrefix: spec.logPrefix ?? 'calico-packet',
+    logsDenied: spec.deniedLog === 'Enabled',
     passBit: lowest,
     acceptBit: second,
     translatedBit: third,
