@@ -142,3 +142,22 @@ test('claimAffinity() and releaseAffinity() treat every block of a CIDR', async 
   assert.equal((await one.releaseAffinity('n1', undefined, false)).length, 4);
   assert.deepEqual(inconsistencies(store.records.values), []);
 });
+
+test('a request whose caller has gone while records were read writes nothing', async () => {
+  const store = storeWith('10.0.0.0/26', 29);
+  const reading = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  store.beforeAnswer = async (kind) => {
+    if (kind === 'commit') return;
+    reading.resolve();
+    await goOn.promise;
+  };
+  const gone = new AbortController();
+  const call = book(store).autoAssign(assignRequest('n1', 'net.gone'), gone.signal);
+  await reading.promise;
+  gone.abort(new Error('gone'));
+  await assert.rejects(call, /gone/);
+  goOn.resolve();
+  await systemClock.sleep(20);
+  assert.equal(store.commits, 0);
+});

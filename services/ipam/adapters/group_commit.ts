@@ -119,7 +119,7 @@ export class GroupCommit {
 
   /** The jobs of the next batch, by age, of some of the lanes that are free. */
   #take(): Job[] {
-    this.#waiting = this.#waiting.filter(({ signal }) => signal?.aborted !== true);
+    this.#waiting = this.#waiting.filter((job) => !isGone(job));
     const ready = this.#waiting.filter(({ lane }) => !this.#busyLanes.has(lane));
     const [first] = ready;
     // Of a few that could go now more come: they are the answered ones' next requests.
@@ -206,7 +206,7 @@ export class GroupCommit {
     let behind: readonly Job[] = [];
     try {
       for (const [index, job] of jobs.entries()) {
-        if (job.signal?.aborted === true) continue; // its caller does not wait any more
+        if (isGone(job)) continue;
         const outcome = await this.#advance(batch, job);
         if (outcome?.kind === 'large') alone.push(job);
         else if (outcome !== undefined) outcomes.push([job, outcome]);
@@ -224,6 +224,11 @@ export class GroupCommit {
       // The first does not fit into a transaction even alone.
       const [first, ...others] = behind;
       return { again: others, lost: [], alone: first === undefined ? alone : [...alone, first] };
+    }
+    if (outcomes.some(([job]) => isGone(job))) {
+      // Nobody waits for it any more, and its changes cannot be taken out of the batch.
+      const waited = outcomes.map(([job]) => job).filter((job) => !isGone(job));
+      return { again: [...waited, ...behind], lost: [], alone };
     }
     const revision = await this.#commit(batch);
     if (revision === undefined) {
@@ -330,4 +335,9 @@ export class GroupCommit {
     batch.noteListing(prefix, listing);
     return true;
   }
+}
+
+/** Its caller cancelled, or its deadline passed. */
+function isGone({ signal }: Job): boolean {
+  return signal?.aborted === true;
 }
