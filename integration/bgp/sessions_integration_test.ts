@@ -180,6 +180,16 @@ async function scenario(lab: BgpLab, t: Context): Promise<void> {
     assert.match(text, /Hold timer: +0\.000\/0|Hold timer: +-|Hold timer: +0\//);
   });
 
+  await t.test('add-path both ways (RFC 7911)', async () => {
+    const channels = 'ipv4 { import all; export all; add paths on; };';
+    await session({ addPath: 'Both' }, { channels });
+    await isUp();
+    await lab.routesBecome(OURS, [`blackhole ${OUR_BLOCK}`, FROM_BIRD]);
+    await routeAtBird(OUR_BLOCK);
+    const { peers } = await client.listPeers({});
+    assert.match(peers[0]?.agreed.join() ?? '', /add-path IPv4 receive and send/);
+  });
+
   await t.test('IPv4 and IPv6 over one IPv4 session', async () => {
     const channels = `${CHANNEL} ipv6 { import all; export all; next hop address fd00:80::100; };`;
     await session({ addressFamilies: ['IPv4', 'IPv6'] }, { channels });

@@ -70,6 +70,8 @@ export function bgpPeerOptions(style: SchemaStyle) {
       .array(z.enum(['IPv4', 'IPv6']))
       .min(1)
       .optional(),
+    /** Several paths of one prefix (RFC 7911); unset: "Receive". */
+    addPath: z.enum(['Disabled', 'Receive', 'Send', 'Both']).optional(),
     /** IPv4 routes may have IPv6 next hops (RFC 8950); unset: when IPv4 routes travel over IPv6. */
     extendedNextHop: z.boolean().optional(),
   };

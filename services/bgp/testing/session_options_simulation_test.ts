@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAsPath } from '@calico/bgp-wire';
-import { formatPrefix } from '@calico/ip';
+import { formatAddress, formatPrefix, parsePrefix } from '@calico/ip';
 import type { AnyResource } from '@calico/model';
 import { affinity, bgpConfiguration, bgpPeer, node, pool } from './resources.ts';
 import { SimulatedCluster } from './simulated_cluster.ts';
@@ -231,4 +231,43 @@ test('nodes of two member ASs and a router outside: all routes, and the path tha
     '10.244.2.0/26 (65002)',
     '10.244.3.0/26 (65002) 65100',
   ]);
+});
+
+test('a reflector that sends all paths, and a client that uses both next hops', () => {
+  const cluster = new SimulatedCluster(11);
+  const reflected = { peerIP: '192.168.80.100', asNumber: 64512 };
+  const clients = ['b', 'c', 'd'];
+  cluster.resources = [
+    bgpConfiguration({
+      nodeToNodeMeshEnabled: false,
+      serviceClusterIPs: [],
+      serviceExternalIPs: [{ cidr: '203.0.113.0/24' }],
+    }),
+    pool('10.244.0.0/16'),
+    pool('203.0.113.0/24'),
+    node('a', '192.168.80.100/24', { routeReflectorClusterID: '1.0.0.1' }),
+    ...clients.flatMap((name, index) => {
+      const address = `192.168.80.10${index + 1}`;
+      return [
+        node(name, `${address}/24`),
+        bgpPeer(`a-${name}`, { node: 'a', peerIP: address, asNumber: 64512, addPath: 'Both' }),
+        bgpPeer(`${name}-a`, { node: name, ...reflected }),
+      ];
+    }),
+    ...[0, 1].map((index) => affinity('d', `10.244.${index}.0/26`)),
+  ];
+  for (const name of ['a', ...clients]) cluster.start(name);
+  cluster.advance(5_000);
+  assert.ok(cluster.isConverged());
+  const told = cluster.node('d').speaker.rib.get(parsePrefix('203.0.113.0/24'))?.candidates ?? [];
+  const from = told.flatMap(({ source, data }) =>
+    source.kind === 'peer' ? [formatAddress(data.nextHop)] : [],
+  );
+  // Each client announces the range by itself, and hears of the other two and the reflector.
+  assert.deepEqual(from.toSorted(), ['192.168.80.100', '192.168.80.101', '192.168.80.102']);
+  assert.match(cluster.node('d').bgp.peers()[0]?.agreed.join() ?? '', /add-path IPv4 receive/);
+  cluster.kill('b');
+  cluster.advance(300_000);
+  const left = cluster.node('d').speaker.rib.get(parsePrefix('203.0.113.0/24'))?.candidates ?? [];
+  assert.equal(left.length, told.length - 1);
 });

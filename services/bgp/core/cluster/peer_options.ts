@@ -35,13 +35,14 @@ export function sessionOptions(
   const families = ([4, 6] as const).filter(
     (each) => spec.addressFamilies?.includes(`IPv${each}`) ?? each === family,
   );
+  const { addPath = 'Receive' } = spec;
   const restartSeconds = seconds(spec.maxRestartTime) ?? RESTART_TIME_SECONDS;
   return {
     isPassive: spec.passive ?? false,
     families,
     extendedNextHop: spec.extendedNextHop ?? (family === 6 && families.includes(4)),
-    addPathReceive: false,
-    addPathSend: false,
+    addPathReceive: addPath === 'Receive' || addPath === 'Both',
+    addPathSend: addPath === 'Send' || addPath === 'Both',
     delayOpenMs: 1000 * (seconds(spec.delayOpen) ?? 0),
     role: ROLES[spec.role ?? ''],
     isRoleStrict: spec.roleStrict ?? false,
