@@ -148,3 +148,37 @@ test('a rule that denies is named, and counted on its node', async (t) => {
   const elsewhere = ['policy', 'stats', 'no-databases', '--node', client.node.name];
   assert.equal(await lab.calicoctlOk(elsewhere), 'No counters found.\n');
 });
+
+test('what is denied is said in the log of felix, with names', async (t) => {
+  await apply(`apiVersion: projectcalico.org/v3
+kind: FelixConfiguration
+metadata: {name: default}
+spec: {deniedLog: Enabled}
+`);
+  const felix = lab.process('felix', web.node.name);
+  let line = '';
+  await eventually(
+    async () => {
+      assert.equal(await connects(), false);
+      line =
+        felix
+          .log()
+          .split('\n')
+          .findLast((each) => each.includes('denied by policy')) ?? '';
+      return line !== '';
+    },
+    20_000,
+    () => 'felix has logged nothing',
+  );
+  t.diagnostic(line);
+  const { from, to, port, by } = JSON.parse(line) as Record<string, unknown>;
+  assert.deepEqual(
+    [from, to, port, by],
+    [
+      `default/client (${client.ip})`,
+      `default/web (${web.ip})`,
+      80,
+      'GlobalNetworkPolicy no-databases ingress rule 1 Deny',
+    ],
+  );
+});

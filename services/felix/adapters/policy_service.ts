@@ -1,10 +1,12 @@
 // What PolicyService stands on, put together: what is enforced, counters, connections.
 import type { Clock } from '@calico/clock';
-import { openRuleCounters } from '@calico/nftables';
+import { openPacketLog, openRuleCounters } from '@calico/nftables';
 import type { PolicyService } from '@calico/proto/felix/v1/policy';
 import type { ServiceHandlers } from '@calico/rpc';
 import type { Metrics } from '@calico/telemetry';
+import { DENIED_GROUP } from '../core/policy/compiler/chains.ts';
 import type { ConnectionTable, Log, PacketFilter } from '../ports.ts';
+import { DeniedLog } from './denied_log.ts';
 import { PolicyCounters } from './policy_counters.ts';
 import { createPolicyHandlers, type EnforcedPolicy } from './policy_handlers.ts';
 import type { TraceSources } from './policy_trace.ts';
@@ -15,7 +17,7 @@ export type PolicyServiceParts = TraceSources & {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
-  /** Ends the reading of counters. */
+  /** Ends the reading of counters and of denied packets. */
   readonly signal: AbortSignal;
 };
 
@@ -41,6 +43,14 @@ export function openPolicyService(parts: PolicyServiceParts): {
     signal,
   });
   void reader.run();
+  const denied = new DeniedLog({
+    open: () => openPacketLog({ group: DENIED_GROUP }),
+    inputs: () => current?.inputs,
+    log,
+    clock,
+    signal,
+  });
+  void denied.run();
   const stats = () => reader.read();
   return {
     handlers: createPolicyHandlers({ ...parts, enforced, stats }),
