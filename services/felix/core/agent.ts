@@ -17,7 +17,7 @@ import type { Uplink } from './overlay.ts';
 import { NOTHING_REPAIRED, repairPods } from './pod_repair.ts';
 import type { ConnectionCutter } from './policy/connections/connection_cutter.ts';
 import type { PolicyCommitter } from './policy_committer.ts';
-import { dependsOnAddresses, POLICY_KINDS, policyNotes } from './policy_inputs.ts';
+import { dependsOnAddresses, NOTED_KINDS, POLICY_KINDS, policyNotes } from './policy_inputs.ts';
 import { poolRefusal } from './pools.ts';
 import type { WorkloadBook } from './workload_book.ts';
 import { type LocalEndpoint, localEndpoints } from './workload_endpoint.ts';
@@ -49,6 +49,7 @@ export class Agent {
   readonly #parts: AgentParts;
   #isPolicyDirty = true;
   #isKernelDirty = true;
+  #areNotesStale = true;
   #isAsked = false;
   #isRunning = false;
   #isStopped = false;
@@ -89,7 +90,10 @@ export class Agent {
   }
 
   viewChanged(kinds: Iterable<Kind>): void {
-    for (const kind of kinds) if (POLICY_KINDS.has(kind)) this.#isPolicyDirty = true;
+    for (const kind of kinds) {
+      if (POLICY_KINDS.has(kind)) this.#isPolicyDirty = true;
+      if (NOTED_KINDS.has(kind)) this.#areNotesStale = true;
+    }
     this.#askNow();
   }
 
@@ -164,7 +168,8 @@ export class Agent {
     const policy = await this.#commitPolicy();
     // From here on nothing is awaited: what is compared with the kernel is what is known now.
     if (inSync) book.forgetDeleted(revision);
-    health.setCondition('policy-notes', policyNotes(view));
+    if (this.#areNotesStale) health.setCondition('policy-notes', policyNotes(view));
+    this.#areNotesStale = false;
     const local = this.localEndpoints();
     const pools = view.list('IPPool');
     const missing = features.missingFor(pools);

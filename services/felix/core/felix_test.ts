@@ -402,6 +402,24 @@ test('the applied revision follows the view and waits for the packet filter', as
   assert.equal(w.reports.at(-1)?.appliedRevision, w.revision);
 });
 
+test('staged policies are reported as pending, and never enforced', async () => {
+  const w = world();
+  const felix = w.start();
+  await w.pass(1_000);
+  const staged = {
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'StagedGlobalNetworkPolicy',
+    metadata: { name: 'deny' },
+    spec: { types: ['Ingress'] },
+  };
+  w.put(parseResource(staged));
+  felix.viewChanged(['StagedGlobalNetworkPolicy']);
+  await w.pass(1_000);
+  const { messages = [] } = w.reports.at(-1) ?? {};
+  assert.deepEqual(messages, ['pending: 1 staged policies, not enforced']);
+  assert.deepEqual(w.policy?.globalNetworkPolicies, []);
+});
+
 test('what is newly wanted does not wait for the retry of what failed', async () => {
   const w = world();
   const felix = w.start();

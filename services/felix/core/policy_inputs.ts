@@ -14,6 +14,14 @@ const STAGED_KINDS = [
   'StagedKubernetesNetworkPolicy',
 ] as const;
 
+/** What `policyNotes()` looks at. */
+export const NOTED_KINDS: ReadonlySet<Kind> = new Set<Kind>([
+  ...STAGED_KINDS,
+  'NetworkPolicy',
+  'GlobalNetworkPolicy',
+  'Tier',
+]);
+
 /** A change of any other kind leaves the packet filter as it is. */
 export const POLICY_KINDS: ReadonlySet<Kind> = new Set<Kind>([
   'WorkloadEndpoint',
@@ -82,7 +90,7 @@ export function policyNotes(view: ClusterView): string[] {
     view.list('Tier'),
   );
   return [
-    ...(pending === 0 ? [] : [`pending: ${pending} staged policies are not enforced`]),
+    ...(pending === 0 ? [] : [`pending: ${pending} staged policies, not enforced`]),
     ...remarks.slice(0, MOST_REMARKS),
   ];
 }
