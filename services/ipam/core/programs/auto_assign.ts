@@ -1,7 +1,7 @@
 // AutoAssign: one step takes from at most one block per family, and writes block, handle and, for a
 // new block, affinity in one transaction. The caller repeats steps until `isComplete`.
 import { addressAt, type Family, formatAddress, formatPrefix, type Prefix } from '@calico/ip';
-import { assignFree, type Owner, ordinalsOfHandle } from '../block_algebra.ts';
+import { assignFree, isEmpty, type Owner, ordinalsOfHandle } from '../block_algebra.ts';
 import { Draft, type Entry, type Known, type Program, plan, type Reading } from '../program.ts';
 import { affinityState, CONFIRMED, hostAffinity } from '../records/affinity.ts';
 import type { Block } from '../records/block.ts';
@@ -30,6 +30,7 @@ import {
   reservationsOf,
   type StoredPool,
   selectionKeys,
+  selectsNode,
 } from './context.ts';
 import { findBlock } from './find_block.ts';
 import { unlessGivenUp } from './given_up.ts';
@@ -223,7 +224,21 @@ class Taker {
     this.#confirmAffinity(cidr);
     if (previous !== undefined) this.#draft.delete(previous.key, previous);
     this.#draft.expect(pool.entry.key, pool.entry);
+    this.#giveBackStrays(own);
     return taken;
+  }
+
+  /** Empty blocks of pools that do not select the node any more go when it takes a new one. */
+  #giveBackStrays(own: readonly StoredBlock[]): void {
+    const { node, wanted } = this.#request;
+    if (wanted[this.#family].pools.length > 0) return;
+    for (const { block, entry } of own) {
+      const pool = poolOf(this.#pools, block.cidr);
+      if (!isEmpty(block) || pool === undefined || selectsNode(pool, node, this.#known)) continue;
+      this.#draft.delete(entry.key, entry);
+      const record = this.#affinityOf(block.cidr);
+      if (record !== undefined) this.#draft.delete(record.key, record);
+    }
   }
 
   *#fromOthers(pools: readonly StoredPool[], count: number) {
@@ -253,14 +268,19 @@ class Taker {
   /** Writes the affinity record unless it is there and confirmed; either way it must not change. */
   #confirmAffinity(cidr: Prefix): void {
     const key = affinityKey(this.#request.node, cidr);
-    const entry = this.#known
-      .list(affinitiesPrefix(this.#request.node, this.#family))
-      .find((found) => found.key === key);
+    const entry = this.#affinityOf(cidr);
     if (entry !== undefined && affinityState(entry.value) === 'confirmed') {
       this.#draft.expect(key, entry);
     } else {
       this.#draft.put(key, entry, CONFIRMED);
     }
+  }
+
+  #affinityOf(cidr: Prefix): Entry | undefined {
+    const key = affinityKey(this.#request.node, cidr);
+    return this.#known
+      .list(affinitiesPrefix(this.#request.node, this.#family))
+      .find((found) => found.key === key);
   }
 
   #heldIn(entry: Entry | undefined, owner: Owner): AssignedAddress[] {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { inconsistencies } from '../consistency.ts';
 import { IpamError, type Reason } from '../ipam_error.ts';
 import { RecordMap } from '../record_map.ts';
 import { parseBlock } from '../records/block.ts';
 import { CONFIG_KEY, CONFIG_RESOURCE_KEY } from '../records/keys.ts';
 import { type AssignRequest, type AssignStep, assignStep } from './auto_assign.ts';
+import { releaseHandle } from './release.ts';
 
 const NOW = 1_790_000_000_000;
 const RESOURCES = '/calico/resources/v3/projectcalico.org';
@@ -250,4 +252,28 @@ test('a pool without a block beside nobody is used up all the same', () => {
     (i) => assign(map, { node: `n${i}`, handle: `h${i}` }).addresses[0]?.block,
   );
   assert.deepEqual(new Set(blocks), new Set(['10.0.0.4/30', '10.0.0.12/30']));
+});
+
+test('an empty block of a pool that selects the node no more goes when it takes a new one', () => {
+  const east = { cidr: '10.1.0.0/28', blockSize: 30 };
+  const map = cluster({ a: east });
+  assign(map, { v4: 8 });
+  map.run(releaseHandle('h', NOW));
+  assign(map, { handle: 'stays' });
+  map.put(`${RESOURCES}/nodes/n1`, JSON.stringify({ metadata: { labels: { zone: 'west' } } }));
+  map.put(
+    `${RESOURCES}/ippools/a`,
+    JSON.stringify({ spec: { ...east, nodeSelector: "zone == 'east'" } }),
+  );
+  map.put(
+    `${RESOURCES}/ippools/b`,
+    JSON.stringify({ spec: { cidr: '10.2.0.0/28', blockSize: 30 } }),
+  );
+  const before = [...map.values.keys()].filter((key) => key.includes('/block/10.1.')).length;
+  assert.equal(before, 4, 'two blocks with their affinities');
+  const [address = ''] = texts(assign(map, { handle: 'new' }));
+  assert.match(address, /^10\.2\./);
+  const left = [...map.values.keys()].filter((key) => key.includes('/block/10.1.'));
+  assert.equal(left.length, 2, 'the one in use stays');
+  assert.deepEqual(inconsistencies(map.values), []);
 });

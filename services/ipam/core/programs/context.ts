@@ -121,7 +121,8 @@ function namedPool(wanted: string, pools: readonly StoredPool[], query: PoolQuer
   return pool;
 }
 
-function selectsNode(pool: StoredPool, node: string, known: Known): boolean {
+/** Whether nodes like this one may use the pool. @throws IpamError when its selector cannot be read */
+export function selectsNode(pool: StoredPool, node: string, known: Known): boolean {
   if (pool.nodeSelector === 'all()') return true;
   const entry = known.get(nodeKey(node));
   return entry !== undefined && matches(pool, 'nodeSelector', pool.nodeSelector, labelsOf(entry));
