@@ -43,6 +43,8 @@ export type UnaryOptions = {
 
 /** So long after a connection was refused calls fail without trying again. */
 const REFUSED_MS = 50;
+/** A connection that takes longer is given up. */
+const CONNECT_MS = 20_000;
 /** Between proofs of life while calls wait. etcd closes connections that ping more often than every 5 s. */
 const PING_EVERY_MS = 10_000;
 const PING_ANSWER_MS = 5_000;
@@ -53,7 +55,7 @@ export class UnaryChannel {
   readonly #peer: UnaryPeer;
   readonly #mostBytes: number;
   #connection: Connection | undefined;
-  #refusal: { readonly error: Error; readonly at: number } | undefined;
+  #refusal: { readonly error: Error | undefined; readonly at: number } | undefined;
   #isClosed = false;
 
   /** @param mostBytes the longest answer that is accepted */
@@ -99,24 +101,36 @@ export class UnaryChannel {
 
 class Connection {
   readonly #session: ClientHttp2Session;
-  #isConnected = false;
+  readonly #ready = Promise.withResolvers<void>();
+  /** The peer has spoken HTTP/2. Nothing is sent before: so it is known what was not. */
+  #isReady = false;
   #calls = 0;
   #pinging: NodeJS.Timeout | undefined;
   #keepAlive: NodeJS.Timeout | undefined;
 
-  constructor(peer: UnaryPeer, onRefused: (error: Error) => void) {
+  constructor(peer: UnaryPeer, onRefused: (error: Error | undefined) => void) {
     this.#session = open(peer);
-    this.#session.once('connect', () => {
-      this.#isConnected = true;
+    this.#ready.promise.catch(() => {}); // those who wait have their own
+    const connecting = setTimeout(() => this.#session.destroy(), CONNECT_MS);
+    connecting.unref();
+    let failed: Error | undefined;
+    this.#session.once('remoteSettings', () => {
+      this.#isReady = true;
+      clearTimeout(connecting);
       this.#keepAlive = setInterval(() => this.#calls > 0 && this.#ping(), PING_EVERY_MS);
       this.#keepAlive.unref();
+      this.#ready.resolve();
     });
     this.#session.on('error', (error) => {
-      if (!this.#isConnected) onRefused(error);
+      failed = error;
     });
     this.#session.once('close', () => {
+      clearTimeout(connecting);
       clearInterval(this.#keepAlive);
       clearTimeout(this.#pinging);
+      if (this.#isReady) return;
+      onRefused(failed);
+      this.#ready.reject(UnaryFailure.noConnection(failed));
     });
   }
 
@@ -129,6 +143,34 @@ class Connection {
   }
 
   call(
+    path: string,
+    message: Uint8Array,
+    options: UnaryOptions,
+    mostBytes: number,
+  ): Promise<Uint8Array> {
+    if (this.#isReady) return this.#exchange(path, message, options, mostBytes);
+    const start = performance.now();
+    return this.#becomeReady(options).then(() => {
+      const timeoutMs = Math.max(1, options.timeoutMs - (performance.now() - start));
+      return this.#exchange(path, message, { ...options, timeoutMs }, mostBytes);
+    });
+  }
+
+  async #becomeReady({ timeoutMs, signal }: UnaryOptions): Promise<void> {
+    const given = Promise.withResolvers<never>();
+    const abort = (): void => given.reject(UnaryFailure.cancelled(false));
+    const late = (): void => given.reject(UnaryFailure.deadline(timeoutMs, false));
+    const timer = setTimeout(late, timeoutMs);
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      await Promise.race([this.#ready.promise, given.promise]);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  #exchange(
     path: string,
     message: Uint8Array,
     { timeoutMs, signal, headers }: UnaryOptions,
@@ -171,10 +213,10 @@ class Connection {
       };
       const timer = setTimeout(() => {
         if (finished) return;
-        giveUp(UnaryFailure.deadline(timeoutMs, this.#isConnected));
-        if (this.#isConnected) this.#ping();
+        giveUp(UnaryFailure.deadline(timeoutMs, true));
+        this.#ping();
       }, timeoutMs);
-      const abort = (): void => giveUp(UnaryFailure.cancelled(this.#isConnected));
+      const abort = (): void => giveUp(UnaryFailure.cancelled(true));
       signal?.addEventListener('abort', abort, { once: true });
       answer.listen(stream, settle);
       stream.once('close', () => {
@@ -193,7 +235,6 @@ class Connection {
   }
 
   #lost(stream: ClientHttp2Stream, error: Error | undefined): UnaryFailure {
-    if (!this.#isConnected) return UnaryFailure.noConnection(error);
     if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) return UnaryFailure.refused();
     return UnaryFailure.lost(error);
   }

@@ -43,7 +43,7 @@ function reason(cause: Error): string {
     .replace(/ Resolution note: .*$/, '')
     .replace(TLS_ALERT, 'etcd refuses our TLS certificate: $1')
     .replace(
-      /(?<=Last error: )(?:read|write) (?:ECONNRESET|EPIPE)/,
+      /(?<=Last error: )(?:the peer closed it|Protocol error|(?:read|write) (?:ECONNRESET|EPIPE))/,
       'etcd closed the connection at once: it refuses our certificate, or only one end uses TLS',
     );
 }
