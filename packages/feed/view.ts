@@ -4,6 +4,15 @@ import type { FeedEvent } from './events.ts';
 type ResourceOf<K extends Kind> = Extract<AnyResource, { readonly kind: K }>;
 type Held = { readonly key: ResourceKey; readonly resource: AnyResource; generation: number };
 
+/** A resource that came (`before` undefined), went (`after` undefined) or was replaced. */
+export type ViewChange = {
+  readonly before: AnyResource | undefined;
+  readonly after: AnyResource | undefined;
+};
+
+/** Who is further behind lists everything again. */
+const MOST_CHANGES = 20_000;
+
 /**
  * The cluster as a feed has told it. Pure: a function of the events applied.
  *
@@ -14,6 +23,10 @@ export class ResourceView {
   readonly #held = new Map<string, Held>();
   readonly #byKind = new Map<Kind, Map<string, AnyResource>>();
   readonly #changedKinds = new Set<Kind>();
+  readonly #endpointsByNode = new Map<string, Map<string, AnyResource>>();
+  #changes: ViewChange[] = [];
+  /** Position of the first of #changes. */
+  #firstChange = 0;
   #generation = 0;
   #inSnapshot = false;
   #inSync = false;
@@ -44,6 +57,24 @@ export class ResourceView {
   get<K extends Kind>(kind: K, name: string, namespace = ''): ResourceOf<K> | undefined {
     const found = this.#byKind.get(kind)?.get(keyText({ kind, namespace, name }));
     return found as ResourceOf<K> | undefined;
+  }
+
+  /** Where the changes are at now. */
+  get position(): number {
+    return this.#firstChange + this.#changes.length;
+  }
+
+  /** What changed since a position, oldest first; undefined when that is too long ago. */
+  changesSince(position: number): readonly ViewChange[] | undefined {
+    if (position < this.#firstChange) return undefined;
+    return this.#changes.slice(position - this.#firstChange);
+  }
+
+  /** The WorkloadEndpoints of a node, without a look at the others. */
+  endpointsOf(node: string): readonly ResourceOf<'WorkloadEndpoint'>[] {
+    return [
+      ...(this.#endpointsByNode.get(node)?.values() ?? []),
+    ] as ResourceOf<'WorkloadEndpoint'>[];
   }
 
   /** In no particular order. */
@@ -83,6 +114,7 @@ export class ResourceView {
       ofKind = new Map();
       this.#byKind.set(key.kind, ofKind);
     }
+    this.#note(text, ofKind.get(text), resource);
     ofKind.set(text, resource);
     this.#changedKinds.add(key.kind);
   }
@@ -90,8 +122,24 @@ export class ResourceView {
   #remove(key: ResourceKey): void {
     const text = keyText(key);
     if (!this.#held.delete(text)) return;
+    this.#note(text, this.#byKind.get(key.kind)?.get(text), undefined);
     this.#byKind.get(key.kind)?.delete(text);
     this.#changedKinds.add(key.kind);
+  }
+
+  #note(text: string, before: AnyResource | undefined, after: AnyResource | undefined): void {
+    if (before?.kind === 'WorkloadEndpoint') {
+      this.#endpointsByNode.get(before.spec.node)?.delete(text);
+    }
+    if (after?.kind === 'WorkloadEndpoint') {
+      const { node } = after.spec;
+      const known = this.#endpointsByNode.get(node) ?? new Map<string, AnyResource>();
+      this.#endpointsByNode.set(node, known.set(text, after));
+    }
+    this.#changes.push({ before, after });
+    if (this.#changes.length <= MOST_CHANGES) return;
+    this.#firstChange += MOST_CHANGES / 2;
+    this.#changes = this.#changes.slice(MOST_CHANGES / 2);
   }
 
   #sweep(): void {

@@ -56,3 +56,40 @@ test('takeChangedKinds() names kinds that changed since it was called', () => {
   view.apply({ kind: 'removed', key: { kind: 'Tier', namespace: '', name: 'a' }, revision: 3n });
   assert.deepEqual([...view.changedKinds], ['Tier']);
 });
+
+test('changesSince() tells what came, changed and went, or that it is too long ago', () => {
+  const [first, second] = [tier('a', 1n), tier('a', 2n)];
+  const view = viewOf(first);
+  const { position } = view;
+  view.apply(second);
+  view.apply({
+    kind: 'removed',
+    key: { kind: 'Tier', namespace: '', name: 'a' },
+    revision: 3n,
+  } as FeedEvent);
+  const resourceOf = (event: FeedEvent) => (event.kind === 'put' ? event.resource : undefined);
+  assert.deepEqual(view.changesSince(position), [
+    { before: resourceOf(first), after: resourceOf(second) },
+    { before: resourceOf(second), after: undefined },
+  ]);
+  assert.deepEqual(view.changesSince(view.position), []);
+  for (let n = 0; n < 20_001; n++) view.apply(tier('b', 4n));
+  assert.equal(view.changesSince(position), undefined);
+});
+
+test('endpointsOf() knows the endpoints of each node', () => {
+  const endpoint = (name: string, node: string): FeedEvent => {
+    const document = {
+      metadata: { name, namespace: 'default' },
+      spec: { node, orchestrator: 'k8s', pod: name, endpoint: 'eth0' },
+    };
+    const resource = parseStored('WorkloadEndpoint', JSON.stringify(document));
+    return { kind: 'put', resource, revision: 1n };
+  };
+  const names = (view: ResourceView, node: string) =>
+    view.endpointsOf(node).map(({ metadata }) => metadata.name);
+  const view = viewOf(endpoint('a', 'n1'), endpoint('b', 'n1'), endpoint('c', 'n2'));
+  assert.deepEqual(names(view, 'n1'), ['a', 'b']);
+  view.apply(endpoint('a', 'n2'));
+  assert.deepEqual([names(view, 'n1'), names(view, 'n2')], [['b'], ['c', 'a']]);
+});

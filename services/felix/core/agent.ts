@@ -17,6 +17,7 @@ import type { Uplink } from './overlay.ts';
 import { NOTHING_REPAIRED, repairPods } from './pod_repair.ts';
 import type { ConnectionCutter } from './policy/connections/connection_cutter.ts';
 import type { PolicyCommitter } from './policy_committer.ts';
+import { endpointsOf } from './policy_input_source.ts';
 import { dependsOnAddresses, NOTED_KINDS, POLICY_KINDS, policyNotes } from './policy_inputs.ts';
 import { poolRefusal } from './pools.ts';
 import type { WorkloadBook } from './workload_book.ts';
@@ -115,7 +116,7 @@ export class Agent {
 
   localEndpoints(): LocalEndpoint[] {
     const { node, book, view } = this.#parts;
-    const stored = view.list('WorkloadEndpoint');
+    const stored = endpointsOf(node, view);
     return localEndpoints(node, book.records, stored, (endpoint) => book.isDeleted(endpoint));
   }
 

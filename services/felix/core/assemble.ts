@@ -28,7 +28,7 @@ import { PendingRemovals } from './pending_removals.ts';
 import { ConnectionCutter } from './policy/connections/connection_cutter.ts';
 import { filterSettings } from './policy/meaning/settings.ts';
 import { PolicyCommitter } from './policy_committer.ts';
-import { policyInputs } from './policy_inputs.ts';
+import { PolicyInputSource } from './policy_input_source.ts';
 import { poolPrefix } from './pools.ts';
 import { RetryLoop } from './retry_loop.ts';
 import type { StepHook } from './steps.ts';
@@ -85,15 +85,9 @@ export function assemble(ports: Ports): Assembly {
   const health = new HealthLog(clock);
   const features = new FeatureProbe(kernel, clock);
   const gate = new SyncGate(clock, SYNC_PATIENCE_MS);
+  const source = new PolicyInputSource(node, view, () => kernel.hostInterfaces());
   const inputs = (): PolicyInputs | undefined =>
-    view.inSync
-      ? policyInputs(
-          node,
-          view,
-          agent.localEndpoints().map(({ endpoint }) => endpoint),
-          () => kernel.hostInterfaces(),
-        )
-      : undefined;
+    view.inSync ? source.inputs(agent.localEndpoints().map(({ endpoint }) => endpoint)) : undefined;
   const committer = new PolicyCommitter(packetFilter, inputs, clock);
   const cutter = new ConnectionCutter({ table: ports.connections, clock, log });
   packetFilter.onCommitted((ruleset, { felixConfiguration, ipPools }) => {

@@ -1,5 +1,6 @@
 // Puts endpoints back into the store that were lost there, for example with an old backup.
 import type { ClusterView, Log, ResourceStore } from '../ports.ts';
+import { endpointsOf } from './policy_input_source.ts';
 import type { WorkloadBook } from './workload_book.ts';
 import { endpointKey, endpointOf } from './workload_endpoint.ts';
 
@@ -27,7 +28,7 @@ export class EndpointKeeper {
   /** Throws `unavailable` to be tried again. */
   async ensure(): Promise<void> {
     if (!this.#view.inSync) return;
-    const stored = new Set(this.#view.list('WorkloadEndpoint').map(endpointKey));
+    const stored = new Set(endpointsOf(this.#node, this.#view).map(endpointKey));
     for (const { workload } of this.#book.records) {
       const record = this.#book.get(workload);
       // Not before its address is its own.
