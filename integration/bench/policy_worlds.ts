@@ -1,6 +1,6 @@
 // Clusters of the sizes for which Calico publishes what it is built for.
 
-import { type FeedEvent, ResourceView } from '@calico/feed';
+import { ResourceView } from '@calico/feed';
 import { type AnyResource, API_VERSION, parseResource } from '@calico/model';
 
 export const NODE = 'bench';
@@ -72,7 +72,7 @@ export const WORLDS: readonly World[] = [
 const ROLES = ['web', 'api', 'db', 'cache', 'queue', 'batch', 'auth', 'mail', 'search', 'log'];
 
 function valid(resource: object): AnyResource {
-  return parseResource({ apiVersion: API_VERSION, ...resource } as never);
+  return parseResource({ apiVersion: API_VERSION, ...resource });
 }
 
 /** Number `index` of the world; `role` as label. */
@@ -138,7 +138,7 @@ export function networkSet(members: number, first = 0): AnyResource {
 }
 
 export function put(view: ResourceView, resource: AnyResource): void {
-  view.apply({ kind: 'put', resource, revision: 1n } as FeedEvent);
+  view.apply({ kind: 'put', resource, revision: 1n });
 }
 
 export function snapshot(world: World): ResourceView {
@@ -150,6 +150,6 @@ export function snapshot(world: World): ResourceView {
       put(view, policy(world, namespace, number));
   }
   if (world.setMembers > 0) put(view, networkSet(world.setMembers));
-  view.apply({ kind: 'in-sync', revision: 1n } as FeedEvent);
+  view.apply({ kind: 'in-sync', revision: 1n });
   return view;
 }
