@@ -106,6 +106,13 @@ test('a dry run says who would be closed out and which connection would be cut',
   assert.equal((await why()).answer.allowed, true);
 });
 
+test('what the dry run named is cut when the policy is in force', async () => {
+  const exchange = { op: 'exchange', connection: 0, timeoutMs: 1_000 } as const;
+  assert.match((await places[0]?.ask(exchange)) ?? '', /^ok/);
+  await apply(FRONTEND);
+  assert.equal(await places[0]?.ask(exchange), 'timeout');
+});
+
 test('a default deny names the nearest rule, and the rule is right', async (t) => {
   await apply(FRONTEND);
   const { text, answer } = await why();
