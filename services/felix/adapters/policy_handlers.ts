@@ -41,7 +41,7 @@ export function createPolicyHandlers(
       const { directions, matchedRules, ...verdict } = explain(
         inputs,
         ruleset,
-        packetOf(inputs, packet),
+        packetOf(inputs, packet, (address) => sources.connections.interfaceOf(address)),
       );
       return {
         node,

@@ -57,7 +57,7 @@ const NO_CONNECTIONS: ConnectionTable = {
   list: () => [],
   change: () => {},
   forget: () => {},
-  interfaceOf: () => '',
+  interfaceOf: () => 'eth0',
 };
 const ENFORCED: EnforcedPolicy = { inputs: INPUTS, ruleset: compile(INPUTS) };
 

@@ -31,7 +31,9 @@ export async function preview(
     put: request.put.map(({ kind, json }) => read(kind, json)),
     removed: request.removed,
   });
-  const { changes, truncated } = await collect(verdictChanges(inputs, after));
+  const { changes, truncated } = await collect(
+    verdictChanges(inputs, after, (address) => connections.interfaceOf(address)),
+  );
   return {
     node: inputs.node,
     changes: changes.map(({ packet, ...change }) => ({ ...change, flow: flowMessage(packet) })),

@@ -70,35 +70,23 @@ function because(
   return trace.at(-1) ?? 'neither end is a pod of this node';
 }
 
-/** The first packet of a connection, as this node sees it pass. */
+/**
+ * The first packet of a connection, as this node sees it pass. `interfaceOf` says by which interface this host reaches
+ * an address that is no pod's of its own; '' for an address of the host itself.
+ */
 export function packetOf(
   inputs: PolicyInputs,
   flow: Omit<Packet, 'inputInterface' | 'outputInterface' | 'state'>,
+  interfaceOf: (address: Address) => string,
 ): Packet {
-  const own = new Set(
-    inputs.nodes
-      .filter(({ metadata }) => metadata.name === inputs.node)
-      .flatMap(({ spec }) => [
-        spec.bgp?.ipv4Address,
-        spec.bgp?.ipv6Address,
-        ...(spec.addresses ?? []).map(({ address }) => address),
-      ])
-      .map((text) => text?.split('/')[0]),
-  );
   const deviceOf = (address: Address): string => {
     const text = formatAddress(address);
     const pod = inputs.localEndpoints.find(({ spec }) =>
       spec.ipNetworks?.some((net) => net.split('/')[0] === text),
     );
-    return pod?.spec.interfaceName ?? (own.has(text) ? '' : UPLINK);
+    return pod?.spec.interfaceName ?? interfaceOf(address);
   };
-  return {
-    ...flow,
-    inputInterface: deviceOf(flow.source),
-    outputInterface: deviceOf(flow.destination),
-    state: 'new',
-  };
+  const [inputInterface, outputInterface] = [deviceOf(flow.source), deviceOf(flow.destination)];
+  const isOwn = inputInterface === '' && outputInterface === '';
+  return { ...flow, inputInterface, outputInterface: isOwn ? 'lo' : outputInterface, state: 'new' };
 }
-
-/** Stands for every interface that is not a pod's. */
-const UPLINK = 'uplink';

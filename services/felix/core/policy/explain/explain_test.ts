@@ -71,17 +71,23 @@ function cluster(parts: Partial<PolicyInputs>): PolicyInputs {
   };
 }
 
+const OUTSIDE = (): string => 'eth0';
+
 function why(parts: Partial<PolicyInputs>, port = 80) {
   const inputs = cluster(parts);
-  const packet = packetOf(inputs, {
-    source: parseAddress('10.0.0.1'),
-    destination: parseAddress('10.0.0.2'),
-    protocol: 6,
-    sourcePort: 40_000,
-    destinationPort: port,
-    icmpType: 0,
-    icmpCode: 0,
-  });
+  const packet = packetOf(
+    inputs,
+    {
+      source: parseAddress('10.0.0.1'),
+      destination: parseAddress('10.0.0.2'),
+      protocol: 6,
+      sourcePort: 40_000,
+      destinationPort: port,
+      icmpType: 0,
+      icmpCode: 0,
+    },
+    OUTSIDE,
+  );
   return explain(inputs, compile(inputs), packet);
 }
 
@@ -155,15 +161,19 @@ test('every field that keeps a rule from matching is named', () => {
 
 test('what is decided before policy is said too', () => {
   const inputs = cluster({});
-  const vxlan = packetOf(inputs, {
-    source: parseAddress('10.0.0.1'),
-    destination: parseAddress('192.0.2.1'),
-    protocol: 17,
-    sourcePort: 40_000,
-    destinationPort: 4789,
-    icmpType: 0,
-    icmpCode: 0,
-  });
+  const vxlan = packetOf(
+    inputs,
+    {
+      source: parseAddress('10.0.0.1'),
+      destination: parseAddress('192.0.2.1'),
+      protocol: 17,
+      sourcePort: 40_000,
+      destinationPort: 4789,
+      icmpType: 0,
+      icmpCode: 0,
+    },
+    OUTSIDE,
+  );
   const { allowed, because } = explain(inputs, compile(inputs), vxlan);
   assert.deepEqual([allowed, because], [false, 'pods/from: VXLAN from a pod']);
 });
@@ -253,6 +263,6 @@ function isOdd(inputs: PolicyInputs, packet: Parameters<typeof judge>[1]): boole
   );
   const sender = inputs.localEndpoints.find(({ spec }) => spec.interfaceName === inputInterface);
   const isSpoofed =
-    sender !== undefined && packetOf(inputs, packet).inputInterface !== inputInterface;
+    sender !== undefined && packetOf(inputs, packet, OUTSIDE).inputInterface !== inputInterface;
   return !isKnown || isSpoofed;
 }

@@ -28,7 +28,7 @@ export type VerdictChange = {
 
 type End = {
   readonly name: string;
-  /** '' for the outside: then it is reached over any other interface. */
+  /** The pod's interface, or the one by which this node reaches what is outside. */
   readonly device: string;
   readonly addresses: readonly Address[];
   readonly endpoint: WorkloadEndpoint | undefined;
@@ -38,6 +38,7 @@ type End = {
 export function* verdictChanges(
   before: PolicyInputs,
   after: PolicyInputs,
+  interfaceOf: (address: Address) => string,
 ): Generator<VerdictChange | undefined> {
   const rulesets = [compileAll(before), compileAll(after)] as const;
   const comparison = new ProgramComparison(...rulesets);
@@ -45,10 +46,8 @@ export function* verdictChanges(
   const flows = candidateFlows(changed);
   const pods = after.workloadEndpoints.map(podEnd);
   const local = pods.filter(({ endpoint }) => endpoint?.spec.node === after.node);
-  const outside = outsideEnds(changed);
-  const sendsSame = new Map(
-    pods.map((pod) => [pod, pod.device === '' || comparison.isSame(FROM_POD, pod.device)]),
-  );
+  const outside = outsideEnds(changed, interfaceOf);
+  const sendsSame = new Map(pods.map((pod) => [pod, comparison.isSame(FROM_POD, pod.device)]));
   for (const pod of local) {
     const receivesSame = comparison.isSame(TO_POD, pod.device);
     for (const peer of [...pods, ...outside]) {
@@ -105,8 +104,8 @@ function packetBetween(from: End, to: End, flow: FlowKind): Packet | undefined {
     const isIcmp = flow.protocol === 1;
     const isSix = source.family === 6;
     return {
-      inputInterface: from.device || 'uplink',
-      outputInterface: to.device || 'uplink',
+      inputInterface: from.device,
+      outputInterface: to.device,
       source,
       destination,
       protocol: isIcmp && isSix ? 58 : flow.protocol,
@@ -127,7 +126,10 @@ function podEnd(endpoint: WorkloadEndpoint): End {
 }
 
 /** One address of each net that the changed rules name, and one that none names. */
-function outsideEnds(policies: readonly (NetworkPolicy | GlobalNetworkPolicy)[]): End[] {
+function outsideEnds(
+  policies: readonly (NetworkPolicy | GlobalNetworkPolicy)[],
+  interfaceOf: (address: Address) => string,
+): End[] {
   const nets = new Set(
     policies.flatMap(({ spec }) =>
       [...(spec.ingress ?? []), ...(spec.egress ?? [])].flatMap(({ source, destination }) =>
@@ -141,11 +143,12 @@ function outsideEnds(policies: readonly (NetworkPolicy | GlobalNetworkPolicy)[])
   });
   // RFC 5737 and RFC 3849: nobody has these.
   const addresses = ['198.51.100.1', '2001:db8:ffff::1'].map(parseAddress);
-  return [...named, { name: 'outside', addresses }].map((one) => ({
-    ...one,
-    device: '',
-    endpoint: undefined,
-  }));
+  return [...named, { name: 'outside', addresses }].map((one) => {
+    const [first] = one.addresses;
+    // The first address of a net may be one of the host's, or none's.
+    const device = (first && interfaceOf(first)) || 'outside';
+    return { ...one, device, endpoint: undefined };
+  });
 }
 
 /** As they were and as they would be. */

@@ -55,7 +55,7 @@ function policy(spec: object): AnyResource {
 }
 
 function changes(before: PolicyInputs, after: PolicyInputs): string[] {
-  return [...verdictChanges(before, after)]
+  return [...verdictChanges(before, after, () => 'eth0')]
     .filter((one) => one !== undefined)
     .map(
       ({ from, to, what, allowedAfter, because }) =>
@@ -114,7 +114,7 @@ test('what is said to change does, in any worlds', () => {
       const { networkPolicies, globalNetworkPolicies, tiers } = other;
       const before = { ...one, localEndpoints: one.workloadEndpoints };
       const after = { ...before, networkPolicies, globalNetworkPolicies, tiers };
-      for (const change of verdictChanges(before, after)) {
+      for (const change of verdictChanges(before, after, () => 'eth0')) {
         if (change === undefined) continue;
         const { packet, allowedBefore, allowedAfter } = change;
         assert.equal(judge(before, packet) === 'accept', allowedBefore);
