@@ -66,6 +66,22 @@ test('with etcd stopped a pod starts and is reached; afterwards it is like any o
   assert.match(await lab.calicoctlOk(['ipam', 'show', `--ip=${pod.ip}`]), /is not assigned/);
 });
 
+test('a pool in use is split without the loss of a packet', async () => {
+  const from = await lab.addPod('from', NODE);
+  const traffic = ping(from.netns, to.ip, { count: 150, intervalSeconds: 0.02, timeoutSeconds: 2 });
+  const pool = 'default-ipv4-ippool';
+  const split = await lab.calicoctlOk(['ipam', 'split', '4', `--name=${pool}`]);
+  assert.match(split, new RegExp(`Successfully split IP pool ${pool} into 4 IP pools`));
+  const { sent, received } = await traffic;
+  assert.equal(received, sent);
+  const check = await lab.calicoctlOk(['ipam', 'check', '--show-problem-ips']);
+  assert.match(check, /Found 4 active IP pools\.[^]*found 0 problems\./, check);
+  const another = await lab.addPod('another', NODE);
+  assert.equal((await ping(another.netns, to.ip)).received, 1);
+  await lab.deletePod(another);
+  await lab.deletePod(from);
+});
+
 test('a stop of felix gives the addresses back', async () => {
   await lab.process('felix', NODE).stop();
   assert.equal(await heldReady(), 0);
