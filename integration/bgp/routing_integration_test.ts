@@ -24,7 +24,6 @@ test('IPv6 blocks travel over IPv6 sessions', { skip: cannotRun }, async () => {
     await lab.apply('IPPool', 'six', { cidr: 'fd00:244::/112', blockSize: 122 });
     for (const [index, name] of NAMES.entries()) {
       const octet = 101 + index;
-      await lab.run(name, `ip address add fd00:80::${octet}/64 dev ens33 nodad`);
       await lab.apply('Node', name, {
         bgp: { ipv4Address: `192.168.80.${octet}/24`, ipv6Address: `fd00:80::${octet}/64` },
       });

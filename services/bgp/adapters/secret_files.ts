@@ -57,7 +57,8 @@ export class SecretFiles {
     let isChanged = false;
     for (const [path, { value: before }] of this.#held) {
       const value = this.#read(path);
-      if (value === before) continue;
+      // What is gone may only be on its way to another version: sessions go on with what they have.
+      if (value === undefined || value === before) continue;
       this.#held.set(path, { value, version: this.#nextVersion() });
       isChanged = true;
     }

@@ -30,6 +30,9 @@ test('a secret is a file; another value is another version', () => {
     clock.advance(2_000);
     assert.equal(changes, 2);
     assert.notEqual(secrets.versionOf(secret), version);
+    rmSync(join(directory, 'bgp-secrets'), { recursive: true });
+    clock.advance(5_000);
+    assert.equal(secrets.valueOf(secret), 'another', 'what is gone is kept');
     secrets.close();
     assert.equal(clock.pending, 0);
   } finally {

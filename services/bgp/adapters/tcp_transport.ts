@@ -29,7 +29,9 @@ export function createTcpTransport(passwordOf: PasswordOf): Transport {
   return {
     dial(target: DialTarget, handler: ConnectionHandler): Connection {
       const { password, ttl } = target.socket;
-      if (password === undefined && ttl === undefined) return dialPlain(target, handler);
+      const isPlain = password === undefined && ttl === undefined;
+      // Deno connects to no address with an interface.
+      if (isPlain && target.interface === undefined) return dialPlain(target, handler);
       const secret = password === undefined ? undefined : passwordOf(password);
       const adopt = (socket: Socket): Connection => attach(socket, () => handler);
       return new RawDial(target, secret, handler, adopt, (code) => REASONS[code] ?? code);
@@ -41,11 +43,11 @@ export function createTcpTransport(passwordOf: PasswordOf): Transport {
 export const tcpTransport: Transport = createTcpTransport(() => undefined);
 
 function dialPlain(
-  { address, port, sourceAddress, interface: onLink }: DialTarget,
+  { address, port, sourceAddress }: DialTarget,
   handler: ConnectionHandler,
 ): Connection {
   const socket = connect({
-    host: onLink === undefined ? formatAddress(address) : `${formatAddress(address)}%${onLink}`,
+    host: formatAddress(address),
     port,
     family: address.family,
     ...(sourceAddress === undefined ? {} : { localAddress: formatAddress(sourceAddress) }),
@@ -57,7 +59,7 @@ function dialPlain(
   return connection;
 }
 
-/** @param interfaceName where a link-local address is */
+/** @param interfaceName where a link-local address is; Deno does not say */
 export type Accept = (
   from: Address,
   connection: Connection,

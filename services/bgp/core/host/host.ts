@@ -290,7 +290,8 @@ export class Host {
   #dial(peer: string): void {
     const found = this.#options.speaker.peers.get(peer);
     if (found === undefined) return;
-    const { key: _key, ...target } = found.config;
+    const { address, port, sourceAddress, socket, interface: onLink } = found.config;
+    const target = { address, port, sourceAddress, socket, interface: onLink };
     const link = new Link();
     link.connection = this.#options.transport.dial(target, this.#handler(peer, link));
     this.#links.set(linkKey(peer, 'outgoing'), link);
