@@ -41,9 +41,9 @@ import type {
 } from './events.ts';
 import { GUEST_PATIENCE_MS, Guests } from './guests.ts';
 import { ageRoutes, LongLived } from './long_lived.ts';
-import { nextBatch, queueRefresh, refreshMessage } from './outbound.ts';
+import { nextBatch, queueRefresh } from './outbound.ts';
 import { OwnRoutes } from './own_routes.ts';
-import { type Live, Peer } from './peer.ts';
+import { Peer } from './peer.ts';
 import { Policies } from './policies.ts';
 import { judgePrefixLimit } from './prefix_limit.ts';
 import { UpdateGroups } from './update_groups.ts';
