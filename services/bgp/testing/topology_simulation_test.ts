@@ -47,3 +47,47 @@ test('topology Auto: a reflector that dies takes no route with it', () => {
   const others = [...cluster.nodes.values()].filter((each) => each !== reflector);
   for (const { bgp } of others) assert.equal(bgp.kernelRouteCount - 1, 18);
 });
+
+/** Routes that any node's kernel lost, also for a moment only. */
+function lossesDuring(cluster: SimulatedCluster, run: () => void): string[] {
+  const kernels = [...cluster.nodes.values()].map(({ kernel }) => kernel);
+  const before = kernels.map(({ log }) => log.length);
+  run();
+  return kernels.flatMap(({ log }, i) =>
+    log.slice(before[i]).filter((line) => line.startsWith('Deleted')),
+  );
+}
+
+test('topology Auto: a mesh that grows too large becomes reflectors without losing a route', () => {
+  const cluster = clusterOf(8);
+  cluster.advance(30_000);
+  assert.deepEqual(reached(cluster), Array(8).fill(7));
+  const losses = lossesDuring(cluster, () => {
+    cluster.apply(resources(20));
+    for (let i = 8; i < 20; i++) cluster.start(`n${i}`);
+    cluster.advance(60_000);
+  });
+  assert.deepEqual(losses, []);
+  assert.deepEqual(reached(cluster), Array(20).fill(19));
+  const sessions = [...cluster.nodes.values()].map((each) => each.bgp.peers().length);
+  assert.equal(sessions.filter((count) => count === 4).length, 16, sessions.join());
+});
+
+test('topology Auto: reflectors that are replaced go when nobody needs them any more', () => {
+  const cluster = clusterOf(20);
+  cluster.advance(30_000);
+  const chosen = [...cluster.nodes.values()].filter(({ bgp }) => bgp.peers().length === 19);
+  const exclude = { 'projectcalico.org/exclude-from-route-reflection': '' };
+  const without = cluster.resources.map((each) =>
+    chosen.some(({ name }) => each.kind === 'Node' && each.metadata.name === name)
+      ? { ...each, metadata: { ...each.metadata, labels: exclude } }
+      : each,
+  );
+  const losses = lossesDuring(cluster, () => {
+    cluster.apply(without);
+    cluster.advance(60_000);
+  });
+  assert.deepEqual(losses, []);
+  assert.deepEqual(reached(cluster), Array(20).fill(19));
+  for (const { bgp } of chosen) assert.ok(bgp.peers().length < 8, String(bgp.peers().length));
+});

@@ -35,6 +35,8 @@ const MAX_PEERS = 100;
 
 export type PeerDerivation = {
   readonly peers: ReadonlyMap<string, PeerConfig>;
+  /** Keys of the mesh's peers that the topology leaves out. */
+  readonly leftOut: ReadonlySet<string>;
   readonly ranges: readonly PeerRange[];
   readonly problems: readonly string[];
   /** How peers behind gateways are reached (BGPPeer.reachableBy). */
@@ -89,6 +91,7 @@ export function derivePeers(
 
 class Derivation implements PeerDerivation {
   readonly peers = new Map<string, PeerConfig>();
+  readonly leftOut = new Set<string>();
   readonly ranges: PeerRange[] = [];
   readonly problems: string[] = [];
   readonly #reachableBy = new Map<string, StaticRoute>();
@@ -133,8 +136,9 @@ class Derivation implements PeerDerivation {
     const { topology } = this.#libraries;
     try {
       for (const node of this.#nodes) {
-        if (node.clusterId !== undefined || !topology.joins(this.#self, node)) continue;
-        this.#addNode(node, { type: 'mesh', spec });
+        if (node.clusterId !== undefined) continue;
+        if (topology.joins(this.#self, node)) this.#addNode(node, { type: 'mesh', spec });
+        else this.#leaveOut(node);
       }
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
@@ -290,6 +294,12 @@ class Derivation implements PeerDerivation {
     const version = this.#libraries.secrets({ name, key });
     if (version === undefined) throw new Error(`secret "${name}" has no key "${key}" yet`);
     return { name, key, version };
+  }
+
+  #leaveOut({ address, listenPort }: NodeView): void {
+    for (const each of [address[4], address[6]]) {
+      if (each !== undefined) this.leftOut.add(peerKey(each, listenPort));
+    }
   }
 
   /** Reflectors of one cluster id are equals; those of the mesh are all equals. */

@@ -15,6 +15,8 @@ import { chooseTopology } from './topology.ts';
 
 export type Derived = {
   readonly speaker: SpeakerConfig;
+  /** Keys of peers that only the topology of the mesh leaves out. */
+  readonly leftOut: ReadonlySet<string>;
   /** Widest first. */
   readonly pools: readonly { readonly prefix: Prefix; readonly pool: IPPool }[];
   readonly subnet: Readonly<Record<Family, Prefix | undefined>>;
@@ -80,6 +82,7 @@ export function deriveSpeaker(
     ],
     derived: {
       pools,
+      leftOut: peers.leftOut,
       services: services.all,
       statics: peers.reachableBy,
       programs,

@@ -22,6 +22,7 @@ import type { BfdStatus } from '../bfd/types.ts';
 import { BmpMonitor } from '../bmp/monitor.ts';
 import type { BmpSettings } from '../bmp/settings.ts';
 import { type Derivation, deriveSpeaker } from '../cluster/derive_speaker.ts';
+import { Parting } from '../cluster/parting.ts';
 import type { ClusterResources } from '../cluster/resources.ts';
 import type { SecretVersions } from '../cluster/secrets.ts';
 import { NO_SURROUNDINGS } from '../cluster/surroundings.ts';
@@ -103,6 +104,7 @@ export class BgpNode {
   readonly #startedAt: number;
   #derivation: Derivation = { derived: undefined, problems: ['No resources have arrived yet'] };
   #derivedText = '';
+  readonly #parting = new Parting();
   #given: Given | undefined;
   #revision = 0n;
   #inSyncAt: number | undefined;
@@ -251,7 +253,7 @@ export class BgpNode {
       const { speaker, pools, subnet, services, statics, programs } = derived;
       const blocks = speaker.ownRoutes.filter(({ kind }) => kind === 'block');
       const ownBlocks = blockTexts(blocks.map(({ prefix }) => prefix));
-      this.#host.configure(speaker);
+      this.#host.configure(this.#parting.configure(speaker, derived.leftOut));
       this.#watchPaths();
       this.#monitorFor(derived.bmp);
       this.#noteSync(
@@ -368,9 +370,17 @@ export class BgpNode {
     this.#completeExports();
     this.#monitor.maintain();
     if (!this.#isRemovalFull) this.#allowRemoval();
+    this.#reviewParting();
     const age = now - this.#lastResync;
     if (age >= RESYNC_MS || (!this.#kernel.isDone && age >= RETRY_MS)) this.#resync();
     this.#report();
+  }
+
+  #reviewParting(): void {
+    const config = this.#parting.review((key, others) => this.speaker.coverageOf(key, others));
+    if (config === undefined) return;
+    this.#host.configure(config);
+    this.#watchPaths();
   }
 
   #resync(): void {

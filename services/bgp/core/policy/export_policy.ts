@@ -18,7 +18,13 @@ import {
 import { PrefixRanges } from '../rib/prefix_ranges.ts';
 import type { PrefixTable } from '../rib/prefix_table.ts';
 import { exportLeak, isMarkedOnExport } from './only_to_customer.ts';
-import { addCommunities, applyChanges, type FilterRule, findRule } from './route_filter.ts';
+import {
+  addCommunities,
+  applyChanges,
+  type FilterRule,
+  findRule,
+  type RouteChanges,
+} from './route_filter.ts';
 import type { LocalPolicy, PeerPolicy, PoolPolicy } from './types.ts';
 
 const OPTIONAL = 0x80;
@@ -78,6 +84,7 @@ export class ExportPolicy {
     // Advertisements depend on the prefix; roles mark what passes (RFC 9234); a confederation has
     // paths that look otherwise outside (RFC 5065).
     if (this.#local.advertisements.length > 0 || policy.role !== undefined) return -1;
+    if (policy.isDispensable) return -1;
     if (this.#local.confederation !== undefined && !policy.isInternal) return -1;
     const pool = this.#pools.lastContaining(prefixes, id) + 1;
     return pool * 2 + Number(this.#services.lastContaining(prefixes, id) >= 0);
@@ -244,6 +251,7 @@ export class ExportPolicy {
       const advertisement = this.#local.advertisements[index];
       if (advertisement !== undefined) changed = addCommunities(changed, advertisement.add);
     }
+    if (policy.isDispensable) changed = applyChanges(changed, FAREWELL);
     const passed = source.kind === 'local' ? changed.attributes : markPartial(changed.attributes);
     const attributes = policy.isInternal
       ? this.#internal(passed, isReflected ? source.routerId : undefined)
@@ -281,6 +289,14 @@ export class ExportPolicy {
 }
 
 const NONE: readonly number[] = [];
+
+/** RFC 8326: what is told so is the last choice. */
+const FAREWELL: RouteChanges = {
+  id: 'farewell',
+  prepend: [],
+  add: { standard: [Community.GracefulShutdown], large: [] },
+  localPreference: 0,
+};
 
 /** Inside a confederation all stays but for the path (RFC 5065 section 5), and what reflectors add. */
 function toMember(attributes: PathAttributes, localAsn: number): PathAttributes {

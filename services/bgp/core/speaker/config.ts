@@ -104,7 +104,11 @@ export const FAMILIES: readonly Family[] = [4, 6];
 /** Stable text of a value with bigints: equal texts mean equal settings. */
 export function settingsText(value: unknown): string {
   return JSON.stringify(value, (_key, member: unknown) =>
-    typeof member === 'bigint' ? `${member}n` : member instanceof Map ? [...member] : member,
+    typeof member === 'bigint'
+      ? `${member}n`
+      : member instanceof Map || member instanceof Set
+        ? [...member]
+        : member,
   );
 }
 

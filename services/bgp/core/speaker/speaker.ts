@@ -31,6 +31,7 @@ import {
   sessionText,
   settingsText,
 } from './config.ts';
+import { type Coverage, coverageOf } from './coverage.ts';
 import type {
   BfdNews,
   Note,
@@ -134,6 +135,17 @@ export class Speaker {
       this.#isRecovering = false;
     }
     return !this.#isRecovering;
+  }
+
+  /**
+   * What would be lost with a peer; undefined when there is none.
+   * @param parting keys of peers whose routes do not count as another way
+   */
+  coverageOf(key: string, parting: ReadonlySet<string>): Coverage | undefined {
+    const peer = this.#peers.get(key);
+    if (peer === undefined) return undefined;
+    const others = [...parting].flatMap((each) => this.#peers.get(each) ?? []);
+    return coverageOf(this.#rib, peer, new Set(others));
   }
 
   /** Makes the speaker what the configuration says. Only sessions that it touches are disturbed. */
