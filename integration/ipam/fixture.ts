@@ -18,7 +18,7 @@ export const SKIP = existsSync('/usr/bin/etcd') ? false : 'needs etcd: apt-get i
 
 export type Ipam = RpcClient<typeof IpamService>;
 
-const READY_MS = 20_000;
+const READY_MS = 60_000;
 
 export class IpamFixture {
   readonly directory: string;
@@ -212,7 +212,7 @@ async function end(child: ChildProcess | undefined): Promise<void> {
 export async function waitUntil(what: string, check: () => Promise<boolean>): Promise<void> {
   const limit = performance.now() + READY_MS;
   while (!(await check())) {
-    if (performance.now() > limit) throw new Error(`Cannot go on: not yet after 20 s: ${what}`);
+    if (performance.now() > limit) throw new Error(`Cannot go on: not yet after 60 s: ${what}`);
     await systemClock.sleep(25);
   }
 }

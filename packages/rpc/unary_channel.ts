@@ -8,10 +8,14 @@ import {
   connect,
   constants,
   type OutgoingHttpHeaders,
-  type SecureClientSessionOptions,
 } from 'node:http2';
-import { createConnection, isIP } from 'node:net';
-import { checkServerIdentity } from 'node:tls';
+import { createConnection, isIP, type Socket } from 'node:net';
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  connect as connectTls,
+  type PeerCertificate,
+} from 'node:tls';
 import { UnaryAnswer } from './unary_answer.ts';
 import { UnaryFailure } from './unary_failure.ts';
 import { frameOf, messageOf } from './unary_frame.ts';
@@ -109,11 +113,11 @@ class Connection {
   #keepAlive: NodeJS.Timeout | undefined;
 
   constructor(peer: UnaryPeer, onRefused: (error: Error | undefined) => void) {
-    this.#session = open(peer);
+    const socket = dial(peer);
+    this.#session = open(socket);
     this.#ready.promise.catch(() => {}); // those who wait have their own
     const connecting = setTimeout(() => this.#session.destroy(), CONNECT_MS);
     connecting.unref();
-    let failed: Error | undefined;
     this.#session.once('remoteSettings', () => {
       this.#isReady = true;
       clearTimeout(connecting);
@@ -121,17 +125,23 @@ class Connection {
       this.#keepAlive.unref();
       this.#ready.resolve();
     });
-    this.#session.on('error', (error) => {
-      failed = error;
-    });
-    this.#session.once('close', () => {
+    let isOver = false;
+    const over = (error?: Error): void => {
+      if (isOver) return;
+      isOver = true;
       clearTimeout(connecting);
       clearInterval(this.#keepAlive);
       clearTimeout(this.#pinging);
+      this.#session.destroy();
       if (this.#isReady) return;
-      onRefused(failed);
-      this.#ready.reject(UnaryFailure.noConnection(failed));
-    });
+      onRefused(error);
+      this.#ready.reject(UnaryFailure.noConnection(error));
+    };
+    // A session whose socket fails before the first call is destroyed without a word.
+    for (const end of [socket, this.#session]) {
+      end.on('error', over);
+      end.once('close', () => over());
+    }
   }
 
   get isUsable(): boolean {
@@ -251,40 +261,38 @@ class Connection {
   }
 }
 
-function open(peer: UnaryPeer): ClientHttp2Session {
-  const common = {
+function open(socket: Socket): ClientHttp2Session {
+  const session = connect('http://localhost', {
+    createConnection: () => socket,
     settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
     maxSessionMemory: 1 << 20, // in MB: answers are limited one by one
-  };
-  if (peer.kind === 'unix') {
-    const createSocket = () => createConnection(peer.path);
-    return widened(connect('http://localhost', { ...common, createConnection: createSocket }));
-  }
-  const { host, port, tls } = peer;
-  const authority = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
-  if (tls === undefined) return widened(connect(`http://${authority}`, common));
-  return widened(connect(`https://${authority}`, { ...common, ...secureOptions(host, tls) }));
-}
-
-function widened(session: ClientHttp2Session): ClientHttp2Session {
+  });
   session.once('connect', () => session.setLocalWindowSize?.(4 * WINDOW_BYTES));
   return session;
+}
+
+function dial(peer: UnaryPeer): Socket {
+  if (peer.kind === 'unix') return createConnection(peer.path);
+  const { host, port, tls } = peer;
+  if (tls === undefined) return createConnection({ host, port });
+  return connectTls({ host, port, ALPNProtocols: ['h2'], ...secureOptions(host, tls) });
 }
 
 /**
  * Server name indication takes no IP addresses (RFC 6066 section 3; Deno refuses them): such a
  * peer goes without a name of its own, and its certificate is checked against the address.
  */
-function secureOptions(host: string, { ca, cert, key }: PemFiles): SecureClientSessionOptions {
+function secureOptions(host: string, { ca, cert, key }: PemFiles): ConnectionOptions {
   return {
     ...(ca == null ? {} : { ca }),
     ...(cert == null ? {} : { cert }),
     ...(key == null ? {} : { key }),
     ...(isIP(host) === 0
-      ? {}
+      ? { servername: host }
       : {
           servername: 'address.invalid',
-          checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
+          checkServerIdentity: (_name: string, certificate: PeerCertificate) =>
+            checkServerIdentity(host, certificate),
         }),
   };
 }
