@@ -5,17 +5,17 @@ import type { PolicyInputs } from '../../../ports.ts';
 import type { Ruleset } from '../compiler/ruleset.ts';
 import type { Packet } from '../evaluator/packet.ts';
 import { evaluate } from '../evaluator/ruleset_evaluator.ts';
-import { endpointLabels, profileLookup } from '../meaning/labels.ts';
-import { applicable, type Direction, orderTiers } from '../meaning/ordering.ts';
+import { profileLookup } from '../meaning/labels.ts';
 import { explainDirection } from './direction.ts';
 import type { DirectionExplanation } from './explanation.ts';
-import { nameOf, ownersOf } from './owners.ts';
+import { judgedAt } from './judged_at.ts';
+import { ownersOf } from './owners.ts';
 
 export type Explanation = {
   readonly allowed: boolean;
   /** One sentence. */
   readonly because: string;
-  /** Egress of the pod that sends, then ingress of the pod that receives, as far as they are of this node. */
+  /** Of the pods and host endpoints of this node that judge the packet, in order of its way. */
   readonly directions: readonly DirectionExplanation[];
   /** Rules of the packet filter that matched: "chain: comment". */
   readonly matchedRules: readonly string[];
@@ -34,29 +34,14 @@ export function explain(inputs: PolicyInputs, ruleset: Ruleset, packet: Packet):
   };
 }
 
-/** Egress first. A direction is explained also when another one, or something before policy, has decided. */
+/** In order of the packet's way. One is explained also when another one, or something before policy, has decided. */
 export function explainDirections(inputs: PolicyInputs, packet: Packet): DirectionExplanation[] {
   const profileOf = profileLookup(inputs.profiles);
-  const { networkPolicies, globalNetworkPolicies } = inputs;
-  const tiers = orderTiers(inputs.tiers, [...networkPolicies, ...globalNetworkPolicies]);
   const owners = (address: Address) => ownersOf(inputs, profileOf, address);
   const ends = { source: owners(packet.source), destination: owners(packet.destination) };
-  const interfaces: readonly (readonly [Direction, string])[] = [
-    ['egress', packet.inputInterface],
-    ['ingress', packet.outputInterface],
-  ];
-  return interfaces.flatMap(([direction, device]) => {
-    const endpoint = inputs.localEndpoints.find(({ spec }) => spec.interfaceName === device);
-    // The host reaches its pods, whatever their policy.
-    if (endpoint === undefined || packet.inputInterface === '') return [];
-    const judged = {
-      endpoint: nameOf(endpoint),
-      tiers: applicable(tiers, direction, endpointLabels(endpoint, profileOf)),
-      profiles: endpoint.spec.profiles ?? [],
-      profileOf,
-    };
-    return [explainDirection(direction, judged, packet, ends)];
-  });
+  return judgedAt(inputs, packet, profileOf).map(({ direction, judged }) =>
+    explainDirection(direction, judged, packet, ends),
+  );
 }
 
 function because(
@@ -66,7 +51,10 @@ function because(
   trace: readonly string[],
 ): string {
   if (!allowed) return denied?.decidedBy ?? trace.at(-1) ?? 'no rule of the packet filter';
-  if (directions.length > 0) return directions.map(({ decidedBy }) => decidedBy).join(', then ');
+  // What allows it all the same is a failsafe port or an early policy.
+  if (directions.length > 0 && denied === undefined) {
+    return directions.map(({ decidedBy }) => decidedBy).join(', then ');
+  }
   return trace.at(-1) ?? 'neither end is a pod of this node';
 }
 

@@ -81,12 +81,12 @@ export function dispatchHosts(
 }
 
 /** Everywhere but at the host itself, what no policy decides passes. */
-function hasDefault({ stage, isForward }: Point): boolean {
+export function hasDefault({ stage, isForward }: Point): boolean {
   return stage !== 'normal' || isForward;
 }
 
 /** Early policies never deny at the end of a tier; only some of the normal ones are about what is forwarded. */
-function limited(tier: OrderedTier, { stage, isForward }: Point): OrderedTier {
+export function limited(tier: OrderedTier, { stage, isForward }: Point): OrderedTier {
   if (stage !== 'normal') return { ...tier, defaultAction: 'Pass' };
   if (!isForward) return tier;
   return { ...tier, policies: tier.policies.filter(({ appliesOnForward }) => appliesOnForward) };
