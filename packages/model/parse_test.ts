@@ -310,6 +310,27 @@ const ACCEPTED: readonly (readonly [kind: string, spec: object, metadata?: objec
     { peerIP: '192.0.2.1', asNumber: 1, bfd: { enabled: true, minTransmitInterval: '1.5s' } },
   ],
   [
+    'BGPPeer',
+    {
+      peerIP: '[fe80::1%eth1]:1790',
+      asNumber: 1,
+      addressFamilies: ['IPv4', 'IPv6'],
+      addPath: 'Both',
+      role: 'Peer',
+      roleStrict: true,
+      holdTime: '0s',
+      delayOpen: '1m30s',
+      longLivedRestartTime: '24h',
+      maxPrefixes: { limit: 100, warnPercent: 80, action: 'Reset', restartAfter: '30m' },
+    },
+  ],
+  ['BGPPeer', { peerPrefix: '2001:db8::/64', maxPeers: 4, asNumber: 1 }],
+  [
+    'BGPConfiguration',
+    { confederation: { identifier: 64512, members: [65001, 65002] } },
+    { name: 'default' },
+  ],
+  [
     'BGPFilter',
     {
       exportV4: [

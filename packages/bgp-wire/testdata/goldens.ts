@@ -62,6 +62,56 @@ export const goldens: readonly Golden[] = [
     },
   },
   {
+    name: 'OPEN of a provider that keeps stale routes for an hour',
+    hex: `${MARKER} 0035 01 04 fde8 005a 0a000001 18
+      02 06 41 04 0000fde8
+      02 03 09 01 00
+      02 09 47 07 0001 01 80 000e10`,
+    message: {
+      kind: 'open',
+      asn: 65000,
+      holdTimeSeconds: 90,
+      routerId: 0x0a000001,
+      capabilities: [
+        { kind: 'four-octet-as', asn: 65000 },
+        { kind: 'role', role: 'provider' },
+        {
+          kind: 'long-lived-graceful-restart',
+          families: [{ afi: 1, safi: 1, forwarding: true, staleSeconds: 3_600 }],
+        },
+      ],
+    },
+  },
+  {
+    name: 'UPDATE of a provider to its customer',
+    hex: `${MARKER} 0036 02 0000 001b
+      40 01 01 00
+      40 02 06 02 01 0000fde8
+      40 03 04 c0a85064
+      c0 23 04 0000fde8
+      18 0af400`,
+    message: {
+      ...EMPTY_UPDATE,
+      announced: [nlri('10.244.0.0/24')],
+      attributes: {
+        origin: 0,
+        asPath: [{ kind: 'sequence', asns: [65000] }],
+        nextHop: parseAddress('192.168.80.100'),
+        onlyToCustomer: 65000,
+      },
+    },
+  },
+  {
+    name: 'NOTIFICATION of a hard reset with its reason',
+    hex: `${MARKER} 001b 03 06 09 06 02 03 627965`,
+    message: {
+      kind: 'notification',
+      code: 6,
+      subcode: 9,
+      data: fromHex('06 02 03 627965'),
+    },
+  },
+  {
     name: 'UPDATE of a node that announces its block',
     hex: `${MARKER} 0031 02 0000 0015
       40 01 01 00
