@@ -66,7 +66,8 @@ export class PendingRemovals {
       this.#isRunning = true;
       void this.#run().finally(() => {
         this.#isRunning = false;
-        if (this.#waiting().length > 0) this.schedule();
+        // Also for one that is busy now: it may have failed while this was running.
+        if (this.#book.records.some(({ phase }) => phase === 'removing')) this.schedule();
       });
     });
   }
