@@ -17,6 +17,9 @@ type Neighbour = {
   readonly local?: string;
   /** Of ours, as BIRD names it. */
   readonly address?: string;
+  /** Unset: 65000 and 64512. */
+  readonly asn?: number;
+  readonly ourAsn?: number;
   readonly options?: string;
   readonly channels?: string;
 };
@@ -26,6 +29,7 @@ const CHANNEL = 'ipv4 { import all; export all; };';
 /** An external peer that announces 172.30.0.0/24 and fd00:30::/64. */
 function configuration(neighbour: Neighbour = {}): string {
   const { address = '192.168.80.101', options = '', channels = CHANNEL } = neighbour;
+  const { asn = 65000, ourAsn = 64512 } = neighbour;
   const self = neighbour.local ?? (address.includes(':') ? 'fd00:80::100' : '192.168.80.100');
   return `router id 192.168.80.100;
 log stderr all;
@@ -33,8 +37,8 @@ protocol device { scan time 2; }
 protocol static four { ipv4; route 172.30.0.0/24 blackhole; }
 protocol static six { ipv6; route fd00:30::/64 blackhole; }
 protocol bgp ours {
-  local ${self} as 65000;
-  neighbor ${address} as 64512;
+  local ${self} as ${asn};
+  neighbor ${address} as ${ourAsn};
   connect delay time 1; connect retry time 1; error wait time 1,2;
   ${options}
   ${channels}
@@ -236,6 +240,23 @@ async function scenario(lab: BgpLab, t: Context): Promise<void> {
     assert.match(await routeAtBird(OUR_BLOCK6), new RegExp(`via ${ours} on ens33`));
   });
 
+  await t.test('more prefixes than may be end the session, and BIRD is told why', async () => {
+    const channels = `${CHANNEL} ipv6 { import all; export all; next hop address fd00:80::100; };`;
+    const maxPrefixes = { limit: 1, restartAfter: '1h' };
+    await session({ addressFamilies: ['IPv4', 'IPv6'], maxPrefixes }, { channels });
+    let text = '';
+    await eventually(
+      async () => {
+        text = await lab.birdc('bird', 'show protocols all ours');
+        return /Maximum number of prefixes reached/.test(text);
+      },
+      15_000,
+      () => `BIRD says: ${text}`,
+    );
+    const { peers } = await client.listPeers({});
+    assert.match(peers[0]?.lastError ?? '', /Maximum number of prefixes reached: 2 of 1/);
+  });
+
   await t.test('IPv4 over IPv6 with IPv4 next hops, for a peer that knows no others', async () => {
     const channels = 'ipv4 { import all; export all; next hop address 192.168.80.100; };';
     await session(
@@ -272,4 +293,19 @@ async function scenario(lab: BgpLab, t: Context): Promise<void> {
       await isUp();
     },
   );
+
+  await t.test('two members of a confederation (RFC 5065)', async () => {
+    await lab.apply('BGPConfiguration', 'default', {
+      asNumber: 65001,
+      nodeToNodeMeshEnabled: false,
+      confederation: { identifier: 64512, members: [65001, 65002] },
+    });
+    const options = 'confederation 64512; confederation member yes;';
+    await session({ asNumber: 65002 }, { asn: 65002, ourAsn: 65001, options });
+    await isUp();
+    await lab.routesBecome(OURS, [`blackhole ${OUR_BLOCK}`, FROM_BIRD]);
+    const text = await routeAtBird(OUR_BLOCK);
+    assert.match(text, /BGP.as_path: \(65001\)/);
+    assert.match(text, /BGP.local_pref: 2147482623/);
+  });
 }
