@@ -20,7 +20,7 @@ export type Stock = {
 };
 
 /** A setting that changes, or a pool that was full, is seen after this time. */
-const RECHECK_MS = 30_000;
+const RECHECK_MS = 60_000;
 const EMPTY: Stock = { addresses: [], until: 0 };
 
 export type WarmParts = {

@@ -9,8 +9,8 @@ import {
   type LeasedAddress,
   renewLease,
   returnLeased,
-  warmAddressCount,
   warmOwner,
+  warmState,
 } from '../core/programs/lease.ts';
 import { type Tunnel, tunnelHandle, tunnelState } from '../core/programs/tunnel_address.ts';
 import type { AddressBook } from './address_book.ts';
@@ -69,7 +69,8 @@ export class NodeAddressBook {
 
   /** As many as are configured, or as there are. */
   async lease(node: string, families: readonly Family[], signal?: AbortSignal): Promise<Lease> {
-    const count = await this.#runner.run(warmAddressCount, signal);
+    const { count, holdsAny } = await this.#runner.run(() => warmState(node), signal);
+    if (count === 0 && !holdsAny) return { addresses: [], count };
     if (count > 0) {
       for (const family of families) await this.#fill(node, family, count, signal);
     }

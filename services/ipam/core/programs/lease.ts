@@ -48,8 +48,12 @@ export type LeasedAddress = {
   readonly sequenceNumber: bigint;
 };
 
-export function* warmAddressCount(): Program<number> {
-  return { value: configOf(yield { keys: CONFIG_KEYS }).warmAddresses };
+/** How many addresses of each family the node should hold, and whether it holds any. */
+export function* warmState(node: string): Program<{ count: number; holdsAny: boolean }> {
+  const key = handleKey(warmHandle(node));
+  const known = yield { keys: [...CONFIG_KEYS, key] };
+  const holdsAny = known.get(key) !== undefined;
+  return { value: { count: configOf(known).warmAddresses, holdsAny } };
 }
 
 /** Lets the lease of all that the node holds begin now. */
