@@ -66,6 +66,7 @@ await runService({
       bfd,
       collector,
       secrets: (secret) => secrets.versionOf(secret),
+      onListen: (listen) => listeners.set(listen),
       ...(recorder === undefined ? {} : { record: recorder.record }),
     });
     const listeners = new Listeners(
@@ -74,10 +75,7 @@ await runService({
       (problem) => node.setListenProblem(problem),
       passwordOf,
     );
-    secrets.watch(clock, () => {
-      node.deriveAgain();
-      listeners.set(node.listen);
-    });
+    secrets.watch(clock, () => node.deriveAgain());
     void watchKernel((news) => node.kernelChanged(news), { clock, log: logger, signal });
     const cachePath = join(config.runDir, 'bgp', 'resources.json');
     const cache = new ResourceCache(cachePath, name, clock, logger);
@@ -89,7 +87,6 @@ await runService({
       onRevision: (revision) => node.setRevision(revision),
       onResources: (resources, state) => {
         node.setResources(resources, state);
-        listeners.set(node.listen);
         const detail = node.messages.join('; ');
         health.report('speaker', { live: true, ready: node.isReady, detail });
       },

@@ -56,6 +56,8 @@ export type BgpNodeOptions = {
   readonly collector?: CollectorPort;
   /** Passwords that peers refer to; deriveAgain() when they change. */
   readonly secrets?: SecretVersions;
+  /** Where to listen, and for whom, whenever that may have changed. */
+  readonly onListen?: (listen: Listen | undefined) => void;
   readonly timing?: SpeakerOptions['timing'];
   /** Calls back after what waits in the event loop; by default a timer without delay. */
   readonly defer?: Defer;
@@ -231,6 +233,7 @@ export class BgpNode {
 
   /** Paths that BFD watches and that are up, or not. */
   pathCount(isUp: boolean): number {
+    this.#options.onListen?.(this.listen);
     return this.#paths.count(isUp);
   }
 
