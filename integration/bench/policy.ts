@@ -4,6 +4,7 @@
 //
 // Needs root: works in a network namespace of its own.
 import { randomBytes } from 'node:crypto';
+import type { AnyResource } from '@calico/model';
 import { openPacketFilter } from '../../services/felix/adapters/packet_filter.ts';
 import { PolicyInputSource } from '../../services/felix/core/policy_input_source.ts';
 import { execOk } from '../lab/exec.ts';
@@ -19,7 +20,7 @@ import {
   type World,
 } from './policy_worlds.ts';
 
-const REPEATS = 200;
+const REPEATS = 100;
 const SILENT = { debug() {}, info() {}, warn: console.warn, error: console.error };
 
 const wanted = process.argv.slice(2);
@@ -50,11 +51,12 @@ async function measure(world: World): Promise<Record<string, string>> {
     const startUp = performance.now() - started;
     globalThis.gc?.();
     const memory = process.memoryUsage().heapUsed - heap;
-    const change = async (make: (turn: number) => void): Promise<string> => {
+    const change = async (make: (turn: number) => AnyResource, repeats = REPEATS) => {
       const times: number[] = [];
-      for (let turn = 0; turn < REPEATS; turn++) {
+      for (let turn = 0; turn < repeats; turn++) {
+        const resource = make(turn);
         const before = performance.now();
-        make(turn);
+        put(view, resource);
         await apply();
         times.push(performance.now() - before);
         // Between changes there is time to clean up.
@@ -63,23 +65,22 @@ async function measure(world: World): Promise<Record<string, string>> {
       return `${percentile(times, 50).toFixed(1)} / ${percentile(times, 99).toFixed(1)}`;
     };
     const last = world.endpoints - 1;
+    const namespacesHere = Math.min(world.local, world.namespaces);
     return {
       world: world.name,
       'start-up s': (startUp / 1000).toFixed(2),
       'memory MB': (memory / 1e6).toFixed(0),
       ...(await kernelCounts()),
-      'pod elsewhere': await change((turn) => put(view, endpoint(world, world.endpoints + turn))),
+      'pod elsewhere': await change((turn) => endpoint(world, world.endpoints + turn)),
       'pod here': await change((turn) =>
-        put(view, endpoint({ ...world, local: Infinity }, world.endpoints + REPEATS + turn)),
+        endpoint({ ...world, local: Infinity }, world.endpoints + REPEATS + turn),
       ),
-      label: await change((turn) => put(view, endpoint(world, last - turn, `role${turn}`))),
-      policy: await change((turn) =>
-        put(view, policy(world, turn % Math.min(world.local, world.namespaces), 0, 8001 + turn)),
-      ),
+      label: await change((turn) => endpoint(world, last - turn, `role${turn}`)),
+      policy: await change((turn) => policy(world, turn % namespacesHere, 0, 8001 + turn)),
       'set member':
         world.setMembers === 0
           ? ''
-          : await change((turn) => put(view, networkSet(world.setMembers, 200_000 + turn))),
+          : await change((turn) => networkSet(world.setMembers, 200_000 + turn), 20),
     };
   } finally {
     filter.close();
