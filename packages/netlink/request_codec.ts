@@ -8,6 +8,7 @@ import {
   writeNeighbour,
   writeProxyArpDelay,
 } from './neighbour_codec.ts';
+import { writeNextHopId, writeNextHopObject } from './next_hop_object_codec.ts';
 import { writeRoute } from './route_codec.ts';
 import { writeRule } from './rule_codec.ts';
 import type { Request } from './types.ts';
@@ -29,6 +30,14 @@ export function writeRequest(writer: MessageWriter, request: Request, sequence: 
     case 'route':
       begin(request.action === 'delete' ? RTM.DELROUTE : RTM.NEWROUTE, request.action);
       writeRoute(writer, request.route);
+      break;
+    case 'nexthop-add':
+      begin(RTM.NEWNEXTHOP, 'add');
+      writeNextHopObject(writer, request.nextHop);
+      break;
+    case 'nexthop-delete':
+      begin(RTM.DELNEXTHOP, 'delete');
+      writeNextHopId(writer, request.id);
       break;
     case 'address':
       begin(request.action === 'delete' ? RTM.DELADDR : RTM.NEWADDR, request.action);

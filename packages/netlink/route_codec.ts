@@ -40,7 +40,7 @@ export function decodeRoute(body: Body, options?: { readonly cloned: boolean }):
     throw new NetlinkDecodeError(`Cannot decode route: destination length ${length}`);
   }
   const found = decodeAttributes(new AttributeCursor(view, attributesAt, body.end), family);
-  const { metric, source, mtu } = found;
+  const { metric, source, mtu, nextHopId } = found;
   return {
     destination: maskedPrefix(family, found.destination, length),
     type,
@@ -51,6 +51,7 @@ export function decodeRoute(body: Body, options?: { readonly cloned: boolean }):
     ...(source !== undefined && { source }),
     ...(mtu !== undefined && { mtu }),
     nextHops: found.nextHops ?? singleNextHop(found, (flags & RTNH_F_ONLINK) !== 0),
+    ...(nextHopId !== undefined && { nextHopId }),
   };
 }
 
@@ -63,6 +64,7 @@ type Attributes = {
   gateway: Address | undefined;
   interfaceIndex: number | undefined;
   nextHops: NextHop[] | undefined;
+  nextHopId: number | undefined;
 };
 
 function decodeAttributes(attributes: AttributeCursor, family: Family): Attributes {
@@ -75,6 +77,7 @@ function decodeAttributes(attributes: AttributeCursor, family: Family): Attribut
     gateway: undefined,
     interfaceIndex: undefined,
     nextHops: undefined,
+    nextHopId: undefined,
   };
   while (attributes.next()) {
     switch (attributes.type) {
@@ -101,6 +104,9 @@ function decodeAttributes(attributes: AttributeCursor, family: Family): Attribut
         break;
       case RTA.METRICS:
         found.mtu = decodeMtu(attributes.nested());
+        break;
+      case RTA.NH_ID:
+        found.nextHopId = attributes.u32();
         break;
       case RTA.MULTIPATH:
         found.nextHops = decodeNextHops(attributes.body(), family);
@@ -143,6 +149,7 @@ export function writeRoute(writer: MessageWriter, route: Route): void {
   writer.u8(TYPE_NUMBERS[route.type]).u32(only?.onlink ? RTNH_F_ONLINK : 0);
   if (destination.length > 0) writer.attributeAddress(RTA.DST, destination);
   if (route.table > 255) writer.attributeU32(RTA.TABLE, route.table);
+  if (route.nextHopId !== undefined) writer.attributeU32(RTA.NH_ID, route.nextHopId);
   if (only) writeOnlyHop(writer, only, destination.family);
   if (nextHops.length > 1) writeMultipath(writer, nextHops, destination.family);
   if (route.metric !== undefined) writer.attributeU32(RTA.PRIORITY, route.metric);

@@ -7,6 +7,7 @@ import type { Libc } from './libc.ts';
 import { decodeLink, writeLinkHeader } from './link_codec.ts';
 import { decodeFdbEntry, decodeNeighbour, writeNeighbourFilter } from './neighbour_codec.ts';
 import { NetlinkSocket } from './netlink_socket.ts';
+import { decodeNextHopObject, writeNextHopFilter } from './next_hop_object_codec.ts';
 import { writeRequest } from './request_codec.ts';
 import { decodeRoute, routePasses, writeRouteFilter, writeRouteLookup } from './route_codec.ts';
 import { decodeRule, writeRuleFilter } from './rule_codec.ts';
@@ -16,6 +17,7 @@ import type {
   Link,
   Neighbour,
   Netlink,
+  NextHopObject,
   Request,
   RequestFailure,
   Route,
@@ -89,6 +91,12 @@ export class RtNetlink implements Netlink {
         const route = message.type === RTM.NEWROUTE ? decodeRoute(message) : undefined;
         return route && routePasses(route, filter) ? route : undefined;
       },
+    );
+  }
+
+  nextHopObjects(): NextHopObject[] {
+    return this.#exchange.dump('nexthop objects', RTM.GETNEXTHOP, writeNextHopFilter, (message) =>
+      message.type === RTM.NEWNEXTHOP ? decodeNextHopObject(message) : undefined,
     );
   }
 

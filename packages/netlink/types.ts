@@ -74,6 +74,21 @@ export type Route = {
   readonly mtu?: number;
   /** Empty for blackhole and the like; more than one is multipath. */
   readonly nextHops: readonly NextHop[];
+  /** The nexthop object that the route refers to; when it is written, `nextHops` has to be empty. */
+  readonly nextHopId?: number;
+};
+
+/** A next hop of its own, for routes to refer to: they go when it goes (kernel 5.3 or newer). */
+export type NextHopObject = {
+  /** 1 to 4294967295. */
+  readonly id: number;
+  readonly family: Family;
+  /** As of a route. */
+  readonly protocol: number;
+  /** Of the same family. */
+  readonly gateway?: Address;
+  readonly interfaceIndex: number;
+  readonly onlink?: boolean;
 };
 
 export type RouteFilter = {
@@ -116,6 +131,9 @@ export type Request =
       readonly action: 'add' | 'replace' | 'append' | 'delete';
       readonly route: Route;
     }
+  | { readonly kind: 'nexthop-add'; readonly nextHop: NextHopObject }
+  /** Takes all routes that refer to it along. */
+  | { readonly kind: 'nexthop-delete'; readonly id: number }
   | {
       readonly kind: 'address';
       readonly action: 'add' | 'replace' | 'delete';
@@ -212,6 +230,8 @@ export interface Netlink {
     readonly interfaceIndex?: number;
   }): InterfaceAddress[];
   routes(filter: RouteFilter): Route[];
+  /** Throws NetlinkError with code EOPNOTSUPP where the kernel has no nexthop objects. */
+  nextHopObjects(): NextHopObject[];
   /** The route the kernel would take to an address (RTM_GETROUTE without dump). */
   routeTo(destination: Address): Route | undefined;
   neighbours(filter?: { readonly interfaceIndex?: number }): Neighbour[];

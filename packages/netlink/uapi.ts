@@ -47,6 +47,9 @@ export const RTM = {
   DELRULE: 33,
   GETRULE: 34,
   SETNEIGHTBL: 67,
+  NEWNEXTHOP: 104,
+  DELNEXTHOP: 105,
+  GETNEXTHOP: 106,
 } as const;
 
 export const IFF = { UP: 0x1, LOOPBACK: 0x8, RUNNING: 0x40 } as const;
@@ -108,7 +111,9 @@ export const RTA = {
   MULTIPATH: 9,
   TABLE: 15,
   VIA: 18,
+  NH_ID: 30,
 } as const;
+export const NHA = { ID: 1, OIF: 5, GATEWAY: 6 } as const;
 export const RTAX_MTU = 2;
 export const RTNH_F_ONLINK = 4;
 export const RTM_F = { CLONED: 0x200, LOOKUP_TABLE: 0x1000 } as const;

@@ -10,6 +10,7 @@ import {
   type Resolution,
 } from '../core/kernel/types.ts';
 import type { KernelNews, KernelPort, RouteFailure } from '../ports.ts';
+import { NextHopObjects } from './next_hop_objects.ts';
 
 const TABLE_MAIN = 254;
 /** Requests per system call; more only makes the event loop wait. */
@@ -17,9 +18,11 @@ const BATCH = 256;
 
 export class KernelRoutes implements KernelPort {
   readonly #netlink: Netlink;
+  readonly #objects: NextHopObjects;
 
   constructor(netlink: Netlink) {
     this.#netlink = netlink;
+    this.#objects = new NextHopObjects(netlink);
   }
 
   list(): KernelRoute[] {
@@ -31,15 +34,45 @@ export class KernelRoutes implements KernelPort {
   }
 
   apply(changes: readonly RouteChange[]): RouteFailure[] {
+    const removed = changes.flatMap(({ kind, id }) => (kind === 'delete' ? [id] : []));
+    const gone = this.#objects.removeWhole(removed);
     const failures: RouteFailure[] = [];
-    for (let from = 0; from < changes.length; from += BATCH) {
-      const part = changes.slice(from, from + BATCH);
-      for (const { index, code, message } of this.#netlink.execute(part.map(toRequest))) {
-        const change = part[index];
-        if (change !== undefined) failures.push({ change, code, message });
-      }
+    for (const { id, route } of changes) {
+      if (gone.has(id)) this.#objects.note(id, route.prefix.family, undefined, undefined);
+    }
+    const left = gone.size === 0 ? changes : changes.filter(({ id }) => !gone.has(id));
+    for (let from = 0; from < left.length; from += BATCH) {
+      failures.push(...this.#applyBatch(left.slice(from, from + BATCH)));
     }
     return failures;
+  }
+
+  #applyBatch(part: readonly RouteChange[]): RouteFailure[] {
+    const ids = part.map(({ kind, route }) => {
+      const [hop] = route.hops;
+      const isSingle = kind !== 'delete' && route.hops.length === 1 && hop !== undefined;
+      return isSingle ? this.#objects.idFor(route.prefix.family, hop) : undefined;
+    });
+    const requests = part.map((change, index) => toRequest(change, ids[index]));
+    const failures = new Map<number, RouteFailure>();
+    for (const { index, code, message } of this.#netlink.execute(requests)) {
+      const change = part[index];
+      if (change !== undefined) failures.set(index, { change, code, message });
+    }
+    for (const [index, change] of part.entries()) {
+      const failure = failures.get(index);
+      const hop = change.kind === 'delete' ? undefined : change.route.hops[0];
+      const { family } = change.route.prefix;
+      if (failure !== undefined && ids[index] !== undefined && failure.code === 'EINVAL' && hop) {
+        // The object is gone: once more without.
+        this.#objects.forget(family, hop);
+        const [again] = this.#netlink.execute([toRequest(change, undefined)]);
+        if (again === undefined) failures.delete(index);
+        ids[index] = undefined;
+      }
+      if (!failures.has(index)) this.#objects.note(change.id, family, hop, ids[index]);
+    }
+    return [...failures.values()];
   }
 
   resolve(address: Address, interfaceName?: string): Resolution | undefined {
@@ -100,8 +133,15 @@ function toHop({ gateway, interfaceIndex, onlink }: NextHop): KernelHop | undefi
   return { gateway, interfaceIndex, onlink: onlink === true };
 }
 
-function toRequest({ kind, route }: RouteChange): Request {
-  return { kind: 'route', action: kind, route: toRoute(route) };
+/** A removal names no next hop: what matters is the prefix and that the route is ours. */
+function toRequest({ kind, route }: RouteChange, nextHopId: number | undefined): Request {
+  const isReduced = kind === 'delete' || nextHopId !== undefined;
+  const request = toRoute(isReduced ? { ...route, hops: [] } : route);
+  return {
+    kind: 'route',
+    action: kind,
+    route: nextHopId === undefined ? request : { ...request, nextHopId },
+  };
 }
 
 function toRoute({ prefix, type, hops }: KernelRoute): Route {

@@ -55,7 +55,7 @@ test('apply() writes in batches and tells which change failed', () => {
   } as unknown as Netlink;
   const changes = Array.from({ length: 300 }, (_, index): RouteChange => {
     const prefix = parsePrefix(`10.${index >> 8}.${index & 255}.0/24`);
-    return { kind: 'add', key: index, route: { prefix, type: 'blackhole', hops: [] } };
+    return { kind: 'add', id: index, route: { prefix, type: 'blackhole', hops: [] } };
   });
   const failures = new KernelRoutes(netlink).apply(changes);
   assert.deepEqual(
@@ -63,7 +63,7 @@ test('apply() writes in batches and tells which change failed', () => {
     [256, 44],
   );
   assert.deepEqual(
-    failures.map(({ change, code }) => [change.key, code]),
+    failures.map(({ change, code }) => [change.id, code]),
     [[259, 'EEXIST']],
   );
   assert.deepEqual(batches[0]?.[0], {

@@ -1,14 +1,19 @@
 // What to do so that the kernel's routes become those that are wanted. Never flushes: after a restart
 // a route that is there stays until it is known that nobody wants it.
 import type { Address } from '@calico/ip';
-import type { PrefixKey } from '../rib/prefix_key.ts';
-import { type KernelRoute, sameKernelRoute } from './types.ts';
+import type { RouteStates } from './route_states.ts';
+import type { KernelRoute, KernelTarget } from './types.ts';
 
-export type RouteChange =
-  /** Fails when another owner has a route to the prefix: it is not overwritten. */
-  | { readonly kind: 'add'; readonly key: PrefixKey; readonly route: KernelRoute }
-  | { readonly kind: 'replace'; readonly key: PrefixKey; readonly route: KernelRoute }
-  | { readonly kind: 'delete'; readonly key: PrefixKey; readonly route: KernelRoute };
+export type RouteChange = {
+  /**
+   * `add` fails when another owner has a route to the prefix: it is not overwritten. `replace` is for
+   * routes that were seen to be ours.
+   */
+  readonly kind: 'add' | 'replace' | 'delete';
+  /** Number of the prefix. */
+  readonly id: number;
+  readonly route: KernelRoute;
+};
 
 /** What may be taken away from the kernel at this time. */
 export type Removal = {
@@ -20,32 +25,38 @@ export type Removal = {
 
 export const REMOVE_ANYTHING: Removal = { blackholes: true, via: () => true };
 
+export type RouteChanges = {
+  readonly additions: readonly RouteChange[];
+  readonly removals: readonly RouteChange[];
+};
+
+/** @param ids prefixes that are looked at */
 export function routeChanges(
-  wanted: ReadonlyMap<PrefixKey, KernelRoute>,
-  actual: ReadonlyMap<PrefixKey, KernelRoute>,
+  states: RouteStates,
+  ids: Iterable<number>,
   removal: Removal,
-): RouteChange[] {
-  const removals: RouteChange[] = [];
-  for (const [key, route] of actual) {
-    if (!wanted.has(key) && mayLose(route, undefined, removal)) {
-      removals.push({ kind: 'delete', key, route });
-    }
-  }
+): RouteChanges {
   const additions: RouteChange[] = [];
-  for (const [key, route] of wanted) {
-    const found = actual.get(key);
-    if (found === undefined) additions.push({ kind: 'add', key, route });
-    else if (!sameKernelRoute(found, route) && mayLose(found, route, removal)) {
-      additions.push({ kind: 'replace', key, route });
+  const removals: RouteChange[] = [];
+  for (const id of ids) {
+    if (states.isRight(id)) continue;
+    const found = states.actualOf(id);
+    const target = states.wantedOf(id);
+    if (target === undefined) {
+      if (found === undefined || !mayLose(found, undefined, removal)) continue;
+      removals.push({ kind: 'delete', id, route: states.routeOf(id, found) });
+    } else if (found === undefined) {
+      additions.push({ kind: 'add', id, route: states.routeOf(id, target) });
+    } else if (mayLose(found, target, removal)) {
+      additions.push({ kind: 'replace', id, route: states.routeOf(id, target) });
     }
   }
-  // A route that becomes more or less specific exists twice for a moment, never not at all.
-  return [...additions, ...removals];
+  return { additions, removals };
 }
 
 function mayLose(
-  { type, hops }: KernelRoute,
-  next: KernelRoute | undefined,
+  { type, hops }: KernelTarget,
+  next: KernelTarget | undefined,
   removal: Removal,
 ): boolean {
   if (type === 'blackhole') return next !== undefined || removal.blackholes;

@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import { formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
 import { FakeKernel } from '../../testing/fake_kernel.ts';
 import { seededRandom } from '../../testing/simulated_network.ts';
-import { type PrefixKey, prefixKey } from '../rib/prefix_key.ts';
-import { REMOVE_ANYTHING, type Removal, routeChanges } from './changes.ts';
+import { PrefixTable } from '../rib/prefix_table.ts';
+import { REMOVE_ANYTHING, type Removal, type RouteChange, routeChanges } from './changes.ts';
+import { RouteStates } from './route_states.ts';
 import type { KernelRoute } from './types.ts';
 
 function unicast(prefix: string, ...gateways: string[]): KernelRoute {
@@ -23,22 +24,40 @@ function blackhole(prefix: string): KernelRoute {
   return { prefix: parsePrefix(prefix), type: 'blackhole', hops: [] };
 }
 
-function table(...routes: KernelRoute[]): Map<PrefixKey, KernelRoute> {
-  return new Map(routes.map((route) => [prefixKey(route.prefix), route]));
+function tableOf(...routes: KernelRoute[]): KernelRoute[] {
+  return routes;
 }
 
-function summary(...parameters: Parameters<typeof routeChanges>): string[] {
-  return routeChanges(...parameters).map(
-    ({ kind, route }) => `${kind} ${route.type} ${formatPrefix(route.prefix)}`,
-  );
+/** A table with these routes in the kernel, and those wanted. */
+function statesOf(wanted: readonly KernelRoute[], actual: readonly KernelRoute[]): RouteStates {
+  const states = new RouteStates(new PrefixTable());
+  for (const route of wanted) states.want(states.prefixes.intern(route.prefix), route);
+  for (const route of actual) states.found(states.prefixes.intern(route.prefix), route);
+  return states;
+}
+
+function changesOf(states: RouteStates, removal: Removal): RouteChange[] {
+  const ids = Array.from({ length: states.prefixes.limit }, (_, id) => id);
+  const { additions, removals } = routeChanges(states, ids, removal);
+  return [...additions, ...removals];
+}
+
+function summary(
+  wanted: readonly KernelRoute[],
+  actual: readonly KernelRoute[],
+  removal: Removal,
+): string[] {
+  return changesOf(statesOf(wanted, actual), removal)
+    .map(({ kind, route }) => `${kind} ${route.type} ${formatPrefix(route.prefix)}`)
+    .toSorted();
 }
 
 const A = '192.168.80.101';
 const B = '192.168.80.102';
 
-test('routeChanges() adds before it deletes', () => {
-  const actual = table(unicast('10.1.0.0/26', A), blackhole('10.2.0.0/26'));
-  const wanted = table(blackhole('10.2.0.0/26'), unicast('10.3.0.0/26', A));
+test('routeChanges() tells what to add and what to delete', () => {
+  const actual = tableOf(unicast('10.1.0.0/26', A), blackhole('10.2.0.0/26'));
+  const wanted = tableOf(blackhole('10.2.0.0/26'), unicast('10.3.0.0/26', A));
   assert.deepEqual(summary(wanted, actual, REMOVE_ANYTHING), [
     'add unicast 10.3.0.0/26',
     'delete unicast 10.1.0.0/26',
@@ -50,15 +69,15 @@ test('routeChanges() holds removals back until the gateway is known completely',
     blackholes: false,
     via: ({ value }) => value === parseAddress(A).value,
   };
-  const actual = table(
+  const actual = tableOf(
     unicast('10.1.0.0/26', A),
     unicast('10.2.0.0/26', B),
     unicast('10.3.0.0/26', A, B),
     blackhole('10.4.0.0/26'),
   );
-  assert.deepEqual(summary(table(), actual, removal), ['delete unicast 10.1.0.0/26']);
+  assert.deepEqual(summary([], actual, removal), ['delete unicast 10.1.0.0/26']);
   // What it wants instead may come, as far as no awaited gateway is lost.
-  const wanted = table(
+  const wanted = tableOf(
     unicast('10.1.0.0/26', B),
     unicast('10.2.0.0/26', A),
     unicast('10.3.0.0/26', B),
@@ -74,7 +93,7 @@ test('routeChanges() holds removals back until the gateway is known completely',
 test('from any state to any state, and then nothing more is to be done', () => {
   const random = seededRandom(11);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
-  const anyTable = (): Map<PrefixKey, KernelRoute> => {
+  const anyTable = (): KernelRoute[] => {
     const routes = Array.from({ length: Math.floor(random() * 12) }, () => {
       const prefix = `10.${Math.floor(random() * 8)}.0.0/26`;
       return pick([
@@ -84,15 +103,15 @@ test('from any state to any state, and then nothing more is to be done', () => {
         unicast(prefix, A, B),
       ]);
     });
-    return table(...routes);
+    return [...new Map(routes.map((route) => [formatPrefix(route.prefix), route])).values()];
   };
   for (let round = 0; round < 500; round++) {
     const kernel = new FakeKernel();
-    for (const route of anyTable().values()) kernel.routes.set(formatPrefix(route.prefix), route);
+    for (const route of anyTable()) kernel.routes.set(formatPrefix(route.prefix), route);
     const wanted = anyTable();
-    const actual = table(...kernel.list());
-    assert.deepEqual(kernel.apply(routeChanges(wanted, actual, REMOVE_ANYTHING)), []);
-    assert.deepEqual(routeChanges(wanted, table(...kernel.list()), REMOVE_ANYTHING), []);
-    assert.deepEqual(table(...kernel.list()).size, wanted.size);
+    const changes = changesOf(statesOf(wanted, kernel.list()), REMOVE_ANYTHING);
+    assert.deepEqual(kernel.apply(changes), []);
+    assert.deepEqual(summary(wanted, kernel.list(), REMOVE_ANYTHING), []);
+    assert.equal(kernel.list().length, wanted.length);
   }
 });

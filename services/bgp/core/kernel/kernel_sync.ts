@@ -4,10 +4,10 @@ import { formatAddress, formatPrefix, type Prefix } from '@calico/ip';
 import type { KernelPort, RouteFailure } from '../../ports.ts';
 import type { RouteNews } from '../host/host.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
-import { type PrefixKey, prefixKey } from '../rib/prefix_key.ts';
 import { REMOVE_ANYTHING, type Removal, type RouteChange, routeChanges } from './changes.ts';
 import { type PlanInputs, RoutePlan } from './route_plan.ts';
-import { type KernelRoute, sameKernelRoute } from './types.ts';
+import { RouteStates } from './route_states.ts';
+import { type KernelRoute, type KernelTarget, sameTarget } from './types.ts';
 
 const TUNNEL = 'tunl0';
 
@@ -20,25 +20,26 @@ export type SyncReport = {
 
 export class KernelSync {
   readonly #kernel: KernelPort;
-  readonly #rib: LocRib;
+  readonly #states: RouteStates;
   readonly #plan: RoutePlan;
-  /** What the kernel holds, as last read and changed since. */
-  #actual = new Map<PrefixKey, KernelRoute>();
-  readonly #failures = new Map<PrefixKey, string>();
+  readonly #failures = new Map<number, string>();
+  /** Prefixes whose routes go as soon as the rest of a lost peer's are known: held. */
+  readonly #leaving = new Set<number>();
   #inputs: Omit<PlanInputs, 'tunnelIndex'> | undefined;
   #tunnelIndex: number | undefined;
   #removal: Removal = { blackholes: false, via: () => false };
 
   constructor(kernel: KernelPort, rib: LocRib) {
     this.#kernel = kernel;
-    this.#rib = rib;
-    this.#plan = new RoutePlan(rib);
+    this.#states = new RouteStates(rib.prefixes);
+    this.#plan = new RoutePlan(rib, this.#states);
   }
 
   /** Routes found at start: an earlier process of this service left them. */
   readInitial(): readonly KernelRoute[] {
-    this.#read();
-    return [...this.#actual.values()];
+    const routes = this.#kernel.list();
+    this.#take(routes);
+    return routes;
   }
 
   /** Wanted routes that are not in the kernel, and why. */
@@ -51,11 +52,11 @@ export class KernelSync {
     readonly route: string | undefined;
     readonly problem: string | undefined;
   } {
-    const key = prefixKey(prefix);
-    const route = this.#actual.get(key);
+    const id = this.#states.prefixes.find(prefix);
+    const target = id < 0 ? undefined : this.#states.actualOf(id);
     return {
-      route: route === undefined ? undefined : describeRoute(route),
-      problem: this.#failures.get(key) ?? this.#plan.problemOf(key),
+      route: target === undefined ? undefined : describeRoute(this.#states.routeOf(id, target)),
+      problem: this.#failures.get(id) ?? this.#plan.problemOf(id),
     };
   }
 
@@ -64,7 +65,7 @@ export class KernelSync {
   }
 
   get routeCount(): number {
-    return this.#actual.size;
+    return this.#states.size;
   }
 
   configure(inputs: Omit<PlanInputs, 'tunnelIndex'>): SyncReport {
@@ -72,29 +73,26 @@ export class KernelSync {
     this.#tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
     this.#plan.configure({ ...inputs, tunnelIndex: this.#tunnelIndex });
     this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
-    return this.#commit(this.#actual);
+    return this.#commit();
   }
 
   /** Best paths changed. */
-  update({ prefixes: ids }: RouteNews): SyncReport {
-    const prefixes = ids.map((id) => this.#rib.prefixes.prefixOf(id));
-    const keys = this.#plan.update(prefixes, (...nextHop) => this.#kernel.resolve(...nextHop));
-    const part = new Map<PrefixKey, KernelRoute>();
-    const wanted = new Map<PrefixKey, KernelRoute>();
-    for (const key of keys) {
-      const actual = this.#actual.get(key);
-      const route = this.#plan.wanted.get(key);
-      if (actual !== undefined) part.set(key, actual);
-      if (route !== undefined) wanted.set(key, route);
-      this.#failures.delete(key);
-    }
-    return { changed: this.#apply(routeChanges(wanted, part, this.#removal)), repaired: [] };
+  update({ prefixes: ids, isLosing }: RouteNews): SyncReport {
+    this.#plan.update(ids, (...nextHop) => this.#kernel.resolve(...nextHop));
+    for (const id of ids) this.#forgive(id);
+    const { additions, removals } = routeChanges(this.#states, ids, this.#removal);
+    let changed = this.#apply(additions);
+    // One message may take them all out when they are the last that go through a next hop.
+    if (isLosing || this.#leaving.size > 0) for (const { id } of removals) this.#leave(id);
+    else changed += this.#apply(removals);
+    if (!isLosing) changed += this.#applyLeaving();
+    return { changed, repaired: [] };
   }
 
   /** What may be removed has become more. */
   allowRemoval(removal: Removal): SyncReport {
     this.#removal = removal;
-    return this.#commit(this.#actual);
+    return this.#commit();
   }
 
   /** Reads the kernel and puts it right: after changes by others, and now and then anyway. */
@@ -105,9 +103,8 @@ export class KernelSync {
       this.#plan.configure({ ...this.#inputs, tunnelIndex });
     }
     this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
-    const believed = this.#actual;
-    this.#read();
-    return this.#commit(believed);
+    const lost = this.#take(this.#kernel.list());
+    return this.#commit(lost);
   }
 
   /** Asks the kernel again how it reaches the next hops. */
@@ -115,30 +112,75 @@ export class KernelSync {
     const tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
     if (tunnelIndex !== this.#tunnelIndex) return this.resync();
     this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
-    return this.#commit(this.#actual);
+    return this.#commit();
   }
 
   /** Whether what the monitor saw is not what this service did last. */
   contradicts(action: 'new' | 'deleted', route: KernelRoute): boolean {
-    const held = this.#actual.get(prefixKey(route.prefix));
-    if (action === 'deleted') return held !== undefined && sameKernelRoute(held, route);
-    return held === undefined || !sameKernelRoute(held, route);
+    const id = this.#states.prefixes.find(route.prefix);
+    const held = id < 0 ? undefined : this.#states.actualOf(id);
+    const isSame = held !== undefined && sameTarget(held, route);
+    return action === 'deleted' ? isSame : !isSame;
   }
 
-  #read(): void {
-    this.#actual = new Map(this.#kernel.list().map((route) => [prefixKey(route.prefix), route]));
+  /** Takes over what the kernel holds. Answers what was believed of prefixes that others have changed. */
+  #take(routes: readonly KernelRoute[]): ReadonlyMap<number, KernelTarget> {
+    const states = this.#states;
+    const changed = new Map<number, KernelTarget>();
+    const seen = new Uint8Array(states.prefixes.limit + routes.length);
+    for (const route of routes) {
+      const id = states.prefixes.intern(route.prefix);
+      seen[id] = 1;
+      const before = states.actualOf(id);
+      if (before === undefined || !sameTarget(before, route)) {
+        if (before !== undefined) changed.set(id, before);
+        states.found(id, route);
+      }
+      states.prefixes.release(id);
+    }
+    for (let id = 0; id < states.limit; id++) {
+      const before = states.actualOf(id);
+      if (before === undefined || seen[id] === 1) continue;
+      changed.set(id, before);
+      states.found(id, undefined);
+    }
+    return changed;
   }
 
-  /** @param believed what the kernel held before others changed it */
-  #commit(believed: ReadonlyMap<PrefixKey, KernelRoute>): SyncReport {
-    const changes = routeChanges(this.#plan.wanted, this.#actual, this.#removal);
-    const repaired = changes.flatMap(({ key, kind, route }) => {
-      const before = believed.get(key);
-      const isRepair = kind !== 'delete' && before !== undefined && sameKernelRoute(before, route);
-      return isRepair ? [describeRoute(route)] : [];
+  /** @param lost what the kernel held of prefixes before others changed it */
+  #commit(lost: ReadonlyMap<number, KernelTarget> = new Map()): SyncReport {
+    const { additions, removals } = routeChanges(this.#states, this.#all(), this.#removal);
+    const repaired = additions.flatMap(({ id, route }) => {
+      const before = lost.get(id);
+      return before !== undefined && sameTarget(before, route) ? [describeRoute(route)] : [];
     });
-    this.#failures.clear();
-    return { changed: this.#apply(changes), repaired };
+    for (const id of this.#failures.keys()) this.#forgive(id);
+    const changed = this.#apply(additions) + this.#apply(removals);
+    return { changed, repaired };
+  }
+
+  *#all(): Generator<number, void, undefined> {
+    for (let id = 0; id < this.#states.limit; id++) yield id;
+  }
+
+  #leave(id: number): void {
+    if (this.#leaving.has(id)) return;
+    this.#leaving.add(id);
+    this.#states.prefixes.retain(id);
+  }
+
+  #applyLeaving(): number {
+    if (this.#leaving.size === 0) return 0;
+    const ids = [...this.#leaving];
+    this.#leaving.clear();
+    const { removals } = routeChanges(this.#states, ids, this.#removal);
+    const changed = this.#apply(removals);
+    for (const id of ids) this.#states.prefixes.release(id);
+    return changed;
+  }
+
+  #forgive(id: number): void {
+    if (this.#failures.delete(id)) this.#states.prefixes.release(id);
   }
 
   /** How many were carried out. */
@@ -146,14 +188,14 @@ export class KernelSync {
     if (changes.length === 0) return 0;
     const failures = new Map(this.#kernel.apply(changes).map((each) => [each.change, each]));
     for (const change of changes) {
+      const { kind, id, route } = change;
       const failure = failures.get(change);
       // Already gone is what was wanted.
-      if (failure !== undefined && !(change.kind === 'delete' && failure.code === 'ESRCH')) {
-        this.#failures.set(change.key, describeFailure(failure));
-      } else if (change.kind === 'delete') {
-        this.#actual.delete(change.key);
+      if (failure !== undefined && !(kind === 'delete' && failure.code === 'ESRCH')) {
+        if (!this.#failures.has(id)) this.#states.prefixes.retain(id);
+        this.#failures.set(id, describeFailure(failure));
       } else {
-        this.#actual.set(change.key, change.route);
+        this.#states.found(id, kind === 'delete' ? undefined : route);
       }
     }
     return changes.length - failures.size;

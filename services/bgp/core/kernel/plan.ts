@@ -5,14 +5,13 @@ import {
   addressBits,
   formatAddress,
   formatPrefix,
-  hostPrefix,
   isLinkLocal,
   type Prefix,
   prefixContains,
 } from '@calico/ip';
 import { decideBlockRoute, type IPPool } from '@calico/model';
 import type { RibEntry } from '../rib/loc_rib.ts';
-import { hopOrder, type KernelHop, type KernelRoute, type Resolution } from './types.ts';
+import { hopOrder, type KernelHop, type KernelTarget, type Resolution } from './types.ts';
 
 export type PlanContext = {
   /** Widest first. */
@@ -31,7 +30,7 @@ export type PlanContext = {
 };
 
 export type Plan =
-  | { readonly kind: 'route'; readonly route: KernelRoute }
+  | { readonly kind: 'route'; readonly target: KernelTarget }
   /** Not ours, or nothing to program. */
   | { readonly kind: 'none' }
   /** Ours, but the kernel lacks something. */
@@ -46,9 +45,7 @@ export function planRoute(entry: RibEntry, context: PlanContext): Plan {
     // Felix routes the addresses; the block behind them must not leave the node again.
     const isBlock = context.ownBlocks.has(formatPrefix(prefix));
     const isSingle = prefix.length === addressBits(prefix.family);
-    return isBlock && !isSingle
-      ? { kind: 'route', route: { prefix, type: 'blackhole', hops: [] } }
-      : NONE;
+    return isBlock && !isSingle ? { kind: 'route', target: { type: 'blackhole', hops: [] } } : NONE;
   }
   if (context.services.some((range) => prefixContains(range, prefix))) return NONE;
   const pool = context.pools.findLast((each) => prefixContains(each.prefix, prefix))?.pool;
@@ -64,20 +61,20 @@ export function planRoute(entry: RibEntry, context: PlanContext): Plan {
     else hops.push(hop);
   }
   if (hops.length > 0) {
-    return { kind: 'route', route: { prefix, type: 'unicast', hops: distinct(hops) } };
+    return { kind: 'route', target: { type: 'unicast', hops: distinct(hops) } };
   }
   return problem === undefined ? NONE : { kind: 'impossible', problem };
 }
 
 /** The way to an address through a gateway on the link; undefined when the gateway is not reached. */
 export function planStatic(
-  { address, gateway }: PlanContext['statics'][number],
+  { gateway }: PlanContext['statics'][number],
   resolve: PlanContext['resolve'],
-): KernelRoute | undefined {
+): KernelTarget | undefined {
   const resolution = resolve(gateway);
   if (resolution === undefined || resolution.gateway !== undefined) return undefined;
   const hop = { gateway, interfaceIndex: resolution.interfaceIndex, onlink: false };
-  return { prefix: hostPrefix(address), type: 'unicast', hops: [hop] };
+  return { type: 'unicast', hops: [hop] };
 }
 
 /** Undefined: Felix's; a text: why it cannot be. */

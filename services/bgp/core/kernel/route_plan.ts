@@ -7,10 +7,12 @@ import {
   isLinkLocal,
   type Prefix,
 } from '@calico/ip';
-import type { LocRib, RibEntry } from '../rib/loc_rib.ts';
-import { type PrefixKey, prefixKey } from '../rib/prefix_key.ts';
-import { type PlanContext, planRoute, planStatic } from './plan.ts';
-import type { KernelRoute, Resolution } from './types.ts';
+import type { LocRib } from '../rib/loc_rib.ts';
+import { PathFlag } from '../rib/path_table.ts';
+import { PrefixRanges } from '../rib/prefix_ranges.ts';
+import { type Plan, type PlanContext, planRoute, planStatic } from './plan.ts';
+import type { RouteStates } from './route_states.ts';
+import type { Resolution } from './types.ts';
 
 export type PlanInputs = Omit<PlanContext, 'resolve'>;
 
@@ -19,21 +21,29 @@ type NextHop = { readonly address: Address; readonly interfaceName: string | und
 
 export type Ask = (address: Address, interfaceName?: string) => Resolution | undefined;
 
+/** What was planned for routes of the same kind through the same next hop. */
+type Planned = { readonly nextHop: Address; readonly plan: Plan };
+
+const SOURCES = 0x1_0000;
+const KINDS = 0x1000;
+
 export class RoutePlan {
   readonly #rib: LocRib;
-  readonly #wanted = new Map<PrefixKey, KernelRoute>();
-  readonly #problems = new Map<PrefixKey, string>();
+  readonly #states: RouteStates;
+  readonly #problems = new Map<number, string>();
   /** Next hops that routes ask for, by text; undefined while not resolved. */
   readonly #nextHops = new Map<string, NextHop & { resolution: Resolution | undefined }>();
-  readonly #statics = new Set<PrefixKey>();
+  /** Prefixes with a route that the operator has asked for: held. */
+  readonly #statics = new Set<number>();
+  readonly #planned = new Map<number, Planned>();
+  #pools = new PrefixRanges([]);
+  #services = new PrefixRanges([]);
   #inputs: PlanInputs | undefined;
 
-  constructor(rib: LocRib) {
+  /** @param states is told what is wanted */
+  constructor(rib: LocRib, states: RouteStates) {
     this.#rib = rib;
-  }
-
-  get wanted(): ReadonlyMap<PrefixKey, KernelRoute> {
-    return this.#wanted;
+    this.#states = states;
   }
 
   /** Why some routes cannot be programmed. */
@@ -41,18 +51,15 @@ export class RoutePlan {
     return [...this.#problems.values()];
   }
 
-  problemOf(key: PrefixKey): string | undefined {
-    return this.#problems.get(key);
-  }
-
-  /** Addresses whose way the kernel must be asked for, with resolve(). */
-  get nextHops(): readonly Address[] {
-    return [...this.#nextHops.values()].map(({ address }) => address);
+  problemOf(id: number): string | undefined {
+    return this.#problems.get(id);
   }
 
   /** Plans everything anew. */
   configure(inputs: PlanInputs): void {
     this.#inputs = inputs;
+    this.#pools = new PrefixRanges(inputs.pools.map(({ prefix }) => prefix));
+    this.#services = new PrefixRanges(inputs.services);
     this.#planAll();
   }
 
@@ -72,63 +79,101 @@ export class RoutePlan {
   }
 
   /** Plans these prefixes anew. `ask` is called for next hops not seen before. */
-  update(prefixes: readonly Prefix[], ask: Ask): PrefixKey[] {
-    const keys: PrefixKey[] = [];
-    for (const prefix of prefixes) {
-      const entry = this.#rib.get(prefix);
-      for (const { data, source } of entry?.multipath ?? []) {
-        if (source.kind === 'local') continue;
-        const address = data.nextHop;
-        const interfaceName = source.interface;
-        const text = nextHopText(address, interfaceName);
-        if (this.#nextHops.has(text)) continue;
-        const resolution = ask(address, interfaceName);
-        this.#nextHops.set(text, { address, interfaceName, resolution });
-      }
-      this.#plan(prefix, entry);
-      keys.push(prefixKey(prefix));
-    }
-    return keys;
+  update(ids: readonly number[], ask: Ask): void {
+    for (const id of ids) this.#plan(id, ask);
   }
 
   #planAll(): void {
-    this.#wanted.clear();
+    this.#planned.clear();
+    for (const id of this.#problems.keys()) this.#states.prefixes.release(id);
     this.#problems.clear();
+    for (const id of this.#statics) {
+      this.#states.want(id, undefined);
+      this.#states.prefixes.release(id);
+    }
     this.#statics.clear();
     for (const each of this.#inputs?.statics ?? []) this.#planStatic(each);
-    for (const entry of this.#rib.entries()) this.#plan(entry.prefix, entry);
+    const { prefixes } = this.#rib;
+    for (let id = 0; id < prefixes.limit; id++) if (prefixes.has(id)) this.#plan(id, undefined);
   }
 
   #planStatic(route: PlanInputs['statics'][number]): void {
-    const key = prefixKey(hostPrefix(route.address));
-    this.#statics.add(key);
+    const id = this.#states.prefixes.intern(hostPrefix(route.address));
+    this.#statics.add(id);
     const planned = planStatic(route, (address) => this.#resolutionOf(address));
-    if (planned !== undefined) {
-      this.#wanted.set(key, planned);
-    } else {
-      const [address, gateway] = [route.address, route.gateway].map(formatAddress);
-      const problem = `Cannot reach peer "${address}" by "${gateway}": that is no neighbour`;
-      this.#problems.set(key, problem);
+    this.#states.want(id, planned);
+    if (planned !== undefined) return;
+    const [address, gateway] = [route.address, route.gateway].map(formatAddress);
+    this.#note(id, `Cannot reach peer "${address}" by "${gateway}": that is no neighbour`);
+  }
+
+  /** @param ask undefined: all next hops are known */
+  #plan(id: number, ask: Ask | undefined): void {
+    // What the operator has said about a peer's address is not overridden by what peers say.
+    if (this.#statics.has(id)) return;
+    const plan = this.#inputs === undefined ? NOTHING : this.#planOf(id, this.#inputs, ask);
+    this.#states.want(id, plan.kind === 'route' ? plan.target : undefined);
+    this.#note(id, plan.kind === 'impossible' ? plan.problem : undefined);
+  }
+
+  #note(id: number, problem: string | undefined): void {
+    const isNoted = this.#problems.has(id);
+    if (problem !== undefined) {
+      if (!isNoted) this.#states.prefixes.retain(id);
+      this.#problems.set(id, problem);
+    } else if (isNoted) {
+      this.#problems.delete(id);
+      this.#states.prefixes.release(id);
     }
+  }
+
+  #planOf(id: number, inputs: PlanInputs, ask: Ask | undefined): Plan {
+    const key = this.#keyOf(id);
+    const row = this.#rib.bestOf(id);
+    if (key === undefined || row < 0) return this.#make(id, inputs, ask);
+    const { attributes, paths } = this.#rib;
+    const nextHop = attributes.nextHopOf(paths.attributesOf(row));
+    const planned = this.#planned.get(key);
+    if (planned?.nextHop === nextHop) return planned.plan;
+    const plan = this.#make(id, inputs, ask);
+    if (plan.kind !== 'route') return plan;
+    const shared: Plan = { kind: 'route', target: this.#states.intern(plan.target) };
+    this.#planned.set(key, { nextHop, plan: shared });
+    return shared;
+  }
+
+  /** Prefixes with the same number go the same way; undefined for those that have a plan of their own. */
+  #keyOf(id: number): number | undefined {
+    const { paths, prefixes, attributes } = this.#rib;
+    const best = this.#rib.bestOf(id);
+    if (best < 0 || this.#rib.sourceOf(best).kind === 'local') return undefined;
+    for (let row = paths.firstOf(id); row >= 0; row = paths.nextOf(row)) {
+      if (row !== best && paths.is(row, PathFlag.Used)) return undefined;
+    }
+    const isService = this.#services.lastContaining(prefixes, id) >= 0;
+    const pool = this.#pools.lastContaining(prefixes, id) + 1;
+    const kind = (pool * 2 + Number(isService)) * 2 + Number(prefixes.familyOf(id) === 6);
+    const source = paths.sourceOf(best);
+    if (kind >= KINDS || source >= SOURCES) return undefined;
+    return (attributes.nextHopNumberOf(paths.attributesOf(best)) * SOURCES + source) * KINDS + kind;
+  }
+
+  #make(id: number, inputs: PlanInputs, ask: Ask | undefined): Plan {
+    const entry = this.#rib.entryOf(id);
+    if (entry === undefined) return NOTHING;
+    const resolve = (address: Address, interfaceName?: string): Resolution | undefined => {
+      const text = nextHopText(address, interfaceName);
+      const known = this.#nextHops.get(text);
+      if (known !== undefined || ask === undefined) return known?.resolution;
+      const resolution = ask(address, interfaceName);
+      this.#nextHops.set(text, { address, interfaceName, resolution });
+      return resolution;
+    };
+    return planRoute(entry, { ...inputs, resolve });
   }
 
   #resolutionOf(address: Address, interfaceName?: string): Resolution | undefined {
     return this.#nextHops.get(nextHopText(address, interfaceName))?.resolution;
-  }
-
-  #plan(prefix: Prefix, entry: RibEntry | undefined): void {
-    const key = prefixKey(prefix);
-    // What the operator has said about a peer's address is not overridden by what peers say.
-    if (this.#statics.has(key)) return;
-    this.#wanted.delete(key);
-    this.#problems.delete(key);
-    if (entry === undefined || this.#inputs === undefined) return;
-    const plan = planRoute(entry, {
-      ...this.#inputs,
-      resolve: (address, interfaceName) => this.#resolutionOf(address, interfaceName),
-    });
-    if (plan.kind === 'route') this.#wanted.set(key, plan.route);
-    if (plan.kind === 'impossible') this.#problems.set(key, plan.problem);
   }
 
   #usedNextHops(): Map<string, NextHop> {
@@ -137,14 +182,16 @@ export class RoutePlan {
       used.set(nextHopText(address, interfaceName), { address, interfaceName });
     };
     for (const { gateway } of this.#inputs?.statics ?? []) add(gateway, undefined);
-    for (const { multipath } of this.#rib.entries()) {
-      for (const { data, source } of multipath) {
-        if (source.kind === 'peer') add(data.nextHop, source.interface);
-      }
+    for (const address of this.#rib.attributes.nextHops()) {
+      if (address.value === 0n) continue;
+      if (!isLinkLocal(address)) add(address, undefined);
+      else for (const name of this.#rib.paths.interfaces()) add(address, name);
     }
     return used;
   }
 }
+
+const NOTHING: Plan = { kind: 'none' };
 
 /** Texts of the own blocks, for PlanInputs. */
 export function blockTexts(prefixes: Iterable<Prefix>): ReadonlySet<string> {

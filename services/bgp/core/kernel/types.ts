@@ -1,6 +1,9 @@
 // Kernel routes as this service wants and finds them: table main, protocol 12.
 import type { Address, Prefix } from '@calico/ip';
 
+/** Where the packets of a route go. */
+export type KernelTarget = Omit<KernelRoute, 'prefix'>;
+
 export type KernelRoute = {
   readonly prefix: Prefix;
   readonly type: 'unicast' | 'blackhole';
@@ -29,7 +32,7 @@ export function hopOrder(a: KernelHop, b: KernelHop): number {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
-export function sameKernelRoute(a: KernelRoute, b: KernelRoute): boolean {
+export function sameTarget(a: KernelTarget, b: KernelTarget): boolean {
   return (
     a.type === b.type &&
     a.hops.length === b.hops.length &&
@@ -44,4 +47,13 @@ function sameHop(a: KernelHop, b: KernelHop | undefined): boolean {
     a.gateway?.value === b.gateway?.value &&
     a.onlink === b.onlink
   );
+}
+
+/** Equal texts mean the same target. */
+export function targetText({ type, hops }: KernelTarget): string {
+  const texts = hops.map(
+    ({ gateway, interfaceIndex, onlink }) =>
+      `${gateway === undefined ? '' : `${gateway.family} ${gateway.value}`} ${interfaceIndex} ${onlink}`,
+  );
+  return `${type}|${texts.join('|')}`;
 }

@@ -29,7 +29,7 @@ const DECODED = 1_024;
 
 /**
  * How the bytes are to be read. `Outside`: the next hop is not among them. `Plain`: they are without a
- * fault and in the order of their types, so that they can be passed on without being decoded. `Unread`:
+ * fault, in the order of their types and without members of a confederation, so that they can be passed on without being decoded. `Unread`:
  * written here and not yet asked for what the decision wants to know.
  */
 const Reading = { TwoOctetAs: 1, External: 2, Outside: 4, Plain: 8, Unread: 16 } as const;
@@ -106,7 +106,11 @@ export class AttributeTable {
     if (address === undefined || isLost) return { kind: 'withdraw', problems };
     const hop = this.#hops.intern(address);
     const id = this.#add(bytes, start, end, reading, hop, attributes);
-    const isPlain = problems.length === 0 && context.fourOctetAs && isSorted(bytes, start, end);
+    const isPlain =
+      problems.length === 0 &&
+      context.fourOctetAs &&
+      !hasMembers(attributes) &&
+      isSorted(bytes, start, end);
     if (isPlain) (this.#readings[id] as number) |= Reading.Plain;
     this.#remember(id, { attributes, nextHop: address });
     return { kind: 'set', id, problems };
@@ -184,6 +188,11 @@ export class AttributeTable {
 
   nextHopOf(id: number): Address {
     return this.#hops.addressOf(this.#nextHops[id] as number);
+  }
+
+  /** All next hops of all sets, each once. */
+  nextHops(): Iterable<Address> {
+    return this.#hops.addresses();
   }
 
   /** A number that stands for the next hop as long as the set exists. */
@@ -399,6 +408,11 @@ function findMissing(attributes: PathAttributes, nextHop: Address | undefined): 
     type,
     message: `Cannot use the routes of UPDATE: mandatory attribute "${name}" is missing or malformed`,
   }));
+}
+
+/** Members of a confederation in the path: what leaves it says less (RFC 5065 section 4.1). */
+function hasMembers({ asPath }: PathAttributes): boolean {
+  return asPath?.some(({ kind }) => kind.startsWith('confed')) === true;
 }
 
 function isSorted(bytes: Uint8Array, start: number, end: number): boolean {

@@ -36,6 +36,10 @@ export class NextHopTable {
     this.#rows.give(number);
   }
 
+  addresses(): Iterable<Address> {
+    return this.#addresses.filter((each) => each !== undefined);
+  }
+
   addressOf(number: number): Address {
     return this.#addresses[number] as Address;
   }

@@ -57,6 +57,15 @@ export class PathTable {
     return this.#source(source).value;
   }
 
+  /** Where link-local next hops of sources are. */
+  interfaces(): ReadonlySet<string> {
+    return new Set(
+      this.#sources.flatMap((source) =>
+        source?.value.kind === 'peer' ? (source.value.interface ?? []) : [],
+      ),
+    );
+  }
+
   acceptedOf(source: number): number {
     return this.#source(source).accepted;
   }

@@ -1,0 +1,83 @@
+// Many routes of one peer in the kernel: by nexthop objects, and gone with them. Takes 2 s.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+import { parseAddress, parsePrefix } from '@calico/ip';
+import { type Netlink, openNetlinkIn } from '@calico/netlink';
+import { KernelRoutes } from '../../services/bgp/adapters/kernel_routes.ts';
+import type { RouteChange } from '../../services/bgp/core/kernel/changes.ts';
+import { execOk } from '../lab/mod.ts';
+
+const COUNT = 3_000;
+const name = `cbgk${randomBytes(3).toString('hex')}`;
+const isRoot = process.getuid?.() === 0;
+
+describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => {
+  let netlink: Netlink;
+  let kernel: KernelRoutes;
+  let interfaceIndex = 0;
+
+  before(async () => {
+    await execOk(['ip', 'netns', 'add', name]);
+    await execOk(['ip', '-n', name, 'link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'far0']);
+    await execOk(['ip', '-n', name, 'address', 'add', '10.99.0.1/24', 'dev', 'up0']);
+    for (const device of ['up0', 'far0']) {
+      await execOk(['ip', '-n', name, 'link', 'set', device, 'up']);
+    }
+    netlink = openNetlinkIn(`/run/netns/${name}`);
+    kernel = new KernelRoutes(netlink);
+    interfaceIndex = netlink.linkByName('up0')?.index ?? 0;
+  });
+
+  after(async () => {
+    netlink?.close();
+    await execOk(['ip', 'netns', 'delete', name]);
+  });
+
+  function changes(kind: RouteChange['kind'], via: string, from = 0, to = COUNT): RouteChange[] {
+    const hops = [{ gateway: parseAddress(via), interfaceIndex, onlink: false }];
+    return Array.from({ length: to - from }, (_, index) => {
+      const id = from + index;
+      const prefix = parsePrefix(`16.${id >> 8}.${id & 255}.0/24`);
+      return { kind, id, route: { prefix, type: 'unicast', hops } };
+    });
+  }
+
+  function referring(): number {
+    const routes = netlink.routes({ family: 4, table: 254, protocol: 12 });
+    return routes.filter(({ nextHopId }) => nextHopId !== undefined).length;
+  }
+
+  test('many routes refer to an object, and read back they say the same', () => {
+    assert.deepEqual(kernel.apply(changes('add', '10.99.0.9')), []);
+    const list = kernel.list();
+    assert.equal(list.length, COUNT);
+    assert.ok(
+      list.every(({ hops }) => hops[0]?.gateway?.value === parseAddress('10.99.0.9').value),
+    );
+    assert.ok(referring() > COUNT / 2);
+    assert.equal(netlink.nextHopObjects().length, 1);
+  });
+
+  test('routes change their next hop, one by one', () => {
+    assert.deepEqual(kernel.apply(changes('replace', '10.99.0.8', 0, 100)), []);
+    assert.deepEqual(kernel.apply(changes('delete', '10.99.0.8', 0, 100)), []);
+    assert.equal(kernel.list().length, COUNT - 100);
+  });
+
+  test('when all go, their object takes them along; those of others stay', () => {
+    assert.deepEqual(kernel.apply(changes('add', '10.99.0.7', 0, 100)), []);
+    assert.deepEqual(kernel.apply(changes('delete', '10.99.0.9', 100)), []);
+    assert.equal(kernel.list().length, 100);
+    assert.deepEqual(netlink.nextHopObjects(), []);
+  });
+
+  test('an object that somebody has deleted is done without', async () => {
+    assert.deepEqual(kernel.apply(changes('add', '10.99.0.6', 200, 2_000)), []);
+    const [object] = netlink.nextHopObjects();
+    await execOk(['ip', '-n', name, 'nexthop', 'delete', 'id', String(object?.id)]);
+    assert.ok(kernel.list().length < 1_000);
+    assert.deepEqual(kernel.apply(changes('add', '10.99.0.6', 2_000, 2_600)), []);
+    assert.ok(kernel.list().length >= 600 + 100);
+  });
+});
