@@ -37,6 +37,8 @@ export type WarmParts = {
 export class WarmAddresses {
   readonly #parts: WarmParts;
   #stock: Stock;
+  /** The end of the lease where no clock can jump; known unless this process has not renewed it. */
+  #deadline = Number.POSITIVE_INFINITY;
   #nextCheck = 0;
   /** One change of the stock at a time. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -54,7 +56,7 @@ export class WarmAddresses {
     return this.#exclusive(async () => {
       const { requestedAddresses, ipv4Pools, ipv6Pools } = workload;
       const special = [requestedAddresses, ipv4Pools, ipv6Pools].some((all) => all.length > 0);
-      if (special || this.#parts.clock.now() >= this.#stock.until) return undefined;
+      if (special || this.#isOver()) return undefined;
       const wanted = [
         ...(workload.ipv4 ? [4 as const] : []),
         ...(workload.ipv6 ? [6 as const] : []),
@@ -115,6 +117,7 @@ export class WarmAddresses {
   async #renew(): Promise<void> {
     const { source, clock, book, hasFamily } = this.#parts;
     const sent = clock.now();
+    const sentMonotonic = clock.monotonic();
     const families = ([4, 6] as const).filter(hasFamily);
     if (families.length === 0) return;
     const { addresses, leaseMs, count } = await source.lease(families);
@@ -126,10 +129,16 @@ export class WarmAddresses {
       free.filter((one) => familyOf(one) === family).slice(0, count),
     );
     await this.#save({ addresses: kept, until: sent + leaseMs });
+    this.#deadline = sentMonotonic + leaseMs;
     const isFull = kept.length >= count * families.length && count > 0;
     this.#nextCheck = sent + (isFull ? leaseMs / 2 : RECHECK_MS);
     const surplus = free.filter((one) => !kept.includes(one)).map(({ address }) => address);
     if (surplus.length > 0) await source.returnLeased(surplus);
+  }
+
+  #isOver(): boolean {
+    const { clock } = this.#parts;
+    return clock.now() >= this.#stock.until || clock.monotonic() >= this.#deadline;
   }
 
   async #save(stock: Stock): Promise<void> {
