@@ -8,6 +8,8 @@ import type { Ipam, IpamFixture } from '../ipam/fixture.ts';
 
 const LOOPS = 64;
 const NODES = 8;
+/** However slow the machine is: memory is measured, not time. */
+const PATIENT = { timeoutMs: 120_000 };
 const MEBIBYTE = 1024 * 1024;
 
 /** To be loaded into the process: `fixture.startService([HEAP_REPORT])`. */
@@ -26,8 +28,8 @@ export async function runPairs(fixture: IpamFixture, ipam: Ipam, count: number):
     Array.from({ length: LOOPS }, async (_, loop) => {
       while (started++ < count) {
         const handleId = `k8s-pod-network.${randomBytes(16).toString('hex')}`;
-        await ipam.autoAssign({ node: `node-${loop % NODES}`, handleId, ipv4Count: 1 });
-        await ipam.releaseByHandle({ handleId });
+        await ipam.autoAssign({ node: `node-${loop % NODES}`, handleId, ipv4Count: 1 }, PATIENT);
+        await ipam.releaseByHandle({ handleId }, PATIENT);
         if (++done % Math.ceil(count / 10) === 0) report(fixture, done, start);
       }
     }),
