@@ -382,6 +382,28 @@ test('help has examples, mistakes have hints', async () => {
   assert.match(err, /unknown command 'aply'\n\(Did you mean apply\?\)\nAdd --help/);
 });
 
+test('bgp watch, reset and routes --lookup', async () => {
+  assert.match(
+    await succeeds('bgp watch'),
+    /Established[^]*\n192\.168\.80\.101 is no longer a peer/,
+  );
+  assert.match(await succeeds('bgp reset 192.168.80.101 --message cables'), /^Reset '192/);
+  assert.match(await succeeds('bgp reset 192.168.80.101 --soft both'), /softly \(both\)/);
+  assert.match(await fails('bgp reset 192.168.80.101 --soft up'), /expected in, out or both/);
+  assert.match(await fails('bgp reset 192.168.80.101 --soft in --message x'), /nothing ends/);
+  assert.match(await succeeds('bgp routes --lookup 10.244.1.3'), /10\.244\.1\.0\/28/);
+});
+
+test('bgp inject, load and withdraw', async () => {
+  assert.match(
+    await succeeds('bgp inject 198.51.100.0/24 203.0.113.0/24 --community 64512:1 --as-path 1,2'),
+    /^Injected 2 routes, 'calicoctl' has 2/,
+  );
+  assert.match(await fails('bgp inject 198.51.100.0/24 --med x'), /Expected a number/);
+  assert.match(await succeeds('bgp withdraw 198.51.100.0/24'), /^Withdrew 1 routes of 'calicoctl'/);
+  assert.match(await fails('bgp load /nowhere.mrt'), /Cannot load "\/nowhere\.mrt": ENOENT/);
+});
+
 test('bgp peers, routes and why ask the speaker of this node', async () => {
   assert.match(await succeeds('bgp peers'), /^PEER .*\n192\.168\.80\.101 +- +0 +Established/);
   assert.match(

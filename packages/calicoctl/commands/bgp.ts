@@ -3,6 +3,8 @@ import { CommandError } from '../command_error.ts';
 import { formatExplanation, formatPeer, formatPeers, formatRoutes } from '../formats/bgp.ts';
 import type { CommandAdder, Runner, Session } from '../session.ts';
 import { dumpTable } from './bgp_dump.ts';
+import { addInject } from './bgp_inject.ts';
+import { addReset } from './bgp_reset.ts';
 
 export const addBgp: CommandAdder = (parent, run) => {
   const bgp = parent
@@ -23,7 +25,9 @@ Examples:
 ${ON_THE_NODE}`,
     )
     .action((address: string | undefined) => run((session) => showPeers(session, address)));
+  addReset(bgp, run, ON_THE_NODE);
   addRoutes(bgp, run);
+  addInject(bgp, run, ON_THE_NODE);
   bgp
     .command('dump')
     .description('all paths of the routing table as an MRT file (RFC 6396), for bgpdump and others')
@@ -51,7 +55,11 @@ ${ON_THE_NODE}`,
 const ON_THE_NODE = `
 Run it on a node, as root: it asks the speaker through its socket in CALICO_RUN_DIR.`;
 
-type RouteOptions = { readonly table: string; readonly peer?: string };
+type RouteOptions = {
+  readonly table: string;
+  readonly peer?: string;
+  readonly lookup?: string;
+};
 
 function addRoutes(bgp: Command, run: Runner): void {
   bgp
@@ -60,6 +68,7 @@ function addRoutes(bgp: Command, run: Runner): void {
     .argument('[prefix]', 'only routes inside this prefix')
     .option('--table <name>', 'loc: all paths; received: as a peer told them; in; out', 'loc')
     .option('--peer <address>', 'whose table, for received, in and out')
+    .option('--lookup <address>', 'only the longest prefix that contains this address')
     .addHelpText(
       'after',
       `
@@ -72,6 +81,7 @@ Tables:
 Examples:
   sudo calicoctl bgp routes 10.244.0.0/16
   sudo calicoctl bgp routes --table=out --peer=192.168.80.101
+  sudo calicoctl bgp routes --lookup=10.244.58.193
 ${ON_THE_NODE}`,
     )
     .action((prefix: string | undefined, options: RouteOptions) =>
@@ -113,7 +123,8 @@ async function showRoutes(session: Session, prefix: string, options: RouteOption
   }
   const routes = await connections.ask('bgp', async (client) => {
     const all = [];
-    for await (const each of client.listRoutes({ table, peer: options.peer ?? '', prefix })) {
+    const { peer = '', lookup = '' } = options;
+    for await (const each of client.listRoutes({ table, peer, prefix, lookup })) {
       all.push(each);
     }
     return all;

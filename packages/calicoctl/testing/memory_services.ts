@@ -9,7 +9,7 @@ import {
   type ResourceKey,
   ResourceService,
 } from '@calico/proto/api/v1/resources';
-import { BgpService } from '@calico/proto/bgp/v1/bgp';
+import { BgpService, ResetKind } from '@calico/proto/bgp/v1/bgp';
 import { BgpPeerType } from '@calico/proto/events/v1/events';
 import { IpamAdminService } from '@calico/proto/ipam/v1/admin';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
@@ -244,8 +244,23 @@ function bgpHandlers(): ServiceHandlers<typeof BgpService> {
         { address: '192.168.80.101', type: BgpPeerType.NODE_MESH, state: 'Established', port: 179 },
       ],
     }),
-    async *listRoutes({ table, prefix }) {
-      yield { prefix: prefix || '10.244.1.0/26', nextHop: '192.168.80.101', best: table === 1 };
+    async *watchPeers({ peer }) {
+      yield { peers: [{ address: peer || '192.168.80.101', state: 'Established', port: 179 }] };
+      yield { removed: ['192.168.80.101'] };
+    },
+    resetPeer: async ({ kind, communication }) => {
+      if (kind === ResetKind.HARD && communication === '') notHere();
+      return {};
+    },
+    injectRoutes: async ({ routes }) => ({ held: routes.length }),
+    withdrawRoutes: async ({ prefixes }) => ({ withdrawn: prefixes.length }),
+    async *holdRoutes() {
+      yield {};
+    },
+    async *listRoutes({ table, prefix, lookup }) {
+      if (lookup !== '') yield { prefix: '10.244.1.0/28', nextHop: lookup, best: true };
+      else
+        yield { prefix: prefix || '10.244.1.0/26', nextHop: '192.168.80.101', best: table === 1 };
     },
     explain: async ({ prefix }) =>
       prefix === '10.244.1.7' ? { prefix: '10.244.1.0/26', kernel: 'it is there' } : {},

@@ -14,7 +14,7 @@ import {
   parsePrefix,
   prefixContains,
 } from '@calico/ip';
-import { type BgpService, PathVerdict, Table } from '@calico/proto/bgp/v1/bgp';
+import { type BgpService, PathVerdict, ResetKind, Table } from '@calico/proto/bgp/v1/bgp';
 import { RpcError, type ServiceHandlers } from '@calico/rpc';
 import { type ExplainedPath, explain, isKnown, longestMatch } from '../core/explain/explain.ts';
 import type { BgpNode } from '../core/node/bgp_node.ts';
@@ -22,6 +22,9 @@ import type { Path, PathData, PathSource } from '../core/rib/path.ts';
 import { dumpTable } from '../core/speaker/mrt_dump.ts';
 import type { Peer } from '../core/speaker/peer.ts';
 import { peerMessage } from './bus_reporter.ts';
+import { checkClient, prefixOf, routeOf } from './grpc_injection.ts';
+import { watchPeers } from './peer_watch.ts';
+import { matchOf, pageOf, unhurried } from './route_pages.ts';
 
 type Handlers = ServiceHandlers<typeof BgpService>;
 
@@ -42,10 +45,86 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
       return { peers: node.peers().map(peerMessage) };
     },
 
-    async *listRoutes({ table, peer, prefix }) {
-      const within = prefix === '' ? undefined : parseFilter(prefix);
-      for (const row of rowsOf(node, table, peer)) {
-        if (within === undefined || prefixContains(within, row.prefix)) yield routeMessage(row);
+    async *watchPeers({ peer }, { signal }) {
+      if (peer !== '') findPeer(node, peer);
+      for await (const { changed, removed } of watchPeers(node, signal)) {
+        const isMeant = (address: string): boolean => peer === '' || address === peer;
+        const peers = changed.filter(({ address }) => isMeant(formatAddress(address)));
+        const gone = removed.filter(isMeant);
+        if (peers.length + gone.length > 0 || peer === '') {
+          yield { peers: peers.map(peerMessage), removed: gone };
+        }
+      }
+    },
+
+    async resetPeer({ peer: key, kind, communication }) {
+      const peer = findPeer(node, key);
+      switch (kind) {
+        case ResetKind.HARD:
+          checkCommunication(communication);
+          node.operator.reset(peer.config.key, communication);
+          return {};
+        case ResetKind.SOFT_IN:
+        case ResetKind.SOFT_OUT:
+          checkSoftReset(peer, kind);
+          node.operator.refresh(peer.config.key, kind === ResetKind.SOFT_IN ? 'in' : 'out');
+          return {};
+        default:
+          throw new RpcError(
+            'INVALID_ARGUMENT',
+            `Cannot reset peer "${key}": kind is "${kind}", expected hard, soft in or soft out`,
+          );
+      }
+    },
+
+    async *listRoutes({ table, peer, prefix, lookup, limit, pageToken }) {
+      if (prefix !== '' && lookup !== '') {
+        throw new RpcError(
+          'INVALID_ARGUMENT',
+          `Cannot list routes: lookup is "${lookup}", expected none together with prefix`,
+        );
+      }
+      const all = unhurried(rowsOf(node, table, peer));
+      if (lookup !== '') {
+        const rows = await matchOf(all, firstAddress(parseFilter(lookup)));
+        for (const row of rows) yield routeMessage(row);
+        return;
+      }
+      const rows = prefix === '' ? all : inside(all, parseFilter(prefix));
+      if (limit === 0 && pageToken === '') {
+        for await (const row of rows) yield routeMessage(row);
+        return;
+      }
+      const after = pageToken === '' ? undefined : parseFilter(pageToken);
+      const page = await pageOf(rows, limit === 0 ? Number.POSITIVE_INFINITY : limit, after);
+      for (const [index, row] of page.rows.entries()) {
+        const message = routeMessage(row);
+        const isEnd = index === page.rows.length - 1 && !page.isLast;
+        yield isEnd ? { ...message, nextPageToken: message.prefix } : message;
+      }
+    },
+
+    async injectRoutes({ client, routes }) {
+      checkClient(client);
+      node.operator.inject(client, routes.map(routeOf));
+      return { held: node.speaker.injected.countOf(client) };
+    },
+
+    async withdrawRoutes({ client, prefixes }) {
+      checkClient(client);
+      const before = node.speaker.injected.countOf(client);
+      node.operator.takeBack(client, prefixes.length === 0 ? undefined : prefixes.map(prefixOf));
+      return { withdrawn: before - node.speaker.injected.countOf(client) };
+    },
+
+    async *holdRoutes({ client }, { signal }) {
+      checkClient(client);
+      try {
+        // The caller knows by it that its routes are tied to the call.
+        yield {};
+        await ended(signal);
+      } finally {
+        node.operator.takeBack(client, undefined);
       }
     },
 
@@ -88,7 +167,39 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
   };
 }
 
-function rowsOf(node: BgpNode, table: Table, peer: string): Row[] {
+async function* inside(rows: AsyncIterable<Row>, within: Prefix): AsyncGenerator<Row> {
+  for await (const row of rows) if (prefixContains(within, row.prefix)) yield row;
+}
+
+function ended(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+const MAX_COMMUNICATION_BYTES = 255;
+
+function checkCommunication(text: string): void {
+  const { length } = new TextEncoder().encode(text);
+  if (length <= MAX_COMMUNICATION_BYTES) return;
+  throw new RpcError(
+    'INVALID_ARGUMENT',
+    `Cannot reset: communication has "${length}" bytes, expected at most ${MAX_COMMUNICATION_BYTES}`,
+  );
+}
+
+function checkSoftReset({ live, config }: Peer, kind: ResetKind): void {
+  const action = `Cannot reset peer "${config.key}" softly`;
+  if (live === undefined) {
+    throw new RpcError('FAILED_PRECONDITION', `${action}: its session is not established`);
+  }
+  if (kind === ResetKind.SOFT_IN && !live.negotiated.canRefresh) {
+    throw new RpcError('FAILED_PRECONDITION', `${action}: it does not know route refresh`);
+  }
+}
+
+function rowsOf(node: BgpNode, table: Table, peer: string): Iterable<Row> {
   switch (table) {
     case Table.ADJ_RIB_IN:
       return receivedRows(node, findPeer(node, peer));
@@ -103,14 +214,18 @@ function rowsOf(node: BgpNode, table: Table, peer: string): Row[] {
       }));
     case Table.UNSPECIFIED:
     case Table.LOC_RIB:
-      return [...node.speaker.rib.entries()].flatMap(({ candidates, best }) =>
-        candidates.map((path) => rowOf(path, path === best)),
-      );
+      return rowsOfLocRib(node);
     default:
       throw new RpcError(
         'INVALID_ARGUMENT',
         `Cannot list routes of table "${String(table)}": expected loc-rib, adj-rib-in (before or after policy) or adj-rib-out`,
       );
+  }
+}
+
+function* rowsOfLocRib(node: BgpNode): Generator<Row> {
+  for (const { candidates, best } of node.speaker.rib.entries()) {
+    for (const path of candidates) yield rowOf(path, path === best);
   }
 }
 
@@ -199,6 +314,7 @@ function routeMessage(row: Row) {
     ...(multiExitDiscriminator === undefined ? {} : { multiExitDiscriminator }),
     communities: (attributes.communities ?? []).map(formatCommunity),
     largeCommunities: (attributes.largeCommunities ?? []).map(formatLargeCommunity),
+    client: source?.kind === 'local' ? (source.client ?? '') : '',
     learnedFrom: source?.kind === 'peer' ? formatAddress(source.address) : '',
     best: isBest,
     origin: ORIGINS[attributes.origin ?? 2] ?? 'incomplete',

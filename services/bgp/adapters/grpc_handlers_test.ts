@@ -25,7 +25,9 @@ const handlers = createHandlers(cluster.node('a').bgp, 'a', '1.2.3');
 const context: CallContext = { peer: 'test', signal: new AbortController().signal };
 
 async function routes(table: Table, peer = '', prefix = ''): Promise<string[]> {
-  const request = { $typeName: 'calico.bgp.v1.ListRoutesRequest', table, peer, prefix } as const;
+  const paging = { lookup: '', limit: 0, pageToken: '' };
+  const $typeName = 'calico.bgp.v1.ListRoutesRequest';
+  const request = { $typeName, table, peer, prefix, ...paging } as const;
   const lines: string[] = [];
   for await (const row of handlers.listRoutes(request, context)) {
     const { prefix: text, nextHop, learnedFrom, best } = row as ListRoutesResponse;

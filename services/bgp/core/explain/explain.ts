@@ -119,7 +119,8 @@ function worseReason(
 }
 
 export function sourceText(source: PathSource): string {
-  return source.kind === 'local' ? 'this node' : formatAddress(source.address);
+  if (source.kind === 'peer') return formatAddress(source.address);
+  return source.client ?? 'this node';
 }
 
 function isStale(speaker: Speaker, { prefix, source }: Path): boolean {

@@ -85,6 +85,13 @@ export class Host {
     this.#dispatch({ kind: 'bfd', peer, news });
   }
 
+  /** What an operator or a client of this process asks for. */
+  order(
+    event: Extract<SpeakerEvent, { kind: 'session' | 'refresh' | 'inject' | 'take-back' }>,
+  ): void {
+    this.#dispatch(event);
+  }
+
   /** Own routes are complete: End-of-RIB may be sent. */
   completeExports(): void {
     this.#dispatch({ kind: 'exports-complete' });

@@ -5,7 +5,7 @@
 //                     peers--+  +--notes--> log, reports        +-- monitor, every 30 s
 import { BfdState } from '@calico/bfd-wire';
 import type { CancelTimer, Clock } from '@calico/clock';
-import { type Address, formatAddress, hostPrefix, type Prefix, sameAddress } from '@calico/ip';
+import { type Address, formatAddress, type Prefix, sameAddress } from '@calico/ip';
 import type {
   BfdPort,
   CollectorPort,
@@ -31,9 +31,11 @@ import { Host } from '../host/host.ts';
 import type { Defer } from '../host/turns.ts';
 import { KernelSync, type SyncReport } from '../kernel/kernel_sync.ts';
 import { blockTexts } from '../kernel/route_plan.ts';
-import { type PeerSocket, settingsText } from '../speaker/config.ts';
+import { settingsText } from '../speaker/config.ts';
 import type { Note } from '../speaker/events.ts';
 import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
+import { type Listen, listenFor } from './listen.ts';
+import { Operator } from './operator.ts';
 import { Paths } from './paths.ts';
 import { peerStatus } from './peer_status.ts';
 import { removalFor } from './removal.ts';
@@ -54,32 +56,15 @@ export type BgpNodeOptions = {
   readonly bfd?: BfdPort;
   /** Undefined: nobody is told, whatever is configured. */
   readonly collector?: CollectorPort;
-  /** Passwords that peers refer to; deriveAgain() when they change. */
-  readonly secrets?: SecretVersions;
   /** Where to listen, and for whom, whenever that may have changed. */
   readonly onListen?: (listen: Listen | undefined) => void;
+  /** Passwords that peers refer to; deriveAgain() when they change. */
+  readonly secrets?: SecretVersions;
   readonly timing?: SpeakerOptions['timing'];
   /** Calls back after what waits in the event loop; by default a timer without delay. */
   readonly defer?: Defer;
   /** Is told every input of the speaker; see replaySpeaker(). */
   readonly record?: SpeakerOptions['record'];
-};
-
-/** What has to be listened on; undefined: nothing. */
-export type Listen = {
-  readonly port: number;
-  /** Per family where to listen; undefined: not at all. */
-  readonly addresses: Readonly<Record<4 | 6, Address | undefined>>;
-  /** What the kernel has to know of those who may connect. */
-  readonly peers: readonly ListenPeer[];
-};
-
-/** One peer, or all that may come from a range. */
-export type ListenPeer = { readonly prefix: Prefix; readonly socket: PeerSocket };
-
-const ANY: Readonly<Record<4 | 6, Address>> = {
-  4: { family: 4, value: 0n },
-  6: { family: 6, value: 0n },
 };
 
 const MAINTENANCE_MS = 1_000;
@@ -91,10 +76,13 @@ const REPORT_DELAY_MS = 50;
 /** How long own routes may stay incomplete before peers are told that they are all. */
 const EXPORT_PATIENCE_MS = 60_000;
 
+export type { Listen, ListenPeer } from './listen.ts';
+
 type Given = { readonly resources: ClusterResources; readonly inSync: boolean };
 
 export class BgpNode {
   readonly speaker: Speaker;
+  readonly operator: Operator;
   readonly #options: BgpNodeOptions;
   readonly #host: Host;
   readonly #kernel: KernelSync;
@@ -161,30 +149,13 @@ export class BgpNode {
       onMessage: (...told) => this.#monitor.observe(...told),
       onUpdates: (peer, bodies) => this.#monitor.updates(peer, bodies),
     });
+    this.operator = new Operator(this.#host);
     this.#maintainLater();
   }
 
+  /** What has to be listened on; undefined: nothing. */
   get listen(): Listen | undefined {
-    const { derived } = this.#derivation;
-    if (derived === undefined) return undefined;
-    const { listenPort, local, ranges } = derived.speaker;
-    const where = (family: 4 | 6): Address | undefined => {
-      if (family === 6 && this.#hasPeersOnLinks) return ANY[6];
-      return (
-        local.address[family] && (derived.bindsNodeAddress ? local.address[family] : ANY[family])
-      );
-    };
-    return {
-      port: listenPort,
-      addresses: { 4: where(4), 6: where(6) },
-      peers: [
-        ...Array.from(derived.speaker.peers.values(), ({ address, socket }) => ({
-          prefix: hostPrefix(address),
-          socket,
-        })),
-        ...(ranges ?? []).map(({ prefix, template: { socket } }) => ({ prefix, socket })),
-      ],
-    };
+    return listenFor(this.#derivation.derived, this.#hasPeersOnLinks);
   }
 
   /** Peers with link-local addresses: interfaces matter to what is configured. */
@@ -233,7 +204,6 @@ export class BgpNode {
 
   /** Paths that BFD watches and that are up, or not. */
   pathCount(isUp: boolean): number {
-    this.#options.onListen?.(this.listen);
     return this.#paths.count(isUp);
   }
 
@@ -263,6 +233,7 @@ export class BgpNode {
         this.#kernel.configure({ pools, subnet, services, statics, programs, ownBlocks }),
       );
     }
+    this.#options.onListen?.(this.listen);
     this.#completeExports();
     this.#allowRemoval();
     this.setRevision(state.revision);
@@ -476,6 +447,7 @@ export class BgpNode {
       if (text === this.#reported) return;
       this.#reported = text;
       reporter.peers(peers);
+      this.operator.peersChanged();
       reporter.health({ ready: this.isReady, messages });
     });
   }

@@ -193,7 +193,9 @@ export class ExportPolicy {
   }
 
   #clusterReason({ prefix, source }: Path): string {
-    if (source.kind === 'local') return 'originated here';
+    if (source.kind === 'local') {
+      return source.client === undefined ? 'originated here' : `injected by "${source.client}"`;
+    }
     return this.#poolOf(prefix)?.isEnabled ? 'in an enabled pool' : 'in a range of services';
   }
 
@@ -206,12 +208,12 @@ export class ExportPolicy {
     return clusterId !== undefined && serviceRanges.some((range) => prefixContains(range, prefix));
   }
 
-  #nextHop({ prefix, source, data }: Path, policy: PeerPolicy): Address | undefined {
+  #nextHop({ prefix, data }: Path, policy: PeerPolicy): Address | undefined {
     const { address } = this.#local;
     const isExtended = policy.extendedNextHop === true && prefix.family === 4;
     const global = isExtended ? (address[6] ?? address[4]) : address[prefix.family];
     const own = isExtended || prefix.family === 6 ? (policy.linkLocal ?? global) : global;
-    if (source.kind === 'local' || policy.nextHopMode === 'Self') return own;
+    if (data.nextHop.value === 0n || policy.nextHopMode === 'Self') return own;
     // A peer without RFC 8950 has no use for a next hop of the other family.
     if (data.nextHop.family !== prefix.family && !isExtended) return own;
     // Nobody else is on that link.

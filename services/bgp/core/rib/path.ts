@@ -9,7 +9,11 @@ export type PathData = {
 };
 
 export type PathSource =
-  | { readonly kind: 'local' }
+  | {
+      readonly kind: 'local';
+      /** Who has injected the path; absent: it is this node's own. */
+      readonly client?: string;
+    }
   | {
       readonly kind: 'peer';
       readonly peer: string;

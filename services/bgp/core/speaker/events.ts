@@ -3,11 +3,12 @@
 //   tcp, timers ----- session, peer-timer, writable --->  +---------+ --- session, send ---> tcp, timers
 //   resources --derive--> configure() ----------------->  | Speaker | --- routes ----------> kernel
 //   feed in sync --------- exports-complete ----------->  +---------+ --- note ------------> log, status
-import type { Address } from '@calico/ip';
+import type { Address, Prefix } from '@calico/ip';
 import type { BfdStatus } from '../bfd/types.ts';
 import type { SessionEvent } from '../session/session.ts';
 import type { SessionEffect, Side } from '../session/types.ts';
 import type { SpeakerConfig } from './config.ts';
+import type { InjectedRoute } from './injected_routes.ts';
 
 /**
  * 'idle-hold': rest after an error. 'stale': how long to keep the routes of a peer that is away.
@@ -29,6 +30,20 @@ export type SpeakerEvent =
   | { readonly kind: 'writable'; readonly peer: string }
   /** What BFD says about the path to the peer. */
   | { readonly kind: 'bfd'; readonly peer: string; readonly news: BfdNews }
+  /** 'in': the peer is asked for its routes again. 'out': it is told all of ours again. */
+  | { readonly kind: 'refresh'; readonly peer: string; readonly direction: 'in' | 'out' }
+  /** Routes of a client of this process, in place of what it has injected for these prefixes before. */
+  | {
+      readonly kind: 'inject';
+      readonly client: string;
+      readonly routes: readonly InjectedRoute[];
+    }
+  /** `prefixes` undefined: all of the client's. */
+  | {
+      readonly kind: 'take-back';
+      readonly client: string;
+      readonly prefixes: readonly Prefix[] | undefined;
+    }
   /** Own routes are complete: peers may be told so (End-of-RIB). */
   | { readonly kind: 'exports-complete' };
 

@@ -18,14 +18,28 @@ const BATCH = 2_048;
 export function queueRefresh({ advertised }: Peer, live: Live, family: Family): void {
   advertised.group?.out.repeat(advertised.reader);
   if (!live.negotiated.canRefreshEnhanced) return;
-  const marker = (subtype: number): RouteRefresh => ({
-    kind: 'route-refresh',
-    afi: afiOf(family),
-    safi: Safi.Unicast,
-    subtype,
+  live.beforehand.push(refreshMessage(family, RefreshSubtype.Begin));
+  live.afterwards.push(refreshMessage(family, RefreshSubtype.End));
+}
+
+/** All families. 'in': the peer is asked, if it knows RFC 2918. 'out': it will be told. */
+export function refreshAll(peer: Peer, direction: 'in' | 'out'): SpeakerEffect[] {
+  const { live, config } = peer;
+  if (live === undefined) return [];
+  const { side, negotiated } = live;
+  if (direction === 'out') {
+    for (const family of negotiated.families) queueRefresh(peer, live, family);
+    return [];
+  }
+  if (!negotiated.canRefresh) return [];
+  return negotiated.families.map((family) => {
+    const message = refreshMessage(family, RefreshSubtype.Request);
+    return { kind: 'connection', peer: config.key, work: { kind: 'send', side, message } };
   });
-  live.beforehand.push(marker(RefreshSubtype.Begin));
-  live.afterwards.push(marker(RefreshSubtype.End));
+}
+
+function refreshMessage(family: Family, subtype: number): RouteRefresh {
+  return { kind: 'route-refresh', afi: afiOf(family), safi: Safi.Unicast, subtype };
 }
 
 /** The next batch for the peer; undefined when there is nothing to send or the last is not out yet. */

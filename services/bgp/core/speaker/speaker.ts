@@ -41,8 +41,9 @@ import type {
   SpeakerInput,
 } from './events.ts';
 import { GUEST_PATIENCE_MS, Guests } from './guests.ts';
+import { InjectedRoutes } from './injected_routes.ts';
 import { ageRoutes, LongLived } from './long_lived.ts';
-import { nextBatch, queueRefresh } from './outbound.ts';
+import { nextBatch, queueRefresh, refreshAll } from './outbound.ts';
 import { OwnRoutes } from './own_routes.ts';
 import { Peer } from './peer.ts';
 import { Policies } from './policies.ts';
@@ -74,6 +75,7 @@ export class Speaker {
   readonly #peers = new Map<string, Peer>();
   readonly #rib = new LocRib();
   readonly #ownRoutes = new OwnRoutes(this.#rib);
+  readonly injected = new InjectedRoutes(this.#rib);
   readonly #groups = new UpdateGroups(this.#rib, this.#peers);
   readonly #guests = new Guests();
   #config: SpeakerConfig | undefined;
@@ -131,9 +133,8 @@ export class Speaker {
     if (!this.#isRecovering) return true;
     this.#record?.({ kind: 'recovered', now, isOverdue });
     const isDone = [...this.#peers.values()].every((peer) => peer.isComplete(now));
-    if (isOverdue || (this.#exportsComplete && this.#config !== undefined && isDone)) {
-      this.#isRecovering = false;
-    }
+    const isReady = this.#exportsComplete && this.#config !== undefined && isDone;
+    this.#isRecovering = !isOverdue && !isReady;
     return !this.#isRecovering;
   }
 
@@ -174,6 +175,7 @@ export class Speaker {
       this.#exportsComplete = true;
       return;
     }
+    if (event.kind === 'inject' || event.kind === 'take-back') return this.injected.take(event);
     const peer = this.#peers.get(event.peer);
     if (peer === undefined) return;
     switch (event.kind) {
@@ -188,6 +190,9 @@ export class Speaker {
         return;
       case 'bfd':
         return this.#pathNews(peer, event.news, now);
+      case 'refresh':
+        this.#effects.push(...refreshAll(peer, event.direction));
+        return;
       case 'writable':
         if (peer.live !== undefined) peer.live.isWaiting = false;
         return;
@@ -412,8 +417,7 @@ export class Speaker {
   #refresh(peer: Peer, { afi, safi, subtype }: RouteRefresh): void {
     const { live } = peer;
     const family = familyOf(afi, safi);
-    if (live === undefined || family === undefined) return;
-    if (!live.negotiated.families.includes(family)) return;
+    if (family === undefined || !live?.negotiated.families.includes(family)) return;
     if (subtype === RefreshSubtype.Request) {
       queueRefresh(peer, live, family);
     } else if (subtype === RefreshSubtype.Begin) {

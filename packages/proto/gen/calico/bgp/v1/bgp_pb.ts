@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file calico/bgp/v1/bgp.proto.
  */
 export const file_calico_bgp_v1_bgp: GenFile = /*@__PURE__*/
-  fileDesc("ChdjYWxpY28vYmdwL3YxL2JncC5wcm90bxINY2FsaWNvLmJncC52MSISChBMaXN0UGVlcnNSZXF1ZXN0IkMKEUxpc3RQZWVyc1Jlc3BvbnNlEi4KBXBlZXJzGAEgAygLMh8uY2FsaWNvLmV2ZW50cy52MS5CZ3BQZWVyU3RhdHVzIlYKEUxpc3RSb3V0ZXNSZXF1ZXN0EiMKBXRhYmxlGAEgASgOMhQuY2FsaWNvLmJncC52MS5UYWJsZRIMCgRwZWVyGAIgASgJEg4KBnByZWZpeBgDIAEoCSKPAwoSTGlzdFJvdXRlc1Jlc3BvbnNlEg4KBnByZWZpeBgBIAEoCRIQCghuZXh0X2hvcBgCIAEoCRIPCgdhc19wYXRoGAMgAygNEh0KEGxvY2FsX3ByZWZlcmVuY2UYBCABKA1IAIgBARIlChhtdWx0aV9leGl0X2Rpc2NyaW1pbmF0b3IYBSABKA1IAYgBARITCgtjb21tdW5pdGllcxgGIAMoCRIUCgxsZWFybmVkX2Zyb20YByABKAkSDAoEYmVzdBgIIAEoCBIOCgZvcmlnaW4YCSABKAkSGQoRbGFyZ2VfY29tbXVuaXRpZXMYCiADKAkSFAoMYXNfcGF0aF90ZXh0GAsgASgJEhUKDW9yaWdpbmF0b3JfaWQYDCABKAkSFAoMY2x1c3Rlcl9saXN0GA0gAygJEg0KBXN0YWxlGA4gASgIEhgKEHJlamVjdGVkX2JlY2F1c2UYDyABKAlCEwoRX2xvY2FsX3ByZWZlcmVuY2VCGwoZX211bHRpX2V4aXRfZGlzY3JpbWluYXRvciIuCg5FeHBsYWluUmVxdWVzdBIOCgZwcmVmaXgYASABKAkSDAoEcGVlchgCIAEoCSKPAQoPRXhwbGFpblJlc3BvbnNlEg4KBnByZWZpeBgBIAEoCRIrCgVwYXRocxgCIAMoCzIcLmNhbGljby5iZ3AudjEuRXhwbGFpbmVkUGF0aBIvCgdleHBvcnRzGAMgAygLMh4uY2FsaWNvLmJncC52MS5FeHBsYWluZWRFeHBvcnQSDgoGa2VybmVsGAQgASgJIn4KDUV4cGxhaW5lZFBhdGgSMAoFcm91dGUYASABKAsyIS5jYWxpY28uYmdwLnYxLkxpc3RSb3V0ZXNSZXNwb25zZRIrCgd2ZXJkaWN0GAIgASgOMhouY2FsaWNvLmJncC52MS5QYXRoVmVyZGljdBIOCgZyZWFzb24YAyABKAkicwoPRXhwbGFpbmVkRXhwb3J0EgwKBHBlZXIYASABKAkSEAoIZXhwb3J0ZWQYAiABKAgSDgoGcmVhc29uGAMgASgJEjAKBXJvdXRlGAQgASgLMiEuY2FsaWNvLmJncC52MS5MaXN0Um91dGVzUmVzcG9uc2UiEgoQRHVtcFRhYmxlUmVxdWVzdCIgChFEdW1wVGFibGVSZXNwb25zZRILCgNtcnQYASABKAwiEwoRR2V0U3BlYWtlclJlcXVlc3QifgoSR2V0U3BlYWtlclJlc3BvbnNlEgwKBG5vZGUYASABKAkSCwoDYXNuGAIgASgNEhEKCXJvdXRlcl9pZBgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEhgKEGFwcGxpZWRfcmV2aXNpb24YBSABKAQSDwoHaW5fc3luYxgGIAEoCCqCAQoFVGFibGUSFQoRVEFCTEVfVU5TUEVDSUZJRUQQABIRCg1UQUJMRV9MT0NfUklCEAESFAoQVEFCTEVfQURKX1JJQl9JThACEhUKEVRBQkxFX0FESl9SSUJfT1VUEAMSIgoeVEFCTEVfQURKX1JJQl9JTl9CRUZPUkVfUE9MSUNZEAQqjQEKC1BhdGhWZXJkaWN0EhwKGFBBVEhfVkVSRElDVF9VTlNQRUNJRklFRBAAEhUKEVBBVEhfVkVSRElDVF9CRVNUEAESFgoSUEFUSF9WRVJESUNUX0VRVUFMEAISFgoSUEFUSF9WRVJESUNUX1dPUlNFEAMSGQoVUEFUSF9WRVJESUNUX1JFSkVDVEVEEAQyoAMKCkJncFNlcnZpY2USTgoJTGlzdFBlZXJzEh8uY2FsaWNvLmJncC52MS5MaXN0UGVlcnNSZXF1ZXN0GiAuY2FsaWNvLmJncC52MS5MaXN0UGVlcnNSZXNwb25zZRJTCgpMaXN0Um91dGVzEiAuY2FsaWNvLmJncC52MS5MaXN0Um91dGVzUmVxdWVzdBohLmNhbGljby5iZ3AudjEuTGlzdFJvdXRlc1Jlc3BvbnNlMAESUQoKR2V0U3BlYWtlchIgLmNhbGljby5iZ3AudjEuR2V0U3BlYWtlclJlcXVlc3QaIS5jYWxpY28uYmdwLnYxLkdldFNwZWFrZXJSZXNwb25zZRJICgdFeHBsYWluEh0uY2FsaWNvLmJncC52MS5FeHBsYWluUmVxdWVzdBoeLmNhbGljby5iZ3AudjEuRXhwbGFpblJlc3BvbnNlElAKCUR1bXBUYWJsZRIfLmNhbGljby5iZ3AudjEuRHVtcFRhYmxlUmVxdWVzdBogLmNhbGljby5iZ3AudjEuRHVtcFRhYmxlUmVzcG9uc2UwAWIGcHJvdG8z", [file_calico_events_v1_events]);
+  fileDesc("ChdjYWxpY28vYmdwL3YxL2JncC5wcm90bxINY2FsaWNvLmJncC52MSISChBMaXN0UGVlcnNSZXF1ZXN0IkMKEUxpc3RQZWVyc1Jlc3BvbnNlEi4KBXBlZXJzGAEgAygLMh8uY2FsaWNvLmV2ZW50cy52MS5CZ3BQZWVyU3RhdHVzIiEKEVdhdGNoUGVlcnNSZXF1ZXN0EgwKBHBlZXIYASABKAkiVQoSV2F0Y2hQZWVyc1Jlc3BvbnNlEi4KBXBlZXJzGAEgAygLMh8uY2FsaWNvLmV2ZW50cy52MS5CZ3BQZWVyU3RhdHVzEg8KB3JlbW92ZWQYAiADKAkiXwoQUmVzZXRQZWVyUmVxdWVzdBIMCgRwZWVyGAEgASgJEiYKBGtpbmQYAiABKA4yGC5jYWxpY28uYmdwLnYxLlJlc2V0S2luZBIVCg1jb21tdW5pY2F0aW9uGAMgASgJIhMKEVJlc2V0UGVlclJlc3BvbnNlIokBChFMaXN0Um91dGVzUmVxdWVzdBIjCgV0YWJsZRgBIAEoDjIULmNhbGljby5iZ3AudjEuVGFibGUSDAoEcGVlchgCIAEoCRIOCgZwcmVmaXgYAyABKAkSDgoGbG9va3VwGAQgASgJEg0KBWxpbWl0GAUgASgNEhIKCnBhZ2VfdG9rZW4YBiABKAkiuAMKEkxpc3RSb3V0ZXNSZXNwb25zZRIOCgZwcmVmaXgYASABKAkSEAoIbmV4dF9ob3AYAiABKAkSDwoHYXNfcGF0aBgDIAMoDRIdChBsb2NhbF9wcmVmZXJlbmNlGAQgASgNSACIAQESJQoYbXVsdGlfZXhpdF9kaXNjcmltaW5hdG9yGAUgASgNSAGIAQESEwoLY29tbXVuaXRpZXMYBiADKAkSFAoMbGVhcm5lZF9mcm9tGAcgASgJEgwKBGJlc3QYCCABKAgSDgoGb3JpZ2luGAkgASgJEhkKEWxhcmdlX2NvbW11bml0aWVzGAogAygJEhQKDGFzX3BhdGhfdGV4dBgLIAEoCRIVCg1vcmlnaW5hdG9yX2lkGAwgASgJEhQKDGNsdXN0ZXJfbGlzdBgNIAMoCRINCgVzdGFsZRgOIAEoCBIYChByZWplY3RlZF9iZWNhdXNlGA8gASgJEhcKD25leHRfcGFnZV90b2tlbhgQIAEoCRIOCgZjbGllbnQYESABKAlCEwoRX2xvY2FsX3ByZWZlcmVuY2VCGwoZX211bHRpX2V4aXRfZGlzY3JpbWluYXRvciIuCg5FeHBsYWluUmVxdWVzdBIOCgZwcmVmaXgYASABKAkSDAoEcGVlchgCIAEoCSKPAQoPRXhwbGFpblJlc3BvbnNlEg4KBnByZWZpeBgBIAEoCRIrCgVwYXRocxgCIAMoCzIcLmNhbGljby5iZ3AudjEuRXhwbGFpbmVkUGF0aBIvCgdleHBvcnRzGAMgAygLMh4uY2FsaWNvLmJncC52MS5FeHBsYWluZWRFeHBvcnQSDgoGa2VybmVsGAQgASgJIn4KDUV4cGxhaW5lZFBhdGgSMAoFcm91dGUYASABKAsyIS5jYWxpY28uYmdwLnYxLkxpc3RSb3V0ZXNSZXNwb25zZRIrCgd2ZXJkaWN0GAIgASgOMhouY2FsaWNvLmJncC52MS5QYXRoVmVyZGljdBIOCgZyZWFzb24YAyABKAkicwoPRXhwbGFpbmVkRXhwb3J0EgwKBHBlZXIYASABKAkSEAoIZXhwb3J0ZWQYAiABKAgSDgoGcmVhc29uGAMgASgJEjAKBXJvdXRlGAQgASgLMiEuY2FsaWNvLmJncC52MS5MaXN0Um91dGVzUmVzcG9uc2UiEgoQRHVtcFRhYmxlUmVxdWVzdCIgChFEdW1wVGFibGVSZXNwb25zZRILCgNtcnQYASABKAwizwEKDUluamVjdGVkUm91dGUSDgoGcHJlZml4GAEgASgJEhAKCG5leHRfaG9wGAIgASgJEg8KB2FzX3BhdGgYAyADKA0SHQoQbG9jYWxfcHJlZmVyZW5jZRgEIAEoDUgAiAEBEiUKGG11bHRpX2V4aXRfZGlzY3JpbWluYXRvchgFIAEoDUgBiAEBEhMKC2NvbW11bml0aWVzGAYgAygJQhMKEV9sb2NhbF9wcmVmZXJlbmNlQhsKGV9tdWx0aV9leGl0X2Rpc2NyaW1pbmF0b3IiUwoTSW5qZWN0Um91dGVzUmVxdWVzdBIOCgZjbGllbnQYASABKAkSLAoGcm91dGVzGAIgAygLMhwuY2FsaWNvLmJncC52MS5JbmplY3RlZFJvdXRlIiQKFEluamVjdFJvdXRlc1Jlc3BvbnNlEgwKBGhlbGQYASABKA0iOQoVV2l0aGRyYXdSb3V0ZXNSZXF1ZXN0Eg4KBmNsaWVudBgBIAEoCRIQCghwcmVmaXhlcxgCIAMoCSIrChZXaXRoZHJhd1JvdXRlc1Jlc3BvbnNlEhEKCXdpdGhkcmF3bhgBIAEoDSIjChFIb2xkUm91dGVzUmVxdWVzdBIOCgZjbGllbnQYASABKAkiFAoSSG9sZFJvdXRlc1Jlc3BvbnNlIhMKEUdldFNwZWFrZXJSZXF1ZXN0In4KEkdldFNwZWFrZXJSZXNwb25zZRIMCgRub2RlGAEgASgJEgsKA2FzbhgCIAEoDRIRCglyb3V0ZXJfaWQYAyABKAkSDwoHdmVyc2lvbhgEIAEoCRIYChBhcHBsaWVkX3JldmlzaW9uGAUgASgEEg8KB2luX3N5bmMYBiABKAgqbQoJUmVzZXRLaW5kEhoKFlJFU0VUX0tJTkRfVU5TUEVDSUZJRUQQABITCg9SRVNFVF9LSU5EX0hBUkQQARIWChJSRVNFVF9LSU5EX1NPRlRfSU4QAhIXChNSRVNFVF9LSU5EX1NPRlRfT1VUEAMqggEKBVRhYmxlEhUKEVRBQkxFX1VOU1BFQ0lGSUVEEAASEQoNVEFCTEVfTE9DX1JJQhABEhQKEFRBQkxFX0FESl9SSUJfSU4QAhIVChFUQUJMRV9BREpfUklCX09VVBADEiIKHlRBQkxFX0FESl9SSUJfSU5fQkVGT1JFX1BPTElDWRAEKo0BCgtQYXRoVmVyZGljdBIcChhQQVRIX1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIVChFQQVRIX1ZFUkRJQ1RfQkVTVBABEhYKElBBVEhfVkVSRElDVF9FUVVBTBACEhYKElBBVEhfVkVSRElDVF9XT1JTRRADEhkKFVBBVEhfVkVSRElDVF9SRUpFQ1RFRBAEMtIGCgpCZ3BTZXJ2aWNlEk4KCUxpc3RQZWVycxIfLmNhbGljby5iZ3AudjEuTGlzdFBlZXJzUmVxdWVzdBogLmNhbGljby5iZ3AudjEuTGlzdFBlZXJzUmVzcG9uc2USUwoKV2F0Y2hQZWVycxIgLmNhbGljby5iZ3AudjEuV2F0Y2hQZWVyc1JlcXVlc3QaIS5jYWxpY28uYmdwLnYxLldhdGNoUGVlcnNSZXNwb25zZTABEk4KCVJlc2V0UGVlchIfLmNhbGljby5iZ3AudjEuUmVzZXRQZWVyUmVxdWVzdBogLmNhbGljby5iZ3AudjEuUmVzZXRQZWVyUmVzcG9uc2USUwoKTGlzdFJvdXRlcxIgLmNhbGljby5iZ3AudjEuTGlzdFJvdXRlc1JlcXVlc3QaIS5jYWxpY28uYmdwLnYxLkxpc3RSb3V0ZXNSZXNwb25zZTABElcKDEluamVjdFJvdXRlcxIiLmNhbGljby5iZ3AudjEuSW5qZWN0Um91dGVzUmVxdWVzdBojLmNhbGljby5iZ3AudjEuSW5qZWN0Um91dGVzUmVzcG9uc2USXQoOV2l0aGRyYXdSb3V0ZXMSJC5jYWxpY28uYmdwLnYxLldpdGhkcmF3Um91dGVzUmVxdWVzdBolLmNhbGljby5iZ3AudjEuV2l0aGRyYXdSb3V0ZXNSZXNwb25zZRJTCgpIb2xkUm91dGVzEiAuY2FsaWNvLmJncC52MS5Ib2xkUm91dGVzUmVxdWVzdBohLmNhbGljby5iZ3AudjEuSG9sZFJvdXRlc1Jlc3BvbnNlMAESUQoKR2V0U3BlYWtlchIgLmNhbGljby5iZ3AudjEuR2V0U3BlYWtlclJlcXVlc3QaIS5jYWxpY28uYmdwLnYxLkdldFNwZWFrZXJSZXNwb25zZRJICgdFeHBsYWluEh0uY2FsaWNvLmJncC52MS5FeHBsYWluUmVxdWVzdBoeLmNhbGljby5iZ3AudjEuRXhwbGFpblJlc3BvbnNlElAKCUR1bXBUYWJsZRIfLmNhbGljby5iZ3AudjEuRHVtcFRhYmxlUmVxdWVzdBogLmNhbGljby5iZ3AudjEuRHVtcFRhYmxlUmVzcG9uc2UwAWIGcHJvdG8z", [file_calico_events_v1_events]);
 
 /**
  * @generated from message calico.bgp.v1.ListPeersRequest
@@ -47,6 +47,95 @@ export const ListPeersResponseSchema: GenMessage<ListPeersResponse> = /*@__PURE_
   messageDesc(file_calico_bgp_v1_bgp, 1);
 
 /**
+ * @generated from message calico.bgp.v1.WatchPeersRequest
+ */
+export type WatchPeersRequest = Message<"calico.bgp.v1.WatchPeersRequest"> & {
+  /**
+   * Address of a peer: only this one. Empty: all.
+   *
+   * @generated from field: string peer = 1;
+   */
+  peer: string;
+};
+
+/**
+ * Describes the message calico.bgp.v1.WatchPeersRequest.
+ * Use `create(WatchPeersRequestSchema)` to create a new message.
+ */
+export const WatchPeersRequestSchema: GenMessage<WatchPeersRequest> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 2);
+
+/**
+ * @generated from message calico.bgp.v1.WatchPeersResponse
+ */
+export type WatchPeersResponse = Message<"calico.bgp.v1.WatchPeersResponse"> & {
+  /**
+   * New, or different from what was told before. All of them in the first message.
+   *
+   * @generated from field: repeated calico.events.v1.BgpPeerStatus peers = 1;
+   */
+  peers: BgpPeerStatus[];
+
+  /**
+   * Addresses of those that are no longer configured.
+   *
+   * @generated from field: repeated string removed = 2;
+   */
+  removed: string[];
+};
+
+/**
+ * Describes the message calico.bgp.v1.WatchPeersResponse.
+ * Use `create(WatchPeersResponseSchema)` to create a new message.
+ */
+export const WatchPeersResponseSchema: GenMessage<WatchPeersResponse> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 3);
+
+/**
+ * @generated from message calico.bgp.v1.ResetPeerRequest
+ */
+export type ResetPeerRequest = Message<"calico.bgp.v1.ResetPeerRequest"> & {
+  /**
+   * Address of the peer.
+   *
+   * @generated from field: string peer = 1;
+   */
+  peer: string;
+
+  /**
+   * @generated from field: calico.bgp.v1.ResetKind kind = 2;
+   */
+  kind: ResetKind;
+
+  /**
+   * For the peer's operator, at most 255 bytes of UTF-8 (RFC 9003); only with a hard reset.
+   *
+   * @generated from field: string communication = 3;
+   */
+  communication: string;
+};
+
+/**
+ * Describes the message calico.bgp.v1.ResetPeerRequest.
+ * Use `create(ResetPeerRequestSchema)` to create a new message.
+ */
+export const ResetPeerRequestSchema: GenMessage<ResetPeerRequest> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 4);
+
+/**
+ * @generated from message calico.bgp.v1.ResetPeerResponse
+ */
+export type ResetPeerResponse = Message<"calico.bgp.v1.ResetPeerResponse"> & {
+};
+
+/**
+ * Describes the message calico.bgp.v1.ResetPeerResponse.
+ * Use `create(ResetPeerResponseSchema)` to create a new message.
+ */
+export const ResetPeerResponseSchema: GenMessage<ResetPeerResponse> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 5);
+
+/**
  * @generated from message calico.bgp.v1.ListRoutesRequest
  */
 export type ListRoutesRequest = Message<"calico.bgp.v1.ListRoutesRequest"> & {
@@ -70,6 +159,28 @@ export type ListRoutesRequest = Message<"calico.bgp.v1.ListRoutesRequest"> & {
    * @generated from field: string prefix = 3;
    */
   prefix: string;
+
+  /**
+   * Only routes of the longest prefix that contains this address; not together with prefix.
+   *
+   * @generated from field: string lookup = 4;
+   */
+  lookup: string;
+
+  /**
+   * At most so many routes, rounded up to whole prefixes; 0: all. What follows is asked for with the last
+   * route's next_page_token.
+   *
+   * @generated from field: uint32 limit = 5;
+   */
+  limit: number;
+
+  /**
+   * From a route before: what comes after it.
+   *
+   * @generated from field: string page_token = 6;
+   */
+  pageToken: string;
 };
 
 /**
@@ -77,7 +188,7 @@ export type ListRoutesRequest = Message<"calico.bgp.v1.ListRoutesRequest"> & {
  * Use `create(ListRoutesRequestSchema)` to create a new message.
  */
 export const ListRoutesRequestSchema: GenMessage<ListRoutesRequest> = /*@__PURE__*/
-  messageDesc(file_calico_bgp_v1_bgp, 2);
+  messageDesc(file_calico_bgp_v1_bgp, 6);
 
 /**
  * @generated from message calico.bgp.v1.ListRoutesResponse
@@ -169,6 +280,20 @@ export type ListRoutesResponse = Message<"calico.bgp.v1.ListRoutesResponse"> & {
    * @generated from field: string rejected_because = 15;
    */
   rejectedBecause: string;
+
+  /**
+   * On the last route of a page that is not the last one.
+   *
+   * @generated from field: string next_page_token = 16;
+   */
+  nextPageToken: string;
+
+  /**
+   * Who has injected it; empty: nobody.
+   *
+   * @generated from field: string client = 17;
+   */
+  client: string;
 };
 
 /**
@@ -176,7 +301,7 @@ export type ListRoutesResponse = Message<"calico.bgp.v1.ListRoutesResponse"> & {
  * Use `create(ListRoutesResponseSchema)` to create a new message.
  */
 export const ListRoutesResponseSchema: GenMessage<ListRoutesResponse> = /*@__PURE__*/
-  messageDesc(file_calico_bgp_v1_bgp, 3);
+  messageDesc(file_calico_bgp_v1_bgp, 7);
 
 /**
  * @generated from message calico.bgp.v1.ExplainRequest
@@ -202,7 +327,7 @@ export type ExplainRequest = Message<"calico.bgp.v1.ExplainRequest"> & {
  * Use `create(ExplainRequestSchema)` to create a new message.
  */
 export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
-  messageDesc(file_calico_bgp_v1_bgp, 4);
+  messageDesc(file_calico_bgp_v1_bgp, 8);
 
 /**
  * @generated from message calico.bgp.v1.ExplainResponse
@@ -240,7 +365,7 @@ export type ExplainResponse = Message<"calico.bgp.v1.ExplainResponse"> & {
  * Use `create(ExplainResponseSchema)` to create a new message.
  */
 export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
-  messageDesc(file_calico_bgp_v1_bgp, 5);
+  messageDesc(file_calico_bgp_v1_bgp, 9);
 
 /**
  * @generated from message calico.bgp.v1.ExplainedPath
@@ -269,7 +394,7 @@ export type ExplainedPath = Message<"calico.bgp.v1.ExplainedPath"> & {
  * Use `create(ExplainedPathSchema)` to create a new message.
  */
 export const ExplainedPathSchema: GenMessage<ExplainedPath> = /*@__PURE__*/
-  messageDesc(file_calico_bgp_v1_bgp, 6);
+  messageDesc(file_calico_bgp_v1_bgp, 10);
 
 /**
  * @generated from message calico.bgp.v1.ExplainedExport
@@ -305,7 +430,7 @@ export type ExplainedExport = Message<"calico.bgp.v1.ExplainedExport"> & {
  * Use `create(ExplainedExportSchema)` to create a new message.
  */
 export const ExplainedExportSchema: GenMessage<ExplainedExport> = /*@__PURE__*/
-  messageDesc(file_calico_bgp_v1_bgp, 7);
+  messageDesc(file_calico_bgp_v1_bgp, 11);
 
 /**
  * @generated from message calico.bgp.v1.DumpTableRequest
@@ -318,7 +443,7 @@ export type DumpTableRequest = Message<"calico.bgp.v1.DumpTableRequest"> & {
  * Use `create(DumpTableRequestSchema)` to create a new message.
  */
 export const DumpTableRequestSchema: GenMessage<DumpTableRequest> = /*@__PURE__*/
-  messageDesc(file_calico_bgp_v1_bgp, 8);
+  messageDesc(file_calico_bgp_v1_bgp, 12);
 
 /**
  * @generated from message calico.bgp.v1.DumpTableResponse
@@ -337,7 +462,171 @@ export type DumpTableResponse = Message<"calico.bgp.v1.DumpTableResponse"> & {
  * Use `create(DumpTableResponseSchema)` to create a new message.
  */
 export const DumpTableResponseSchema: GenMessage<DumpTableResponse> = /*@__PURE__*/
-  messageDesc(file_calico_bgp_v1_bgp, 9);
+  messageDesc(file_calico_bgp_v1_bgp, 13);
+
+/**
+ * @generated from message calico.bgp.v1.InjectedRoute
+ */
+export type InjectedRoute = Message<"calico.bgp.v1.InjectedRoute"> & {
+  /**
+   * @generated from field: string prefix = 1;
+   */
+  prefix: string;
+
+  /**
+   * Empty: this node.
+   *
+   * @generated from field: string next_hop = 2;
+   */
+  nextHop: string;
+
+  /**
+   * AS numbers before this node's own, the nearest first.
+   *
+   * @generated from field: repeated uint32 as_path = 3;
+   */
+  asPath: number[];
+
+  /**
+   * Unset: 100.
+   *
+   * @generated from field: optional uint32 local_preference = 4;
+   */
+  localPreference?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 multi_exit_discriminator = 5;
+   */
+  multiExitDiscriminator?: number | undefined;
+
+  /**
+   * "64512:100"; large ones "64512:1:2".
+   *
+   * @generated from field: repeated string communities = 6;
+   */
+  communities: string[];
+};
+
+/**
+ * Describes the message calico.bgp.v1.InjectedRoute.
+ * Use `create(InjectedRouteSchema)` to create a new message.
+ */
+export const InjectedRouteSchema: GenMessage<InjectedRoute> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 14);
+
+/**
+ * @generated from message calico.bgp.v1.InjectRoutesRequest
+ */
+export type InjectRoutesRequest = Message<"calico.bgp.v1.InjectRoutesRequest"> & {
+  /**
+   * A name that the client chooses for itself; what it has injected before for a prefix is replaced.
+   *
+   * @generated from field: string client = 1;
+   */
+  client: string;
+
+  /**
+   * @generated from field: repeated calico.bgp.v1.InjectedRoute routes = 2;
+   */
+  routes: InjectedRoute[];
+};
+
+/**
+ * Describes the message calico.bgp.v1.InjectRoutesRequest.
+ * Use `create(InjectRoutesRequestSchema)` to create a new message.
+ */
+export const InjectRoutesRequestSchema: GenMessage<InjectRoutesRequest> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 15);
+
+/**
+ * @generated from message calico.bgp.v1.InjectRoutesResponse
+ */
+export type InjectRoutesResponse = Message<"calico.bgp.v1.InjectRoutesResponse"> & {
+  /**
+   * Routes of the client that are there now.
+   *
+   * @generated from field: uint32 held = 1;
+   */
+  held: number;
+};
+
+/**
+ * Describes the message calico.bgp.v1.InjectRoutesResponse.
+ * Use `create(InjectRoutesResponseSchema)` to create a new message.
+ */
+export const InjectRoutesResponseSchema: GenMessage<InjectRoutesResponse> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 16);
+
+/**
+ * @generated from message calico.bgp.v1.WithdrawRoutesRequest
+ */
+export type WithdrawRoutesRequest = Message<"calico.bgp.v1.WithdrawRoutesRequest"> & {
+  /**
+   * @generated from field: string client = 1;
+   */
+  client: string;
+
+  /**
+   * Empty: all.
+   *
+   * @generated from field: repeated string prefixes = 2;
+   */
+  prefixes: string[];
+};
+
+/**
+ * Describes the message calico.bgp.v1.WithdrawRoutesRequest.
+ * Use `create(WithdrawRoutesRequestSchema)` to create a new message.
+ */
+export const WithdrawRoutesRequestSchema: GenMessage<WithdrawRoutesRequest> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 17);
+
+/**
+ * @generated from message calico.bgp.v1.WithdrawRoutesResponse
+ */
+export type WithdrawRoutesResponse = Message<"calico.bgp.v1.WithdrawRoutesResponse"> & {
+  /**
+   * @generated from field: uint32 withdrawn = 1;
+   */
+  withdrawn: number;
+};
+
+/**
+ * Describes the message calico.bgp.v1.WithdrawRoutesResponse.
+ * Use `create(WithdrawRoutesResponseSchema)` to create a new message.
+ */
+export const WithdrawRoutesResponseSchema: GenMessage<WithdrawRoutesResponse> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 18);
+
+/**
+ * @generated from message calico.bgp.v1.HoldRoutesRequest
+ */
+export type HoldRoutesRequest = Message<"calico.bgp.v1.HoldRoutesRequest"> & {
+  /**
+   * @generated from field: string client = 1;
+   */
+  client: string;
+};
+
+/**
+ * Describes the message calico.bgp.v1.HoldRoutesRequest.
+ * Use `create(HoldRoutesRequestSchema)` to create a new message.
+ */
+export const HoldRoutesRequestSchema: GenMessage<HoldRoutesRequest> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 19);
+
+/**
+ * @generated from message calico.bgp.v1.HoldRoutesResponse
+ */
+export type HoldRoutesResponse = Message<"calico.bgp.v1.HoldRoutesResponse"> & {
+};
+
+/**
+ * Describes the message calico.bgp.v1.HoldRoutesResponse.
+ * Use `create(HoldRoutesResponseSchema)` to create a new message.
+ */
+export const HoldRoutesResponseSchema: GenMessage<HoldRoutesResponse> = /*@__PURE__*/
+  messageDesc(file_calico_bgp_v1_bgp, 20);
 
 /**
  * @generated from message calico.bgp.v1.GetSpeakerRequest
@@ -350,7 +639,7 @@ export type GetSpeakerRequest = Message<"calico.bgp.v1.GetSpeakerRequest"> & {
  * Use `create(GetSpeakerRequestSchema)` to create a new message.
  */
 export const GetSpeakerRequestSchema: GenMessage<GetSpeakerRequest> = /*@__PURE__*/
-  messageDesc(file_calico_bgp_v1_bgp, 10);
+  messageDesc(file_calico_bgp_v1_bgp, 21);
 
 /**
  * @generated from message calico.bgp.v1.GetSpeakerResponse
@@ -392,7 +681,49 @@ export type GetSpeakerResponse = Message<"calico.bgp.v1.GetSpeakerResponse"> & {
  * Use `create(GetSpeakerResponseSchema)` to create a new message.
  */
 export const GetSpeakerResponseSchema: GenMessage<GetSpeakerResponse> = /*@__PURE__*/
-  messageDesc(file_calico_bgp_v1_bgp, 11);
+  messageDesc(file_calico_bgp_v1_bgp, 22);
+
+/**
+ * @generated from enum calico.bgp.v1.ResetKind
+ */
+export const ResetKind = {
+  /**
+   * @generated from enum value: RESET_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The session ends with a NOTIFICATION (Cease, administrative reset) and starts again at once.
+   *
+   * @generated from enum value: RESET_KIND_HARD = 1;
+   */
+  HARD: 1,
+
+  /**
+   * The peer is asked for its routes again (ROUTE-REFRESH, RFC 2918).
+   *
+   * @generated from enum value: RESET_KIND_SOFT_IN = 2;
+   */
+  SOFT_IN: 2,
+
+  /**
+   * The peer is told all its routes again.
+   *
+   * @generated from enum value: RESET_KIND_SOFT_OUT = 3;
+   */
+  SOFT_OUT: 3,
+} as const;
+
+/**
+ * @generated from enum calico.bgp.v1.ResetKind
+ */
+export type ResetKind = (typeof ResetKind)[keyof typeof ResetKind] | UnknownEnum;
+
+/**
+ * Describes the enum calico.bgp.v1.ResetKind.
+ */
+export const ResetKindSchema: GenEnum<ResetKind> = /*@__PURE__*/
+  enumDesc(file_calico_bgp_v1_bgp, 0);
 
 /**
  * @generated from enum calico.bgp.v1.Table
@@ -441,7 +772,7 @@ export type Table = (typeof Table)[keyof typeof Table] | UnknownEnum;
  * Describes the enum calico.bgp.v1.Table.
  */
 export const TableSchema: GenEnum<Table> = /*@__PURE__*/
-  enumDesc(file_calico_bgp_v1_bgp, 0);
+  enumDesc(file_calico_bgp_v1_bgp, 1);
 
 /**
  * @generated from enum calico.bgp.v1.PathVerdict
@@ -486,7 +817,7 @@ export type PathVerdict = (typeof PathVerdict)[keyof typeof PathVerdict] | Unkno
  * Describes the enum calico.bgp.v1.PathVerdict.
  */
 export const PathVerdictSchema: GenEnum<PathVerdict> = /*@__PURE__*/
-  enumDesc(file_calico_bgp_v1_bgp, 1);
+  enumDesc(file_calico_bgp_v1_bgp, 2);
 
 /**
  * @generated from service calico.bgp.v1.BgpService
@@ -503,7 +834,27 @@ export const BgpService: GenService<{
     output: typeof ListPeersResponseSchema;
   },
   /**
-   * Routes of one table.
+   * All sessions, then every one that changes, for as long as the caller listens.
+   *
+   * @generated from rpc calico.bgp.v1.BgpService.WatchPeers
+   */
+  watchPeers: {
+    methodKind: "server_streaming";
+    input: typeof WatchPeersRequestSchema;
+    output: typeof WatchPeersResponseSchema;
+  },
+  /**
+   * Ends a session and starts it again, or exchanges its routes anew without ending it.
+   *
+   * @generated from rpc calico.bgp.v1.BgpService.ResetPeer
+   */
+  resetPeer: {
+    methodKind: "unary";
+    input: typeof ResetPeerRequestSchema;
+    output: typeof ResetPeerResponseSchema;
+  },
+  /**
+   * Routes of one table; sorted by prefix when they are asked for in pages.
    *
    * @generated from rpc calico.bgp.v1.BgpService.ListRoutes
    */
@@ -511,6 +862,37 @@ export const BgpService: GenService<{
     methodKind: "server_streaming";
     input: typeof ListRoutesRequestSchema;
     output: typeof ListRoutesResponseSchema;
+  },
+  /**
+   * Announces routes of a client, as if they were this node's own. They last until they are withdrawn,
+   * until the client's HoldRoutes ends, or until this process does.
+   *
+   * @generated from rpc calico.bgp.v1.BgpService.InjectRoutes
+   */
+  injectRoutes: {
+    methodKind: "unary";
+    input: typeof InjectRoutesRequestSchema;
+    output: typeof InjectRoutesResponseSchema;
+  },
+  /**
+   * Takes routes of a client back.
+   *
+   * @generated from rpc calico.bgp.v1.BgpService.WithdrawRoutes
+   */
+  withdrawRoutes: {
+    methodKind: "unary";
+    input: typeof WithdrawRoutesRequestSchema;
+    output: typeof WithdrawRoutesResponseSchema;
+  },
+  /**
+   * Ties a client's routes to this call: when it ends, however it does, they are withdrawn.
+   *
+   * @generated from rpc calico.bgp.v1.BgpService.HoldRoutes
+   */
+  holdRoutes: {
+    methodKind: "server_streaming";
+    input: typeof HoldRoutesRequestSchema;
+    output: typeof HoldRoutesResponseSchema;
   },
   /**
    * What this speaker is.

@@ -1,0 +1,243 @@
+// What operators and clients do to a speaker: watch, reset, look up, inject.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RefreshSubtype } from '@calico/bgp-wire';
+import type {
+  InjectedRoute,
+  ListRoutesRequest,
+  ListRoutesResponse,
+} from '@calico/proto/bgp/v1/bgp';
+import { ResetKind, Table } from '@calico/proto/bgp/v1/bgp';
+import type { CallContext, RpcError } from '@calico/rpc';
+import { affinity, bgpConfiguration, node, pool } from '../testing/resources.ts';
+import { SimulatedCluster } from '../testing/simulated_cluster.ts';
+import { createHandlers } from './grpc_handlers.ts';
+
+const B = '192.168.80.101';
+
+function start() {
+  const cluster = new SimulatedCluster(1);
+  cluster.resources = [
+    bgpConfiguration({ asNumber: 64512 }),
+    pool('10.244.0.0/16'),
+    node('a', '192.168.80.100/24'),
+    node('b', `${B}/24`),
+    affinity('a', '10.244.1.0/26'),
+    ...Array.from({ length: 9 }, (_, index) => affinity('b', `10.244.2${index}.0/26`)),
+  ];
+  /** Subtypes of the ROUTE-REFRESH messages that b has received. */
+  const refreshes: number[] = [];
+  cluster.recordOf = (name) => (input) => {
+    if (name !== 'b' || input.kind !== 'event' || input.event.kind !== 'session') return;
+    const { event } = input.event;
+    if (event.kind !== 'connection' || event.event.kind !== 'message') return;
+    const { message } = event.event;
+    if (message.kind === 'route-refresh') refreshes.push(message.subtype);
+  };
+  cluster.start('a');
+  cluster.start('b');
+  cluster.advance(5_000);
+  const handlers = createHandlers(cluster.node('a').bgp, 'a', '1.2.3');
+  return { cluster, handlers, refreshes };
+}
+
+type Handlers = ReturnType<typeof start>['handlers'];
+
+function call(signal: AbortSignal = new AbortController().signal): CallContext {
+  return { peer: 'test', signal };
+}
+
+async function list(
+  handlers: Handlers,
+  request: Partial<ListRoutesRequest>,
+): Promise<ListRoutesResponse[]> {
+  const empty = { table: Table.LOC_RIB, peer: '', prefix: '', lookup: '', limit: 0, pageToken: '' };
+  const whole = { $typeName: 'calico.bgp.v1.ListRoutesRequest' as const, ...empty, ...request };
+  const rows: ListRoutesResponse[] = [];
+  for await (const row of handlers.listRoutes(whole, call())) rows.push(row as ListRoutesResponse);
+  return rows;
+}
+
+function injected(prefix: string, more: Partial<InjectedRoute> = {}): InjectedRoute {
+  const $typeName = 'calico.bgp.v1.InjectedRoute';
+  return { $typeName, prefix, nextHop: '', asPath: [], communities: [], ...more };
+}
+
+function inject(handlers: Handlers, client: string, routes: InjectedRoute[]) {
+  return handlers.injectRoutes(
+    { $typeName: 'calico.bgp.v1.InjectRoutesRequest', client, routes },
+    call(),
+  );
+}
+
+function withdraw(handlers: Handlers, client: string, prefixes: string[]) {
+  const $typeName = 'calico.bgp.v1.WithdrawRoutesRequest';
+  return handlers.withdrawRoutes({ $typeName, client, prefixes }, call());
+}
+
+function reset(handlers: Handlers, kind: ResetKind, communication = '', peer = B) {
+  const $typeName = 'calico.bgp.v1.ResetPeerRequest';
+  return handlers.resetPeer({ $typeName, peer, kind, communication }, call());
+}
+
+function told(cluster: SimulatedCluster): string[] {
+  const peer = cluster.node('b').speaker.peers.get('192.168.80.100');
+  return Array.from(peer?.received ?? [], ({ prefix, data }) => {
+    const { asPath = [], communities = [] } = data.attributes;
+    const value = [24n, 16n, 8n, 0n].map((shift) => (prefix.value >> shift) & 255n).join('.');
+    return `${value}/${prefix.length} ${asPath.flatMap(({ asns }) => asns).join()} ${communities.join()}`;
+  }).toSorted();
+}
+
+async function isRefused(attempt: Promise<unknown>, code: string, message: RegExp): Promise<void> {
+  await assert.rejects(attempt, (error: RpcError) => {
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+test('listRoutes() in pages gives every route once, sorted', async () => {
+  const { handlers } = start();
+  const all = (await list(handlers, {})).map(({ prefix }) => prefix);
+  const paged: string[] = [];
+  let pageToken = '';
+  let pages = 0;
+  do {
+    const page = await list(handlers, { limit: 4, pageToken });
+    paged.push(...page.map(({ prefix }) => prefix));
+    pageToken = page.at(-1)?.nextPageToken ?? '';
+    pages += 1;
+    assert.ok(page.length <= 4);
+  } while (pageToken !== '');
+  assert.equal(pages, 3);
+  assert.deepEqual(paged, all.toSorted());
+});
+
+test('listRoutes() looks up the longest match', async () => {
+  const { handlers } = start();
+  await inject(handlers, 'c', [injected('10.244.20.0/28'), injected('10.0.0.0/8')]);
+  const lookup = async (address: string): Promise<string[]> =>
+    (await list(handlers, { lookup: address })).map(({ prefix }) => prefix);
+  assert.deepEqual(await lookup('10.244.20.3'), ['10.244.20.0/28']);
+  assert.deepEqual(await lookup('10.244.20.33'), ['10.244.20.0/26']);
+  assert.deepEqual(await lookup('10.9.9.9'), ['10.0.0.0/8']);
+  assert.deepEqual(await lookup('11.0.0.1'), []);
+  await isRefused(
+    list(handlers, { lookup: '10.0.0.1', prefix: '10.0.0.0/8' }),
+    'INVALID_ARGUMENT',
+    /together with prefix/,
+  );
+});
+
+test('injectRoutes() announces, withdrawRoutes() takes back, each client its own', async () => {
+  const { cluster, handlers } = start();
+  const before = told(cluster);
+  const route = injected('172.30.0.0/24', { asPath: [65_001], communities: ['64512:100'] });
+  assert.deepEqual(await inject(handlers, 'one', [route]), { held: 1 });
+  await inject(handlers, 'two', [injected('172.30.1.0/24'), injected('172.30.2.0/24')]);
+  cluster.advance(100);
+  assert.deepEqual(told(cluster), [
+    ...before,
+    `172.30.0.0/24 65001 ${64_512 * 65_536 + 100}`,
+    '172.30.1.0/24  ',
+    '172.30.2.0/24  ',
+  ]);
+  const [row] = await list(handlers, { prefix: '172.30.0.0/24' });
+  assert.deepEqual([row?.client, row?.best, row?.asPathText], ['one', true, '65001']);
+  const $typeName = 'calico.bgp.v1.ExplainRequest';
+  const why = await handlers.explain({ $typeName, prefix: '172.30.0.0/24', peer: '' }, call());
+  assert.equal(why.exports?.[0]?.reason, 'injected by "one"');
+  assert.match(why.kernel ?? '', /gets no route/);
+  assert.deepEqual(await withdraw(handlers, 'one', ['172.30.1.0/24']), { withdrawn: 0 });
+  assert.deepEqual(await withdraw(handlers, 'two', ['172.30.1.0/24']), { withdrawn: 1 });
+  assert.deepEqual(await withdraw(handlers, 'one', []), { withdrawn: 1 });
+  cluster.advance(100);
+  assert.deepEqual(told(cluster), [...before, '172.30.2.0/24  ']);
+});
+
+test('injectRoutes() says what it would accept', async () => {
+  const { handlers } = start();
+  for (const [client, route, message] of [
+    ['', injected('10.0.0.0/8'), /client ""/],
+    ['c', injected('10.0.0.1/8'), /10\.0\.0\.1\/8/],
+    ['c', injected('10.0.0.0/8', { nextHop: 'x' }), /"x"/],
+    ['c', injected('10.0.0.0/8', { communities: ['70000:1'] }), /community "70000:1"/],
+  ] as const) {
+    await isRefused(inject(handlers, client, [route]), 'INVALID_ARGUMENT', message);
+  }
+});
+
+test('holdRoutes() withdraws when the call ends', async () => {
+  const { cluster, handlers } = start();
+  const before = told(cluster);
+  const abort = new AbortController();
+  const request = { $typeName: 'calico.bgp.v1.HoldRoutesRequest', client: 'c' } as const;
+  const hold = handlers.holdRoutes(request, call(abort.signal))[Symbol.asyncIterator]();
+  await hold.next();
+  await inject(handlers, 'c', [injected('172.30.0.0/24')]);
+  cluster.advance(100);
+  assert.equal(told(cluster).length, before.length + 1);
+  abort.abort();
+  assert.equal((await hold.next()).done, true);
+  cluster.advance(100);
+  assert.deepEqual(told(cluster), before);
+});
+
+test('watchPeers() tells all peers, then what changes', async () => {
+  const { cluster, handlers } = start();
+  const abort = new AbortController();
+  const request = { $typeName: 'calico.bgp.v1.WatchPeersRequest', peer: '' } as const;
+  const watch = handlers.watchPeers(request, call(abort.signal))[Symbol.asyncIterator]();
+  const states = async (): Promise<unknown> => {
+    const { value } = await watch.next();
+    return value?.peers?.map(({ address, state }: Record<string, unknown>) => [address, state]);
+  };
+  assert.deepEqual(await states(), [[B, 'Established']]);
+  const next = states();
+  cluster.kill('b');
+  cluster.advance(200);
+  const [[address, state]] = (await next) as [[string, string]];
+  assert.equal(address, B);
+  assert.notEqual(state, 'Established');
+  cluster.nodes.delete('b');
+  const gone = watch.next();
+  cluster.apply(cluster.resources.filter(({ metadata }) => metadata.name !== 'b'));
+  cluster.advance(200);
+  assert.deepEqual((await gone).value?.removed, [B]);
+  abort.abort();
+  assert.equal((await watch.next()).done, true);
+});
+
+test('resetPeer() hard ends the session with a text, and it comes back at once', async () => {
+  const { cluster, handlers } = start();
+  await reset(handlers, ResetKind.HARD, 'new cables');
+  cluster.advance(20);
+  const lost = cluster.node('b').log.find((line) => line.startsWith('session lost'));
+  assert.match(lost ?? '', /Administrative reset: new cables/);
+  cluster.advance(3_000);
+  assert.ok(cluster.isConverged());
+  assert.equal(told(cluster).length, 1);
+});
+
+test('resetPeer() softly asks and tells again without ending the session', async () => {
+  const { cluster, handlers, refreshes } = start();
+  const { speaker } = cluster.node('a');
+  const since = speaker.peers.get(B)?.session.since;
+  const { Request, Begin, End } = RefreshSubtype;
+  await reset(handlers, ResetKind.SOFT_IN);
+  cluster.advance(1_000);
+  assert.deepEqual(refreshes.splice(0), [Request]);
+  await reset(handlers, ResetKind.SOFT_OUT);
+  cluster.advance(1_000);
+  assert.deepEqual(refreshes, [Begin, End]);
+  assert.deepEqual([speaker.peers.get(B)?.received.size, told(cluster).length], [9, 1]);
+  assert.equal(speaker.peers.get(B)?.session.since, since);
+  const text = 'ü'.repeat(128);
+  await isRefused(reset(handlers, ResetKind.HARD, text), 'INVALID_ARGUMENT', /"256" bytes/);
+  await isRefused(reset(handlers, ResetKind.HARD, '', '1.2.3.4'), 'NOT_FOUND', /peers are/);
+  await isRefused(reset(handlers, ResetKind.UNSPECIFIED), 'INVALID_ARGUMENT', /expected hard/);
+  cluster.kill('b');
+  cluster.advance(1_000);
+  await isRefused(reset(handlers, ResetKind.SOFT_IN), 'FAILED_PRECONDITION', /not established/);
+});

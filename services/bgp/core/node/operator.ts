@@ -1,0 +1,47 @@
+import { CeaseSubcode, cease, describeNotification } from '@calico/bgp-wire';
+import type { Prefix } from '@calico/ip';
+import type { Host } from '../host/host.ts';
+import type { InjectedRoute } from '../speaker/injected_routes.ts';
+
+/** What operators and clients of this process ask of the speaker. */
+export class Operator {
+  readonly #host: Host;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  /** The session ends, with a text for the peer's operator (RFC 9003), and starts again at once. */
+  reset(peer: string, text: string): void {
+    const notification = cease(CeaseSubcode.AdministrativeReset, text);
+    const reason = `Sent: ${describeNotification(notification)}`;
+    const event = { kind: 'reset', notification, reason, restMs: 0 } as const;
+    this.#host.order({ kind: 'session', peer, event });
+  }
+
+  /** 'in': the peer is asked for its routes again. 'out': it is told all of ours again. */
+  refresh(peer: string, direction: 'in' | 'out'): void {
+    this.#host.order({ kind: 'refresh', peer, direction });
+  }
+
+  /** Announces routes of a client as if they were own ones. */
+  inject(client: string, routes: readonly InjectedRoute[]): void {
+    this.#host.order({ kind: 'inject', client, routes });
+  }
+
+  /** @param prefixes undefined: all of the client's */
+  takeBack(client: string, prefixes: readonly Prefix[] | undefined): void {
+    this.#host.order({ kind: 'take-back', client, prefixes });
+  }
+
+  /** Calls back soon after anything about the peers has changed; answers how to stop that. */
+  onPeers(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  peersChanged(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
