@@ -5,11 +5,14 @@ import type { Clock } from '@calico/clock';
 import { type Address, formatAddress } from '@calico/ip';
 import type { ConnectionTable, Log } from '../../../ports.ts';
 import type { Ruleset } from '../compiler/ruleset.ts';
-import { judgeConnections } from './forbidden.ts';
+import type { InterfaceOf } from './connection.ts';
+import { connectionJudge, type Verdicts } from './forbidden.ts';
 import { mayForbid } from './may_forbid.ts';
 
 /** A look takes at most this part of the time: the rest is for changes. */
 const SHARE = 5;
+/** So many are judged before others have their turn: some 10 ms. */
+const PART = 250;
 /** Connections named in the log, of one change. */
 const MOST_NAMED = 20;
 
@@ -58,7 +61,7 @@ export class ConnectionCutter {
       await clock.sleep(Math.max(0, this.#notBefore - clock.monotonic()));
       const wanted = this.#wanted;
       const started = clock.monotonic();
-      this.#look(wanted);
+      await this.#look(wanted);
       // What was kept until now is judged as a whole when connections are cut again.
       this.#judged = wanted.cutBit === undefined ? undefined : wanted.ruleset;
       if (this.#wanted === wanted) this.#wanted = undefined;
@@ -67,29 +70,31 @@ export class ConnectionCutter {
     }
   }
 
-  #look({ ruleset, cutBit }: Wanted): void {
+  async #look({ ruleset, cutBit }: Wanted): Promise<void> {
     const before = this.#judged;
     if (cutBit === undefined || (before && !mayForbid(before, ruleset))) return;
-    const { table, log } = this.#parts;
-    const known = new Map<bigint, string>();
-    const interfaceOf = (address: Address): string => {
-      const found = known.get(address.value) ?? table.interfaceOf(address);
-      known.set(address.value, found);
-      return found;
-    };
+    const { table, log, clock } = this.#parts;
+    const interfaceOf = remembering((address) => table.interfaceOf(address));
+    const judge = connectionJudge({ before, after: ruleset, interfaceOf, cutBit });
     const connections = table.list();
-    const { cut, freed } = judgeConnections({
-      connections,
-      before,
-      after: ruleset,
-      interfaceOf,
-      cutBit,
-    });
+    let cut = 0;
+    for (let at = 0; at < connections.length; at += PART) {
+      if (at > 0) await clock.sleep(0);
+      const verdicts = judge(connections.slice(at, at + PART));
+      this.#carryOut(verdicts, cutBit, Math.max(0, MOST_NAMED - cut));
+      cut += verdicts.cut.length;
+    }
+    if (cut > 0) log.info('connections cut', { cut, of: connections.length });
+  }
+
+  /** Entries are named by their ids: one that has gone meanwhile is passed over. */
+  #carryOut({ cut, freed }: Verdicts, cutBit: number, mostNamed: number): void {
+    const { table, log } = this.#parts;
     table.change([
       ...cut.map((connection) => ({ kind: 'mark', connection, bits: cutBit, set: true }) as const),
       ...freed.map((connection) => ({ kind: 'delete', connection }) as const),
     ]);
-    for (const { original } of cut.slice(0, MOST_NAMED)) {
+    for (const { original } of cut.slice(0, mostNamed)) {
       log.info('connection cut: policy no longer permits it', {
         source: formatAddress(original.source),
         destination: formatAddress(original.destination),
@@ -97,6 +102,16 @@ export class ConnectionCutter {
         port: original.ports?.destination,
       });
     }
-    if (cut.length > 0) log.info('connections cut', { cut: cut.length, of: connections.length });
   }
+}
+
+/** Routes are asked for once per address. */
+function remembering(interfaceOf: InterfaceOf): InterfaceOf {
+  const known: Record<Address['family'], Map<bigint, string>> = { 4: new Map(), 6: new Map() };
+  return (address) => {
+    const own = known[address.family];
+    const found = own.get(address.value) ?? interfaceOf(address);
+    own.set(address.value, found);
+    return found;
+  };
 }

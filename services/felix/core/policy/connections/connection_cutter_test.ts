@@ -30,11 +30,12 @@ class FakeTable implements ConnectionTable {
   readonly changes: string[] = [];
   looks = 0;
   failures = 0;
+  entries: TrackedConnection[] = [entry];
 
   list(): TrackedConnection[] {
     this.looks += 1;
     if (this.failures-- > 0) throw new Error('Cannot list connections: ENOBUFS');
-    return [entry];
+    return this.entries;
   }
 
   change(changes: readonly ConnectionChange[]): void {
@@ -54,7 +55,10 @@ function cutterOn(table: FakeTable): { cutter: ConnectionCutter; run: () => Prom
   const run = async (): Promise<void> => {
     const settled = cutter.settled();
     settled.catch(() => {});
-    clock.advance(60_000);
+    for (let turn = 0; turn < 20; turn++) {
+      clock.advance(60_000);
+      for (let i = 0; i < 10; i++) await Promise.resolve();
+    }
     await settled;
   };
   return { cutter, run };
@@ -95,4 +99,13 @@ test('settled() rejects when connections cannot be listed, and tries again when 
   await assert.rejects(run(), /ENOBUFS/);
   await run();
   assert.deepEqual(table.changes, ['mark']);
+});
+
+test('many connections are judged in parts, all of them', async () => {
+  const table = new FakeTable();
+  table.entries = Array.from({ length: 1_001 }, (_, id) => ({ ...entry, id }));
+  const { cutter, run } = cutterOn(table);
+  cutter.committed(rulesetThat('drop'), CUT);
+  await run();
+  assert.equal(table.changes.length, 1_001);
 });

@@ -12,7 +12,6 @@ export type Verdicts = {
 };
 
 export type Judgement = {
-  readonly connections: readonly TrackedConnection[];
   /** Undefined: not known, as after a start; then all that is forbidden now is cut. */
   readonly before: Ruleset | undefined;
   readonly after: Ruleset;
@@ -22,22 +21,34 @@ export type Judgement = {
 };
 
 /** Judges each connection as if it began now. Pure. */
-export function judgeConnections(judgement: Judgement): Verdicts {
-  const { connections, before, after, interfaceOf, cutBit } = judgement;
+export function judgeConnections({
+  connections,
+  ...judgement
+}: Judgement & { readonly connections: readonly TrackedConnection[] }): Verdicts {
+  return connectionJudge(judgement)(connections);
+}
+
+/** The same for a list that comes in parts: what one part has taught serves the next. */
+export function connectionJudge(
+  judgement: Judgement,
+): (connections: readonly TrackedConnection[]) => Verdicts {
+  const { before, after, interfaceOf, cutBit } = judgement;
   const permits = judgeOf(after);
   const permitted = before && judgeOf(before);
-  const cut: TrackedConnection[] = [];
-  const freed: TrackedConnection[] = [];
-  for (const connection of connections) {
-    if (isExpected(connection)) continue;
-    const packet = firstPacket(connection, interfaceOf);
-    const isPermitted = permits(packet);
-    const isCut = (connection.mark & cutBit) !== 0;
-    if (isPermitted && isCut) freed.push(connection);
-    if (isPermitted || isCut) continue;
-    if (permitted?.(packet) ?? true) cut.push(connection);
-  }
-  return { cut, freed };
+  return (connections) => {
+    const cut: TrackedConnection[] = [];
+    const freed: TrackedConnection[] = [];
+    for (const connection of connections) {
+      if (isExpected(connection)) continue;
+      const packet = firstPacket(connection, interfaceOf);
+      const isPermitted = permits(packet);
+      const isCut = (connection.mark & cutBit) !== 0;
+      if (isPermitted && isCut) freed.push(connection);
+      if (isPermitted || isCut) continue;
+      if (permitted?.(packet) ?? true) cut.push(connection);
+    }
+    return { cut, freed };
+  };
 }
 
 /** Remembers: many connections differ in nothing but the port they come from. */
@@ -49,6 +60,7 @@ function judgeOf(ruleset: Ruleset): (packet: Packet) => boolean {
     const key = [
       packet.inputInterface,
       packet.outputInterface,
+      source.family,
       source.value,
       destination.value,
       protocol,
