@@ -86,7 +86,9 @@ export class Member {
 
   /** Speaks on a connection, whoever made it. */
   adopt(socket: Socket): void {
-    this.#socket?.destroy();
+    const before = this.#socket;
+    if (before !== undefined) this.#end(before, 'another connection came');
+    before?.destroy();
     this.#socket = socket;
     this.#framer = new MessageFramer();
     socket.on('data', (bytes) => this.#receive(bytes));
