@@ -55,6 +55,9 @@ const MAX_WAITING = 1000;
 const MAX_BATCH = 40;
 /** Transactions under way at once: while the store works on one, the next is made. */
 const MAX_UNDER_WAY = 2;
+/** Few requests gain nothing by sharing, and would only wait for each other. */
+const MANY = 16;
+const MAX_SMALL_UNDER_WAY = 8;
 
 export class GroupCommit {
   readonly #options: GroupOptions;
@@ -109,7 +112,7 @@ export class GroupCommit {
     const later = this.#underWay === 0 ? queueMicrotask : setImmediate;
     later(() => {
       this.#isWoken = false;
-      while (this.#underWay < MAX_UNDER_WAY) {
+      while (this.#underWay < (this.#areMany ? MAX_UNDER_WAY : MAX_SMALL_UNDER_WAY)) {
         const jobs = this.#take();
         if (jobs.length === 0) return;
         void this.#serve(jobs);
@@ -123,7 +126,7 @@ export class GroupCommit {
     const ready = this.#waiting.filter(({ lane }) => !this.#busyLanes.has(lane));
     const [first] = ready;
     // Of a few that could go now more come: they are the answered ones' next requests.
-    if (first === undefined || ready.length < this.#jobsUnderWay) return [];
+    if (first === undefined || (this.#areMany && ready.length < this.#jobsUnderWay)) return [];
     const lanes = this.#lanesToServe(ready);
     const taken = new Set<Job>();
     for (const job of ready) {
@@ -136,10 +139,14 @@ export class GroupCommit {
     return [...taken];
   }
 
-  /** Half of the lanes when nothing is under way, so that two halves can take turns. */
+  get #areMany(): boolean {
+    return this.#jobsUnderWay >= MANY;
+  }
+
+  /** Half of the lanes when many wait and nothing is under way, so that two halves can take turns. */
   #lanesToServe(ready: readonly Job[]): ReadonlySet<string> {
     const lanes = new Set(ready.map(({ lane }) => lane));
-    if (this.#underWay > 0) return lanes;
+    if (this.#underWay > 0 || ready.length < MANY) return lanes;
     return new Set([...lanes].slice(0, Math.ceil(lanes.size / 2)));
   }
 
