@@ -87,7 +87,7 @@ function commandOf(daemon: Daemon, hasKernel: boolean): string[] {
 }
 
 async function measure(daemon: Daemon, count: number, hasKernel: boolean): Promise<Sample> {
-  await execOk(['ip', '-n', inside, 'route', 'flush', 'proto', 'bird']);
+  await flushRoutes();
   const speaker = start(inside, commandOf(daemon, hasKernel));
   const endpoints = start(outside, [
     process.execPath,
@@ -107,6 +107,14 @@ async function measure(daemon: Daemon, count: number, hasKernel: boolean): Promi
     return { seconds: (until - from) / 1000, ...usageOf(speaker.pid ?? 0) };
   } finally {
     await Promise.all([speaker, endpoints, ...(fib === undefined ? [] : [fib])].map(stop));
+  }
+}
+
+/** `ip` gives up in between when there are very many. */
+async function flushRoutes(): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const { code } = await exec(['ip', '-n', inside, 'route', 'flush', 'proto', 'bird']);
+    if (code === 0) return;
   }
 }
 

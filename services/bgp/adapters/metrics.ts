@@ -1,5 +1,6 @@
 import type { Metrics } from '@calico/telemetry';
 import type { BgpNode } from '../core/node/bgp_node.ts';
+import { watchLoopDelay } from './loop_delay.ts';
 
 export function publishMetrics(metrics: Metrics, node: BgpNode): void {
   const count = (isUp: boolean): number =>
@@ -23,5 +24,10 @@ export function publishMetrics(metrics: Metrics, node: BgpNode): void {
   );
   metrics.observe('calico_bgp_paths_down', 'Paths that BFD watches and that are not up', () =>
     node.pathCount(false),
+  );
+  metrics.observe(
+    'calico_bgp_event_loop_delay_ms',
+    'Longest time that the event loop was late since the last reading, in milliseconds',
+    watchLoopDelay(),
   );
 }
