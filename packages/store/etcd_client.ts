@@ -107,7 +107,7 @@ export class EtcdClient {
     const services = { kv: this.#kv, leaseClient: this.etcd.leaseClient };
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted();
-      const timeoutMs = start + this.requestTimeoutMs - this.clock.monotonic();
+      const timeoutMs = Math.max(1, start + this.requestTimeoutMs - this.clock.monotonic());
       const deadline = this.clock.now() + timeoutMs;
       try {
         const answer = await abortable(call(services, { deadline, timeoutMs }), signal);
