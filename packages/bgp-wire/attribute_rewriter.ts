@@ -1,6 +1,6 @@
 // What a speaker changes of path attributes that it passes on, done on the bytes: decoding and encoding
 // a large table's attributes costs several times as much.
-import { type Address, addressBytes } from '@calico/ip';
+import type { Address } from '@calico/ip';
 import { AttributeFlag, AttributeType } from './iana.ts';
 
 const { Optional, Transitive, Partial, ExtendedLength } = AttributeFlag;
@@ -146,7 +146,7 @@ class Inserts {
     const { prepend, nextHop, localPreference, reflection } = this.#change;
     if (this.#isPast(AttributeType.NextHop, type) && nextHop.family === 4) {
       this.#to.head(Transitive, AttributeType.NextHop, 4);
-      for (const byte of addressBytes(nextHop)) this.#to.u8(byte);
+      this.#to.u32(Number(nextHop.value));
     }
     if (prepend !== undefined) return;
     if (this.#isDue(AttributeType.LocalPreference, type)) {

@@ -25,7 +25,7 @@ export class UpdatePacker {
   #family: Family = 4;
   #addPath = false;
   /** Undefined: prefixes are withdrawn. */
-  #nextHop: Uint8Array | undefined;
+  #nextHop: Address | undefined;
   #attributes: Uint8Array = NO_BYTES;
   /** Prefixes of the message's own fields, not of an MP attribute. */
   #isPlain = true;
@@ -56,7 +56,7 @@ export class UpdatePacker {
   beginAnnouncement(family: Family, nextHop: Address, attributes: Uint8Array): boolean {
     const overhead = HEADER_LENGTH + 4 + attributes.length + 9 + 16;
     if (overhead + LONGEST_NLRI > this.#maximum) return false;
-    this.#nextHop = addressBytes(nextHop);
+    this.#nextHop = nextHop;
     this.#attributes = attributes;
     this.#begin(family, family === 4 && nextHop.family === 4);
     return true;
@@ -122,8 +122,9 @@ export class UpdatePacker {
       this.#u16(afiOf(this.#family));
       this.#u8(Safi.Unicast);
       if (nextHop === undefined) return;
-      this.#u8(nextHop.length);
-      this.#copy(nextHop);
+      const bytes = addressBytes(nextHop);
+      this.#u8(bytes.length);
+      this.#copy(bytes);
       this.#u8(0);
     }
   }
