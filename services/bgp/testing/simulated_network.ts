@@ -67,6 +67,11 @@ export class SimulatedNetwork {
     this.#silent.add(formatAddress(address));
   }
 
+  /** The end of silence(). */
+  hear(address: Address): void {
+    this.#silent.delete(formatAddress(address));
+  }
+
   #dial(from: Address, target: DialTarget, handler: ConnectionHandler): Connection {
     const near = this.#end(formatAddress(from), handler);
     const to = formatAddress(target.address);

@@ -35,6 +35,7 @@ import { settingsText } from '../speaker/config.ts';
 import type { Note } from '../speaker/events.ts';
 import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
 import { type Listen, listenFor } from './listen.ts';
+import { NO_WAY, peersWithoutWay } from './lost_ways.ts';
 import { Operator } from './operator.ts';
 import { Paths } from './paths.ts';
 import { peerStatus } from './peer_status.ts';
@@ -273,6 +274,9 @@ export class BgpNode {
       if (this.#hasPeersOnLinks) this.deriveAgain();
       if (this.#needsResync) this.#resync();
       else this.#noteSync(this.#kernel.followWays());
+      for (const peer of peersWithoutWay(this.speaker, this.#options.kernel)) {
+        this.#host.order({ kind: 'session', peer, event: NO_WAY });
+      }
       this.#host.refreshInterfaces();
       this.#monitor.reconsidered();
     });
