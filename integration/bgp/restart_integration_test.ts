@@ -53,11 +53,34 @@ test('a hundred peers, some of them dead: a start and a restart', {
     bgp.start();
     t.diagnostic(`restart: ${await figures(lab, herd, restarted)}`);
     assert.deepEqual(await lab.routes(OURS), before);
+    await injectAndHold(lab, herd);
   } finally {
     await herd.stop();
     await lab.stop();
   }
 });
+
+/** Routes of a client that holds them by a call are told to all, and withdrawn when the call ends. */
+async function injectAndHold(lab: BgpLab, herd: Herd): Promise<void> {
+  const client = lab.bgpClient(OURS);
+  const told = (more: number) => {
+    const count = (live.length - 1) * ROUTES_EACH + 1 + more;
+    return herd.become(
+      (member) => member.told === count,
+      LIMIT_MS,
+      () => `expected ${count}`,
+    );
+  };
+  const abort = new AbortController();
+  const hold = client.holdRoutes({ client: 'test' }, { signal: abort.signal });
+  const calls = hold[Symbol.asyncIterator]();
+  await calls.next();
+  await client.injectRoutes({ client: 'test', routes: [{ prefix: '16.255.0.0/24' }] });
+  await told(1);
+  abort.abort();
+  await calls.next().catch(() => undefined);
+  await told(0);
+}
 
 async function figures(lab: BgpLab, herd: Herd, started: number): Promise<string> {
   const log = (): string => lab.process(`bgp-${OURS}`).log().slice(-2_000);
