@@ -3,7 +3,8 @@
 
 const WIRE = { VARINT: 0, FIXED64: 1, BYTES: 2, FIXED32: 5 } as const;
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+/** A byte order mark is part of the text. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** How a field is written: its number and its shape. */
 export type Field =

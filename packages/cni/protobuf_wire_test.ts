@@ -125,6 +125,11 @@ test('what the generated code writes is decoded, with defaults for what is absen
   );
 });
 
+test('a byte order mark is part of the text', () => {
+  const bytes = encodeMessage(ADD_RESPONSE, { hostMac: '\ufeffab' });
+  assert.equal(decodeMessage(ADD_RESPONSE, bytes)['hostMac'], '\ufeffab');
+});
+
 test('fields that are not known are skipped', () => {
   const bytes = toBinary(
     GetNodeInfoResponseSchema,
