@@ -1,12 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import {
-  decodeMrt,
-  formatCommunity,
-  formatLargeCommunity,
-  type MrtEntry,
-  MrtError,
-} from '@calico/bgp-wire';
-import { formatAddress, formatPrefix } from '@calico/ip';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CommandError } from '../command_error.ts';
 import type { Runner, Session } from '../session.ts';
@@ -76,7 +68,7 @@ ${where}`,
     .option('--client <name>', 'whose routes they are', CLIENT)
     .addHelpText('after', `\nExample:\n  sudo calicoctl bgp load table.mrt\n${where}`)
     .action((file: string, { client }: ClientOptions) =>
-      run(async (session) => inject(session, client, await readRoutes(file))),
+      run((session) => load(session, client, file)),
     );
 }
 
@@ -105,38 +97,37 @@ function routesOf(prefixes: readonly string[], options: RouteOptions): Route[] {
   }));
 }
 
-async function readRoutes(file: string): Promise<Route[]> {
-  const routes: Route[] = [];
-  try {
-    for (const record of decodeMrt(await readFile(file))) {
-      const entry = record.kind === 'routes' ? record.entries[0] : undefined;
-      if (record.kind !== 'routes' || entry === undefined) continue;
-      routes.push(routeOf(formatPrefix(record.prefix), entry));
-    }
-  } catch (cause) {
-    const isExpected = cause instanceof MrtError || (cause instanceof Error && 'syscall' in cause);
-    if (!isExpected) throw cause;
+const MRT_HEADER = 12;
+const MRT_LENGTH_AT = 8;
+/** Bytes of one request, unless one record is longer. */
+const PIECE = 256 * 1024;
+
+/** The speaker reads the records; here the file is only cut between them. */
+async function load(session: Session, client: string, file: string): Promise<void> {
+  const { connections, terminal } = session;
+  const bytes = await readFile(file).catch((cause: Error) => {
     throw new CommandError(`Cannot load "${file}": ${cause.message}`, { cause });
+  });
+  let held = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const end = endOfPiece(bytes, at);
+    const mrt = bytes.subarray(at, end);
+    ({ held } = await connections.ask('bgp', (service) => service.injectRoutes({ client, mrt })));
+    at = end;
   }
-  return routes;
+  terminal.out(`Loaded '${file}', '${client}' has ${held} routes\n`);
 }
 
-/** AS sets count as sequences; a next hop of nowhere is the one that loads. */
-function routeOf(prefix: string, { attributes, nextHop }: MrtEntry): Route {
-  const { asPath = [], communities = [], largeCommunities = [], ...rest } = attributes;
-  const { localPreference, multiExitDiscriminator } = rest;
-  const isHere = nextHop === undefined || nextHop.value === 0n;
-  return {
-    prefix,
-    nextHop: isHere ? '' : formatAddress(nextHop),
-    asPath: asPath.flatMap(({ asns }) => [...asns]),
-    communities: [
-      ...communities.map(formatCommunity),
-      ...largeCommunities.map(formatLargeCommunity),
-    ],
-    ...(localPreference === undefined ? {} : { localPreference }),
-    ...(multiExitDiscriminator === undefined ? {} : { multiExitDiscriminator }),
-  };
+/** Behind the last record that still fits; a record that is cut is left to the speaker to refuse. */
+function endOfPiece(bytes: Buffer, from: number): number {
+  let end = from;
+  while (end + MRT_HEADER <= bytes.length) {
+    const next = end + MRT_HEADER + bytes.readUInt32BE(end + MRT_LENGTH_AT);
+    if (next - from > PIECE && end > from) return end;
+    if (next > bytes.length) return bytes.length;
+    end = next;
+  }
+  return bytes.length;
 }
 
 function numbers(text: string): number[] {

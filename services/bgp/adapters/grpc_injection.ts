@@ -1,5 +1,5 @@
 // Edge: routes that clients inject, from wire to core.
-import { Origin } from '@calico/bgp-wire';
+import { decodeMrt, MrtError, Origin } from '@calico/bgp-wire';
 import { IpError, type Prefix, parseAddress, parsePrefix } from '@calico/ip';
 import type { InjectedRoute as Message } from '@calico/proto/bgp/v1/bgp';
 import { RpcError } from '@calico/rpc';
@@ -47,6 +47,30 @@ export function routeOf(message: Message): InjectedRoute {
       },
     },
   };
+}
+
+/**
+ * The first path of each prefix; a next hop of nowhere is this node.
+ * @param mrt whole records
+ * @throws RpcError
+ */
+export function routesOfMrt(mrt: Uint8Array): InjectedRoute[] {
+  const routes: InjectedRoute[] = [];
+  try {
+    for (const record of decodeMrt(mrt)) {
+      const entry = record.kind === 'routes' ? record.entries[0] : undefined;
+      if (record.kind !== 'routes' || entry === undefined) continue;
+      const { prefix } = record;
+      const nextHop = entry.nextHop ?? { family: prefix.family, value: 0n };
+      const localPreference = DEFAULT_LOCAL_PREFERENCE;
+      const attributes = { origin: Origin.Igp, asPath: [], localPreference, ...entry.attributes };
+      routes.push({ prefix, data: { nextHop, attributes } });
+    }
+  } catch (cause) {
+    if (!(cause instanceof MrtError)) throw cause;
+    throw new RpcError('INVALID_ARGUMENT', cause.message, { cause });
+  }
+  return routes;
 }
 
 /** @throws RpcError */

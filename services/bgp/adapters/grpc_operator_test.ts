@@ -63,11 +63,14 @@ function injected(prefix: string, more: Partial<InjectedRoute> = {}): InjectedRo
   return { $typeName, prefix, nextHop: '', asPath: [], communities: [], ...more };
 }
 
-function inject(handlers: Handlers, client: string, routes: InjectedRoute[]) {
-  return handlers.injectRoutes(
-    { $typeName: 'calico.bgp.v1.InjectRoutesRequest', client, routes },
-    call(),
-  );
+function inject(
+  handlers: Handlers,
+  client: string,
+  routes: InjectedRoute[],
+  mrt: Uint8Array = new Uint8Array(0),
+) {
+  const $typeName = 'calico.bgp.v1.InjectRoutesRequest';
+  return handlers.injectRoutes({ $typeName, client, routes, mrt }, call());
 }
 
 function withdraw(handlers: Handlers, client: string, prefixes: string[]) {
@@ -154,6 +157,23 @@ test('injectRoutes() announces, withdrawRoutes() takes back, each client its own
   assert.deepEqual(await withdraw(handlers, 'one', []), { withdrawn: 1 });
   cluster.advance(100);
   assert.deepEqual(told(cluster), [...before, '172.30.2.0/24  ']);
+});
+
+test('injectRoutes() takes what dumpTable() gives', async () => {
+  const { handlers } = start();
+  const pieces: Uint8Array[] = [];
+  const request = { $typeName: 'calico.bgp.v1.DumpTableRequest' } as const;
+  for await (const { mrt } of handlers.dumpTable(request, call())) if (mrt) pieces.push(mrt);
+  const whole = new Uint8Array(Buffer.concat(pieces));
+  const other = start();
+  assert.deepEqual(await inject(other.handlers, 'file', [], whole), { held: 10 });
+  const rows = await list(other.handlers, {});
+  assert.equal(rows.filter(({ client }) => client === 'file').length, 10);
+  await isRefused(
+    inject(other.handlers, 'file', [], whole.subarray(0, 30)),
+    'INVALID_ARGUMENT',
+    /Cannot read MRT record/,
+  );
 });
 
 test('injectRoutes() says what it would accept', async () => {
