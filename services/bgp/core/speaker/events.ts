@@ -76,7 +76,7 @@ export type SpeakerEffect =
   | {
       readonly kind: 'routes';
       readonly prefixes: readonly number[];
-      /** Paths of a lost peer are being taken out: more removals follow. */
+      /** Paths of a lost peer are being taken out: more follows, at last one that says it is over. */
       readonly isLosing: boolean;
     }
   /** There is more to do: flush() again soon. */

@@ -48,6 +48,7 @@ import { OwnRoutes } from './own_routes.ts';
 import { Peer } from './peer.ts';
 import { Policies } from './policies.ts';
 import { judgePrefixLimit } from './prefix_limit.ts';
+import { RouteNews } from './route_news.ts';
 import { UpdateGroups } from './update_groups.ts';
 import { BFD_DOWN, BFD_HOLD } from './watched_path.ts';
 
@@ -78,6 +79,7 @@ export class Speaker {
   readonly injected = new InjectedRoutes(this.#rib);
   readonly #groups = new UpdateGroups(this.#rib, this.#peers);
   readonly #guests = new Guests();
+  readonly #routeNews = new RouteNews();
   #config: SpeakerConfig | undefined;
   #exportsComplete = false;
   #isRecovering: boolean;
@@ -214,9 +216,7 @@ export class Speaker {
     this.#record?.({ kind: 'flush' });
     const isJudging = this.#policies.rejudge(this.#peers.values());
     const changed = this.#rib.settle(SLICE);
-    if (changed.length > 0) {
-      this.#effects.push({ kind: 'routes', prefixes: changed, isLosing: this.#rib.isLosing });
-    }
+    this.#effects.push(...this.#routeNews.of(changed, this.#rib.isLosing));
     const isFilling = this.#groups.update(changed, SLICE);
     // A reflector's table is complete only when its own peers' are.
     const isReflector = this.#config?.local.clusterId !== undefined;
