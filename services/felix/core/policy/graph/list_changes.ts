@@ -6,12 +6,16 @@ export type ListChanges<T> = { readonly removed: readonly T[]; readonly added: r
 /** How a list came from another one, where that is known. */
 const origins = new WeakMap<object, ListChanges<unknown> & { readonly before: object }>();
 
-/** Notes how `after` came from `before`, so that listChanges() need not look. */
+/**
+ * Notes how `after` came from `before`, so that listChanges() need not look. How `before` came is forgotten: each list
+ * would otherwise hold the one before it, and the newest all that ever were.
+ */
 export function noteOrigin<T>(
   after: readonly T[],
   before: readonly T[],
   { removed, added }: ListChanges<T>,
 ): void {
+  origins.delete(before);
   origins.set(after, { before, removed, added });
 }
 
