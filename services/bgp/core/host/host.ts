@@ -3,7 +3,7 @@
 //   Transport --opened, data, drained, closed--> Host --events--> Speaker
 //   Clock -------timers------------------------>  |  <--effects---   |
 //                                                 +--> Transport, Clock, onRoutes, onNote
-import { encodeMessage, type Message, MessageType } from '@calico/bgp-wire';
+import { encodeMessage, HEADER_LENGTH, type Message, MessageType } from '@calico/bgp-wire';
 import type { Clock } from '@calico/clock';
 import type { Address } from '@calico/ip';
 import type { Connection, ConnectionHandler, Transport } from '../../ports.ts';
@@ -166,15 +166,15 @@ export class Host {
     let bytes = 0;
     while (!link.isClosed && bytes < READ_BYTES) {
       const received = link.next();
-      if (received?.kind === 'frame') bytes += received.frame.body.length;
       const { side } = link;
-      if (
-        received?.kind === 'frame' &&
-        received.frame.type === MessageType.Update &&
-        this.#options.speaker.isEstablished(peer, side)
-      ) {
-        bodies.push(received.frame.body);
-        continue;
+      const type = received?.kind === 'frame' ? received.frame.type : undefined;
+      const isEstablished = this.#options.speaker.isEstablished(peer, side);
+      if (received?.kind === 'frame') {
+        bytes += HEADER_LENGTH + received.frame.body.length;
+        if (type === MessageType.Update && isEstablished) {
+          bodies.push(received.frame.body);
+          continue;
+        }
       }
       this.#take({ kind: 'updates', peer, side, bodies: bodies.splice(0) });
       if (received === undefined) return false;
@@ -184,8 +184,9 @@ export class Host {
       if (event.kind === 'message') {
         this.#options.onMessage?.(peer, side, 'received', event.message);
       }
-      // What is read next may depend on this message.
-      this.#flush();
+      // What is read next may depend on this message; only on a KEEPALIVE nothing does.
+      if (type !== MessageType.Keepalive || !isEstablished) this.#flush();
+      if (this.#turns.isOver) break;
     }
     this.#take({ kind: 'updates', peer, side: link.side, bodies });
     return !link.isClosed;
