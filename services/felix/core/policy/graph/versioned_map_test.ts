@@ -65,7 +65,9 @@ test('listChanges() finds what came and went, wherever it was', () => {
 });
 
 test('a list is let go as soon as the one that came from it has a successor', () => {
-  const [first, second, third]: string[][] = [['a'], ['a', 'b'], ['a', 'b', 'c']];
+  const first = ['a'];
+  const second = ['a', 'b'];
+  const third = ['a', 'b', 'c'];
   const noted = { removed: [], added: ['b'] };
   noteOrigin(second, first, noted);
   assert.equal(listChanges(first, second).added, noted.added);
