@@ -48,6 +48,7 @@ export class ScriptedPeer {
   /** What the peer has heard. */
   readonly heard: Message[] = [];
   readonly #handler: ConnectionHandler;
+  #isReading = true;
 
   /**
    * The session is established.
@@ -78,7 +79,7 @@ export class ScriptedPeer {
       for (let frame = framer.next(); frame !== undefined; frame = framer.next()) {
         this.heard.push(decodeMessage(frame, CONTEXT));
       }
-      return true;
+      return this.#isReading;
     };
     this.#handler = host.accept(parseAddress(ADDRESS), { send, close: () => {} });
     const all = [{ kind: 'four-octet-as', asn: ASN } as const, ...capabilities];
@@ -95,6 +96,12 @@ export class ScriptedPeer {
     const peer = this.speaker.peers.get(ADDRESS);
     assert.ok(peer !== undefined);
     return peer;
+  }
+
+  /** While it does not, the speaker's next message is the last that its connection takes. */
+  set isReading(isReading: boolean) {
+    this.#isReading = isReading;
+    if (isReading) this.#handler.drained();
   }
 
   /** All at once, as one piece. */

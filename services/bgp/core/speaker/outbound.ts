@@ -6,6 +6,7 @@ import {
   RefreshSubtype,
   type RouteRefresh,
   Safi,
+  type WireContext,
 } from '@calico/bgp-wire';
 import type { Family } from '@calico/ip';
 import type { SpeakerEffect } from './events.ts';
@@ -14,12 +15,15 @@ import type { Live, Peer } from './peer.ts';
 /** Routes per batch: a few messages, so that one peer's table does not hold the others up. */
 const BATCH = 2_048;
 
-/** RFC 7313 section 4: begin, the whole table, end; without that extension the table alone. */
+/**
+ * RFC 7313 section 4: begin, the whole table, end; without that extension the table alone. What is asked
+ * for again before it has been sent is sent once.
+ */
 export function queueRefresh({ advertised }: Peer, live: Live, family: Family): void {
   advertised.group?.out.repeat(advertised.reader);
   if (!live.negotiated.canRefreshEnhanced) return;
-  live.beforehand.push(refreshMessage(family, RefreshSubtype.Begin));
-  live.afterwards.push(refreshMessage(family, RefreshSubtype.End));
+  live.owedBegins.add(family);
+  live.owedEnds.add(family);
 }
 
 /** All families. 'in': the peer is asked, if it knows RFC 2918. 'out': it will be told. */
@@ -42,17 +46,23 @@ function refreshMessage(family: Family, subtype: number): RouteRefresh {
   return { kind: 'route-refresh', afi: afiOf(family), safi: Safi.Unicast, subtype };
 }
 
+function refreshMessages(owed: Set<Family>, subtype: number, context: WireContext): Uint8Array[] {
+  const families = [...owed];
+  owed.clear();
+  return families.map((family) => encodeMessage(refreshMessage(family, subtype), context));
+}
+
 /** The next batch for the peer; undefined when there is nothing to send or the last is not out yet. */
 export function nextBatch(peer: Peer, mayEndRib: boolean): SpeakerEffect | undefined {
   const { live, advertised, config } = peer;
   const { group, reader } = advertised;
   if (live === undefined || group === undefined || live.isWaiting) return undefined;
   const { sendContext: context, families, gracefulRestart } = live.negotiated;
-  const messages = live.beforehand.splice(0).map((message) => encodeMessage(message, context));
+  const messages = refreshMessages(live.owedBegins, RefreshSubtype.Begin, context);
   const routes = group.out.read(reader, BATCH);
   if (routes !== undefined) messages.push(routes);
   if (group.isFilled && group.out.isAtEnd(reader)) {
-    for (const message of live.afterwards.splice(0)) messages.push(encodeMessage(message, context));
+    messages.push(...refreshMessages(live.owedEnds, RefreshSubtype.End, context));
     if (live.owesEndOfRib && mayEndRib) {
       live.owesEndOfRib = false;
       if (gracefulRestart !== undefined) {

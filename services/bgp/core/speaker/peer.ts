@@ -1,4 +1,3 @@
-import type { Message } from '@calico/bgp-wire';
 import type { Family } from '@calico/ip';
 import type { PeerPolicy } from '../policy/types.ts';
 import { AdjRibIn } from '../rib/adj_rib_in.ts';
@@ -20,10 +19,10 @@ export type Live = {
   source: PathSource & { readonly kind: 'peer' };
   /** Families whose initial routes have all arrived. */
   readonly complete: Set<Family>;
-  /** To be sent before the next routes: begin of a refresh. */
-  readonly beforehand: Message[];
-  /** To be sent when no routes wait: end of a refresh. */
-  readonly afterwards: Message[];
+  /** Families whose begin of a refresh is to be sent before the next routes. */
+  readonly owedBegins: Set<Family>;
+  /** Families whose end of a refresh is to be sent when no routes wait. */
+  readonly owedEnds: Set<Family>;
   owesEndOfRib: boolean;
   /** The peer has told so much that the log has warned. */
   isNearLimit: boolean;
@@ -98,8 +97,8 @@ export class Peer {
         ...(onLink === undefined ? {} : { interface: onLink }),
       },
       complete: new Set(),
-      beforehand: [],
-      afterwards: [],
+      owedBegins: new Set(),
+      owedEnds: new Set(),
       owesEndOfRib: true,
       isNearLimit: false,
       isWaiting: false,
