@@ -40,6 +40,8 @@ type Row = {
 const ORIGINS = ['IGP', 'EGP', 'incomplete'];
 
 export function createHandlers(node: BgpNode, name: string, version: string): Handlers {
+  /** Calls of holdRoutes() per client: of one that has connected anew the old one may still be there. */
+  const holds = new Map<string, number>();
   return {
     async listPeers() {
       return { peers: node.peers().map(peerMessage) };
@@ -119,12 +121,19 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
 
     async *holdRoutes({ client }, { signal }) {
       checkClient(client);
+      holds.set(client, (holds.get(client) ?? 0) + 1);
       try {
         // The caller knows by it that its routes are tied to the call.
         yield {};
         await ended(signal);
       } finally {
-        node.operator.takeBack(client, undefined);
+        const others = (holds.get(client) ?? 0) - 1;
+        if (others > 0) {
+          holds.set(client, others);
+        } else {
+          holds.delete(client);
+          node.operator.takeBack(client, undefined);
+        }
       }
     },
 

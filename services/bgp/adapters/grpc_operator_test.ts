@@ -204,6 +204,29 @@ test('holdRoutes() withdraws when the call ends', async () => {
   assert.deepEqual(told(cluster), before);
 });
 
+test('holdRoutes() leaves the routes to a newer call of the same client', async () => {
+  const { cluster, handlers } = start();
+  const before = told(cluster);
+  const hold = async () => {
+    const abort = new AbortController();
+    const request = { $typeName: 'calico.bgp.v1.HoldRoutesRequest', client: 'c' } as const;
+    const held = handlers.holdRoutes(request, call(abort.signal))[Symbol.asyncIterator]();
+    await held.next();
+    return async () => {
+      abort.abort();
+      await held.next();
+      cluster.advance(100);
+    };
+  };
+  const endFirst = await hold();
+  const endSecond = await hold();
+  await inject(handlers, 'c', [injected('172.30.0.0/24')]);
+  await endFirst();
+  assert.equal(told(cluster).length, before.length + 1);
+  await endSecond();
+  assert.deepEqual(told(cluster), before);
+});
+
 test('watchPeers() tells all peers, then what changes', async () => {
   const { cluster, handlers } = start();
   const abort = new AbortController();
