@@ -3,7 +3,7 @@ import { FakeClock } from '@calico/clock';
 import { type Address, parseAddress } from '@calico/ip';
 import type { AnyResource } from '@calico/model';
 import { resourcesOf } from '../core/cluster/resources.ts';
-import { BgpNode } from '../core/node/bgp_node.ts';
+import { BgpNode, type Listen } from '../core/node/bgp_node.ts';
 import type { Speaker, SpeakerOptions } from '../core/speaker/speaker.ts';
 import type { CollectorPort, PeerStatus, Reporter } from '../ports.ts';
 import { FakeKernel } from './fake_kernel.ts';
@@ -35,6 +35,8 @@ export class SimulatedNode {
   readonly reporter = new FakeReporter();
   readonly bgp: BgpNode;
   readonly log: string[] = [];
+  /** For whom it listens. */
+  listen: Listen | undefined;
 
   constructor(cluster: SimulatedCluster, name: string, kernel: FakeKernel, random: Random) {
     this.name = name;
@@ -56,6 +58,9 @@ export class SimulatedNode {
       kernel,
       reporter: this.reporter,
       log: { info: write, warn: write },
+      onListen: (listen) => {
+        this.listen = listen;
+      },
     });
   }
 

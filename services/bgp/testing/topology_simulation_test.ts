@@ -73,6 +73,21 @@ test('topology Auto: a mesh that grows too large becomes reflectors without losi
   assert.equal(sessions.filter((count) => count === 4).length, 16, sessions.join());
 });
 
+test('topology Auto: the listener knows every peer as long as its session is wanted', () => {
+  const cluster = clusterOf(8);
+  cluster.advance(30_000);
+  const nodes = [...cluster.nodes.values()];
+  const sessions = () => nodes.map(({ bgp }) => bgp.peers().length);
+  const listening = () => nodes.map(({ listen }) => listen?.peers.length);
+  cluster.apply(resources(20));
+  const parting = sessions();
+  assert.deepEqual(listening(), parting);
+  for (let i = 8; i < 20; i++) cluster.start(`n${i}`);
+  cluster.advance(60_000);
+  assert.deepEqual(listening(), sessions());
+  assert.notDeepEqual(sessions(), parting);
+});
+
 test('topology Auto: reflectors that are replaced go when nobody needs them any more', () => {
   const cluster = clusterOf(20);
   cluster.advance(30_000);

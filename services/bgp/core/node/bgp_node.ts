@@ -156,7 +156,10 @@ export class BgpNode {
 
   /** What has to be listened on; undefined: nothing. */
   get listen(): Listen | undefined {
-    return listenFor(this.#derivation.derived, this.#hasPeersOnLinks);
+    const { derived } = this.#derivation;
+    const { config } = this.speaker;
+    if (derived === undefined || config === undefined) return undefined;
+    return listenFor(derived, config, this.#hasPeersOnLinks);
   }
 
   /** Peers with link-local addresses: interfaces matter to what is configured. */
@@ -359,6 +362,7 @@ export class BgpNode {
     if (config === undefined) return;
     this.#host.configure(config);
     this.#watchPaths();
+    this.#options.onListen?.(this.listen);
   }
 
   #resync(): void {
@@ -412,6 +416,9 @@ export class BgpNode {
         break;
       case 'prefix-limit':
         log.warn('peer has told about as many routes as it may, or more', fields);
+        break;
+      case 'path-limit':
+        log.warn('peer tells more paths of a prefix than are kept: refused the rest', fields);
         break;
       case 'swept':
         log.info('routes that a peer did not renew are gone', fields);

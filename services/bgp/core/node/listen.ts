@@ -1,6 +1,6 @@
 import { type Address, hostPrefix, type Prefix } from '@calico/ip';
-import type { Derivation } from '../cluster/derive_speaker.ts';
-import type { PeerSocket } from '../speaker/config.ts';
+import type { Derived } from '../cluster/derive_speaker.ts';
+import type { PeerSocket, SpeakerConfig } from '../speaker/config.ts';
 
 export type Listen = {
   readonly port: number;
@@ -18,24 +18,24 @@ const ANY: Readonly<Record<4 | 6, Address>> = {
   6: { family: 6, value: 0n },
 };
 
-/** @param hasPeersOnLinks some peers come from link-local addresses */
+/**
+ * @param config in force, with the peers that are parting
+ * @param hasPeersOnLinks some peers come from link-local addresses
+ */
 export function listenFor(
-  derived: Derivation['derived'],
+  { bindsNodeAddress }: Derived,
+  { listenPort, local, peers, ranges }: SpeakerConfig,
   hasPeersOnLinks: boolean,
-): Listen | undefined {
-  if (derived === undefined) return undefined;
-  const { listenPort, local, ranges } = derived.speaker;
+): Listen {
   const where = (family: 4 | 6): Address | undefined => {
     if (family === 6 && hasPeersOnLinks) return ANY[6];
-    return (
-      local.address[family] && (derived.bindsNodeAddress ? local.address[family] : ANY[family])
-    );
+    return local.address[family] && (bindsNodeAddress ? local.address[family] : ANY[family]);
   };
   return {
     port: listenPort,
     addresses: { 4: where(4), 6: where(6) },
     peers: [
-      ...Array.from(derived.speaker.peers.values(), ({ address, socket }) => ({
+      ...Array.from(peers.values(), ({ address, socket }) => ({
         prefix: hostPrefix(address),
         socket,
       })),
