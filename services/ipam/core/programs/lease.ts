@@ -17,8 +17,9 @@ import { Draft, type Known, type Program, plan, type Reading } from '../program.
 import { type Block, storedTime } from '../records/block.ts';
 import { handleBlocks } from '../records/handle.ts';
 import { poolOf } from '../records/ip_pool.ts';
-import { blockKey, handleKey } from '../records/keys.ts';
+import { blockKey, givenUpKey, handleKey } from '../records/keys.ts';
 import { CONFIG_KEYS, configOf, POOL_PREFIXES, poolsOf } from './context.ts';
+import { unlessGivenUp } from './given_up.ts';
 import {
   blockHolding,
   handleOf,
@@ -97,7 +98,7 @@ export type Adoption = {
 export function* adopt({ node, owner, addresses }: Adoption): Program<undefined> {
   const from = warmHandle(node);
   const handleIds = [from, owner.handleId];
-  const known = yield { keys: handleIds.map(handleKey) };
+  const known = yield { keys: [...handleIds.map(handleKey), givenUpKey(owner.handleId)] };
   const blocks = new Map<string, StoredBlock & { changed: Block }>();
   for (const stored of yield* blocksOfHandle(owner.handleId, known)) {
     blocks.set(stored.entry.key, { ...stored, changed: stored.block });
@@ -118,16 +119,19 @@ export function* adopt({ node, owner, addresses }: Adoption): Program<undefined>
     const next = isLeased ? giveTo(changed, [ordinal], owner) : changed;
     blocks.set(stored.entry.key, { ...stored, changed: next });
   }
-  return writeAdopted(blocks.values(), adopted, handleIds, known);
+  const draft = new Draft();
+  writeAdopted(draft, blocks.values(), adopted, handleIds, known);
+  unlessGivenUp(draft, owner.handleId, known);
+  return plan(undefined, draft);
 }
 
 function writeAdopted(
+  draft: Draft,
   blocks: Iterable<StoredBlock & { changed: Block }>,
   adopted: ReadonlySet<string>,
   handleIds: readonly string[],
   known: Known,
-) {
-  const draft = new Draft();
+): void {
   const written: Block[] = [];
   for (const { changed, entry, block } of blocks) {
     const surplus = ordinalsOfHandle(changed, handleIds[1] ?? '').filter(
@@ -141,7 +145,6 @@ function writeAdopted(
   for (const handleId of handleIds) {
     writeHandle(draft, handleOf(handleId, known), written, known.get(handleKey(handleId)));
   }
-  return plan(undefined, draft);
 }
 
 /** Releases leased addresses at once: their node says that it gives them out no more. */

@@ -1,11 +1,13 @@
 // A workload's leaving: record, addresses and handle in one transaction; late assignments fail.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseAddress } from '@calico/ip';
 import { inconsistencies } from '../consistency.ts';
 import { RecordMap, RunningProgram } from '../record_map.ts';
 import { GIVEN_UP_PREFIX, givenUpKey, handleKey, workloadEndpointKey } from '../records/keys.ts';
 import { assignRequest } from '../sample_requests.ts';
 import { assignStep } from './auto_assign.ts';
+import { adopt, renewLease, warmHandle, warmOwner } from './lease.ts';
 import { releaseHandle } from './release.ts';
 
 const NOW = 1_790_000_000_000;
@@ -86,6 +88,25 @@ test('an assignment that is under way fails after its handle was given up, whate
   late.step();
   assert.equal(late.conflicts, 1);
   assert.equal(map.values.has(handleKey('net.c1')), false);
+});
+
+test('an adoption that is under way fails after its handle was given up', () => {
+  const map = records();
+  const request = assignRequest('n1', warmHandle('n1'), 1);
+  map.run(assignStep({ ...request, owner: warmOwner('n1', NOW) }, NOW));
+  const owner = { handleId: 'net.c1', secondary: {} };
+  const addresses = map
+    .run(renewLease('n1', NOW))
+    .map((leased) => ({ ...leased, address: parseAddress(leased.address) }));
+  const adoption = { node: 'n1', owner, addresses };
+  const late = new RunningProgram(map, () => adopt(adoption));
+  while (!late.isPlanned) late.step();
+  map.run(releaseHandle('net.c1', NOW, { isFenced: true }));
+  late.step();
+  assert.equal(late.conflicts, 1);
+  assert.equal(map.values.has(handleKey('net.c1')), false);
+  map.run(adopt(adoption));
+  assert.equal(map.values.has(givenUpKey('net.c1')), false);
 });
 
 test('without the mark it would have taken effect', () => {
