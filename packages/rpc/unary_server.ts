@@ -5,7 +5,9 @@ import {
   constants,
   type Http2Server,
   type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
   type ServerHttp2Stream,
+  type ServerStreamResponseOptions,
 } from 'node:http2';
 import { type Server, status } from '@grpc/grpc-js';
 import { RpcError, toGrpcStatus } from './errors.ts';
@@ -130,7 +132,7 @@ class ServedCall implements UnaryCall {
   }
 
   async #answer(route: UnaryRoute): Promise<void> {
-    if (this.#isOver) return;
+    if (!this.#isOpen) return; // also a request that a reset has cut off ends
     let reply: Uint8Array;
     try {
       reply = await route(this.#request(), this);
@@ -138,10 +140,8 @@ class ServedCall implements UnaryCall {
       this.#fail(toGrpcStatus(cause));
       return;
     }
+    if (!this.#respond(HEADERS, { waitForTrailers: true })) return;
     const stream = this.#stream;
-    if (this.#isOver || stream.destroyed) return;
-    this.#isOver = true;
-    stream.respond(HEADERS, { waitForTrailers: true });
     stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
     stream.end(frameOf(reply));
   }
@@ -155,12 +155,26 @@ class ServedCall implements UnaryCall {
   }
 
   #fail({ code, details }: { readonly code: number; readonly details: string }): void {
-    const stream = this.#stream;
-    if (this.#isOver || stream.destroyed) return;
-    this.#isOver = true;
     const message = encodeURI(details.toWellFormed());
     const headers = { ...HEADERS, 'grpc-status': String(code), 'grpc-message': message };
-    stream.respond(headers, { endStream: true });
+    this.#respond(headers, { endStream: true });
+  }
+
+  /** A stream that the client has reset is closed before it is destroyed. */
+  get #isOpen(): boolean {
+    return !this.#isOver && !this.#stream.closed && !this.#stream.destroyed;
+  }
+
+  /** False: nobody waits for an answer any more. */
+  #respond(headers: OutgoingHttpHeaders, options: ServerStreamResponseOptions): boolean {
+    if (!this.#isOpen) return false;
+    this.#isOver = true;
+    try {
+      this.#stream.respond(headers, options);
+      return true;
+    } catch {
+      return false; // who called is gone: nothing that it did may end this process
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { connect, type IncomingHttpHeaders } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { Client, credentials, Server, ServerCredentials } from '@grpc/grpc-js';
@@ -118,3 +119,130 @@ test('a request that is too long is refused', async (t) => {
   const long = channel.call('/a.B/C', new Uint8Array(200_000), { timeoutMs: 5_000 });
   await assert.rejects(long, { code: 8 });
 });
+
+/** A message of four bytes whose prefix says nine. */
+const WRONG_LENGTH = Buffer.of(0, 0, 0, 0, 9, 1, 2, 3, 4);
+
+/** Nothing that happens meanwhile would end a process. */
+async function survives(t: TestContext, act: () => Promise<void>): Promise<void> {
+  const deaths: unknown[] = [];
+  const note = (error: unknown): void => void deaths.push(error);
+  const events = ['uncaughtException', 'unhandledRejection'] as const;
+  for (const event of events) process.on(event, note);
+  t.after(() => events.forEach((event) => void process.off(event, note)));
+  await act();
+  assert.deepEqual(deaths, []);
+}
+
+/** RFC 9113 section 4.1: length, type, flags, stream. */
+function frame(type: number, flags: number, stream: number, payload: Uint8Array): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head.writeUInt8(type, 3);
+  head.writeUInt8(flags, 4);
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+const FRAME = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goaway: 7, window: 8 };
+const PREFACE = Buffer.concat([
+  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  frame(FRAME.settings, 0, 0, new Uint8Array()),
+]);
+
+const u32 = (value: number): Buffer => Buffer.of(0, 0, 0, value);
+const text = (value: string): Buffer => Buffer.of(value.length, ...Buffer.from(value));
+
+/** The headers of a call, literal and never indexed (RFC 7541 section 6.2.3). */
+function callHeaders(timeout: string | undefined): Buffer {
+  const fields = [
+    [':method', 'POST'],
+    [':scheme', 'http'],
+    [':path', GET_VERSION],
+    [':authority', 'a'],
+    ['content-type', 'application/grpc'],
+    ...(timeout === undefined ? [] : [['grpc-timeout', timeout]]),
+  ];
+  const literals = fields.map(([name = '', value = '']) => [
+    Buffer.of(16),
+    text(name),
+    text(value),
+  ]);
+  return Buffer.concat(literals.flat());
+}
+
+test('a client that takes its call back does no harm, and its request is not carried out', async (t) => {
+  let calls = 0;
+  const address = await serve(t, async () => ({ version: String(++calls) }));
+  await survives(t, async () => {
+    for (const message of [WRONG_LENGTH, frameOf(new Uint8Array())]) {
+      const headers = frame(FRAME.headers, 4, 1, callHeaders(undefined)); // END_HEADERS
+      const data = frame(FRAME.data, 0, 1, message);
+      const noError = frame(FRAME.reset, 0, 1, u32(0));
+      await sendAndLeave(address, Buffer.concat([headers, data, noError]), false);
+    }
+    await channelTo(t, address).call(GET_VERSION, new Uint8Array(), { timeoutMs: 5_000 });
+  });
+  assert.equal(calls, 1);
+});
+
+/** Up to twelve frames that begin, feed, end and break three calls in any order. `below`: 0 to n - 1. */
+function randomFrames(below: (n: number) => number): Buffer {
+  const payloads = [
+    frameOf(new Uint8Array()),
+    WRONG_LENGTH,
+    Buffer.of(0, 0),
+    new Uint8Array(),
+  ] as const;
+  const frames = Array.from({ length: 2 + below(11) }, (_, index) => {
+    const stream = 1 + 2 * below(3);
+    const end = below(2); // END_STREAM
+    const payload = payloads[below(payloads.length)] ?? new Uint8Array();
+    const kind = index === 0 ? 0 : below(10);
+    if (kind < 3) {
+      const headers = callHeaders([undefined, '1n', '1m', '1S'][below(4)]);
+      return frame(FRAME.headers, 4 | end, stream, headers);
+    }
+    if (kind < 6) return frame(FRAME.data, end, stream, payload);
+    if (kind < 8) return frame(FRAME.reset, 0, stream, u32(below(14)));
+    if (kind === 8) return frame(FRAME.window, 0, below(2) * stream, u32(below(3)));
+    return below(2) === 0
+      ? frame(FRAME.ping, 0, 0, Buffer.alloc(8))
+      : frame(FRAME.goaway, 0, 0, Buffer.alloc(8));
+  });
+  return Buffer.concat(frames);
+}
+
+test('frames in any order do no harm', async (t) => {
+  let seed = 1;
+  const below = (n: number): number => {
+    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((seed / 2 ** 32) * n);
+  };
+  const address = await serve(t, async () => {
+    if (below(2) === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (below(3) === 0) throw new RpcError('NOT_FOUND', 'no');
+    return { version: '1' };
+  });
+  await survives(t, async () => {
+    for (let round = 0; round < 40; round++) {
+      const clients = Array.from({ length: 20 }, () =>
+        sendAndLeave(address, randomFrames(below), below(2) === 0),
+      );
+      await Promise.all(clients);
+    }
+    const call = channelTo(t, address).call(GET_VERSION, new Uint8Array(), { timeoutMs: 5_000 });
+    await call.catch((error: unknown) => assert.equal((error as UnaryFailure).code, 5));
+  });
+});
+
+async function sendAndLeave(address: string, frames: Buffer, isAbrupt: boolean): Promise<void> {
+  const [host, port] = address.split(':');
+  const socket = connectSocket(Number(port), host);
+  socket.on('error', () => {}).resume();
+  const closed = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
+  socket.write(Buffer.concat([PREFACE, frames]), () => {
+    setTimeout(() => (isAbrupt ? socket.resetAndDestroy() : socket.destroy()), 3);
+  });
+  await closed;
+}
