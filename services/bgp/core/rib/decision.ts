@@ -85,14 +85,12 @@ export class Decision {
     const all = this.#remaining;
     const med = this.#med(all[0] as number);
     if (all.every((row) => this.#med(row) === med)) return;
-    const kept = all.filter(
-      (row) =>
-        !all.some(
-          (other) =>
-            this.#neighbour(row) === this.#neighbour(other) && this.#med(other) < this.#med(row),
-        ),
-    );
-    this.#keep(kept);
+    const lowest = new Map<number, number>();
+    for (const row of all) {
+      const neighbour = this.#neighbour(row);
+      lowest.set(neighbour, Math.min(this.#med(row), lowest.get(neighbour) ?? this.#med(row)));
+    }
+    this.#keep(all.filter((row) => this.#med(row) === lowest.get(this.#neighbour(row))));
   }
 
   #removeInternal(): void {

@@ -27,6 +27,12 @@ const Unsettled = 1;
 /** What was used has changed or gone since the last decision. */
 const Touched = 2;
 
+/**
+ * Paths of one prefix that a source may have (RFC 7911 sets no bound): lookups and decisions walk over
+ * all of a prefix's paths. Enough for a reflector of a fabric of 64 equal ways.
+ */
+export const PATHS_PER_SOURCE = 64;
+
 /** Rows looked at per doomed path that a slice may take away. */
 const WALK = 64;
 
@@ -70,18 +76,22 @@ export class LocRib {
     return this.#doomed > 0 || this.#lossesLeft > 0;
   }
 
-  /** Puts a path in place of the one with the same source and identifier. */
+  /**
+   * Puts a path in place of the one with the same source and identifier.
+   * @returns false: refused, the source has PATHS_PER_SOURCE others
+   */
   put(path: {
     readonly prefix: Prefix;
     readonly data: PathData;
     readonly source: number;
     readonly pathId?: number;
-  }): void {
+  }): boolean {
     const prefix = this.prefixes.intern(path.prefix);
     const id = this.attributes.intern(path.data);
-    this.putRow(prefix, path.source, path.pathId ?? 0, id, id);
+    const isTaken = this.putRow(prefix, path.source, path.pathId ?? 0, id, id);
     this.attributes.release(id);
     this.prefixes.release(prefix);
+    return isTaken;
   }
 
   remove(prefix: Prefix, source: number, pathId = 0): void {
@@ -99,16 +109,17 @@ export class LocRib {
     pathId: number,
     received: number,
     attributes: number,
-  ): void {
+  ): boolean {
     const { paths } = this;
     const row = paths.find(prefix, source, pathId);
     if (row < 0) {
+      if (!this.#makeRoom(prefix, source)) return false;
       this.prefixes.retain(prefix);
       this.attributes.retain(received);
       if (attributes >= 0) this.attributes.retain(attributes);
       paths.add(prefix, source, pathId, received, attributes);
       if (attributes >= 0) this.#unsettle(prefix, 0);
-      return;
+      return true;
     }
     const before = paths.attributesOf(row);
     const wasDoomed = paths.is(row, PathFlag.Doomed);
@@ -122,6 +133,7 @@ export class LocRib {
     // Doomed and back before anybody decided without it: nothing has happened.
     const isBack = wasDoomed && !paths.is(row, PathFlag.Used);
     if (before !== attributes || isBack) this.#touch(row);
+    return true;
   }
 
   /** Whether the peer's path was there. */
@@ -221,6 +233,22 @@ export class LocRib {
 
   sourceOf(row: number): PathSource {
     return this.paths.sourceAt(this.paths.sourceOf(row));
+  }
+
+  /** Whether the source may have one more path of the prefix. One that awaits its peer's return gives way. */
+  #makeRoom(prefix: number, source: number): boolean {
+    const { paths } = this;
+    let count = 0;
+    let stale = -1;
+    for (let row = paths.firstOf(prefix); row >= 0; row = paths.nextOf(row)) {
+      if (paths.sourceOf(row) !== source || paths.is(row, PathFlag.Doomed)) continue;
+      count += 1;
+      if (paths.is(row, PathFlag.Stale)) stale = row;
+    }
+    if (count < PATHS_PER_SOURCE) return true;
+    if (stale < 0) return false;
+    this.#removeRow(stale);
+    return true;
   }
 
   #touch(row: number): void {

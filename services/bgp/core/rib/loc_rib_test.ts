@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatPrefix, parsePrefix } from '@calico/ip';
 import { path, RibFiller } from '../../testing/paths.ts';
+import { PATHS_PER_SOURCE } from './loc_rib.ts';
+import { PathFlag } from './path_table.ts';
 
 const PREFIX = '10.244.85.192/26';
 
@@ -104,4 +106,28 @@ test('doomed paths are gone at once for the decision, and taken away bit by bit'
   assert.equal(table.settle(100).length, 5, 'what is announced again stays');
   assert.ok(!rib.isLosing);
   assert.equal(rib.size, 1);
+});
+
+test('a source has so many paths of one prefix and no more; what is stale gives way', () => {
+  const table = new Table();
+  const { rib } = table;
+  const route = path({ from: '10.0.0.1' });
+  const source = table.sourceOf(route);
+  const tell = (pathId: number): boolean => rib.put({ ...route, source, pathId });
+  const count = (): number => rib.get(parsePrefix(PREFIX))?.candidates.length ?? 0;
+  for (let pathId = 1; pathId <= PATHS_PER_SOURCE; pathId++) assert.ok(tell(pathId));
+  assert.ok(!tell(1_000));
+  assert.ok(tell(1), 'what is held may be told again');
+  assert.equal(count(), PATHS_PER_SOURCE);
+  table.put(path({ from: '10.0.0.2' }));
+  assert.equal(count(), PATHS_PER_SOURCE + 1, 'another source is not held up');
+  rib.remove(route.prefix, source, 7);
+  assert.ok(tell(1_000));
+  assert.ok(!tell(1_001));
+  const stale = rib.paths.find(rib.prefixes.find(route.prefix), source, 9);
+  rib.paths.setFlag(stale, PathFlag.Stale, true);
+  assert.ok(tell(1_001));
+  assert.ok(!tell(9));
+  assert.equal(rib.paths.staleOf(source), 0);
+  assert.equal(count(), PATHS_PER_SOURCE + 1);
 });

@@ -93,7 +93,7 @@ export type Note =
       readonly isGraceful: boolean;
     }
   | { readonly kind: 'end-of-rib'; readonly peer: string; readonly family: 4 | 6 }
-  | { readonly kind: 'malformed'; readonly peer: string; readonly problem: string }
+  | (UpdateNews & { readonly peer: string })
   | {
       readonly kind: 'prefix-limit';
       readonly peer: string;
@@ -101,6 +101,17 @@ export type Note =
       readonly limit: number;
     }
   | { readonly kind: 'swept'; readonly peer: string; readonly routes: number };
+
+/** What there is to say of an UPDATE. */
+export type UpdateNews =
+  | { readonly kind: 'malformed'; readonly problem: string }
+  /** More than `limit` paths of one prefix (RFC 7911): the rest is refused. */
+  | {
+      readonly kind: 'path-limit';
+      /** The first of which there were too many: "10.1.0.0/16". */
+      readonly prefix: string;
+      readonly limit: number;
+    };
 
 /**
  * Everything that can change a speaker, in the order in which it came. With the same options the same

@@ -8,18 +8,19 @@ import {
   UpdateFields,
   type WireContext,
 } from '@calico/bgp-wire';
-import type { Family } from '@calico/ip';
+import { type Family, formatPrefix } from '@calico/ip';
 import type { ImportJudge } from '../policy/import_judge.ts';
-import type { LocRib } from '../rib/loc_rib.ts';
+import { type LocRib, PATHS_PER_SOURCE } from '../rib/loc_rib.ts';
 import type { Negotiated } from '../session/types.ts';
+import type { UpdateNews } from './events.ts';
 
 export type Applied = {
-  readonly problems: readonly AttributeProblem[];
+  readonly news: readonly UpdateNews[];
   /** The family whose initial routes are complete with this message. */
   readonly endOfRib: Family | undefined;
 };
 
-const NOTHING_TO_SAY: Applied = { problems: [], endOfRib: undefined };
+const NOTHING_TO_SAY: Applied = { news: [], endOfRib: undefined };
 
 /** One peer's way in: takes the routes of its messages into the tables. */
 export class Inbound {
@@ -30,6 +31,8 @@ export class Inbound {
   readonly #families: readonly Family[];
   readonly #isOnLink: boolean;
   #scratch = new Uint8Array(4_096);
+  /** What was said of the first path too many: once is enough. */
+  #excess: UpdateNews | undefined;
 
   /** @param isOnLink the session runs between link-local addresses */
   constructor(
@@ -49,9 +52,10 @@ export class Inbound {
 
   /** @throws ProtocolError where the session must be reset */
   apply(body: Uint8Array): Applied {
+    const excessBefore = this.#excess;
     const fields = new UpdateFields(body);
     const { withdrawn, announced, reach, unreach, endOfRib } = fields;
-    if (endOfRib !== undefined) return { problems: [], endOfRib };
+    if (endOfRib !== undefined) return { news: [], endOfRib };
     this.#withdraw(body, 4, withdrawn, true);
     if (unreach?.family !== undefined) this.#withdraw(body, unreach.family, unreach.nlri, false);
     const problems: AttributeProblem[] = [];
@@ -63,7 +67,12 @@ export class Inbound {
       problems.push(...this.#announce(fields, reach.family, reach.nlri, nextHop));
     }
     if (fields.isFaulty && problems.length === 0) problems.push(...this.#faultsOf(body));
-    return problems.length === 0 ? NOTHING_TO_SAY : { problems, endOfRib: undefined };
+    const news: UpdateNews[] = problems.map(({ message: problem }) => ({
+      kind: 'malformed',
+      problem,
+    }));
+    if (this.#excess !== undefined && excessBefore === undefined) news.push(this.#excess);
+    return news.length === 0 ? NOTHING_TO_SAY : { news, endOfRib: undefined };
   }
 
   /** Between link-local addresses the global one may be missing or out of reach (RFC 2545 section 3). */
@@ -119,7 +128,13 @@ export class Inbound {
     while (cursor.next()) {
       const prefix = prefixes.internBytes(family, body, cursor.at, cursor.length);
       const attributes = this.#judge.judge(prefix, id);
-      this.#rib.putRow(prefix, this.#source, cursor.pathId, id, attributes);
+      if (!this.#rib.putRow(prefix, this.#source, cursor.pathId, id, attributes)) {
+        this.#excess ??= {
+          kind: 'path-limit',
+          prefix: formatPrefix(prefixes.prefixOf(prefix)),
+          limit: PATHS_PER_SOURCE,
+        };
+      }
       prefixes.release(prefix);
     }
     this.#judge.done();

@@ -403,10 +403,8 @@ export class Speaker {
   /** @throws ProtocolError where the session must be reset */
   #apply({ live, inbound, received, config }: Peer, body: Uint8Array): void {
     if (live === undefined || inbound === undefined) return;
-    const { problems, endOfRib } = inbound.apply(body);
-    for (const { message } of problems) {
-      this.#note({ kind: 'malformed', peer: config.key, problem: message });
-    }
+    const { news, endOfRib } = inbound.apply(body);
+    for (const each of news) this.#note({ ...each, peer: config.key });
     if (endOfRib === undefined || !live.negotiated.families.includes(endOfRib)) return;
     live.complete.add(endOfRib);
     this.#note({ kind: 'end-of-rib', peer: config.key, family: endOfRib });

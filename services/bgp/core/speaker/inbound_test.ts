@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DEFAULT_CONTEXT, encodeMessage, HEADER_LENGTH, Origin } from '@calico/bgp-wire';
+import { parseAddress, parsePrefix } from '@calico/ip';
+import { path } from '../../testing/paths.ts';
+import type { ImportJudge } from '../policy/import_judge.ts';
+import { AdjRibIn } from '../rib/adj_rib_in.ts';
+import { LocRib, PATHS_PER_SOURCE } from '../rib/loc_rib.ts';
+import type { Negotiated } from '../session/types.ts';
+import { Inbound } from './inbound.ts';
+
+const CONTEXT = { ...DEFAULT_CONTEXT, addPath: [4 as const] };
+const PREFIX = parsePrefix('10.1.0.0/16');
+
+function update(firstId: number, count: number): Uint8Array {
+  const announced = Array.from({ length: count }, (_, index) => ({
+    prefix: PREFIX,
+    pathId: firstId + index,
+  }));
+  const nextHop = parseAddress('192.168.80.101');
+  const attributes = { origin: Origin.Igp, asPath: [], localPreference: 100, nextHop };
+  const message = { kind: 'update', withdrawn: [], announced, attributes, problems: [] } as const;
+  return encodeMessage(message, CONTEXT).subarray(HEADER_LENGTH);
+}
+
+test('a peer that tells too many paths of a prefix keeps its session, and it is said once', () => {
+  const rib = new LocRib();
+  const { source } = new AdjRibIn(rib, path().source);
+  const letIn = { judge: (_: number, received: number) => received, done: () => undefined };
+  const negotiated = { context: CONTEXT, families: [4] } as unknown as Negotiated;
+  const inbound = new Inbound(rib, letIn as unknown as ImportJudge, source, negotiated, false);
+  assert.deepEqual(inbound.apply(update(1, PATHS_PER_SOURCE)).news, []);
+  assert.deepEqual(inbound.apply(update(1_000, 400)).news, [
+    { kind: 'path-limit', prefix: '10.1.0.0/16', limit: PATHS_PER_SOURCE },
+  ]);
+  assert.deepEqual(inbound.apply(update(2_000, 400)).news, []);
+  assert.equal(rib.paths.size, PATHS_PER_SOURCE);
+});
