@@ -28,6 +28,8 @@ export class ConnectionCutter {
   readonly #parts: CutterParts;
   /** What connections were judged by last; undefined: nothing since the start. */
   #judged: Ruleset | undefined;
+  /** Entries are marked: what only permits more may free them. */
+  #mayFree = true;
   #wanted: Wanted | undefined;
   #running: Promise<void> | undefined;
   #notBefore = 0;
@@ -72,18 +74,24 @@ export class ConnectionCutter {
 
   async #look({ ruleset, cutBit }: Wanted): Promise<void> {
     const before = this.#judged;
-    if (cutBit === undefined || (before && !mayForbid(before, ruleset))) return;
+    if (cutBit === undefined) return;
+    if (before !== undefined && !this.#mayFree && !mayForbid(before, ruleset)) return;
     const { table, log, clock } = this.#parts;
     const interfaceOf = remembering((address) => table.interfaceOf(address));
     const judge = connectionJudge({ before, after: ruleset, interfaceOf, cutBit });
     const connections = table.list();
     let cut = 0;
+    let marked = 0;
     for (let at = 0; at < connections.length; at += PART) {
       if (at > 0) await clock.sleep(0);
-      const verdicts = judge(connections.slice(at, at + PART));
+      const part = connections.slice(at, at + PART);
+      const verdicts = judge(part);
       this.#carryOut(verdicts, cutBit, Math.max(0, MOST_NAMED - cut));
       cut += verdicts.cut.length;
+      marked += part.filter(({ mark }) => (mark & cutBit) !== 0).length;
+      marked += verdicts.cut.length - verdicts.freed.length;
     }
+    this.#mayFree = marked > 0;
     if (cut > 0) log.info('connections cut', { cut, of: connections.length });
   }
 

@@ -26,6 +26,22 @@ function rulesetThat(policy: 'accept' | 'drop'): Ruleset {
   return { chains: new Map([['forward', { base, rules: [decide] }]]), sets: new Map() };
 }
 
+/** Accepts what comes from these addresses: when they become more, nothing is forbidden. */
+function rulesetThatAccepts(...sources: readonly string[]): Ruleset {
+  const base = { type: 'filter', hook: 'forward', priority: 0, policy: 'drop' } as const;
+  const statements = [
+    { kind: 'match', fields: ['ip saddr'], operator: '==', value: '@allowed' },
+    { kind: 'verdict', verdict: 'accept' },
+  ] as const;
+  const elements = new Map(sources.map((text) => [text, undefined]));
+  return {
+    chains: new Map([['forward', { base, rules: [{ statements, comment: 'allowed' }] }]]),
+    sets: new Map([
+      ['allowed', { kind: 'set', key: ['ipv4_addr'], interval: false, comment: '', elements }],
+    ]),
+  };
+}
+
 class FakeTable implements ConnectionTable {
   readonly changes: string[] = [];
   looks = 0;
@@ -38,8 +54,14 @@ class FakeTable implements ConnectionTable {
     return this.entries;
   }
 
+  /** As the kernel does. */
   change(changes: readonly ConnectionChange[]): void {
     this.changes.push(...changes.map(({ kind }) => kind));
+    for (const { kind, connection } of changes) {
+      const others = this.entries.filter(({ id }) => id !== connection.id);
+      this.entries =
+        kind === 'delete' ? others : [...others, { ...connection, mark: connection.mark | CUT }];
+    }
   }
 
   forget(): void {}
@@ -108,4 +130,18 @@ test('many connections are judged in parts, all of them', async () => {
   cutter.committed(rulesetThat('drop'), CUT);
   await run();
   assert.equal(table.changes.length, 1_001);
+});
+
+test('what was cut is freed when a set grows, and nothing is looked at once nothing is cut', async () => {
+  const table = new FakeTable();
+  const { cutter, run } = cutterOn(table);
+  const allowed = rulesetThatAccepts('10.65.0.1');
+  for (const ruleset of [allowed, rulesetThatAccepts(), allowed]) {
+    cutter.committed(ruleset, CUT);
+    await run();
+  }
+  assert.deepEqual([table.looks, table.changes], [3, ['mark', 'delete']]);
+  cutter.committed(rulesetThatAccepts('10.65.0.1', '10.65.0.9'), CUT);
+  await run();
+  assert.equal(table.looks, 3);
 });
