@@ -28,7 +28,7 @@ import { PendingRemovals } from './pending_removals.ts';
 import { ConnectionCutter } from './policy/connections/connection_cutter.ts';
 import { filterSettings } from './policy/meaning/settings.ts';
 import { PolicyCommitter } from './policy_committer.ts';
-import { PolicyInputSource } from './policy_input_source.ts';
+import { endpointsOf, PolicyInputSource } from './policy_input_source.ts';
 import { poolPrefix } from './pools.ts';
 import { RetryLoop } from './retry_loop.ts';
 import type { StepHook } from './steps.ts';
@@ -102,9 +102,10 @@ export function assemble(ports: Ports): Assembly {
     pods,
     log,
     step,
+    now: () => clock.now(),
     commitPolicy,
     forgetConnections: (gone) => ports.connections.forget(gone),
-    storedEndpoints: () => view.list('WorkloadEndpoint'),
+    storedEndpoints: () => endpointsOf(node, view),
     returnLeased: (leased) => ports.leases.returnLeased(leased),
     onPending: () => pending.schedule(),
   });

@@ -56,6 +56,7 @@ export type LeasedAddress = AssignedAddress & {
  *                       +-------> removing <--------+
  *                                    |
  *                                    +-- interface, policy, endpoint and address gone --> (none)
+ *                                        (kept a while when the endpoint was not there: it may come)
  *
  * `adding` means that nobody was told that the workload exists: a restart takes everything back.
  */
@@ -76,6 +77,11 @@ export type WorkloadRecord = {
   readonly mtu: number;
   /** What a removal still has to take back outside this node. */
   readonly pending: { readonly endpoint: boolean; readonly address: boolean };
+  /**
+   * All is removed, but no endpoint was found: one whose writing got no answer may still appear, until
+   * then (milliseconds since the epoch). Absent: not looked for yet.
+   */
+  readonly watchedUntil?: number;
 };
 
 export function workloadKeyText(key: WorkloadKey): string {

@@ -13,6 +13,9 @@ export type RemoveRequest = WorkloadKey & {
   readonly pod: string;
 };
 
+/** Longer than the writing of an endpoint can be under way. */
+const WATCHED_MS = 600_000;
+
 export type RemoverPorts = {
   readonly node: string;
   readonly book: WorkloadBook;
@@ -20,8 +23,10 @@ export type RemoverPorts = {
   readonly store: ResourceStore;
   readonly pods: PodNetwork;
   readonly log: Log;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   readonly step: StepHook;
-  /** Endpoints of the cluster as the view holds them. */
+  /** Endpoints of this node as the view holds them. */
   readonly storedEndpoints: () => readonly WorkloadEndpoint[];
   readonly commitPolicy: () => Promise<void>;
   /** Packets of these addresses begin new connections from now on. */
@@ -84,8 +89,19 @@ export class WorkloadRemover {
       await this.#finish({ ...record, phase: 'removing', pending });
       return;
     }
+    if (this.#isWatching(record)) return;
     this.#removeDevice(record);
     await this.#finish(record);
+  }
+
+  /** Nothing is left of it but an endpoint that may still appear, and has not. */
+  #isWatching({ watchedUntil, workload }: WorkloadRecord): boolean {
+    const { now, storedEndpoints } = this.#ports;
+    if (watchedUntil === undefined || now() >= watchedUntil) return false;
+    return !storedEndpoints().some(
+      ({ spec }) =>
+        spec.containerID === workload.containerId && spec.endpoint === workload.interfaceName,
+    );
   }
 
   /** Not when another attachment uses the name by now. */
@@ -96,7 +112,7 @@ export class WorkloadRemover {
   }
 
   async #finish(record: WorkloadRecord): Promise<void> {
-    const { book, store, addresses, step } = this.#ports;
+    const { book, store, addresses, step, now } = this.#ports;
     const { workload } = record;
     const endpoint =
       record.pending.endpoint && record.endpointName !== ''
@@ -117,17 +133,32 @@ export class WorkloadRemover {
       ? await addresses.releaseWorkload({ handle, endpoint, isInDoubt: isInDoubt(record) })
       : undefined;
     step('del:address-released');
+    let isFound = true;
     if (endpoint !== undefined) {
-      const revision = released ?? (await store.removeEndpoint(endpoint));
-      if (revision !== undefined && revision > 0n) book.noteDeleted({ ...endpoint, revision });
+      const revision = released ?? (await store.removeEndpoint(endpoint)) ?? 0n;
+      isFound = revision > 0n;
+      if (isFound) book.noteDeleted({ ...endpoint, revision });
     }
     step('del:endpoint-deleted');
     const leased = record.pending.address ? record.leased : undefined;
     if (leased !== undefined) {
       await this.#ports.returnLeased(leased.map(({ address }) => address));
     }
+    const { watchedUntil = now() + WATCHED_MS } = record;
+    if (!isFound && isOfJournal(record) && now() < watchedUntil) {
+      await this.#watch({ ...record, watchedUntil });
+      return;
+    }
     await book.forget(workload);
     step('del:forgotten');
+  }
+
+  /** Its writing may have got no answer, and take effect only now. */
+  async #watch({ leased: _leased, ...record }: WorkloadRecord): Promise<void> {
+    const { book, onPending } = this.#ports;
+    const pending = { endpoint: true, address: false };
+    await book.put({ ...record, hostInterface: '', addresses: [], pending });
+    onPending();
   }
 
   /** For a removal of what the journal does not know: found by name and by container. */
@@ -175,7 +206,11 @@ export class WorkloadRemover {
 }
 
 /** An assignment was sent, and its answer never came: the journal knows of no address. */
-function isInDoubt({ addresses, leased, containerMac }: WorkloadRecord): boolean {
-  const isOfJournal = containerMac !== '';
-  return isOfJournal && (addresses.length === 0 || leased !== undefined);
+function isInDoubt(record: WorkloadRecord): boolean {
+  const { addresses, leased } = record;
+  return isOfJournal(record) && (addresses.length === 0 || leased !== undefined);
+}
+
+function isOfJournal({ containerMac }: WorkloadRecord): boolean {
+  return containerMac !== '';
 }
