@@ -16,7 +16,14 @@ const PART = 250;
 /** Connections named in the log, of one change. */
 const MOST_NAMED = 20;
 
-type Wanted = { readonly ruleset: Ruleset; readonly cutBit: number | undefined };
+type Wanted = {
+  readonly ruleset: Ruleset;
+  readonly cutBit: number | undefined;
+  /** Counts commits. */
+  readonly number: number;
+};
+
+const NOTHING: Ruleset = { chains: new Map(), sets: new Map() };
 
 export type CutterParts = {
   readonly table: ConnectionTable;
@@ -30,8 +37,10 @@ export class ConnectionCutter {
   #judged: Ruleset | undefined;
   /** Entries are marked: what only permits more may free them. */
   #mayFree = true;
-  #wanted: Wanted | undefined;
-  #running: Promise<void> | undefined;
+  #wanted: Wanted = { ruleset: NOTHING, cutBit: undefined, number: 0 };
+  /** The commit that a look has dealt with last. */
+  #done = 0;
+  #looking: Promise<void> | undefined;
   #notBefore = 0;
 
   constructor(parts: CutterParts) {
@@ -40,50 +49,66 @@ export class ConnectionCutter {
 
   /** This ruleset is in force; `cutBit` undefined: connections are kept. */
   committed(ruleset: Ruleset, cutBit: number | undefined): void {
-    this.#wanted = { ruleset, cutBit };
+    this.#wanted = { ruleset, cutBit, number: this.#wanted.number + 1 };
     // Its failure is told by settled().
-    this.#start().catch(() => {});
+    this.settled().catch(() => {});
   }
 
-  /** Resolves when nothing is left that the ruleset in force forbids; rejects when that cannot be brought about. */
+  get isSettled(): boolean {
+    return this.#done === this.#wanted.number;
+  }
+
+  /**
+   * Resolves when nothing is left that the ruleset now in force forbids, whatever comes later: after two looks at most.
+   * Rejects when that cannot be brought about.
+   */
   async settled(): Promise<void> {
-    if (this.#wanted !== undefined || this.#running !== undefined) await this.#start();
+    const until = this.#wanted.number;
+    while (this.#done < until) await this.#lookOnce();
   }
 
-  #start(): Promise<void> {
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
+  #lookOnce(): Promise<void> {
+    this.#looking ??= this.#lookWhenDue().finally(() => {
+      this.#looking = undefined;
     });
-    return this.#running;
+    return this.#looking;
   }
 
-  async #run(): Promise<void> {
+  async #lookWhenDue(): Promise<void> {
     const { clock } = this.#parts;
-    while (this.#wanted !== undefined) {
-      await clock.sleep(Math.max(0, this.#notBefore - clock.monotonic()));
-      const wanted = this.#wanted;
-      const started = clock.monotonic();
-      await this.#look(wanted);
-      // What was kept until now is judged as a whole when connections are cut again.
-      this.#judged = wanted.cutBit === undefined ? undefined : wanted.ruleset;
-      if (this.#wanted === wanted) this.#wanted = undefined;
-      const ended = clock.monotonic();
-      this.#notBefore = ended + (SHARE - 1) * (ended - started);
-    }
+    await clock.sleep(Math.max(0, this.#notBefore - clock.monotonic()));
+    const wanted = this.#wanted;
+    const started = clock.monotonic();
+    await this.#look(wanted);
+    // What was kept until now is judged as a whole when connections are cut again.
+    const isKept = [wanted, this.#wanted].some(({ cutBit }) => cutBit === undefined);
+    this.#judged = isKept ? undefined : wanted.ruleset;
+    this.#done = wanted.number;
+    const ended = clock.monotonic();
+    this.#notBefore = ended + (SHARE - 1) * (ended - started);
   }
 
-  async #look({ ruleset, cutBit }: Wanted): Promise<void> {
+  async #look(first: Wanted): Promise<void> {
     const before = this.#judged;
-    if (cutBit === undefined) return;
-    if (before !== undefined && !this.#mayFree && !mayForbid(before, ruleset)) return;
+    if (first.cutBit === undefined) return;
+    if (before !== undefined && !this.#mayFree && !mayForbid(before, first.ruleset)) return;
+    this.#mayFree = true;
     const { table, log, clock } = this.#parts;
     const interfaceOf = remembering((address) => table.interfaceOf(address));
-    const judge = connectionJudge({ before, after: ruleset, interfaceOf, cutBit });
+    const judgeBy = ({ ruleset }: Wanted, cutBit: number) =>
+      connectionJudge({ before, after: ruleset, interfaceOf, cutBit });
     const connections = table.list();
+    let wanted = first;
+    let judge = judgeBy(first, first.cutBit);
     let cut = 0;
     let marked = 0;
     for (let at = 0; at < connections.length; at += PART) {
       if (at > 0) await clock.sleep(0);
+      const { cutBit } = this.#wanted;
+      if (cutBit === undefined) return;
+      // What comes meanwhile judges the rest; it has a look of its own afterwards.
+      if (wanted !== this.#wanted) judge = judgeBy(this.#wanted, cutBit);
+      wanted = this.#wanted;
       const part = connections.slice(at, at + PART);
       const verdicts = judge(part);
       this.#carryOut(verdicts, cutBit, Math.max(0, MOST_NAMED - cut));

@@ -47,8 +47,11 @@ class FakeTable implements ConnectionTable {
   looks = 0;
   failures = 0;
   entries: TrackedConnection[] = [entry];
+  onList = (): void => {};
+  onChange = (): void => {};
 
   list(): TrackedConnection[] {
+    this.onList();
     this.looks += 1;
     if (this.failures-- > 0) throw new Error('Cannot list connections: ENOBUFS');
     return this.entries;
@@ -57,6 +60,7 @@ class FakeTable implements ConnectionTable {
   /** As the kernel does. */
   change(changes: readonly ConnectionChange[]): void {
     this.changes.push(...changes.map(({ kind }) => kind));
+    this.onChange();
     for (const { kind, connection } of changes) {
       const others = this.entries.filter(({ id }) => id !== connection.id);
       this.entries =
@@ -144,4 +148,31 @@ test('what was cut is freed when a set grows, and nothing is looked at once noth
   cutter.committed(rulesetThatAccepts('10.65.0.1', '10.65.0.9'), CUT);
   await run();
   assert.equal(table.looks, 3);
+});
+
+test('what is left of a look is judged by the ruleset that has come meanwhile', async () => {
+  const table = new FakeTable();
+  table.entries = Array.from({ length: 600 }, (_, id) => ({ ...entry, id }));
+  const { cutter, run } = cutterOn(table);
+  cutter.committed(rulesetThat('drop'), CUT);
+  table.onChange = () => {
+    table.onChange = () => {};
+    cutter.committed(rulesetThat('accept'), CUT);
+  };
+  await run();
+  const marks = table.changes.filter((kind) => kind === 'mark').length;
+  assert.deepEqual([marks, table.changes.length, table.entries.length], [250, 500, 350]);
+});
+
+test('settled() does not wait for rulesets that come later', async () => {
+  const table = new FakeTable();
+  const { cutter, run } = cutterOn(table);
+  table.onList = () => {
+    if (table.looks < 100) cutter.committed(rulesetThat('drop'), CUT);
+  };
+  cutter.committed(rulesetThat('drop'), CUT);
+  const asked = cutter.settled().then(() => table.looks);
+  await run();
+  assert.equal(await asked, 1);
+  assert.equal(cutter.isSettled, false);
 });
