@@ -8,6 +8,7 @@ import {
   type Prefix,
   prefixOf,
 } from '@calico/ip';
+import { fits, TOO_LONG } from '../rib/attribute_table.ts';
 import type { Decision } from '../rib/decision.ts';
 import type { RibEntry } from '../rib/loc_rib.ts';
 import type { Path, PathData, PathSource } from '../rib/path.ts';
@@ -151,6 +152,7 @@ function explainExport(
   const outcome = speaker.exportPolicy?.export(entry.best, peer, policy);
   if (outcome === undefined) return none('there is no configuration yet');
   if (outcome.kind === 'rejected') return none(outcome.reason);
+  if (!fits(outcome.data)) return none(TOO_LONG);
   const isTold = advertised.get(entry.prefix) !== undefined;
   const reason = isTold ? outcome.reason : `${outcome.reason}; waits until the peer takes more`;
   return { peer, data: outcome.data, reason };

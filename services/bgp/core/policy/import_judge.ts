@@ -1,5 +1,6 @@
 // Import policy by numbers of the tables: one judgement for all routes of one attribute set, unless
 // filters look at the prefix.
+import { TOO_LONG } from '../rib/attribute_table.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import type { ImportPolicy } from './import_policy.ts';
 import type { PeerPolicy } from './types.ts';
@@ -47,6 +48,6 @@ export class ImportJudge {
     if (outcome.kind === 'rejected') return -1 - reasons.intern(outcome.reason);
     if (outcome.data === data) return received;
     this.#held = attributes.intern(outcome.data);
-    return this.#held;
+    return this.#held === NONE ? -1 - reasons.intern(TOO_LONG) : this.#held;
   }
 }

@@ -76,7 +76,7 @@ export class AdjRibIn implements Iterable<Path> {
 
   /**
    * Changes what the peer has told, and leaves it stale.
-   * @param change undefined: the route goes
+   * @param change undefined: the route goes, as it does when it becomes too long
    * @param judge attributes of the path as PathTable.attributesOf() has them
    */
   age(
@@ -88,12 +88,12 @@ export class AdjRibIn implements Iterable<Path> {
     for (let row = 0; row < paths.limit; row++) {
       if (!this.#isOwn(row) || !families.includes(prefixes.familyOf(paths.prefixOf(row)))) continue;
       const data = change(attributes.dataOf(paths.receivedOf(row)));
-      if (data === undefined) {
+      const received = data === undefined ? -1 : attributes.intern(data);
+      if (received < 0) {
         this.#rib.doom(row);
         continue;
       }
       const prefix = paths.prefixOf(row);
-      const received = attributes.intern(data);
       this.#rib.putRow(prefix, this.source, paths.pathIdOf(row), received, judge(prefix, received));
       attributes.release(received);
       paths.setFlag(row, PathFlag.Stale, true);

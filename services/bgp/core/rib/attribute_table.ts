@@ -19,7 +19,7 @@ import {
   type WireContext,
 } from '@calico/bgp-wire';
 import { type Address, addressFromBytes } from '@calico/ip';
-import { ByteStore } from './byte_store.ts';
+import { ByteStore, LONGEST } from './byte_store.ts';
 import { RowAllocator, withRow } from './columns.ts';
 import { NextHopTable } from './next_hop_table.ts';
 import { DEFAULT_LOCAL_PREFERENCE, type PathData } from './path.ts';
@@ -40,6 +40,11 @@ export type Interned =
   | { readonly kind: 'set'; readonly id: number; readonly problems: readonly AttributeProblem[] }
   /** The routes count as withdrawn (RFC 7606 section 2). */
   | { readonly kind: 'withdraw'; readonly problems: readonly AttributeProblem[] };
+
+/** In place of a set's number: it has none, as it is longer than the table holds. */
+const NONE = -1;
+/** Why a route with such a set is not used, or not told. */
+export const TOO_LONG = `attributes are longer than ${LONGEST} octets`;
 
 /** In place of a next hop's number: it is among the bytes. */
 const INSIDE = -1;
@@ -116,14 +121,12 @@ export class AttributeTable {
     return { kind: 'set', id, problems };
   }
 
-  /** The set that says this. The caller holds a reference to it. */
+  /** The set that says this. The caller holds a reference to it. Below 0: it is too long. */
   intern(data: PathData): number {
     const { attributes, nextHop } = data;
     const isInside = nextHop.family === 4;
-    const bytes = encodeAttributes(
-      isInside ? { ...attributes, nextHop } : attributes,
-      DEFAULT_CONTEXT,
-    );
+    const bytes = encode(data, DEFAULT_CONTEXT);
+    if (bytes.length > LONGEST) return NONE;
     const reading = isInside ? 0 : Reading.Outside;
     const hop = this.#hops.intern(nextHop);
     const key = isInside ? INSIDE : hop;
@@ -144,11 +147,15 @@ export class AttributeTable {
     return ((this.#readings[id] as number) & Reading.Plain) !== 0;
   }
 
-  /** The set with what a speaker changes when it passes it on. The caller holds a reference to it. */
+  /**
+   * The set with what a speaker changes when it passes it on. The caller holds a reference to it.
+   * Below 0: it is too long.
+   */
   rewrite(id: number, change: AttributeRewrite): number {
     const rewriter = this.#rewriter;
     rewriter.rewrite(this.#bytes.get(id), change);
     const { bytes, length } = rewriter;
+    if (length > LONGEST) return NONE;
     const isInside = change.nextHop.family === 4;
     const reading = isInside ? 0 : Reading.Outside;
     const hop = this.#hops.intern(change.nextHop);
@@ -207,11 +214,7 @@ export class AttributeTable {
   wireOf(id: number, context: WireContext): Uint8Array {
     if (context.fourOctetAs && ((this.#readings[id] as number) & Reading.TwoOctetAs) === 0)
       return this.#bytes.get(id);
-    const { attributes, nextHop } = this.dataOf(id);
-    return encodeAttributes(
-      nextHop.family === 4 ? { ...attributes, nextHop } : attributes,
-      context,
-    );
+    return encode(this.dataOf(id), context);
   }
 
   /**
@@ -373,6 +376,16 @@ export class AttributeTable {
     this.#rows.give(id);
     this.#size -= 1;
   }
+}
+
+/** Whether a table can hold the set. */
+export function fits(data: PathData): boolean {
+  return encode(data, DEFAULT_CONTEXT).length <= LONGEST;
+}
+
+/** With NEXT_HOP when it is IPv4, without MP attributes. */
+function encode({ attributes, nextHop }: PathData, context: WireContext): Uint8Array {
+  return encodeAttributes(nextHop.family === 4 ? { ...attributes, nextHop } : attributes, context);
 }
 
 function rank({ localPreference, asPath, origin }: PathAttributes): number {

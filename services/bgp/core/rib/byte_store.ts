@@ -5,7 +5,7 @@ import { withRow } from './columns.ts';
 const CHUNK_BYTES = 256 * 1024;
 /** Before each string: the row that it belongs to, and its length. */
 const HEAD_BYTES = 6;
-const LONGEST = 0xffff;
+export const LONGEST = 0xffff;
 
 type Chunk = { readonly bytes: Uint8Array; readonly view: DataView; used: number; live: number };
 

@@ -78,7 +78,7 @@ export class LocRib {
 
   /**
    * Puts a path in place of the one with the same source and identifier.
-   * @returns false: refused, the source has PATHS_PER_SOURCE others
+   * @returns false: refused, the source has PATHS_PER_SOURCE others, or the attributes are too long
    */
   put(path: {
     readonly prefix: Prefix;
@@ -86,8 +86,9 @@ export class LocRib {
     readonly source: number;
     readonly pathId?: number;
   }): boolean {
-    const prefix = this.prefixes.intern(path.prefix);
     const id = this.attributes.intern(path.data);
+    if (id < 0) return false;
+    const prefix = this.prefixes.intern(path.prefix);
     const isTaken = this.putRow(prefix, path.source, path.pathId ?? 0, id, id);
     this.attributes.release(id);
     this.prefixes.release(prefix);
