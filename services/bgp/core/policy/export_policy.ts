@@ -8,7 +8,7 @@ import {
   prependMember,
   withoutMembers,
 } from '@calico/bgp-wire';
-import { type Address, isLinkLocal, type Prefix, prefixContains } from '@calico/ip';
+import { type Address, isLinkLocal, type Prefix, prefixContains, sameAddress } from '@calico/ip';
 import {
   DEFAULT_LOCAL_PREFERENCE,
   type Path,
@@ -87,7 +87,8 @@ export class ExportPolicy {
     if (policy.isDispensable) return -1;
     if (this.#local.confederation !== undefined && !policy.isInternal) return -1;
     const pool = this.#pools.lastContaining(prefixes, id) + 1;
-    return pool * 2 + Number(this.#services.lastContaining(prefixes, id) >= 0);
+    const isService = Number(this.#services.lastContaining(prefixes, id) >= 0);
+    return pool * 4 + isService * 2 + Number(prefixes.familyOf(id) === 6);
   }
 
   /** Whether the peer is on this node's own network, for each family. */
@@ -243,7 +244,8 @@ export class ExportPolicy {
       last?.from === data &&
       last.policy === policy &&
       last.source === source &&
-      last.key === key
+      last.key === key &&
+      sameAddress(last.data.nextHop, nextHop)
     ) {
       return last.data;
     }
