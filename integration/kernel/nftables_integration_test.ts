@@ -231,6 +231,9 @@ test('a foreign rule, set or chain of another kind is seen and repaired', async 
 test('no commands are no transaction', async () => {
   await withTable(async (table) => {
     await table.commit([]);
+    await table.commit([
+      { kind: 'add-elements', set: 's/1', key: ['ipv4_addr'], interval: false, elements: [] },
+    ]);
     assert.equal(await table.list(), undefined);
   });
 });

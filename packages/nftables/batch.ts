@@ -53,7 +53,7 @@ const CONCATENATION = Uint8Array.of(0, 4, ...hostOrder(13), 1, 0);
 const encoder = new TextEncoder();
 
 export type Batch = {
-  /** Sequence number of the last message: the answer to it is the answer to all. */
+  /** Sequence number of the last command's last message: the answer to it is the answer to all. */
   readonly last: number;
   /** What message `sequence` asked for. */
   readonly commandOf: (sequence: number) => Command | undefined;
@@ -61,7 +61,8 @@ export type Batch = {
 
 /**
  * Writes the batch. `generation`: the kernel refuses it (ERESTART) when the rulesets of the namespace are not of
- * this generation any more. Throws RangeError or IpError for what cannot be encoded.
+ * this generation any more. Throws RangeError or IpError for what cannot be encoded. `transaction` has to ask for
+ * something: the kernel says nothing to a batch without commands.
  */
 export function writeBatch(
   writer: MessageWriter,
@@ -93,10 +94,13 @@ class BatchWriter {
       this.#firsts.push(this.#sequence + 1);
       this.#command(command);
     }
-    this.#mark(NFNL_MSG_BATCH_END).end().addFlags(NLM_F.ACK);
+    // Not from the end of the batch, which kernels before 6.10 never acknowledge.
+    this.#writer.addFlags(NLM_F.ACK);
+    const last = this.#sequence;
+    this.#mark(NFNL_MSG_BATCH_END).end();
     const firsts = this.#firsts;
     return {
-      last: this.#sequence,
+      last,
       commandOf: (sequence) => transaction[firsts.findLastIndex((first) => first <= sequence)],
     };
   }

@@ -31,13 +31,13 @@ test('writeBatch() writes elements', () => {
     ),
     joined(
       '1c000000100001000100000000000000 0000000a 0800010000000007', // begin, generation 7
-      '600000000c0a01040200000000000000 01000000', // NEWSETELEM, inet
+      '600000000c0a05040200000000000000 01000000', // NEWSETELEM with an answer, inet
       '0b00010063616c69636f0000', // table "calico"
       '08000200642f3100', // set "d/1"
       '38000380 34000180', // elements, the first one
       '18000180 1400010063616c69310000000000000000000000', // key "cali1"
       '18000280 14000280 08000100fffffffc 08000200612f3100', // data, verdict: goto, "a/1"
-      '14000000110005000300000000000000 0000000a', // end, with an answer
+      '14000000110001000300000000000000 0000000a', // end
     ),
   );
 });
@@ -89,11 +89,11 @@ test('writeBatch() knows which command a message belongs to', () => {
     many,
     { kind: 'delete-set', name: 'x/y' },
   ]);
-  assert.ok(last > 5);
+  assert.ok(last > 4);
   assert.equal(commandOf(2)?.kind, 'add-table');
   assert.equal(commandOf(3)?.kind, 'add-elements');
-  assert.equal(commandOf(last - 2)?.kind, 'add-elements');
-  assert.equal(commandOf(last - 1)?.kind, 'delete-set');
+  assert.equal(commandOf(last - 1)?.kind, 'add-elements');
+  assert.equal(commandOf(last)?.kind, 'delete-set');
 });
 
 const ruleWith = (

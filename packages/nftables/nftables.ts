@@ -6,7 +6,7 @@ import { ChangeWatch, type ForeignChange } from './change_watch.ts';
 import { NftablesError } from './errors.ts';
 import { Libnftables } from './libnftables.ts';
 import { parseListing } from './listing.ts';
-import type { Ruleset, Transaction } from './ruleset.ts';
+import type { Command, Ruleset, Transaction } from './ruleset.ts';
 
 export interface Nftables {
   /** What the table holds now; undefined: there is no such table. Throws NftablesError. */
@@ -76,7 +76,7 @@ class TableAdapter implements Nftables {
 
   // Synchronous in truth: nothing of ours happens between the question for the generation and the answer.
   async commit(transaction: Transaction): Promise<void> {
-    if (transaction.length === 0) return;
+    if (!transaction.some(asksForSomething)) return;
     if (this.#watch === undefined) this.#socket.commit(this.#table, transaction);
     else this.#commitWatched(this.#watch, transaction);
   }
@@ -102,6 +102,10 @@ class TableAdapter implements Nftables {
     this.#socket.close();
     await this.#library.close();
   }
+}
+
+function asksForSomething(command: Command): boolean {
+  return !('elements' in command) || command.elements.length > 0;
 }
 
 /** What hangs inside libnftables cannot be stopped; who waits for it goes on. */
