@@ -1,0 +1,73 @@
+// An endpoint whose writing got no answer, and that is written after the ADD was taken back.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseResource } from '@calico/model';
+import { FakeWorld } from './fake_world.ts';
+import type { Workload } from './workload.ts';
+
+const POD: Workload = {
+  containerId: 'c1',
+  interfaceName: 'eth0',
+  netns: '/ns/a',
+  network: 'net',
+  namespace: 'default',
+  pod: 'a',
+  labels: {},
+  serviceAccount: '',
+  ports: [],
+  ipv4Pools: [],
+  ipv6Pools: [],
+  requestedAddresses: [],
+  mtu: 0,
+  ipv4: true,
+  ipv6: false,
+};
+
+/** An ADD was taken back; its endpoint is still under way. */
+async function takenBack() {
+  const w = new FakeWorld();
+  const put = (kind: string, name: string, spec: object): void => {
+    w.put(parseResource({ apiVersion: 'projectcalico.org/v3', kind, metadata: { name }, spec }));
+  };
+  put('IPPool', 'pool', { cidr: '10.244.0.0/16' });
+  put('Node', 'n1', { bgp: { ipv4Address: '192.168.80.101/24' } });
+  const felix = w.start();
+  w.unanswered = [];
+  await assert.rejects(w.settle(felix.actions.add(POD)), /no answer/);
+  await w.pass(5_000);
+  const [late] = w.unanswered;
+  assert(late !== undefined);
+  w.unanswered = undefined;
+  assert.deepEqual(w.leftovers(), []);
+  return { w, felix, late };
+}
+
+test('an endpoint that is written after its ADD was taken back is removed', async () => {
+  const { w, late } = await takenBack();
+  w.put(late);
+  assert.equal(w.policy?.localEndpoints.length, 0);
+  await w.pass(5_000);
+  assert.deepEqual(w.list('WorkloadEndpoint'), []);
+  assert.equal(w.journal.size, 0);
+});
+
+test('also after a restart, and when DEL came in between', async () => {
+  const { w, felix, late } = await takenBack();
+  await w.settle(felix.actions.remove(POD));
+  w.start();
+  await w.pass(5_000);
+  w.put(late);
+  await w.pass(5_000);
+  assert.deepEqual(w.list('WorkloadEndpoint'), []);
+  assert.equal(w.journal.size, 0);
+});
+
+test('one that does not come is forgotten in the end, and hinders no other ADD meanwhile', async () => {
+  const { w, felix } = await takenBack();
+  await w.settle(felix.actions.add({ ...POD, containerId: 'c2' }));
+  await w.pass(590_000);
+  assert.equal(w.journal.size, 2);
+  await w.pass(15_000);
+  assert.deepEqual([...w.journal.keys()], ['c2/eth0']);
+  assert.equal(w.list('WorkloadEndpoint').length, 1);
+});
