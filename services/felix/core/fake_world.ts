@@ -1,8 +1,23 @@
 // A node and its cluster in memory, for tests: the ports of felix over plain maps. What is in the maps
 // outlives an "assembly", as the kernel, the disk and the other services outlive the process.
 import { FakeClock } from '@calico/clock';
-import { type AnyResource, type Kind, keyOf, keyText, type WorkloadEndpoint } from '@calico/model';
-import type { EndpointId, Kernel, Log, PodNetwork, PolicyInputs, StateReport } from '../ports.ts';
+import {
+  type AnyResource,
+  type IPPool,
+  type Kind,
+  keyOf,
+  keyText,
+  type WorkloadEndpoint,
+} from '@calico/model';
+import type {
+  EndpointId,
+  Kernel,
+  Log,
+  PacketFilter,
+  PodNetwork,
+  PolicyInputs,
+  StateReport,
+} from '../ports.ts';
 import { type Assembly, assemble } from './assemble.ts';
 import {
   type FoundDataplane,
@@ -18,6 +33,7 @@ import { applyChange } from './fake_kernel.ts';
 import { FakeLeases } from './fake_leases.ts';
 import { gatewaysOf, type PodInterface } from './pod_interface.ts';
 import { podRoute } from './pod_routes.ts';
+import type { TrackedConnection } from './policy/connections/connection.ts';
 import type { Feature } from './pools.ts';
 import type { Step } from './steps.ts';
 import {
@@ -61,10 +77,15 @@ export class FakeWorld {
   policy: PolicyInputs | undefined;
   policyCommits = 0;
   policyFailure: string | undefined;
+  /** Connections whose looking through takes 10 ms for each 250. */
+  connections: TrackedConnection[] = [];
+  connectionsFailure: string | undefined;
   isIpamUp = true;
   /** A handle whose release always times out. */
   stuckHandle: string | undefined;
   isApiUp = true;
+  /** Of pools that the view does not hold. */
+  poolAnswer: Promise<IPPool | undefined> = Promise.resolve(undefined);
   /** Endpoints whose writing got no answer, and that are written when they are put; undefined: all get one. */
   unanswered: WorkloadEndpoint[] | undefined;
   isInSync = true;
@@ -81,6 +102,7 @@ export class FakeWorld {
     const alive = (): void => {
       if (isDead || life !== this.#lives) throw new Killed('the process is dead');
     };
+    let onCommitted: Parameters<PacketFilter['onCommitted']>[0] | undefined;
     const assembly = assemble({
       node: 'n1',
       version: 'test',
@@ -104,12 +126,15 @@ export class FakeWorld {
           if (this.policyFailure !== undefined) throw new Error(this.policyFailure);
           this.policy = inputs;
           this.policyCommits += 1;
+          onCommitted?.({ chains: new Map(), sets: new Map() }, inputs);
         },
-        onCommitted: () => {},
+        onCommitted: (callback) => {
+          onCommitted = callback;
+        },
         onTampered: () => {},
         close: () => {},
       },
-      connections: fakeConnections(this.forgotten, alive),
+      connections: fakeConnections(this.forgotten, alive, () => this.#listConnections()),
       kernel: this.#kernel(alive),
       pods: this.#pods(alive),
       addresses: {
@@ -166,7 +191,7 @@ export class FakeWorld {
             },
           });
         },
-        pool: async () => undefined,
+        pool: () => this.poolAnswer,
         probe: async () => this.#requireApi(),
       },
       reporter: { report: (state) => this.reports.push(state) },
@@ -245,6 +270,11 @@ export class FakeWorld {
       },
       list: <K extends Kind>(kind: K) => this.list(kind),
     };
+  }
+
+  #listConnections(): TrackedConnection[] {
+    if (this.connectionsFailure !== undefined) throw new Error(this.connectionsFailure);
+    return this.connections;
   }
 
   #release(handle: string): void {

@@ -25,6 +25,13 @@ const POD: Workload = {
 const OTHER: Workload = { ...POD, containerId: 'c2', netns: '/ns/b', pod: 'b' };
 const THIRD: Workload = { ...POD, containerId: 'c3', netns: '/ns/c', pod: 'c' };
 
+const POOL = parseResource({
+  apiVersion: 'projectcalico.org/v3',
+  kind: 'IPPool',
+  metadata: { name: 'pool' },
+  spec: { cidr: '10.244.0.0/16' },
+});
+
 /** A node that holds `count` addresses ready. */
 async function world(count: number) {
   const w = new FakeWorld();
@@ -32,7 +39,7 @@ async function world(count: number) {
   const put = (kind: string, name: string, spec: object): void => {
     w.put(parseResource({ apiVersion: 'projectcalico.org/v3', kind, metadata: { name }, spec }));
   };
-  put('IPPool', 'pool', { cidr: '10.244.0.0/16' });
+  w.put(POOL);
   put('Node', 'n1', { bgp: { ipv4Address: '192.168.80.101/24' } });
   w.leases.count = count;
   const felix = w.start();
@@ -123,6 +130,24 @@ test('the stock survives a restart, what was taken is not given out twice', asyn
   away(w, false);
   await w.pass(15_000);
   assert.equal(w.leases.adopted.size, 2);
+});
+
+test('what an ADD has taken does not return to the stock while its pool is looked up', async () => {
+  const { w, felix } = await world(1);
+  w.forget('IPPool');
+  away(w, true);
+  const lookUp = Promise.withResolvers<undefined>();
+  w.poolAnswer = lookUp.promise;
+  const first = felix.actions.add(POD);
+  await w.pass(100);
+  w.isIpamUp = true;
+  w.put(POOL);
+  felix.viewChanged([]);
+  await w.pass(5_000);
+  const [taken] = w.leases.leased;
+  assert.doesNotMatch(w.leases.file ?? '', new RegExp(`"${taken?.address}"`));
+  lookUp.resolve(undefined);
+  assert.equal((await w.settle(first)).addresses[0]?.address, taken?.address);
 });
 
 test('a stop gives the stock back, a lower count the surplus', async () => {

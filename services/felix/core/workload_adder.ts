@@ -78,6 +78,8 @@ export class WorkloadAdder {
       step('add:intent-recorded');
       started.address = true;
       record = { ...record, ...(await this.#assign(record)) };
+      // Before anything is awaited: an address that was held ready is in use from now on.
+      book.note(record);
       step('add:address-assigned');
       const mtu = workload.mtu === 0 ? await this.#mtuFor(record.addresses) : workload.mtu;
       record = { ...record, mtu };
