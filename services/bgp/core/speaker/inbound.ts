@@ -117,8 +117,14 @@ export class Inbound {
       this.#withdraw(body, family, nlri, isOwnField);
       return interned.problems;
     }
-    if (this.#families.includes(family)) this.#putAll(body, family, nlri, isOwnField, interned.id);
-    this.#rib.attributes.release(interned.id);
+    try {
+      if (this.#families.includes(family)) {
+        this.#putAll(body, family, nlri, isOwnField, interned.id);
+      }
+    } finally {
+      this.#judge.done();
+      this.#rib.attributes.release(interned.id);
+    }
     return interned.problems;
   }
 
@@ -137,7 +143,6 @@ export class Inbound {
       }
       prefixes.release(prefix);
     }
-    this.#judge.done();
   }
 
   #cursor(body: Uint8Array, family: Family, nlri: Span, isOwnField: boolean): NlriCursor {

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_CONTEXT, encodeMessage, HEADER_LENGTH, Origin } from '@calico/bgp-wire';
+import {
+  DEFAULT_CONTEXT,
+  encodeMessage,
+  HEADER_LENGTH,
+  Origin,
+  ProtocolError,
+} from '@calico/bgp-wire';
 import { parseAddress, parsePrefix } from '@calico/ip';
 import { path } from '../../testing/paths.ts';
 import type { ImportJudge } from '../policy/import_judge.ts';
@@ -35,4 +41,19 @@ test('a peer that tells too many paths of a prefix keeps its session, and it is 
   ]);
   assert.deepEqual(inbound.apply(update(2_000, 400)).news, []);
   assert.equal(rib.paths.size, PATHS_PER_SOURCE);
+});
+
+test('a message that resets the session leaves no attributes behind', () => {
+  const rib = new LocRib();
+  const { source } = new AdjRibIn(rib, path().source);
+  let held = 0;
+  const judge = { judge: (_: number, id: number) => (held++, id), done: () => (held = 0) };
+  const negotiated = { context: CONTEXT, families: [4] } as unknown as Negotiated;
+  const inbound = new Inbound(rib, judge as unknown as ImportJudge, source, negotiated, false);
+  // The last prefix is cut off.
+  const body = update(1, 2).slice(0, -1);
+  assert.throws(() => inbound.apply(body), ProtocolError);
+  assert.equal(held, 0);
+  rib.remove(PREFIX, source, 1);
+  assert.equal(rib.attributes.size, 0);
 });
