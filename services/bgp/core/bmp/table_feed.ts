@@ -87,9 +87,15 @@ function announcements(data: PathData, prefixes: readonly Prefix[]): Uint8Array[
     try {
       return encodeAnnouncement(announcement, DEFAULT_CONTEXT);
     } catch (cause) {
-      // Attributes that came in an extended message.
       if (!(cause instanceof RangeError)) throw cause;
+    }
+    try {
+      // Attributes that came in an extended message.
       return encodeAnnouncement(announcement, LONG_MESSAGES);
+    } catch (cause) {
+      // AS numbers of two octets filled one, or policy has added something: that fits no message.
+      if (!(cause instanceof RangeError)) throw cause;
+      return encodeWithdrawal(family, nlri, DEFAULT_CONTEXT);
     }
   });
 }
