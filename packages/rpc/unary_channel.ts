@@ -70,12 +70,15 @@ export class UnaryChannel {
 
   /** The message that the method answers. @throws UnaryFailure */
   async call(path: string, message: Uint8Array, options: UnaryOptions): Promise<Uint8Array> {
+    const start = performance.now();
     try {
       return await this.#send(path, message, options);
     } catch (failure) {
       // The peer says that it did not look at it: it is about to stop, or was when it was asked.
       if (!(failure instanceof UnaryFailure) || !failure.isRefused) throw failure;
-      return await this.#send(path, message, options);
+      const timeoutMs = options.timeoutMs - (performance.now() - start);
+      if (timeoutMs <= 0) throw UnaryFailure.deadline(options.timeoutMs, false);
+      return await this.#send(path, message, { ...options, timeoutMs });
     }
   }
 
@@ -172,6 +175,7 @@ class Connection {
     const late = (): void => given.reject(UnaryFailure.deadline(timeoutMs, false));
     const timer = setTimeout(late, timeoutMs);
     signal?.addEventListener('abort', abort, { once: true });
+    if (signal?.aborted === true) abort();
     try {
       await Promise.race([this.#ready.promise, given.promise]);
     } finally {
@@ -186,6 +190,7 @@ class Connection {
     { timeoutMs, signal, headers }: UnaryOptions,
     mostBytes: number,
   ): Promise<Uint8Array> {
+    if (signal?.aborted === true) return Promise.reject(UnaryFailure.cancelled(false));
     const stream = this.#open({
       ':method': 'POST',
       ':path': path,

@@ -1,7 +1,12 @@
 // What the peer may do to a unary call, played by a bare HTTP/2 server.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
+import {
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { createConnection, createServer as createSocketServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,13 +27,13 @@ function pathOf(t: TestContext): string {
 async function serve(
   t: TestContext,
   path: string,
-  answer: (stream: ServerHttp2Stream) => void,
+  answer: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void,
 ): Promise<Http2Server> {
   const server = createServer();
-  server.on('stream', (stream) => {
+  server.on('stream', (stream, headers) => {
     stream.on('error', () => {});
     stream.resume();
-    answer(stream);
+    answer(stream, headers);
   });
   await new Promise<void>((resolve) => void server.listen(path, resolve));
   t.after(() => void server.close());
@@ -125,6 +130,36 @@ test('a peer that is stopping refuses a call: it is sent again on a new connecti
   });
   await channelTo(t, path).call(PATH, NOTHING, SOON);
   assert.equal(calls, 2);
+});
+
+test('a call that is sent again has only the time that is left', async (t) => {
+  const path = pathOf(t);
+  const timeouts: number[] = [];
+  await serve(t, path, (stream, headers) => {
+    timeouts.push(Number.parseInt(String(headers['grpc-timeout']), 10));
+    if (timeouts.length === 1) setTimeout(() => stream.close(7), 60);
+    else succeed(stream, [frameOf(NOTHING)]);
+  });
+  await channelTo(t, path).call(PATH, NOTHING, SOON);
+  const [first = 0, second = 0] = timeouts;
+  assert.ok(second > 0 && second <= first - 50, `${first} ms, then ${second} ms`);
+});
+
+test('a signal that has aborted before: nothing is sent', async (t) => {
+  const path = pathOf(t);
+  let calls = 0;
+  await serve(t, path, (stream) => {
+    calls++;
+    succeed(stream, [frameOf(NOTHING)]);
+  });
+  const channel = channelTo(t, path);
+  const aborted = { ...SOON, signal: AbortSignal.abort() };
+  const early = await failure(channel.call(PATH, NOTHING, aborted)); // not connected yet
+  assert.deepEqual([early.code, early.isSent], [1, false]);
+  await channel.call(PATH, NOTHING, SOON);
+  const late = await failure(channel.call(PATH, NOTHING, aborted));
+  assert.deepEqual([late.code, late.isSent], [1, false]);
+  assert.equal(calls, 1);
 });
 
 test('a peer that accepts and says nothing: the deadline ends the call', async (t) => {
