@@ -5,9 +5,11 @@
 //   ADD/DEL --workloads-----+--> pass: desired state --+--> packet filter (one transaction)
 //   netlink monitor---------+                          +--> reports: applied, endpoints, health
 //   resync timer, retry-----+
+//
+// A pass does not wait for connections to be cut; the applied revision does.
 import type { CancelTimer, Clock } from '@calico/clock';
 import type { Kind } from '@calico/model';
-import type { ClusterView, Kernel, Log, PodNetwork, Reporter } from '../ports.ts';
+import type { ClusterView, Kernel, Log, PodNetwork, Reporter, StateReport } from '../ports.ts';
 import { desiredDataplane } from './desired.ts';
 import { endpointStatuses } from './endpoint_status.ts';
 import type { FeatureProbe } from './feature_probe.ts';
@@ -35,7 +37,7 @@ export type AgentParts = {
   readonly kernel: Kernel;
   readonly pods: PodNetwork;
   readonly committer: PolicyCommitter;
-  readonly cutter: Pick<ConnectionCutter, 'settled'>;
+  readonly cutter: Pick<ConnectionCutter, 'isSettled' | 'settled'>;
   readonly reconciler: KernelReconciler;
   readonly features: FeatureProbe;
   readonly health: HealthLog;
@@ -54,7 +56,11 @@ export class Agent {
   #isAsked = false;
   #isRunning = false;
   #isStopped = false;
+  /** Of the last pass that left nothing to be done, except perhaps connections to be cut. */
+  #passedRevision = 0n;
   #appliedRevision = 0n;
+  #state: Pick<StateReport, 'inSync' | 'endpoints' | 'ready'> | undefined;
+  #isAwaitingCuts = false;
   #uplink: Uplink | undefined;
   #timer: CancelTimer | undefined;
   /** The timer is that of a retry. */
@@ -163,8 +169,7 @@ export class Agent {
 
   /** True when everything wanted is in the kernel. */
   async #pass(): Promise<boolean> {
-    const { node, view, book, kernel, pods, reconciler, features, health, reporter, log } =
-      this.#parts;
+    const { node, view, book, kernel, pods, reconciler, features, health, log } = this.#parts;
     const { revision, inSync } = view;
     const policy = await this.#commitPolicy();
     // From here on nothing is awaited: what is compared with the kernel is what is known now.
@@ -200,25 +205,55 @@ export class Agent {
     );
     if (result.failures.length > 0 || repaired.failures.size > 0) this.#isKernelDirty = true;
     const isComplete = policy && result.failures.length === 0;
-    if (isComplete && inSync) this.#appliedRevision = revision;
-    reporter.report({
+    if (isComplete && inSync) this.#passedRevision = revision;
+    if (this.#parts.cutter.isSettled) this.#appliedRevision = this.#passedRevision;
+    this.#state = {
       inSync,
-      appliedRevision: this.#appliedRevision,
       endpoints: endpointStatuses(local, result.after.podDevices, repaired.failures),
       ready: isComplete && inSync,
-      messages: health.messages(),
-    });
+    };
+    this.#report();
+    void this.#awaitCuts();
     this.#parts.onPass();
     return isComplete;
   }
 
+  #report(): void {
+    const { reporter, health } = this.#parts;
+    if (this.#state === undefined) return;
+    const appliedRevision = this.#appliedRevision;
+    reporter.report({ ...this.#state, appliedRevision, messages: health.messages() });
+  }
+
+  /** Takes the applied revision along as connections are cut, while passes go on. */
+  async #awaitCuts(): Promise<void> {
+    const { cutter, health, log } = this.#parts;
+    if (this.#isAwaitingCuts) return;
+    this.#isAwaitingCuts = true;
+    try {
+      while (!this.#isStopped && this.#appliedRevision !== this.#passedRevision) {
+        const revision = this.#passedRevision;
+        await cutter.settled();
+        health.setCondition('connections', []);
+        this.#appliedRevision = revision;
+        this.#report();
+      }
+    } catch (cause) {
+      log.error('connections cannot be cut', { error: cause });
+      const text = cause instanceof Error ? cause.message : String(cause);
+      health.setCondition('connections', [`cannot cut connections: ${text}`]);
+      this.#report();
+      this.#ask(RETRY_MS);
+    }
+    this.#isAwaitingCuts = false;
+  }
+
   async #commitPolicy(): Promise<boolean> {
-    const { committer, cutter, health, log, view } = this.#parts;
+    const { committer, health, log, view } = this.#parts;
     if (!this.#isPolicyDirty || !view.inSync) return true;
     this.#isPolicyDirty = false;
     try {
       await committer.commit();
-      await cutter.settled();
       health.setCondition('policy', []);
       return true;
     } catch (cause) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseAddress } from '@calico/ip';
 import { parseResource } from '@calico/model';
 import { FakeWorld, Killed } from './fake_world.ts';
 import { ADD_STEPS, REMOVE_STEPS } from './steps.ts';
@@ -399,6 +400,36 @@ test('the applied revision follows the view and waits for the packet filter', as
   assert.match(w.reports.at(-1)?.messages.join() ?? '', /packet filter up to date: busy/);
   w.policyFailure = undefined;
   await w.pass(5_000);
+  assert.equal(w.reports.at(-1)?.appliedRevision, w.revision);
+});
+
+test('routes do not wait until connections have been looked at, the applied revision does', async () => {
+  const w = world();
+  const end = { source: parseAddress('10.0.0.1'), destination: parseAddress('10.0.0.2') };
+  const tuple = { ...end, protocol: 6, ports: { source: 1, destination: 2 }, icmp: undefined };
+  const entry = { original: tuple, reply: tuple, status: 0, mark: 0, zone: 0, id: 1 };
+  w.connections = Array.from({ length: 25_000 }, () => entry);
+  w.put(pool({ cidr: '10.245.0.0/16', vxlanMode: 'Always' }, 'overlay'));
+  const wanted = w.revision;
+  w.start();
+  await w.pass(300);
+  assert.equal(w.tunnels.size, 1);
+  assert.equal(w.reports.at(-1)?.ready, true);
+  assert.equal(w.reports.at(-1)?.appliedRevision, 0n);
+  await w.pass(2_000);
+  assert.equal(w.reports.at(-1)?.appliedRevision, wanted);
+});
+
+test('connections that cannot be listed are said, and looked at again', async () => {
+  const w = world();
+  w.connectionsFailure = 'ENOBUFS';
+  w.start();
+  await w.pass(1_000);
+  assert.equal(w.reports.at(-1)?.appliedRevision, 0n);
+  assert.match(w.reports.at(-1)?.messages.join() ?? '', /cannot cut connections: ENOBUFS/);
+  w.connectionsFailure = undefined;
+  await w.pass(5_000);
+  assert.deepEqual(w.reports.at(-1)?.messages, []);
   assert.equal(w.reports.at(-1)?.appliedRevision, w.revision);
 });
 
