@@ -137,7 +137,7 @@ export interface LeaseSource {
     readonly leaseMs: number;
     readonly count: number;
   }>;
-  /** Makes them the workload's. Throws `invalid` when they are not the node's any more. */
+  /** Makes them the workload's. Throws `missing` when they are not the node's any more. */
   adopt(handle: string, workload: Workload, addresses: readonly LeasedAddress[]): Promise<void>;
   returnLeased(addresses: readonly string[]): Promise<void>;
 }

@@ -2,9 +2,10 @@
 import { type NodeAddressService } from '@calico/proto/ipam/v1/node_addresses';
 import type { RpcClient } from '@calico/rpc';
 import type { LeasedAddress, Workload } from '../core/workload.ts';
+import { WorkloadError } from '../core/workload_error.ts';
 import type { LeaseSource } from '../ports.ts';
 import { attributesOf } from './ipam_client.ts';
-import { asWorkloadError } from './remote_errors.ts';
+import { asWorkloadError, hasCode } from './remote_errors.ts';
 
 const TIMEOUT_MS = 3_000;
 
@@ -45,18 +46,24 @@ export class LeaseClient implements LeaseSource {
     addresses: readonly LeasedAddress[],
   ): Promise<void> {
     await asWorkloadError('ipam', () =>
-      this.#client.adoptAddresses(
-        {
-          node: this.#node,
-          handleId,
-          attributes: attributesOf(workload, this.#node, this.#now()),
-          addresses: addresses.map((one) => ({
-            ...one,
-            sequenceNumber: BigInt(one.sequenceNumber),
-          })),
-        },
-        { timeoutMs: TIMEOUT_MS },
-      ),
+      this.#client
+        .adoptAddresses(
+          {
+            node: this.#node,
+            handleId,
+            attributes: attributesOf(workload, this.#node, this.#now()),
+            addresses: addresses.map((one) => ({
+              ...one,
+              sequenceNumber: BigInt(one.sequenceNumber),
+            })),
+          },
+          { timeoutMs: TIMEOUT_MS },
+        )
+        .catch((cause: unknown) => {
+          if (!hasCode(cause, 'NOT_FOUND')) throw cause;
+          const text = cause instanceof Error ? cause.message : String(cause);
+          throw new WorkloadError('missing', text, { cause });
+        }),
     );
   }
 

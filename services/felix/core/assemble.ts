@@ -117,6 +117,7 @@ export function assemble(ports: Ports): Assembly {
     book,
     remover,
     log,
+    report: (problems) => health.setCondition('leases', problems),
     hasFamily: (family) => view.list('IPPool').some((pool) => poolPrefix(pool).family === family),
   });
   const warmLoop = new RetryLoop({

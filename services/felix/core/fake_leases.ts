@@ -9,6 +9,8 @@ export class FakeLeases {
   /** As configured, per family. */
   count = 0;
   leased: LeasedAddress[] = [];
+  /** Why nothing can be adopted. */
+  refusal: string | undefined;
   /** Text of the file. */
   file: string | undefined;
   /** Handle to address, of what was adopted. */
@@ -29,9 +31,10 @@ export class FakeLeases {
       },
       adopt: async (handle, _workload, addresses) => {
         check();
+        if (this.refusal !== undefined) throw new WorkloadError('precondition', this.refusal);
         for (const { address } of addresses) {
           const held = this.leased.find((one) => one.address === address);
-          if (held === undefined) throw new WorkloadError('invalid', `${address} is not leased`);
+          if (held === undefined) throw new WorkloadError('missing', `${address} is not leased`);
           this.leased = this.leased.filter((one) => one !== held);
           this.adopted.set(handle, address);
         }

@@ -30,6 +30,8 @@ export type WarmParts = {
   readonly book: WorkloadBook;
   readonly remover: WorkloadRemover;
   readonly log: Log;
+  /** Tells people which pods' addresses could not be made their own; none: all is well. */
+  readonly report: (problems: readonly string[]) => void;
   /** Whether pods of this node have addresses of the family. */
   readonly hasFamily: (family: 4 | 6) => boolean;
 };
@@ -77,11 +79,14 @@ export class WarmAddresses {
 
   /** Has adopted what workloads took, and keeps the stock. Throws `unavailable` to be tried again. */
   async ensure(): Promise<void> {
-    const { book } = this.#parts;
+    const { book, report } = this.#parts;
+    const problems: string[] = [];
     for (const { workload, leased, phase } of book.records) {
       if (leased === undefined || phase !== 'present') continue;
-      await book.run(workload, () => this.#adopt(workload));
+      const problem = await book.run(workload, () => this.#adopt(workload));
+      if (problem !== undefined) problems.push(problem);
     }
+    report(problems);
     if (this.#parts.clock.now() >= this.#nextCheck) await this.#exclusive(() => this.#renew());
   }
 
@@ -95,23 +100,29 @@ export class WarmAddresses {
     });
   }
 
-  async #adopt(workload: Workload): Promise<void> {
+  /** Answers why the pod still has an address that is the node's. */
+  async #adopt(workload: Workload): Promise<string | undefined> {
     const { book, source, remover, log } = this.#parts;
     const record = book.get(workload);
-    if (record?.leased === undefined || record.phase !== 'present') return;
+    if (record?.leased === undefined || record.phase !== 'present') return undefined;
     try {
       await source.adopt(record.handle, workload, record.leased);
     } catch (cause) {
       if (!(cause instanceof WorkloadError) || cause.kind === 'unavailable') throw cause;
+      const pod = `${workload.namespace}/${workload.pod}`;
+      if (cause.kind !== 'missing') {
+        return `pod "${pod}" runs on an address that ipam does not make its own: ${cause.message}`;
+      }
       log.error('a pod loses its address: this node was declared gone when it was assigned', {
-        pod: `${workload.namespace}/${workload.pod}`,
+        pod,
         cause: cause.message,
       });
       const pending = { endpoint: true, address: true };
       await remover.takeBack({ ...own(record), phase: 'removing', pending }, { remoteNow: true });
-      return;
+      return undefined;
     }
     await book.put(own(record));
+    return undefined;
   }
 
   async #renew(): Promise<void> {

@@ -120,6 +120,22 @@ test('a node that was declared gone loses the pod that it started on its own', a
   assert.equal(w.list('WorkloadEndpoint').length, 0);
 });
 
+test('a pod whose address ipam refuses for another reason goes on, and that is reported', async () => {
+  const { w, felix } = await world(1);
+  away(w, true);
+  await w.settle(felix.actions.add(POD));
+  w.leases.refusal = 'block 10.244.0.0/26 is damaged';
+  away(w, false);
+  await w.pass(100_000);
+  assert.equal(w.devices.size, 1);
+  assert.equal(w.leases.leased.length, 1);
+  assert.match(w.reports.at(-1)?.messages.join() ?? '', /pod "default\/a" .*: block .* is damaged/);
+  w.leases.refusal = undefined;
+  await w.pass(200_000);
+  assert.equal(w.leases.adopted.size, 1);
+  assert.deepEqual(w.reports.at(-1)?.messages, []);
+});
+
 test('the stock survives a restart, what was taken is not given out twice', async () => {
   const { w, felix } = await world(2);
   away(w, true);
