@@ -1,6 +1,6 @@
 // One node with a real felix, and a control namespace with real etcd, NATS, ipam and api.
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { FelixService } from '@calico/proto/felix/v1/felix';
@@ -210,12 +210,14 @@ export class FelixFixture {
     return (await exec(inNamespace(this.node.namespace, command))).code === 0;
   }
 
-  /** Whatever exists of workloads anywhere: kernel, packet filter, journal, etcd. */
+  /** Whatever exists of workloads anywhere: kernel, packet filter, journal, etcd. A watch for a late endpoint may stay. */
   async leftovers(): Promise<string[]> {
     const links = await this.onNode('ip', '-o', 'link');
     const routes = await this.onNode('ip', 'route');
     const filter = await this.onNode('nft', 'list', 'ruleset');
-    const journal = readdirSync(this.journalDirectory);
+    const journal = readdirSync(this.journalDirectory).filter(
+      (name) => !isWatch(join(this.journalDirectory, name)),
+    );
     const { pools } = await this.ipam.getUtilization({});
     const allocations = pools
       .flatMap(({ blocks }) => blocks)
@@ -293,4 +295,12 @@ export async function failureOf(call: Promise<unknown>): Promise<RpcError> {
     throw cause;
   }
   throw new Error('Expected the call to fail: it succeeded');
+}
+
+function isWatch(path: string): boolean {
+  try {
+    return readFileSync(path, 'utf8').includes('watchedUntil');
+  } catch {
+    return false; // gone meanwhile
+  }
 }
