@@ -10,6 +10,8 @@ type Rule = { readonly name: string; readonly compare: (a: number, b: number) =>
 /** In an attribute table's rank: what the length of the AS path counts, and the local preference. */
 const PATH_LENGTH = 4;
 const LOCAL_PREFERENCE = 0x1_0000;
+/** More than any rank of attributes. */
+const ORIGIN = 2 ** 48;
 
 export class Decision {
   readonly #paths: PathTable;
@@ -63,7 +65,7 @@ export class Decision {
     return undefined;
   }
 
-  /** The first four rules in one comparison: an own path, then what the rank of attributes says. */
+  /** The first four rules in one comparison: who originates it, then what the rank of attributes says. */
   #keepHighestRank(prefix: number): number[] {
     const remaining = this.#remaining;
     const paths = this.#paths;
@@ -71,7 +73,7 @@ export class Decision {
     let lowest = Number.POSITIVE_INFINITY;
     for (let row = paths.firstOf(prefix); row >= 0; row = paths.nextOf(row)) {
       if (!paths.isUsable(row)) continue;
-      const rank = this.#isLocal(row) ? -1 : this.#rank(row);
+      const rank = this.#origin(row) * ORIGIN + this.#rank(row);
       if (rank > lowest) continue;
       if (rank < lowest) remaining.length = 0;
       lowest = rank;
@@ -141,12 +143,13 @@ export class Decision {
       compare: (a, b) => this.#clusterLength(a) - this.#clusterLength(b),
     },
     { name: 'lower peer address', compare: (a, b) => this.#comparePeers(a, b) },
+    { name: 'lower name of the client', compare: (a, b) => this.#compareClients(a, b) },
   ];
 
   readonly #rules: readonly Rule[] = [
     {
       name: 'originated here',
-      compare: (a, b) => Number(this.#isLocal(b)) - Number(this.#isLocal(a)),
+      compare: (a, b) => this.#origin(a) - this.#origin(b),
     },
     {
       name: 'higher local preference',
@@ -169,6 +172,13 @@ export class Decision {
 
   #isLocal(row: number): boolean {
     return this.#paths.sourceAt(this.#paths.sourceOf(row)).kind === 'local';
+  }
+
+  /** This node, then clients of this process, then peers. */
+  #origin(row: number): number {
+    const source = this.#paths.sourceAt(this.#paths.sourceOf(row));
+    if (source.kind === 'peer') return 2;
+    return source.client === undefined ? 0 : 1;
   }
 
   #isInternal(row: number): number {
@@ -212,5 +222,13 @@ export class Decision {
   #comparePeers(a: number, b: number): number {
     const [x, y] = [a, b].map((row) => this.#paths.sourceAt(this.#paths.sourceOf(row)));
     return x?.kind === 'peer' && y?.kind === 'peer' ? compareAddresses(x.address, y.address) : 0;
+  }
+
+  /** Each client has one path, so that none is left to chance. */
+  #compareClients(a: number, b: number): number {
+    const [x, y] = [a, b].map((row) => this.#paths.sourceAt(this.#paths.sourceOf(row)));
+    if (x?.kind !== 'local' || y?.kind !== 'local') return 0;
+    const [first = '', second = ''] = [x.client, y.client];
+    return first < second ? -1 : Number(first > second);
   }
 }

@@ -8,19 +8,36 @@ export type InjectedRoute = { readonly prefix: Prefix; readonly data: PathData }
 
 type Client = { readonly source: number; readonly prefixes: Map<string, Prefix> };
 
+/** More than the whole Internet has. */
+const ROUTES_PER_CLIENT = 2_000_000;
+
 /** What clients of this process originate, in the routing table. Each client is a source of its own. */
 export class InjectedRoutes {
   readonly #rib: LocRib;
+  /** Routes that a client may have. */
+  readonly limit: number;
   readonly #clients = new Map<string, Client>();
   /** Sources of clients that have no routes any more. */
   readonly #free: number[] = [];
 
-  constructor(rib: LocRib) {
+  constructor(rib: LocRib, limit = ROUTES_PER_CLIENT) {
     this.#rib = rib;
+    this.limit = limit;
   }
 
   countOf(client: string): number {
     return this.#clients.get(client)?.prefixes.size ?? 0;
+  }
+
+  /** How many the client would have with these. */
+  countWith(client: string, routes: readonly InjectedRoute[]): number {
+    const held = this.#clients.get(client)?.prefixes;
+    const added = new Set<string>();
+    for (const { prefix } of routes) {
+      const text = formatPrefix(prefix);
+      if (held?.has(text) !== true) added.add(text);
+    }
+    return (held?.size ?? 0) + added.size;
   }
 
   take(event: Extract<SpeakerEvent, { readonly kind: 'inject' | 'take-back' }>): void {
@@ -30,11 +47,12 @@ export class InjectedRoutes {
 
   #put(name: string, routes: readonly InjectedRoute[]): void {
     if (routes.length === 0) return;
-    const { source, prefixes } = this.#clientAt(name);
+    const client = this.#clientAt(name);
+    const { source, prefixes } = client;
     for (const { prefix, data } of routes) {
-      prefixes.set(formatPrefix(prefix), prefix);
-      this.#rib.put({ prefix, data, source });
+      if (this.#rib.put({ prefix, data, source })) prefixes.set(formatPrefix(prefix), prefix);
     }
+    this.#endEmpty(name, client);
   }
 
   /** @param wanted undefined: all of the client's */
@@ -45,6 +63,10 @@ export class InjectedRoutes {
     for (const prefix of wanted ?? [...prefixes.values()]) {
       if (prefixes.delete(formatPrefix(prefix))) this.#rib.remove(prefix, source);
     }
+    this.#endEmpty(name, client);
+  }
+
+  #endEmpty(name: string, { source, prefixes }: Client): void {
     if (prefixes.size > 0) return;
     this.#clients.delete(name);
     this.#free.push(source);
