@@ -22,7 +22,7 @@ import type { Path, PathData, PathSource } from '../core/rib/path.ts';
 import { dumpTable } from '../core/speaker/mrt_dump.ts';
 import type { Peer } from '../core/speaker/peer.ts';
 import { peerMessage } from './bus_reporter.ts';
-import { checkClient, prefixOf, routeOf, routesOfMrt } from './grpc_injection.ts';
+import { checkClient, prefixOf, routesFor } from './grpc_injection.ts';
 import { watchPeers } from './peer_watch.ts';
 import { matchOf, pageOf, unhurried } from './route_pages.ts';
 
@@ -106,10 +106,11 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
       }
     },
 
-    async injectRoutes({ client, routes, mrt }) {
-      checkClient(client);
-      node.operator.inject(client, [...routes.map(routeOf), ...routesOfMrt(mrt)]);
-      return { held: node.speaker.injected.countOf(client) };
+    async injectRoutes(request) {
+      const client = checkClient(request.client);
+      const { config, injected } = node.speaker;
+      node.operator.inject(client, routesFor(request, config?.ownRoutes ?? [], injected));
+      return { held: injected.countOf(client) };
     },
 
     async withdrawRoutes({ client, prefixes }) {

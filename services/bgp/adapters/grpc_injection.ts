@@ -1,14 +1,26 @@
 // Edge: routes that clients inject, from wire to core.
 import { decodeMrt, MrtError, Origin } from '@calico/bgp-wire';
-import { IpError, type Prefix, parseAddress, parsePrefix } from '@calico/ip';
-import type { InjectedRoute as Message } from '@calico/proto/bgp/v1/bgp';
+import {
+  formatPrefix,
+  IpError,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+  prefixContains,
+} from '@calico/ip';
+import type { InjectRoutesRequest, InjectedRoute as Message } from '@calico/proto/bgp/v1/bgp';
 import { RpcError } from '@calico/rpc';
 import { parseCommunities } from '../core/cluster/derive_filters.ts';
+import { fits, TOO_LONG } from '../core/rib/attribute_table.ts';
 import { DEFAULT_LOCAL_PREFERENCE } from '../core/rib/path.ts';
-import type { InjectedRoute } from '../core/speaker/injected_routes.ts';
+import type { OwnRoute } from '../core/speaker/config.ts';
+import type { InjectedRoute, InjectedRoutes } from '../core/speaker/injected_routes.ts';
 
 const CLIENT = /^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$/;
 const COMMUNITY = /^[0-9]{1,5}:[0-9]{1,5}$|^[0-9]{1,10}:[0-9]{1,10}:[0-9]{1,10}$/;
+/** Both together stay below what one set of attributes may have. */
+const LONGEST_AS_PATH = 8_000;
+const MOST_COMMUNITIES = 2_000;
 
 /** @throws RpcError */
 export function checkClient(name: string): string {
@@ -19,9 +31,11 @@ export function checkClient(name: string): string {
 }
 
 /** @throws RpcError */
-export function routeOf(message: Message): InjectedRoute {
+function routeOf(message: Message): InjectedRoute {
   const { localPreference = DEFAULT_LOCAL_PREFERENCE, multiExitDiscriminator, asPath } = message;
   const prefix = prefixOf(message.prefix);
+  checkCount(message, 'AS path', asPath.length, LONGEST_AS_PATH);
+  checkCount(message, 'communities', message.communities.length, MOST_COMMUNITIES);
   const broken = message.communities.find((text) => !isCommunity(text));
   if (broken !== undefined) {
     throw refused(
@@ -54,7 +68,7 @@ export function routeOf(message: Message): InjectedRoute {
  * @param mrt whole records
  * @throws RpcError
  */
-export function routesOfMrt(mrt: Uint8Array): InjectedRoute[] {
+function routesOfMrt(mrt: Uint8Array): InjectedRoute[] {
   const routes: InjectedRoute[] = [];
   try {
     for (const record of decodeMrt(mrt)) {
@@ -71,6 +85,43 @@ export function routesOfMrt(mrt: Uint8Array): InjectedRoute[] {
     throw new RpcError('INVALID_ARGUMENT', cause.message, { cause });
   }
   return routes;
+}
+
+/**
+ * What a request asks for: its routes, and those of its table that are not this node's own.
+ * @throws RpcError
+ */
+export function routesFor(
+  { client, routes, mrt }: InjectRoutesRequest,
+  own: readonly OwnRoute[],
+  injected: InjectedRoutes,
+): InjectedRoute[] {
+  const blocks = own.flatMap(({ kind, prefix }) => (kind === 'service' ? [] : [prefix]));
+  const blockOf = (prefix: Prefix) => blocks.find((block) => prefixContains(block, prefix));
+  const wanted = routes.map(routeOf);
+  for (const { prefix } of wanted) {
+    const block = blockOf(prefix);
+    if (block === undefined) continue;
+    throw refused(
+      `Cannot inject "${formatPrefix(prefix)}": it is in "${formatPrefix(block)}", which this node announces itself`,
+    );
+  }
+  const table = routesOfMrt(mrt).filter(({ prefix }) => blockOf(prefix) === undefined);
+  const long = table.find(({ data }) => !fits(data));
+  if (long !== undefined) {
+    throw refused(`Cannot inject "${formatPrefix(long.prefix)}": its ${TOO_LONG}`);
+  }
+  const all = [...wanted, ...table];
+  const count = injected.countWith(client, all);
+  if (count <= injected.limit) return all;
+  throw refused(
+    `Cannot inject for client "${client}": it would have ${count} routes, at most ${injected.limit}`,
+  );
+}
+
+function checkCount({ prefix }: Message, field: string, count: number, limit: number): void {
+  if (count <= limit) return;
+  throw refused(`Cannot inject "${prefix}": ${field} of "${count}" numbers, at most ${limit}`);
 }
 
 /** @throws RpcError */
