@@ -92,8 +92,9 @@ export class LiveSelections implements Selections {
     }
     const { elements } = output;
     this.#releases.set(elements, () => {
-      // Others may have taken their place.
-      if (output.elements === elements) this.#drop(selected, key);
+      // Others that took their place may be in use: then they were asked for.
+      const isInUse = output.elements !== elements && this.#releases.has(output.elements);
+      if (!isInUse) this.#drop(selected, key);
     });
     return output;
   }
