@@ -10,7 +10,13 @@ import {
 } from '@calico/ip';
 import type { Listen, ListenPeer } from '../core/node/bgp_node.ts';
 import type { PeerSocket } from '../core/speaker/config.ts';
-import { type Accept, type Listener, listenTcp, type PasswordOf } from './tcp_transport.ts';
+import {
+  type Accept,
+  type Listener,
+  listenTcp,
+  type PasswordOf,
+  type Passwords,
+} from './tcp_transport.ts';
 
 const RETRY_MS = 500;
 
@@ -50,7 +56,7 @@ export class Listeners {
     for (const [key, open] of this.#listening) {
       if (open === 'pending') continue;
       if (wanted.has(key)) {
-        this.#setPasswords(key, open);
+        this.#setPasswords(key, open.listener, open.given);
       } else {
         open.listener.close();
         this.#listening.delete(key);
@@ -66,21 +72,23 @@ export class Listeners {
   async #open(key: string): Promise<void> {
     const [address = '', port] = key.split('|');
     this.#listening.set(key, 'pending');
+    const given = new Map<string, string>();
     try {
       const listener = await listenTcp({
         address: parseAddress(address),
         port: Number(port),
         accept: this.#accept,
         socketOf: (from) => this.#socketOf(from),
+        prepare: (passwords) => this.#setPasswords(key, passwords, given),
       });
-      this.#solve(key, undefined);
       if (this.#wanted.has(key)) {
-        const open = { listener, given: new Map<string, string>() };
-        this.#listening.set(key, open);
-        this.#setPasswords(key, open);
+        this.#listening.set(key, { listener, given });
+        // Other peers may be wanted by now.
+        this.#setPasswords(key, listener, given);
       } else {
         listener.close();
         this.#listening.delete(key);
+        this.#solve(key, undefined);
       }
     } catch (cause) {
       this.#listening.delete(key);
@@ -101,7 +109,7 @@ export class Listeners {
   }
 
   /** Tells the listening socket what has changed about the peers of its family. */
-  #setPasswords(key: string, { listener, given }: Open): void {
+  #setPasswords(key: string, passwords: Passwords, given: Map<string, string>): void {
     const family = key.includes(':') ? 6 : 4;
     const wanted = new Map<string, string>();
     for (const [text, { prefix, socket }] of this.#peers) {
@@ -112,12 +120,12 @@ export class Listeners {
     try {
       for (const text of given.keys()) {
         if (wanted.has(text)) continue;
-        listener.setPassword(parsePrefix(text), undefined);
+        passwords.setPassword(parsePrefix(text), undefined);
         given.delete(text);
       }
       for (const [text, password] of wanted) {
         if (given.get(text) === password) continue;
-        listener.setPassword(parsePrefix(text), password);
+        passwords.setPassword(parsePrefix(text), password);
         given.set(text, password);
       }
       this.#solve(key, undefined);

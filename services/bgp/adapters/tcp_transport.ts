@@ -72,12 +72,17 @@ export type ListenOptions = {
   readonly accept: Accept;
   /** TTLs of those who connect. */
   readonly socketOf?: (from: Address) => PeerSocket | undefined;
+  /** Is called before anybody can connect. */
+  readonly prepare?: (passwords: Passwords) => void;
 };
 
-export type Listener = {
-  readonly port: number;
+export type Passwords = {
   /** Those who connect from inside have to sign (RFC 2385); undefined: no longer. @throws SocketError */
   setPassword(peers: Prefix, password: string | undefined): void;
+};
+
+export type Listener = Passwords & {
+  readonly port: number;
   close(): void;
 };
 
@@ -90,7 +95,8 @@ const BACKLOG = 1024;
  * Accepts connections on an address; 0.0.0.0 or :: for all addresses of that family.
  * @throws SocketError, for example with code EADDRINUSE
  */
-export function listenTcp({ address, port, accept, socketOf }: ListenOptions): Promise<Listener> {
+export function listenTcp(options: ListenOptions): Promise<Listener> {
+  const { accept, socketOf } = options;
   const server: Server = createServer({ noDelay: true }, (socket) => {
     const from = remoteAddress(socket);
     if (from === undefined || !restrict(socket, from, socketOf?.(from))) return socket.destroy();
@@ -101,7 +107,7 @@ export function listenTcp({ address, port, accept, socketOf }: ListenOptions): P
   });
   const { promise, resolve, reject } = Promise.withResolvers<Listener>();
   server.once('error', reject);
-  const raw = openListening(address, port);
+  const raw = openListening(options);
   server.listen({ fd: raw.fd, backlog: BACKLOG }, () => {
     resolve({
       port: portOf(server),
@@ -112,12 +118,13 @@ export function listenTcp({ address, port, accept, socketOf }: ListenOptions): P
   return promise;
 }
 
-function openListening(address: Address, port: number): RawTcpSocket {
+function openListening({ address, port, prepare }: ListenOptions): RawTcpSocket {
   const raw = new RawTcpSocket(address.family);
   try {
     raw.allowReuse();
     raw.setTtl({ ttl: GREATEST_TTL, minimumTtl: undefined });
     raw.bind(address, port);
+    prepare?.(raw);
     raw.listen(BACKLOG);
     return raw;
   } catch (cause) {
