@@ -343,11 +343,18 @@ export class AdjRibOut {
       // It may have come back since, or be gone for the second time.
       if (this.#attributesOf[entry] === GONE) {
         if ((this.#versions[entry] as number) > slowest) return;
+        this.#dropChunksBefore(this.#versions[entry] as number);
         this.#forget(entry);
       }
       this.#gone.shift();
     }
     if (this.#chunks.length > 0 && slowest === this.#version) this.#chunks = [];
+  }
+
+  /** Whoever were told by them could not be told any more that what goes at this version is gone. */
+  #dropChunksBefore(version: number): void {
+    if (this.#chunks.every(({ to }) => to.version >= version)) return;
+    this.#chunks = this.#chunks.filter(({ to }) => to.version >= version);
   }
 
   #forget(entry: number): void {

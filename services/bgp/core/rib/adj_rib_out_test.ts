@@ -140,42 +140,62 @@ test('a slow reader is told what is so now, and holds nobody up', () => {
   assert.equal(fixture.prefixes.size, 1, 'what is gone is forgotten when all know');
 });
 
-test('readers that join later, at any place, end up with the same', () => {
+test('what is gone is not told to who comes when messages are kept', () => {
   const fixture = new Fixture();
-  const tables = new Map<Reader, Map<string, string>>();
-  const follow = (reader: Reader, lines: readonly string[]): void => {
-    const table = tables.get(reader) ?? new Map<string, string>();
-    tables.set(reader, table);
-    for (const line of lines) {
-      const [what = '', ...prefixes] = line.split(' ');
-      for (const prefix of prefixes) {
-        if (what === '-') table.delete(prefix);
-        else table.set(prefix, what);
+  const [stays, leaves] = [fixture.join(7), fixture.join(8)];
+  for (let index = 0; index < 4; index++) fixture.set(`10.${index}.0.0/16`, 1);
+  fixture.read(stays, 2);
+  fixture.out.leave(leaves);
+  fixture.set('10.0.0.0/16', undefined);
+  fixture.set('10.9.0.0/16', 1);
+  fixture.read(stays, 3);
+  assert.ok(!fixture.out.isAtEnd(stays));
+  assert.equal(fixture.prefixes.size, 4, 'the withdrawn one is forgotten');
+  assert.deepEqual(fixture.read(fixture.join(9)), [
+    '1 10.1.0.0/16 10.2.0.0/16 10.3.0.0/16 10.9.0.0/16',
+  ]);
+});
+
+test('readers that come and go, at any place, end up with the same', () => {
+  for (let seed = 1; seed <= 25; seed++) {
+    const fixture = new Fixture();
+    const tables = new Map<Reader, Map<string, string>>();
+    const follow = (reader: Reader, lines: readonly string[]): void => {
+      const table = tables.get(reader) ?? new Map<string, string>();
+      tables.set(reader, table);
+      for (const line of lines) {
+        const [what = '', ...prefixes] = line.split(' ');
+        for (const prefix of prefixes) {
+          if (what === '-') table.delete(prefix);
+          else table.set(prefix, what);
+        }
+      }
+    };
+    const state = { seed };
+    const random = (below: number): number => {
+      state.seed = (Math.imul(state.seed, 1_103_515_245) + 12_345) >>> 0;
+      return Math.floor((state.seed / 2 ** 32) * below);
+    };
+    const readers: Reader[] = [];
+    for (let step = 0; step < 200; step++) {
+      if (readers.length < 4 && random(20) === 0) readers.push(fixture.join(random(4)));
+      if (random(30) === 0)
+        for (const each of readers.splice(random(4), 1)) fixture.out.leave(each);
+      const withdraws = random(3) === 0;
+      fixture.set(`10.${random(40)}.0.0/16`, withdraws ? undefined : random(5), random(4));
+      for (const reader of readers) {
+        if (random(4) === 0) follow(reader, fixture.read(reader, 1 + random(8)));
       }
     }
-  };
-  const state = { seed: 7 };
-  const random = (below: number): number => {
-    state.seed = (Math.imul(state.seed, 1_103_515_245) + 12_345) >>> 0;
-    return Math.floor((state.seed / 2 ** 32) * below);
-  };
-  const readers: Reader[] = [];
-  for (let step = 0; step < 3_000; step++) {
-    if (readers.length < 6 && random(100) === 0) readers.push(fixture.join(random(4)));
-    const withdraws = random(3) === 0;
-    fixture.set(`10.${random(40)}.0.0/16`, withdraws ? undefined : random(5), random(4));
     for (const reader of readers) {
-      if (random(4) === 0) follow(reader, fixture.read(reader, 1 + random(8)));
+      while (!fixture.out.isAtEnd(reader)) follow(reader, fixture.read(reader));
+      const expected = [...fixture.out.entries(reader)].map(({ prefix, data }) =>
+        [formatPrefix(prefix), data.attributes.localPreference].join(),
+      );
+      const table = [...(tables.get(reader) ?? [])].map((pair) => pair.join());
+      assert.deepEqual(table.toSorted(), expected.toSorted());
+      assert.equal(fixture.out.countFor(reader), expected.length);
     }
-  }
-  for (const reader of readers) {
-    while (!fixture.out.isAtEnd(reader)) follow(reader, fixture.read(reader));
-    const expected = [...fixture.out.entries(reader)].map(({ prefix, data }) =>
-      [formatPrefix(prefix), data.attributes.localPreference].join(),
-    );
-    const table = [...(tables.get(reader) ?? [])].map((pair) => pair.join());
-    assert.deepEqual(table.toSorted(), expected.toSorted());
-    assert.equal(fixture.out.countFor(reader), expected.length);
   }
 });
 
