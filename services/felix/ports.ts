@@ -139,7 +139,8 @@ export interface LeaseSource {
   }>;
   /** Makes them the workload's. Throws `missing` when they are not the node's any more. */
   adopt(handle: string, workload: Workload, addresses: readonly LeasedAddress[]): Promise<void>;
-  returnLeased(addresses: readonly string[]): Promise<void>;
+  /** `wereUsed`: pods had them, so that they cool down. */
+  returnLeased(addresses: readonly string[], wereUsed: boolean): Promise<void>;
 }
 
 /** What of these is on disk; a save is there when it resolves. */

@@ -67,10 +67,10 @@ export class LeaseClient implements LeaseSource {
     );
   }
 
-  async returnLeased(addresses: readonly string[]): Promise<void> {
+  async returnLeased(addresses: readonly string[], wereUsed: boolean): Promise<void> {
     await asWorkloadError('ipam', () =>
       this.#client.returnAddresses(
-        { node: this.#node, addresses: [...addresses] },
+        { node: this.#node, addresses: [...addresses], used: wereUsed },
         { timeoutMs: TIMEOUT_MS },
       ),
     );

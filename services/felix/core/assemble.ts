@@ -106,7 +106,7 @@ export function assemble(ports: Ports): Assembly {
     commitPolicy,
     forgetConnections: (gone) => ports.connections.forget(gone),
     storedEndpoints: () => endpointsOf(node, view),
-    returnLeased: (leased) => ports.leases.returnLeased(leased),
+    returnLeased: (leased) => ports.leases.returnLeased(leased, true),
     onPending: () => pending.schedule(),
   });
   const pending = new PendingRemovals({ book, remover, clock, jitter, log });

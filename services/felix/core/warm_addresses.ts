@@ -96,7 +96,10 @@ export class WarmAddresses {
       const { addresses } = this.#stock;
       if (addresses.length === 0) return;
       await this.#save(EMPTY);
-      await this.#parts.source.returnLeased(addresses.map(({ address }) => address));
+      await this.#parts.source.returnLeased(
+        addresses.map(({ address }) => address),
+        false,
+      );
     });
   }
 
@@ -144,7 +147,7 @@ export class WarmAddresses {
     const isFull = kept.length >= count * families.length && count > 0;
     this.#nextCheck = sent + (isFull ? leaseMs / 2 : RECHECK_MS);
     const surplus = free.filter((one) => !kept.includes(one)).map(({ address }) => address);
-    if (surplus.length > 0) await source.returnLeased(surplus);
+    if (surplus.length > 0) await source.returnLeased(surplus, false);
   }
 
   #isOver(): boolean {

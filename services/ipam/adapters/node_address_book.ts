@@ -82,13 +82,14 @@ export class NodeAddressBook {
     await this.#runner.run(() => adopt(adoption), signal);
   }
 
-  /** `addresses` undefined: all. */
+  /** `addresses` undefined: all. `areUsed`: pods had them. */
   returnLeased(
     node: string,
     addresses: ReadonlySet<string> | undefined,
+    areUsed: boolean,
     signal?: AbortSignal,
   ): Promise<string[]> {
-    return this.#runner.run(() => returnLeased(node, addresses), signal);
+    return this.#runner.run((now) => returnLeased(node, addresses, areUsed, now), signal);
   }
 
   async #fill(

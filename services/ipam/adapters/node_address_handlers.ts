@@ -39,7 +39,7 @@ export function createNodeAddressHandlers(
         await book.adopt(adoptionOf(request), signal);
         return {};
       }),
-    returnAddresses: ({ node, addresses }, { signal }) =>
+    returnAddresses: ({ node, addresses, used }, { signal }) =>
       answer(async () => {
         const name = nodeName('node', node);
         atMost('addresses', addresses.length, MAX_RETURNED);
@@ -47,7 +47,7 @@ export function createNodeAddressHandlers(
           formatAddress(addressOf(`addresses[${index}]`, text)),
         );
         const some = texts.length === 0 ? undefined : new Set(texts);
-        return { returned: await book.returnLeased(name, some, signal) };
+        return { returned: await book.returnLeased(name, some, used, signal) };
       }),
   };
 }

@@ -17,7 +17,7 @@ const LEASE_MS = 600_000;
 type Call = (request: object) => Promise<Record<string, unknown>>;
 type Leased = { address: string; sequenceNumber: bigint };
 
-function service(warmAddressesPerNode = 0) {
+function service(warmAddressesPerNode = 0, ipCooldownSeconds = 0) {
   const store = new RecordMapStore();
   let now = 1_790_000_000_000;
   const clock = { ...systemClock, now: () => now };
@@ -41,7 +41,7 @@ function service(warmAddressesPerNode = 0) {
   );
   store.records.put(
     `${RESOURCES}/ipamconfigurations/default`,
-    JSON.stringify({ spec: { warmAddressesPerNode } }),
+    JSON.stringify({ spec: { warmAddressesPerNode, ipCooldownSeconds } }),
   );
   const pool = (name: string, spec: object): void =>
     store.records.put(`${RESOURCES}/ippools/${name}`, JSON.stringify({ spec }));
@@ -146,6 +146,28 @@ test('a node that was declared gone cannot adopt, and nobody gets its addresses 
   await assert.rejects(book.autoAssign(workload('net.b')), /No IPs available/);
   pass(31_000);
   assert.equal((await book.autoAssign(workload('net.b'))).addresses.length, 1);
+  sound();
+});
+
+test('what a pod had cools down when it is returned, and no longer; the rest is free at once', async () => {
+  const { calls, pool, book, sound, pass } = service(4, 60);
+  pool('p', { cidr: '10.0.0.0/30', blockSize: 30 });
+  const answer = await calls['leaseAddresses']!({ node: 'n1', ipv4: true });
+  const [first, second] = (answer['addresses'] as Leased[]).map(({ address }) => address);
+  await calls['returnAddresses']!({ node: 'n1', addresses: [first], used: true });
+  await assert.rejects(book.autoAssign(workload('net.a')), /No IPs available/);
+  await calls['returnAddresses']!({ node: 'n1', addresses: [second] });
+  const free = await book.autoAssign(workload('net.b'));
+  assert.deepEqual(
+    free.addresses.map(({ address }) => address),
+    [second],
+  );
+  pass(62_000);
+  const cool = await book.autoAssign(workload('net.c'));
+  assert.deepEqual(
+    cool.addresses.map(({ address }) => address),
+    [first],
+  );
   sound();
 });
 

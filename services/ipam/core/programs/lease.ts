@@ -11,7 +11,7 @@ import {
   releaseOrdinals,
   replaceAttributes,
 } from '../block_algebra.ts';
-import { LEASE_ATTRIBUTE } from '../cooldown.ts';
+import { LEASE_ATTRIBUTE, release } from '../cooldown.ts';
 import { IpamError } from '../ipam_error.ts';
 import { Draft, type Known, type Program, plan, type Reading } from '../program.ts';
 import { type Block, storedTime } from '../records/block.ts';
@@ -147,13 +147,20 @@ function writeAdopted(
   }
 }
 
-/** Releases leased addresses at once: their node says that it gives them out no more. */
+/**
+ * Releases leased addresses before their lease ends: their node says that it gives them out no more.
+ * Those that pods had (`areUsed`) cool down as any pod's.
+ */
 export function* returnLeased(
   node: string,
   addresses: ReadonlySet<string> | undefined,
+  areUsed: boolean,
+  now: number,
 ): Program<string[]> {
   const handleId = warmHandle(node);
-  const known = yield { keys: [handleKey(handleId)] };
+  const known = yield { keys: [...CONFIG_KEYS, handleKey(handleId)] };
+  const cooldownMs = areUsed ? configOf(known).cooldownMs : 0;
+  const unleased = { handleId, secondary: { node } };
   const draft = new Draft();
   const changed: Block[] = [];
   const returned: string[] = [];
@@ -162,7 +169,7 @@ export function* returnLeased(
       (ordinal) => addresses?.has(formatAddress(addressAt(block.cidr, ordinal))) ?? true,
     );
     if (ordinals.length === 0) continue;
-    const after = releaseOrdinals(block, ordinals);
+    const after = release(giveTo(block, ordinals, unleased), ordinals, now, cooldownMs);
     writeBlock(draft, after, entry);
     changed.push(after);
     returned.push(...ordinals.map((ordinal) => formatAddress(addressAt(block.cidr, ordinal))));
