@@ -44,6 +44,18 @@ test('SelectorIndex finds what matches, each once, after any additions and remov
   );
 });
 
+test('SelectorIndex keeps nothing of selectors that are gone or were filed elsewhere', () => {
+  fc.assert(
+    fc.property(selectors, (texts) => {
+      const index = new SelectorIndex<Entry>();
+      const entries = texts.map((text) => ({ selector: parseSelector(text) }));
+      for (const entry of entries) index.add(entry);
+      for (const entry of entries) index.delete(entry);
+      assert.deepEqual([index.size, [...index.labels]], [0, []]);
+    }),
+  );
+});
+
 test('LabelIndex finds what matches, after any additions, questions and removals', () => {
   fc.assert(
     fc.property(
