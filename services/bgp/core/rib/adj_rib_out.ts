@@ -59,6 +59,8 @@ const Flag = {
   Place: 1,
   /** Was once told with another source: that one has to be told to forget it. */
   SourceChanged: 2,
+  /** Waits in #gone. */
+  Queued: 4,
 } as const;
 
 export class AdjRibOut {
@@ -109,7 +111,7 @@ export class AdjRibOut {
         this.#sourceOf[from] as number,
       );
       const flags = this.#flags[from] as number;
-      copy.#flags[entry] = flags & Flag.SourceChanged;
+      (copy.#flags[entry] as number) |= flags & Flag.SourceChanged;
       if ((flags & Flag.Place) === 0) continue;
       for (const { place } of readers) {
         if (place.entry === from) moved.set(place, entry);
@@ -214,8 +216,24 @@ export class AdjRibOut {
       this.#change(entry, change?.attributes ?? GONE, change?.source ?? NOBODY);
     }
     for (const { path, attributes, source } of changes) {
-      if (!known.has(path)) this.#append(prefix, path, attributes, source);
+      if (known.has(path)) continue;
+      const entry = this.#goneOf(prefix);
+      if (entry === 0) {
+        this.#append(prefix, path, attributes, source);
+      } else {
+        this.#pathOf[entry] = path;
+        this.#change(entry, attributes, source);
+      }
     }
+  }
+
+  /** An entry that another path may have: who was not told that it is gone is told of a change. 0: none. */
+  #goneOf(prefix: number): number {
+    let entry = prefix < this.#first.length ? (this.#first[prefix] as number) : 0;
+    while (entry !== 0 && this.#attributesOf[entry] !== GONE) {
+      entry = this.#sibling[entry] as number;
+    }
+    return entry;
   }
 
   /** The messages that the reader gets next, from up to `limit` entries; undefined at the end. */
@@ -259,7 +277,7 @@ export class AdjRibOut {
       this.#count(source, 1);
     }
     this.#linkAtTail(entry);
-    if (attributes < 0) this.#gone.push(entry);
+    if (attributes < 0) this.#queueGone(entry);
     return entry;
   }
 
@@ -287,8 +305,14 @@ export class AdjRibOut {
     }
     this.#unlink(entry);
     this.#linkAtTail(entry);
-    if (attributes < 0) this.#gone.push(entry);
+    if (attributes < 0) this.#queueGone(entry);
     if (this.#readers.size === 0) this.#reclaim();
+  }
+
+  #queueGone(entry: number): void {
+    if (((this.#flags[entry] as number) & Flag.Queued) !== 0) return;
+    (this.#flags[entry] as number) |= Flag.Queued;
+    this.#gone.push(entry);
   }
 
   #count(source: number, by: 1 | -1): void {
@@ -340,12 +364,13 @@ export class AdjRibOut {
     }
     while (this.#gone.size > 0) {
       const entry = this.#gone.peek();
-      // It may have come back since, or be gone for the second time.
+      // It may have come back since.
       if (this.#attributesOf[entry] === GONE) {
         if ((this.#versions[entry] as number) > slowest) return;
         this.#dropChunksBefore(this.#versions[entry] as number);
         this.#forget(entry);
       }
+      (this.#flags[entry] as number) &= ~Flag.Queued;
       this.#gone.shift();
     }
     if (this.#chunks.length > 0 && slowest === this.#version) this.#chunks = [];

@@ -232,3 +232,18 @@ test('setAll() tells several paths of a prefix by their identifiers', () => {
   fixture.out.setAll(prefix, []);
   assert.deepEqual(fixture.read(reader), ['- 10.1.0.0/16#2']);
 });
+
+test('a slow reader of several paths costs nothing per change', () => {
+  const fixture = new Fixture({ ...DEFAULT_CONTEXT, addPath: [4] });
+  const [slow, quick] = [fixture.join(7), fixture.join(8)];
+  const prefix = fixture.prefixes.intern(parsePrefix('10.1.0.0/16'));
+  const attributes = fixture.attributesOf(1);
+  for (let path = 1; path <= 50; path++) {
+    fixture.out.setAll(prefix, [{ path, attributes, source: FEEDER }]);
+    assert.deepEqual(fixture.read(quick), ['1 10.1.0.0/16#1']);
+    fixture.out.setAll(prefix, []);
+    assert.deepEqual(fixture.read(quick), ['- 10.1.0.0/16#1']);
+  }
+  assert.deepEqual(fixture.read(slow), ['- 10.1.0.0/16#1']);
+  assert.ok(fixture.out.isAtEnd(slow));
+});
