@@ -26,8 +26,15 @@ export type EtcdOptions = {
 
 export type Call<T> = (
   services: { readonly kv: EtcdKv; readonly leaseClient: Etcd3['leaseClient'] },
-  options: { readonly deadline: number; readonly timeoutMs: number },
+  options: RequestOptions,
 ) => Promise<T>;
+
+export type RequestOptions = {
+  readonly deadline: number;
+  readonly timeoutMs: number;
+  /** Of a read: takes it back. A write that was sent runs on, whatever its caller does. */
+  readonly signal: AbortSignal | undefined;
+};
 
 type Policies = NonNullable<IOptions['faultHandling']>;
 
@@ -110,7 +117,8 @@ export class EtcdClient {
       const timeoutMs = Math.max(1, start + this.requestTimeoutMs - this.clock.monotonic());
       const deadline = this.clock.now() + timeoutMs;
       try {
-        const answer = await abortable(call(services, { deadline, timeoutMs }), signal);
+        const request = { deadline, timeoutMs, signal: writes ? undefined : signal };
+        const answer = await abortable(call(services, request), signal);
         this.noteReachable(true);
         return answer;
       } catch (error) {
@@ -135,7 +143,7 @@ function credentialsOf({ ca, cert, key }: EtcdTls): NonNullable<IOptions['creden
   };
 }
 
-/** etcd3 offers no way to cancel a unary call; its deadline ends it soon. */
+/** The caller waits no longer. A write goes on: whether it has taken effect is unknown by then. */
 async function abortable<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await answer;
   const aborted = Promise.withResolvers<never>();

@@ -1,5 +1,6 @@
 // etcd's KV service over lean unary calls. One endpoint is used until it fails, then the next.
 import { UnaryChannel, type UnaryPeer } from '@calico/rpc';
+import type { RequestOptions } from './etcd_client.ts';
 import {
   type Range,
   type RangeAnswer,
@@ -24,26 +25,31 @@ export class EtcdKv {
   }
 
   /** @throws UnaryFailure, RangeError when the answer cannot be read */
-  async range(range: Range, timeoutMs: number): Promise<RangeAnswer> {
-    return readRange(await this.#call('Range', rangeRequest(range), timeoutMs));
+  async range(range: Range, options: RequestOptions): Promise<RangeAnswer> {
+    return readRange(await this.#call('Range', rangeRequest(range), options));
   }
 
   /** @throws UnaryFailure, RangeError when the answer cannot be read */
-  async txn(transaction: Transaction, timeoutMs: number): Promise<TransactionResult> {
-    return readTxn(await this.#call('Txn', txnRequest(transaction), timeoutMs));
+  async txn(transaction: Transaction, options: RequestOptions): Promise<TransactionResult> {
+    return readTxn(await this.#call('Txn', txnRequest(transaction), options));
   }
 
   close(): void {
     for (const channel of this.#channels) channel.close();
   }
 
-  async #call(method: string, request: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+  async #call(
+    method: string,
+    request: Uint8Array,
+    { timeoutMs, signal }: RequestOptions,
+  ): Promise<Uint8Array> {
     const used = this.#current;
     const channel = this.#channels[used % this.#channels.length] as UnaryChannel;
     try {
-      return await channel.call(`/etcdserverpb.KV/${method}`, request, { timeoutMs });
+      return await channel.call(`/etcdserverpb.KV/${method}`, request, { timeoutMs, signal });
     } catch (error) {
-      if (this.#current === used) this.#current++;
+      // Not the endpoint's fault when the caller gave up.
+      if (signal?.aborted !== true && this.#current === used) this.#current++;
       throw error;
     }
   }

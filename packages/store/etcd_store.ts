@@ -38,7 +38,7 @@ class EtcdStore implements Store {
   async get(key: string, { signal }: CallOptions = {}): Promise<Entry | undefined> {
     const { entries } = await this.#client.read(
       `read "${key}"`,
-      ({ kv }, { timeoutMs }) => kv.range({ key }, timeoutMs),
+      ({ kv }, request) => kv.range({ key }, request),
       signal,
     );
     return entries[0];
@@ -71,7 +71,7 @@ class EtcdStore implements Store {
     const range = { key: start, end: prefixEnd(prefix), limit, revision };
     const page = await this.#client.read(
       `list "${prefix}"`,
-      ({ kv }, { timeoutMs }) => kv.range(range, timeoutMs),
+      ({ kv }, request) => kv.range(range, request),
       signal,
       revision,
     );
@@ -82,7 +82,7 @@ class EtcdStore implements Store {
     checkTransaction(transaction);
     return await this.#client.write(
       'commit',
-      ({ kv }, { timeoutMs }) => kv.txn(transaction, timeoutMs),
+      ({ kv }, request) => kv.txn(transaction, request),
       signal,
     );
   }
@@ -97,8 +97,8 @@ class EtcdStore implements Store {
   }
 
   async clusterId(): Promise<string> {
-    const { clusterId } = await this.#client.read('read the cluster id', ({ kv }, { timeoutMs }) =>
-      kv.range({ key: '\0', countOnly: true }, timeoutMs),
+    const { clusterId } = await this.#client.read('read the cluster id', ({ kv }, request) =>
+      kv.range({ key: '\0', countOnly: true }, request),
     );
     return clusterId.toString(16);
   }
