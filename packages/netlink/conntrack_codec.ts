@@ -131,7 +131,10 @@ function decodeProtocol(
   };
 }
 
-/** One message that changes one entry. The entry's id keeps a later one with the same tuples safe. */
+/**
+ * One message that changes one entry. The id keeps a later entry with the same tuples from being deleted. Not from being
+ * marked: where the kernel updates entries it does not look at CTA_ID (ctnetlink_new_conntrack).
+ */
 export function writeConnectionChange(
   writer: MessageWriter,
   change: ConnectionChange,

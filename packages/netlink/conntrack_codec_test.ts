@@ -86,7 +86,7 @@ function messagesIn(bytes: Uint8Array): { type: number; attributes: Record<numbe
   return found;
 }
 
-test('change() names the entry by tuple, zone and id', () => {
+test('change() names the entry by tuple and zone, for a deletion by its id too', () => {
   const libc = new FakeLibc();
   const conntrack = new CtNetlink(libc);
   libc.answer = (bytes): Step[] => {

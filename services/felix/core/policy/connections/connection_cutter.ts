@@ -120,7 +120,10 @@ export class ConnectionCutter {
     if (cut > 0) log.info('connections cut', { cut, of: connections.length });
   }
 
-  /** Entries are named by their ids: one that has gone meanwhile is passed over. */
+  /**
+   * An entry that has gone meanwhile is passed over. A mark may hit a later one with the same tuple, which the next look
+   * frees if it is permitted.
+   */
   #carryOut({ cut, freed }: Verdicts, cutBit: number, mostNamed: number): void {
     const { table, log } = this.#parts;
     table.change([
