@@ -31,7 +31,7 @@ await runService({
       creationTimestamp: new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
     });
     const reader = new ResourceReader(store);
-    const writer = new ResourceWriter({ store, reader, birth });
+    const writer = new ResourceWriter({ store, reader, birth, now: () => clock.now() });
     const server = await context.serve([
       ResourceService,
       createHandlers({ reader, writer, version }),

@@ -31,7 +31,7 @@ async function service() {
   let born = 0;
   const birth = () => ({ uid: `uid-${++born}`, creationTimestamp: '2026-01-01T00:00:00Z' });
   const reader = new ResourceReader(store);
-  const writer = new ResourceWriter({ store, reader, birth });
+  const writer = new ResourceWriter({ store, reader, birth, now: () => 0 });
   await writeBuiltIns({
     store,
     birth,

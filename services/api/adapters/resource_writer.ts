@@ -36,6 +36,8 @@ export type WriterOptions = {
   readonly reader: ResourceReader;
   /** Identity of a new object. */
   readonly birth: () => Birth;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
 };
 
 type Intent = 'create' | 'replace' | 'apply';
@@ -215,14 +217,14 @@ export class ResourceWriter {
   }
 
   async #blocksOf(pool: IPPool): Promise<Guards> {
-    const { reader } = this.#options;
+    const { reader, now } = this.#options;
     const { resources, revision: since } = await reader.list(
       { kind: 'IPAMBlock', namespace: '' },
       Number.MAX_SAFE_INTEGER,
       '',
     );
     const blocks = resources.map(({ json }) => parseStored('IPAMBlock', json));
-    const { inUse, busyBlocks, emptyBlocks } = planPoolRemoval(pool, blocks);
+    const { inUse, busyBlocks, emptyBlocks } = planPoolRemoval(pool, blocks, now());
     if (inUse > 0) {
       throw new RpcError(
         'FAILED_PRECONDITION',

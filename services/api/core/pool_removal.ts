@@ -16,10 +16,18 @@ export type PoolRemoval = {
 
 const TUNNEL = /tunnel/i;
 
-export function planPoolRemoval(pool: IPPool, blocks: readonly IPAMBlock[]): PoolRemoval {
+/** The clocks of nodes and of these services differ by less. */
+const CLOCK_SKEW_MS = 30_000;
+
+/** `now` in milliseconds since the epoch. */
+export function planPoolRemoval(
+  pool: IPPool,
+  blocks: readonly IPAMBlock[],
+  now: number,
+): PoolRemoval {
   const cidr = parsePrefix(pool.spec.cidr);
   const inside = blocks.filter(({ spec }) => prefixContains(cidr, parsePrefix(spec.cidr)));
-  const counted = inside.map((block) => ({ block, workloads: workloadAddresses(block) }));
+  const counted = inside.map((block) => ({ block, workloads: workloadAddresses(block, now) }));
   return {
     inUse: counted.reduce((sum, { workloads }) => sum + workloads, 0),
     busyBlocks: counted
@@ -27,7 +35,7 @@ export function planPoolRemoval(pool: IPPool, blocks: readonly IPAMBlock[]): Poo
       .slice(0, 3)
       .map(({ block }) => block.spec.cidr),
     emptyBlocks: inside
-      .filter(({ spec }) => spec.allocations.every((index) => !isHeld(spec, index)))
+      .filter(({ spec }) => spec.allocations.every((index) => !isHeld(spec, index, now)))
       .map(({ spec }) => ({
         block: blockPath(parsePrefix(spec.cidr)),
         affinity: affinityOf(spec),
@@ -55,17 +63,23 @@ export function blockPathsStart(pool: IPPool): string {
 }
 
 /** A node's own tunnel address goes when the pool does; only workloads stand in the way. */
-function workloadAddresses({ spec }: IPAMBlock): number {
+function workloadAddresses({ spec }: IPAMBlock, now: number): number {
   return spec.allocations.filter((index) => {
-    if (index === null || !isHeld(spec, index)) return false;
+    if (index === null || !isHeld(spec, index, now)) return false;
     const type = spec.attributes[index]?.secondary?.['type'];
     return type === undefined || !TUNNEL.test(type);
   }).length;
 }
 
-/** An address that cools down after its release is nobody's. */
-function isHeld({ attributes }: IPAMBlock['spec'], index: number | null): boolean {
-  return index !== null && attributes[index]?.releasedAt === undefined;
+/** An address that cools down after its release is nobody's, unless a node may still give it out. */
+function isHeld({ attributes }: IPAMBlock['spec'], index: number | null, now: number): boolean {
+  if (index === null) return false;
+  const attribute = attributes[index];
+  const leasedUntil = attribute?.secondary?.['leasedUntil'];
+  return (
+    attribute?.releasedAt === undefined ||
+    (leasedUntil !== undefined && Date.parse(leasedUntil) + CLOCK_SKEW_MS > now)
+  );
 }
 
 function affinityOf(spec: IPAMBlock['spec']): string | undefined {
