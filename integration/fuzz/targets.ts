@@ -24,6 +24,7 @@ import { sample } from 'fast-check';
 import { goldens } from '../../packages/bgp-wire/testdata/goldens.ts';
 import { anyMessage, contextOf, fromHex } from '../../packages/bgp-wire/testing.ts';
 import { mutate, type Random } from './mutator.ts';
+import { checkTable, LONG_UPDATES } from './table_target.ts';
 import { reasonToReset } from './update_oracle.ts';
 
 export type Target = {
@@ -105,6 +106,10 @@ function attempt<T>(
     if (cause instanceof refusal) return undefined;
     throw cause;
   }
+}
+
+function makeTable(random: Random): Uint8Array {
+  return random.oneIn(400) ? random.pick(LONG_UPDATES) : makeMessage(random, updates);
 }
 
 function checkMessage(bytes: Uint8Array, random: Random): boolean {
@@ -327,6 +332,12 @@ export const TARGETS: readonly Target[] = [
     share: 4,
     make: (random) => makeMessage(random, messages),
     check: checkMessage,
+  },
+  {
+    name: 'table',
+    share: 1,
+    make: makeTable,
+    check: (bytes, random) => checkTable(bytes, random.oneIn(2)),
   },
   { name: 'stream', share: 1, make: makeStream, check: checkStream },
   { name: 'BMP', share: 2, make: makeBmp, check: checkBmp },
