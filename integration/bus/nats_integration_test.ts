@@ -112,7 +112,7 @@ function birth() {
 async function serveApi(rig: Rig, context: TestContext) {
   const store = rig.openStore();
   const reader = new ResourceReader(store);
-  const writer = new ResourceWriter({ store, reader, birth });
+  const writer = new ResourceWriter({ store, reader, birth, now: () => Date.now() });
   const server = await serveRpc({
     services: [[ResourceService, createHandlers({ reader, writer, version: 'test' })]],
     listen: '127.0.0.1:0',
