@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
-import { checkServerIdentity } from 'node:tls';
 import { ChannelCredentials, type ChannelOptions, ServerCredentials } from '@grpc/grpc-js';
+import { addressIdentity } from './address_identity.ts';
 import type { PemFiles } from './unary_channel.ts';
 
 /** Paths of PEM files. With `ca` both ends prove who they are (mutual TLS). */
@@ -34,18 +33,16 @@ export function clientCredentials(tls: TlsFiles | undefined, host: string): Chan
     throw new TypeError('Cannot use TLS: a certificate file and its key file go together');
   }
   const files = [readPem(tls.ca), readPem(tls.key), readPem(tls.cert)] as const;
-  if (isIP(host) === 0) return ChannelCredentials.createSsl(...files);
-  return ChannelCredentials.createSsl(...files, {
-    checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
-  });
+  const identity = addressIdentity(host);
+  if (identity === undefined) return ChannelCredentials.createSsl(...files);
+  const { checkServerIdentity } = identity;
+  return ChannelCredentials.createSsl(...files, { checkServerIdentity });
 }
 
-/**
- * Server name indication takes no IP addresses (RFC 6066 section 3; Deno refuses them): such a
- * target goes without a name of its own, and its certificate is checked against the address.
- */
+/** The name that a connection to `host` asks for, when it is not that of the host. */
 export function tlsOptions(host: string): ChannelOptions {
-  return isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'address.invalid' };
+  const identity = addressIdentity(host);
+  return identity === undefined ? {} : { 'grpc.ssl_target_name_override': identity.servername };
 }
 
 function readPem(path: string): Buffer;

@@ -9,13 +9,9 @@ import {
   constants,
   type OutgoingHttpHeaders,
 } from 'node:http2';
-import { createConnection, isIP, type Socket } from 'node:net';
-import {
-  type ConnectionOptions,
-  checkServerIdentity,
-  connect as connectTls,
-  type PeerCertificate,
-} from 'node:tls';
+import { createConnection, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { addressIdentity } from './address_identity.ts';
 import { UnaryAnswer } from './unary_answer.ts';
 import { UnaryFailure } from './unary_failure.ts';
 import { frameOf, messageOf } from './unary_frame.ts';
@@ -283,21 +279,11 @@ function dial(peer: UnaryPeer): Socket {
   return connectTls({ host, port, ALPNProtocols: ['h2'], ...secureOptions(host, tls) });
 }
 
-/**
- * Server name indication takes no IP addresses (RFC 6066 section 3; Deno refuses them): such a
- * peer goes without a name of its own, and its certificate is checked against the address.
- */
 function secureOptions(host: string, { ca, cert, key }: PemFiles): ConnectionOptions {
   return {
     ...(ca == null ? {} : { ca }),
     ...(cert == null ? {} : { cert }),
     ...(key == null ? {} : { key }),
-    ...(isIP(host) === 0
-      ? { servername: host }
-      : {
-          servername: 'address.invalid',
-          checkServerIdentity: (_name: string, certificate: PeerCertificate) =>
-            checkServerIdentity(host, certificate),
-        }),
+    ...(addressIdentity(host) ?? { servername: host }),
   };
 }

@@ -1,6 +1,5 @@
 // TLS towards etcd members that are named by address.
-import { isIP } from 'node:net';
-import { checkServerIdentity } from 'node:tls';
+import { addressIdentity } from '@calico/rpc';
 import { credentials } from '@grpc/grpc-js';
 import type { Etcd3 } from 'etcd3';
 
@@ -11,21 +10,22 @@ export type EtcdTls = { readonly ca?: Buffer; readonly cert?: Buffer; readonly k
 type Host = { host: string; channelCredentials: unknown; channelOptions: object };
 
 /**
- * etcd3 hands grpc-js the endpoint's host as the name to ask for, also when it is an IP address, which
- * server name indication does not take (RFC 6066 section 3; Deno refuses it). Such an endpoint goes
- * without a name, and its certificate is checked against the address.
+ * etcd3 hands grpc-js the endpoint's host as the name to ask for, also when it is an IP address: such an
+ * endpoint is known by its address instead.
  */
 export function checkAddresses(etcd: Etcd3, { ca, cert, key }: EtcdTls): void {
   const { hosts } = (etcd as unknown as { pool: { hosts: Host[] } }).pool;
   for (const endpoint of hosts) {
     const address = endpoint.host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-    if (isIP(address) === 0) continue;
+    const identity = addressIdentity(address);
+    if (identity === undefined) continue;
+    const { servername, checkServerIdentity } = identity;
     endpoint.channelCredentials = credentials.createSsl(ca ?? null, key ?? null, cert ?? null, {
-      checkServerIdentity: (_name, certificate) => checkServerIdentity(address, certificate),
+      checkServerIdentity,
     });
     endpoint.channelOptions = {
       ...endpoint.channelOptions,
-      'grpc.ssl_target_name_override': 'address.invalid',
+      'grpc.ssl_target_name_override': servername,
     };
   }
 }
