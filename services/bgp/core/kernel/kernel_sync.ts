@@ -4,7 +4,7 @@ import { formatAddress, formatPrefix, type Prefix } from '@calico/ip';
 import type { KernelPort, RouteFailure } from '../../ports.ts';
 import type { RouteNews } from '../host/host.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
-import { REMOVE_ANYTHING, type Removal, type RouteChange, routeChanges } from './changes.ts';
+import { type Removal, type RouteChange, routeChanges } from './changes.ts';
 import { type PlanInputs, RoutePlan } from './route_plan.ts';
 import { RouteStates } from './route_states.ts';
 import { type KernelRoute, type KernelTarget, sameTarget } from './types.ts';
@@ -201,8 +201,6 @@ export class KernelSync {
     return changes.length - failures.size;
   }
 }
-
-export { REMOVE_ANYTHING };
 
 export function describeRoute({ prefix, type, hops }: KernelRoute): string {
   if (type === 'blackhole') return `blackhole ${formatPrefix(prefix)}`;

@@ -13,8 +13,6 @@ export class RouteStates {
   /** Rows of #targets. */
   #wanted = new Int32Array(64);
   #actual = new Int32Array(64);
-  /** How many kernel routes take each way. */
-  readonly #counts: number[] = [0];
   #size = 0;
   /** Number that was asked for last. */
   #last = NONE;
@@ -45,11 +43,6 @@ export class RouteStates {
     return this.#wanted[id] === this.#actual[id];
   }
 
-  /** Kernel routes that take the way. */
-  countOf(target: KernelTarget): number {
-    return this.#counts[this.#numberOf(target)] ?? 0;
-  }
-
   routeOf(id: number, { type, hops }: KernelTarget): KernelRoute {
     return { prefix: this.prefixes.prefixOf(id), type, hops };
   }
@@ -73,8 +66,6 @@ export class RouteStates {
     const next = target === undefined ? NONE : this.#numberOf(target);
     const before = this.#actual[id] as number;
     this.#actual[id] = next;
-    (this.#counts[before] as number) -= 1;
-    (this.#counts[next] as number) += 1;
     this.#size += Number(next !== NONE) - Number(before !== NONE);
     this.#hold(id, before, next);
   }
@@ -93,7 +84,6 @@ export class RouteStates {
     if (number === undefined) {
       number = this.#targets.push({ type: target.type, hops: target.hops }) - 1;
       this.#numbers.set(text, number);
-      this.#counts.push(0);
     }
     this.#last = number;
     return number;

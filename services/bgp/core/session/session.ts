@@ -5,7 +5,6 @@ import {
   type Connection,
   type ConnectionEvent,
   IDLE,
-  type Negotiated,
   type SessionConfig,
   type SessionEffect,
   SIDES,
@@ -79,12 +78,4 @@ const NAMES = ['Idle', 'Active', 'Connect', 'Connect', 'OpenSent', 'OpenConfirm'
 export function stateName({ connections }: Session): string {
   const ranks = SIDES.map((side) => ORDER.indexOf(connections[side].kind));
   return NAMES[Math.max(...ranks)] as string;
-}
-
-export function negotiatedOf({ connections }: Session): Negotiated | undefined {
-  for (const side of SIDES) {
-    const connection = connections[side];
-    if (connection.kind === 'established') return connection.negotiated;
-  }
-  return undefined;
 }
