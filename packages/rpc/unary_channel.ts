@@ -47,7 +47,8 @@ const REFUSED_MS = 50;
 const CONNECT_MS = 20_000;
 /** Between proofs of life while calls wait. etcd closes connections that ping more often than every 5 s. */
 const PING_EVERY_MS = 10_000;
-const PING_ANSWER_MS = 5_000;
+/** As gRPC has it: the other side may be busy, or on a slow machine. */
+const PING_ANSWER_MS = 20_000;
 const WINDOW_BYTES = 4 << 20;
 const DEFAULT_MOST_BYTES = 64 << 20;
 
