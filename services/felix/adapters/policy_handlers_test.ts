@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { clearImmediate, setImmediate } from 'node:timers';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { MemoryBroker, NodeRefused } from '@calico/bus';
 import { systemClock } from '@calico/clock';
+import { parseAddress } from '@calico/ip';
 import { parseResource, type WorkloadEndpoint } from '@calico/model';
 import {
   ExplainRequestSchema,
@@ -61,12 +63,12 @@ const NO_CONNECTIONS: ConnectionTable = {
 };
 const ENFORCED: EnforcedPolicy = { inputs: INPUTS, ruleset: compile(INPUTS) };
 
-function handlersFor(enforced: EnforcedPolicy | undefined) {
+function handlersFor(enforced: EnforcedPolicy | undefined, connections = NO_CONNECTIONS) {
   return createPolicyHandlers({
     node: 'n1',
     enforced: () => enforced,
     stats: () => [],
-    connections: NO_CONNECTIONS,
+    connections,
     workloads: () => [],
     interfaceName: () => undefined,
   });
@@ -88,22 +90,66 @@ test('explain() answers from what is in force, and refuses a flow that cannot be
   }
 });
 
+const CLOSED_WEB = {
+  apiVersion: API,
+  kind: 'NetworkPolicy',
+  metadata: { name: 'p', namespace: 'default' },
+  spec: { selector: "role == 'web'", types: ['Ingress'] },
+};
+const CLOSING = create(PreviewRequestSchema, {
+  put: [{ kind: 'NetworkPolicy', name: 'p', json: JSON.stringify(CLOSED_WEB) }],
+});
+
 test('preview() says what a policy would change, and changes nothing', async () => {
-  const policy = {
-    apiVersion: API,
-    kind: 'NetworkPolicy',
-    metadata: { name: 'p', namespace: 'default' },
-    spec: { selector: "role == 'web'", types: ['Ingress'] },
-  };
-  const put = [{ kind: 'NetworkPolicy', name: 'p', json: JSON.stringify(policy) }];
-  const request = create(PreviewRequestSchema, { put });
-  const { changes } = await handlersFor(ENFORCED).preview(request, context);
+  const { changes } = await handlersFor(ENFORCED).preview(CLOSING, context);
   assert.deepEqual(
     changes?.map(({ from, to, what, allowedAfter }) => `${from} ${to} ${what} ${allowedAfter}`),
     ['default/client default/web everything false', 'outside default/web everything false'],
   );
   const wrong = create(PreviewRequestSchema, { put: [{ kind: 'IPPool', name: 'p', json: '{}' }] });
   await assert.rejects(handlersFor(ENFORCED).preview(wrong, context), isCode('INVALID_ARGUMENT'));
+});
+
+test('preview() judges many connections without keeping others from their turn', async () => {
+  const [source, destination] = [parseAddress('10.0.0.1'), parseAddress('10.0.0.2')];
+  const entries = Array.from({ length: 1_001 }, (_, id) => {
+    const tuple = { protocol: 6, ports: { source: id, destination: 80 }, icmp: undefined };
+    return {
+      original: { ...tuple, source, destination },
+      reply: {
+        ...tuple,
+        ports: { source: 80, destination: id },
+        source: destination,
+        destination: source,
+      },
+      status: 0,
+      mark: 0,
+      zone: 0,
+      id,
+    };
+  });
+  let asked = 0;
+  let turns = 0;
+  const count = (): void => {
+    turns++;
+    immediate = setImmediate(count);
+  };
+  let immediate = setImmediate(count);
+  const connections: ConnectionTable = {
+    ...NO_CONNECTIONS,
+    list: () => entries,
+    interfaceOf: ({ value }) => {
+      asked++;
+      return value === source.value ? 'caliclient' : 'caliweb';
+    },
+  };
+  const { cut, cutUnknown } = await handlersFor(ENFORCED, connections).preview(CLOSING, context);
+  clearImmediate(immediate);
+  assert.equal(cut?.length, 200);
+  assert.deepEqual([cut?.[0]?.from, cut?.[0]?.to], ['default/client', 'default/web']);
+  assert.equal(cutUnknown, '801 more are not listed');
+  assert.ok(asked < 10, `${asked} questions for routes`);
+  assert.ok(turns >= 3, `${turns} turns`);
 });
 
 test('questions over the bus are answered by the same handlers', async () => {

@@ -34,6 +34,17 @@ export type ConnectionChange =
 /** The interface by which this host reaches an address; '' when the address is its own. */
 export type InterfaceOf = (address: Address) => string;
 
+/** Asks once per address. */
+export function remembering(interfaceOf: InterfaceOf): InterfaceOf {
+  const known: Record<Address['family'], Map<bigint, string>> = { 4: new Map(), 6: new Map() };
+  return (address) => {
+    const own = known[address.family];
+    const found = own.get(address.value) ?? interfaceOf(address);
+    own.set(address.value, found);
+    return found;
+  };
+}
+
 /** Announced by another connection (IPS_EXPECTED), as data of FTP is: policy has never judged it. */
 export function isExpected({ status }: TrackedConnection): boolean {
   return (status & 1) !== 0;

@@ -2,10 +2,10 @@
 // pod that is added must not wait until a hundred thousand connections have been looked at.
 
 import type { Clock } from '@calico/clock';
-import { type Address, formatAddress } from '@calico/ip';
+import { formatAddress } from '@calico/ip';
 import type { ConnectionTable, Log } from '../../../ports.ts';
 import type { Ruleset } from '../compiler/ruleset.ts';
-import type { InterfaceOf } from './connection.ts';
+import { remembering } from './connection.ts';
 import { connectionJudge, type Verdicts } from './forbidden.ts';
 import { mayForbid } from './may_forbid.ts';
 
@@ -139,15 +139,4 @@ export class ConnectionCutter {
       });
     }
   }
-}
-
-/** Routes are asked for once per address. */
-function remembering(interfaceOf: InterfaceOf): InterfaceOf {
-  const known: Record<Address['family'], Map<bigint, string>> = { 4: new Map(), 6: new Map() };
-  return (address) => {
-    const own = known[address.family];
-    const found = own.get(address.value) ?? interfaceOf(address);
-    own.set(address.value, found);
-    return found;
-  };
 }
