@@ -224,7 +224,7 @@ export class GroupCommit {
       }
     } catch (error) {
       if (!(error instanceof Contradiction)) throw error;
-      this.#cache.forget(error.key);
+      this.#cache.contradicted(error.key);
       return { again: [], lost: jobs, alone: [] };
     }
     if (outcomes.length === 0) {

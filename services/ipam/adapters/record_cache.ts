@@ -65,6 +65,14 @@ export class RecordCache {
     this.#listings.delete(prefix);
   }
 
+  /** What is remembered of the key contradicts itself: an entry and a listing, or two listings. */
+  contradicted(key: string): void {
+    this.forget(key);
+    for (const prefix of this.#listings.keys()) {
+      if (key.startsWith(prefix)) this.forgetListing(prefix);
+    }
+  }
+
   /** What the transaction wrote at the revision. */
   wrote(operations: readonly Operation[], modRevision: bigint): void {
     for (const operation of operations) {
