@@ -108,4 +108,8 @@ export class ScriptedPeer {
   say(...messages: readonly Message[]): void {
     this.#handler.data(Buffer.concat(messages.map((message) => encodeMessage(message, CONTEXT))));
   }
+
+  hangUp(): void {
+    this.#handler.closed('Connection closed by peer');
+  }
 }

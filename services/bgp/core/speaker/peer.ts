@@ -19,6 +19,8 @@ export type Live = {
   source: PathSource & { readonly kind: 'peer' };
   /** Families whose initial routes have all arrived. */
   readonly complete: Set<Family>;
+  /** Families that the peer has begun to send again. */
+  readonly refreshing: Set<Family>;
   /** Families whose begin of a refresh is to be sent before the next routes. */
   readonly owedBegins: Set<Family>;
   /** Families whose end of a refresh is to be sent when no routes wait. */
@@ -97,6 +99,7 @@ export class Peer {
         ...(onLink === undefined ? {} : { interface: onLink }),
       },
       complete: new Set(),
+      refreshing: new Set(),
       owedBegins: new Set(),
       owedEnds: new Set(),
       owesEndOfRib: true,

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Afi, type Capability, RefreshSubtype, type RouteRefresh, Safi } from '@calico/bgp-wire';
+import {
+  Afi,
+  type Capability,
+  endOfRib,
+  KEEPALIVE,
+  RefreshSubtype,
+  type RouteRefresh,
+  Safi,
+  type Update,
+} from '@calico/bgp-wire';
+import { parseAddress, parsePrefix } from '@calico/ip';
 import { ScriptedPeer } from '../../testing/scripted_peer.ts';
 
 const REFRESH: readonly Capability[] = [{ kind: 'route-refresh' }];
@@ -43,4 +53,76 @@ test('requests while the peer does not read are answered once', () => {
   assert.deepEqual(heard(peer), [BEGIN, 'update', END]);
   peer.clock.advance(100);
   assert.deepEqual(heard(peer), []);
+});
+
+/** Announces a route. */
+function route(prefix: string): Update {
+  const nextHop = parseAddress('192.168.80.101');
+  const attributes = { origin: 0 as const, asPath: [], localPreference: 100, nextHop };
+  const announced = [{ prefix: parsePrefix(prefix) }];
+  return { kind: 'update', withdrawn: [], announced, attributes, problems: [] };
+}
+
+const ROUTES = [route('10.244.2.0/26'), route('10.244.3.0/26')] as const;
+
+function withRoutes(capabilities: readonly Capability[]): ScriptedPeer {
+  const peer = new ScriptedPeer(capabilities);
+  peer.say(...ROUTES);
+  peer.clock.advance(100);
+  assert.equal(peer.peer.received.size, 2);
+  return peer;
+}
+
+/** How many of its routes are there, and how many of them stale. */
+function routesOf({ peer: { received } }: ScriptedPeer): string {
+  return `${received.size} ${received.staleCount}`;
+}
+
+/** What is there after each message. */
+function after(peer: ScriptedPeer, ...messages: readonly (RouteRefresh | Update)[]): string[] {
+  return messages.map((message) => {
+    peer.say(message);
+    peer.clock.advance(100);
+    return routesOf(peer);
+  });
+}
+
+test('what the peer does not renew between Begin and End goes', () => {
+  const told = [refresh(RefreshSubtype.Begin), ROUTES[0], refresh(RefreshSubtype.End)];
+  assert.deepEqual(after(withRoutes(ENHANCED), ...told), ['2 2', '2 1', '1 0']);
+  assert.deepEqual(after(withRoutes(REFRESH), ...told), ['2 0', '2 0', '2 0'], 'not agreed');
+});
+
+test('an End without Begin ends nothing that is stale for another reason', () => {
+  const peer = withRoutes(ENHANCED);
+  peer.peer.received.markStale([4]);
+  assert.deepEqual(after(peer, refresh(RefreshSubtype.End)), ['2 2']);
+});
+
+test('a Begin counts only after End-of-RIB, where the peer restarts gracefully', () => {
+  const family = { afi: Afi.Ipv4, safi: Safi.Unicast, forwarding: true };
+  const restart = { restarting: false, notification: false, restartTimeSeconds: 300 };
+  const graceful = { kind: 'graceful-restart', ...restart, families: [family] } as const;
+  const begin = refresh(RefreshSubtype.Begin);
+  const peer = withRoutes([...ENHANCED, graceful]);
+  assert.deepEqual(after(peer, begin, endOfRib(4), begin), ['2 0', '2 0', '2 2']);
+  // Its restart has a time of its own.
+  peer.hangUp();
+  peer.clock.advance(200_000);
+  assert.equal(routesOf(peer), '2 2');
+  peer.clock.advance(101_000);
+  assert.equal(routesOf(peer), '0 0');
+});
+
+test('a refresh that does not end is over some time after its first Begin', () => {
+  const peer = withRoutes(ENHANCED);
+  const begin = refresh(RefreshSubtype.Begin);
+  assert.deepEqual(after(peer, begin, ROUTES[0]), ['2 2', '2 1']);
+  for (let seconds = 0; seconds < 100; seconds += 50) {
+    peer.clock.advance(50_000);
+    peer.say(KEEPALIVE);
+  }
+  assert.equal(routesOf(peer), '2 1');
+  peer.clock.advance(21_000);
+  assert.equal(routesOf(peer), '1 0');
 });

@@ -4,12 +4,10 @@ import {
   CeaseSubcode,
   cease,
   encodeMessage,
-  familyOf,
   HEADER_LENGTH,
   KEEPALIVE,
   type Notification,
   ProtocolError,
-  RefreshSubtype,
   type RouteRefresh,
 } from '@calico/bgp-wire';
 import { type Address, sameAddress } from '@calico/ip';
@@ -43,11 +41,12 @@ import type {
 import { GUEST_PATIENCE_MS, Guests } from './guests.ts';
 import { InjectedRoutes } from './injected_routes.ts';
 import { ageRoutes, LongLived } from './long_lived.ts';
-import { nextBatch, queueRefresh, refreshAll } from './outbound.ts';
+import { nextBatch, refreshAll } from './outbound.ts';
 import { OwnRoutes } from './own_routes.ts';
 import { Peer } from './peer.ts';
 import { Policies } from './policies.ts';
 import { judgePrefixLimit } from './prefix_limit.ts';
+import { takeRefresh } from './refresh.ts';
 import { RouteNews } from './route_news.ts';
 import { UpdateGroups } from './update_groups.ts';
 import { BFD_DOWN, BFD_HOLD } from './watched_path.ts';
@@ -366,6 +365,7 @@ export class Speaker {
 
   #down(peer: Peer, negotiated: Negotiated, isGraceful: boolean, reason: string): void {
     const { received, config } = peer;
+    const isRefreshing = (peer.live?.refreshing.size ?? 0) > 0;
     this.#groups.leave(peer);
     peer.live = undefined;
     peer.inbound = undefined;
@@ -375,7 +375,7 @@ export class Speaker {
     peer.longLived = new LongLived(restart?.longLived);
     received.retainOnly(families);
     // A second loss before the peer finished its table does not prolong the wait.
-    const isAwaitedAlready = received.staleCount > 0 && peer.isAwaited;
+    const isAwaitedAlready = received.staleCount > 0 && peer.isAwaited && !isRefreshing;
     received.markStale(families);
     if (received.staleCount === 0) this.#cancelStale(peer);
     else if (restart !== undefined && !isAwaitedAlready) {
@@ -412,17 +412,13 @@ export class Speaker {
     if (peer !== undefined) this.#swept(peer, received.sweep([endOfRib]));
   }
 
-  #refresh(peer: Peer, { afi, safi, subtype }: RouteRefresh): void {
-    const { live } = peer;
-    const family = familyOf(afi, safi);
-    if (family === undefined || !live?.negotiated.families.includes(family)) return;
-    if (subtype === RefreshSubtype.Request) {
-      queueRefresh(peer, live, family);
-    } else if (subtype === RefreshSubtype.Begin) {
-      peer.received.markStale([family]);
-    } else if (subtype === RefreshSubtype.End) {
-      this.#swept(peer, peer.received.sweep([family]));
+  #refresh(peer: Peer, message: RouteRefresh): void {
+    const swept = takeRefresh(peer, message);
+    // The peer may never end what it has begun; beginning again does not prolong it.
+    if (peer.received.staleCount > 0 && !peer.isAwaited) {
+      this.#awaitReturn(peer, STALE_AFTER_RETURN_MS);
     }
+    this.#swept(peer, swept);
   }
 
   /** Unless routes may stay long, as a last resort, this is their end. */
@@ -442,6 +438,7 @@ export class Speaker {
 
   #sweep(peer: Peer): void {
     peer.isAwaited = false;
+    peer.live?.refreshing.clear();
     this.#swept(peer, peer.received.sweep([4, 6]));
   }
 
