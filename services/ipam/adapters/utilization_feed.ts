@@ -28,8 +28,8 @@ export class UtilizationFeed {
   /** What was loaded is still so. */
   #isFollowed = false;
   #watchers = 0;
-  /** Resolves when the first watcher comes or the last one goes. */
-  #turned = Promise.withResolvers<void>();
+  /** Ends when the first watcher comes or the last one goes. */
+  #round = new AbortController();
   #changed = Promise.withResolvers<void>();
 
   constructor(options: UtilizationFeedOptions) {
@@ -43,7 +43,7 @@ export class UtilizationFeed {
       // What one watch loses, the other must not go on with.
       const round = new AbortController();
       const either = AbortSignal.any([signal, round.signal]);
-      void this.#turned.promise.then(() => round.abort());
+      this.#round = round;
       const isWatched = this.#watchers > 0;
       try {
         const revision = await this.#load(either, isWatched);
@@ -60,11 +60,11 @@ export class UtilizationFeed {
 
   /** All pools first, then what differs from what was told, at most once per interval. */
   async *changes(intervalMs: number, signal: AbortSignal): AsyncGenerator<UtilizationChange> {
-    if (this.#watchers++ === 0) this.#turn();
+    if (this.#watchers++ === 0) this.#round.abort();
     try {
       yield* this.#tell(intervalMs, signal, () => this.#isFollowed);
     } finally {
-      if (--this.#watchers === 0) this.#turn();
+      if (--this.#watchers === 0) this.#round.abort();
     }
   }
 
@@ -92,11 +92,6 @@ export class UtilizationFeed {
       }
       await untilAborted(next, signal);
     }
-  }
-
-  #turn(): void {
-    this.#turned.resolve();
-    this.#turned = Promise.withResolvers<void>();
   }
 
   async #followAll(from: bigint, signal: AbortSignal, round: AbortController): Promise<void> {
