@@ -11,6 +11,8 @@ const SOURCE_PORTS = 65_536 - FIRST_SOURCE_PORT;
 const ATTEMPTS = 100;
 /** What has been routed once arrives with less. */
 const HOPS = 255;
+/** So many packets are read before timers and other sockets have their turn. */
+const PACKETS_AT_ONCE = 256;
 
 type Receive = (from: Address, isMultihop: boolean, bytes: Uint8Array) => void;
 
@@ -46,7 +48,7 @@ export class BfdSockets {
     }
   }
 
-  /** Reads everything that has arrived. */
+  /** Reads what has arrived, as far as that takes no long time. */
   drain(): void {
     for (const { read } of this.#listening.values()) read();
   }
@@ -75,7 +77,7 @@ export class BfdSockets {
     const limit = isMultihop ? {} : { minimumHops: HOPS };
     const socket = new UdpSocket({ family, address: undefined, port, ...limit });
     const read = (): void => {
-      for (;;) {
+      for (let count = 0; count < PACKETS_AT_ONCE; count++) {
         const datagram = socket.receive();
         if (datagram === undefined) return;
         this.#receive(datagram.from, isMultihop, datagram.bytes);
