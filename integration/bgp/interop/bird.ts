@@ -10,14 +10,12 @@ import {
   type SeenRoute,
   type Session,
 } from './daemon.ts';
-import { Program } from './program.ts';
 
 export class Bird extends Daemon {
   readonly name: string;
   readonly octet: number;
   override readonly lacks: Readonly<Record<string, string>>;
   readonly #version: BirdVersion;
-  #program: Program | undefined;
 
   constructor(ends: Ends, version: BirdVersion) {
     super(ends);
@@ -40,25 +38,15 @@ export class Bird extends Daemon {
   }
 
   async start(session: Session): Promise<void> {
-    await this.#program?.kill();
-    const { self, lab } = this.ends;
+    const { self } = this.ends;
     const file = join(self.directory, 'bird.conf');
     const program = await birdProgram(this.#version);
     const foreground = this.#version === '2' ? '-f' : '-d';
-    this.#program = new Program(lab, self.name, {
+    await this.run({
       files: { 'bird.conf': this.#configuration(session) },
       command: [program, foreground, '-R', '-c', file, '-s', this.#socket],
       isReady: async () => existsSync(this.#socket) && (await this.#birdc('show status')) !== '',
     });
-    await this.#program.start();
-  }
-
-  kill(): Promise<void> {
-    return this.#program?.kill() ?? Promise.resolve();
-  }
-
-  restart(): Promise<void> {
-    return this.#program?.start() ?? Promise.resolve();
   }
 
   override async refresh(): Promise<void> {
@@ -67,10 +55,6 @@ export class Bird extends Daemon {
 
   override async shutDown(_session: Session, message: string): Promise<void> {
     await this.#birdc(`disable ours "${message}"`);
-  }
-
-  log(): string {
-    return this.#program?.log() ?? '';
   }
 
   async seen(_session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>> {

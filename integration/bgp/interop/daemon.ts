@@ -1,5 +1,6 @@
 // What a foreign BGP daemon has to be able to do to be a row of the matrix.
 import type { BgpLab, Speaker } from '../bgp_lab.ts';
+import { Program, type ProgramPlan } from './program.ts';
 
 /** One session between ours and a daemon, as both ends are configured. */
 export type Session = {
@@ -42,6 +43,7 @@ export abstract class Daemon {
   /** Why it cannot take part in a feature; its version's documentation says so. */
   readonly lacks: Readonly<Record<string, string>> = {};
   protected readonly ends: Ends;
+  #program: Program | undefined;
 
   constructor(ends: Ends) {
     this.ends = ends;
@@ -68,17 +70,33 @@ export abstract class Daemon {
 
   /** Starts it anew with this session. */
   abstract start(session: Session): Promise<void>;
-  /** As `kill -9`; start() or restart() brings it back. */
-  abstract kill(): Promise<void>;
-  /** Starts it again as it was, after kill(). */
-  abstract restart(): Promise<void>;
   /** What it has from ours, by prefix. */
   abstract seen(session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>>;
   /** Asks ours to send everything again; undefined: it cannot be told to. */
   refresh?(session: Session): Promise<void>;
   /** Ends the session with a text for the other side (RFC 9003). */
   shutDown?(session: Session, message: string): Promise<void>;
-  abstract log(): string;
+
+  /** As `kill -9`; start() or restart() brings it back. */
+  async kill(): Promise<void> {
+    await this.#program?.kill();
+  }
+
+  /** Starts it again as it was, after kill(). */
+  async restart(): Promise<void> {
+    await this.#program?.start();
+  }
+
+  log(): string {
+    return this.#program?.log() ?? '';
+  }
+
+  /** Runs this in place of what ran before. */
+  protected async run(plan: ProgramPlan): Promise<void> {
+    await this.kill();
+    this.#program = new Program(this.ends.lab, this.ends.self.name, plan);
+    await this.#program.start();
+  }
 }
 
 /** Text of a program, or '' while it cannot answer. */

@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ATTACHED, Daemon, OUR_ASN, type SeenRoute, type Session } from './daemon.ts';
-import { Program } from './program.ts';
 
 /** Its standard input does not block: cat would end at once. */
 const WATCHER = `import sys
@@ -18,17 +17,16 @@ export class ExaBgp extends Daemon {
     'route refresh': 'it answers requests, but nobody can tell it to make one',
     'shutdown communication': 'nobody can tell it a reason',
   };
-  #program: Program | undefined;
 
   get #heard(): string {
     return join(this.ends.self.directory, 'heard.json');
   }
 
   async start(session: Session): Promise<void> {
-    await this.#program?.kill();
+    await this.kill();
     rmSync(this.#heard, { force: true });
-    const { self, lab } = this.ends;
-    this.#program = new Program(lab, self.name, {
+    const { self } = this.ends;
+    await this.run({
       files: { 'exabgp.conf': this.#configuration(session), 'watcher.py': WATCHER },
       command: ['exabgp', join(self.directory, 'exabgp.conf')],
       env: {
@@ -40,19 +38,6 @@ export class ExaBgp extends Daemon {
       },
       isReady: async () => existsSync(this.#heard),
     });
-    await this.#program.start();
-  }
-
-  kill(): Promise<void> {
-    return this.#program?.kill() ?? Promise.resolve();
-  }
-
-  restart(): Promise<void> {
-    return this.#program?.start() ?? Promise.resolve();
-  }
-
-  log(): string {
-    return this.#program?.log() ?? '';
   }
 
   async seen(_session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>> {

@@ -1,18 +1,15 @@
 import { join } from 'node:path';
 import { ATTACHED, Daemon, OUR_ASN, quietly, type SeenRoute, type Session } from './daemon.ts';
-import { Program } from './program.ts';
 
 /** FRR's bgpd alone, without zebra: nothing of it reaches the kernel. */
 export class Frr extends Daemon {
   readonly name = 'FRR';
   readonly octet = 112;
-  #program: Program | undefined;
 
   async start(session: Session): Promise<void> {
-    await this.#program?.kill();
-    const { self, lab } = this.ends;
+    const { self } = this.ends;
     const file = (name: string): string => join(self.directory, name);
-    this.#program = new Program(lab, self.name, {
+    await this.run({
       files: { 'frr.conf': this.#configuration(session) },
       command:
         `/usr/lib/frr/bgpd -f ${file('frr.conf')} -i ${file('frr.pid')} --vty_socket ${self.directory} -P 0 -Z -S --log stdout`.split(
@@ -20,15 +17,6 @@ export class Frr extends Daemon {
         ),
       isReady: async () => (await this.#show('show version')) !== '',
     });
-    await this.#program.start();
-  }
-
-  kill(): Promise<void> {
-    return this.#program?.kill() ?? Promise.resolve();
-  }
-
-  restart(): Promise<void> {
-    return this.#program?.start() ?? Promise.resolve();
   }
 
   override async refresh(session: Session): Promise<void> {
@@ -41,10 +29,6 @@ export class Frr extends Daemon {
     const lines = [`router bgp ${session.asn}`, `neighbor ${peer} shutdown message ${message}`];
     const words = ['configure terminal', ...lines].flatMap((line) => ['-c', line]);
     await lab.exec(self.name, ['vtysh', '--vty_socket', self.directory, '-d', 'bgpd', ...words]);
-  }
-
-  log(): string {
-    return this.#program?.log() ?? '';
   }
 
   async seen(session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>> {

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { ATTACHED, Daemon, OUR_ASN, quietly, type SeenRoute, type Session } from './daemon.ts';
-import { Program } from './program.ts';
 
 export class GoBgp extends Daemon {
   readonly name = 'GoBGP';
@@ -8,35 +7,20 @@ export class GoBgp extends Daemon {
   override readonly lacks = {
     'shutdown communication': 'version 3.10 leaves the text of its --reason out',
   };
-  #program: Program | undefined;
 
   async start(session: Session): Promise<void> {
-    await this.#program?.kill();
-    const { self, lab } = this.ends;
+    const { self } = this.ends;
     const file = join(self.directory, 'gobgp.toml');
-    this.#program = new Program(lab, self.name, {
+    await this.run({
       files: { 'gobgp.toml': this.#configuration(session) },
       command: ['gobgpd', '-f', file, '--api-hosts', '127.0.0.1:50051', '--pprof-disable'],
       isReady: async () => (await this.#gobgp('global')) !== '',
       afterStart: () => this.#announce(session),
     });
-    await this.#program.start();
-  }
-
-  kill(): Promise<void> {
-    return this.#program?.kill() ?? Promise.resolve();
-  }
-
-  restart(): Promise<void> {
-    return this.#program?.start() ?? Promise.resolve();
   }
 
   override async refresh(session: Session): Promise<void> {
     await this.#gobgp('neighbor', this.ourAddressOf(session.transport), 'softresetin');
-  }
-
-  log(): string {
-    return this.#program?.log() ?? '';
   }
 
   async seen(session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>> {

@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ATTACHED, Daemon, OUR_ASN, quietly, type SeenRoute, type Session } from './daemon.ts';
-import { Program } from './program.ts';
 
 export class OpenBgpd extends Daemon {
   readonly name = 'OpenBGPD';
@@ -11,31 +10,20 @@ export class OpenBgpd extends Daemon {
     'IPv4 over IPv6': 'version 7.7 knows no extended next hops (RFC 8950)',
     'graceful restart of theirs': 'it helps others, but does not claim to forward while it is away',
   };
-  #program: Program | undefined;
 
   get #socket(): string {
     return join(this.ends.self.directory, 'bgpd.sock');
   }
 
   async start(session: Session): Promise<void> {
-    await this.#program?.kill();
-    const { self, lab } = this.ends;
+    const { self } = this.ends;
     // Its children shut themselves up in it; it is the home that the package gives their user.
     mkdirSync('/run/openbgpd', { recursive: true });
-    this.#program = new Program(lab, self.name, {
+    await this.run({
       files: { 'bgpd.conf': this.#configuration(session) },
       command: ['/usr/sbin/bgpd', '-d', '-f', join(self.directory, 'bgpd.conf')],
       isReady: async () => (await this.#bgpctl('show')) !== '',
     });
-    await this.#program.start();
-  }
-
-  kill(): Promise<void> {
-    return this.#program?.kill() ?? Promise.resolve();
-  }
-
-  restart(): Promise<void> {
-    return this.#program?.start() ?? Promise.resolve();
   }
 
   override async refresh(session: Session): Promise<void> {
@@ -44,10 +32,6 @@ export class OpenBgpd extends Daemon {
 
   override async shutDown(session: Session, message: string): Promise<void> {
     await this.#bgpctl('neighbor', this.ourAddressOf(session.transport), 'down', message);
-  }
-
-  log(): string {
-    return this.#program?.log() ?? '';
   }
 
   async seen(session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>> {
