@@ -7,6 +7,8 @@ import { ResourceService } from '@calico/proto/api/v1/resources';
 import { connectRpc, serveRpc } from '@calico/rpc';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import { NatsStreams } from '../../packages/bus/nats_streams.ts';
+import { STREAMS } from '../../packages/bus/ports.ts';
 import { createHandlers } from '../../services/api/adapters/grpc_handlers.ts';
 import { ResourceReader } from '../../services/api/adapters/resource_reader.ts';
 import { ResourceWriter } from '../../services/api/adapters/resource_writer.ts';
@@ -230,6 +232,48 @@ test('garbage on every subject is counted and skipped', { skip: SKIP }, async (c
   await until('the truth', () => isTruth(rig, late));
   assert.equal(await isTruth(rig, early), true);
   assert.deepEqual(removals(early), []);
+});
+
+test('who begins to follow while messages are stored gets each once, in order', {
+  skip: SKIP,
+}, async (context) => {
+  const rig = await Rig.start(context);
+  const servers = `nats://${rig.nats.url}`;
+  const streams = new NatsStreams({
+    servers,
+    name: 'follower',
+    logger: rig.logger,
+    clock: systemClock,
+  });
+  context.after(() => streams.close());
+  await until('connected', () => streams.connected);
+  const stop = new AbortController();
+  context.after(() => stop.abort());
+  let stored = 0;
+  const write = async (writer: number): Promise<void> => {
+    for (let turn = 0; !stop.signal.aborted; turn++) {
+      const subject = `calico.resource.tiers._.w${writer}-${turn % 50}`;
+      await streams.publish(STREAMS.resources, { subject, data: Uint8Array.of(turn % 256) });
+      stored++;
+    }
+  };
+  const writing = Promise.all(Array.from({ length: 8 }, (_, writer) => write(writer)));
+  await until('some are stored', () => stored > 100);
+  for (let turn = 0; turn < 20; turn++) {
+    let [last, live] = [0, 0];
+    let caughtUp = false;
+    for await (const item of streams.follow(STREAMS.resources, stop.signal)) {
+      if (item.kind === 'caught-up') caughtUp = true;
+      else {
+        assert.ok(item.message.sequence > last, `${item.message.sequence} after ${last}`);
+        last = item.message.sequence;
+        if (caughtUp) live++;
+      }
+      if (live === 20 || last > 20_000) break;
+    }
+  }
+  stop.abort();
+  await writing;
 });
 
 test('a node answers questions, also after NATS was away', { skip: SKIP }, async (context) => {

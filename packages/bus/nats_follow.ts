@@ -68,6 +68,7 @@ async function* inOrder(messages: ConsumerMessages, empty: boolean): AsyncIterab
   let caughtUp = empty;
   if (empty) yield { kind: 'caught-up' };
   let delivered = 0;
+  let last = 0;
   for await (const message of messages) {
     const { deliverySequence, pending } = message.info;
     if (deliverySequence !== delivered + 1) {
@@ -76,7 +77,12 @@ async function* inOrder(messages: ConsumerMessages, empty: boolean): AsyncIterab
       );
     }
     delivered = deliverySequence;
-    yield { kind: 'message', message: toStreamMessage(message) };
+    // What is stored while the server makes the consumer (2.9) comes both among the last per subject
+    // and after them; otherwise sequences only ascend.
+    if (message.seq > last) {
+      last = message.seq;
+      yield { kind: 'message', message: toStreamMessage(message) };
+    }
     if (!caughtUp && pending === 0) {
       caughtUp = true;
       yield { kind: 'caught-up' };
