@@ -1,4 +1,5 @@
 // Communities (RFC 1997), extended (RFC 4360) and large (RFC 8092) as texts.
+import { formatRouterId } from './router_id.ts';
 
 export type LargeCommunity = {
   readonly global: number;
@@ -16,7 +17,27 @@ export function formatLargeCommunity({ global, local1, local2 }: LargeCommunity)
   return `${global}:${local1}:${local2}`;
 }
 
-/** "0x0002fde800000064": the eight octets, as their meaning depends on the type. */
+const AsnType = { TwoOctets: 0, Address: 1, FourOctets: 2 } as const;
+const SUBTYPES: Readonly<Record<number, string>> = { 2: 'rt', 3: 'ro' };
+
+/**
+ * Route targets and origins as "rt:64512:100", "rt:4200000000:100" or "ro:192.0.2.1:100"; the eight octets
+ * of others as "0x43000000fde80064", for their meaning depends on the type.
+ */
 export function formatExtendedCommunity(community: bigint): string {
-  return `0x${community.toString(16).padStart(16, '0')}`;
+  const bits = (shift: number, width: number): number =>
+    Number(BigInt.asUintN(width, community >> BigInt(shift)));
+  const name = SUBTYPES[bits(48, 8)];
+  const global = bits(16, 32);
+  const local = bits(0, 16);
+  switch (name === undefined ? undefined : bits(56, 8)) {
+    case AsnType.TwoOctets:
+      return `${name}:${bits(32, 16)}:${bits(0, 32)}`;
+    case AsnType.Address:
+      return `${name}:${formatRouterId(global)}:${local}`;
+    case AsnType.FourOctets:
+      return `${name}:${global}:${local}`;
+    default:
+      return `0x${community.toString(16).padStart(16, '0')}`;
+  }
 }

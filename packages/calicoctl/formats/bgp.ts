@@ -106,8 +106,13 @@ function attributesOf(route: ListRoutesResponse): string[] {
     route.localPreference === undefined ? '-' : String(route.localPreference),
     route.multiExitDiscriminator === undefined ? '-' : String(route.multiExitDiscriminator),
     route.asPathText || '-',
-    [...route.communities, ...route.largeCommunities].join(' ') || '-',
+    communitiesOf(route).join(' ') || '-',
   ];
+}
+
+function communitiesOf(route: ListRoutesResponse): string[] {
+  const { communities, extendedCommunities, largeCommunities } = route;
+  return [...communities, ...extendedCommunities, ...largeCommunities];
 }
 
 const VERDICTS: Readonly<Record<PathVerdict, string>> = {

@@ -65,6 +65,7 @@ const ROUTE = create(ListRoutesResponseSchema, {
   localPreference: 100,
   asPathText: '65001 {1 2}',
   communities: ['65000:1'],
+  extendedCommunities: ['rt:65000:7'],
   largeCommunities: ['65000:1:2'],
   best: true,
 });
@@ -78,7 +79,7 @@ test('formatRoutes() marks what is best, stale, rejected', () => {
   assert.equal(
     formatRoutes(routes),
     `     PREFIX             NEXT HOP         FROM             PREF   MED   AS PATH       COMMUNITIES
-*    10.244.85.192/26   192.168.80.101   192.168.80.101   100    -     65001 {1 2}   65000:1 65000:1:2
+*    10.244.85.192/26   192.168.80.101   192.168.80.101   100    -     65001 {1 2}   65000:1 rt:65000:7 65000:1:2
      10.244.85.192/26   192.168.80.102   this node        -      -     -             -
 s    10.244.90.0/26     -                this node        -      -     -             -
 `,

@@ -2,6 +2,7 @@
 import {
   formatAsPath,
   formatCommunity,
+  formatExtendedCommunity,
   formatLargeCommunity,
   formatRouterId,
 } from '@calico/bgp-wire';
@@ -313,7 +314,7 @@ function parseFilter(text: string): Prefix {
 function routeMessage(row: Row) {
   const { prefix, data, source, isBest, isStale = false, rejectedBecause = '' } = row;
   const { attributes, nextHop } = data;
-  const { localPreference, multiExitDiscriminator, originatorId } = attributes;
+  const { localPreference, multiExitDiscriminator, originatorId, aggregator } = attributes;
   const asPath = attributes.asPath ?? [];
   return {
     prefix: formatPrefix(prefix),
@@ -324,6 +325,10 @@ function routeMessage(row: Row) {
     ...(multiExitDiscriminator === undefined ? {} : { multiExitDiscriminator }),
     communities: (attributes.communities ?? []).map(formatCommunity),
     largeCommunities: (attributes.largeCommunities ?? []).map(formatLargeCommunity),
+    extendedCommunities: (attributes.extendedCommunities ?? []).map(formatExtendedCommunity),
+    aggregator:
+      aggregator === undefined ? '' : `${aggregator.asn} ${formatRouterId(aggregator.routerId)}`,
+    atomicAggregate: attributes.atomicAggregate ?? false,
     client: source?.kind === 'local' ? (source.client ?? '') : '',
     learnedFrom: source?.kind === 'peer' ? formatAddress(source.address) : '',
     best: isBest,
