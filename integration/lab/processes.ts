@@ -96,7 +96,6 @@ export function controlPlans(
       ...brokerEnvironment(tls),
       ...clientEnvironment(run, tls),
       CALICO_LISTEN: `${CONTROL_ADDRESS}:${PORTS[name]},unix:${join(run, `${name}.sock`)}`,
-      ...compileCache(),
     });
   return [
     plan('etcd', [
@@ -148,7 +147,6 @@ export function nodePlans(
       ...clientEnvironment(run, tls),
       CALICO_NODENAME: node.name,
       CALICO_LIB_DIR: lib,
-      ...compileCache(),
     },
     logFile: join(log, `${name}.log`),
     detached,
@@ -166,9 +164,4 @@ function etcdTls({ ca, cert, key }: Certificate): string[] {
 
 function natsTls({ ca, cert, key }: Certificate): string[] {
   return ['--tlscacert', ca, '--tlscert', cert, '--tlskey', key, '--tlsverify'];
-}
-
-function compileCache(): Record<string, string> {
-  const directory = process.env['NODE_COMPILE_CACHE'];
-  return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory };
 }
