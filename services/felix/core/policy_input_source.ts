@@ -1,15 +1,16 @@
-// Inputs of policy, version after version: lists that have not changed are the same arrays, and those that have know how.
+// Inputs of policy, version after version: they know how their lists came from those before.
 import type { AnyResource, Kind, WorkloadEndpoint } from '@calico/model';
 import type { ClusterView, PolicyInputs } from '../ports.ts';
-import { listChanges, noteOrigin } from './policy/graph/list_changes.ts';
+import { type LongList, withVersions } from './policy/graph/input_versions.ts';
+import { listChanges } from './policy/graph/list_changes.ts';
+import { asReplacements, type Replacement, VersionedSet } from './policy/graph/versioned_set.ts';
 import type { HostInterface } from './policy/host/host_endpoints.ts';
-import { POLICY_KINDS, policyInputs } from './policy_inputs.ts';
-import { type ResourceChange, ResourceList } from './resource_list.ts';
+import { POLICY_LISTS, policyInputs, settingInputs } from './policy_inputs.ts';
 
 /** What a view may offer beyond listing: the view of the feed does. */
 type FollowedView = ClusterView & {
   readonly position: number;
-  changesSince(position: number): readonly ResourceChange<AnyResource>[] | undefined;
+  changesSince(position: number): readonly Replacement<AnyResource>[] | undefined;
   endpointsOf(node: string): readonly WorkloadEndpoint[];
 };
 
@@ -23,17 +24,15 @@ export function endpointsOf(node: string, view: ClusterView): readonly WorkloadE
   return view.list('WorkloadEndpoint').filter(({ spec }) => spec.node === node);
 }
 
-type Lists = ReadonlyMap<Kind, ResourceList<AnyResource>>;
+type Sets = ReadonlyMap<Kind, VersionedSet<AnyResource>>;
 
 export class PolicyInputSource {
   readonly #node: string;
   readonly #view: ClusterView;
   readonly #hostInterfaces: () => readonly HostInterface[];
-  #lists: Lists | undefined;
+  #sets: Sets | undefined;
   #position = 0;
   #local: readonly WorkloadEndpoint[] = [];
-  #elsewhere: readonly WorkloadEndpoint[] = [];
-  #all: readonly WorkloadEndpoint[] = [];
 
   constructor(node: string, view: ClusterView, hostInterfaces: () => readonly HostInterface[]) {
     this.#node = node;
@@ -45,70 +44,57 @@ export class PolicyInputSource {
   inputs(local: readonly WorkloadEndpoint[]): PolicyInputs {
     const view = this.#view;
     if (!isFollowed(view)) return policyInputs(this.#node, view, local, this.#hostInterfaces);
-    const lists = this.#follow(view);
-    const elsewhere = (lists.get('WorkloadEndpoint')?.items ?? []) as readonly WorkloadEndpoint[];
-    const others: ClusterView = {
-      inSync: view.inSync,
-      revision: view.revision,
-      list<K extends Kind>(kind: K) {
-        const items: readonly unknown[] =
-          kind === 'WorkloadEndpoint' ? [] : (lists.get(kind)?.items ?? view.list(kind));
-        return items as readonly Extract<AnyResource, { readonly kind: K }>[];
-      },
-    };
-    return {
-      ...policyInputs(this.#node, others, [], this.#hostInterfaces),
-      localEndpoints: local,
-      workloadEndpoints: this.#join(local, elsewhere),
-    };
+    const sets = this.#follow(view, local);
+    const lists = [...sets].map(
+      ([kind, set]) => [POLICY_LISTS.get(kind) as LongList, set] as const,
+    );
+    const settings = settingInputs(this.#node, view, this.#hostInterfaces);
+    return withVersions({ ...settings, localEndpoints: local }, new Map(lists));
   }
 
-  #follow(view: FollowedView): Lists {
-    const changes = this.#lists && view.changesSince(this.#position);
+  #follow(view: FollowedView, local: readonly WorkloadEndpoint[]): Sets {
+    const changes = this.#sets && view.changesSince(this.#position);
+    const here = listChanges(this.#local, local);
     this.#position = view.position;
-    if (this.#lists === undefined || changes === undefined) {
-      const lists = [...POLICY_KINDS].map((kind) => [kind, this.#listOf(kind)] as const);
-      this.#lists = new Map(lists);
-      return this.#lists;
+    this.#local = local;
+    if (this.#sets === undefined || changes === undefined) {
+      this.#sets = new Map([...POLICY_LISTS.keys()].map((kind) => [kind, this.#setOf(kind)]));
+      return this.#sets;
     }
+    if (changes.length === 0 && here.removed.length + here.added.length === 0) return this.#sets;
     const byKind = Map.groupBy(changes, ({ before, after }) => (after ?? before)?.kind);
-    for (const [kind, some] of byKind) {
-      if (kind !== undefined)
-        this.#lists.get(kind)?.change(some.map((one) => this.#elsewhereOnly(one)));
-    }
-    return this.#lists;
+    const sets = [...this.#sets].map(([kind, set]) => {
+      const elsewhere = (byKind.get(kind) ?? []).map((one) => this.#elsewhereOnly(one));
+      return [
+        kind,
+        set.after(
+          kind === 'WorkloadEndpoint' ? [...elsewhere, ...asReplacements(here)] : elsewhere,
+        ),
+      ] as const;
+    });
+    this.#sets = new Map(sets);
+    return this.#sets;
   }
 
-  #listOf(kind: Kind): ResourceList<AnyResource> {
+  #setOf(kind: Kind): VersionedSet<AnyResource> {
     const all: readonly AnyResource[] = this.#view.list(kind);
-    return new ResourceList(all.filter((resource) => !this.#isLocal(resource)));
+    if (kind !== 'WorkloadEndpoint') return new VersionedSet(all);
+    return new VersionedSet([
+      ...this.#local,
+      ...all.filter((resource) => !this.#isLocal(resource)),
+    ]);
   }
 
-  #elsewhereOnly({ before, after }: ResourceChange<AnyResource>): ResourceChange<AnyResource> {
-    return { before, after: after !== undefined && this.#isLocal(after) ? undefined : after };
+  #elsewhereOnly({ before, after }: Replacement<AnyResource>): Replacement<AnyResource> {
+    const isElsewhere = (resource: AnyResource | undefined) =>
+      resource !== undefined && !this.#isLocal(resource);
+    return {
+      before: isElsewhere(before) ? before : undefined,
+      after: isElsewhere(after) ? after : undefined,
+    };
   }
 
   #isLocal(resource: AnyResource): boolean {
     return resource.kind === 'WorkloadEndpoint' && resource.spec.node === this.#node;
-  }
-
-  #join(
-    local: readonly WorkloadEndpoint[],
-    elsewhere: readonly WorkloadEndpoint[],
-  ): readonly WorkloadEndpoint[] {
-    const [here, there] = [
-      listChanges(this.#local, local),
-      listChanges(this.#elsewhere, elsewhere),
-    ];
-    const removed = [...here.removed, ...there.removed];
-    const added = [...here.added, ...there.added];
-    if (removed.length + added.length > 0) {
-      const all = local.concat(elsewhere);
-      noteOrigin(all, this.#all, { removed, added });
-      this.#all = all;
-    }
-    this.#local = local;
-    this.#elsewhere = elsewhere;
-    return this.#all;
   }
 }

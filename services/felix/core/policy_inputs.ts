@@ -5,6 +5,7 @@ import {
   type WorkloadEndpoint,
 } from '@calico/model';
 import type { ClusterView, PolicyInputs } from '../ports.ts';
+import type { LongList } from './policy/graph/input_versions.ts';
 import type { HostInterface } from './policy/host/host_endpoints.ts';
 import { policyRemarks } from './policy/meaning/remarks.ts';
 
@@ -22,19 +23,24 @@ export const NOTED_KINDS: ReadonlySet<Kind> = new Set<Kind>([
   'Tier',
 ]);
 
+/** Where the inputs have the resources of a kind. */
+export const POLICY_LISTS: ReadonlyMap<Kind, LongList> = new Map<Kind, LongList>([
+  ['WorkloadEndpoint', 'workloadEndpoints'],
+  ['NetworkPolicy', 'networkPolicies'],
+  ['GlobalNetworkPolicy', 'globalNetworkPolicies'],
+  ['Tier', 'tiers'],
+  ['Profile', 'profiles'],
+  ['NetworkSet', 'networkSets'],
+  ['GlobalNetworkSet', 'globalNetworkSets'],
+  ['IPPool', 'ipPools'],
+  ['Node', 'nodes'],
+  ['HostEndpoint', 'hostEndpoints'],
+]);
+
 /** A change of any other kind leaves the packet filter as it is. */
-export const POLICY_KINDS: ReadonlySet<Kind> = new Set<Kind>([
-  'WorkloadEndpoint',
-  'NetworkPolicy',
-  'GlobalNetworkPolicy',
-  'Tier',
-  'Profile',
-  'NetworkSet',
-  'GlobalNetworkSet',
-  'IPPool',
-  'Node',
+export const POLICY_KINDS: ReadonlySet<Kind> = new Set([
+  ...POLICY_LISTS.keys(),
   'FelixConfiguration',
-  'HostEndpoint',
 ]);
 
 /**
@@ -49,8 +55,7 @@ export function policyInputs(
 ): PolicyInputs {
   const elsewhere = view.list('WorkloadEndpoint').filter(({ spec }) => spec.node !== node);
   return {
-    node,
-    inSync: view.inSync,
+    ...settingInputs(node, view, hostInterfaces),
     localEndpoints: local,
     workloadEndpoints: [...local, ...elsewhere],
     networkPolicies: view.list('NetworkPolicy'),
@@ -61,13 +66,25 @@ export function policyInputs(
     globalNetworkSets: view.list('GlobalNetworkSet'),
     ipPools: view.list('IPPool'),
     nodes: view.list('Node'),
+    hostEndpoints: view.list('HostEndpoint'),
+  };
+}
+
+/** All but the lists of resources. */
+export function settingInputs(
+  node: string,
+  view: ClusterView,
+  hostInterfaces: () => readonly HostInterface[],
+): Omit<PolicyInputs, LongList | 'localEndpoints'> {
+  return {
+    node,
+    inSync: view.inSync,
     felixConfiguration: {
       apiVersion: API_VERSION,
       kind: 'FelixConfiguration',
       metadata: { name: `node.${node}` },
       spec: felixConfigurationFor(node, view.list('FelixConfiguration')),
     },
-    hostEndpoints: view.list('HostEndpoint'),
     hostInterfaces: dependsOnAddresses(node, view) ? hostInterfaces() : [],
   };
 }

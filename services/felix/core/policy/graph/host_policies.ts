@@ -11,14 +11,14 @@ import { addHosts, hostParts } from '../host/compile_hosts.ts';
 import { hostEndpointLabels, type ProfileLookup } from '../meaning/labels.ts';
 import type { AnyPolicy } from '../meaning/ordering.ts';
 import type { FilterSettings } from '../meaning/settings.ts';
-import { isChanged } from './list_changes.ts';
+import { isInputChanged } from './input_versions.ts';
+import { listChanges } from './list_changes.ts';
 import type { RulesetStore } from './ruleset_store.ts';
 
 /** The one chain of the base that host endpoints add to. */
 const INPUT = 'input-to-host';
 const LISTS = [
   'hostEndpoints',
-  'hostInterfaces',
   'networkPolicies',
   'globalNetworkPolicies',
   'tiers',
@@ -48,9 +48,9 @@ export class HostPolicies {
     profileOf: ProfileLookup,
     policiesFor: (labels: Labels) => readonly AnyPolicy[],
   ): void {
+    if (!isConcerned(before, after)) return;
     const own = after.hostEndpoints.filter(({ spec }) => spec.node === after.node);
-    const hasNone = own.length === 0 && this.#made.chains.size === 0;
-    if (hasNone || !isConcerned(before, after)) return;
+    if (own.length === 0 && this.#made.chains.size === 0) return;
     const policies = new Set(own.flatMap((one) => policiesFor(hostEndpointLabels(one, profileOf))));
     const parts = { ...hostParts(after, profileOf, this.#settings), policies: [...policies] };
     const input = baseChains(this.#settings).get(INPUT);
@@ -70,5 +70,7 @@ export class HostPolicies {
 
 function isConcerned(before: PolicyInputs | undefined, after: PolicyInputs): boolean {
   if (before === undefined) return true;
-  return LISTS.some((list) => isChanged<unknown>(before[list] ?? [], after[list] ?? []));
+  const interfaces = listChanges(before.hostInterfaces ?? [], after.hostInterfaces ?? []);
+  if (interfaces.removed.length + interfaces.added.length > 0) return true;
+  return LISTS.some((list) => isInputChanged(before, after, list));
 }

@@ -5,12 +5,12 @@ import type { ProfileLookup } from '../meaning/labels.ts';
 import {
   factsOf,
   labelsOf,
+  MEMBER_LISTS,
   type MemberFacts,
   type MemberResource,
-  memberResources,
 } from '../meaning/members.ts';
 import { unlessUnreadable } from '../meaning/rule_terms.ts';
-import { listChanges } from './list_changes.ts';
+import { inputChanges } from './input_versions.ts';
 import type { LiveMember } from './live_selections.ts';
 import { pairByKey } from './pairs.ts';
 
@@ -41,9 +41,8 @@ export class MemberList {
     profileOf: ProfileLookup,
     changedProfiles: ReadonlySet<string>,
   ): void {
-    const old = before && memberResources(before);
-    for (const [index, list] of memberResources(after).entries()) {
-      const { removed, added } = listChanges(old?.[index] ?? [], list);
+    for (const list of MEMBER_LISTS) {
+      const { removed, added } = inputChanges(before, after, list);
       for (const [gone, come] of pairByKey(removed, added)) this.#replace(gone, come, profileOf);
     }
     if (changedProfiles.size === 0) return;

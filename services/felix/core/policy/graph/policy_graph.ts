@@ -29,7 +29,8 @@ import type { Direction } from '../meaning/ordering.ts';
 import { type FilterSettings, filterSettings } from '../meaning/settings.ts';
 import { EndpointPrograms, type LocalEndpoint } from './endpoint_programs.ts';
 import { HostPolicies } from './host_policies.ts';
-import { isChanged, listChanges } from './list_changes.ts';
+import { inputChanges, isInputChanged } from './input_versions.ts';
+import { listChanges } from './list_changes.ts';
 import type { LiveElements } from './live_elements.ts';
 import { LiveSelections } from './live_selections.ts';
 import { MemberList } from './member_list.ts';
@@ -118,11 +119,11 @@ class Engine {
   }
 
   update(before: PolicyInputs | undefined, after: PolicyInputs): RulesetChanges {
-    const profiles = this.#updateProfiles(before?.profiles ?? [], after.profiles);
+    const profiles = this.#updateProfiles(before, after);
     this.#members.update(before, after, this.#profileOf, profiles);
     this.#updateLocals(before?.localEndpoints ?? [], after.localEndpoints, profiles);
     this.#updatePolicies(before, after);
-    if (before === undefined || isChanged(before.tiers, after.tiers)) {
+    if (before === undefined || isInputChanged(before, after, 'tiers')) {
       this.#programs.setTiers(after.tiers);
     }
     if (before === undefined || isFixedChanged(before, after)) this.#updateFixedSets(after);
@@ -138,11 +139,11 @@ class Engine {
   }
 
   /** Answers the names of profiles that are different now. */
-  #updateProfiles(before: readonly Profile[], after: readonly Profile[]): ReadonlySet<string> {
-    const { removed, added } = listChanges(before, after);
+  #updateProfiles(before: PolicyInputs | undefined, after: PolicyInputs): ReadonlySet<string> {
+    const { removed, added } = inputChanges(before, after, 'profiles');
     const names = new Set([...removed, ...added].map(({ metadata }) => metadata.name));
     if (names.size === 0) return names;
-    this.#profileOf = profileLookup(after);
+    this.#profileOf = profileLookup(after.profiles);
     for (const name of names) {
       for (const direction of DIRECTIONS) this.#rebuildLater(profileChain(direction, name));
     }
@@ -235,10 +236,7 @@ class Engine {
 
   #updatePolicies(before: PolicyInputs | undefined, after: PolicyInputs): void {
     for (const list of ['networkPolicies', 'globalNetworkPolicies'] as const) {
-      const { removed, added } = listChanges<PolicyInputs[typeof list][number]>(
-        before?.[list] ?? [],
-        after[list],
-      );
+      const { removed, added } = inputChanges(before, after, list);
       for (const [gone, come] of pairByKey(removed, added)) {
         const resource = come ?? gone;
         if (resource === undefined) continue;
@@ -284,8 +282,8 @@ function podSourceSets({ canSpoof }: FilterSettings) {
 // The configuration is put together anew each time.
 function isFixedChanged(before: PolicyInputs, after: PolicyInputs): boolean {
   return (
-    isChanged(before.nodes, after.nodes) ||
-    isChanged(before.ipPools, after.ipPools) ||
+    isInputChanged(before, after, 'nodes') ||
+    isInputChanged(before, after, 'ipPools') ||
     JSON.stringify(before.felixConfiguration) !== JSON.stringify(after.felixConfiguration)
   );
 }

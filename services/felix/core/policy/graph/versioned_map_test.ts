@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { listChanges, noteOrigin } from './list_changes.ts';
+import { listChanges } from './list_changes.ts';
 import { ABSENT, type Changes, VersionedMap } from './versioned_map.ts';
 
 const changes: fc.Arbitrary<Changes<number | undefined>> = fc
@@ -62,17 +62,4 @@ test('listChanges() finds what came and went, wherever it was', () => {
       assert.deepEqual(new Set(added), new Set(after.filter((one) => !before.includes(one))));
     }),
   );
-});
-
-test('a list is let go as soon as the one that came from it has a successor', () => {
-  const first = ['a'];
-  const second = ['a', 'b'];
-  const third = ['a', 'b', 'c'];
-  const noted = { removed: [], added: ['b'] };
-  noteOrigin(second, first, noted);
-  assert.equal(listChanges(first, second).added, noted.added);
-  noteOrigin(third, second, { removed: [], added: ['c'] });
-  // Still right, but compared: what it came from, and all before that, is held no more.
-  assert.notEqual(listChanges(first, second).added, noted.added);
-  assert.deepEqual(listChanges(first, second), noted);
 });

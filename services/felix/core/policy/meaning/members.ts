@@ -30,16 +30,18 @@ export type MemberResource = WorkloadEndpoint | HostEndpoint | NetworkSet | Glob
 
 /** All endpoints and network sets. What cannot be read of one of them is left out. */
 export function membersOf(inputs: PolicyInputs, profileOf: ProfileLookup): Member[] {
-  return memberResources(inputs)
-    .flat()
-    .map((resource) => ({ labels: labelsOf(resource, profileOf), ...factsOf(resource) }));
+  return MEMBER_LISTS.flatMap((list): readonly MemberResource[] => inputs[list]).map(
+    (resource) => ({ labels: labelsOf(resource, profileOf), ...factsOf(resource) }),
+  );
 }
 
 /** The lists of all that has members. */
-export function memberResources(inputs: PolicyInputs): readonly (readonly MemberResource[])[] {
-  const { workloadEndpoints, hostEndpoints, networkSets, globalNetworkSets } = inputs;
-  return [workloadEndpoints, hostEndpoints, networkSets, globalNetworkSets];
-}
+export const MEMBER_LISTS = [
+  'workloadEndpoints',
+  'hostEndpoints',
+  'networkSets',
+  'globalNetworkSets',
+] as const satisfies readonly (keyof PolicyInputs)[];
 
 /** With those inherited from profiles. */
 export function labelsOf(resource: MemberResource, profileOf: ProfileLookup): Labels {
