@@ -9,7 +9,7 @@
 //
 // The result is compile() of the same inputs, chain by chain and element by element; the cost is that of the change.
 import type { Family } from '@calico/ip';
-import type { Profile, WorkloadEndpoint } from '@calico/model';
+import type { WorkloadEndpoint } from '@calico/model';
 import type { PolicyInputs } from '../../../ports.ts';
 import { baseChains, FROM_POD, podSources, podSpoofed, TO_POD } from '../compiler/base_chains.ts';
 import { ChainBuilder, policyChain, profileChain } from '../compiler/chains.ts';

@@ -6,6 +6,8 @@ import type { ListChanges } from './list_changes.ts';
 /** A member that came (`before` undefined), went (`after` undefined) or was replaced. */
 export type Replacement<T> = { readonly before: T | undefined; readonly after: T | undefined };
 
+const NOTHING = { removed: [], added: [] } as const;
+
 type Past<T> = { readonly changes: ListChanges<T>; readonly next: VersionedSet<T> };
 
 export class VersionedSet<T> {
@@ -39,24 +41,25 @@ export class VersionedSet<T> {
 
   /** How `later` differs from this; undefined when it does not come from this. */
   changesUntil(later: VersionedSet<T>): ListChanges<T> | undefined {
+    if (later === this) return NOTHING;
     const steps: Replacement<T>[] = [];
-    let version: VersionedSet<T> = this;
-    while (version !== later) {
-      if (version.#past === undefined) return undefined;
-      const { changes, next } = version.#past;
-      steps.push(...asReplacements(changes));
-      version = next;
+    for (let past = this.#past; past !== undefined; past = past.next.#past) {
+      steps.push(...asReplacements(past.changes));
+      if (past.next === later) return netChanges(steps, () => true);
     }
-    return netChanges(steps, () => true);
+    return undefined;
   }
 
   /** Makes this version a set of its own. */
   #own(): Set<T> {
     if (this.#members !== undefined) return this.#members;
     const steps: ListChanges<T>[] = [];
-    let newest: VersionedSet<T> = this;
-    for (; newest.#past !== undefined; newest = newest.#past.next) steps.push(newest.#past.changes);
-    const members = new Set(newest.#members);
+    let newest: Set<T> | undefined;
+    for (let past = this.#past; past !== undefined; past = past.next.#past) {
+      steps.push(past.changes);
+      newest = past.next.#members;
+    }
+    const members = new Set(newest);
     for (const { removed, added } of steps.toReversed()) {
       for (const member of added) members.delete(member);
       for (const member of removed) members.add(member);
