@@ -1,0 +1,21 @@
+// A speaker under test: ours, or one of those that are measured beside it.
+import type { ChildProcess } from 'node:child_process';
+import type { Arena } from './arena.ts';
+import type { World } from './world.ts';
+
+/** How late the event loop was, in milliseconds. */
+export type Lag = { readonly longest: number; readonly p99: number };
+
+export type Running = {
+  readonly processes: readonly ChildProcess[];
+  /** Since the last call; only ours can say. */
+  lag?(): Promise<Lag>;
+  stop(): Promise<void>;
+};
+
+export type Daemon = {
+  readonly name: string;
+  /** Whether it puts routes into the kernel. */
+  readonly hasKernel: boolean;
+  start(arena: Arena, world: World): Promise<Running>;
+};

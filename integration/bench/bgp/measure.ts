@@ -1,0 +1,164 @@
+// One measurement: a speaker is started, its peers connect, tell, and are killed.
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Arena } from './arena.ts';
+import type { Daemon, Lag, Running } from './daemon.ts';
+import { Endpoint } from './endpoint.ts';
+import { Fib } from './fib.ts';
+import { type Usage, usageOf } from './usage.ts';
+import { type PeerPlan, SPEAKER, type Space, type World } from './world.ts';
+
+export type Plan = {
+  readonly world: World;
+  readonly space: Space;
+  /** What peers say, by their number. */
+  readonly feeds: readonly Buffer[];
+  /** Prefixes that a peer waits for; 0: none. */
+  readonly expects: (peer: PeerPlan, number: number) => number;
+  /** Routes that the kernel is waited for to have. */
+  readonly routes: number;
+  /** Paths in the tables in the end. */
+  readonly paths: number;
+  /** The peer that is killed in the end, and how many of the routes go with it. */
+  readonly victim?: { readonly number: number; readonly routes: number };
+};
+
+/** Seconds, megabytes, milliseconds; NaN: not measured. */
+export type Sample = {
+  readonly connect: number;
+  readonly seconds: number;
+  readonly cpu: number;
+  readonly loss: number;
+  readonly lossCpu: number;
+  readonly peakMegabytes: number;
+  readonly bytesPerPath: number;
+  readonly longestLag: number;
+  readonly lagP99: number;
+  /** Of the benchmark itself, which plays the peers. */
+  readonly playersCpu: number;
+};
+
+const SETTLING_MS = 500;
+
+export async function measure(
+  arena: Arena,
+  daemon: Daemon,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<Sample> {
+  const { world, space } = plan;
+  const running = await daemon.start(arena, world);
+  const endpoints = world.peers.map((peer, number) => new Endpoint(peer, number, space));
+  try {
+    return await observe(running, endpoints, plan, signal);
+  } finally {
+    for (const endpoint of endpoints) endpoint.kill();
+    await running.stop();
+    if (world.hasKernel) await arena.flush();
+  }
+}
+
+async function observe(
+  running: Running,
+  endpoints: readonly Endpoint[],
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<Sample> {
+  const pids = running.processes.map(({ pid }) => pid ?? 0);
+  await within(signal, listening(signal));
+  const connectStart = performance.now();
+  await within(signal, Promise.all(endpoints.map((endpoint) => endpoint.connect())));
+  const connected = performance.now();
+  await sleep(SETTLING_MS);
+
+  const fib = plan.world.hasKernel ? new Fib(pids[0] ?? 0) : undefined;
+  await running.lag?.();
+  const before = usageOf(pids);
+  const playersBefore = process.cpuUsage();
+  const start = performance.now();
+  const waits = endpoints.map((endpoint, number) => received(endpoint, number, plan));
+  if (fib !== undefined) waits.push(fib.until((added) => added >= plan.routes, signal));
+  for (const [number, bytes] of plan.feeds.entries()) endpoints[number]?.feed(bytes);
+  await within(signal, Promise.all(waits));
+  const end = performance.now();
+  const after = usageOf(pids);
+  const players = process.cpuUsage(playersBefore);
+  const lag = await running.lag?.();
+  const filled = {
+    connect: seconds(connectStart, connected),
+    seconds: seconds(start, end),
+    cpu: after.cpu - before.cpu,
+    ...memory(before, after, plan.paths),
+    playersCpu: (players.user + players.system) / 1e6,
+  };
+  const lost = await lose(endpoints, plan, fib, () => usageOf(pids).cpu, signal);
+  const lagAfter = plan.victim === undefined ? undefined : await running.lag?.();
+  return { ...filled, ...lost, ...worst(lag, lagAfter) };
+}
+
+async function lose(
+  endpoints: readonly Endpoint[],
+  { victim, routes }: Plan,
+  fib: Fib | undefined,
+  cpu: () => number,
+  signal: AbortSignal,
+): Promise<Pick<Sample, 'loss' | 'lossCpu'>> {
+  if (victim === undefined || fib === undefined) return { loss: Number.NaN, lossCpu: Number.NaN };
+  await sleep(SETTLING_MS);
+  const cpuBefore = cpu();
+  const start = performance.now();
+  endpoints[victim.number]?.kill();
+  await fib.until((added) => added <= routes - victim.routes, signal);
+  return { loss: seconds(start, performance.now()), lossCpu: cpu() - cpuBefore };
+}
+
+function received(endpoint: Endpoint, number: number, plan: Plan): Promise<void> {
+  const expected = plan.expects(endpoint.plan, number);
+  if (expected === 0) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  endpoint.onComplete = resolve;
+  endpoint.expects = expected;
+  return promise;
+}
+
+/** Until somebody accepts connections. */
+async function listening(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const socket = connect({ host: SPEAKER.address, port: 179 });
+    socket.on('connect', () => resolve(true));
+    socket.on('error', () => resolve(false));
+    const isThere = await promise;
+    socket.destroy();
+    await sleep(50);
+    if (isThere) return;
+  }
+}
+
+function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  return Promise.race([work, promise]);
+}
+
+function memory(
+  before: Usage,
+  after: Usage,
+  paths: number,
+): Pick<Sample, 'peakMegabytes' | 'bytesPerPath'> {
+  const bytes = (after.megabytes - before.megabytes) * 1024 * 1024;
+  return { peakMegabytes: after.peakMegabytes, bytesPerPath: bytes / paths };
+}
+
+function worst(...lags: readonly (Lag | undefined)[]): Pick<Sample, 'longestLag' | 'lagP99'> {
+  const known = lags.flatMap((lag) => lag ?? []);
+  if (known.length === 0) return { longestLag: Number.NaN, lagP99: Number.NaN };
+  return {
+    longestLag: Math.max(...known.map(({ longest }) => longest)),
+    lagP99: Math.max(...known.map(({ p99 }) => p99)),
+  };
+}
+
+function seconds(from: number, to: number): number {
+  return (to - from) / 1000;
+}
