@@ -2,6 +2,7 @@
 import {
   type BaseChain,
   type Chain,
+  type CounterRef,
   type Field,
   type NamedSet,
   type Rule,
@@ -103,6 +104,59 @@ const SETS: Readonly<Record<string, SetShape>> = {
   },
 };
 
+/** Counter maps, and the fields by which they are asked. */
+const LOOKUPS: Readonly<Record<string, SetShape & { readonly fields: readonly Field[] }>> = {
+  'lookup/one': {
+    kind: 'counter-map',
+    key: ['ipv4_addr', 'inet_proto', 'inet_service'],
+    interval: false,
+    fields: ['ip saddr', 'meta l4proto', 'th dport'],
+    element: fc.tuple(ipv4, fc.constantFrom(6, 17), port).map((parts) => parts.join(' . ')),
+  },
+  'lookup/boxes': {
+    kind: 'counter-map',
+    key: ['ipv4_addr', 'inet_proto', 'inet_service'],
+    interval: true,
+    fields: ['ip daddr', 'meta l4proto', 'th sport'],
+    element: octet.chain((n) =>
+      fc.constantFrom(
+        `10.${n}.0.0/16 . 6 . 80-90`,
+        `10.${n}.0.0/16 . 17 . 0-65535`,
+        `11.0.0.${n} . 0-5 . 7`,
+        `12.${n}.0.1-12.${n}.3.9 . 0-255 . 65535`,
+      ),
+    ),
+  },
+  'lookup/boxes6': {
+    kind: 'counter-map',
+    key: ['ipv6_addr', 'inet_service', 'inet_service'],
+    interval: true,
+    fields: ['ip6 saddr', 'th sport', 'th dport'],
+    element: octet.map((n) => `fd00:${n.toString(16)}::/32 . 1-2 . ${n}`),
+  },
+  'lookup/nets': {
+    kind: 'counter-map',
+    key: ['ipv4_addr'],
+    interval: true,
+    fields: ['ip saddr'],
+    element: octet.chain((n) => fc.constantFrom(`10.${n}.0.0/16`, `11.${n}.0.1-11.${n}.0.6`)),
+  },
+  'lookup/ports': {
+    kind: 'counter-map',
+    key: ['inet_service'],
+    interval: true,
+    fields: ['tcp dport'],
+    element: octet.map((n) => `${n * 200}-${n * 200 + 9}`),
+  },
+  'lookup/protocols': {
+    kind: 'counter-map',
+    key: ['inet_proto'],
+    interval: false,
+    fields: ['meta l4proto'],
+    element: octet.map(String),
+  },
+};
+
 const final = fc.constantFrom<Verdict>('accept', 'drop', 'return');
 // Only forward, or the kernel would find loops.
 const jump = (from: number): fc.Arbitrary<Verdict> =>
@@ -163,6 +217,11 @@ const transport = fc.constantFrom(...TRANSPORTS).chain((protocol) =>
     .map((all) => all.filter((one) => one !== null))
     .filter(isWritable),
 );
+const lookups = fc.constantFrom(
+  ...Object.entries(LOOKUPS).map(
+    ([map, { fields }]): Statement => ({ kind: 'counter-map', fields, map }),
+  ),
+);
 const number8 = fc.integer({ min: 0, max: 255 }).map(String);
 const icmp = (name: 'icmp' | 'icmpv6'): fc.Arbitrary<Statement[]> =>
   fc
@@ -218,6 +277,7 @@ const matches = fc.oneof(
   fc.tuple(fc.oneof(spoofed4, spoofed6), fc.array(fib, { maxLength: 1 })).map((all) => all.flat()),
   icmp('icmp'),
   icmp('icmpv6'),
+  lookups.map((one) => [one]),
   match(fc.constant('meta nfproto'), fc.constantFrom('ipv4', 'ipv6')).map((one) => [one]),
 );
 
@@ -321,4 +381,26 @@ const sets = fc
   )
   .map((all) => new Map(all));
 
-export const rulesets: fc.Arbitrary<Ruleset> = fc.record({ chains, sets }, PLAIN);
+const lookupMaps = fc
+  .tuple(
+    ...Object.entries(LOOKUPS).map(([name, { kind, key, interval, element }]) =>
+      fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { minLength: 1 }).chain((rules) => {
+        const value = fc.constantFrom(...rules.map((one): CounterRef => `counter ${name}/${one}`));
+        return fc
+          .uniqueArray(fc.tuple(element, value), { selector: ([text]) => text, maxLength: 8 })
+          .map((all): [string, NamedSet] => {
+            const counters = new Map(rules.map((one) => [`${name}/${one}`, `rule ${one}`]));
+            return [name, { kind, key, interval, elements: new Map(all), counters }];
+          });
+      }),
+    ),
+  )
+  .map((all) => new Map(all));
+
+export const rulesets: fc.Arbitrary<Ruleset> = fc.record(
+  {
+    chains,
+    sets: fc.tuple(sets, lookupMaps).map(([own, maps]) => new Map([...own, ...maps])),
+  },
+  PLAIN,
+);

@@ -4,7 +4,15 @@ import type { MessageWriter } from '@calico/netlink';
 import { type BeginMessage, writeElements } from './element_messages.ts';
 import { hostOrder, keyLength, padded } from './key_bytes.ts';
 import { writeRule } from './rule_expressions.ts';
-import type { BaseChain, Chain, Command, KeyType, NamedSet, Rule, Transaction } from './ruleset.ts';
+import type {
+  BaseChain,
+  Chain,
+  Command,
+  KeyType,
+  Rule,
+  SetOptions,
+  Transaction,
+} from './ruleset.ts';
 import { plainText } from './text.ts';
 import {
   NFNL_BATCH_GENID,
@@ -14,10 +22,12 @@ import {
   NFPROTO,
   NFT_DATA_VERDICT,
   NFT_MSG,
+  NFT_OBJECT_COUNTER,
   NFT_SET,
   NFTA_CHAIN,
   NFTA_HOOK,
   NFTA_LIST_ELEM,
+  NFTA_OBJ,
   NFTA_RULE,
   NFTA_SET,
   NFTA_SET_DESC_CONCAT,
@@ -144,6 +154,11 @@ class BatchWriter {
       case 'add-elements':
       case 'delete-elements':
         return writeElements(this.#begin, command);
+      case 'add-counter':
+        return this.#addCounter(command.name, command.comment);
+      case 'delete-counter':
+        this.#beginCounter(NFT_MSG.DELOBJ, 0, command.name).end();
+        return;
       default:
         return command satisfies never;
     }
@@ -169,7 +184,19 @@ class BatchWriter {
     writer.end();
   }
 
-  #addSet(name: string, set: Omit<NamedSet, 'elements'>): void {
+  #beginCounter(type: number, flags: number, name: string): MessageWriter {
+    const writer = this.#begin(type, flags).attributeString(NFTA_OBJ.NAME, name);
+    return writer.attributeU32be(NFTA_OBJ.TYPE, NFT_OBJECT_COUNTER);
+  }
+
+  #addCounter(name: string, comment: string): void {
+    const writer = this.#beginCounter(NFT_MSG.NEWOBJ, NLM_F.CREATE, name);
+    // Without values in it: it begins at zero.
+    writer.endNested(writer.beginNested(NFTA_OBJ.DATA, true));
+    writer.attributeBytes(NFTA_OBJ.USERDATA, textEntry(UDATA.OBJECT_COMMENT, comment)).end();
+  }
+
+  #addSet(name: string, set: SetOptions): void {
     const { kind, key, interval } = set;
     const isConcatenation = key.length > 1;
     const writer = this.#begin(NFT_MSG.NEWSET, NLM_F.CREATE);
@@ -184,6 +211,7 @@ class BatchWriter {
       writer.attributeU32be(NFTA_SET.DATA_TYPE, NFT_DATA_VERDICT);
       writer.attributeU32be(NFTA_SET.DATA_LEN, 0);
     }
+    if (kind === 'counter-map') writer.attributeU32be(NFTA_SET.OBJECT_TYPE, NFT_OBJECT_COUNTER);
     writer.attributeU32be(NFTA_SET.ID, ++this.#sets);
     if (interval && isConcatenation) writeFieldLengths(writer, lengths);
     writer.attributeBytes(NFTA_SET.USERDATA, setUserData(set)).end();
@@ -198,12 +226,13 @@ function writeBase(writer: MessageWriter, { type, hook, priority, policy }: Base
   writer.attributeU32be(NFTA_HOOK.PRIORITY, priority >>> 0).endNested(nested);
 }
 
-function flagsOf({ kind, key, interval }: Omit<NamedSet, 'elements'>): number {
+function flagsOf({ kind, key, interval }: SetOptions): number {
   const isConcatenation = interval && key.length > 1;
   return (
     (interval ? NFT_SET.INTERVAL : 0) |
     (isConcatenation ? NFT_SET.CONCAT : 0) |
-    (kind === 'verdict-map' ? NFT_SET.MAP : 0)
+    (kind === 'verdict-map' ? NFT_SET.MAP : 0) |
+    (kind === 'counter-map' ? NFT_SET.OBJECT : 0)
   );
 }
 
@@ -217,7 +246,7 @@ function writeFieldLengths(writer: MessageWriter, lengths: readonly number[]): v
   writer.endNested(fields).endNested(description);
 }
 
-function setUserData({ kind, key, comment }: Omit<NamedSet, 'elements'>): Uint8Array {
+function setUserData({ kind, key, comment }: SetOptions): Uint8Array {
   const [only] = key;
   const isConcatenation = key.length > 1;
   const order = isConcatenation || only === undefined ? 0 : BYTE_ORDERS[only];

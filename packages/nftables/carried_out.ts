@@ -1,7 +1,12 @@
 // What the kernel holds after a transaction, with its refusals: the kernel's side as a function, for tests and proofs.
-import type { Chain, Command, NamedSet, Ruleset, Transaction, Verdict } from './ruleset.ts';
+import { countersOf, withCounters } from './listed_counters.ts';
+import type { Chain, Command, ElementValue, NamedSet, Ruleset, Transaction } from './ruleset.ts';
 
-type Table = { readonly chains: Map<string, Chain>; readonly sets: Map<string, NamedSet> };
+type Table = {
+  readonly chains: Map<string, Chain>;
+  readonly sets: Map<string, NamedSet>;
+  readonly counters: Map<string, string>;
+};
 type Part = Exclude<Command, { kind: 'add-table' | 'delete-table' }>;
 
 /** Undefined: no table. Throws RangeError for what the kernel would refuse. */
@@ -12,18 +17,23 @@ export function carriedOut(
   let table: Table | undefined = before && {
     chains: new Map(before.chains),
     sets: new Map(before.sets),
+    counters: new Map(countersOf(before)),
   };
   for (const command of transaction) {
-    if (command.kind === 'add-table') table ??= { chains: new Map(), sets: new Map() };
+    if (command.kind === 'add-table') table ??= emptyTable();
     else if (table === undefined) throw new RangeError(`Cannot ${command.kind}: there is no table`);
     else if (command.kind === 'delete-table') table = undefined;
     else carryOut(table, command);
   }
-  return table;
+  return table && { chains: table.chains, ...withCounters(table.sets, table.counters) };
+}
+
+function emptyTable(): Table {
+  return { chains: new Map(), sets: new Map(), counters: new Map() };
 }
 
 function carryOut(table: Table, command: Part): void {
-  const { chains, sets } = table;
+  const { chains, sets, counters } = table;
   switch (command.kind) {
     case 'add-chain':
       requireNew(chains, command.name);
@@ -55,6 +65,13 @@ function carryOut(table: Table, command: Part): void {
     case 'delete-elements':
       changeElements(sets, command);
       break;
+    case 'add-counter':
+      counters.set(command.name, command.comment);
+      return;
+    case 'delete-counter':
+      existing(counters, command.name);
+      counters.delete(command.name);
+      break;
     default:
       command satisfies never;
   }
@@ -70,12 +87,12 @@ function changeElements(
     throw new RangeError(`Cannot change elements of "${command.set}": its key is another`);
   }
   const elements = new Map(set.elements);
-  for (const [element, verdict] of command.elements) {
+  for (const [element, value] of command.elements) {
     const isAddition = command.kind === 'add-elements';
     if (elements.has(element) === isAddition) {
       throw new RangeError(`Cannot ${command.kind} of "${command.set}": "${element}"`);
     }
-    if (isAddition) elements.set(element, verdict);
+    if (isAddition) elements.set(element, value);
     else elements.delete(element);
   }
   sets.set(command.set, { ...set, elements });
@@ -92,20 +109,22 @@ function existing<T>(all: ReadonlyMap<string, T>, name: string): T {
 }
 
 /** Whatever rules and elements name is there. */
-function requireReferences({ chains, sets }: Table): void {
-  const verdicts: (Verdict | undefined)[] = [];
+function requireReferences({ chains, sets, counters }: Table): void {
+  const values: ElementValue[] = [];
   for (const { rules } of chains.values()) {
     for (const statement of rules.flatMap(({ statements }) => statements)) {
-      if (statement.kind === 'verdict') verdicts.push(statement.verdict);
-      if (statement.kind === 'verdict-map') existing(sets, statement.map);
+      if (statement.kind === 'verdict') values.push(statement.verdict);
+      if (statement.kind === 'verdict-map' || statement.kind === 'counter-map') {
+        existing(sets, statement.map);
+      }
       if (statement.kind === 'match' && statement.value.startsWith('@')) {
         existing(sets, statement.value.slice(1));
       }
     }
   }
-  for (const { elements } of sets.values()) verdicts.push(...elements.values());
-  for (const verdict of verdicts) {
-    const target = verdict?.split(' ')[1];
-    if (target !== undefined) existing(chains, target);
+  for (const { elements } of sets.values()) values.push(...elements.values());
+  for (const value of values) {
+    const [kind, target] = value?.split(' ') ?? [];
+    if (target !== undefined) existing<unknown>(kind === 'counter' ? counters : chains, target);
   }
 }

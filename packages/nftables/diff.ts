@@ -1,15 +1,18 @@
 // From what the kernel holds to what it should hold, in one transaction.
+import { mapOfCounter } from './listed_counters.ts';
 import {
   type BaseChain,
   type Chain,
   type Command,
+  type ElementValue,
   EMPTY_RULESET,
   type NamedSet,
   type Ruleset,
   type Transaction,
-  type Verdict,
 } from './ruleset.ts';
 import { plainText, ruleText } from './text.ts';
+
+const NONE: ReadonlyMap<string, string> = new Map();
 
 /**
  * The transaction that turns `actual` into `desired`; empty when they are the same. `actual` undefined: there
@@ -58,12 +61,14 @@ function sameSetOptions(a: NamedSet, b: NamedSet): boolean {
 }
 
 // What is referred to exists before what refers to it, and goes after it:
-// sets, chains, elements, rules; verdicts come last because they name chains.
+// counters, sets, chains, elements, rules; verdicts come last because they name chains.
 function changes(desired: Ruleset, actual: Ruleset): Command[] {
   return [
+    ...newCounters(desired, actual),
     ...newSets(desired, actual),
     ...newChains(desired, actual),
     ...elementChanges(desired, actual, 'set'),
+    ...elementChanges(desired, actual, 'counter-map'),
     ...ruleChanges(desired, actual),
     ...elementChanges(desired, actual, 'verdict-map'),
     ...removals(desired, actual),
@@ -75,6 +80,18 @@ function* newSets(desired: Ruleset, actual: Ruleset): Iterable<Command> {
     if (actual.sets.has(name)) continue;
     const { kind, key, interval, comment } = set;
     yield { kind: 'add-set', name, set: { kind, key, interval, comment } };
+  }
+}
+
+function* newCounters(desired: Ruleset, actual: Ruleset): Iterable<Command> {
+  const strays = new Set(actual.strayCounters);
+  for (const [map, { counters = NONE }] of desired.sets) {
+    const known = actual.sets.get(map)?.counters ?? NONE;
+    if (known === counters) continue;
+    for (const [name, comment] of counters) {
+      const isThere = known.has(name) || strays.has(name);
+      if (!isThere) yield { kind: 'add-counter', name, comment };
+    }
   }
 }
 
@@ -101,13 +118,13 @@ function* elementChanges(
   }
 }
 
-/** The elements that `other` lacks or has with another verdict. */
+/** The elements that `other` lacks or has with another value. */
 function missingFrom(
   elements: NamedSet['elements'],
   other: NamedSet['elements'],
-): [string, Verdict | undefined][] {
+): [string, ElementValue][] {
   return [...elements].filter(
-    ([element, verdict]) => !other.has(element) || other.get(element) !== verdict,
+    ([element, value]) => !other.has(element) || other.get(element) !== value,
   );
 }
 
@@ -143,6 +160,21 @@ function* removals(desired: Ruleset, actual: Ruleset): Iterable<Command> {
   }
   for (const [name] of chains) yield { kind: 'delete-chain', name };
   for (const [name, set] of maps) {
-    if (set.kind === 'set') yield { kind: 'delete-set', name };
+    if (set.kind !== 'verdict-map') yield { kind: 'delete-set', name };
+  }
+  yield* counterRemovals(desired, actual);
+}
+
+function* counterRemovals(desired: Ruleset, actual: Ruleset): Iterable<Command> {
+  for (const [map, { counters = NONE }] of actual.sets) {
+    const wanted = desired.sets.get(map)?.counters ?? NONE;
+    if (wanted === counters) continue;
+    for (const name of counters.keys()) {
+      if (!wanted.has(name)) yield { kind: 'delete-counter', name };
+    }
+  }
+  for (const name of actual.strayCounters ?? []) {
+    const isWanted = desired.sets.get(mapOfCounter(name))?.counters?.has(name);
+    if (isWanted !== true) yield { kind: 'delete-counter', name };
   }
 }

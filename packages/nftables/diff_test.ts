@@ -6,6 +6,7 @@ import { diff } from './diff.ts';
 import {
   type BaseChain,
   type Chain,
+  type CounterRef,
   EMPTY_RULESET,
   type NamedSet,
   type Ruleset,
@@ -41,14 +42,46 @@ const map: fc.Arbitrary<NamedSet> = fc.record({
     .array(fc.tuple(fc.constantFrom('x', 'y'), fc.constantFrom<Verdict>('drop', 'goto c/1')))
     .map((all) => new Map(all)),
 });
+const counting: fc.Arbitrary<NamedSet> = fc
+  .uniqueArray(fc.constantFrom('1', '2', '3'), { minLength: 1 })
+  .chain((own) =>
+    fc
+      .array(fc.tuple(fc.constantFrom('x', 'y'), fc.constantFrom(...own)))
+      .map((all) => ({ own, all })),
+  )
+  .map(({ own, all }) => ({
+    kind: 'counter-map',
+    key: ['ifname'],
+    interval: false,
+    // The map gets its name, which its counters begin with, in rulesets below.
+    counters: new Map(own.map((one) => [one, `rule ${one}`])),
+    elements: new Map(all.map(([element, one]) => [element, `counter ${one}`])),
+  }));
 const some = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Map<string, T>> =>
   fc
     .uniqueArray(fc.tuple(fc.constantFrom(...NAMES), value), { selector: ([name]) => name })
     .map((all) => new Map(all));
 const rulesets: fc.Arbitrary<Ruleset> = fc
-  .record({ chains: some(chain), sets: some(fc.oneof(set, map)) })
+  .record({ chains: some(chain), sets: some(fc.oneof(set, map, counting)) })
   // What rules and verdicts name must exist.
-  .map(({ chains, sets }) => ({ chains: new Map([...chains, ['c/1', { rules: [] }]]), sets }));
+  .map(({ chains, sets }) => ({
+    chains: new Map([...chains, ['c/1', { rules: [] }]]),
+    sets: new Map([...sets].map(([name, one]) => [name, named(name, one)])),
+  }));
+
+function named(name: string, one: NamedSet): NamedSet {
+  if (one.counters === undefined) return one;
+  return {
+    ...one,
+    counters: new Map([...one.counters].map(([part, of]) => [`${name}/${part}`, of])),
+    elements: new Map(
+      [...one.elements].map(([element, value]): [string, CounterRef] => [
+        element,
+        `counter ${name}/${value?.split(' ')[1]}`,
+      ]),
+    ),
+  };
+}
 
 test('diff() leads from any ruleset to any other', () => {
   fc.assert(
@@ -66,6 +99,24 @@ test('diff() leads from any ruleset to any other', () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+test('diff() keeps a stray counter that is wanted, and removes the others', () => {
+  const wanted: NamedSet = {
+    kind: 'counter-map',
+    key: ['ifname'],
+    interval: false,
+    counters: new Map([['m/1', 'rule 1']]),
+    elements: new Map([['x', 'counter m/1']]),
+  };
+  const desired = { chains: new Map(), sets: new Map([['m', wanted]]) };
+  const actual = { ...EMPTY_RULESET, strayCounters: ['m/1', 'm/2', 'other'] };
+  assert.deepEqual(
+    diff(desired, actual).map((command) => `${command.kind} ${'name' in command && command.name}`),
+    ['add-set m', 'add-elements false', 'delete-counter m/2', 'delete-counter other'],
+  );
+  const result = carriedOut(diff(desired, actual), actual);
+  assert.deepEqual(diff(desired, result), []);
 });
 
 test('diff() is empty only for the same ruleset', () => {

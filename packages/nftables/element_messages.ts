@@ -2,7 +2,7 @@
 // behind its end one with a flag; intervals of concatenations are one element with a second key.
 import type { MessageWriter } from '@calico/netlink';
 import { hostOrder, keyBytes, keyInterval, successor } from './key_bytes.ts';
-import type { Command, Verdict } from './ruleset.ts';
+import type { Command, ElementValue, Verdict } from './ruleset.ts';
 import {
   NFT_MSG,
   NFT_SET_ELEM_INTERVAL_END,
@@ -27,6 +27,7 @@ const VERDICT_CODES: Readonly<Record<string, number>> = {
   goto: -4 >>> 0,
   return: -5 >>> 0,
 };
+const COUNTER = 'counter ';
 /** An attribute's length has 16 bits; one interval takes at most some 800 bytes, mostly the name of its chain. */
 const LIST_BYTES = 64_000;
 /** Of an interval that has no end, so that libnftables lists it to the last value. */
@@ -42,8 +43,8 @@ export function writeElements(begin: BeginMessage, command: ElementCommand): voi
     const list = writer.beginNested(NFTA_SET_ELEM_LIST.ELEMENTS, true);
     const end = writer.position + LIST_BYTES - 1600;
     for (; next < elements.length && writer.position < end; next++) {
-      const [element, verdict] = elements[next] as (typeof elements)[number];
-      writeElement(writer, command, element, isAddition ? verdict : undefined);
+      const [element, value] = elements[next] as (typeof elements)[number];
+      writeElement(writer, command, element, isAddition ? value : undefined);
     }
     writer.endNested(list).end();
   }
@@ -53,19 +54,19 @@ function writeElement(
   writer: MessageWriter,
   { key, interval, kind }: ElementCommand,
   element: string,
-  verdict: Verdict | undefined,
+  value: ElementValue,
 ): void {
-  if (!interval) return writeOne(writer, keyBytes(key, element), { verdict });
+  if (!interval) return writeOne(writer, keyBytes(key, element), { value });
   const { first, last } = keyInterval(key, element);
-  if (key.length > 1) return writeOne(writer, first, { verdict, keyEnd: last });
+  if (key.length > 1) return writeOne(writer, first, { value, keyEnd: last });
   const behind = successor(last);
   const isOpen = behind === undefined && kind === 'add-elements';
-  writeOne(writer, first, { verdict, ...(isOpen ? { userData: INTERVAL_OPEN } : {}) });
+  writeOne(writer, first, { value, ...(isOpen ? { userData: INTERVAL_OPEN } : {}) });
   if (behind !== undefined) writeOne(writer, behind, { flags: NFT_SET_ELEM_INTERVAL_END });
 }
 
 type ElementParts = {
-  readonly verdict?: Verdict | undefined;
+  readonly value?: ElementValue;
   readonly keyEnd?: Uint8Array;
   readonly flags?: number;
   readonly userData?: Uint8Array;
@@ -74,13 +75,15 @@ type ElementParts = {
 function writeOne(
   writer: MessageWriter,
   key: Uint8Array,
-  { verdict, keyEnd, flags, userData }: ElementParts,
+  { value, keyEnd, flags, userData }: ElementParts,
 ): void {
   const item = writer.beginNested(NFTA_LIST_ELEM, true);
   if (flags !== undefined) writer.attributeU32be(NFTA_SET_ELEM.FLAGS, flags);
   writeData(writer, NFTA_SET_ELEM.KEY, key);
   if (keyEnd !== undefined) writeData(writer, NFTA_SET_ELEM.KEY_END, keyEnd);
-  if (verdict !== undefined) writeVerdict(writer, NFTA_SET_ELEM.DATA, verdict);
+  if (value?.startsWith(COUNTER)) {
+    writer.attributeString(NFTA_SET_ELEM.OBJREF, value.slice(COUNTER.length));
+  } else if (value !== undefined) writeVerdict(writer, NFTA_SET_ELEM.DATA, value as Verdict);
   if (userData !== undefined) writer.attributeBytes(NFTA_SET_ELEM.USERDATA, userData);
   writer.endNested(item);
 }

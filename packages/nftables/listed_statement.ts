@@ -42,7 +42,7 @@ function recognise(expression: Json): Statement | undefined {
   if (kind === 'vmap' && isObject(value)) return verdictMapOf(value);
   if (kind === 'mangle' && isObject(value)) return setMarkOf(value);
   if (kind === 'log') return logOf(value);
-  if (kind === 'counter') return { kind };
+  if (kind === 'counter') return counterOf(value);
   if (kind === 'notrack' && value === null) return { kind };
   if (kind === 'masquerade') return masqueradeOf(value);
   if (kind === 'snat' && isObject(value)) return snatOf(value);
@@ -128,6 +128,14 @@ function verdictMapOf({ key, data }: JsonObject): Statement | undefined {
   if (field === undefined || more.length > 0) return undefined;
   if (typeof data !== 'string' || !data.startsWith('@')) return undefined;
   return { kind: 'verdict-map', field, map: data.slice(1) };
+}
+
+function counterOf(value: Json | undefined): Statement | undefined {
+  if (!isObject(value) || !isObject(value['map'])) return { kind: 'counter' };
+  const { key, data } = value['map'];
+  const fields = key === undefined ? undefined : fieldsOf(key);
+  if (fields === undefined || typeof data !== 'string' || !data.startsWith('@')) return undefined;
+  return { kind: 'counter-map', fields, map: data.slice(1) };
 }
 
 function logOf(value: Json | undefined): Statement | undefined {

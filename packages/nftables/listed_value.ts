@@ -1,5 +1,5 @@
 // Values inside a listing of libnftables: libnftables-json(5).
-import type { Verdict } from './ruleset.ts';
+import type { CounterRef, Verdict } from './ruleset.ts';
 
 export type Json =
   | null
@@ -35,6 +35,11 @@ export function elementText(value: Json): string {
   // With a comment, counter or timeout, which we never give.
   if (isObject(elem)) return `${elementText(elem['val'] ?? null)} ${JSON.stringify(elem)}`;
   return JSON.stringify(value);
+}
+
+/** Undefined: not the name of a counter. */
+export function counterRefOf(value: Json | undefined): CounterRef | undefined {
+  return typeof value === 'string' ? `counter ${value}` : undefined;
 }
 
 /** Undefined: not a verdict. */

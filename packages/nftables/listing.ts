@@ -1,7 +1,9 @@
 // What `nft -j list table` prints, as data: libnftables-json(5), with all numbers left numeric.
 import { NftablesError } from './errors.ts';
+import { withCounters } from './listed_counters.ts';
 import { statementOf } from './listed_statement.ts';
 import {
+  counterRefOf,
   elementText,
   isObject,
   type Json,
@@ -10,21 +12,23 @@ import {
   textOf,
   verdictOf,
 } from './listed_value.ts';
-import type { BaseChain, KeyType, NamedSet, Rule, Ruleset, Verdict } from './ruleset.ts';
+import type { BaseChain, ElementValue, KeyType, NamedSet, Rule, Ruleset } from './ruleset.ts';
 
 /** The ruleset that a listing describes. Throws NftablesError when it is not a listing. */
 export function parseListing(text: string): Ruleset {
   const chains = new Map<string, { base: BaseChain | undefined; rules: Rule[] }>();
   const sets = new Map<string, NamedSet>();
+  const counters = new Map<string, string>();
   for (const object of objectsIn(text)) {
     const [[kind, value] = ['', null]] = Object.entries(object);
     if (!isObject(value)) continue;
     const name = textOf(value['name']);
     if (kind === 'chain') chains.set(name, { base: baseOf(value), rules: [] });
     if (kind === 'set' || kind === 'map') sets.set(name, setOf(kind, value));
+    if (kind === 'counter') counters.set(name, textOf(value['comment']));
     if (kind === 'rule') chains.get(textOf(value['chain']))?.rules.push(ruleOf(value));
   }
-  return { chains, sets };
+  return { chains, ...withCounters(sets, counters) };
 }
 
 function objectsIn(text: string): JsonObject[] {
@@ -53,18 +57,24 @@ function ruleOf(rule: JsonObject): Rule {
   return typeof comment === 'string' ? { statements, comment } : { statements };
 }
 
+const KINDS: Readonly<Record<string, NamedSet['kind']>> = {
+  verdict: 'verdict-map',
+  counter: 'counter-map',
+};
+
 function setOf(kind: 'set' | 'map', set: JsonObject): NamedSet {
   const { type, flags, comment, elem } = set;
-  const isVerdictMap = kind === 'map' && set['map'] === 'verdict';
-  const elements = new Map<string, Verdict | undefined>();
+  const known = kind === 'map' ? KINDS[textOf(set['map'])] : undefined;
+  const elements = new Map<string, ElementValue>();
   for (const item of listOf(elem)) {
-    const [element, verdict] = isVerdictMap ? listOf(item) : [item];
-    elements.set(elementText(element ?? null), isVerdictMap ? verdictOf(verdict) : undefined);
+    const [element, value] = known === undefined ? [item] : listOf(item);
+    const data = known === 'counter-map' ? counterRefOf(value) : verdictOf(value);
+    elements.set(elementText(element ?? null), data);
   }
   return {
-    kind: isVerdictMap ? 'verdict-map' : 'set',
-    // A plain map of data is none of ours: its key type then makes it differ from any set that is wanted.
-    key: keyOf(type, kind === 'map' && !isVerdictMap),
+    kind: known ?? 'set',
+    // A map of other data is none of ours: its key type then makes it differ from any set that is wanted.
+    key: keyOf(type, kind === 'map' && known === undefined),
     interval: listOf(flags).includes('interval'),
     ...(typeof comment === 'string' ? { comment } : {}),
     elements,

@@ -2,9 +2,12 @@
 import { withNetns } from '@calico/netlink';
 import { RuleReader } from './rule_reader.ts';
 
-/** A rule that counts. */
+/** A rule that counts, or a counter of a counter map. */
 export type RuleCounter = {
+  /** Of the rule; '' for a counter of a map. */
   readonly chain: string;
+  /** Name of the counter; '' for a rule. */
+  readonly counter: string;
   /** '' without one. */
   readonly comment: string;
   readonly packets: bigint;
@@ -13,7 +16,7 @@ export type RuleCounter = {
 
 /** Of one table of family inet. */
 export interface RuleCounters {
-  /** In the order of each chain; none when there is no table. Throws NetlinkError. */
+  /** Rules in the order of each chain, then counters; none when there is no table. Throws NetlinkError. */
   read(): RuleCounter[];
   close(): void;
 }
@@ -27,12 +30,16 @@ export function openRuleCounters(options: {
   const open = (): RuleReader => new RuleReader(table);
   const reader = netns === undefined ? open() : withNetns(netns, open);
   return {
-    read: () =>
-      reader
+    read: () => [
+      ...reader
         .read()
         .flatMap(({ chain, comment, counted }) =>
-          counted ? [{ chain, comment, ...counted }] : [],
+          counted ? [{ chain, counter: '', comment, ...counted }] : [],
         ),
+      ...reader
+        .readCounters()
+        .map(({ name, comment, counted }) => ({ chain: '', counter: name, comment, ...counted })),
+    ],
     close: () => reader.close(),
   };
 }

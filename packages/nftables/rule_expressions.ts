@@ -26,6 +26,7 @@ const NFTA_CMP = { SREG: 1, OP: 2, DATA: 3 } as const;
 const NFTA_RANGE = { SREG: 1, OP: 2, FROM: 3, TO: 4 } as const;
 const NFTA_BITWISE = { SREG: 1, DREG: 2, LEN: 3, MASK: 4, XOR: 5 } as const;
 const NFTA_LOOKUP = { SET: 1, SREG: 2, DREG: 3, FLAGS: 5 } as const;
+const NFTA_OBJREF = { SET_SREG: 3, SET_NAME: 4 } as const;
 const NFTA_IMMEDIATE = { DREG: 1, DATA: 2 } as const;
 const NFTA_META = { KEY: 2, SREG: 3 } as const;
 const NFTA_REJECT = { TYPE: 1, CODE: 2 } as const;
@@ -62,6 +63,12 @@ class RuleWriter {
       case 'verdict-map':
         this.#loadAll([statement.field]);
         return this.#lookup(statement.map, { isMap: true });
+      case 'counter-map':
+        this.#loadAll(statement.fields);
+        return writeExpression(writer, 'objref', (into) => {
+          into.attributeU32be(NFTA_OBJREF.SET_SREG, REGISTER);
+          into.attributeString(NFTA_OBJREF.SET_NAME, statement.map);
+        });
       case 'verdict':
         return writeExpression(writer, 'immediate', (into) => {
           into.attributeU32be(NFTA_IMMEDIATE.DREG, VERDICT_REGISTER);

@@ -11,20 +11,32 @@ import {
   NFNL_SUBSYS_NFTABLES,
   NFPROTO,
   NFT_MSG,
+  NFT_OBJECT_COUNTER,
   NFTA_COUNTER,
   NFTA_EXPR,
   NFTA_LIST_ELEM,
+  NFTA_OBJ,
   NFTA_RULE,
   UDATA,
 } from './uapi.ts';
+
+/** A named counter, which elements of maps lead to. */
+export type ReadCounter = {
+  readonly name: string;
+  /** '' without one. */
+  readonly comment: string;
+  readonly counted: Counted;
+};
 
 export type ReadRule = {
   readonly chain: string;
   readonly handle: bigint;
   /** '' without one. */
   readonly comment: string;
-  readonly counted: { readonly packets: bigint; readonly bytes: bigint } | undefined;
+  readonly counted: Counted | undefined;
 };
+
+export type Counted = { readonly packets: bigint; readonly bytes: bigint };
 
 const decoder = new TextDecoder();
 
@@ -50,6 +62,20 @@ export class RuleReader {
     );
   }
 
+  /** Named counters, in no order; none when there is no table. Throws NetlinkError. */
+  readCounters(): ReadCounter[] {
+    const type = (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG.GETOBJ;
+    return this.#exchange.dump(
+      `counters of table inet ${this.#table}`,
+      type,
+      (writer) => {
+        writer.u32(NFPROTO.INET).attributeString(NFTA_OBJ.TABLE, this.#table);
+        return writer.attributeU32be(NFTA_OBJ.TYPE, NFT_OBJECT_COUNTER);
+      },
+      readNamedCounter,
+    );
+  }
+
   close(): void {
     this.#socket.close();
   }
@@ -68,6 +94,18 @@ function readRule(message: MessageCursor): ReadRule {
   return { chain, handle, comment, counted };
 }
 
+function readNamedCounter(message: MessageCursor): ReadCounter {
+  const attributes = new AttributeCursor(message.view, message.start + 4, message.end);
+  let [name, comment] = ['', ''];
+  let counted: Counted = { packets: 0n, bytes: 0n };
+  while (attributes.next()) {
+    if (attributes.type === NFTA_OBJ.NAME) name = attributes.string();
+    if (attributes.type === NFTA_OBJ.DATA) counted = readCounter(attributes.nested());
+    if (attributes.type === NFTA_OBJ.USERDATA) comment = readComment(attributes.bytes());
+  }
+  return { name, comment, counted };
+}
+
 function readExpressions(list: AttributeCursor): ReadRule['counted'] {
   while (list.next()) {
     if (list.type !== NFTA_LIST_ELEM) continue;
@@ -83,7 +121,7 @@ function readExpressions(list: AttributeCursor): ReadRule['counted'] {
   return undefined;
 }
 
-function readCounter(data: AttributeCursor): ReadRule['counted'] {
+function readCounter(data: AttributeCursor): Counted {
   let [packets, bytes] = [0n, 0n];
   while (data.next()) {
     if (data.type === NFTA_COUNTER.PACKETS) packets = data.u64be();

@@ -5,6 +5,8 @@
 export type Ruleset = {
   readonly chains: ReadonlyMap<string, Chain>;
   readonly sets: ReadonlyMap<string, NamedSet>;
+  /** Found in the kernel, of no counter map; undefined: none. */
+  readonly strayCounters?: readonly string[] | undefined;
 };
 
 export type Chain = {
@@ -31,6 +33,12 @@ export type Rule = {
 
 export type Verdict = 'accept' | 'drop' | 'return' | `jump ${string}` | `goto ${string}`;
 
+/** Of a counter map: the name of the counter that an element leads to. */
+export type CounterRef = `counter ${string}`;
+
+/** What an element of a map stands for; undefined in a set. */
+export type ElementValue = Verdict | CounterRef | undefined;
+
 export type Statement =
   /** More than one field: the concatenation is looked up in a set. */
   | {
@@ -45,6 +53,8 @@ export type Statement =
     }
   /** Looks the field up in a verdict map; goes on with the next rule when it is not there. */
   | { readonly kind: 'verdict-map'; readonly field: Field; readonly map: string }
+  /** Counts the packet by the counter that the map has for the fields; when it has none the rule does not match. */
+  | { readonly kind: 'counter-map'; readonly fields: readonly Field[]; readonly map: string }
   | { readonly kind: 'verdict'; readonly verdict: Verdict }
   /** Whether all of `bits` are set in the packet's mark, or none. */
   | { readonly kind: 'match-mark'; readonly bits: number; readonly set: boolean }
@@ -98,7 +108,7 @@ export type Field =
 export type KeyType = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'ifname' | 'mark';
 
 export type NamedSet = {
-  readonly kind: 'set' | 'verdict-map';
+  readonly kind: 'set' | 'verdict-map' | 'counter-map';
   /** More than one: a concatenation. */
   readonly key: readonly KeyType[];
   /** Elements may be prefixes and ranges; they must not overlap. */
@@ -106,10 +116,18 @@ export type NamedSet = {
   readonly comment?: string | undefined;
   /**
    * Keys are elements as nft writes them, parts of a concatenation joined by " . ", names unquoted:
-   * "10.0.0.1", "10.0.0.0/8", "80-90", "cali1 . 10.0.0.1". Values are the verdicts of a verdict map.
+   * "10.0.0.1", "10.0.0.0/8", "80-90", "cali1 . 10.0.0.1". Values are the verdicts or counters of a map.
    */
-  readonly elements: ReadonlyMap<string, Verdict | undefined>;
+  readonly elements: ReadonlyMap<string, ElementValue>;
+  /**
+   * The counters of a counter map, by name: what each counts. A name is that of the map, "/" and a part without "/".
+   * Comments are not compared.
+   */
+  readonly counters?: ReadonlyMap<string, string> | undefined;
 };
+
+/** Of a set or map that is made empty. */
+export type SetOptions = Omit<NamedSet, 'elements' | 'counters'>;
 
 /** Part of a transaction. Chains and sets are made empty and filled by later commands. */
 export type Command =
@@ -120,15 +138,18 @@ export type Command =
   | { readonly kind: 'flush-chain'; readonly name: string }
   | { readonly kind: 'delete-chain'; readonly name: string }
   | { readonly kind: 'add-rule'; readonly chain: string; readonly rule: Rule }
-  | { readonly kind: 'add-set'; readonly name: string; readonly set: Omit<NamedSet, 'elements'> }
+  | { readonly kind: 'add-set'; readonly name: string; readonly set: SetOptions }
   | { readonly kind: 'delete-set'; readonly name: string }
   | {
       readonly kind: 'add-elements' | 'delete-elements';
       readonly set: string;
       readonly key: readonly KeyType[];
       readonly interval: boolean;
-      readonly elements: readonly (readonly [string, Verdict | undefined])[];
-    };
+      readonly elements: readonly (readonly [string, ElementValue])[];
+    }
+  | { readonly kind: 'add-counter'; readonly name: string; readonly comment: string }
+  /** No element leads to it any more. */
+  | { readonly kind: 'delete-counter'; readonly name: string };
 
 /** Commands that take effect together or not at all; empty: nothing to do. */
 export type Transaction = readonly Command[];

@@ -2,10 +2,11 @@
 import type {
   Chain,
   Command,
+  ElementValue,
   Field,
   KeyType,
-  NamedSet,
   Rule,
+  SetOptions,
   Statement,
   Transaction,
   Verdict,
@@ -48,11 +49,15 @@ function commandText(target: string, command: Command): string {
     case 'add-elements':
     case 'delete-elements': {
       const verb = command.kind === 'add-elements' ? 'add' : 'delete';
-      const elements = command.elements.map(([element, verdict]) =>
-        elementText(command.key, element, verdict),
+      const elements = command.elements.map(([element, data]) =>
+        elementText(command.key, element, command.kind === 'add-elements' ? data : undefined),
       );
       return `${verb} element ${target} ${name(command.set)} { ${elements.join(', ')} }`;
     }
+    case 'add-counter':
+      return `add counter ${target} ${name(command.name)} { ${commentOption(command.comment)}}`;
+    case 'delete-counter':
+      return `delete counter ${target} ${name(command.name)}`;
     default:
       return command satisfies never;
   }
@@ -70,21 +75,19 @@ function commentOption(comment: string | undefined): string {
   return comment ? `comment ${quoted(comment)}; ` : '';
 }
 
-function setNoun({ kind }: Omit<NamedSet, 'elements'>): string {
+function setNoun({ kind }: SetOptions): string {
   return kind === 'set' ? 'set' : 'map';
 }
 
-function setOptions({ kind, key, interval, comment }: Omit<NamedSet, 'elements'>): string {
-  const type = `type ${key.join(' . ')}${kind === 'verdict-map' ? ' : verdict' : ''};`;
+const DATA_TYPES = { set: '', 'verdict-map': ' : verdict', 'counter-map': ' : counter' } as const;
+
+function setOptions({ kind, key, interval, comment }: SetOptions): string {
+  const type = `type ${key.join(' . ')}${DATA_TYPES[kind]};`;
   const flags = interval ? ' flags interval;' : '';
   return `${type}${flags} ${commentOption(comment)}`.trimEnd();
 }
 
-function elementText(
-  key: readonly KeyType[],
-  element: string,
-  verdict: Verdict | undefined,
-): string {
+function elementText(key: readonly KeyType[], element: string, data: ElementValue): string {
   const parts = key.length === 1 ? [element] : element.split(' . ');
   if (parts.length !== key.length) {
     throw new RangeError(`Cannot write element "${element}": the key has ${key.length} parts`);
@@ -92,7 +95,12 @@ function elementText(
   const texts = parts.map((part, index) =>
     key[index] === 'ifname' ? `"${value(part)}"` : value(part),
   );
-  return texts.join(' . ') + (verdict === undefined ? '' : ` : ${verdictText(verdict)}`);
+  return texts.join(' . ') + (data === undefined ? '' : ` : ${dataText(data)}`);
+}
+
+function dataText(data: NonNullable<ElementValue>): string {
+  const [kind, counter = ''] = data.split(' ');
+  return kind === 'counter' ? `"${name(counter)}"` : verdictText(data as Verdict);
 }
 
 /** A rule as nft lists it; equal texts are equal rules. Throws RangeError for one that nft would misread. */
@@ -137,6 +145,8 @@ function statementText(statement: Statement): string {
       return matchText(statement.fields, statement.operator, statement.value);
     case 'verdict-map':
       return `${statement.field} vmap @${name(statement.map)}`;
+    case 'counter-map':
+      return `counter name ${statement.fields.join(' . ')} map @${name(statement.map)}`;
     case 'verdict':
       return verdictText(statement.verdict);
     case 'match-mark':

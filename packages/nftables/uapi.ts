@@ -24,6 +24,9 @@ export const NFT_MSG = {
   NEWGEN: 15,
   GETGEN: 16,
   TRACE: 17,
+  NEWOBJ: 18,
+  GETOBJ: 19,
+  DELOBJ: 20,
 } as const;
 
 export const NFTA_LIST_ELEM = 1;
@@ -45,10 +48,11 @@ export const NFTA_SET = {
   DESC: 9,
   ID: 10,
   USERDATA: 13,
+  OBJECT_TYPE: 15,
 } as const;
 export const NFTA_SET_DESC_CONCAT = 2;
 export const NFTA_SET_FIELD_LEN = 1;
-export const NFT_SET = { INTERVAL: 4, MAP: 8, CONCAT: 0x80 } as const;
+export const NFT_SET = { INTERVAL: 4, MAP: 8, OBJECT: 0x40, CONCAT: 0x80 } as const;
 export const NFNLGRP_NFTRACE = 9;
 export const NFTA_TRACE = {
   TABLE: 1,
@@ -73,7 +77,16 @@ export const NFT_VERDICT: Readonly<Record<number, string>> = {
 };
 export const NFT_DATA_VERDICT = 0xffffff00;
 export const NFTA_SET_ELEM_LIST = { TABLE: 1, SET: 2, ELEMENTS: 3 } as const;
-export const NFTA_SET_ELEM = { KEY: 1, DATA: 2, FLAGS: 3, USERDATA: 6, KEY_END: 10 } as const;
+export const NFTA_SET_ELEM = {
+  KEY: 1,
+  DATA: 2,
+  FLAGS: 3,
+  USERDATA: 6,
+  OBJREF: 9,
+  KEY_END: 10,
+} as const;
+export const NFTA_OBJ = { TABLE: 1, NAME: 2, TYPE: 3, DATA: 4, USERDATA: 8 } as const;
+export const NFT_OBJECT_COUNTER = 1;
 export const NFT_SET_ELEM_INTERVAL_END = 1;
 export const NFTA_DATA = { VALUE: 1, VERDICT: 2 } as const;
 export const NFTA_VERDICT = { CODE: 1, CHAIN: 2 } as const;
@@ -96,4 +109,5 @@ export const UDATA = {
   SET_DATA_INTERVAL: 6,
   SET_COMMENT: 7,
   ELEMENT_FLAGS: 1,
+  OBJECT_COMMENT: 0,
 } as const;
