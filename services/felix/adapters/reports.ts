@@ -17,6 +17,7 @@ export class BusReporter implements Reporter {
   readonly #version: string;
   readonly #started: number;
   readonly #sent = new Map<string, string>();
+  #endpoints: StateReport['endpoints'] | undefined;
 
   constructor(parts: {
     readonly bus: Pick<Bus, 'report'>;
@@ -36,7 +37,8 @@ export class BusReporter implements Reporter {
     if (this.#isNew('applied', [inSync, String(revision)])) {
       this.#bus.report(this.#node, 'applied', { component: COMPONENT, revision, inSync });
     }
-    if (this.#isNew('endpoints', endpoints)) {
+    // The same array holds the same: ten thousand endpoints are not written out to find that.
+    if (endpoints !== this.#endpoints && this.#isNew('endpoints', endpoints)) {
       this.#bus.report(this.#node, 'endpoints', {
         endpoints: endpoints.map((endpoint) => ({
           ...endpoint,
@@ -45,6 +47,7 @@ export class BusReporter implements Reporter {
         })),
       });
     }
+    this.#endpoints = endpoints;
     if (this.#isNew('health', [ready, messages])) {
       this.#bus.report(this.#node, 'health', {
         component: COMPONENT,

@@ -6,26 +6,27 @@
 //   netlink monitor---------+                          +--> reports: applied, endpoints, health
 //   resync timer, retry-----+
 //
-// A pass does not wait for connections to be cut; the applied revision does.
+// A pass does not wait for connections to be cut; the applied revision does. A change of policy alone costs no look at
+// routes and devices.
 import type { CancelTimer, Clock } from '@calico/clock';
 import type { Kind } from '@calico/model';
 import type { ClusterView, Kernel, Log, PodNetwork, Reporter, StateReport } from '../ports.ts';
-import { desiredDataplane } from './desired.ts';
+import { DATAPLANE_KINDS, desiredDataplane } from './desired.ts';
 import { endpointStatuses } from './endpoint_status.ts';
 import type { FeatureProbe } from './feature_probe.ts';
 import type { HealthLog } from './health_log.ts';
 import type { KernelReconciler } from './kernel_reconciler.ts';
+import type { LocalEndpoints } from './local_endpoints.ts';
 import type { Uplink } from './overlay.ts';
 import { NOTHING_REPAIRED, repairPods } from './pod_repair.ts';
 import type { ConnectionCutter } from './policy/connections/connection_cutter.ts';
 import type { PolicyCommitter } from './policy_committer.ts';
-import { endpointsOf } from './policy_input_source.ts';
 import { dependsOnAddresses, NOTED_KINDS, POLICY_KINDS, policyNotes } from './policy_inputs.ts';
 import { poolRefusal } from './pools.ts';
 import type { WorkloadBook } from './workload_book.ts';
-import { type LocalEndpoint, localEndpoints } from './workload_endpoint.ts';
+import type { LocalEndpoint } from './workload_endpoint.ts';
 
-/** Changes that come within this time share a pass. */
+/** Changes that come so soon after a pass share the next; one that comes later has its own at once. */
 const SETTLE_MS = 10;
 const RESYNC_MS = 90_000;
 const RETRY_MS = 2_000;
@@ -34,6 +35,7 @@ export type AgentParts = {
   readonly node: string;
   readonly view: ClusterView;
   readonly book: WorkloadBook;
+  readonly local: LocalEndpoints;
   readonly kernel: Kernel;
   readonly pods: PodNetwork;
   readonly committer: PolicyCommitter;
@@ -52,6 +54,10 @@ export class Agent {
   readonly #parts: AgentParts;
   #isPolicyDirty = true;
   #isKernelDirty = true;
+  #isDataplaneDirty = true;
+  #isDataplaneComplete = false;
+  /** Of the last look at routes and devices. */
+  #local: readonly LocalEndpoint[] = [];
   #areNotesStale = true;
   #isAsked = false;
   #isRunning = false;
@@ -62,6 +68,7 @@ export class Agent {
   #state: Pick<StateReport, 'inSync' | 'endpoints' | 'ready'> | undefined;
   #isAwaitingCuts = false;
   #uplink: Uplink | undefined;
+  #passEnded = -Infinity;
   #timer: CancelTimer | undefined;
   /** The timer is that of a retry. */
   #isBackingOff = false;
@@ -75,7 +82,7 @@ export class Agent {
     this.#parts.book.onChange(() => {
       this.#isPolicyDirty = true;
       this.#isKernelDirty = true;
-      this.#askNow();
+      this.#askNow(SETTLE_MS);
     });
     this.#scheduleResync();
     this.#ask();
@@ -100,8 +107,10 @@ export class Agent {
     for (const kind of kinds) {
       if (POLICY_KINDS.has(kind)) this.#isPolicyDirty = true;
       if (NOTED_KINDS.has(kind)) this.#areNotesStale = true;
+      if (DATAPLANE_KINDS.has(kind)) this.#isDataplaneDirty = true;
     }
-    this.#askNow();
+    const rest = this.#passEnded + SETTLE_MS - this.#parts.clock.monotonic();
+    this.#askNow(Math.max(rest, 0));
   }
 
   /** Someone, perhaps this process, changed the kernel. */
@@ -120,19 +129,13 @@ export class Agent {
     this.#ask();
   }
 
-  localEndpoints(): LocalEndpoint[] {
-    const { node, book, view } = this.#parts;
-    const stored = endpointsOf(node, view);
-    return localEndpoints(node, book.records, stored, (endpoint) => book.isDeleted(endpoint));
-  }
-
   /** What is newly wanted does not wait for the retry of what failed. */
-  #askNow(): void {
+  #askNow(delayMs: number): void {
     if (this.#isBackingOff) {
       this.#timer?.();
       this.#timer = undefined;
     }
-    this.#ask();
+    this.#ask(delayMs);
   }
 
   #ask(delayMs = SETTLE_MS): void {
@@ -163,20 +166,53 @@ export class Agent {
       this.#parts.log.error('pass failed', { error: cause });
     }
     this.#isRunning = false;
+    this.#passEnded = this.#parts.clock.monotonic();
     if (this.#isAsked) this.#ask();
     else if (!isComplete) this.#ask(RETRY_MS);
   }
 
   /** True when everything wanted is in the kernel. */
   async #pass(): Promise<boolean> {
-    const { node, view, book, kernel, pods, reconciler, features, health, log } = this.#parts;
+    const { view, book, local, health, cutter } = this.#parts;
     const { revision, inSync } = view;
     const policy = await this.#commitPolicy();
     // From here on nothing is awaited: what is compared with the kernel is what is known now.
     if (inSync) book.forgetDeleted(revision);
     if (this.#areNotesStale) health.setCondition('policy-notes', policyNotes(view));
     this.#areNotesStale = false;
-    const local = this.localEndpoints();
+    const isConcerned = this.#isDataplaneConcerned(local.list(), inSync);
+    if (isConcerned) this.#settleDataplane(local.list(), inSync);
+    const isComplete = policy && this.#isDataplaneComplete;
+    if (isComplete && inSync) this.#passedRevision = revision;
+    if (cutter.isSettled) this.#appliedRevision = this.#passedRevision;
+    this.#state = {
+      inSync,
+      endpoints: this.#state?.endpoints ?? [],
+      ready: isComplete && inSync,
+    };
+    this.#report();
+    void this.#awaitCuts();
+    if (isConcerned) this.#parts.onPass();
+    return isComplete;
+  }
+
+  /** Whether routes and devices may have to change. What went wrong there is tried again with every pass. */
+  #isDataplaneConcerned(local: readonly LocalEndpoint[], inSync: boolean): boolean {
+    const { health } = this.#parts;
+    return (
+      this.#isDataplaneDirty ||
+      this.#isKernelDirty ||
+      local !== this.#local ||
+      inSync !== this.#state?.inSync ||
+      this.#uplink === undefined ||
+      [...health.conditions('pools'), ...health.conditions('sysctl')].length > 0
+    );
+  }
+
+  #settleDataplane(local: readonly LocalEndpoint[], inSync: boolean): void {
+    const { node, view, book, kernel, pods, reconciler, features, health, log } = this.#parts;
+    this.#local = local;
+    this.#isDataplaneDirty = false;
     const pools = view.list('IPPool');
     const missing = features.missingFor(pools);
     health.setCondition(
@@ -193,29 +229,21 @@ export class Agent {
       log.warn(text);
       health.note(text);
     }
-    const result = reconciler.pass(
-      desiredDataplane({
-        node,
-        view,
-        local: local.map(({ endpoint }) => endpoint),
-        uplink: this.#uplink,
-        missing,
-      }),
-      { prune: inSync, isDirty },
-    );
+    const desired = desiredDataplane({
+      node,
+      view,
+      local: this.#parts.local.endpoints(),
+      uplink: this.#uplink,
+      missing,
+    });
+    const result = reconciler.pass(desired, { prune: inSync, isDirty });
     if (result.failures.length > 0 || repaired.failures.size > 0) this.#isKernelDirty = true;
-    const isComplete = policy && result.failures.length === 0;
-    if (isComplete && inSync) this.#passedRevision = revision;
-    if (this.#parts.cutter.isSettled) this.#appliedRevision = this.#passedRevision;
+    this.#isDataplaneComplete = result.failures.length === 0;
     this.#state = {
       inSync,
       endpoints: endpointStatuses(local, result.after.podDevices, repaired.failures),
-      ready: isComplete && inSync,
+      ready: false,
     };
-    this.#report();
-    void this.#awaitCuts();
-    this.#parts.onPass();
-    return isComplete;
   }
 
   #report(): void {

@@ -24,6 +24,7 @@ import { FeatureProbe } from './feature_probe.ts';
 import { Felix } from './felix.ts';
 import { HealthLog } from './health_log.ts';
 import { KernelReconciler } from './kernel_reconciler.ts';
+import { LocalEndpoints } from './local_endpoints.ts';
 import { PendingRemovals } from './pending_removals.ts';
 import { ConnectionCutter } from './policy/connections/connection_cutter.ts';
 import { filterSettings } from './policy/meaning/settings.ts';
@@ -85,9 +86,10 @@ export function assemble(ports: Ports): Assembly {
   const health = new HealthLog(clock);
   const features = new FeatureProbe(kernel, clock);
   const gate = new SyncGate(clock, SYNC_PATIENCE_MS);
+  const local = new LocalEndpoints(node, view, book);
   const source = new PolicyInputSource(node, view, () => kernel.hostInterfaces());
   const inputs = (): PolicyInputs | undefined =>
-    view.inSync ? source.inputs(agent.localEndpoints().map(({ endpoint }) => endpoint)) : undefined;
+    view.inSync ? source.inputs(local.endpoints()) : undefined;
   const committer = new PolicyCommitter(packetFilter, inputs, clock);
   const cutter = new ConnectionCutter({ table: ports.connections, clock, log });
   packetFilter.onCommitted((ruleset, { felixConfiguration, ipPools }) => {
@@ -169,6 +171,7 @@ export function assemble(ports: Ports): Assembly {
     node,
     view,
     book,
+    local,
     kernel,
     pods,
     committer,

@@ -146,6 +146,7 @@ function missing<T>(
   const result: T[] = [];
   for (const [key, value] of desired) {
     const actual = found.get(key);
+    if (actual === value) continue;
     if (actual === undefined || !same(value, actual)) result.push(value);
   }
   return result;

@@ -1,11 +1,19 @@
 // The whole of what felix wants in the kernel, from what is known.
-import { felixConfigurationFor, type WorkloadEndpoint } from '@calico/model';
+import { felixConfigurationFor, type Kind, type WorkloadEndpoint } from '@calico/model';
 import type { ClusterView } from '../ports.ts';
 import type { Dataplane } from './dataplane.ts';
 import { computeOverlay, type Uplink } from './overlay.ts';
 import { computePodRoutes } from './pod_routes.ts';
 import type { MissingFeatures } from './pools.ts';
 import { tunnelSettings } from './tunnel_settings.ts';
+
+/** What desiredDataplane() looks at, besides local endpoints. */
+export const DATAPLANE_KINDS: ReadonlySet<Kind> = new Set<Kind>([
+  'FelixConfiguration',
+  'IPPool',
+  'Node',
+  'IPAMBlock',
+]);
 
 export type DesiredInputs = {
   readonly node: string;

@@ -22,19 +22,30 @@ export function computePodRoutes(
 } {
   const routes = new Map<string, OwnedRoute>();
   const podDevices = new Map<string, PodDeviceSettings>();
-  for (const { spec } of endpoints) {
+  for (const endpoint of endpoints) {
+    const { spec } = endpoint;
     const device = spec.interfaceName;
     if (device === undefined || !device.startsWith(POD_DEVICE_PREFIX)) continue;
     const canSpoof =
       configuration.workloadSourceSpoofing === 'Any' &&
       (spec.allowSpoofedSourcePrefixes?.length ?? 0) > 0;
     podDevices.set(device, { ...POD_DEVICE_SETTINGS, reversePathFilter: !canSpoof });
-    for (const network of spec.ipNetworks ?? []) {
-      const route = podRoute(network, device);
-      routes.set(routeKey(route), route);
-    }
+    for (const [key, route] of routesOf(endpoint, device)) routes.set(key, route);
   }
   return { routes, podDevices };
+}
+
+const known = new WeakMap<WorkloadEndpoint, readonly (readonly [string, OwnedRoute])[]>();
+
+function routesOf(endpoint: WorkloadEndpoint, device: string) {
+  const before = known.get(endpoint);
+  if (before !== undefined) return before;
+  const routes = (endpoint.spec.ipNetworks ?? []).map((network) => {
+    const route = podRoute(network, device);
+    return [routeKey(route), route] as const;
+  });
+  known.set(endpoint, routes);
+  return routes;
 }
 
 export function podRoute(network: string, device: string): OwnedRoute {

@@ -18,6 +18,8 @@ export class WorkloadBook {
     { readonly containerId: string; readonly revision: bigint }
   >();
   readonly #written = new Map<string, bigint>();
+  /** Endpoints whose marks of deletion have changed since takeRemarked(). */
+  #remarked = new Set<string>();
   /** The view was complete up to this revision. */
   #seen = 0n;
   #onChange: () => void = () => {};
@@ -108,11 +110,12 @@ export class WorkloadBook {
     const { containerId, revision } = endpoint;
     const key = `${endpoint.namespace}/${endpoint.name}`;
     this.#deleted.set(key, { containerId, revision });
+    this.#remarked.add(key);
     this.#written.delete(key);
   }
 
   noteWritten(namespace: string, name: string, revision: bigint): void {
-    this.#deleted.delete(`${namespace}/${name}`);
+    this.#unmark(`${namespace}/${name}`);
     this.#written.set(`${namespace}/${name}`, revision);
   }
 
@@ -134,11 +137,21 @@ export class WorkloadBook {
   forgetDeleted(seen: bigint): void {
     if (seen < this.#seen) {
       this.#written.clear();
-      this.#deleted.clear();
+      for (const key of this.#deleted.keys()) this.#unmark(key);
     }
     this.#seen = seen;
-    for (const [key, { revision }] of this.#deleted)
-      if (revision <= seen) this.#deleted.delete(key);
+    for (const [key, { revision }] of this.#deleted) if (revision <= seen) this.#unmark(key);
+  }
+
+  /** Keys of endpoints of which isDeleted() may say something else than at the last call; for one caller. */
+  takeRemarked(): ReadonlySet<string> {
+    const keys = this.#remarked;
+    if (keys.size > 0) this.#remarked = new Set();
+    return keys;
+  }
+
+  #unmark(key: string): void {
+    if (this.#deleted.delete(key)) this.#remarked.add(key);
   }
 }
 

@@ -73,6 +73,11 @@ export function endpointKey(endpoint: WorkloadEndpoint): string {
   return `${endpoint.metadata.namespace ?? ''}/${endpoint.metadata.name}`;
 }
 
+/** The key of the endpoint that the record is of. */
+export function recordKey({ workload, endpointName }: WorkloadRecord): string {
+  return `${workload.namespace}/${endpointName}`;
+}
+
 export type LocalEndpoint = {
   readonly endpoint: WorkloadEndpoint;
   /** Undefined for an endpoint that another writer made for this node. */
@@ -97,7 +102,7 @@ export function localEndpoints(
   }
   const result: LocalEndpoint[] = [];
   for (const record of records) {
-    const key = `${record.workload.namespace}/${record.endpointName}`;
+    const key = recordKey(record);
     const found = known.get(key);
     const isOurs = found?.spec.containerID === record.workload.containerId;
     if (record.phase === 'removing') {
