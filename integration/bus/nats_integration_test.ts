@@ -234,19 +234,41 @@ test('garbage on every subject is counted and skipped', { skip: SKIP }, async (c
   assert.deepEqual(removals(early), []);
 });
 
-test('who begins to follow while messages are stored gets each once, in order', {
+async function connectStreams(rig: Rig, context: TestContext): Promise<NatsStreams> {
+  const servers = `nats://${rig.nats.url}`;
+  const { logger } = rig;
+  const streams = new NatsStreams({ servers, name: 'streams', logger, clock: systemClock });
+  context.after(() => streams.close());
+  await until('connected', () => streams.connected);
+  return streams;
+}
+
+test('who begins to follow while a message is replaced learns when all has come', {
   skip: SKIP,
 }, async (context) => {
   const rig = await Rig.start(context);
-  const servers = `nats://${rig.nats.url}`;
-  const streams = new NatsStreams({
-    servers,
-    name: 'follower',
-    logger: rig.logger,
-    clock: systemClock,
-  });
-  context.after(() => streams.close());
-  await until('connected', () => streams.connected);
+  const streams = await connectStreams(rig, context);
+  const message = { subject: 'calico.relay.synced', data: Uint8Array.of(1) };
+  for (let turn = 0; turn < 50; turn++) {
+    const replacing = (async () => {
+      await systemClock.sleep(turn % 4);
+      for (let count = 0; count < 3; count++) await streams.publish(STREAMS.resources, message);
+    })();
+    let caughtUp = false;
+    for await (const { kind } of streams.follow(STREAMS.resources, AbortSignal.timeout(20_000))) {
+      caughtUp = kind === 'caught-up';
+      if (caughtUp) break;
+    }
+    assert.ok(caughtUp, `turn ${turn}`);
+    await replacing;
+  }
+});
+
+test('who begins to follow while messages messages are stored gets each once, in order', {
+  skip: SKIP,
+}, async (context) => {
+  const rig = await Rig.start(context);
+  const streams = await connectStreams(rig, context);
   const stop = new AbortController();
   context.after(() => stop.abort());
   let stored = 0;

@@ -35,6 +35,7 @@ type FollowOptions = {
 export async function* followStream(options: FollowOptions): AsyncIterable<StreamItem> {
   const { manager, connection, stream, signal } = options;
   if (signal.aborted) return;
+  const { state } = await manager.streams.info(stream);
   const info = await manager.consumers.add(stream, {
     ack_policy: AckPolicy.None,
     deliver_policy: DeliverPolicy.LastPerSubject,
@@ -51,7 +52,7 @@ export async function* followStream(options: FollowOptions): AsyncIterable<Strea
   });
   const watch = new FollowWatch(messages, connection, signal);
   try {
-    yield* inOrder(messages, info.num_pending === 0);
+    yield* inOrder(messages, info.num_pending === 0 ? 0 : state.last_seq);
     if (!signal.aborted) throw watch.failure();
   } finally {
     watch.end();
@@ -64,9 +65,13 @@ export async function* followStream(options: FollowOptions): AsyncIterable<Strea
   }
 }
 
-async function* inOrder(messages: ConsumerMessages, empty: boolean): AsyncIterable<StreamItem> {
-  let caughtUp = empty;
-  if (empty) yield { kind: 'caught-up' };
+/** `lastAtStart`: sequence of the last message that was there before the consumer; 0: none was. */
+async function* inOrder(
+  messages: ConsumerMessages,
+  lastAtStart: number,
+): AsyncIterable<StreamItem> {
+  let caughtUp = lastAtStart === 0;
+  if (caughtUp) yield { kind: 'caught-up' };
   let delivered = 0;
   let last = 0;
   for await (const message of messages) {
@@ -83,7 +88,9 @@ async function* inOrder(messages: ConsumerMessages, empty: boolean): AsyncIterab
       last = message.seq;
       yield { kind: 'message', message: toStreamMessage(message) };
     }
-    if (!caughtUp && pending === 0) {
+    // The server (2.9) goes on counting as pending what was replaced while it made the consumer. All
+    // that was there at the start has come, or was replaced, when something as new has come.
+    if (!caughtUp && (pending === 0 || message.seq >= lastAtStart)) {
       caughtUp = true;
       yield { kind: 'caught-up' };
     }
