@@ -1,7 +1,7 @@
 // How etcd and NATS are spoken to, from their settings. Plain text is what `http://` and `nats://` ask
 // for, so it is not refused; over a network it is said once in the log.
 import { readFileSync } from 'node:fs';
-import { isLocal } from '@calico/rpc';
+import { isLocal } from '@calico/rpc/listen_address';
 import type { Logger } from '@calico/telemetry';
 import type * as common from './common_settings.ts';
 import { type Config, ConfigError } from './settings.ts';

@@ -1,6 +1,8 @@
 // The life of a service process: arguments and environment -> config -> telemetry -> main -> signals.
+import nodeModule from 'node:module';
 import { systemClock } from '@calico/clock';
-import { installCallTracing, parseListenAddress, securityOf, type TlsFiles } from '@calico/rpc';
+import type { TlsFiles } from '@calico/rpc';
+import { parseListenAddress, securityOf } from '@calico/rpc/listen_address';
 import { createLogger, type Logger, startTelemetry, startTracing } from '@calico/telemetry';
 import { baseSettings } from './common_settings.ts';
 import { type Host, processHost, type StopSignal } from './host.ts';
@@ -19,6 +21,8 @@ export const EXIT = { ok: 0, failure: 1, usage: 64, config: 78 } as const;
 
 /** Stop functions that take longer are abandoned. */
 const STOP_LIMIT_MS = 10_000;
+/** So long after its start a service has better things to do than what can wait. */
+const SETTLING_MS = 1_000;
 
 export type Service<S extends Settings> = {
   readonly name: string;
@@ -79,17 +83,15 @@ async function live<S extends Settings>(
   // What has been started, to be stopped in reverse order.
   const started: (() => Promise<void>)[] = [];
   try {
-    const { health, metrics, security, httpAddress } = await startObserving(
-      service.name,
-      config,
-      started,
-    );
+    const telemetry = await startObserving(service.name, config, started);
+    const { health, metrics, security, httpAddress } = telemetry;
     health.report('startup', { live: true, ready: false });
     const parts = { config, logger, metrics, health, clock: systemClock, version: VERSION };
     started.push(await service.main(serviceContext({ ...parts, signal: stopping.signal })));
     health.report('startup', { live: true, ready: true });
     const startMs = Math.round(host.uptimeMs());
     logger.info('started', { version: VERSION, http: httpAddress, security, startMs });
+    started.push(settleLater(() => telemetry.load()));
     const signal = await asked;
     logger.info('stopping', { signal });
     health.report('startup', { live: true, ready: false, detail: 'stopping' });
@@ -117,6 +119,7 @@ async function startObserving(
   const files = tls?.cert !== undefined && tls.key !== undefined ? tls : undefined;
   if (otlpEndpoint !== undefined) {
     const tracing = await startTracing(name);
+    const { installCallTracing } = await import('@calico/rpc');
     installCallTracing(tracing);
     started.push(() => tracing.stop());
   }
@@ -127,6 +130,16 @@ async function startObserving(
   });
   started.push(() => telemetry.stop());
   return { ...telemetry, security };
+}
+
+/** What a start does not wait for. Answers what calls it off. */
+function settleLater(load: () => Promise<void>): () => Promise<void> {
+  const cancel = systemClock.setTimer(SETTLING_MS, () => {
+    void load();
+    // Also for the start after a crash, which writes nothing any more. Absent in Deno.
+    nodeModule.flushCompileCache?.();
+  });
+  return async () => cancel();
 }
 
 function watchSignals(stopping: AbortController, host: Host): Promise<StopSignal> {

@@ -1,13 +1,6 @@
 import type { Clock } from '@calico/clock';
-import {
-  connectRpc,
-  type DescService,
-  type RpcClient,
-  type RpcServer,
-  type Served,
-  serveRpc,
-  type TlsFiles,
-} from '@calico/rpc';
+import type { DescService, RpcClient, RpcServer, Served, TlsFiles } from '@calico/rpc';
+import { parseListenAddress, securityOf } from '@calico/rpc/listen_address';
 import type { HealthRegistry, Logger, Metrics } from '@calico/telemetry';
 
 export type BaseConfig = {
@@ -17,7 +10,7 @@ export type BaseConfig = {
   readonly tls: TlsFiles | undefined;
 };
 
-/** What a service's main() gets. */
+/** What a service's main() gets. gRPC is loaded by the first serve() or connect(). */
 export type ServiceContext<C> = {
   readonly config: C & BaseConfig;
   readonly logger: Logger;
@@ -31,18 +24,29 @@ export type ServiceContext<C> = {
   readonly serve: <const T extends readonly DescService[]>(
     ...services: { readonly [K in keyof T]: Served<T[K]> }
   ) => Promise<RpcServer>;
+  /** Throws what connect() would: TypeError when the target would need TLS and has none. */
+  readonly checkTarget: (target: string) => void;
   /** connectRpc() with the configured security. */
-  readonly connect: <S extends DescService>(service: S, target: string) => RpcClient<S>;
+  readonly connect: <S extends DescService>(service: S, target: string) => Promise<RpcClient<S>>;
 };
 
 export function serviceContext<C>(
-  parts: Omit<ServiceContext<C>, 'serve' | 'connect'>,
+  parts: Omit<ServiceContext<C>, 'serve' | 'connect' | 'checkTarget'>,
 ): ServiceContext<C> {
   const { logger, config } = parts;
   const { listen, tls, insecure } = config;
   return {
     ...parts,
-    serve: (...services) => serveRpc({ services, listen, tls, insecure, logger }),
-    connect: (service, target) => connectRpc(service, target, { tls, insecure }),
+    serve: async (...services) => {
+      const { serveRpc } = await import('@calico/rpc');
+      return serveRpc({ services, listen, tls, insecure, logger });
+    },
+    checkTarget: (target) => {
+      securityOf(parseListenAddress(target), { tls: tls !== undefined, insecure }, 'connect to');
+    },
+    connect: async (service, target) => {
+      const { connectRpc } = await import('@calico/rpc');
+      return connectRpc(service, target, { tls, insecure });
+    },
   };
 }

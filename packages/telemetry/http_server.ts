@@ -13,7 +13,7 @@ export type HttpOptions = {
   /** Paths of PEM files. */
   readonly tls?: HttpTls | undefined;
   readonly health: HealthRegistry;
-  readonly metrics: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly metrics: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 };
 
 export type HttpServer = { readonly port: number; close(): Promise<void> };
@@ -23,7 +23,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const path = (request.url ?? '').split('?')[0];
     if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, '');
-    if (path === '/metrics') return metrics(request, response);
+    if (path === '/metrics') return void metrics(request, response);
     if (path === '/liveness') return send(response, health.live ? 200 : 503, health.describe());
     if (path === '/readiness') return send(response, health.ready ? 200 : 503, health.describe());
     send(response, 404, 'not found: try /metrics, /liveness, /readiness\n');

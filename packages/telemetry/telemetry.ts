@@ -1,9 +1,8 @@
-import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import { resourceFromAttributes } from '@opentelemetry/resources';
-import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { DeferredMetrics } from './deferred_metrics.ts';
 import { HealthRegistry } from './health.ts';
 import { type HttpTls, serveHttp } from './http_server.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
+import type { Prometheus } from './prometheus.ts';
 
 export type TelemetryOptions = {
   readonly service: string;
@@ -17,6 +16,8 @@ export type Telemetry = {
   readonly health: HealthRegistry;
   /** `host:port` with the port taken. */
   readonly httpAddress: string;
+  /** Loads what counts, as the first question for metrics does: for when the start is over. */
+  load(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -25,29 +26,34 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const { service, httpListen, tls } = options;
   const { host, port } = parseHostPort(httpListen);
   const health = new HealthRegistry();
-  const exporter = new PrometheusExporter({ preventServerStart: true, withoutScopeInfo: true });
-  const provider = new MeterProvider({
-    resource: resourceFromAttributes({ 'service.name': service }),
-    readers: [exporter],
-  });
-  const metrics = createMetrics(provider);
+  const metrics = new DeferredMetrics();
   observeProcess(metrics);
+  let loading: Promise<Prometheus> | undefined;
+  const loaded = (): Promise<Prometheus> => (loading ??= loadFor(service, metrics));
   const http = await serveHttp({
     host,
     port,
     tls,
     health,
-    metrics: (request, response) => exporter.getMetricsRequestHandler(request, response),
+    metrics: async (request, response) => (await loaded()).answer(request, response),
   });
   return {
     metrics,
     health,
     httpAddress: `${host.includes(':') ? `[${host}]` : host}:${http.port}`,
+    load: async () => void (await loaded()),
     stop: async () => {
       await http.close();
-      await provider.shutdown();
+      await (await loading)?.stop();
     },
   };
+}
+
+async function loadFor(service: string, metrics: DeferredMetrics): Promise<Prometheus> {
+  const { loadPrometheus } = await import('./prometheus.ts');
+  const prometheus = await loadPrometheus(service);
+  metrics.attach(prometheus.metrics);
+  return prometheus;
 }
 
 function observeProcess(metrics: Metrics): void {

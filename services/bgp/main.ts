@@ -7,18 +7,18 @@
 //                    BFD (own thread) <--udp 3784, 4784--> peers
 //   calicoctl --gRPC, unix socket--> handlers  |
 //                                              +--> reports (NATS)
+//
+// What sessions need is loaded at once. NATS, gRPC and protobuf, more than half of the program, are loaded
+// when sessions have begun: with remembered resources, peers do not wait for them.
 import { join } from 'node:path';
-import { connectBus } from '@calico/bus';
-import { openFeed, ResourceView } from '@calico/feed';
-import { openNetlink } from '@calico/netlink';
+import { setImmediate as turn } from 'node:timers/promises';
+import { ResourceView } from '@calico/feed';
+import { openBatch, openNetlink } from '@calico/netlink';
 import { natsAccess, runService } from '@calico/process';
-import { ResourceService } from '@calico/proto/api/v1/resources';
-import { BgpService } from '@calico/proto/bgp/v1/bgp';
 import { BfdThread } from './adapters/bfd_thread.ts';
 import { BmpClient } from './adapters/bmp_client.ts';
-import { busReporter } from './adapters/bus_reporter.ts';
 import { FeedReader } from './adapters/feed_reader.ts';
-import { createHandlers } from './adapters/grpc_handlers.ts';
+import { HeldReporter } from './adapters/held_reporter.ts';
 import { watchKernel } from './adapters/kernel_monitor.ts';
 import { KernelRoutes } from './adapters/kernel_routes.ts';
 import { Listeners } from './adapters/listeners.ts';
@@ -38,11 +38,14 @@ await runService({
   settings,
   async main(context) {
     const { config, logger, clock, signal, version, health, metrics } = context;
+    // What cannot work ends the process before it disturbs a session.
+    const nats = natsAccess(config, logger);
+    context.checkTarget(config.apiAddress);
     const name = config.nodeName;
     const startedAt = clock.now();
     const netlink = openNetlink();
-    const bus = connectBus({ ...natsAccess(config, logger), name: `bgp@${name}`, logger, clock });
-    const api = context.connect(ResourceService, config.apiAddress);
+    const routeBatch = openBatch();
+    const kernel = new KernelRoutes(netlink, routeBatch);
     const recorder =
       config.recording === '' ? undefined : openRecorder(config.recording, clock, logger);
     const secrets = new SecretFiles(config.secretsDir);
@@ -53,6 +56,7 @@ await runService({
       onStatus: (status) => node.pathChanged(status),
     });
     const collector = new BmpClient(clock, logger);
+    const reporter = new HeldReporter();
     const node: BgpNode = new BgpNode({
       node: name,
       routerId: config.routerId,
@@ -60,8 +64,8 @@ await runService({
       random: Math.random,
       defer: (callback) => void setImmediate(callback),
       transport: createTcpTransport(passwordOf),
-      kernel: new KernelRoutes(netlink),
-      reporter: busReporter({ bus, node: name, version, startedAt }),
+      kernel,
+      reporter,
       log: logger,
       bfd,
       collector,
@@ -76,7 +80,12 @@ await runService({
       passwordOf,
     );
     secrets.watch(clock, () => node.deriveAgain());
-    void watchKernel((news) => node.kernelChanged(news), { clock, log: logger, signal });
+    void watchKernel((news) => node.kernelChanged(news), {
+      clock,
+      log: logger,
+      signal,
+      exceptPort: routeBatch.portId,
+    });
     const cachePath = join(config.runDir, 'bgp', 'resources.json');
     const cache = new ResourceCache(cachePath, name, clock, logger);
     const reader = new FeedReader({
@@ -92,9 +101,15 @@ await runService({
       },
     });
     reader.start();
-    const server = await context.serve([BgpService, createHandlers(node, name, version)]);
     publishMetrics(metrics, node);
-    void reader.run(openFeed({ bus, api, clock, logger, signal }));
+    await turn();
+    const { linkCluster } = await import('./adapters/cluster_link.ts');
+    const cluster = await linkCluster(context, nats, startedAt);
+    reporter.tellTo(cluster.reporter);
+    void reader.run(cluster.events);
+    await turn();
+    const { bgpService } = await import('./adapters/grpc_handlers.ts');
+    const server = await context.serve(bgpService(node, name, version));
     return async () => {
       await server.stop();
       listeners.close();
@@ -104,8 +119,8 @@ await runService({
       secrets.close();
       recorder?.close();
       cache.close();
-      api.close();
-      await bus.close();
+      await cluster.close();
+      kernel.close();
       netlink.close();
     };
   },

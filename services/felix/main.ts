@@ -65,9 +65,9 @@ await runService({
       logger,
       clock,
     });
-    const api = context.connect(ResourceService, config.apiAddress);
-    const ipam = context.connect(IpamService, config.ipamAddress);
-    const leases = context.connect(NodeAddressService, config.ipamAddress);
+    const api = await context.connect(ResourceService, config.apiAddress);
+    const ipam = await context.connect(IpamService, config.ipamAddress);
+    const leases = await context.connect(NodeAddressService, config.ipamAddress);
     const view = new ResourceView();
     const reporter = new BusReporter({ bus, node, version, started });
     const workloads = metrics.gauge('felix_local_endpoints', 'Endpoints of this node');

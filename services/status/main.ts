@@ -22,7 +22,7 @@ await runService({
   async main(context) {
     const { config, logger, clock, health, metrics, signal } = context;
     const bus = connectBus({ ...natsAccess(config, logger), name: 'status', logger, clock });
-    const api = context.connect(ResourceService, config.apiAddress);
+    const api = await context.connect(ResourceService, config.apiAddress);
     const view = new ResourceView();
     const board = new StatusBoard(view);
     const received = metrics.counter('status_reports_total', 'Reports received from nodes');

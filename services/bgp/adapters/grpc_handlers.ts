@@ -15,8 +15,8 @@ import {
   parsePrefix,
   prefixContains,
 } from '@calico/ip';
-import { type BgpService, PathVerdict, ResetKind, Table } from '@calico/proto/bgp/v1/bgp';
-import { RpcError, type ServiceHandlers } from '@calico/rpc';
+import { BgpService, PathVerdict, ResetKind, Table } from '@calico/proto/bgp/v1/bgp';
+import { RpcError, type Served, type ServiceHandlers } from '@calico/rpc';
 import { type ExplainedPath, explain, isKnown, longestMatch } from '../core/explain/explain.ts';
 import type { BgpNode } from '../core/node/bgp_node.ts';
 import type { Path, PathData, PathSource } from '../core/rib/path.ts';
@@ -39,6 +39,15 @@ type Row = {
 };
 
 const ORIGINS = ['IGP', 'EGP', 'incomplete'];
+
+/** For ServiceContext.serve(). */
+export function bgpService(
+  node: BgpNode,
+  name: string,
+  version: string,
+): Served<typeof BgpService> {
+  return [BgpService, createHandlers(node, name, version)];
+}
 
 export function createHandlers(node: BgpNode, name: string, version: string): Handlers {
   /** Calls of holdRoutes() per client: of one that has connected anew the old one may still be there. */
