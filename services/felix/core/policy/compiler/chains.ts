@@ -29,6 +29,7 @@ import {
   verdict,
 } from './ruleset.ts';
 import type { SetBuilder } from './set_builder.ts';
+import { written } from './terms.ts';
 
 export type ChainSettings = {
   /** The bit of the packet mark that says "passed to the next tier". */
@@ -270,7 +271,8 @@ export class ChainBuilder {
 
   #rules(rules: readonly RuleTerms[], owner: Owner): Rule[] {
     return rules.flatMap((rule) =>
-      alternatives(rule, this.#sets).map((matches) => {
+      alternatives(rule, this.#sets).map((terms) => {
+        const matches = terms.map((term) => written(term, this.#sets));
         const comment = `${owner.title} rule ${rule.number} ${rule.action}`;
         const denied = rule.action === 'Deny' ? this.#denied(comment) : [];
         return { statements: [...matches, ...denied, ...actionStatements(rule, owner)], comment };

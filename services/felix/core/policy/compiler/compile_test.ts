@@ -126,13 +126,14 @@ test('compile() writes a policy as one chain, with sets for selectors, nets, por
       name.replace(/\/[0-9a-f]{20}/u, ''),
       comment,
       [...elements.keys()],
-    ]);
+    ])
+    .toSorted(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1));
   assert.deepEqual(contents, [
     ['endpoints4', `(projectcalico.org/namespace == "default" && role == "client")`, ['10.65.0.2']],
-    ['ports/80_8000-8100', 'ports 80, 8000-8100', ['80', '8000-8100']],
-    ['port4/tcp/metrics/all', 'tcp port metrics', ['10.65.0.1 . 9100']],
     ['nets4', '10.0.0.0/8,192.168.1.1/32', ['10.0.0.0/8', '192.168.1.1']],
+    ['port4/tcp/metrics/all', 'tcp port metrics', ['10.65.0.1 . 9100']],
     ['ports/1', 'ports 1', ['1']],
+    ['ports/80_8000-8100', 'ports 80, 8000-8100', ['80', '8000-8100']],
   ]);
 });
 

@@ -3,8 +3,9 @@
 import type { Family } from '@calico/ip';
 import type { PortMatch } from '@calico/model';
 import type { RuleTerms, SideTerms } from '../meaning/rule_terms.ts';
-import { type Field, type Match, match, mismatch, type PortProtocol } from './ruleset.ts';
-import { joinRanges, type PortRange, rangeText, type SetBuilder } from './set_builder.ts';
+import { type Field, type Match, mismatch, type PortProtocol } from './ruleset.ts';
+import { joinRanges, type PortRange, type SetBuilder } from './set_builder.ts';
+import { type Alternative, other, type PortField, type Term } from './terms.ts';
 
 export const PORT_PROTOCOLS: ReadonlyMap<number, PortProtocol> = new Map([
   [6, 'tcp'],
@@ -17,9 +18,9 @@ export function portAlternatives(
   rule: RuleTerms,
   family: Family | undefined,
   sets: SetBuilder,
-): Match[][] {
+): Alternative[] {
   const { protocol, notProtocol, source, destination } = rule;
-  if (!hasPorts(source) && !hasPorts(destination)) return [protocolMatches(protocol, notProtocol)];
+  if (!hasPorts(source) && !hasPorts(destination)) return [protocolTerms(protocol, notProtocol)];
   const withPorts = [...PORT_PROTOCOLS]
     .filter(([number]) => number === (protocol ?? number) && number !== notProtocol)
     .flatMap(([, name]) => {
@@ -37,35 +38,35 @@ function hasPorts({ ports, notPorts }: SideTerms): boolean {
   return ports.length + notPorts.length > 0;
 }
 
-function protocolMatches(protocol: number | undefined, notProtocol: number | undefined): Match[] {
-  if (protocol !== undefined) return [match('meta l4proto', protocol)];
-  return notProtocol === undefined ? [] : [mismatch('meta l4proto', notProtocol)];
+function protocolTerms(protocol: number | undefined, notProtocol: number | undefined): Term[] {
+  if (protocol !== undefined) return [{ kind: 'protocol', number: protocol }];
+  return notProtocol === undefined ? [] : [other(mismatch('meta l4proto', notProtocol))];
 }
 
 // What has no ports has none of those that must be there, and none of those that must not.
-function withoutPorts(rule: RuleTerms, sets: SetBuilder): Match[][] {
+function withoutPorts(rule: RuleTerms, sets: SetBuilder): Term[][] {
   const { protocol, notProtocol, source, destination } = rule;
   if (source.ports.length + destination.ports.length > 0) return [];
   if (protocol !== undefined) {
-    return PORT_PROTOCOLS.has(protocol) ? [] : [protocolMatches(protocol, notProtocol)];
+    return PORT_PROTOCOLS.has(protocol) ? [] : [protocolTerms(protocol, notProtocol)];
   }
-  const others = mismatch('meta l4proto', `@${sets.protocols([...PORT_PROTOCOLS.keys()])}`);
+  const others = other(mismatch('meta l4proto', `@${sets.protocols([...PORT_PROTOCOLS.keys()])}`));
   const isExcluded = notProtocol !== undefined && !PORT_PROTOCOLS.has(notProtocol);
-  return [isExcluded ? [others, mismatch('meta l4proto', notProtocol)] : [others]];
+  return [isExcluded ? [others, other(mismatch('meta l4proto', notProtocol))] : [others]];
 }
 
 /** A side that excludes every port of another protocol only says nothing; the protocol has to be said then. */
-function implying(protocol: PortProtocol, matches: Match[]): Match[] {
-  if (matches.length > 0) return matches;
+function implying(protocol: PortProtocol, terms: Term[]): Term[] {
+  if (terms.length > 0) return terms;
   const [number] = [...PORT_PROTOCOLS].find(([, name]) => name === protocol) ?? [0];
-  return [match('meta l4proto', number)];
+  return [{ kind: 'protocol', number }];
 }
 
 type SideMatches = {
   /** Alternatives; one empty one when every port is fine. */
-  readonly wanted: readonly Match[][];
+  readonly wanted: readonly Term[][];
   /** Apart, since nft lists two wanted ports side by side. */
-  readonly excluded: readonly Match[];
+  readonly excluded: readonly Term[];
 };
 
 function sideMatches(
@@ -75,20 +76,21 @@ function sideMatches(
   family: Family | undefined,
   sets: SetBuilder,
 ): SideMatches {
-  const field: Field = `${protocol} ${end}`;
-  const named = (name: string, operator: '==' | '!='): Match => ({
-    kind: 'match',
-    fields: [addressField(family, end), field],
-    operator,
-    value: `@${sets.namedPort(name, protocol, side.selector, family ?? 4)}`,
-  });
+  const field: PortField = `${protocol} ${end}`;
+  const named = (name: string, operator: Match['operator']): Term =>
+    other({
+      kind: 'match',
+      fields: [addressField(family, end), field],
+      operator,
+      value: `@${sets.namedPort(name, protocol, side.selector, family ?? 4)}`,
+    });
   const excluded = [
-    ...rangesOf(side.notPorts).map((ranges) => mismatch(field, `@${sets.ports(ranges)}`)),
+    ...rangesOf(side.notPorts).map((ranges) => other(mismatch(field, `@${sets.ports(ranges)}`))),
     ...namesOf(side.notPorts).map((name) => named(name, '!=')),
   ];
   if (side.ports.length === 0) return { wanted: [[]], excluded };
   const wanted = [
-    ...rangesOf(side.ports).map((ranges) => match(field, rangesValue(ranges, sets))),
+    ...rangesOf(side.ports).map((ranges): Term => ({ kind: 'ports', field, ranges })),
     ...namesOf(side.ports).map((name) => named(name, '==')),
   ];
   return { wanted: wanted.map((one) => [one]), excluded };
@@ -107,10 +109,4 @@ function rangesOf(ports: readonly PortMatch[]): PortRange[][] {
 
 function namesOf(ports: readonly PortMatch[]): string[] {
   return ports.flatMap((port) => (port.kind === 'named' ? [port.name] : []));
-}
-
-function rangesValue(ranges: readonly PortRange[], sets: SetBuilder): string {
-  const [only, ...more] = ranges;
-  if (only !== undefined && more.length === 0) return rangeText(only);
-  return `@${sets.ports(ranges)}`;
 }

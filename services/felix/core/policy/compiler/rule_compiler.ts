@@ -3,10 +3,16 @@
 import type { Family, Prefix } from '@calico/ip';
 import type { IcmpTerms, RuleTerms, SideTerms } from '../meaning/rule_terms.ts';
 import { PORT_PROTOCOLS, portAlternatives } from './port_compiler.ts';
-import { type Field, type Match, match, mismatch } from './ruleset.ts';
-import { prefixText, type SetBuilder } from './set_builder.ts';
-
-export type Alternative = readonly Match[];
+import { match, mismatch } from './ruleset.ts';
+import type { SetBuilder } from './set_builder.ts';
+import {
+  type AddressField,
+  type Alternative,
+  fieldsOf,
+  netsValue,
+  other,
+  type Term,
+} from './terms.ts';
 
 const ICMP = 1;
 const ICMP_V6 = 58;
@@ -69,26 +75,21 @@ function addressMatches(
   end: 'saddr' | 'daddr',
   family: Family,
   sets: SetBuilder,
-): Match[] {
-  const field: Field = family === 4 ? `ip ${end}` : `ip6 ${end}`;
-  const matches: Match[] = [];
+): Term[] {
+  const field: AddressField = family === 4 ? `ip ${end}` : `ip6 ${end}`;
+  const terms: Term[] = [];
   const nets = ofFamily(side.nets, family);
   // A catch-all says no more than the family.
   if (nets.length > 0 && nets.every(({ length }) => length > 0)) {
-    matches.push(match(field, netsValue(nets, family, sets)));
+    terms.push({ kind: 'nets', field, nets });
   }
-  if (side.selector) matches.push(match(field, `@${sets.selected(side.selector, family)}`));
+  if (side.selector) terms.push({ kind: 'selected', field, selector: side.selector });
   const notNets = ofFamily(side.notNets, family);
-  if (notNets.length > 0) matches.push(mismatch(field, netsValue(notNets, family, sets)));
-  if (side.notSelector)
-    matches.push(mismatch(field, `@${sets.selected(side.notSelector, family)}`));
-  return matches;
-}
-
-function netsValue(nets: readonly Prefix[], family: Family, sets: SetBuilder): string {
-  const [only, ...more] = nets;
-  if (only !== undefined && more.length === 0) return prefixText(only);
-  return `@${sets.nets(nets, family)}`;
+  if (notNets.length > 0) terms.push(other(mismatch(field, netsValue(notNets, family, sets))));
+  if (side.notSelector) {
+    terms.push(other(mismatch(field, `@${sets.selected(side.notSelector, family)}`)));
+  }
+  return terms;
 }
 
 function ofFamily(nets: readonly Prefix[], family: Family): Prefix[] {
@@ -100,10 +101,10 @@ function protocolAlternatives(rule: RuleTerms, family: Family, sets: SetBuilder)
   if (icmp === undefined && notIcmp === undefined) return portAlternatives(rule, family, sets);
   const header = family === 4 ? 'icmp' : 'icmpv6';
   return icmpAlternatives(icmp, notIcmp).map(({ type, notType, code, notCode }) => [
-    ...(type === undefined ? [] : [match(`${header} type`, type)]),
-    ...(notType === undefined ? [] : [mismatch(`${header} type`, notType)]),
-    ...(code === undefined ? [] : [match(`${header} code`, code)]),
-    ...(notCode === undefined ? [] : [mismatch(`${header} code`, notCode)]),
+    ...(type === undefined ? [] : [other(match(`${header} type`, type))]),
+    ...(notType === undefined ? [] : [other(mismatch(`${header} type`, notType))]),
+    ...(code === undefined ? [] : [other(match(`${header} code`, code))]),
+    ...(notCode === undefined ? [] : [other(mismatch(`${header} code`, notCode))]),
   ]);
 }
 
@@ -131,11 +132,11 @@ function icmpAlternatives(
 
 // A field of the family's own header implies it, and then nft lists no more than that. The family comes last:
 // before `meta l4proto` of ICMP nft would not list it either.
-function withFamily(matches: readonly Match[], family: Family): Alternative {
+function withFamily(terms: Alternative, family: Family): Alternative {
   const [own, ownIcmp] = family === 4 ? ['ip ', 'icmp '] : ['ip6 ', 'icmpv6 '];
-  const isImplied = matches.some(({ fields }) =>
-    fields.some((field) => field.startsWith(own) || field.startsWith(ownIcmp)),
+  const isImplied = terms.some((term) =>
+    fieldsOf(term).some((field) => field.startsWith(own) || field.startsWith(ownIcmp)),
   );
-  if (isImplied) return matches;
-  return [...matches, match('meta nfproto', family === 4 ? 'ipv4' : 'ipv6')];
+  if (isImplied) return terms;
+  return [...terms, other(match('meta nfproto', family === 4 ? 'ipv4' : 'ipv6'))];
 }

@@ -1,0 +1,65 @@
+// Conditions of packet-filter rules before they are written. Of those that rules have in large numbers it is known what
+// they are about, so that rules can be merged.
+import type { Family, Prefix } from '@calico/ip';
+import type { Selector } from '@calico/selector';
+import { type Field, type Match, match } from './ruleset.ts';
+import { type PortRange, prefixText, rangeText, type SetBuilder } from './set_builder.ts';
+
+export type AddressField = Extract<Field, `${'ip' | 'ip6'} ${'saddr' | 'daddr'}`>;
+export type PortField = Extract<Field, `${'tcp' | 'udp' | 'sctp'} ${string}`>;
+
+export type Term =
+  /** In any of these nets, of the field's family. */
+  | { readonly kind: 'nets'; readonly field: AddressField; readonly nets: readonly Prefix[] }
+  /** An address of what the selector matches. */
+  | { readonly kind: 'selected'; readonly field: AddressField; readonly selector: Selector }
+  /** Any of these ports: sorted, without overlaps. */
+  | { readonly kind: 'ports'; readonly field: PortField; readonly ranges: readonly PortRange[] }
+  | { readonly kind: 'protocol'; readonly number: number }
+  | { readonly kind: 'other'; readonly match: Match };
+
+/** A conjunction. */
+export type Alternative = readonly Term[];
+
+export function other(condition: Match): Term {
+  return { kind: 'other', match: condition };
+}
+
+/** The condition as the packet filter has it. */
+export function written(term: Term, sets: SetBuilder): Match {
+  switch (term.kind) {
+    case 'nets':
+      return match(term.field, netsValue(term.nets, familyOf(term.field), sets));
+    case 'selected':
+      return match(term.field, `@${sets.selected(term.selector, familyOf(term.field))}`);
+    case 'ports':
+      return match(term.field, rangesValue(term.ranges, sets));
+    case 'protocol':
+      return match('meta l4proto', term.number);
+    case 'other':
+      return term.match;
+    default:
+      return term satisfies never;
+  }
+}
+
+export function fieldsOf(term: Term): readonly Field[] {
+  if (term.kind === 'other') return term.match.fields;
+  return [term.kind === 'protocol' ? 'meta l4proto' : term.field];
+}
+
+export function familyOf(field: AddressField): Family {
+  return field.startsWith('ip6 ') ? 6 : 4;
+}
+
+export function netsValue(nets: readonly Prefix[], family: Family, sets: SetBuilder): string {
+  const [only, ...more] = nets;
+  if (only !== undefined && more.length === 0) return prefixText(only);
+  return `@${sets.nets(nets, family)}`;
+}
+
+function rangesValue(ranges: readonly PortRange[], sets: SetBuilder): string {
+  const [only, ...more] = ranges;
+  if (only !== undefined && more.length === 0) return rangeText(only);
+  return `@${sets.ports(ranges)}`;
+}
