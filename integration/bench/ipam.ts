@@ -8,6 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { type Ipam, IpamFixture } from '../ipam/fixture.ts';
+import { CpuClock, type CpuSeconds } from './cpu_clock.ts';
 import { percentile } from './figures.ts';
 import { HEAP_REPORT, runPairs } from './ipam_memory.ts';
 
@@ -29,11 +30,17 @@ const { values } = parseArgs({
 
 class Meter {
   readonly #times: number[] = [];
+  readonly #clock: CpuClock;
   #elapsedMs = 0;
+
+  constructor(clock: CpuClock) {
+    this.#clock = clock;
+  }
 
   /** Works with `concurrency` loops until `most` are done or the time is over. */
   async run(concurrency: number, most: number, limitMs: number, work: Work): Promise<void> {
     let started = 0;
+    this.#clock.start();
     const start = performance.now();
     await Promise.all(
       Array.from({ length: concurrency }, async (_, loop) => {
@@ -46,6 +53,14 @@ class Meter {
       }),
     );
     this.#elapsedMs += performance.now() - start;
+    this.#clock.stop();
+  }
+
+  /** Processor time of one piece of work, in microseconds, by process. */
+  get cpuMicros(): CpuSeconds {
+    const each = 1e6 / this.#times.length;
+    const { client, ipam, etcd } = this.#clock.seconds;
+    return { client: client * each, ipam: ipam * each, etcd: etcd * each };
   }
 
   get elapsedMs(): number {
@@ -61,10 +76,16 @@ class Meter {
   }
 }
 
-const fixture = await IpamFixture.start();
+const count = Number(values.pairs);
+/** A million pairs write more versions of blocks than etcd's quota holds. */
+const COMPACTION = [
+  '--auto-compaction-mode=revision',
+  '--auto-compaction-retention=5000',
+  '--quota-backend-bytes=8589934592',
+];
+const fixture = await IpamFixture.start(count > 0 ? COMPACTION : []);
 try {
   await fixture.putPool('bench', { cidr: '10.0.0.0/12', blockSize: 26 });
-  const count = Number(values.pairs);
   const ipam = await fixture.startService(count > 0 ? [HEAP_REPORT] : []);
   if (count > 0) {
     await runPairs(fixture, ipam, count);
@@ -86,7 +107,9 @@ type Meters = { readonly raw: Meter; readonly assign: Meter; readonly release: M
 
 /** Raw, assign and release in turns, each for a third of the time. */
 async function compare(ipam: Ipam, concurrency: number, limitMs: number): Promise<Meters> {
-  const meters = { raw: new Meter(), assign: new Meter(), release: new Meter() };
+  const pids = { ipam: fixture.pid(), etcd: fixture.etcdPid() };
+  const meter = (): Meter => new Meter(new CpuClock(pids));
+  const meters = { raw: meter(), assign: meter(), release: meter() };
   while (meters.raw.elapsedMs + meters.assign.elapsedMs < (limitMs * 2) / 3) {
     await meters.raw.run(concurrency, Number.POSITIVE_INFINITY, SLICE_MS, rawTransaction);
     const handles: string[] = [];
@@ -134,4 +157,11 @@ function report(concurrency: number, { raw, assign, release }: Meters): void {
     [release.perSecond.toFixed(0), 17],
   ] as const;
   console.log(cells.map(([text, width]) => text.padStart(width)).join('  '));
+  for (const [what, meter] of Object.entries({ raw, assign, release })) {
+    const { client, ipam, etcd } = meter.cpuMicros;
+    const parts = [client, ipam, etcd].map((micros) => micros.toFixed(0).padStart(5));
+    console.log(
+      `    ${what.padEnd(8)} CPU µs each: client ${parts[0]}, ipam ${parts[1]}, etcd ${parts[2]}`,
+    );
+  }
 }

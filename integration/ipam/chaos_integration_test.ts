@@ -1,5 +1,6 @@
 // Sixty pods at once while etcd is killed and comes back: every pod that was connected has an address of
-// its own and is reached, and nothing is left of the attempts that failed.
+// its own and is reached, and nothing is left of the attempts that failed. At every revision of etcd's
+// history each assigned address had an owner.
 //
 // The calls are those of the CNI plugin, made as it makes them (one gRPC call of the node's felix each);
 // a runtime's manners are played here: what fails is removed and tried again as a new container. One pod
@@ -21,6 +22,7 @@ import {
   nodeDirectories,
   patient,
   ping,
+  runtimeCommand,
 } from '../lab/mod.ts';
 
 const PODS_PER_NODE = 20;
@@ -183,9 +185,23 @@ test(`${PODS_PER_NODE} pods per node at once while etcd is killed: unique, reach
 
   await Promise.all(pods.map(remove));
   await agree([]);
+  const history = await ownershipHistory();
+  t.diagnostic(`${history.looked} of ${history.revisions} revisions concerned addresses`);
+  assert.deepEqual(history.faults, []);
+  assert.ok(history.looked > pods.length, 'each endpoint is a revision of its own');
   const leftNamespaces = pods.map(({ netns }) => `netns delete ${netns}\n`).join('');
   await exec(['ip', '-force', '-batch', '-'], { input: leftNamespaces });
 });
+
+type History = { revisions: number; looked: number; faults: string[] };
+
+async function ownershipHistory(): Promise<History> {
+  const command = runtimeCommand('node', 'integration/ipam/ownership_history.ts');
+  const endpoints = `ETCD_ENDPOINTS=http://127.0.0.1:2379`;
+  const { stdout, stderr } = await lab.exec('control', ['env', endpoints, ...command]);
+  assert.match(stdout, /^\{/, stderr);
+  return JSON.parse(stdout) as History;
+}
 
 async function reachAll(from: string, pods: readonly ChaosPod[]): Promise<void> {
   for (let at = 0; at < pods.length; at += PING_AT_ONCE) {

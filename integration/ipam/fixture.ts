@@ -26,12 +26,19 @@ export class IpamFixture {
   readonly store: Store;
   readonly #etcdPort: number;
   readonly #peerPort: number;
+  readonly #etcdArguments: readonly string[];
   readonly #services: ChildProcess[] = [];
   readonly #clients: Ipam[] = [];
   #etcd: ChildProcess | undefined;
 
-  constructor(directory: string, etcdPort: number, peerPort: number) {
+  constructor(
+    directory: string,
+    etcdPort: number,
+    peerPort: number,
+    etcdArguments: readonly string[] = [],
+  ) {
     this.directory = directory;
+    this.#etcdArguments = etcdArguments;
     this.#etcdPort = etcdPort;
     this.#peerPort = peerPort;
     this.endpoint = `http://127.0.0.1:${etcdPort}`;
@@ -42,10 +49,10 @@ export class IpamFixture {
     });
   }
 
-  static async start(): Promise<IpamFixture> {
+  static async start(etcdArguments: readonly string[] = []): Promise<IpamFixture> {
     const directory = await mkdtemp(join(tmpdir(), 'calico-ipam-'));
     const [etcdPort = 0, peerPort = 0] = await freePorts(2);
-    const fixture = new IpamFixture(directory, etcdPort, peerPort);
+    const fixture = new IpamFixture(directory, etcdPort, peerPort, etcdArguments);
     await fixture.startEtcd();
     return fixture;
   }
@@ -64,6 +71,7 @@ export class IpamFixture {
         `--listen-peer-urls=${peer}`,
         `--initial-advertise-peer-urls=${peer}`,
         `--initial-cluster=ipam=${peer}`,
+        ...this.#etcdArguments,
       ],
       { stdio: 'ignore' },
     );
@@ -135,6 +143,7 @@ export class IpamFixture {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: {
         PATH: process.env['PATH'] ?? '',
+        TMPDIR: tmpdir(),
         ETCD_ENDPOINTS: this.endpoint,
         CALICO_LISTEN: `unix:${this.#socket(number)}`,
         CALICO_HTTP_LISTEN: '127.0.0.1:0',
@@ -184,6 +193,10 @@ export class IpamFixture {
   /** Of the first ipam process. */
   pid(): number {
     return this.#services[0]?.pid ?? 0;
+  }
+
+  etcdPid(): number {
+    return this.#etcd?.pid ?? 0;
   }
 
   /** Resident memory of the first ipam process, in MiB. */

@@ -256,19 +256,9 @@ test('delete by name and by file', async () => {
   await succeeds('delete --skip-not-exists -f -', POOL);
 });
 
-test('delete node gives its addresses back first, and is refused while workloads are on it', async () => {
+test('delete node has ipam delete it with what it holds', async () => {
   await succeeds('apply -f -', NODES);
-  services.assigned.set('10.244.1.1', 'vxlan-tunnel-addr-k8s-node01');
-  const document = { spec: { node: 'k8s-node01' } };
-  services.stored.set('WorkloadEndpoint/default/web', { document, revision: 1n });
-  assert.match(
-    await fails('delete node k8s-node01'),
-    /^Failed to delete 'Node' resource: .*1 workload endpoint\(s\) are on it: default\/web\n/,
-  );
-  assert.equal(services.assigned.size, 1);
-  services.stored.delete('WorkloadEndpoint/default/web');
   await succeeds('delete node k8s-node01');
-  assert.equal(services.assigned.size, 0);
   assert.deepEqual(services.releasedNodes, ['k8s-node01']);
   assert.match(await fails('delete node k8s-node01'), /Cannot find Node "k8s-node01"/);
 });

@@ -157,8 +157,11 @@ export type NodePatch = {
 
 /** The api service. Failures are WorkloadErrors. */
 export interface ResourceStore {
-  /** Creates or replaces; answers the revision. */
-  writeEndpoint(endpoint: WorkloadEndpoint): Promise<bigint>;
+  /**
+   * Creates or replaces; answers the revision. With a handle only while its addresses are the container's
+   * in IPAM; throws `precondition` otherwise.
+   */
+  writeEndpoint(endpoint: WorkloadEndpoint, handle?: string): Promise<bigint>;
   /** Deletes it only when it belongs to this container; answers the revision when it did. */
   removeEndpoint(request: EndpointId): Promise<bigint | undefined>;
   patchNode(node: string, patch: NodePatch): Promise<void>;

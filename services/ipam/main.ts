@@ -14,6 +14,7 @@ import { createHandlers } from './adapters/grpc_handlers.ts';
 import { Inspector } from './adapters/inspector.ts';
 import { NodeAddressBook } from './adapters/node_address_book.ts';
 import { createNodeAddressHandlers } from './adapters/node_address_handlers.ts';
+import { NodeRemover } from './adapters/node_remover.ts';
 import { recordUtilization } from './adapters/pool_metrics.ts';
 import { ProgramRunner } from './adapters/program_runner.ts';
 import { watchReachability } from './adapters/reachability.ts';
@@ -38,11 +39,15 @@ await runService({
     });
     const book = new AddressBook(runner);
     const feed = new UtilizationFeed({ store, clock });
-    const inspector = new Inspector({ store, clock, runner, book });
+    const remover = new NodeRemover(store, runner, book);
+    const inspector = new Inspector({ store, clock, runner, remover });
     const server = await context.serve(
       [IpamService, createHandlers(book)],
       [NodeAddressService, createNodeAddressHandlers(new NodeAddressBook(book, runner, clock))],
-      [IpamAdminService, createAdminHandlers({ inspector, runner, newUid: randomUUID, feed })],
+      [
+        IpamAdminService,
+        createAdminHandlers({ inspector, runner, newUid: randomUUID, feed, remover }),
+      ],
     );
     void feed.run(signal);
     void recordUtilization(feed, metrics, signal);

@@ -11,7 +11,7 @@ import {
   withFileOptions,
   withWaitOptions,
 } from './file_options.ts';
-import { releaseNode } from './release_node.ts';
+import { removeNode } from './remove_node.ts';
 import { codeOf } from './write.ts';
 import { type Item, writeAll } from './write_documents.ts';
 
@@ -75,7 +75,7 @@ async function deleteOne(
   { skipNotExists }: Options,
 ): Promise<bigint | undefined> {
   try {
-    if (key.kind === 'Node') await releaseNode(session, key.name);
+    if (key.kind === 'Node') return await removeNode(session, key.name);
     const { revision } = await session.connections.ask('api', (client) => client.delete({ key }));
     return revision;
   } catch (cause) {

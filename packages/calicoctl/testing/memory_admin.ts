@@ -15,7 +15,7 @@ export class MemoryAdmin {
   placement: MessageInitShape<typeof PlanPlacementResponseSchema> = {};
   readonly repairs: RepairRequest[] = [];
 
-  handlers(): ServiceHandlers<typeof IpamAdminService> {
+  handlers(): Omit<ServiceHandlers<typeof IpamAdminService>, 'removeNode'> {
     return {
       check: () => this.#check(),
       repair: async (request) => {

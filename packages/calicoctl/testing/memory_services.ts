@@ -76,7 +76,7 @@ export class MemoryServices {
       services: [
         [ResourceService, this.#resources()],
         [IpamService, this.#ipam()],
-        [IpamAdminService, this.admin.handlers()],
+        [IpamAdminService, this.#admin()],
         [StatusService, this.#status()],
         [ClusterPolicyService, this.policy.handlers()],
       ],
@@ -168,6 +168,18 @@ export class MemoryServices {
       if (!(cause instanceof ValidationError)) throw cause;
       throw new RpcError('INVALID_ARGUMENT', cause.message);
     }
+  }
+
+  #admin(): ServiceHandlers<typeof IpamAdminService> {
+    return {
+      ...this.admin.handlers(),
+      removeNode: async ({ node }) => {
+        this.#read({ kind: 'Node', namespace: '', name: node } as ResourceKey);
+        this.releasedNodes.push(node);
+        this.stored.delete(`Node//${node}`);
+        return { revision: ++this.revision };
+      },
+    };
   }
 
   #ipam(): ServiceHandlers<typeof IpamService> {

@@ -29,8 +29,11 @@ export function createHandlers({
   writer,
   version,
 }: HandlerOptions): ServiceHandlers<typeof ResourceService> {
-  const write = (message: ResourceMessage | undefined, intent: 'create' | 'replace' | 'apply') =>
-    answering(async () => writer.write(writer.check(documentOf(message)), intent));
+  const write = (
+    message: ResourceMessage | undefined,
+    intent: 'create' | 'replace' | 'apply',
+    ipamHandle = '',
+  ) => answering(async () => writer.write(writer.check(documentOf(message)), intent, ipamHandle));
   return {
     get: ({ key }, { signal }) =>
       answering(async () => {
@@ -89,8 +92,8 @@ export function createHandlers({
     replace: async ({ resource }) => ({
       resource: toMessage((await write(resource, 'replace')).resource),
     }),
-    apply: async ({ resource }) => {
-      const { resource: stored, changed } = await write(resource, 'apply');
+    apply: async ({ resource, ipamHandle }) => {
+      const { resource: stored, changed } = await write(resource, 'apply', ipamHandle);
       return { resource: toMessage(stored), changed };
     },
 

@@ -434,3 +434,35 @@ test('garbage on every method is INVALID_ARGUMENT or NOT_FOUND, and nothing is w
   );
   assert.equal((await store.list('/')).revision, before);
 });
+
+test("an endpoint is written only while the handle is its container's when the transaction commits", async () => {
+  const { store, handlers } = await service();
+  const spec = { orchestrator: 'k8s', node: 'n1', containerID: 'c1', pod: 'a', endpoint: 'eth0' };
+  const resource = document('WorkloadEndpoint', { name: 'n1-k8s-a-eth0', namespace: 'x' }, spec);
+  const apply = () =>
+    handlers.apply(message(ApplyRequestSchema, { resource, ipamHandle: 'net.c1' }), context);
+  await assert.rejects(apply, isCode('FAILED_PRECONDITION', /handle "net.c1" holds no addresses/));
+  const key = '/calico/ipam/v2/handle/net.c1';
+  const put = (containerID: string) =>
+    store.commit({
+      compare: [],
+      operations: [{ kind: 'put', key, value: JSON.stringify({ owner: { containerID } }) }],
+    });
+  await put('c2');
+  await assert.rejects(apply, isCode('FAILED_PRECONDITION', /belongs to container "c2"/));
+  await put('c1');
+  const get = store.get.bind(store);
+  // The handle is released between the reading and the transaction.
+  store.get = async (asked, options) => {
+    const found = await get(asked, options);
+    if (asked === key && found !== undefined) {
+      store.get = get;
+      await store.commit({ compare: [], operations: [{ kind: 'delete', key }] });
+    }
+    return found;
+  };
+  await assert.rejects(apply, isCode('FAILED_PRECONDITION', /holds no addresses/));
+  await put('c1');
+  const { changed } = await apply();
+  assert.equal(changed, true);
+});

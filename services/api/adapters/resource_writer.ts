@@ -2,6 +2,7 @@
 import {
   type AnyResource,
   changeProblems,
+  handlePath,
   type IPPool,
   ipPoolProblems,
   KINDS,
@@ -25,6 +26,7 @@ import {
 } from '@calico/store';
 import { deleteRefusal, writeRefusal } from '../core/built_in.ts';
 import { type Birth, birthOf, documentToStore, sayTheSame } from '../core/documents.ts';
+import { endpointProblem } from '../core/endpoint_owner.ts';
 import { LEGACY_IPAM_CONFIG_PATH, legacyIpamConfig } from '../core/legacy_ipam_config.ts';
 import { nodeRemovalProblem } from '../core/node_removal.ts';
 import { blockPathsStart, planPoolRemoval } from '../core/pool_removal.ts';
@@ -59,7 +61,8 @@ export class ResourceWriter {
     return parseResource(parseJson(json));
   }
 
-  async write(resource: AnyResource, intent: Intent): Promise<Written> {
+  /** `ipamHandle`: must hold the endpoint's addresses when the transaction commits; '': not looked at. */
+  async write(resource: AnyResource, intent: Intent, ipamHandle = ''): Promise<Written> {
     const key = keyOf(resource);
     refuseReadOnly(key);
     const refused = writeRefusal(key);
@@ -67,7 +70,10 @@ export class ResourceWriter {
       throw new RpcError('FAILED_PRECONDITION', `Cannot write ${text(key)}: ${refused}`);
     const path = resourcePath(key);
     return this.#retrying(key, async () => {
-      const entry = await this.#options.store.get(path);
+      const [entry, held] = await Promise.all([
+        this.#options.store.get(path),
+        this.#heldBy(resource, ipamHandle),
+      ]);
       const before = entry === undefined ? undefined : readable(key.kind, entry);
       refuseIntent(intent, key, entry);
       refuseRevision(resource, key, entry);
@@ -82,7 +88,7 @@ export class ResourceWriter {
         before === undefined ? birth : birthOf(before, birth),
       );
       const revision = await this.#commit(
-        [{ key: path, modRevision: entry?.modRevision ?? 0n }, ...guards.compare],
+        [{ key: path, modRevision: entry?.modRevision ?? 0n }, ...held, ...guards.compare],
         [{ kind: 'put', key: path, value }, ...guards.operations, ...mirrors(resource)],
       );
       return revision === undefined
@@ -142,6 +148,21 @@ export class ResourceWriter {
         along.unchanged,
       );
     });
+  }
+
+  /** That its addresses are still assigned when an endpoint is written. */
+  async #heldBy(resource: AnyResource, ipamHandle: string): Promise<Comparison[]> {
+    if (ipamHandle === '') return [];
+    const key = handlePath(ipamHandle);
+    const entry = await this.#options.store.get(key);
+    const problem = endpointProblem(resource, ipamHandle, entry?.value);
+    if (problem !== undefined) {
+      throw new RpcError(
+        'FAILED_PRECONDITION',
+        `Cannot write ${text(keyOf(resource))}: ${problem}`,
+      );
+    }
+    return [{ key, modRevision: entry?.modRevision ?? 0n }];
   }
 
   /** Rules between documents: what must not change meanwhile is compared in the same transaction. */

@@ -18,11 +18,14 @@ export class ApiClient implements ResourceStore {
     this.#client = client;
   }
 
-  writeEndpoint(endpoint: WorkloadEndpoint): Promise<bigint> {
+  writeEndpoint(endpoint: WorkloadEndpoint, handle = ''): Promise<bigint> {
     const { name, namespace = '' } = endpoint.metadata;
     return asWorkloadError('api', async () => {
       const answer = await this.#client.apply(
-        { resource: { kind: endpoint.kind, namespace, name, json: JSON.stringify(endpoint) } },
+        {
+          resource: { kind: endpoint.kind, namespace, name, json: JSON.stringify(endpoint) },
+          ipamHandle: handle,
+        },
         { timeoutMs: TIMEOUT_MS },
       );
       return answer.resource?.revision ?? 0n;

@@ -17,6 +17,20 @@ function stored(containerID: string, revision: bigint) {
   return { resource: { kind: 'WorkloadEndpoint', json, revision } };
 }
 
+test('writeEndpoint() names the handle that must hold the addresses', async () => {
+  const asked: unknown[] = [];
+  const client = new ApiClient({
+    apply: async ({ ipamHandle }: { ipamHandle: string }) => {
+      asked.push(ipamHandle);
+      return { resource: { revision: 9n } };
+    },
+  } as unknown as Remote);
+  const endpoint = JSON.parse(stored('c1', 0n).resource.json);
+  assert.equal(await client.writeEndpoint(endpoint, 'net.c1'), 9n);
+  await client.writeEndpoint(endpoint);
+  assert.deepEqual(asked, ['net.c1', '']);
+});
+
 test('removeEndpoint() deletes the revision that it has seen', async () => {
   const deleted: unknown[] = [];
   const client = new ApiClient({

@@ -2,6 +2,7 @@ import { formatAddress, parseAddress } from '@calico/ip';
 import { IntendedUse, type IpamService } from '@calico/proto/ipam/v1/ipam';
 import type { RpcClient } from '@calico/rpc';
 import type { AssignedAddress, Workload } from '../core/workload.ts';
+import { endpointNameOf } from '../core/workload_endpoint.ts';
 import { WorkloadError } from '../core/workload_error.ts';
 import type { AddressBook, EndpointId } from '../ports.ts';
 import { asWorkloadError, hasCode } from './remote_errors.ts';
@@ -114,6 +115,7 @@ export class IpamClient implements AddressBook {
         ipv6Pools: [...workload.ipv6Pools],
         intendedUse: IntendedUse.WORKLOAD,
         namespace: workload.namespace,
+        owner: ownerOf(workload, this.#node),
       },
       { timeoutMs: ASSIGN_TIMEOUT_MS },
     );
@@ -142,6 +144,7 @@ export class IpamClient implements AddressBook {
           handleId: handle,
           attributes: this.#attributes(workload),
           intendedUse: IntendedUse.WORKLOAD,
+          owner: ownerOf(workload, this.#node),
         },
         { timeoutMs: ASSIGN_TIMEOUT_MS },
       );
@@ -177,6 +180,12 @@ export function attributesOf(
 ): Record<string, string> {
   const timestamp = new Date(now).toISOString();
   return { ...(pod === '' ? {} : { pod }), namespace, node, timestamp };
+}
+
+/** The endpoint that the workload is going to have. */
+export function ownerOf(workload: Workload, node: string) {
+  const { namespace, containerId } = workload;
+  return { namespace, name: endpointNameOf(node, workload), containerId };
 }
 
 function plain(assigned: AssignedAddress): AssignedAddress {

@@ -72,6 +72,11 @@ test('assign() asks for one IPv4 address with the owner as attributes', async ()
     [asked['node'], asked['handleId'], asked['ipv4Count'], asked['ipv6Count'], asked['ipv4Pools']],
     ['n1', 'net.c1', 1, 0, ['pool']],
   );
+  assert.deepEqual(asked['owner'], {
+    namespace: 'default',
+    name: 'n1-k8s-p-eth0',
+    containerId: 'c1',
+  });
   assert.deepEqual(asked['attributes'], {
     pod: 'p',
     namespace: 'default',

@@ -4,7 +4,7 @@ import type { RpcClient } from '@calico/rpc';
 import type { LeasedAddress, Workload } from '../core/workload.ts';
 import { WorkloadError } from '../core/workload_error.ts';
 import type { LeaseSource } from '../ports.ts';
-import { attributesOf } from './ipam_client.ts';
+import { attributesOf, ownerOf } from './ipam_client.ts';
 import { asWorkloadError, hasCode } from './remote_errors.ts';
 
 const TIMEOUT_MS = 3_000;
@@ -52,6 +52,7 @@ export class LeaseClient implements LeaseSource {
             node: this.#node,
             handleId,
             attributes: attributesOf(workload, this.#node, this.#now()),
+            owner: ownerOf(workload, this.#node),
             addresses: addresses.map((one) => ({
               ...one,
               sequenceNumber: BigInt(one.sequenceNumber),

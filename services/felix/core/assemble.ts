@@ -160,7 +160,7 @@ export function assemble(ports: Ports): Assembly {
     jitter,
     onFailure: (cause) => log.warn('tunnel address not settled', { cause: String(cause) }),
   });
-  const keeper = new EndpointKeeper({ node, book, view, store, log });
+  const keeper = new EndpointKeeper({ node, book, view, store, addresses, log });
   const keeperLoop = new RetryLoop({
     work: () => keeper.ensure(),
     clock,

@@ -1,50 +1,81 @@
-// Puts endpoints back into the store that were lost there, for example with an old backup.
-import type { ClusterView, Log, ResourceStore } from '../ports.ts';
+// Puts endpoints back into the store that were lost there, for example with an old backup: with their
+// addresses, if these are still to be had. A node that was declared gone must not take them back.
+import type { AddressBook, ClusterView, Log, ResourceStore } from '../ports.ts';
 import { endpointsOf } from './policy_input_source.ts';
+import type { WorkloadRecord } from './workload.ts';
 import type { WorkloadBook } from './workload_book.ts';
 import { endpointKey, endpointOf } from './workload_endpoint.ts';
+import { WorkloadError } from './workload_error.ts';
+
+export type EndpointKeeperParts = {
+  readonly node: string;
+  readonly book: WorkloadBook;
+  readonly view: ClusterView;
+  readonly store: ResourceStore;
+  readonly addresses: AddressBook;
+  readonly log: Log;
+};
 
 export class EndpointKeeper {
-  readonly #node: string;
-  readonly #book: WorkloadBook;
-  readonly #view: ClusterView;
-  readonly #store: ResourceStore;
-  readonly #log: Log;
+  readonly #parts: EndpointKeeperParts;
+  /** Endpoints that cannot be written, and why; told once. */
+  readonly #refused = new Map<string, string>();
 
-  constructor(parts: {
-    readonly node: string;
-    readonly book: WorkloadBook;
-    readonly view: ClusterView;
-    readonly store: ResourceStore;
-    readonly log: Log;
-  }) {
-    this.#node = parts.node;
-    this.#book = parts.book;
-    this.#view = parts.view;
-    this.#store = parts.store;
-    this.#log = parts.log;
+  constructor(parts: EndpointKeeperParts) {
+    this.#parts = parts;
   }
 
   /** Throws `unavailable` to be tried again. */
   async ensure(): Promise<void> {
-    if (!this.#view.inSync) return;
-    const stored = new Set(endpointsOf(this.#node, this.#view).map(endpointKey));
-    for (const { workload } of this.#book.records) {
-      const record = this.#book.get(workload);
+    const { node, book, view } = this.#parts;
+    if (!view.inSync) return;
+    const stored = new Set(endpointsOf(node, view).map(endpointKey));
+    for (const { workload } of book.records) {
+      const record = book.get(workload);
       // Not before its address is its own.
       if (record?.phase !== 'present' || record.leased !== undefined) continue;
       const { namespace } = workload;
       if (stored.has(`${namespace}/${record.endpointName}`)) continue;
-      const written = this.#book.writtenRevision(namespace, record.endpointName);
-      if (written !== undefined && written > this.#view.revision) continue;
-      await this.#book.run(workload, async () => {
-        if (this.#book.get(workload)?.phase !== 'present') return;
-        this.#log.warn('endpoint was missing in the store, writing it again', {
-          name: record.endpointName,
-        });
-        const revision = await this.#store.writeEndpoint(endpointOf(this.#node, record));
-        this.#book.noteWritten(namespace, record.endpointName, revision);
+      const written = book.writtenRevision(namespace, record.endpointName);
+      if (written !== undefined && written > view.revision) continue;
+      await book.run(workload, async () => {
+        if (book.get(workload)?.phase === 'present') await this.#writeAgain(record);
       });
     }
+  }
+
+  async #writeAgain(record: WorkloadRecord): Promise<void> {
+    const { book, log } = this.#parts;
+    const name = record.endpointName;
+    const { namespace } = record.workload;
+    try {
+      const revision = await this.#write(record);
+      book.noteWritten(namespace, name, revision);
+      this.#refused.delete(`${namespace}/${name}`);
+      log.warn('endpoint was missing in the store, it is written again', { name });
+    } catch (cause) {
+      if (!(cause instanceof WorkloadError) || cause.kind === 'unavailable') throw cause;
+      if (this.#refused.get(`${namespace}/${name}`) === cause.message) return;
+      this.#refused.set(`${namespace}/${name}`, cause.message);
+      log.error('endpoint is missing in the store and cannot be written: its address is lost', {
+        name,
+        cause: cause.message,
+      });
+    }
+  }
+
+  /** Where IPAM has lost the addresses too, they are assigned again first. */
+  async #write(record: WorkloadRecord): Promise<bigint> {
+    const { node, store, addresses } = this.#parts;
+    const { handle } = record;
+    const endpoint = endpointOf(node, record);
+    try {
+      return await store.writeEndpoint(endpoint, handle);
+    } catch (cause) {
+      if (!(cause instanceof WorkloadError) || cause.kind !== 'precondition') throw cause;
+    }
+    const requestedAddresses = record.addresses.map(({ address }) => address);
+    await addresses.assign({ handle, workload: { ...record.workload, requestedAddresses } });
+    return store.writeEndpoint(endpoint, handle);
   }
 }

@@ -163,9 +163,12 @@ export class FakeWorld {
       }),
       stockFile: this.leases.stockFile(alive),
       store: {
-        writeEndpoint: async (endpoint) => {
+        writeEndpoint: async (endpoint, handle) => {
           alive();
           this.#requireApi();
+          if (handle !== undefined && !this.assigned.has(handle)) {
+            throw new WorkloadError('precondition', `handle "${handle}" holds no addresses`);
+          }
           if (this.unanswered === undefined) return this.put(endpoint);
           this.unanswered.push(endpoint);
           throw new WorkloadError('unavailable', 'Cannot reach api: no answer in time');

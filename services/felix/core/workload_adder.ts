@@ -129,12 +129,14 @@ export class WorkloadAdder {
   /** With an address held ready the workload starts without; the endpoint is written afterwards. */
   async #writeEndpoint(record: WorkloadRecord): Promise<void> {
     const { node, book, store } = this.#ports;
+    const { handle, leased } = record;
+    const held = leased === undefined ? handle : undefined;
     try {
-      const revision = await store.writeEndpoint(endpointOf(node, record));
+      const revision = await store.writeEndpoint(endpointOf(node, record), held);
       book.noteWritten(record.workload.namespace, record.endpointName, revision);
     } catch (cause) {
       const isAway = cause instanceof WorkloadError && cause.kind === 'unavailable';
-      if (!isAway || record.leased === undefined) throw cause;
+      if (!isAway || leased === undefined) throw cause;
     }
   }
 

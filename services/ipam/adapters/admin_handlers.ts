@@ -13,8 +13,9 @@ import { splitPool } from '../core/programs/split_pool.ts';
 import type { PoolSummary } from '../core/utilization_index.ts';
 import { checkMessages, findingKind } from './check_messages.ts';
 import type { FaultyRecord, Inspector } from './inspector.ts';
+import type { NodeRemover } from './node_remover.ts';
 import type { ProgramRunner } from './program_runner.ts';
-import { addressOf, atMost, cidrOf, handleOf, poolName, wrong } from './requests.ts';
+import { addressOf, atMost, cidrOf, handleOf, nodeName, poolName, wrong } from './requests.ts';
 import { answer, answerStream } from './rpc_errors.ts';
 import type { UtilizationFeed } from './utilization_feed.ts';
 
@@ -25,10 +26,11 @@ export type AdminParts = {
   readonly runner: ProgramRunner;
   readonly newUid: () => string;
   readonly feed: UtilizationFeed;
+  readonly remover: NodeRemover;
 };
 
 export function createAdminHandlers(parts: AdminParts): ServiceHandlers<typeof IpamAdminService> {
-  const { inspector, runner, newUid, feed } = parts;
+  const { inspector, runner, newUid, feed, remover } = parts;
   return {
     check: (_request, { signal }) =>
       answerStream(async function* () {
@@ -63,6 +65,12 @@ export function createAdminHandlers(parts: AdminParts): ServiceHandlers<typeof I
           free: plan.free.toString(),
           oldPoolDisabled: plan.isOldDisabled,
         };
+      }),
+    removeNode: ({ node }, { signal }) =>
+      answer(async () => {
+        const removed = await remover.remove(nodeName('node', node), signal);
+        const { addresses, blocks, revision } = removed;
+        return { releasedAddresses: [...addresses], releasedBlocks: [...blocks], revision };
       }),
     watchUtilization: ({ intervalMs }, { signal }) =>
       answerStream(async function* () {

@@ -9,6 +9,7 @@ import {
   type CheckResponseSchema,
   PlanMigrationRequestSchema,
   PlanPlacementRequestSchema,
+  RemoveNodeRequestSchema,
   RepairRequestSchema,
   SplitPoolRequestSchema,
   WatchUtilizationRequestSchema,
@@ -17,10 +18,12 @@ import {
 import { RpcError } from '@calico/rpc';
 import { MemoryStore } from '@calico/store';
 import { assignFree } from '../core/block_algebra.ts';
+import type { WorkloadOwner } from '../core/programs/owner.ts';
 import { formatBlock, newBlock } from '../core/records/block.ts';
 import { AddressBook } from './address_book.ts';
 import { createAdminHandlers } from './admin_handlers.ts';
 import { Inspector } from './inspector.ts';
+import { NodeRemover } from './node_remover.ts';
 import { ProgramRunner } from './program_runner.ts';
 import { RecordMapStore } from './record_map_store.ts';
 import { UtilizationFeed } from './utilization_feed.ts';
@@ -33,13 +36,15 @@ function service() {
   store.records.put(`${RESOURCES}/ippools/p`, JSON.stringify({ spec: { cidr: '10.0.0.0/24' } }));
   const runner = new ProgramRunner({ store, clock: systemClock, random: Math.random });
   const book = new AddressBook(runner);
-  const inspector = new Inspector({ store, clock: systemClock, runner, book });
+  const remover = new NodeRemover(store, runner, book);
+  const inspector = new Inspector({ store, clock: systemClock, runner, remover });
   const watched = new MemoryStore();
   const feed = new UtilizationFeed({ store: watched, clock: systemClock });
-  const admin = createAdminHandlers({ inspector, runner, newUid: () => 'u', feed });
-  const assign = (handleId: string, node: string) =>
+  const admin = createAdminHandlers({ inspector, runner, newUid: () => 'u', feed, remover });
+  const assign = (handleId: string, node: string, workload?: WorkloadOwner) =>
     book.autoAssign({
       node,
+      workload,
       owner: { handleId, secondary: { node } },
       namespace: '',
       use: 'Workload',
@@ -95,6 +100,30 @@ test('what a check reports is repaired, and a second check is clean', async () =
   assert.deepEqual(done.repairedRecords, ['lost', 'gone']);
   assert.deepEqual(done.skipped, [{ subject: address, reason: 'it is not assigned' }]);
   assert.deepEqual((await checked(admin)).problems, []);
+});
+
+test('a node is removed with all that is assigned to it, but not under a workload', async () => {
+  const { store, admin, assign } = service();
+  store.records.put(`${RESOURCES}/nodes/n1`, '{}');
+  store.records.put(`${RESOURCES}/nodes/n2`, '{}');
+  await assign('vxlan-tunnel-addr-n1', 'n1');
+  const workload = { namespace: 'default', name: 'n1-k8s-a-eth0', containerId: 'c1' };
+  await assign('net.c1', 'n1', workload);
+  await assign('net.c2', 'n2');
+  const remove = () => admin.removeNode(create(RemoveNodeRequestSchema, { node: 'n1' }), CONTEXT);
+  const endpoint = `${RESOURCES}/workloadendpoints/default/n1-k8s-a-eth0`;
+  store.records.put(endpoint, JSON.stringify({ spec: { node: 'n1', containerID: 'c1' } }));
+  await assert.rejects(remove, /Cannot delete Node "n1": 1 workload .* default\/n1-k8s-a-eth0/);
+  store.records.delete(endpoint);
+  const { releasedAddresses, releasedBlocks, revision } = await remove();
+  assert.deepEqual([releasedAddresses?.length, releasedBlocks?.length], [2, 1]);
+  assert.equal(revision, store.records.revision);
+  const left = [...store.records.values.keys()].filter((key) => /n1|net\.c1/.test(key));
+  assert.deepEqual(left, [
+    '/calico-ts/ipam/given-up/net.c1',
+    '/calico-ts/ipam/given-up/vxlan-tunnel-addr-n1',
+  ]);
+  assert.equal((await remove()).revision, 0n);
 });
 
 test('a pool is split and a migration planned', async () => {

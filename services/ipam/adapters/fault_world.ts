@@ -8,7 +8,10 @@ import { StoreUnavailable, type Transaction } from '@calico/store';
 import { attributeOf, isHeld } from '../core/block_algebra.ts';
 import { inconsistencies } from '../core/consistency.ts';
 import { IpamError } from '../core/ipam_error.ts';
+import { ownershipFaults } from '../core/ownership.ts';
+import { ownerKey, type WorkloadOwner } from '../core/programs/owner.ts';
 import { parseBlock } from '../core/records/block.ts';
+import { handleKey } from '../core/records/keys.ts';
 import { assignRequest } from '../core/sample_requests.ts';
 import type { RecordStore } from '../ports.ts';
 import { AddressBook } from './address_book.ts';
@@ -20,11 +23,13 @@ const IPAM = '/calico/ipam/v2/';
 const BLOCKS = `${IPAM}assignment/`;
 const START = 1_790_000_000_000;
 const MOST_TURNS = 2_000_000;
+const PROCESSES = 2;
 /** Four blocks of four addresses: scarce, so that everything is fought for. */
 const POOL = { cidr: '10.0.0.0/28', blockSize: 30 };
 
 /** Who held which address, in steps of the world. */
 export type Held = {
+  readonly workload: WorkloadOwner;
   readonly handleId: string;
   readonly address: string;
   readonly assigned: number;
@@ -48,17 +53,29 @@ export class FaultWorld implements Faults {
   readonly #store: RecordStore;
   readonly #choose: Chooser;
   readonly #books: readonly AddressBook[];
+  /** Of the api, which writes endpoints. */
+  readonly #endpoints: RecordStore;
+  readonly #look: (() => ReadonlyMap<string, string> | undefined) | undefined;
   #waiting: (() => void)[] = [];
   #late: (() => Promise<unknown>)[] = [];
   #now = START;
   #steps = 0;
   readonly held: Held[] = [];
 
-  /** `choose(n)` answers 0 to n - 1; all chance comes from it. */
-  constructor(store: RecordStore, choose: Chooser, processes = 2) {
+  /**
+   * `choose(n)` answers 0 to n - 1; all chance comes from it. `look`: all records, if they changed since it
+   * was called; owners are checked then.
+   */
+  constructor(
+    store: RecordStore,
+    choose: Chooser,
+    look?: () => ReadonlyMap<string, string> | undefined,
+  ) {
     this.#store = store;
     this.#choose = choose;
-    this.#books = Array.from({ length: processes }, () => this.#process());
+    this.#look = look;
+    this.#endpoints = new FaultyStore(store, this);
+    this.#books = Array.from({ length: PROCESSES }, () => this.#process());
   }
 
   #process(): AddressBook {
@@ -118,6 +135,8 @@ export class FaultWorld implements Faults {
     }
     const [go] = this.#waiting.splice(this.#choose(Math.max(1, this.#waiting.length)), 1);
     go?.();
+    const changed = this.#look?.();
+    if (changed !== undefined) assert.deepEqual(ownershipFaults(changed), []);
   }
 
   #pause(): Promise<void> {
@@ -127,7 +146,7 @@ export class FaultWorld implements Faults {
   async #client(number: number, rounds: number): Promise<void> {
     const mine: Held[][] = [];
     for (let round = 0; round < rounds; round++) {
-      const held = await this.#assign(`net.${number}-${round}`, `n${this.#choose(3)}`);
+      const held = await this.#add(`${number}-${round}`, `n${this.#choose(3)}`);
       if (held.length > 0) mine.push(held);
       if (mine.length > 0 && this.#choose(2) === 0) {
         await this.#release(mine.splice(this.#choose(mine.length), 1)[0] ?? []);
@@ -137,13 +156,21 @@ export class FaultWorld implements Faults {
     while (mine.length > 1) await this.#release(mine.pop() ?? []);
   }
 
-  /** Assigns, or gives up as felix does: with a fence, and never again with this handle. */
-  async #assign(handleId: string, node: string): Promise<Held[]> {
-    const request = assignRequest(node, handleId, 1 + this.#choose(2));
+  /** Assigns and has the endpoint written, or gives up as felix does: with a fence, and for good. */
+  async #add(containerId: string, node: string): Promise<Held[]> {
+    const handleId = `net.${containerId}`;
+    const workload = { namespace: 'default', name: `${node}-k8s-${containerId}-eth0`, containerId };
+    const request = { ...assignRequest(node, handleId, 1 + this.#choose(2)), workload };
     try {
       const { addresses } = await this.#any().autoAssign(request);
+      await this.#writeEndpoint(
+        workload,
+        handleId,
+        addresses.map(({ address }) => address),
+      );
       const assigned = this.#steps;
       const held = addresses.map(({ address }) => ({
+        workload,
         handleId,
         address,
         assigned,
@@ -153,16 +180,35 @@ export class FaultWorld implements Faults {
       return held;
     } catch (error) {
       expected(error);
-      await this.#insist((book) => book.releaseByHandle(handleId, { isFenced: true }));
+      const leaving = { isFenced: true, owner: workload };
+      await this.#insist((book) => book.releaseByHandle(handleId, leaving));
       return [];
     }
+  }
+
+  /** As the api does: only while the handle exists. What is late fails when that is gone. */
+  async #writeEndpoint(
+    workload: WorkloadOwner,
+    handleId: string,
+    addresses: readonly string[],
+  ): Promise<void> {
+    const handle = await this.#endpoints.get(handleKey(handleId));
+    assert.ok(handle !== undefined, 'an address was assigned and is released without a word');
+    const ipNetworks = addresses.map((address) => `${address}/32`);
+    const spec = { containerID: workload.containerId, ipNetworks };
+    const { kind } = await this.#endpoints.commit({
+      compare: [{ key: handle.key, modRevision: handle.modRevision }],
+      operations: [{ kind: 'put', key: ownerKey(workload), value: JSON.stringify({ spec }) }],
+    });
+    assert.equal(kind, 'committed', 'a handle changed under its workload');
   }
 
   async #release(held: readonly Held[]): Promise<void> {
     const [first] = held;
     if (first === undefined) return;
     for (const one of held) one.released = this.#steps;
-    await this.#insist((book) => book.releaseByHandle(first.handleId));
+    const leaving = { owner: first.workload };
+    await this.#insist((book) => book.releaseByHandle(first.handleId, leaving));
   }
 
   /** Nodes are declared gone, blocks grow old, the pool is disabled, deleted and made again. */

@@ -13,7 +13,7 @@ import {
   writeAffinity,
 } from '../core/programs/repair.ts';
 import type { RecordStore } from '../ports.ts';
-import type { AddressBook } from './address_book.ts';
+import type { NodeRemover } from './node_remover.ts';
 import type { ProgramRunner } from './program_runner.ts';
 import { callOptions } from './store_access.ts';
 
@@ -33,7 +33,7 @@ export type InspectorOptions = {
   readonly store: RecordStore;
   readonly clock: Clock;
   readonly runner: ProgramRunner;
-  readonly book: AddressBook;
+  readonly remover: NodeRemover;
 };
 
 export class Inspector {
@@ -115,7 +115,7 @@ export class Inspector {
         return this.#run(() => writeAffinity(parsePrefix(subject), revision), signal);
       case 'node-gone':
         if (inspection.inventory.nodes.has(subject)) return 'the node exists';
-        await this.#options.book.releaseAffinity(subject, undefined, false, signal);
+        await this.#options.remover.remove(subject, signal);
         return undefined;
       default:
         return 'it cannot be repaired from a report';

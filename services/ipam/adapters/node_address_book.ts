@@ -79,7 +79,7 @@ export class NodeAddressBook {
   }
 
   async adopt(adoption: Adoption, signal?: AbortSignal): Promise<void> {
-    await this.#runner.run(() => adopt(adoption), signal);
+    await this.#runner.run((now) => adopt(adoption, now), signal);
   }
 
   /** `addresses` undefined: all. `areUsed`: pods had them. */

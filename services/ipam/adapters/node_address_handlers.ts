@@ -9,7 +9,7 @@ import type { ServiceHandlers } from '@calico/rpc';
 import { type Adoption, LEASE_MS } from '../core/programs/lease.ts';
 import { TUNNELS, type Tunnel } from '../core/programs/tunnel_address.ts';
 import type { NodeAddressBook } from './node_address_book.ts';
-import { addressOf, atMost, nodeName, ownerOf, wrong } from './requests.ts';
+import { addressOf, atMost, nodeName, ownerOf, workloadOf, wrong } from './requests.ts';
 import { answer } from './rpc_errors.ts';
 
 /** Both families of a workload, and a few more. */
@@ -77,5 +77,5 @@ function adoptionOf(request: AdoptAddressesRequest): Adoption {
     address: addressOf(`addresses[${index}].address`, address),
     sequenceNumber,
   }));
-  return { node, owner, addresses };
+  return { node, owner, workload: workloadOf(request.owner), addresses };
 }

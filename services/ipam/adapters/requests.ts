@@ -12,6 +12,7 @@ import {
   type AssignIpRequest as WireAssignIp,
   type AutoAssignRequest as WireAutoAssign,
   type EnsureBlockRequest as WireEnsureBlock,
+  type WorkloadOwner as WireOwner,
   type ReleaseByHandleRequest as WireReleaseByHandle,
   type ReleaseIpsRequest as WireReleaseIps,
 } from '@calico/proto/ipam/v1/ipam';
@@ -20,6 +21,7 @@ import { IpamError } from '../core/ipam_error.ts';
 import type { AssignIpRequest } from '../core/programs/assign_ip.ts';
 import type { AssignRequest } from '../core/programs/auto_assign.ts';
 import type { EnsureRequest } from '../core/programs/ensure_block.ts';
+import type { WorkloadOwner } from '../core/programs/owner.ts';
 import type { Leaving, Release } from '../core/programs/release.ts';
 import type { Use } from '../core/records/ip_pool.ts';
 
@@ -46,6 +48,7 @@ export function autoAssignRequest(wire: WireAutoAssign): AssignRequest {
   return {
     node,
     owner,
+    workload: workloadOf(wire.owner),
     namespace: wire.namespace === '' ? '' : objectName('namespace', wire.namespace),
     use: useOf(wire.intendedUse) ?? 'Workload',
     wanted: {
@@ -61,6 +64,7 @@ export function assignIpRequest(wire: WireAssignIp): AssignIpRequest {
     address: addressOf('address', wire.address),
     node: nodeName('node', wire.node),
     owner: ownerOf(wire),
+    workload: workloadOf(wire.owner),
     use: useOf(wire.intendedUse),
   };
 }
@@ -96,19 +100,20 @@ export function releases(wire: WireReleaseIps): Release[] {
 }
 
 export function leavingOf({ owner, fence }: WireReleaseByHandle): Leaving {
-  if (owner === undefined) return { isFenced: fence };
+  return { isFenced: fence, owner: workloadOf(owner) };
+}
+
+export function workloadOf(owner: WireOwner | undefined): WorkloadOwner | undefined {
+  if (owner === undefined) return undefined;
   const { containerId } = owner;
   if (containerId === '' || containerId.length > MAX_HANDLE) {
     const accepted = `the id of a container, 1 to ${MAX_HANDLE} characters`;
     throw wrong('owner.container_id', containerId.slice(0, MAX_HANDLE), accepted);
   }
   return {
-    isFenced: fence,
-    owner: {
-      namespace: objectName('owner.namespace', owner.namespace),
-      name: objectName('owner.name', owner.name),
-      containerId,
-    },
+    namespace: objectName('owner.namespace', owner.namespace),
+    name: objectName('owner.name', owner.name),
+    containerId,
   };
 }
 

@@ -39,6 +39,7 @@ function allocationsIn({ cidr, block }: FoundBlock, inventory: Inventory): Alloc
     const owners = [
       ...uses.map(({ owner }) => owner),
       ...ownersByHandle(handleId, node, inventory.nodes),
+      ...(uses.length === 0 ? startingOwner(handleId, inventory) : []),
     ];
     const isCoolingDown = !isHeld(attribute);
     return [
@@ -56,6 +57,17 @@ function allocationsIn({ cidr, block }: FoundBlock, inventory: Inventory): Alloc
       },
     ];
   });
+}
+
+/** Longer than a node takes to connect a pod, or to take it back. */
+const MOST_STARTING_MS = 600_000;
+
+/** The workload that was named when the address was assigned, as long as its endpoint may yet come. */
+function startingOwner(handleId: string, { handles, nodes, now }: Inventory): string[] {
+  const owner = handles.get(handleId)?.owner;
+  if (owner === undefined || !nodes.has(owner.node)) return [];
+  if (now - Date.parse(owner.assignedAt) > MOST_STARTING_MS) return [];
+  return [`Workload(${owner.namespace}/${owner.endpoint}, starting on ${owner.node})`];
 }
 
 /** Upstream reserves the first three and the last address of a Windows node's blocks. */

@@ -5,7 +5,7 @@ import { IPAM_ROOT, parseIpamPath, parseResourcePath, RESOURCE_ROOT } from '@cal
 import type { Entry } from '../program.ts';
 import { type AffinityState, affinityState } from '../records/affinity.ts';
 import { type Block, parseBlock } from '../records/block.ts';
-import { parseHandle } from '../records/handle.ts';
+import { type HandleOwner, ownerOfHandle, parseHandle } from '../records/handle.ts';
 import { type IpPool, parsePool } from '../records/ip_pool.ts';
 import { parseJson } from '../records/lossless_json.ts';
 import { blockFaults } from './block_faults.ts';
@@ -30,6 +30,7 @@ export type FoundBlock = {
 export type FoundHandle = {
   /** By CIDR text: number of addresses. */
   readonly blocks: ReadonlyMap<string, number>;
+  readonly owner: HandleOwner | undefined;
   readonly revision: bigint;
 };
 
@@ -94,8 +95,9 @@ export class Inventory {
         this.#addBlock(path.cidr, entry);
         return;
       case 'handle': {
-        const { blocks } = parseHandle(key, path.handleId, value);
-        this.handles.set(path.handleId, { blocks, revision });
+        const handle = parseHandle(key, path.handleId, value);
+        const { blocks } = handle;
+        this.handles.set(path.handleId, { blocks, owner: ownerOfHandle(handle), revision });
         return;
       }
       case 'affinity': {

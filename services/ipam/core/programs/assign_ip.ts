@@ -11,12 +11,15 @@ import { affinityKey, blockKey, givenUpKey, handleKey } from '../records/keys.ts
 import type { AssignedAddress } from './auto_assign.ts';
 import { CONFIG_KEYS, configOf, POOL_PREFIXES, poolsOf, type StoredPool } from './context.ts';
 import { unlessGivenUp } from './given_up.ts';
+import { ownedBy, type WorkloadOwner } from './owner.ts';
 import { handleOf, storedBlock, writeBlock, writeHandle } from './stored_block.ts';
 
 export type AssignIpRequest = {
   readonly address: Address;
   readonly node: string;
   readonly owner: Owner;
+  /** As in AssignRequest. */
+  readonly workload?: WorkloadOwner | undefined;
   /** Undefined: not checked against the pool. */
   readonly use: Use | undefined;
 };
@@ -51,7 +54,7 @@ export function* assignIp(request: AssignIpRequest, now: number): Program<Assign
     const key = affinityKey(node, cidr);
     draft.put(key, around.get(key), CONFIRMED);
   }
-  const handle = handleOf(owner.handleId, known);
+  const handle = ownedBy(handleOf(owner.handleId, known), request.workload, node, now);
   writeHandle(draft, handle, [assigned], known.get(handleKey(owner.handleId)));
   unlessGivenUp(draft, owner.handleId, known);
   draft.expect(pool.entry.key, pool.entry);

@@ -34,6 +34,7 @@ import {
 } from './context.ts';
 import { findBlock } from './find_block.ts';
 import { unlessGivenUp } from './given_up.ts';
+import { ownedBy, type WorkloadOwner } from './owner.ts';
 import {
   handleOf,
   readableBlock,
@@ -45,6 +46,8 @@ import {
 export type AssignRequest = {
   readonly node: string;
   readonly owner: Owner;
+  /** Whose the addresses are; undefined: the node's own, or another's that is not known. */
+  readonly workload?: WorkloadOwner | undefined;
   readonly namespace: string;
   readonly use: Use;
   /** Addresses wanted and pools named, by family. */
@@ -95,7 +98,8 @@ export function* assignStep(request: AssignRequest, now: number): Program<Assign
   }
   const written = [...takings.values()].flatMap(({ block }) => block ?? []);
   if (written.length > 0) {
-    writeHandle(draft, handle, written, known.get(handleKey(handleId)));
+    const owned = ownedBy(handle, request.workload, request.node, now);
+    writeHandle(draft, owned, written, known.get(handleKey(handleId)));
     unlessGivenUp(draft, handleId, known);
   }
   return plan(summary(takings), draft);

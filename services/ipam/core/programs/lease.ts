@@ -15,11 +15,12 @@ import { LEASE_ATTRIBUTE, release } from '../cooldown.ts';
 import { IpamError } from '../ipam_error.ts';
 import { Draft, type Known, type Program, plan, type Reading } from '../program.ts';
 import { type Block, storedTime } from '../records/block.ts';
-import { handleBlocks } from '../records/handle.ts';
+import { type Handle, handleBlocks } from '../records/handle.ts';
 import { poolOf } from '../records/ip_pool.ts';
 import { blockKey, givenUpKey, handleKey } from '../records/keys.ts';
 import { CONFIG_KEYS, configOf, POOL_PREFIXES, poolsOf } from './context.ts';
 import { unlessGivenUp } from './given_up.ts';
+import { ownedBy, type WorkloadOwner } from './owner.ts';
 import {
   blockHolding,
   handleOf,
@@ -87,6 +88,8 @@ export function* renewLease(node: string, now: number): Program<LeasedAddress[]>
 export type Adoption = {
   readonly node: string;
   readonly owner: Owner;
+  /** As in AssignRequest. */
+  readonly workload?: WorkloadOwner | undefined;
   readonly addresses: readonly { readonly address: Address; readonly sequenceNumber: bigint }[];
 };
 
@@ -95,7 +98,8 @@ export type Adoption = {
  * of an assignment whose answer was lost, and released.
  * @throws IpamError 'not-found' when one of them is leased no more
  */
-export function* adopt({ node, owner, addresses }: Adoption): Program<undefined> {
+export function* adopt(adoption: Adoption, now: number): Program<undefined> {
+  const { node, owner, workload, addresses } = adoption;
   const from = warmHandle(node);
   const handleIds = [from, owner.handleId];
   const known = yield { keys: [...handleIds.map(handleKey), givenUpKey(owner.handleId)] };
@@ -120,7 +124,9 @@ export function* adopt({ node, owner, addresses }: Adoption): Program<undefined>
     blocks.set(stored.entry.key, { ...stored, changed: next });
   }
   const draft = new Draft();
-  writeAdopted(draft, blocks.values(), adopted, handleIds, known);
+  const before = handleOf(owner.handleId, known);
+  const handles = [handleOf(from, known), ownedBy(before, workload, node, now)];
+  writeAdopted(draft, blocks.values(), adopted, handles, known);
   unlessGivenUp(draft, owner.handleId, known);
   return plan(undefined, draft);
 }
@@ -129,12 +135,12 @@ function writeAdopted(
   draft: Draft,
   blocks: Iterable<StoredBlock & { changed: Block }>,
   adopted: ReadonlySet<string>,
-  handleIds: readonly string[],
+  handles: readonly Handle[],
   known: Known,
 ): void {
   const written: Block[] = [];
   for (const { changed, entry, block } of blocks) {
-    const surplus = ordinalsOfHandle(changed, handleIds[1] ?? '').filter(
+    const surplus = ordinalsOfHandle(changed, handles[1]?.handleId ?? '').filter(
       (ordinal) => !adopted.has(formatAddress(addressAt(changed.cidr, ordinal))),
     );
     const after = releaseOrdinals(changed, surplus);
@@ -142,8 +148,8 @@ function writeAdopted(
     if (after === block) draft.expect(entry.key, entry);
     else writeBlock(draft, after, entry);
   }
-  for (const handleId of handleIds) {
-    writeHandle(draft, handleOf(handleId, known), written, known.get(handleKey(handleId)));
+  for (const handle of handles) {
+    writeHandle(draft, handle, written, known.get(handleKey(handle.handleId)));
   }
 }
 

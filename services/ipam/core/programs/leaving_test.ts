@@ -99,13 +99,13 @@ test('an adoption that is under way fails after its handle was given up', () => 
     .run(renewLease('n1', NOW))
     .map((leased) => ({ ...leased, address: parseAddress(leased.address) }));
   const adoption = { node: 'n1', owner, addresses };
-  const late = new RunningProgram(map, () => adopt(adoption));
+  const late = new RunningProgram(map, () => adopt(adoption, NOW));
   while (!late.isPlanned) late.step();
   map.run(releaseHandle('net.c1', NOW, { isFenced: true }));
   late.step();
   assert.equal(late.conflicts, 1);
   assert.equal(map.values.has(handleKey('net.c1')), false);
-  map.run(adopt(adoption));
+  map.run(adopt(adoption, NOW));
   assert.equal(map.values.has(givenUpKey('net.c1')), false);
 });
 

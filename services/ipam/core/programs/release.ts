@@ -9,14 +9,21 @@ import {
 } from '@calico/ip';
 import { attributeOf, isHeld, ordinalsOfHandle } from '../block_algebra.ts';
 import { release as releaseAddresses } from '../cooldown.ts';
+import { IpamError } from '../ipam_error.ts';
 import { Draft, type Known, type Program, plan, type Reading } from '../program.ts';
 import type { Block } from '../records/block.ts';
-import { handleBlocks, withCount } from '../records/handle.ts';
+import { type Handle, handleBlocks, ownerOfHandle, withCount } from '../records/handle.ts';
 import { poolOf } from '../records/ip_pool.ts';
 import { blockKey, handleKey } from '../records/keys.ts';
 import { CONFIG_KEYS, configOf, POOL_PREFIXES, poolsOf } from './context.ts';
 import { giveUp } from './given_up.ts';
-import { ownerKey, removeOwner, type WorkloadOwner } from './owner.ts';
+import {
+  containerOfEndpoint,
+  endpointKeyOf,
+  ownerKey,
+  removeOwner,
+  type WorkloadOwner,
+} from './owner.ts';
 import {
   blockHolding,
   handleOf,
@@ -110,6 +117,8 @@ export type Leaving = {
   readonly owner?: WorkloadOwner | undefined;
   /** An assignment whose outcome is not known must not take effect any more. */
   readonly isFenced?: boolean;
+  /** Only if the workload that the handle names has no endpoint. */
+  readonly isUnused?: boolean;
 };
 
 export type HandleRelease = {
@@ -123,13 +132,16 @@ export type HandleRelease = {
 /** Workloads have one or two; more are released in several transactions. */
 const BLOCKS_AT_ONCE = 16;
 
-/** Releases what the handle holds in its first blocks, and forgets these blocks in the handle. */
+/**
+ * Releases what the handle holds in its first blocks, and forgets these blocks in the handle.
+ * @throws IpamError 'precondition' when it must be unused and is not
+ */
 export function* releaseHandle(
   handleId: string,
   now: number,
   leaving: Leaving = {},
 ): Program<HandleRelease> {
-  const { owner, isFenced = false } = leaving;
+  const { owner, isFenced = false, isUnused = false } = leaving;
   const key = handleKey(handleId);
   const ownerKeys = owner === undefined ? [] : [ownerKey(owner)];
   const known = yield { keys: [key, ...CONFIG_KEYS, ...ownerKeys] };
@@ -139,6 +151,7 @@ export function* releaseHandle(
   const first = cidrs.slice(0, BLOCKS_AT_ONCE);
   const remaining = cidrs.length - first.length;
   const draft = new Draft();
+  if (isUnused) yield* refuseUsed(draft, handle);
   const around = yield { keys: first.map(blockKey) };
   const { cooldownMs } = configOf(known);
   const { released, changed, gone } = freeAll(draft, handleId, first, around, (block, ordinals) =>
@@ -158,6 +171,19 @@ export function* releaseHandle(
     ...plan<HandleRelease>(value, draft),
     ...(isOwnerGone ? { valueAt: (ownerRevision) => ({ ...value, ownerRevision }) } : {}),
   };
+}
+
+function* refuseUsed(draft: Draft, handle: Handle): Reading<void> {
+  const owner = ownerOfHandle(handle);
+  if (owner === undefined) return;
+  const key = endpointKeyOf(owner);
+  const endpoint = (yield { keys: [key] }).get(key);
+  draft.expect(key, endpoint);
+  if (endpoint === undefined || containerOfEndpoint(endpoint.value) !== owner.containerId) return;
+  throw new IpamError(
+    'precondition',
+    `Cannot release handle "${handle.handleId}": workload endpoint "${owner.namespace}/${owner.endpoint}" has its addresses`,
+  );
 }
 
 /** Frees the handle's addresses in these blocks. */

@@ -6,8 +6,9 @@ import { release } from '../cooldown.ts';
 import { Draft, type Known, type Program, plan, type Reading } from '../program.ts';
 import { CONFIRMED, nodeOfAffinity } from '../records/affinity.ts';
 import type { Attribute } from '../records/block.ts';
-import { handleBlocks, withCount } from '../records/handle.ts';
+import { handleBlocks, ownerOfHandle, withCount } from '../records/handle.ts';
 import { affinityKey, blockKey, cidrOfKey, handleKey, nodeKey } from '../records/keys.ts';
+import { endpointKeyOf } from './owner.ts';
 import { blockHolding, handleOf, readableBlock, writeBlock, writeHandle } from './stored_block.ts';
 
 /** Undefined: repaired. Otherwise why not. */
@@ -44,14 +45,18 @@ export function* releaseLeaked(leak: LeakedAddress, force: boolean, now: number)
     };
   }
   const draft = new Draft();
-  const user = yield* userOf(address, attribute, draft);
+  const hasHandle = handleId !== '' && !handleId.includes('/');
+  const known = yield { keys: hasHandle ? [handleKey(handleId)] : [] };
+  const handle = hasHandle ? handleOf(handleId, known) : undefined;
+  const owner = handle === undefined ? undefined : ownerOfHandle(handle);
+  const endpoints = owner === undefined ? [] : [endpointKeyOf(owner)];
+  const user = yield* userOf(address, attribute, endpoints, draft);
   if (user !== undefined) return { value: `it is in use by ${user}` };
   const after = release(block, [ordinal], now, 0);
   writeBlock(draft, after, entry);
-  if (handleId !== '' && !handleId.includes('/')) {
-    const known = yield { keys: [handleKey(handleId)] };
+  if (handle !== undefined) {
     const found = known.get(handleKey(handleId));
-    if (found !== undefined) writeHandle(draft, handleOf(handleId, known), [after], found);
+    if (found !== undefined) writeHandle(draft, handle, [after], found);
   }
   return plan(undefined, draft);
 }
@@ -68,12 +73,13 @@ function isYoung({ secondary }: Attribute, now: number): boolean {
 function* userOf(
   address: Address,
   { secondary }: Attribute,
+  endpoints: readonly string[],
   draft: Draft,
 ): Reading<string | undefined> {
   const { node, pod, namespace } = secondary;
-  if (node === undefined) return undefined;
-  const keys = [nodeKey(node)];
-  if (pod !== undefined && namespace !== undefined) {
+  const keys = [...endpoints];
+  if (node !== undefined) keys.push(nodeKey(node));
+  if (node !== undefined && pod !== undefined && namespace !== undefined) {
     const identity = { node, orchestrator: 'k8s', pod, endpoint: 'eth0' };
     keys.push(`${RESOURCE_ROOT}workloadendpoints/${namespace}/${workloadEndpointName(identity)}`);
   }

@@ -1,4 +1,4 @@
-// A handle as etcd holds it: how many addresses of which blocks belong to one owner.
+// A handle as etcd holds it: how many addresses of which blocks belong to one owner, and who that is.
 import { formatPrefix, type Prefix, parsePrefix } from '@calico/ip';
 import { IpamError } from '../ipam_error.ts';
 import { formatJson, parseJson } from './lossless_json.ts';
@@ -9,6 +9,23 @@ export type Handle = {
   readonly blocks: ReadonlyMap<string, number>;
   readonly rest: Readonly<Record<string, unknown>>;
 };
+
+/**
+ * The workload that has the addresses. Its WorkloadEndpoint is written later, when its policy is in the
+ * kernel; until then this alone says whose they are.
+ */
+export type HandleOwner = {
+  readonly node: string;
+  readonly namespace: string;
+  /** Name of its WorkloadEndpoint. */
+  readonly endpoint: string;
+  readonly containerId: string;
+  /** RFC 3339. */
+  readonly assignedAt: string;
+};
+
+/** Ours alone, beside upstream's fields. */
+const OWNER_FIELD = 'owner';
 
 export function newHandle(handleId: string): Handle {
   return { handleId, blocks: new Map(), rest: {} };
@@ -39,6 +56,34 @@ export function formatHandle(handle: Handle): string {
     block: Object.fromEntries(handle.blocks),
     deleted: false,
   });
+}
+
+/** Undefined: another writer made it, or it is a node's. */
+export function ownerOfHandle({ rest }: Handle): HandleOwner | undefined {
+  const found = rest[OWNER_FIELD];
+  if (typeof found !== 'object' || found === null) return undefined;
+  const fields = found as Readonly<Record<string, unknown>>;
+  const text = (name: string): string => {
+    const value = fields[name];
+    return typeof value === 'string' ? value : '';
+  };
+  return {
+    node: text('node'),
+    namespace: text('namespace'),
+    endpoint: text('endpoint'),
+    containerId: text('containerID'),
+    assignedAt: text('assignedAt'),
+  };
+}
+
+/** The handle with its owner; one that has an owner keeps it. */
+export function withOwner(handle: Handle, owner: HandleOwner): Handle {
+  if (handle.rest[OWNER_FIELD] !== undefined) return handle;
+  const { containerId, ...others } = owner;
+  return {
+    ...handle,
+    rest: { ...handle.rest, [OWNER_FIELD]: { ...others, containerID: containerId } },
+  };
 }
 
 /** The handle with exactly `count` addresses in the block. */
