@@ -6,11 +6,12 @@ import type { NamedSet, PortProtocol } from './ruleset.ts';
 import {
   addressElements,
   elementsOf,
-  isNet,
   type NamedPortRequest,
+  prefixText,
   type SelectedAddresses,
   type Selections,
 } from './set_builder.ts';
+import { contentOf, takesRanges } from './set_form.ts';
 
 const PROTOCOL_NUMBERS: Readonly<Record<PortProtocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
@@ -30,8 +31,9 @@ export class MemberSelections implements Selections {
     const prefixes = this.#selection(selector)
       .flatMap((member) => member.prefixes)
       .filter((prefix) => prefix.family === family);
-    const hasNets = prefixes.some(isNet);
-    const found = { hasNets, elements: addressElements(family, prefixes, hasNets) };
+    const distinct = [...new Map(prefixes.map((prefix) => [prefixText(prefix), prefix])).values()];
+    const hasRanges = takesRanges(contentOf(distinct));
+    const found = { hasRanges, elements: addressElements(family, distinct, hasRanges) };
     this.#addresses.set(key, found);
     return found;
   }

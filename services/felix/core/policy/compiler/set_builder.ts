@@ -9,16 +9,16 @@ import {
   type Prefix,
 } from '@calico/ip';
 import type { Selector } from '@calico/selector';
-import { addressRangeText, rangesOf } from './address_ranges.ts';
+import { addressesIn, addressRangeText, rangesOf } from './address_ranges.ts';
 import { contentId, readableName } from './identifiers.ts';
 import type { KeyType, NamedSet, PortProtocol, Verdict } from './ruleset.ts';
 
 export type PortRange = { readonly first: number; readonly last: number };
 
 const ADDRESS_BITS = { 4: 32, 6: 128 } as const;
-/** The elements of an address set, and whether there are nets among them. */
+/** The elements of an address set, and whether there are ranges among them. */
 export type SelectedAddresses = {
-  readonly hasNets: boolean;
+  readonly hasRanges: boolean;
   readonly elements: NamedSet['elements'];
 };
 
@@ -71,14 +71,13 @@ export class SetBuilder {
 
   /** Addresses of one family of all that a selector matches. */
   selected(selector: Selector, family: Family): string {
-    const { hasNets, elements } = this.#selections.addresses(selector, family);
-    // A hash costs less to look up and to change than intervals do, which only nets need. A set cannot change
-    // its kind: so the kind is part of its name.
-    const name = `${hasNets ? 'nets' : 'endpoints'}${family}/${contentId(selector.uniqueId)}`;
+    const { hasRanges, elements } = this.#selections.addresses(selector, family);
+    // A set cannot change its kind: so the kind is part of its name.
+    const name = `${hasRanges ? 'nets' : 'endpoints'}${family}/${contentId(selector.uniqueId)}`;
     if (this.#sets.has(name)) return name;
     return this.add(name, {
       key: [addressType(family)],
-      interval: hasNets,
+      interval: hasRanges,
       comment: selector.canonical,
       elements,
     });
@@ -151,7 +150,7 @@ export class SetBuilder {
   }
 }
 
-/** As elements of a set: ranges that do not overlap, or one address each. */
+/** As elements of a set: ranges that do not overlap, or every address. */
 export function addressElements(
   family: Family,
   prefixes: readonly Prefix[],
@@ -160,7 +159,7 @@ export function addressElements(
   return elementsOf(
     interval
       ? rangesOf(prefixes).map((range) => addressRangeText(family, range))
-      : prefixes.map((prefix) => formatAddress(prefix)),
+      : prefixes.flatMap((prefix) => [...addressesIn(prefix)]),
   );
 }
 

@@ -1,14 +1,23 @@
-// The elements of one address set, kept up to date as prefixes come and go. While every prefix is one address, each is
-// an element of a hash; with the first net, elements become the fewest ranges that cover all.
-import { comparePrefixes, type Family, type Prefix, prefixContains, prefixOf } from '@calico/ip';
+// The elements of one address set, kept up to date as prefixes come and go: every address, or the fewest ranges that
+// cover all.
+import {
+  comparePrefixes,
+  type Family,
+  type Prefix,
+  prefixContains,
+  prefixOf,
+  prefixSize,
+} from '@calico/ip';
 import {
   type AddressRange,
+  addressesIn,
   addressRangeText,
   joinAddressRanges,
   rangeOf,
   rangesOf,
 } from '../compiler/address_ranges.ts';
 import { isNet, prefixText } from '../compiler/set_builder.ts';
+import { takesRanges } from '../compiler/set_form.ts';
 import { LiveElements } from './live_elements.ts';
 
 /** From so many changes on, ranges are computed anew. */
@@ -20,7 +29,8 @@ export class AddressElements {
   readonly #family: Family;
   readonly #onChange: (elements: LiveElements) => void;
   readonly #counts = new Map<string, Counted>();
-  #nets = 0;
+  #addresses = 0;
+  #inNets = 0n;
   #elements: LiveElements;
   /** Undefined: a hash. */
   #ranges: CoveredRanges | undefined;
@@ -32,8 +42,8 @@ export class AddressElements {
   }
 
   /** Whether elements are ranges. When that changes, `elements` is another object. */
-  get hasNets(): boolean {
-    return this.#nets > 0;
+  get hasRanges(): boolean {
+    return takesRanges({ addresses: this.#addresses, inNets: this.#inNets });
   }
 
   get elements(): LiveElements {
@@ -47,10 +57,12 @@ export class AddressElements {
     const wasHere = new Set(gone.map(prefixText));
     const isNew = come.filter((prefix) => !wasHere.has(prefixText(prefix)));
     const isOld = gone.filter((prefix) => !this.#counts.has(prefixText(prefix)));
-    if (this.hasNets !== (this.#ranges !== undefined)) return this.#rebuild();
+    if (this.hasRanges !== (this.#ranges !== undefined)) return this.#rebuild();
     if (this.#ranges === undefined) {
-      for (const prefix of isOld) this.#elements.delete(prefixText(prefix));
-      for (const prefix of isNew) this.#elements.set(prefixText(prefix));
+      for (const prefix of isNew) this.#addAddresses(prefix);
+      for (const prefix of isOld) {
+        for (const address of addressesIn(prefix)) this.#elements.release(address);
+      }
       return;
     }
     if (isNew.length + isOld.length > MANY) return this.#rebuildRanges();
@@ -66,7 +78,7 @@ export class AddressElements {
     if (known !== undefined) known.count++;
     else {
       this.#counts.set(text, { prefix, count: 1 });
-      if (isNet(prefix)) this.#nets++;
+      this.#weigh(prefix, 1);
     }
     return known === undefined;
   }
@@ -78,15 +90,25 @@ export class AddressElements {
     const known = this.#counts.get(text);
     if (known === undefined || --known.count > 0) return false;
     this.#counts.delete(text);
-    if (isNet(prefix)) this.#nets--;
+    this.#weigh(prefix, -1);
     return true;
+  }
+
+  #weigh(prefix: Prefix, sign: 1 | -1): void {
+    if (isNet(prefix)) this.#inNets += BigInt(sign) * prefixSize(prefix);
+    else this.#addresses += sign;
+  }
+
+  /** Prefixes may overlap: an address stays as long as one of them has it. */
+  #addAddresses(prefix: Prefix): void {
+    for (const address of addressesIn(prefix)) this.#elements.add(address);
   }
 
   #rebuild(): void {
     this.#elements = new LiveElements(this.#onChange);
     this.#ranges = undefined;
-    if (this.hasNets) this.#rebuildRanges();
-    else for (const text of this.#counts.keys()) this.#elements.set(text);
+    if (this.hasRanges) this.#rebuildRanges();
+    else for (const { prefix } of this.#counts.values()) this.#addAddresses(prefix);
   }
 
   #rebuildRanges(): void {

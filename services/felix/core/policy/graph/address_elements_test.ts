@@ -17,24 +17,47 @@ const TEXTS = [
 ];
 const few = fc.array(fc.constantFrom(...TEXTS.slice(0, 24), ...TEXTS), { maxLength: 4 });
 
+type Step = readonly [come: readonly string[], gone: readonly number[]];
+const steps = fc.array(fc.tuple(few, fc.array(fc.nat(30), { maxLength: 4 })), { maxLength: 30 });
+
+/** Carries the steps out beside these prefixes, which stay. */
+function follow(
+  some: readonly Step[],
+  base: readonly Prefix[],
+  hasRanges: (here: readonly Prefix[]) => boolean,
+): void {
+  const live = new AddressElements(4, () => {});
+  live.change([], base);
+  let here: Prefix[] = [];
+  for (const [texts, gone] of some) {
+    const removed = here.filter((_, index) => gone.includes(index));
+    const added = texts.map((text) => parsePrefix(text));
+    here = [...here.filter((prefix) => !removed.includes(prefix)), ...added];
+    live.change(removed, added);
+    live.elements.take();
+    assert.equal(live.hasRanges, hasRanges(here));
+    assert.deepEqual(
+      new Map(live.elements),
+      addressElements(4, [...base, ...here], live.hasRanges),
+    );
+  }
+}
+
 test('elements follow the prefixes, whatever comes and goes together', () => {
   fc.assert(
-    fc.property(
-      fc.array(fc.tuple(few, fc.array(fc.nat(30), { maxLength: 4 })), { maxLength: 30 }),
-      (steps) => {
-        const live = new AddressElements(4, () => {});
-        let here: Prefix[] = [];
-        for (const [texts, gone] of steps) {
-          const removed = here.filter((_, index) => gone.includes(index));
-          const added = texts.map((text) => parsePrefix(text));
-          here = [...here.filter((prefix) => !removed.includes(prefix)), ...added];
-          live.change(removed, added);
-          live.elements.take();
-          assert.equal(live.hasNets, here.some(isNet));
-          assert.deepEqual(new Map(live.elements), addressElements(4, here, live.hasNets));
-        }
-      },
-    ),
+    fc.property(steps, (some) => follow(some, [], (here) => here.some(isNet))),
     { numRuns: 500 },
+  );
+});
+
+test('nets beside many addresses are written out, unless they hold more than those', () => {
+  const base = Array.from({ length: 1000 }, (_, n) =>
+    parsePrefix(`10.0.${n >> 7}.${2 * (n & 127)}/32`),
+  );
+  fc.assert(
+    fc.property(steps, (some) =>
+      follow(some, base, (here) => here.some(({ length }) => length === 0)),
+    ),
+    { numRuns: 20 },
   );
 });

@@ -127,8 +127,8 @@ class AddressOutput implements Output {
     this.#onReplaced = onReplaced;
   }
 
-  get hasNets(): boolean {
-    return this.#addresses.hasNets;
+  get hasRanges(): boolean {
+    return this.#addresses.hasRanges;
   }
 
   get elements(): LiveElements {

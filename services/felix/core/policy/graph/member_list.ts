@@ -24,6 +24,7 @@ type ParsedNets = {
   readonly texts: readonly string[];
   /** Undefined where the text cannot be read. */
   readonly prefixes: readonly (Prefix | undefined)[];
+  readonly readable: readonly Prefix[];
 };
 
 export class MemberList {
@@ -70,7 +71,7 @@ export class MemberList {
     }
     const parsed = parseNets(resource.spec.nets ?? [], before?.parsed);
     const facts: MemberFacts = {
-      prefixes: parsed.prefixes.filter((prefix) => prefix !== undefined),
+      prefixes: parsed.readable,
       ports: [],
     };
     return { labels, ...facts, parsed };
@@ -107,10 +108,14 @@ function parseNets(texts: readonly string[], before: ParsedNets | undefined): Pa
   while (tail < shorter - start && texts.at(-1 - tail) === known.at(-1 - tail)) tail++;
   const old = before?.prefixes ?? [];
   const middle = texts.slice(start, texts.length - tail).map(readNet);
-  return {
-    texts,
-    prefixes: [...old.slice(0, start), ...middle, ...old.slice(old.length - tail)],
-  };
+  // Copies of long arrays that do not touch their elements.
+  const prefixes = old.slice(0, start).concat(middle, old.slice(old.length - tail));
+  const isReadable = (before?.prefixes.length ?? 0) === (before?.readable.length ?? 0);
+  const readable =
+    isReadable && !middle.includes(undefined)
+      ? (prefixes as readonly Prefix[])
+      : prefixes.filter((prefix) => prefix !== undefined);
+  return { texts, prefixes, readable };
 }
 
 function readNet(text: string): Prefix | undefined {
