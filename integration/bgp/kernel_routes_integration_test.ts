@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { parseAddress, parsePrefix } from '@calico/ip';
-import { type Netlink, openNetlinkIn } from '@calico/netlink';
+import { type Netlink, openBatch, openNetlinkIn } from '@calico/netlink';
 import { KernelRoutes } from '../../services/bgp/adapters/kernel_routes.ts';
-import type { RouteChange } from '../../services/bgp/core/kernel/changes.ts';
+import { ChangeBatch } from '../../services/bgp/core/kernel/change_batch.ts';
+import type { ChangeKind } from '../../services/bgp/core/kernel/changes.ts';
+import { PrefixTable } from '../../services/bgp/core/rib/prefix_table.ts';
+import type { RouteFailure } from '../../services/bgp/ports.ts';
 import { execOk } from '../lab/mod.ts';
 
 const COUNT = 3_000;
@@ -24,22 +27,46 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
     for (const device of ['up0', 'far0']) {
       await execOk(['ip', '-n', name, 'link', 'set', device, 'up']);
     }
-    netlink = openNetlinkIn(`/run/netns/${name}`);
-    kernel = new KernelRoutes(netlink);
+    const netns = `/run/netns/${name}`;
+    netlink = openNetlinkIn(netns);
+    kernel = new KernelRoutes(netlink, openBatch(netns));
     interfaceIndex = netlink.linkByName('up0')?.index ?? 0;
   });
 
   after(async () => {
+    kernel?.close();
     netlink?.close();
     await execOk(['ip', 'netns', 'delete', name]);
   });
 
-  function changes(kind: RouteChange['kind'], via: string, from = 0, to = COUNT): RouteChange[] {
+  const prefixes = new PrefixTable();
+
+  function idOf(index: number): number {
+    return prefixes.intern(parsePrefix(`16.${index >> 8}.${index & 255}.0/24`));
+  }
+
+  function change(
+    kind: ChangeKind,
+    via: string,
+    from = 0,
+    to = COUNT,
+  ): Promise<readonly RouteFailure[]> {
     const hops = [{ gateway: parseAddress(via), interfaceIndex, onlink: false }];
-    return Array.from({ length: to - from }, (_, index) => {
-      const id = from + index;
-      const prefix = parsePrefix(`16.${id >> 8}.${id & 255}.0/24`);
-      return { kind, id, route: { prefix, type: 'unicast', hops } };
+    const batch = new ChangeBatch(prefixes);
+    for (let index = from; index < to; index++) {
+      batch.push(kind, idOf(index), { type: 'unicast', hops });
+    }
+    return new Promise((resolve) => kernel.apply(batch, resolve));
+  }
+
+  function removeWays(from: number, to: number): Promise<number> {
+    const ids = Int32Array.from({ length: to - from }, (_, index) => idOf(from + index));
+    let count = 0;
+    return new Promise((resolve) => {
+      kernel.removeWays(ids, (gone, isLast) => {
+        count += gone.length;
+        if (isLast) resolve(count);
+      });
     });
   }
 
@@ -48,8 +75,8 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
     return routes.filter(({ nextHopId }) => nextHopId !== undefined).length;
   }
 
-  test('many routes refer to an object, and read back they say the same', () => {
-    assert.deepEqual(kernel.apply(changes('add', '10.99.0.9')), []);
+  test('many routes refer to an object, and read back they say the same', async () => {
+    assert.deepEqual(await change('add', '10.99.0.9'), []);
     const list = kernel.list();
     assert.equal(list.length, COUNT);
     assert.ok(
@@ -59,25 +86,29 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
     assert.equal(netlink.nextHopObjects().length, 1);
   });
 
-  test('routes change their next hop, one by one', () => {
-    assert.deepEqual(kernel.apply(changes('replace', '10.99.0.8', 0, 100)), []);
-    assert.deepEqual(kernel.apply(changes('delete', '10.99.0.8', 0, 100)), []);
+  test('routes change their next hop, one by one', async () => {
+    assert.deepEqual(await change('replace', '10.99.0.8', 0, 100), []);
+    assert.deepEqual(await change('delete', '10.99.0.8', 0, 100), []);
     assert.equal(kernel.list().length, COUNT - 100);
   });
 
-  test('when all go, their object takes them along; those of others stay', () => {
-    assert.deepEqual(kernel.apply(changes('add', '10.99.0.7', 0, 100)), []);
-    assert.deepEqual(kernel.apply(changes('delete', '10.99.0.9', 100)), []);
+  test('when all go, their object takes them along; those of others stay', async () => {
+    assert.deepEqual(await change('add', '10.99.0.7', 0, 100), []);
+    assert.equal(await removeWays(100, COUNT - 1), 0, 'one more refers to it');
+    const gone = await removeWays(100, COUNT);
+    assert.ok(gone > COUNT / 2);
+    assert.equal(kernel.list().length, COUNT - gone);
+    await change('delete', '10.99.0.9', 100);
     assert.equal(kernel.list().length, 100);
     assert.deepEqual(netlink.nextHopObjects(), []);
   });
 
   test('an object that somebody has deleted is done without', async () => {
-    assert.deepEqual(kernel.apply(changes('add', '10.99.0.6', 200, 2_000)), []);
+    assert.deepEqual(await change('add', '10.99.0.6', 200, 2_000), []);
     const [object] = netlink.nextHopObjects();
     await execOk(['ip', '-n', name, 'nexthop', 'delete', 'id', String(object?.id)]);
     assert.ok(kernel.list().length < 1_000);
-    assert.deepEqual(kernel.apply(changes('add', '10.99.0.6', 2_000, 2_600)), []);
+    assert.deepEqual(await change('add', '10.99.0.6', 2_000, 2_600), []);
     assert.ok(kernel.list().length >= 600 + 100);
   });
 });

@@ -10,8 +10,10 @@ export class FakeLibc implements Libc {
   readonly sendErrors: number[] = [];
   readonly sent: Uint8Array[] = [];
   readonly closed: number[] = [];
+  readonly filters: Uint8Array[] = [];
   /** Called with each sent datagram; its answers go to the queue. */
   answer: (bytes: Uint8Array) => Step[] = () => [];
+  readonly #sending: (() => void)[] = [];
   #errno = 0;
   #nextFd = 3;
   #poll: ((ready: number) => void) | undefined;
@@ -64,6 +66,20 @@ export class FakeLibc implements Libc {
     this.sent.push(copy);
     this.queue.push(...this.answer(copy));
     return bytes.length;
+  }
+
+  sendAsync(fd: number, bytes: Uint8Array, _flags: number, done: (result: number) => void): void {
+    this.#sending.push(() => done(this.send(fd, bytes)));
+  }
+
+  /** Carries out what asynchronous sends have asked for. */
+  finishSends(): void {
+    for (const each of this.#sending.splice(0)) each();
+  }
+
+  attachFilter(_fd: number, program: Uint8Array): number {
+    this.filters.push(program);
+    return 0;
   }
 
   recv(_fd: number, buffer: Uint8Array): number {

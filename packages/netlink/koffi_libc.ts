@@ -2,6 +2,11 @@
 import koffi from 'koffi';
 import type { Libc } from './libc.ts';
 
+const SOL_SOCKET = 1;
+const SO_ATTACH_FILTER = 26;
+const SOCK_FILTER_BYTES = 8;
+const SOCK_FPROG_BYTES = 16;
+
 let loaded: Libc | undefined;
 
 /** The C library of this machine; opened at the first call. */
@@ -29,6 +34,13 @@ function load(): Libc {
   };
   const setsockoptBytes: Libc['setsockoptBytes'] = (fd, level, option, value) =>
     Number(functions.setsockopt(fd, level, option, value, value.length));
+  const attach = libc.func('setsockopt', 'int', [
+    'int',
+    'int',
+    'int',
+    koffi.pointer(koffi.struct({ len: 'uint16_t', filter: 'uint8_t *' })),
+    'uint32_t',
+  ]);
   return {
     socket: (domain, type, protocol) => Number(functions.socket(domain, type, protocol)),
     bind: (fd, address) => Number(functions.bind(fd, address, address.length)),
@@ -37,6 +49,15 @@ function load(): Libc {
     setsockopt: (fd, level, option, value) =>
       setsockoptBytes(fd, level, option, new Uint8Array(Int32Array.of(value).buffer)),
     setsockoptBytes,
+    attachFilter(fd, filter) {
+      const program = { len: filter.length / SOCK_FILTER_BYTES, filter };
+      return Number(attach(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, SOCK_FPROG_BYTES));
+    },
+    sendAsync(fd, bytes, flags, done) {
+      functions.send.async(fd, bytes, bytes.length, flags, (error: unknown, sent: unknown) => {
+        done(error ? -1 : Number(sent));
+      });
+    },
     send: (fd, bytes, flags) => Number(functions.send(fd, bytes, bytes.length, flags)),
     recv: (fd, buffer, flags) => Number(functions.recv(fd, buffer, buffer.length, flags)),
     close: (fd) => Number(functions.close(fd)),

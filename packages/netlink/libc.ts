@@ -7,7 +7,14 @@ export interface Libc {
   setsockopt(fd: number, level: number, option: number, value: number): number;
   /** For options that are a struct. */
   setsockoptBytes(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** @param program struct sock_filter each, 8 bytes */
+  attachFilter(fd: number, program: Uint8Array): number;
   send(fd: number, bytes: Uint8Array, flags: number): number;
+  /**
+   * send(2) on a thread of the pool; `done` gets its result, and `errno()` is that call's inside. `bytes`
+   * must stay reachable and unchanged until then: nothing else keeps them alive.
+   */
+  sendAsync(fd: number, bytes: Uint8Array, flags: number, done: (result: number) => void): void;
   recv(fd: number, buffer: Uint8Array, flags: number): number;
   close(fd: number): number;
   /** Moves the calling thread into a namespace. */

@@ -170,6 +170,32 @@ export class MessageWriter {
     return this.#pad();
   }
 
+  /** Appends a whole message with its padding; answers where it begins. */
+  copyMessage(bytes: Uint8Array): number {
+    this.#reserve(bytes.length);
+    const at = this.#position;
+    this.#bytes.set(bytes, at);
+    this.#message = at;
+    this.#position = at + bytes.length;
+    return at;
+  }
+
+  patchU8(at: number, value: number): this {
+    this.#view.setUint8(at, value);
+    return this;
+  }
+
+  patchU32(at: number, value: number): this {
+    this.#view.setUint32(at, value, true);
+    return this;
+  }
+
+  /** Network byte order. */
+  patchU32be(at: number, value: number): this {
+    this.#view.setUint32(at, value, false);
+    return this;
+  }
+
   /** Starts an attribute that holds others; the answer goes to `endNested()`. */
   beginNested(type: number, flagged = false): number {
     const start = this.#position;

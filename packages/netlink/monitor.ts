@@ -22,6 +22,12 @@ process.on('exit', () => {
   for (const monitor of inUse) monitor.close();
 });
 
+export type MonitorOptions = {
+  readonly receiveBufferBytes?: number | undefined;
+  /** What this socket of the process does is not told: see Batch.portId. */
+  readonly exceptPort?: number | undefined;
+};
+
 export class NetlinkMonitor implements Monitor {
   readonly #libc: Libc;
   readonly #socket: NetlinkSocket;
@@ -35,13 +41,18 @@ export class NetlinkMonitor implements Monitor {
   #isPolling = false;
   #isClosed = false;
 
-  constructor(libc: Libc, groups: readonly MonitorGroup[], receiveBufferBytes?: number) {
+  constructor(
+    libc: Libc,
+    groups: readonly MonitorGroup[],
+    { receiveBufferBytes, exceptPort }: MonitorOptions = {},
+  ) {
     this.#libc = libc;
     const mask = groups.reduce((bits, group) => bits | (1 << (RTNLGRP[group] - 1)), 0);
     this.#socket = new NetlinkSocket(libc, {
       groups: mask,
       receiveBufferBytes: receiveBufferBytes ?? DEFAULT_BUFFER_BYTES,
     });
+    if (exceptPort !== undefined) this.#socket.ignore(exceptPort);
     this.#wake = libc.eventfd(0, EFD_CLOEXEC_NONBLOCK);
     if (this.#wake < 0) {
       const code = errnoName(libc.errno());

@@ -25,6 +25,8 @@ export type SocketOptions = {
   readonly groups?: number;
   readonly receiveBufferBytes?: number;
   readonly sendBufferBytes?: number;
+  /** Own number, which the kernel puts into what it tells others of our doing; 0: it chooses one. */
+  readonly portId?: number;
 };
 
 /** What `receive()` found. */
@@ -34,6 +36,9 @@ export type Received =
   | { readonly kind: 'empty' }
   /** The kernel dropped messages: the receive buffer was full. */
   | { readonly kind: 'overrun' };
+
+/** What a pool thread reads at this moment must not be collected. */
+const inUse = new Set<Uint8Array>();
 
 /** Lives in the network namespace that was current when it was made. */
 export class NetlinkSocket {
@@ -49,6 +54,7 @@ export class NetlinkSocket {
     const address = new Uint8Array(12);
     const view = new DataView(address.buffer);
     view.setUint16(0, AF_NETLINK, true);
+    view.setUint32(4, options.portId ?? 0, true);
     view.setUint32(8, options.groups ?? 0, true);
     if (libc.bind(this.#fd, address) < 0) {
       const failure = this.#failure('bind netlink socket');
@@ -68,6 +74,23 @@ export class NetlinkSocket {
       if (this.#libc.send(this.#fd, bytes, 0) >= 0) return;
       if (this.#libc.errno() !== ERRNO.EINTR) throw this.#failure('send netlink request');
     }
+  }
+
+  /** As send(), on a thread of the pool; `bytes` must not change meanwhile. `done` gets why it failed. */
+  sendLater(bytes: Uint8Array, done: (failure: NetlinkError | undefined) => void): void {
+    inUse.add(bytes);
+    this.#libc.sendAsync(this.#fd, bytes, 0, (result) => {
+      inUse.delete(bytes);
+      if (result >= 0) return done(undefined);
+      if (this.#libc.errno() === ERRNO.EINTR) return this.sendLater(bytes, done);
+      return done(this.#failure('send netlink request'));
+    });
+  }
+
+  /** Does not receive what another socket of this process has caused. */
+  ignore(portId: number): void {
+    // A refused filter only costs time.
+    this.#libc.attachFilter(this.#fd, dropMessagesOf(portId));
   }
 
   /** Takes one datagram off the receive queue. The bytes are valid until the next call. */
@@ -105,4 +128,26 @@ export class NetlinkSocket {
     const code = errnoName(this.#libc.errno());
     return new NetlinkError(code, `Cannot ${action}: ${code}`);
   }
+}
+
+const BPF = { LOAD_WORD: 0x20, JUMP_IF_EQUAL: 0x15, RETURN: 0x06 } as const;
+/** nlmsg_pid in struct nlmsghdr. */
+const SENDER_OFFSET = 12;
+const EVERYTHING = 0xffff_ffff;
+
+/** Classic BPF: struct sock_filter { u16 code; u8 jt, jf; u32 k }. It loads words in network order. */
+function dropMessagesOf(portId: number): Uint8Array {
+  const view = new DataView(new ArrayBuffer(4 * 8));
+  const write = (index: number, code: number, skipElse: number, k: number): void => {
+    view.setUint16(index * 8, code, true);
+    view.setUint8(index * 8 + 3, skipElse);
+    view.setUint32(index * 8 + 4, k, true);
+  };
+  const swapped = new DataView(new ArrayBuffer(4));
+  swapped.setUint32(0, portId, true);
+  write(0, BPF.LOAD_WORD, 0, SENDER_OFFSET);
+  write(1, BPF.JUMP_IF_EQUAL, 1, swapped.getUint32(0, false));
+  write(2, BPF.RETURN, 0, 0);
+  write(3, BPF.RETURN, 0, EVERYTHING);
+  return new Uint8Array(view.buffer);
 }

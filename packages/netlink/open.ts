@@ -1,12 +1,25 @@
+import { RequestBatch } from './batch.ts';
 import { systemLibc } from './koffi_libc.ts';
-import { NetlinkMonitor } from './monitor.ts';
+import { type MonitorOptions, NetlinkMonitor } from './monitor.ts';
 import { withNetns } from './netns.ts';
 import { RtNetlink } from './rtnetlink.ts';
-import type { Monitor, MonitorGroup, Netlink } from './types.ts';
+import type { Batch, Monitor, MonitorGroup, Netlink } from './types.ts';
 
 /** rtnetlink of the namespace this process is in. Throws NetlinkError. */
 export function openNetlink(): Netlink {
   return new RtNetlink(systemLibc());
+}
+
+/**
+ * Requests for this process's namespace, or the one at `netns`, that a thread of the pool carries out.
+ * Throws NetlinkError.
+ */
+export function openBatch(netns?: string): Batch {
+  return netns === undefined ? newBatch() : withNetns(netns, newBatch);
+}
+
+function newBatch(): Batch {
+  return new RequestBatch(systemLibc());
 }
 
 /** rtnetlink of the namespace at `path`, usable from here. Throws NetlinkError. */
@@ -27,8 +40,8 @@ export function interfaceIndex(name: string): number | undefined {
  */
 export function openMonitor(
   groups: readonly MonitorGroup[],
-  options: { readonly receiveBufferBytes?: number; readonly netns?: string } = {},
+  options: MonitorOptions & { readonly netns?: string } = {},
 ): Monitor {
-  const open = (): Monitor => new NetlinkMonitor(systemLibc(), groups, options.receiveBufferBytes);
+  const open = (): Monitor => new NetlinkMonitor(systemLibc(), groups, options);
   return options.netns === undefined ? open() : withNetns(options.netns, open);
 }

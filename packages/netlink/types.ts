@@ -1,5 +1,6 @@
 // What the kernel holds, as data. Linux: include/uapi/linux/{if_link,rtnetlink,neighbour,fib_rules}.h
 import type { Address, Family, Prefix } from '@calico/ip';
+import type { RouteTemplate } from './route_template.ts';
 
 export type Link = {
   readonly index: number;
@@ -240,6 +241,33 @@ export interface Netlink {
   /** Carries out all requests, in order, in as few sends as possible. Failures come back, none throws. */
   execute(requests: readonly Request[]): RequestFailure[];
   /** Closes the socket. */
+  close(): void;
+}
+
+/** Requests in one buffer, that one call hands to the kernel on another thread. */
+export interface Batch {
+  /** What the kernel calls the sender: see MonitorOptions. */
+  readonly portId: number;
+  readonly count: number;
+  add(request: Request): void;
+  /**
+   * Appends a request by its template, for another destination: no object, no allocation.
+   * @param a 32 bits of the address; IPv6 has four of them
+   */
+  addRoute(
+    template: RouteTemplate,
+    length: number,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+  ): void;
+  /**
+   * Carries all out, in order, each for itself, and empties the batch. Nothing may be added before `done`
+   * is called with what failed.
+   */
+  submit(done: (failures: readonly RequestFailure[]) => void): void;
+  /** Closes the socket once nothing is under way any more. */
   close(): void;
 }
 

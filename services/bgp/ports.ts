@@ -2,7 +2,7 @@
 import type { Address } from '@calico/ip';
 import type { BfdStatus, BfdTarget } from './core/bfd/types.ts';
 import type { BmpSettings } from './core/bmp/settings.ts';
-import type { RouteChange } from './core/kernel/changes.ts';
+import type { ChangeBatch } from './core/kernel/change_batch.ts';
 import type { KernelRoute, Resolution } from './core/kernel/types.ts';
 import type { PeerSocket } from './core/speaker/config.ts';
 
@@ -70,8 +70,18 @@ export interface CollectorPort {
 /** Table main of the node's kernel, as far as this service owns it (protocol 12). */
 export interface KernelPort {
   list(): KernelRoute[];
-  /** Carries out all changes, in order, each for itself. */
-  apply(changes: readonly RouteChange[]): RouteFailure[];
+  /**
+   * Begins to carry out all changes, in order, each for itself. The batch must not change before `done`
+   * is called with what failed. One call at a time, of this or of removeWays().
+   */
+  apply(changes: ChangeBatch, done: (failures: readonly RouteFailure[]) => void): void;
+  /**
+   * Begins to take out the next hops that no other routes go through than those of these prefixes, and
+   * these routes with them.
+   * @param prefixes numbers of prefixes whose routes are to be removed
+   * @param onGone is called with prefixes whose routes are gone, some at a time; in the end with `isLast`
+   */
+  removeWays(prefixes: Int32Array, onGone: (gone: Int32Array, isLast: boolean) => void): void;
   /**
    * How the kernel reaches the address now; undefined when it cannot.
    * @param interfaceName where a link-local address is
@@ -85,7 +95,8 @@ export interface KernelPort {
 }
 
 export type RouteFailure = {
-  readonly change: RouteChange;
+  /** Position in the batch. */
+  readonly index: number;
   /** "EEXIST", "ENETUNREACH" … */
   readonly code: string;
   readonly message: string;

@@ -27,7 +27,7 @@ const NAME = 'speaker';
 const world = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as World;
 
 const log: Log = { info: () => {}, warn: () => {} };
-const netlink = openNetlink();
+const kernel = new KernelRoutes(openNetlink());
 const node: BgpNode = new BgpNode({
   node: NAME,
   routerId: '',
@@ -35,7 +35,7 @@ const node: BgpNode = new BgpNode({
   random: Math.random,
   defer: (callback) => void setImmediate(callback),
   transport: createTcpTransport(() => undefined),
-  kernel: new KernelRoutes(netlink),
+  kernel,
   reporter: { peers: () => {}, applied: () => {}, health: () => {} },
   log,
   onListen: (listen) => listeners.set(listen),
@@ -48,7 +48,8 @@ const listeners = new Listeners(
 );
 if (world.hasKernel) {
   const { signal } = new AbortController();
-  void watchKernel((news) => node.kernelChanged(news), { clock: systemClock, log, signal });
+  const parts = { clock: systemClock, log, signal, exceptPort: kernel.portId };
+  void watchKernel((news) => node.kernelChanged(news), parts);
 }
 node.setResources(resourcesOf(resources(world)), { inSync: true, revision: 1n });
 

@@ -9,12 +9,18 @@ const REOPEN_MS = 1_000;
 /** Runs until the signal aborts; a monitor that fails is opened again, and everything looked at. */
 export async function watchKernel(
   onNews: (news: KernelNews) => void,
-  parts: { readonly clock: Clock; readonly log: Log; readonly signal: AbortSignal },
+  parts: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly signal: AbortSignal;
+    /** What this service writes by is not heard of. */
+    readonly exceptPort?: number;
+  },
 ): Promise<void> {
-  const { clock, log, signal } = parts;
+  const { clock, log, signal, exceptPort } = parts;
   while (!signal.aborted) {
     try {
-      await followKernel(onNews, signal);
+      await followKernel(onNews, signal, exceptPort);
     } catch (error) {
       log.warn('the kernel monitor failed, opening it again', { error });
       await clock.sleep(REOPEN_MS, signal).catch(() => {});
@@ -27,8 +33,12 @@ export async function watchKernel(
 async function followKernel(
   onNews: (news: KernelNews) => void,
   signal: AbortSignal,
+  exceptPort: number | undefined,
 ): Promise<void> {
-  const monitor = openMonitor(['link', 'ipv4-address', 'ipv6-address', 'ipv4-route', 'ipv6-route']);
+  const monitor = openMonitor(
+    ['link', 'ipv4-address', 'ipv6-address', 'ipv4-route', 'ipv6-route'],
+    { exceptPort },
+  );
   const close = (): void => monitor.close();
   signal.addEventListener('abort', close, { once: true });
   try {

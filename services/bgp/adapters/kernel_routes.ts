@@ -1,8 +1,8 @@
 // Table main over rtnetlink: the routes with protocol 12, and the ways to next hops.
 import { type Address, addressBits, isLinkLocal } from '@calico/ip';
 import { BGP_ROUTE_PROTOCOL } from '@calico/model';
-import type { Netlink, NextHop, Request, Route } from '@calico/netlink';
-import type { RouteChange } from '../core/kernel/changes.ts';
+import { type Batch, type Netlink, type NextHop, openBatch, type Route } from '@calico/netlink';
+import type { ChangeBatch } from '../core/kernel/change_batch.ts';
 import {
   hopOrder,
   type KernelHop,
@@ -10,19 +10,20 @@ import {
   type Resolution,
 } from '../core/kernel/types.ts';
 import type { KernelNews, KernelPort, RouteFailure } from '../ports.ts';
-import { NextHopObjects } from './next_hop_objects.ts';
-
-const TABLE_MAIN = 254;
-/** Requests per system call; more only makes the event loop wait. */
-const BATCH = 256;
+import { KernelWriter, TABLE_MAIN } from './kernel_writer.ts';
 
 export class KernelRoutes implements KernelPort {
   readonly #netlink: Netlink;
-  readonly #objects: NextHopObjects;
+  readonly #writer: KernelWriter;
 
-  constructor(netlink: Netlink) {
+  /** What the kernel's monitor need not hear of: routes are written by it. */
+  readonly portId: number;
+
+  /** @param batch what routes are written by; by default of the namespace of this process */
+  constructor(netlink: Netlink, batch: Batch = openBatch()) {
+    this.portId = batch.portId;
     this.#netlink = netlink;
-    this.#objects = new NextHopObjects(netlink);
+    this.#writer = new KernelWriter(netlink, batch);
   }
 
   list(): KernelRoute[] {
@@ -33,46 +34,16 @@ export class KernelRoutes implements KernelPort {
     );
   }
 
-  apply(changes: readonly RouteChange[]): RouteFailure[] {
-    const removed = changes.flatMap(({ kind, id }) => (kind === 'delete' ? [id] : []));
-    const gone = this.#objects.removeWhole(removed);
-    const failures: RouteFailure[] = [];
-    for (const { id, route } of changes) {
-      if (gone.has(id)) this.#objects.note(id, route.prefix.family, undefined, undefined);
-    }
-    const left = gone.size === 0 ? changes : changes.filter(({ id }) => !gone.has(id));
-    for (let from = 0; from < left.length; from += BATCH) {
-      failures.push(...this.#applyBatch(left.slice(from, from + BATCH)));
-    }
-    return failures;
+  apply(changes: ChangeBatch, done: (failures: readonly RouteFailure[]) => void): void {
+    this.#writer.apply(changes, done);
   }
 
-  #applyBatch(part: readonly RouteChange[]): RouteFailure[] {
-    const ids = part.map(({ kind, route }) => {
-      const [hop] = route.hops;
-      const isSingle = kind !== 'delete' && route.hops.length === 1 && hop !== undefined;
-      return isSingle ? this.#objects.idFor(route.prefix.family, hop) : undefined;
-    });
-    const requests = part.map((change, index) => toRequest(change, ids[index]));
-    const failures = new Map<number, RouteFailure>();
-    for (const { index, code, message } of this.#netlink.execute(requests)) {
-      const change = part[index];
-      if (change !== undefined) failures.set(index, { change, code, message });
-    }
-    for (const [index, change] of part.entries()) {
-      const failure = failures.get(index);
-      const hop = change.kind === 'delete' ? undefined : change.route.hops[0];
-      const { family } = change.route.prefix;
-      if (failure !== undefined && ids[index] !== undefined && failure.code === 'EINVAL' && hop) {
-        // The object is gone: once more without.
-        this.#objects.forget(family, hop);
-        const [again] = this.#netlink.execute([toRequest(change, undefined)]);
-        if (again === undefined) failures.delete(index);
-        ids[index] = undefined;
-      }
-      if (!failures.has(index)) this.#objects.note(change.id, family, hop, ids[index]);
-    }
-    return [...failures.values()];
+  removeWays(prefixes: Int32Array, onGone: (gone: Int32Array, isLast: boolean) => void): void {
+    this.#writer.removeWays(prefixes, onGone);
+  }
+
+  close(): void {
+    this.#writer.close();
   }
 
   resolve(address: Address, interfaceName?: string): Resolution | undefined {
@@ -131,30 +102,4 @@ export function newsOfRoute(action: 'new' | 'deleted', route: Route): KernelNews
 function toHop({ gateway, interfaceIndex, onlink }: NextHop): KernelHop | undefined {
   if (interfaceIndex === undefined) return undefined;
   return { gateway, interfaceIndex, onlink: onlink === true };
-}
-
-/** A removal names no next hop: what matters is the prefix and that the route is ours. */
-function toRequest({ kind, route }: RouteChange, nextHopId: number | undefined): Request {
-  const isReduced = kind === 'delete' || nextHopId !== undefined;
-  const request = toRoute(isReduced ? { ...route, hops: [] } : route);
-  return {
-    kind: 'route',
-    action: kind,
-    route: nextHopId === undefined ? request : { ...request, nextHopId },
-  };
-}
-
-function toRoute({ prefix, type, hops }: KernelRoute): Route {
-  return {
-    destination: prefix,
-    type,
-    table: TABLE_MAIN,
-    protocol: BGP_ROUTE_PROTOCOL,
-    scope: 'global',
-    nextHops: hops.map(({ gateway, interfaceIndex, onlink }) => ({
-      interfaceIndex,
-      ...(gateway === undefined ? {} : { gateway }),
-      ...(onlink ? { onlink } : {}),
-    })),
-  };
 }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress, parsePrefix } from '@calico/ip';
-import type { Netlink, Request, Route } from '@calico/netlink';
-import type { RouteChange } from '../core/kernel/changes.ts';
+import type { Batch, Netlink, Route } from '@calico/netlink';
 import { KernelRoutes, newsOfRoute, toKernelRoute } from './kernel_routes.ts';
 
 function route(changes: Partial<Route> = {}): Route {
@@ -45,41 +44,6 @@ test('newsOfRoute() knows what concerns us', () => {
   assert.equal(newsOfRoute('new', route({ protocol: 3, table: 100 })), undefined);
 });
 
-test('apply() writes in batches and tells which change failed', () => {
-  const batches: (readonly Request[])[] = [];
-  const netlink = {
-    execute(requests: readonly Request[]) {
-      batches.push(requests);
-      return batches.length === 2 ? [{ index: 3, code: 'EEXIST', message: 'File exists' }] : [];
-    },
-  } as unknown as Netlink;
-  const changes = Array.from({ length: 300 }, (_, index): RouteChange => {
-    const prefix = parsePrefix(`10.${index >> 8}.${index & 255}.0/24`);
-    return { kind: 'add', id: index, route: { prefix, type: 'blackhole', hops: [] } };
-  });
-  const failures = new KernelRoutes(netlink).apply(changes);
-  assert.deepEqual(
-    batches.map(({ length }) => length),
-    [256, 44],
-  );
-  assert.deepEqual(
-    failures.map(({ change, code }) => [change.id, code]),
-    [[259, 'EEXIST']],
-  );
-  assert.deepEqual(batches[0]?.[0], {
-    kind: 'route',
-    action: 'add',
-    route: {
-      destination: parsePrefix('10.0.0.0/24'),
-      type: 'blackhole',
-      table: 254,
-      protocol: 12,
-      scope: 'global',
-      nextHops: [],
-    },
-  });
-});
-
 test('resolve() answers the way to a next hop, or that there is none', () => {
   const answers = new Map<bigint, Route | undefined>([
     [parseAddress('192.168.80.101').value, route({ nextHops: [{ interfaceIndex: 2 }] })],
@@ -92,7 +56,7 @@ test('resolve() answers the way to a next hop, or that there is none', () => {
   const netlink = {
     routeTo: ({ value }: { readonly value: bigint }) => answers.get(value),
   } as unknown as Netlink;
-  const kernel = new KernelRoutes(netlink);
+  const kernel = new KernelRoutes(netlink, { portId: 7 } as Batch);
   assert.deepEqual(kernel.resolve(parseAddress('192.168.80.101')), {
     gateway: undefined,
     interfaceIndex: 2,

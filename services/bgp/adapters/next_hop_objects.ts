@@ -1,7 +1,7 @@
 // Nexthop objects for next hops that very many routes take: the kernel installs such routes faster, and
 // drops them all with one message. Few routes do without, as people read them more easily then.
 import { BGP_ROUTE_PROTOCOL } from '@calico/model';
-import { type Netlink, NetlinkError } from '@calico/netlink';
+import { type Netlink, NetlinkError, type RouteTemplate } from '@calico/netlink';
 import type { KernelHop } from '../core/kernel/types.ts';
 import { withRow } from '../core/rib/columns.ts';
 
@@ -10,7 +10,8 @@ const MANY = 512;
 /** Identifiers are taken from here on: other daemons count from 1. */
 const FIRST_ID = 0x0c00_0000;
 
-type Held = {
+/** A next hop that routes of one family take. */
+export type Way = {
   readonly family: 4 | 6;
   readonly hop: KernelHop;
   /** Position among all. */
@@ -21,94 +22,88 @@ type Held = {
   id: number;
   /** Routes that refer to it. */
   routes: number;
+  /** Requests for routes that take it, as their writer keeps them; empty whenever `id` changes. */
+  readonly templates: (RouteTemplate | undefined)[];
 };
 
 export class NextHopObjects {
   readonly #netlink: Netlink;
-  readonly #held = new Map<string, Held>();
-  readonly #all: Held[] = [];
-  /** Index of the object that the route of a prefix refers to, plus one. */
+  readonly #ways = new Map<string, Way>();
+  readonly #all: Way[] = [];
+  /** Index of the way whose object the route of a prefix refers to, plus one. */
   #ofPrefix = new Int32Array(64);
   #isSupported = true;
   #nextId = 0;
-  #last: Held | undefined;
+  #last: Way | undefined;
 
   constructor(netlink: Netlink) {
     this.#netlink = netlink;
   }
 
-  /** Identifier for a route to this prefix's hop; undefined: write the hop itself. */
-  idFor(family: 4 | 6, hop: KernelHop): number | undefined {
-    if (!this.#isSupported) return undefined;
+  /** The way to a hop, with an object as soon as it is worth it; undefined: no object can stand for it. */
+  wayFor(family: 4 | 6, hop: KernelHop): Way | undefined {
     if (hop.gateway !== undefined && hop.gateway.family !== family) return undefined;
-    const held = this.#heldOf(family, hop);
-    if (held.id === 0) {
-      held.plain += 1;
-      if (held.plain <= MANY) return undefined;
-      held.id = this.#create(family, hop);
-      held.plain = 0;
+    const way = this.#wayOf(family, hop);
+    if (way.id === 0 && this.#isSupported) {
+      way.plain += 1;
+      if (way.plain > MANY) this.#setId(way, this.#create(way));
     }
-    return held.id === 0 ? undefined : held.id;
+    return way;
   }
 
-  /** The route of the prefix is in the kernel, by this object or without; undefined: it is gone. */
-  note(prefix: number, family: 4 | 6, hop: KernelHop | undefined, id: number | undefined): void {
+  /** The route of the prefix is in the kernel, by the way's object; undefined: without one, or it is gone. */
+  note(prefix: number, way: Way | undefined): void {
     this.#ofPrefix = withRow(this.#ofPrefix, prefix);
     const before = this.#all[(this.#ofPrefix[prefix] as number) - 1];
     if (before !== undefined) before.routes -= 1;
-    this.#ofPrefix[prefix] = 0;
-    if (id === undefined || hop === undefined) return;
-    const held = this.#heldOf(family, hop);
-    held.routes += 1;
-    this.#ofPrefix[prefix] = held.index + 1;
+    this.#ofPrefix[prefix] = way === undefined ? 0 : way.index + 1;
+    if (way !== undefined) way.routes += 1;
   }
 
   /** The kernel does not know the object any more: its interface was down, or somebody deleted it. */
-  forget(family: 4 | 6, hop: KernelHop): void {
-    const held = this.#heldOf(family, hop);
-    held.id = 0;
-    held.plain = 0;
+  forget(way: Way): void {
+    this.#setId(way, 0);
   }
 
-  /**
-   * Takes objects out that no other routes refer to than those of these prefixes.
-   * @returns prefixes whose routes are gone with them
-   */
-  removeWhole(prefixes: readonly number[]): ReadonlySet<number> {
-    const gone = new Set<number>();
-    const members = new Map<Held, number[]>();
+  /** Ways with objects that no other routes refer to than those of these prefixes, if they are many. */
+  onlyFor(prefixes: Int32Array): Way[] {
+    const counts = new Int32Array(this.#all.length);
     for (const prefix of prefixes) {
-      const held = this.#all[(this.#ofPrefix[prefix] ?? 0) - 1];
-      if (held === undefined) continue;
-      const list = members.get(held);
-      if (list === undefined) members.set(held, [prefix]);
-      else list.push(prefix);
+      const at = (this.#ofPrefix[prefix] ?? 0) - 1;
+      if (at >= 0) (counts[at] as number) += 1;
     }
-    for (const [held, list] of members) {
-      if (list.length < MANY || list.length !== held.routes || held.id === 0) continue;
-      const failures = this.#netlink.execute([{ kind: 'nexthop-delete', id: held.id }]);
-      held.id = 0;
-      if (failures.length > 0) continue;
-      for (const prefix of list) gone.add(prefix);
-    }
-    return gone;
+    return this.#all.filter(
+      ({ id, index, routes }) => id !== 0 && routes >= MANY && counts[index] === routes,
+    );
   }
 
-  #heldOf(family: 4 | 6, hop: KernelHop): Held {
+  /** Position of the way whose object the prefix's route refers to, or -1. */
+  indexOf(prefix: number): number {
+    return (this.#ofPrefix[prefix] ?? 0) - 1;
+  }
+
+  #setId(way: Way, id: number): void {
+    way.id = id;
+    way.plain = 0;
+    way.templates.length = 0;
+  }
+
+  #wayOf(family: 4 | 6, hop: KernelHop): Way {
     if (this.#last?.hop === hop && this.#last.family === family) return this.#last;
     const text = `${family} ${hop.gateway?.value} ${hop.interfaceIndex} ${hop.onlink}`;
-    let held = this.#held.get(text);
-    if (held === undefined) {
-      held = { family, hop, index: this.#all.length, plain: 0, id: 0, routes: 0 };
-      this.#held.set(text, held);
-      this.#all.push(held);
+    let way = this.#ways.get(text);
+    if (way === undefined) {
+      way = { family, hop, index: this.#all.length, plain: 0, id: 0, routes: 0, templates: [] };
+      this.#ways.set(text, way);
+      this.#all.push(way);
     }
-    this.#last = held;
-    return held;
+    this.#last = way;
+    return way;
   }
 
   /** 0 when the kernel does not do it. */
-  #create(family: 4 | 6, { gateway, interfaceIndex, onlink }: KernelHop): number {
+  #create({ family, hop }: Way): number {
+    const { gateway, interfaceIndex, onlink } = hop;
     try {
       // An earlier process may have left some, which its routes still need.
       if (this.#nextId === 0) {

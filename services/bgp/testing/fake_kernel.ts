@@ -1,5 +1,6 @@
 import { type Address, formatAddress, formatPrefix } from '@calico/ip';
-import type { RouteChange } from '../core/kernel/changes.ts';
+import type { ChangeBatch } from '../core/kernel/change_batch.ts';
+import type { ChangeKind } from '../core/kernel/changes.ts';
 import { describeRoute } from '../core/kernel/kernel_sync.ts';
 import type { KernelRoute, Resolution } from '../core/kernel/types.ts';
 import type { KernelPort, RouteFailure } from '../ports.ts';
@@ -21,11 +22,23 @@ export class FakeKernel implements KernelPort {
     return [...this.routes.values()];
   }
 
-  apply(changes: readonly RouteChange[]): RouteFailure[] {
-    return changes.flatMap((change) => {
-      const code = this.#applyOne(change);
-      return code === undefined ? [] : [{ change, code, message: '' }];
+  /** At once, unless a test holds it back. */
+  apply(changes: ChangeBatch, done: (failures: readonly RouteFailure[]) => void): void {
+    this.hold(() => {
+      const failures: RouteFailure[] = [];
+      for (let index = 0; index < changes.count; index++) {
+        const code = this.#applyOne(changes.kindOf(index), changes.routeOf(index));
+        if (code !== undefined) failures.push({ index, code, message: '' });
+      }
+      done(failures);
     });
+  }
+
+  /** Calls back when the kernel does its work. */
+  hold: (work: () => void) => void = (work) => work();
+
+  removeWays(_prefixes: Int32Array, onGone: (gone: Int32Array, isLast: boolean) => void): void {
+    onGone(new Int32Array(), true);
   }
 
   linkLocalAddress(interfaceName: string): Address | undefined {
@@ -55,7 +68,7 @@ export class FakeKernel implements KernelPort {
     return [...this.routes.values()].map(describeRoute).toSorted();
   }
 
-  #applyOne({ kind, route }: RouteChange): string | undefined {
+  #applyOne(kind: ChangeKind, route: KernelRoute): string | undefined {
     const text = formatPrefix(route.prefix);
     if (kind === 'delete') {
       if (!this.routes.delete(text)) return 'ESRCH';

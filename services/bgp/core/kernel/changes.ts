@@ -2,18 +2,13 @@
 // a route that is there stays until it is known that nobody wants it.
 import type { Address } from '@calico/ip';
 import type { RouteStates } from './route_states.ts';
-import type { KernelRoute, KernelTarget } from './types.ts';
+import type { KernelTarget } from './types.ts';
 
-export type RouteChange = {
-  /**
-   * `add` fails when another owner has a route to the prefix: it is not overwritten. `replace` is for
-   * routes that were seen to be ours.
-   */
-  readonly kind: 'add' | 'replace' | 'delete';
-  /** Number of the prefix. */
-  readonly id: number;
-  readonly route: KernelRoute;
-};
+/**
+ * `add` fails when another owner has a route to the prefix: it is not overwritten. `replace` is for
+ * routes that were seen to be ours.
+ */
+export type ChangeKind = 'add' | 'replace' | 'delete';
 
 /** What may be taken away from the kernel at this time. */
 export type Removal = {
@@ -25,33 +20,18 @@ export type Removal = {
 
 export const REMOVE_ANYTHING: Removal = { blackholes: true, via: () => true };
 
-export type RouteChanges = {
-  readonly additions: readonly RouteChange[];
-  readonly removals: readonly RouteChange[];
-};
-
-/** @param ids prefixes that are looked at */
-export function routeChanges(
+/** Undefined: nothing is to be done about the prefix, or not yet. */
+export function changeOf(
   states: RouteStates,
-  ids: Iterable<number>,
+  id: number,
   removal: Removal,
-): RouteChanges {
-  const additions: RouteChange[] = [];
-  const removals: RouteChange[] = [];
-  for (const id of ids) {
-    if (states.isRight(id)) continue;
-    const found = states.actualOf(id);
-    const target = states.wantedOf(id);
-    if (target === undefined) {
-      if (found === undefined || !mayLose(found, undefined, removal)) continue;
-      removals.push({ kind: 'delete', id, route: states.routeOf(id, found) });
-    } else if (found === undefined) {
-      additions.push({ kind: 'add', id, route: states.routeOf(id, target) });
-    } else if (mayLose(found, target, removal)) {
-      additions.push({ kind: 'replace', id, route: states.routeOf(id, target) });
-    }
-  }
-  return { additions, removals };
+): ChangeKind | undefined {
+  if (states.isRight(id)) return undefined;
+  const found = states.actualOf(id);
+  const target = states.wantedOf(id);
+  if (found === undefined) return target === undefined ? undefined : 'add';
+  if (!mayLose(found, target, removal)) return undefined;
+  return target === undefined ? 'delete' : 'replace';
 }
 
 function mayLose(

@@ -4,7 +4,8 @@ import { formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
 import { FakeKernel } from '../../testing/fake_kernel.ts';
 import { seededRandom } from '../../testing/simulated_network.ts';
 import { PrefixTable } from '../rib/prefix_table.ts';
-import { REMOVE_ANYTHING, type Removal, type RouteChange, routeChanges } from './changes.ts';
+import { ChangeBatch } from './change_batch.ts';
+import { changeOf, REMOVE_ANYTHING, type Removal } from './changes.ts';
 import { RouteStates } from './route_states.ts';
 import type { KernelRoute } from './types.ts';
 
@@ -36,10 +37,14 @@ function statesOf(wanted: readonly KernelRoute[], actual: readonly KernelRoute[]
   return states;
 }
 
-function changesOf(states: RouteStates, removal: Removal): RouteChange[] {
-  const ids = Array.from({ length: states.prefixes.limit }, (_, id) => id);
-  const { additions, removals } = routeChanges(states, ids, removal);
-  return [...additions, ...removals];
+function changesOf(states: RouteStates, removal: Removal): ChangeBatch {
+  const batch = new ChangeBatch(states.prefixes);
+  for (let id = 0; id < states.prefixes.limit; id++) {
+    const kind = changeOf(states, id, removal);
+    const target = kind === 'delete' ? states.actualOf(id) : states.wantedOf(id);
+    if (kind !== undefined && target !== undefined) batch.push(kind, id, target);
+  }
+  return batch;
 }
 
 function summary(
@@ -47,15 +52,17 @@ function summary(
   actual: readonly KernelRoute[],
   removal: Removal,
 ): string[] {
-  return changesOf(statesOf(wanted, actual), removal)
-    .map(({ kind, route }) => `${kind} ${route.type} ${formatPrefix(route.prefix)}`)
-    .toSorted();
+  const changes = changesOf(statesOf(wanted, actual), removal);
+  return Array.from({ length: changes.count }, (_, index) => {
+    const { type, prefix } = changes.routeOf(index);
+    return `${changes.kindOf(index)} ${type} ${formatPrefix(prefix)}`;
+  }).toSorted();
 }
 
 const A = '192.168.80.101';
 const B = '192.168.80.102';
 
-test('routeChanges() tells what to add and what to delete', () => {
+test('changeOf() tells what to add and what to delete', () => {
   const actual = tableOf(unicast('10.1.0.0/26', A), blackhole('10.2.0.0/26'));
   const wanted = tableOf(blackhole('10.2.0.0/26'), unicast('10.3.0.0/26', A));
   assert.deepEqual(summary(wanted, actual, REMOVE_ANYTHING), [
@@ -64,7 +71,7 @@ test('routeChanges() tells what to add and what to delete', () => {
   ]);
 });
 
-test('routeChanges() holds removals back until the gateway is known completely', () => {
+test('changeOf() holds removals back until the gateway is known completely', () => {
   const removal: Removal = {
     blackholes: false,
     via: ({ value }) => value === parseAddress(A).value,
@@ -110,7 +117,7 @@ test('from any state to any state, and then nothing more is to be done', () => {
     for (const route of anyTable()) kernel.routes.set(formatPrefix(route.prefix), route);
     const wanted = anyTable();
     const changes = changesOf(statesOf(wanted, kernel.list()), REMOVE_ANYTHING);
-    assert.deepEqual(kernel.apply(changes), []);
+    kernel.apply(changes, (failures) => assert.deepEqual(failures, []));
     assert.deepEqual(summary(wanted, kernel.list(), REMOVE_ANYTHING), []);
     assert.equal(kernel.list().length, wanted.length);
   }

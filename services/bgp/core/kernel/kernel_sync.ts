@@ -4,35 +4,44 @@ import { formatAddress, formatPrefix, type Prefix } from '@calico/ip';
 import type { KernelPort, RouteFailure } from '../../ports.ts';
 import type { RouteNews } from '../host/host.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
-import { type Removal, type RouteChange, routeChanges } from './changes.ts';
+import type { ChangeKind, Removal } from './changes.ts';
 import { type PlanInputs, RoutePlan } from './route_plan.ts';
 import { RouteStates } from './route_states.ts';
+import { RouteWriter } from './route_writer.ts';
 import { type KernelRoute, type KernelTarget, sameTarget } from './types.ts';
 
 const TUNNEL = 'tunl0';
 
-export type SyncReport = {
-  /** Changes carried out. */
-  readonly changed: number;
-  /** Routes that someone else removed or altered, and that were put right. */
-  readonly repaired: readonly string[];
+export type SyncEvents = {
+  /** Routes that someone else removed or altered, and that are put right. */
+  readonly onRepaired: (routes: readonly string[]) => void;
+  /** What is wanted is in the kernel, but for `problems`. */
+  readonly onSettled: () => void;
 };
 
 export class KernelSync {
   readonly #kernel: KernelPort;
   readonly #states: RouteStates;
   readonly #plan: RoutePlan;
+  readonly #writer: RouteWriter;
+  readonly #events: SyncEvents;
   readonly #failures = new Map<number, string>();
-  /** Prefixes whose routes go as soon as the rest of a lost peer's are known: held. */
-  readonly #leaving = new Set<number>();
   #inputs: Omit<PlanInputs, 'tunnelIndex'> | undefined;
   #tunnelIndex: number | undefined;
-  #removal: Removal = { blackholes: false, via: () => false };
+  /** The kernel is to be read as soon as it is not being written. */
+  #owesReading = false;
 
-  constructor(kernel: KernelPort, rib: LocRib) {
+  constructor(kernel: KernelPort, rib: LocRib, events: SyncEvents) {
     this.#kernel = kernel;
+    this.#events = events;
     this.#states = new RouteStates(rib.prefixes);
     this.#plan = new RoutePlan(rib, this.#states);
+    this.#writer = new RouteWriter(kernel, this.#states, {
+      onDone: (id) => this.#forgive(id),
+      onFailed: (id, failure, kind, route) =>
+        this.#failed(id, describeFailure(failure, kind, route)),
+      onIdle: () => this.#settled(),
+    });
   }
 
   /** Routes found at start: an earlier process of this service left them. */
@@ -60,55 +69,57 @@ export class KernelSync {
     };
   }
 
+  /** What is wanted is in the kernel. */
   get isDone(): boolean {
-    return this.#failures.size === 0;
+    return this.#failures.size === 0 && this.#writer.isIdle && !this.#owesReading;
   }
 
   get routeCount(): number {
     return this.#states.size;
   }
 
-  configure(inputs: Omit<PlanInputs, 'tunnelIndex'>): SyncReport {
+  configure(inputs: Omit<PlanInputs, 'tunnelIndex'>): void {
     this.#inputs = inputs;
     this.#tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
     this.#plan.configure({ ...inputs, tunnelIndex: this.#tunnelIndex });
     this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
-    return this.#commit();
+    this.#commit();
   }
 
   /** Best paths changed. */
-  update({ prefixes: ids, isLosing }: RouteNews): SyncReport {
+  update({ prefixes: ids, isLosing }: RouteNews): void {
     this.#plan.update(ids, (...nextHop) => this.#kernel.resolve(...nextHop));
-    for (const id of ids) this.#forgive(id);
-    const { additions, removals } = routeChanges(this.#states, ids, this.#removal);
-    let changed = this.#apply(additions);
-    // One message may take them all out when they are the last that go through a next hop.
-    if (isLosing || this.#leaving.size > 0) for (const { id } of removals) this.#leave(id);
-    else changed += this.#apply(removals);
-    if (!isLosing) changed += this.#applyLeaving();
-    return { changed, repaired: [] };
+    for (const id of ids) {
+      this.#forgive(id);
+      this.#writer.mark(id);
+    }
+    this.#writer.isLosing = isLosing;
+    this.#writer.pump();
   }
 
   /** What may be removed has become more. */
-  allowRemoval(removal: Removal): SyncReport {
-    this.#removal = removal;
-    return this.#commit();
+  allowRemoval(removal: Removal): void {
+    this.#writer.removal = removal;
+    this.#commit();
   }
 
   /** Reads the kernel and puts it right: after changes by others, and now and then anyway. */
-  resync(): SyncReport {
+  resync(): void {
+    // What is being written at this moment would look like somebody else's doing.
+    this.#owesReading = this.#writer.isBusy;
+    if (this.#owesReading) return;
     const tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
     if (tunnelIndex !== this.#tunnelIndex && this.#inputs !== undefined) {
       this.#tunnelIndex = tunnelIndex;
       this.#plan.configure({ ...this.#inputs, tunnelIndex });
     }
     this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
-    const lost = this.#take(this.#kernel.list());
-    return this.#commit(lost);
+    this.#repair(this.#take(this.#kernel.list()));
+    this.#commit();
   }
 
   /** Asks the kernel again how it reaches the next hops. */
-  followWays(): SyncReport {
+  followWays(): void {
     const tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
     if (tunnelIndex !== this.#tunnelIndex) return this.resync();
     this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
@@ -118,6 +129,7 @@ export class KernelSync {
   /** Whether what the monitor saw is not what this service did last. */
   contradicts(action: 'new' | 'deleted', route: KernelRoute): boolean {
     const id = this.#states.prefixes.find(route.prefix);
+    if (id >= 0 && this.#writer.isUnderWay(id)) return false;
     const held = id < 0 ? undefined : this.#states.actualOf(id);
     const isSame = held !== undefined && sameTarget(held, route);
     return action === 'deleted' ? isSame : !isSame;
@@ -148,57 +160,36 @@ export class KernelSync {
   }
 
   /** @param lost what the kernel held of prefixes before others changed it */
-  #commit(lost: ReadonlyMap<number, KernelTarget> = new Map()): SyncReport {
-    const { additions, removals } = routeChanges(this.#states, this.#all(), this.#removal);
-    const repaired = additions.flatMap(({ id, route }) => {
-      const before = lost.get(id);
-      return before !== undefined && sameTarget(before, route) ? [describeRoute(route)] : [];
-    });
+  #repair(lost: ReadonlyMap<number, KernelTarget>): void {
+    const repaired: string[] = [];
+    for (const [id, before] of lost) {
+      const wanted = this.#states.wantedOf(id);
+      if (wanted === undefined || !sameTarget(before, wanted)) continue;
+      repaired.push(describeRoute(this.#states.routeOf(id, wanted)));
+    }
+    if (repaired.length > 0) this.#events.onRepaired(repaired);
+  }
+
+  #commit(): void {
     for (const id of this.#failures.keys()) this.#forgive(id);
-    const changed = this.#apply(additions) + this.#apply(removals);
-    return { changed, repaired };
+    for (let id = 0; id < this.#states.limit; id++) {
+      if (!this.#states.isRight(id)) this.#writer.mark(id);
+    }
+    this.#writer.pump();
   }
 
-  *#all(): Generator<number, void, undefined> {
-    for (let id = 0; id < this.#states.limit; id++) yield id;
+  #settled(): void {
+    if (this.#owesReading) this.resync();
+    else this.#events.onSettled();
   }
 
-  #leave(id: number): void {
-    if (this.#leaving.has(id)) return;
-    this.#leaving.add(id);
-    this.#states.prefixes.retain(id);
-  }
-
-  #applyLeaving(): number {
-    if (this.#leaving.size === 0) return 0;
-    const ids = [...this.#leaving];
-    this.#leaving.clear();
-    const { removals } = routeChanges(this.#states, ids, this.#removal);
-    const changed = this.#apply(removals);
-    for (const id of ids) this.#states.prefixes.release(id);
-    return changed;
+  #failed(id: number, text: string): void {
+    if (!this.#failures.has(id)) this.#states.prefixes.retain(id);
+    this.#failures.set(id, text);
   }
 
   #forgive(id: number): void {
     if (this.#failures.delete(id)) this.#states.prefixes.release(id);
-  }
-
-  /** How many were carried out. */
-  #apply(changes: readonly RouteChange[]): number {
-    if (changes.length === 0) return 0;
-    const failures = new Map(this.#kernel.apply(changes).map((each) => [each.change, each]));
-    for (const change of changes) {
-      const { kind, id, route } = change;
-      const failure = failures.get(change);
-      // Already gone is what was wanted.
-      if (failure !== undefined && !(kind === 'delete' && failure.code === 'ESRCH')) {
-        if (!this.#failures.has(id)) this.#states.prefixes.retain(id);
-        this.#failures.set(id, describeFailure(failure));
-      } else {
-        this.#states.found(id, kind === 'delete' ? undefined : route);
-      }
-    }
-    return changes.length - failures.size;
   }
 }
 
@@ -208,8 +199,12 @@ export function describeRoute({ prefix, type, hops }: KernelRoute): string {
   return `${formatPrefix(prefix)}${vias.join(',')}`;
 }
 
-function describeFailure({ change, code, message }: RouteFailure): string {
-  const text = `Cannot ${change.kind} route "${describeRoute(change.route)}"`;
+function describeFailure(
+  { code, message }: RouteFailure,
+  kind: ChangeKind,
+  route: KernelRoute,
+): string {
+  const text = `Cannot ${kind} route "${describeRoute(route)}"`;
   if (code === 'EEXIST') return `${text}: another owner has a route to that prefix`;
   return `${text}: ${code}${message === '' ? '' : `, ${message}`}`;
 }

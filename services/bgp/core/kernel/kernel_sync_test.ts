@@ -19,7 +19,14 @@ const SUBNET = { 4: parsePrefix('192.168.80.0/24'), 6: undefined };
 class Fixture {
   readonly kernel = new FakeKernel();
   readonly table = new RibFiller();
-  readonly sync = new KernelSync(this.kernel, this.table.rib);
+  readonly repaired: string[] = [];
+  settledCount = 0;
+  readonly sync = new KernelSync(this.kernel, this.table.rib, {
+    onRepaired: (routes) => this.repaired.push(...routes),
+    onSettled: () => {
+      this.settledCount += 1;
+    },
+  });
   more: Partial<PlanInputs> = {};
 
   constructor(spec: Readonly<Record<string, unknown>> = {}, ownBlocks: readonly string[] = []) {
@@ -142,17 +149,19 @@ test('what someone else removes or alters is put right and told; what is ours is
     { prefix: '10.244.1.0/26', from: 'local' },
   );
   const { kernel, sync } = fixture;
-  assert.deepEqual(sync.resync().repaired, []);
+  sync.resync();
+  assert.deepEqual(fixture.repaired, []);
   kernel.routes.delete('10.244.85.192/26');
   const [blackhole] = kernel.list();
   assert.ok(blackhole);
   const hop = { gateway: parseAddress('192.168.80.9'), interfaceIndex: 2, onlink: false };
   kernel.routes.set('10.244.1.0/26', { ...blackhole, type: 'unicast', hops: [hop] });
-  assert.deepEqual(sync.resync().repaired.toSorted(), [
-    '10.244.85.192/26 via 192.168.80.101',
-    'blackhole 10.244.1.0/26',
-  ]);
-  assert.deepEqual(sync.resync(), { changed: 0, repaired: [] });
+  sync.resync();
+  const both = ['10.244.85.192/26 via 192.168.80.101', 'blackhole 10.244.1.0/26'];
+  assert.deepEqual(new Set(fixture.repaired.splice(0)), new Set(both));
+  kernel.log.length = 0;
+  sync.resync();
+  assert.deepEqual([kernel.log, fixture.repaired], [[], []]);
 });
 
 test('contradicts() tells foreign changes from our own', () => {
@@ -181,7 +190,10 @@ test('a prefix that another owner holds is left alone until it is free', () => {
 test('routes of an earlier process stay until they may go', () => {
   const before = new Fixture().learn({}, { prefix: '10.244.7.0/26', from: '192.168.80.102' });
   const table = new RibFiller();
-  const sync = new KernelSync(before.kernel, table.rib);
+  const sync = new KernelSync(before.kernel, table.rib, {
+    onRepaired: () => {},
+    onSettled: () => {},
+  });
   assert.deepEqual(sync.readInitial().map(describeRoute).toSorted(), before.kernel.describe());
   before.kernel.log.length = 0;
   sync.configure({ pools: [], ...NOTHING_MORE, subnet: SUBNET, ownBlocks: new Set() });
@@ -240,4 +252,110 @@ test('programClusterRoutes leaves out what it says', () => {
     fixture.configure(spec);
     assert.equal(fixture.learn({}).kernel.routes.size, count);
   }
+});
+
+/** A kernel that works when it is told to. */
+function heldBack(fixture: Fixture): () => void {
+  const works: (() => void)[] = [];
+  fixture.kernel.hold = (work) => works.push(work);
+  return () => {
+    for (const work of works.splice(0)) work();
+  };
+}
+
+test('what changes while the kernel works is written afterwards, once', () => {
+  const fixture = new Fixture();
+  const work = heldBack(fixture);
+  const { kernel, sync } = fixture;
+  fixture.learn({}, { prefix: '10.244.7.0/26' });
+  assert.equal(sync.isDone, false);
+  const [first] = [{ prefix: parsePrefix('10.244.85.192/26'), type: 'unicast', hops: [] } as const];
+  assert.equal(sync.contradicts('new', first), false, 'it may just have been written');
+  fixture.learn({ via: '192.168.80.7' }).learn({ via: '192.168.80.8' });
+  fixture.table.remove(path({ prefix: '10.244.7.0/26' }));
+  fixture.settle();
+  assert.deepEqual(kernel.log, []);
+  work();
+  assert.equal(sync.isDone, false);
+  work();
+  work();
+  assert.equal(sync.isDone, true);
+  assert.deepEqual(kernel.log, [
+    '10.244.85.192/26 via 192.168.80.101',
+    '10.244.7.0/26 via 192.168.80.101',
+    '10.244.85.192/26 via 192.168.80.8',
+    'Deleted 10.244.7.0/26 via 192.168.80.101',
+  ]);
+});
+
+test('the kernel is not read while it works: what it does would look like the doing of others', () => {
+  const fixture = new Fixture();
+  const work = heldBack(fixture);
+  fixture.learn({});
+  fixture.sync.resync();
+  fixture.kernel.routes.set('10.244.99.0/26', {
+    prefix: parsePrefix('10.244.99.0/26'),
+    type: 'blackhole',
+    hops: [],
+  });
+  work();
+  assert.deepEqual(fixture.repaired, []);
+  assert.equal(fixture.sync.isDone, false, 'it has been read now, and is not as it should be');
+  work();
+  assert.deepEqual(fixture.kernel.describe(), ['10.244.85.192/26 via 192.168.80.101']);
+});
+
+test('a change that fails is tried again with the next reading', () => {
+  const fixture = new Fixture();
+  const work = heldBack(fixture);
+  fixture.kernel.foreign.add('10.244.85.192/26');
+  fixture.learn({});
+  work();
+  assert.equal(fixture.settledCount, 1);
+  assert.match(fixture.sync.problems.join(), /another owner/);
+  fixture.learn({ via: '192.168.80.9' });
+  fixture.kernel.foreign.clear();
+  work();
+  assert.deepEqual([fixture.sync.isDone, fixture.sync.problems], [true, []]);
+  assert.deepEqual(fixture.kernel.describe(), ['10.244.85.192/26 via 192.168.80.9']);
+});
+
+test('routes of a lost peer wait for each other; ways that go whole are not written one by one', () => {
+  const fixture = new Fixture();
+  const { kernel, table } = fixture;
+  const routes = Array.from({ length: 2_000 }, (_, index) => {
+    return { prefix: `10.244.${index >> 6}.${(index & 63) * 4}/30` };
+  });
+  fixture.learn(...routes, { prefix: '10.244.250.0/26' });
+  const asked: number[] = [];
+  kernel.removeWays = (prefixes, onGone) => {
+    asked.push(prefixes.length);
+    const gone = prefixes.subarray(0, 1_500);
+    for (const id of gone) kernel.routes.delete(formatPrefix(table.rib.prefixes.prefixOf(id)));
+    onGone(gone.subarray(0, 1_000), false);
+    onGone(gone.subarray(1_000), true);
+  };
+  kernel.log.length = 0;
+  for (const fields of routes) table.remove(path(fields));
+  const { rib } = table;
+  fixture.sync.update({ prefixes: rib.settle(1_000), isLosing: true });
+  assert.deepEqual([asked, kernel.log], [[], []]);
+  fixture.sync.update({ prefixes: rib.settle(), isLosing: false });
+  assert.deepEqual(asked, [2_000]);
+  assert.equal(kernel.log.length, 500, 'the others');
+  assert.deepEqual(kernel.describe(), ['10.244.250.0/26 via 192.168.80.101']);
+  assert.equal(fixture.sync.isDone, true);
+  rib.settle();
+  assert.equal(rib.prefixes.size, 1, 'nothing holds the others');
+});
+
+test('a route that is wanted again before it could be removed stays', () => {
+  const fixture = new Fixture().learn({});
+  const { kernel, table } = fixture;
+  kernel.log.length = 0;
+  table.remove(path({}));
+  fixture.sync.update({ prefixes: table.rib.settle(), isLosing: true });
+  fixture.learn({});
+  assert.deepEqual(kernel.log, []);
+  assert.equal(fixture.sync.isDone, true);
 });

@@ -29,7 +29,7 @@ import { NO_SURROUNDINGS } from '../cluster/surroundings.ts';
 import { kernelText } from '../explain/explain.ts';
 import { Host } from '../host/host.ts';
 import type { Defer } from '../host/turns.ts';
-import { KernelSync, type SyncReport } from '../kernel/kernel_sync.ts';
+import { KernelSync } from '../kernel/kernel_sync.ts';
 import { blockTexts } from '../kernel/route_plan.ts';
 import { settingsText } from '../speaker/config.ts';
 import type { Note } from '../speaker/events.ts';
@@ -131,7 +131,10 @@ export class BgpNode {
       node: options.node,
       onWork: () => options.collector?.wake(),
     });
-    this.#kernel = new KernelSync(kernel, this.speaker.rib);
+    this.#kernel = new KernelSync(kernel, this.speaker.rib, {
+      onRepaired: (routes) => this.#repaired(routes),
+      onSettled: () => this.#settled(),
+    });
     this.#kernel.readInitial();
     this.#host = new Host({
       speaker: this.speaker,
@@ -140,7 +143,8 @@ export class BgpNode {
       random: options.random,
       defer: options.defer,
       onRoutes: (news) => {
-        this.#noteSync(this.#kernel.update(news));
+        this.#kernel.update(news);
+        this.#report();
         this.#monitor.routes(news.prefixes);
       },
       onNote: (note) => {
@@ -233,9 +237,7 @@ export class BgpNode {
       this.#host.configure(this.#parting.configure(speaker, derived.leftOut));
       this.#watchPaths();
       this.#monitorFor(derived.bmp);
-      this.#noteSync(
-        this.#kernel.configure({ pools, subnet, services, statics, programs, ownBlocks }),
-      );
+      this.#kernel.configure({ pools, subnet, services, statics, programs, ownBlocks });
     }
     this.#options.onListen?.(this.listen);
     this.#completeExports();
@@ -276,7 +278,8 @@ export class BgpNode {
       this.#interfaces.clear();
       if (this.#hasPeersOnLinks) this.deriveAgain();
       if (this.#needsResync) this.#resync();
-      else this.#noteSync(this.#kernel.followWays());
+      else this.#kernel.followWays();
+      this.#report();
       for (const peer of peersWithoutWay(this.speaker, this.#options.kernel)) {
         this.#host.order({ kind: 'session', peer, event: NO_WAY });
       }
@@ -368,7 +371,8 @@ export class BgpNode {
   #resync(): void {
     this.#needsResync = false;
     this.#lastResync = this.#options.clock.now();
-    this.#noteSync(this.#kernel.resync());
+    this.#kernel.resync();
+    this.#report();
   }
 
   #completeExports(): void {
@@ -384,16 +388,18 @@ export class BgpNode {
     const state = { startedAt: this.#startedAt, inSyncAt: this.#inSyncAt };
     const removal = removalFor(this.speaker, state, this.#options.clock.now());
     this.#isRemovalFull = removal.isFull;
-    this.#noteSync(this.#kernel.allowRemoval(removal));
+    this.#kernel.allowRemoval(removal);
+    this.#report();
   }
 
-  #noteSync({ repaired }: SyncReport): void {
-    if (repaired.length > 0) {
-      this.#repairs.add(repaired, this.#options.clock.now());
-      this.#options.log.warn('routes were removed or changed by someone else: restored', {
-        routes: repaired,
-      });
-    }
+  #repaired(routes: readonly string[]): void {
+    this.#repairs.add(routes, this.#options.clock.now());
+    this.#options.log.warn('routes were removed or changed by someone else: restored', { routes });
+  }
+
+  /** Somebody may wait for it. */
+  #settled(): void {
+    this.#reportApplied();
     this.#report();
   }
 

@@ -1,0 +1,128 @@
+// Very many requests without an object each: written into one buffer, handed over by one send(2) on a thread
+// of the runtime's pool. The kernel works inside send(2), so the event loop goes on meanwhile.
+import { type Answer, decodeAnswer } from './answer_codec.ts';
+import { NetlinkError } from './errors.ts';
+import type { Libc } from './libc.ts';
+import { MessageCursor } from './message_reader.ts';
+import { MessageWriter } from './message_writer.ts';
+import { NetlinkSocket } from './netlink_socket.ts';
+import { writeRequest } from './request_codec.ts';
+import { type RouteTemplate, writeFromTemplate } from './route_template.ts';
+import type { Batch, Request, RequestFailure } from './types.ts';
+import { NLM_F, NLMSG } from './uapi.ts';
+
+const BUFFER_BYTES = 8 * 1024 * 1024;
+/** Sockets of one process are told apart as libnl does it. */
+const PORT_SHIFT = 2 ** 22;
+const PORTS = 1 << 10;
+
+export class RequestBatch implements Batch {
+  readonly portId: number;
+  readonly #socket: NetlinkSocket;
+  readonly #writer = new MessageWriter(64 * 1024);
+  readonly #words: [number, number, number, number] = [0, 0, 0, 0];
+  count = 0;
+  #sequence = 0;
+  #isUnderWay = false;
+  #isClosed = false;
+
+  constructor(libc: Libc) {
+    [this.#socket, this.portId] = openSocket(libc);
+  }
+
+  add(request: Request): void {
+    writeRequest(this.#writer, request, this.#next());
+  }
+
+  addRoute(
+    template: RouteTemplate,
+    length: number,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+  ): void {
+    const words = this.#words;
+    words[0] = a;
+    words[1] = b;
+    words[2] = c;
+    words[3] = d;
+    writeFromTemplate(this.#writer, template, this.#next(), length, words);
+  }
+
+  submit(done: (failures: readonly RequestFailure[]) => void): void {
+    const { count } = this;
+    const first = this.#sequence - count + 1;
+    this.#isUnderWay = true;
+    // The kernel answers a request that failed in any case, one that succeeded only when asked: the
+    // answer to the last says that all others have been heard.
+    this.#writer.addFlags(NLM_F.ACK);
+    this.#socket.sendLater(this.#writer.bytes, (failure) => {
+      this.#isUnderWay = false;
+      const failures =
+        failure === undefined ? this.#collect(first, count) : allFailed(count, failure);
+      this.#writer.reset();
+      this.count = 0;
+      if (this.#isClosed) this.#socket.close();
+      done(failures);
+    });
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (!this.#isUnderWay) this.#socket.close();
+  }
+
+  #next(): number {
+    if (this.count === 0 && this.#sequence > 0x3fff_ffff) this.#sequence = 0;
+    this.count += 1;
+    this.#sequence += 1;
+    return this.#sequence;
+  }
+
+  #collect(first: number, count: number): RequestFailure[] {
+    const failures: RequestFailure[] = [];
+    let heardLast = false;
+    for (let received = this.#socket.receive(); received.kind !== 'empty'; ) {
+      if (received.kind === 'datagram') {
+        const message = new MessageCursor(received.bytes);
+        while (message.next()) {
+          const index = message.sequence - first;
+          if (message.type !== NLMSG.ERROR || index < 0 || index >= count) continue;
+          if (index === count - 1) heardLast = true;
+          const failure = failureOf(index, decodeAnswer(message));
+          if (failure !== undefined) failures.push(failure);
+        }
+      }
+      received = this.#socket.receive();
+    }
+    return heardLast ? failures : allFailed(count, LOST);
+  }
+}
+
+const LOST = new NetlinkError(
+  'ENOBUFS',
+  'the answer was lost: whether it was carried out is unknown',
+);
+
+function failureOf(index: number, { code, message }: Answer): RequestFailure | undefined {
+  return code === undefined ? undefined : { index, code, message };
+}
+
+function allFailed(count: number, { code, message }: NetlinkError): RequestFailure[] {
+  return Array.from({ length: count }, (_, index) => ({ index, code, message }));
+}
+
+function openSocket(libc: Libc): [NetlinkSocket, number] {
+  for (let number = 1; ; number += 1) {
+    const portId = (process.pid % PORT_SHIFT) + number * PORT_SHIFT;
+    const sizes = { receiveBufferBytes: BUFFER_BYTES, sendBufferBytes: BUFFER_BYTES };
+    try {
+      return [new NetlinkSocket(libc, { ...sizes, portId }), portId];
+    } catch (error) {
+      const isTaken = error instanceof NetlinkError && error.code === 'EADDRINUSE';
+      if (!isTaken || number === PORTS - 1) throw error;
+    }
+  }
+}

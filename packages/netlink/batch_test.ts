@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseAddress, parsePrefix } from '@calico/ip';
+import { RequestBatch } from './batch.ts';
+import { FakeLibc, messageBytes } from './fake_libc.ts';
+import { MessageCursor } from './message_reader.ts';
+import { decodeRoute } from './route_codec.ts';
+import { routeTemplate } from './route_template.ts';
+import type { RequestFailure, Route } from './types.ts';
+import { NLM_F, NLMSG } from './uapi.ts';
+
+const ROUTE: Omit<Route, 'destination'> = {
+  type: 'unicast',
+  table: 254,
+  protocol: 12,
+  scope: 'global',
+  nextHops: [{ gateway: parseAddress('192.168.80.101'), interfaceIndex: 2 }],
+};
+
+/** struct nlmsgerr. */
+function answer(sequence: number, errno: number): { readonly bytes: Uint8Array } {
+  const body = new DataView(new ArrayBuffer(20));
+  body.setInt32(0, -errno, true);
+  body.setUint32(4, 16, true);
+  return {
+    bytes: messageBytes(NLMSG.ERROR, 0x100, sequence, Buffer.from(body.buffer).toString('hex')),
+  };
+}
+
+function messagesIn(bytes: Uint8Array): { sequence: number; flags: number; route?: Route }[] {
+  const found = [];
+  const message = new MessageCursor(bytes);
+  while (message.next()) {
+    const route = decodeRoute(message);
+    found.push({ sequence: message.sequence, flags: message.flags, ...(route && { route }) });
+  }
+  return found;
+}
+
+test('what is written by a template is the request for that destination', () => {
+  const libc = new FakeLibc();
+  libc.answer = (bytes) => [answer(messagesIn(bytes).at(-1)?.sequence ?? 0, 0)];
+  const batch = new RequestBatch(libc);
+  const words = [0x2001_0db8, 0, 0, 0x0001_0000] as const;
+  const six = routeTemplate('replace', 6, { ...ROUTE, nextHops: [], nextHopId: 7 });
+  batch.addRoute(routeTemplate('add', 4, ROUTE), 26, 0x0af4_55c0, 0, 0, 0);
+  batch.addRoute(six, 112, ...words);
+  batch.add({
+    kind: 'route',
+    action: 'add',
+    route: { ...ROUTE, destination: parsePrefix('10.0.0.0/8') },
+  });
+  assert.equal(batch.count, 3);
+  let failures: readonly RequestFailure[] | undefined;
+  batch.submit((found) => {
+    failures = found;
+  });
+  assert.equal(failures, undefined, 'nothing waits for the kernel');
+  libc.finishSends();
+  assert.deepEqual(failures, []);
+  const sent = messagesIn(libc.sent[0] ?? new Uint8Array());
+  assert.deepEqual(
+    sent.map(({ route }) => route),
+    [
+      { ...ROUTE, destination: parsePrefix('10.244.85.192/26') },
+      { ...ROUTE, destination: parsePrefix('2001:db8::1:0/112'), nextHops: [], nextHopId: 7 },
+      { ...ROUTE, destination: parsePrefix('10.0.0.0/8') },
+    ],
+  );
+  assert.deepEqual(
+    sent.map(({ flags }) => (flags & NLM_F.ACK) !== 0),
+    [false, false, true],
+  );
+  assert.equal(batch.count, 0);
+});
+
+test('failures are told by position; without the last answer nothing is certain', () => {
+  const libc = new FakeLibc();
+  const batch = new RequestBatch(libc);
+  const template = routeTemplate('add', 4, ROUTE);
+  const outcomes: (readonly RequestFailure[])[] = [];
+  const submit = (): void => {
+    for (let index = 0; index < 3; index++) batch.addRoute(template, 24, index << 8, 0, 0, 0);
+    batch.submit((failures) => outcomes.push(failures));
+    libc.finishSends();
+  };
+  libc.answer = (bytes) => {
+    const [, second, third] = messagesIn(bytes);
+    return [answer(second?.sequence ?? 0, 17), answer(third?.sequence ?? 0, 0)];
+  };
+  submit();
+  libc.answer = () => [];
+  submit();
+  libc.sendErrors.push(4, 105);
+  submit();
+  libc.finishSends();
+  assert.deepEqual(outcomes[0], [{ index: 1, code: 'EEXIST', message: '' }]);
+  assert.deepEqual(
+    outcomes[1]?.map(({ index, code }) => [index, code]),
+    [
+      [0, 'ENOBUFS'],
+      [1, 'ENOBUFS'],
+      [2, 'ENOBUFS'],
+    ],
+  );
+  assert.equal(outcomes[2]?.length, 3);
+});
+
+test('close() waits for what is under way', () => {
+  const libc = new FakeLibc();
+  const batch = new RequestBatch(libc);
+  batch.addRoute(routeTemplate('delete', 4, { ...ROUTE, nextHops: [] }), 24, 0, 0, 0, 0);
+  batch.submit(() => {});
+  batch.close();
+  batch.close();
+  assert.equal(libc.closed.length, 0);
+  libc.finishSends();
+  assert.equal(libc.closed.length, 1);
+});

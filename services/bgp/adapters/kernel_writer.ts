@@ -1,0 +1,164 @@
+// Changes of routes --> netlink messages. The kernel works on them on another thread, so that nothing here
+// waits for it; what it is given is written by templates, without an object per route.
+import type { Family } from '@calico/ip';
+import { BGP_ROUTE_PROTOCOL } from '@calico/model';
+import {
+  type Batch,
+  type Netlink,
+  type Route,
+  type RouteTemplate,
+  routeTemplate,
+} from '@calico/netlink';
+import type { ChangeBatch } from '../core/kernel/change_batch.ts';
+import type { ChangeKind } from '../core/kernel/changes.ts';
+import type { KernelTarget } from '../core/kernel/types.ts';
+import type { KernelPort, RouteFailure } from '../ports.ts';
+import { NextHopObjects, type Way } from './next_hop_objects.ts';
+
+export const TABLE_MAIN = 254;
+/** Prefixes that are told to be gone at a time. */
+const SLICE = 8_192;
+
+type Retry = (index: number) => void;
+
+export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
+  readonly #batch: Batch;
+  readonly #objects: NextHopObjects;
+  readonly #removals = new Map<string, RouteTemplate>();
+  /** By position in the batch: the way whose object the route refers to. */
+  readonly #byObject: (Way | undefined)[] = [];
+
+  constructor(netlink: Netlink, batch: Batch) {
+    this.#batch = batch;
+    this.#objects = new NextHopObjects(netlink);
+  }
+
+  apply(changes: ChangeBatch, done: (failures: readonly RouteFailure[]) => void): void {
+    this.#byObject.length = 0;
+    for (let index = 0; index < changes.count; index++) this.#add(changes, index);
+    this.#batch.submit((failures) => {
+      const lost = failures.filter(({ index, code }) => this.#hasLostObject(index, code));
+      if (lost.length === 0) return this.#finish(changes, failures, done);
+      this.#repeat(changes, lost, (others) => {
+        const rest = failures.filter((failure) => !lost.includes(failure));
+        this.#finish(changes, [...rest, ...others], done);
+      });
+    });
+  }
+
+  removeWays(prefixes: Int32Array, onGone: (gone: Int32Array, isLast: boolean) => void): void {
+    const ways = this.#objects.onlyFor(prefixes);
+    if (ways.length === 0) return onGone(new Int32Array(), true);
+    for (const { id } of ways) this.#batch.add({ kind: 'nexthop-delete', id });
+    this.#batch.submit((failures) => {
+      const failed = new Set(failures.map(({ index }) => index));
+      const isGone = new Set(ways.filter((_, at) => !failed.has(at)).map(({ index }) => index));
+      for (const way of ways) this.#objects.forget(way);
+      this.#tell(prefixes, 0, isGone, onGone);
+    });
+  }
+
+  close(): void {
+    this.#batch.close();
+  }
+
+  /** A slice per turn of the event loop. */
+  #tell(
+    prefixes: Int32Array,
+    from: number,
+    isGone: ReadonlySet<number>,
+    onGone: (gone: Int32Array, isLast: boolean) => void,
+  ): void {
+    const slice = prefixes.subarray(from, from + SLICE);
+    const gone = slice.filter((prefix) => isGone.has(this.#objects.indexOf(prefix)));
+    for (const prefix of gone) this.#objects.note(prefix, undefined);
+    const next = from + SLICE;
+    const isLast = next >= prefixes.length;
+    if (!isLast) setImmediate(() => this.#tell(prefixes, next, isGone, onGone));
+    onGone(gone, isLast);
+  }
+
+  #add(changes: ChangeBatch, index: number): void {
+    const { prefixes } = changes;
+    const id = changes.idOf(index);
+    const kind = changes.kindOf(index);
+    const target = changes.targetOf(index);
+    const family = prefixes.familyOf(id);
+    const [hop] = target.hops;
+    const isSingle = kind !== 'delete' && target.hops.length === 1 && hop !== undefined;
+    const way = isSingle ? this.#objects.wayFor(family, hop) : undefined;
+    this.#byObject[index] = way === undefined || way.id === 0 ? undefined : way;
+    const template =
+      way === undefined
+        ? this.#templateFor(kind, family, target)
+        : (way.templates[kind === 'add' ? 0 : 1] ??= byWay(kind, target, way));
+    const a = prefixes.wordOf(id, 0);
+    const length = prefixes.lengthOf(id);
+    if (family === 4) return this.#batch.addRoute(template, length, a, 0, 0, 0);
+    const [b, c, d] = [prefixes.wordOf(id, 1), prefixes.wordOf(id, 2), prefixes.wordOf(id, 3)];
+    return this.#batch.addRoute(template, length, a, b, c, d);
+  }
+
+  /** A removal names no next hop: what matters is the prefix and that the route is ours. */
+  #templateFor(kind: ChangeKind, family: Family, target: KernelTarget): RouteTemplate {
+    if (kind !== 'delete') return routeTemplate(kind, family, routeTo(target));
+    const key = `${family} ${target.type}`;
+    let template = this.#removals.get(key);
+    template ??= routeTemplate(kind, family, routeTo({ ...target, hops: [] }));
+    this.#removals.set(key, template);
+    return template;
+  }
+
+  #hasLostObject(index: number, code: string): boolean {
+    return code === 'EINVAL' && this.#byObject[index] !== undefined;
+  }
+
+  /** Their objects are gone: once more without. */
+  #repeat(
+    changes: ChangeBatch,
+    lost: readonly RouteFailure[],
+    done: (failures: readonly RouteFailure[]) => void,
+  ): void {
+    const again: Retry = (index) => {
+      const way = this.#byObject[index];
+      if (way !== undefined && way.id !== 0) this.#objects.forget(way);
+      this.#add(changes, index);
+    };
+    for (const { index } of lost) again(index);
+    this.#batch.submit((failures) => {
+      done(failures.map((each) => ({ ...each, index: lost[each.index]?.index ?? 0 })));
+    });
+  }
+
+  #finish(
+    changes: ChangeBatch,
+    failures: readonly RouteFailure[],
+    done: (failures: readonly RouteFailure[]) => void,
+  ): void {
+    const failed = new Set(failures.map(({ index }) => index));
+    for (let index = 0; index < changes.count; index++) {
+      if (failed.size > 0 && failed.has(index)) continue;
+      this.#objects.note(changes.idOf(index), this.#byObject[index]);
+    }
+    done(failures);
+  }
+}
+
+function byWay(kind: ChangeKind, target: KernelTarget, { family, id }: Way): RouteTemplate {
+  if (id === 0) return routeTemplate(kind, family, routeTo(target));
+  return routeTemplate(kind, family, { ...routeTo({ ...target, hops: [] }), nextHopId: id });
+}
+
+function routeTo({ type, hops }: KernelTarget): Omit<Route, 'destination'> {
+  return {
+    type,
+    table: TABLE_MAIN,
+    protocol: BGP_ROUTE_PROTOCOL,
+    scope: 'global',
+    nextHops: hops.map(({ gateway, interfaceIndex, onlink }) => ({
+      interfaceIndex,
+      ...(gateway === undefined ? {} : { gateway }),
+      ...(onlink ? { onlink } : {}),
+    })),
+  };
+}

@@ -1,0 +1,207 @@
+// From wanted to actual routes, a batch at a time: while the kernel works on one, changes gather for the
+// next, each prefix once.
+//
+//   mark() --> dirty --> additions ----------------------> KernelPort.apply() --> RouteStates.found()
+//                   \--> removals, until no loss goes on -->   "      , or removeWays()
+import type { KernelPort, RouteFailure } from '../../ports.ts';
+import { IntQueue, withRow } from '../rib/columns.ts';
+import { ChangeBatch } from './change_batch.ts';
+import { type ChangeKind, changeOf, type Removal } from './changes.ts';
+import type { RouteStates } from './route_states.ts';
+import type { KernelRoute, KernelTarget } from './types.ts';
+
+/** Changes that the kernel is given at a time: it takes some milliseconds for them. */
+const BATCH = 4_096;
+/** From so many removals on it is worth asking whether all routes through a next hop go. */
+const MANY = 512;
+
+const Dirty = 1;
+const Leaving = 2;
+const UnderWay = 4;
+
+export type WriterEvents = {
+  readonly onDone: (id: number) => void;
+  readonly onFailed: (
+    id: number,
+    failure: RouteFailure,
+    kind: ChangeKind,
+    route: KernelRoute,
+  ) => void;
+  /** Nothing is left to do. */
+  readonly onIdle: () => void;
+};
+
+export class RouteWriter {
+  readonly #kernel: KernelPort;
+  readonly #states: RouteStates;
+  readonly #events: WriterEvents;
+  readonly #batch: ChangeBatch;
+  /** Prefixes that are to be looked at, and those whose routes are to be removed: held. */
+  readonly #dirty = new IntQueue();
+  readonly #leaving = new IntQueue();
+  #flags = new Uint8Array(64);
+  #isBusy = false;
+  #isPumping = false;
+  #isSettled = true;
+  /** Of those that are leaving now, no way goes as a whole any more. */
+  #areWaysGone = false;
+  /** More removals follow: one message may take them all out, once all are known. */
+  isLosing = false;
+  removal: Removal = { blackholes: false, via: () => false };
+
+  constructor(kernel: KernelPort, states: RouteStates, events: WriterEvents) {
+    this.#kernel = kernel;
+    this.#states = states;
+    this.#events = events;
+    this.#batch = new ChangeBatch(states.prefixes);
+  }
+
+  /** Nothing is under way: what RouteStates says is what the kernel holds. */
+  get isIdle(): boolean {
+    return !this.#isBusy && this.#dirty.size === 0 && this.#leaving.size === 0;
+  }
+
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  /** The kernel may be about to change the prefix's route, or have done so. */
+  isUnderWay(id: number): boolean {
+    return ((this.#flags[id] ?? 0) & UnderWay) !== 0;
+  }
+
+  /** The prefix's route may have to be another one. */
+  mark(id: number): void {
+    this.#enqueue(this.#dirty, id, Dirty);
+  }
+
+  /** Goes on until the kernel has something to do that takes time, or nothing is left. */
+  pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    while (!this.#isBusy && this.#next()) this.#isSettled = false;
+    this.#isPumping = false;
+    if (this.#isSettled || !this.isIdle) return;
+    this.#isSettled = true;
+    this.#events.onIdle();
+  }
+
+  /** Whether there was something to do. */
+  #next(): boolean {
+    this.#fillWithMarked();
+    if (this.#batch.count === 0 && !this.isLosing) {
+      if (this.#leaving.size >= MANY && !this.#areWaysGone) return this.#removeWays();
+      this.#fillWithLeaving();
+    }
+    if (this.#leaving.size === 0) this.#areWaysGone = false;
+    if (this.#batch.count === 0) return false;
+    this.#submit();
+    return true;
+  }
+
+  /** Removals are put off. */
+  #fillWithMarked(): void {
+    const states = this.#states;
+    while (this.#dirty.size > 0 && this.#batch.count < BATCH) {
+      const id = this.#dirty.shift();
+      const kind = changeOf(states, id, this.removal);
+      (this.#flags[id] as number) &= ~(Dirty | Leaving);
+      if (kind === 'delete') this.#enqueue(this.#leaving, id, Leaving);
+      else if (kind !== undefined) this.#begin(kind, id, states.wantedOf(id));
+      states.prefixes.release(id);
+    }
+  }
+
+  #fillWithLeaving(): void {
+    while (this.#leaving.size > 0 && this.#batch.count < BATCH) {
+      const id = this.#leaving.shift();
+      // Without the mark it has been wanted again.
+      const isLeaving = ((this.#flags[id] as number) & Leaving) !== 0;
+      (this.#flags[id] as number) &= ~Leaving;
+      if (isLeaving) this.#begin('delete', id, this.#states.actualOf(id));
+      this.#states.prefixes.release(id);
+    }
+  }
+
+  #begin(kind: ChangeKind, id: number, target: KernelTarget | undefined): void {
+    if (target === undefined) return;
+    this.#batch.push(kind, id, target);
+    this.#states.prefixes.retain(id);
+    (this.#flags[id] as number) |= UnderWay;
+  }
+
+  #submit(): void {
+    this.#isBusy = true;
+    this.#kernel.apply(this.#batch, (failures) => {
+      this.#finish(failures);
+      this.#isBusy = false;
+      this.pump();
+    });
+  }
+
+  #finish(failures: readonly RouteFailure[]): void {
+    const batch = this.#batch;
+    const states = this.#states;
+    const failed = new Map(failures.map((failure) => [failure.index, failure]));
+    for (let index = 0; index < batch.count; index++) {
+      const id = batch.idOf(index);
+      const failure = failed.size === 0 ? undefined : failed.get(index);
+      const isRemoval = batch.kindOf(index) === 'delete';
+      // Already gone is what was wanted.
+      const isDone = failure === undefined || (isRemoval && failure.code === 'ESRCH');
+      if (isDone) states.found(id, isRemoval ? undefined : batch.targetOf(index));
+      if (isDone) this.#events.onDone(id);
+      else this.#events.onFailed(id, failure, batch.kindOf(index), batch.routeOf(index));
+      (this.#flags[id] as number) &= ~UnderWay;
+      states.prefixes.release(id);
+    }
+    batch.clear();
+  }
+
+  /** Ways that all go are taken out whole; what is left then goes route by route. */
+  #removeWays(): boolean {
+    const ids = new Int32Array(this.#leaving.size);
+    let count = 0;
+    while (this.#leaving.size > 0) {
+      const id = this.#leaving.shift();
+      if (((this.#flags[id] as number) & Leaving) === 0) {
+        this.#states.prefixes.release(id);
+        continue;
+      }
+      this.#flags[id] = ((this.#flags[id] as number) & ~Leaving) | UnderWay;
+      ids[count] = id;
+      count += 1;
+    }
+    this.#isBusy = true;
+    this.#kernel.removeWays(ids.subarray(0, count), (gone, isLast) => {
+      for (const id of gone) {
+        this.#states.found(id, undefined);
+        this.#events.onDone(id);
+        (this.#flags[id] as number) &= ~UnderWay;
+        this.#states.prefixes.release(id);
+      }
+      if (isLast) this.#waysAreGone(ids.subarray(0, count));
+    });
+    return true;
+  }
+
+  #waysAreGone(ids: Int32Array): void {
+    for (const id of ids) {
+      if (((this.#flags[id] as number) & UnderWay) === 0) continue;
+      (this.#flags[id] as number) &= ~UnderWay;
+      this.#enqueue(this.#leaving, id, Leaving);
+      this.#states.prefixes.release(id);
+    }
+    this.#areWaysGone = this.#leaving.size > 0;
+    this.#isBusy = false;
+    this.pump();
+  }
+
+  #enqueue(queue: IntQueue, id: number, flag: number): void {
+    this.#flags = withRow(this.#flags, id);
+    if (((this.#flags[id] as number) & flag) !== 0) return;
+    (this.#flags[id] as number) |= flag;
+    this.#states.prefixes.retain(id);
+    queue.push(id);
+  }
+}
