@@ -13,7 +13,7 @@
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ResourceView } from '@calico/feed';
-import { openBatch, openNetlink } from '@calico/netlink';
+import { openNetlink } from '@calico/netlink';
 import { natsAccess, runService } from '@calico/process';
 import { BfdThread } from './adapters/bfd_thread.ts';
 import { BmpClient } from './adapters/bmp_client.ts';
@@ -44,8 +44,7 @@ await runService({
     const name = config.nodeName;
     const startedAt = clock.now();
     const netlink = openNetlink();
-    const routeBatch = openBatch();
-    const kernel = new KernelRoutes(netlink, routeBatch);
+    const kernel = new KernelRoutes(netlink);
     const recorder =
       config.recording === '' ? undefined : openRecorder(config.recording, clock, logger);
     const secrets = new SecretFiles(config.secretsDir);
@@ -84,7 +83,7 @@ await runService({
       clock,
       log: logger,
       signal,
-      exceptPort: routeBatch.portId,
+      exceptPort: kernel.portId,
     });
     const cachePath = join(config.runDir, 'bgp', 'resources.json');
     const cache = new ResourceCache(cachePath, name, clock, logger);
