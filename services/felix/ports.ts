@@ -133,6 +133,8 @@ export interface LeaseSource {
   /** Renews what the node holds, and fills it up to `count` per family. */
   lease(families: readonly (4 | 6)[]): Promise<{
     readonly addresses: readonly LeasedAddress[];
+    /** Those of them whose pools give no more to pods here: to be returned. */
+    readonly retired: readonly string[];
     /** From when the request was made. */
     readonly leaseMs: number;
     readonly count: number;

@@ -30,6 +30,7 @@ export class LeaseClient implements LeaseSource {
       return {
         count,
         leaseMs: leaseSeconds * 1000,
+        retired: addresses.filter(({ retired }) => retired).map(({ address }) => address),
         addresses: addresses.map(({ address, block, pool, sequenceNumber }) => ({
           address,
           block,

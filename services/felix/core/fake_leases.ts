@@ -9,6 +9,8 @@ export class FakeLeases {
   /** As configured, per family. */
   count = 0;
   leased: LeasedAddress[] = [];
+  /** Of pools that are disabled. */
+  retired: string[] = [];
   /** Why nothing can be adopted. */
   refusal: string | undefined;
   /** Text of the file. */
@@ -27,7 +29,8 @@ export class FakeLeases {
           const place = { block: '10.244.0.0/26', pool: 'pool', sequenceNumber: String(number) };
           this.leased.push({ address: `10.244.0.${60 - number}`, ...place });
         }
-        return { addresses: [...this.leased], leaseMs: FAKE_LEASE_MS, count: this.count };
+        const { count, retired } = this;
+        return { addresses: [...this.leased], retired, leaseMs: FAKE_LEASE_MS, count };
       },
       adopt: async (handle, _workload, addresses) => {
         check();

@@ -166,7 +166,7 @@ export class FakeWorld {
         writeEndpoint: async (endpoint, handle) => {
           alive();
           this.#requireApi();
-          if (handle !== undefined && !this.assigned.has(handle)) {
+          if (handle !== undefined && !this.#holdsAny(handle)) {
             throw new WorkloadError('precondition', `handle "${handle}" holds no addresses`);
           }
           if (this.unanswered === undefined) return this.put(endpoint);
@@ -278,6 +278,10 @@ export class FakeWorld {
   #listConnections(): TrackedConnection[] {
     if (this.connectionsFailure !== undefined) throw new Error(this.connectionsFailure);
     return this.connections;
+  }
+
+  #holdsAny(handle: string): boolean {
+    return this.assigned.has(handle) || this.leases.adopted.has(handle);
   }
 
   #release(handle: string): void {

@@ -134,18 +134,22 @@ export class WarmAddresses {
     const sentMonotonic = clock.monotonic();
     const families = ([4, 6] as const).filter(hasFamily);
     if (families.length === 0) return;
-    const { addresses, leaseMs, count } = await source.lease(families);
+    const { addresses, leaseMs, count, retired } = await source.lease(families);
     const used = new Set(
       book.records.flatMap(({ leased = [] }) => leased.map(({ address }) => address)),
     );
     const free = addresses.filter(({ address }) => !used.has(address));
     const kept = ([4, 6] as const).flatMap((family) =>
-      free.filter((one) => familyOf(one) === family).slice(0, count),
+      free
+        .filter((one) => familyOf(one) === family && !retired.includes(one.address))
+        .slice(0, count),
     );
     await this.#save({ addresses: kept, until: sent + leaseMs });
     this.#deadline = sentMonotonic + leaseMs;
     const isFull = kept.length >= count * families.length && count > 0;
-    this.#nextCheck = sent + (isFull ? leaseMs / 2 : RECHECK_MS);
+    // What is returned is replaced the next time, out of another pool.
+    const pauseMs = isFull ? leaseMs / 2 : RECHECK_MS;
+    this.#nextCheck = retired.length > 0 ? sent : sent + pauseMs;
     const surplus = free.filter((one) => !kept.includes(one)).map(({ address }) => address);
     if (surplus.length > 0) await source.returnLeased(surplus, false);
   }

@@ -68,6 +68,22 @@ test('a pod starts while ipam and api are away; afterwards all is as if they had
   assert.doesNotMatch([...w.journal.values()].join(), /leased/);
 });
 
+test('addresses of a pool that gives no more are returned, and replaced', async () => {
+  const { w, felix } = await world(2);
+  const old = w.leases.leased.map(({ address }) => address);
+  w.leases.retired = old;
+  await w.pass(FAKE_LEASE_MS);
+  const held = w.leases.leased.map(({ address }) => address);
+  assert.equal(held.length, 2);
+  assert.ok(
+    !held.some((address) => old.includes(address)),
+    `${held.join()} instead of ${old.join()}`,
+  );
+  away(w, true);
+  const { addresses } = await w.settle(felix.actions.add(POD));
+  assert.ok(held.includes(addresses[0]?.address ?? ''));
+});
+
 test('with ipam at hand nothing is taken from the stock; without stock ADD fails', async () => {
   const { w, felix } = await world(1);
   await w.settle(felix.actions.add(POD));

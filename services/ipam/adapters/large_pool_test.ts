@@ -85,3 +85,21 @@ test('a request that is repeated by the same process reads nothing', async () =>
   await book.autoAssign(assignRequest('n9', 'net.second'));
   assert.equal(read, 0);
 });
+
+test('a full pool is listed once', async () => {
+  const full = new RecordMapStore();
+  const spec = { cidr: '10.0.0.0/28', blockSize: 30 };
+  full.records.put(POOL_KEY, JSON.stringify({ spec }));
+  const book = new AddressBook(
+    new ProgramRunner({ store: full, clock: systemClock, random: Math.random }),
+  );
+  await book.autoAssign(assignRequest('n1', 'net.all', 16));
+  let listed = 0;
+  const list = full.list.bind(full);
+  full.list = (prefix) => {
+    if (prefix.includes('/block/') && prefix.includes('/assignment/')) listed++;
+    return list(prefix);
+  };
+  await assert.rejects(book.autoAssign(assignRequest('n2', 'net.more')), /No IPs available/);
+  assert.equal(listed, 1);
+});

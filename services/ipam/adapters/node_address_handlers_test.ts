@@ -15,7 +15,7 @@ const RESOURCES = '/calico/resources/v3/projectcalico.org';
 const LEASE_MS = 600_000;
 
 type Call = (request: object) => Promise<Record<string, unknown>>;
-type Leased = { address: string; sequenceNumber: bigint };
+type Leased = { address: string; sequenceNumber: bigint; retired?: boolean };
 
 function service(warmAddressesPerNode = 0, ipCooldownSeconds = 0) {
   const store = new RecordMapStore();
@@ -168,6 +168,25 @@ test('what a pod had cools down when it is returned, and no longer; the rest is 
     cool.addresses.map(({ address }) => address),
     [first],
   );
+  sound();
+});
+
+test('leased addresses are retired while their pool gives no more', async () => {
+  const { calls, pool, sound } = service(2);
+  const lease = async () => {
+    const answer = await calls['leaseAddresses']!({ node: 'n1', ipv4: true });
+    return (answer['addresses'] as Leased[]).map(({ retired }) => retired);
+  };
+  pool('p', { cidr: '10.0.0.0/28', blockSize: 29 });
+  assert.deepEqual(await lease(), [false, false]);
+  pool('p', { cidr: '10.0.0.0/28', blockSize: 29, disabled: true });
+  assert.deepEqual(await lease(), [true, true]);
+  pool('other', { cidr: '10.9.0.0/28', blockSize: 29 });
+  assert.deepEqual(await lease(), [true, true]);
+  await calls['returnAddresses']!({ node: 'n1' });
+  assert.deepEqual(await lease(), [false, false], 'out of the other pool');
+  pool('other', { cidr: '10.9.0.0/28', blockSize: 29, nodeSelector: "x == 'y'" });
+  assert.deepEqual(await lease(), [true, true]);
   sound();
 });
 

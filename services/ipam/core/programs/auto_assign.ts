@@ -19,7 +19,7 @@ import {
 } from '../records/keys.ts';
 import { reservedIn } from '../records/reservation.ts';
 import { topologyOf } from '../topology.ts';
-import { claimed, existingBlock } from './block_search.ts';
+import { BlockListing, claimed, existingBlock } from './block_search.ts';
 import { borrow } from './borrow.ts';
 import {
   CONFIG_KEYS,
@@ -136,6 +136,7 @@ class Taker {
   readonly #reserved: readonly Prefix[];
   /** What decides whether released addresses are free again. */
   readonly #age: { readonly now: number; readonly cooldownMs: number };
+  readonly #listing = new BlockListing();
 
   constructor(request: AssignRequest, family: Family, known: Known, draft: Draft, now: number) {
     this.#request = request;
@@ -219,6 +220,7 @@ class Taker {
       ...this.#age,
       topology: topologyOf(this.#known.get(nodeKey(node))?.value, config.topologyLabel),
       topologyLabel: config.topologyLabel,
+      listing: this.#listing,
     });
     if (found === undefined) return undefined;
     const { cidr, pool, existing, previous } = found;
@@ -249,7 +251,10 @@ class Taker {
     const config = configOf(this.#known);
     if (config.strictAffinity) return 'No more free affine blocks and strict affinity enabled';
     const { node, maxBlocks } = this.#request;
-    const lender = yield* borrow(pools, node, this.#reserved, this.#age);
+    const lender = yield* borrow(pools, node, this.#reserved, {
+      ...this.#age,
+      listing: this.#listing,
+    });
     if (lender !== undefined) {
       const taken = this.#assign(lender.block, count);
       writeBlock(this.#draft, taken.block, lender.entry);

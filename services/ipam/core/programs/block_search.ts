@@ -1,13 +1,34 @@
 // What a search for a block starts from and ends with.
-import type { Prefix } from '@calico/ip';
+import type { Family, Prefix } from '@calico/ip';
 import { countFree, isEmpty, withAffinity } from '../block_algebra.ts';
 import { thawed } from '../cooldown.ts';
-import type { Entry } from '../program.ts';
+import type { Entry, Reading } from '../program.ts';
 import { hostAffinity } from '../records/affinity.ts';
 import { type Block, newBlock } from '../records/block.ts';
+import { blocksPrefix } from '../records/keys.ts';
 import { reservedIn } from '../records/reservation.ts';
 import type { StoredPool } from './context.ts';
 import { readableBlock, type StoredBlock } from './stored_block.ts';
+
+/** Every block of the pools' families by key, listed at most once by a program. */
+export class BlockListing {
+  #entries: ReadonlyMap<string, Entry> | undefined;
+
+  *of(pools: readonly StoredPool[]): Reading<ReadonlyMap<string, Entry>> {
+    this.#entries ??= yield* listBlocks(pools);
+    return this.#entries;
+  }
+}
+
+/** Every block of the pools' families, by key. */
+export function* listBlocks(pools: readonly StoredPool[]): Reading<ReadonlyMap<string, Entry>> {
+  const families = new Set<Family>(pools.map(({ cidr }) => cidr.family));
+  const prefixes = [...families].map(blocksPrefix);
+  const known = yield { prefixes, isHint: true };
+  return new Map(
+    prefixes.flatMap((prefix) => known.list(prefix).map((entry) => [entry.key, entry] as const)),
+  );
+}
 
 export type Search = {
   readonly node: string;
@@ -21,6 +42,7 @@ export type Search = {
   /** The node's own; undefined: without any. */
   readonly topology: string | undefined;
   readonly cooldownMs: number;
+  readonly listing: BlockListing;
 };
 
 export type FoundBlock = {

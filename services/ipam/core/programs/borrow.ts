@@ -7,7 +7,6 @@ import { nodeOfAffinity } from '../records/affinity.ts';
 import { reservedIn } from '../records/reservation.ts';
 import { existingBlock, type Search } from './block_search.ts';
 import type { StoredPool } from './context.ts';
-import { listBlocks } from './find_block.ts';
 import type { StoredBlock } from './stored_block.ts';
 
 export type Lender = StoredBlock & { readonly pool: StoredPool };
@@ -17,9 +16,9 @@ export function* borrow(
   pools: readonly StoredPool[],
   node: string,
   reserved: readonly Prefix[],
-  search: Pick<Search, 'now' | 'cooldownMs'>,
+  search: Pick<Search, 'now' | 'cooldownMs' | 'listing'>,
 ): Reading<Lender | undefined> {
-  const entries = [...(yield* listBlocks(pools)).values()];
+  const entries = [...(yield* search.listing.of(pools)).values()];
   for (const pool of pools) {
     const inPool = entries
       .flatMap((entry) => existingBlock(entry, search) ?? [])

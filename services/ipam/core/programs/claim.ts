@@ -6,8 +6,8 @@ import { Draft, type Program, plan } from '../program.ts';
 import { affinityState, CONFIRMED, hostAffinity, nodeOfAffinity } from '../records/affinity.ts';
 import { newBlock } from '../records/block.ts';
 import { affinitiesPrefix, affinityKey, blockKey, cidrOfKey } from '../records/keys.ts';
+import { listBlocks } from './block_search.ts';
 import { POOL_PREFIXES, poolNamed, poolsOf, type StoredPool } from './context.ts';
-import { listBlocks } from './find_block.ts';
 import { readableBlock, storedBlock, writeBlock } from './stored_block.ts';
 
 /** The pool that holds the CIDR. @throws IpamError */

@@ -9,7 +9,7 @@ import { affinitiesPrefix, affinityKey, blockKey, cidrOfKey, nodeKey } from '../
 import { reservedIn } from '../records/reservation.ts';
 import { topologyOf } from '../topology.ts';
 import { blockLimit, limitReached } from './auto_assign.ts';
-import { claimed, existingBlock, type Search } from './block_search.ts';
+import { BlockListing, claimed, existingBlock, type Search } from './block_search.ts';
 import {
   CONFIG_KEYS,
   configOf,
@@ -60,6 +60,7 @@ export function* ensureBlock(request: EnsureRequest, now: number): Program<Ensur
     ...search,
     topology: topologyOf(known.get(nodeKey(node))?.value, config.topologyLabel),
     topologyLabel: config.topologyLabel,
+    listing: new BlockListing(),
   });
   if (found === undefined) {
     const all = pools.map(({ cidr }) => formatPrefix(cidr)).join(' ');

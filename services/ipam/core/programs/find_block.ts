@@ -1,11 +1,11 @@
 // Finding the next block for a node: a free one, an empty one of nobody, at last an empty one that
 // another node has not used for a while.
-import { addressBits, type Family, formatPrefix, type Prefix } from '@calico/ip';
+import { addressBits, formatPrefix, type Prefix } from '@calico/ip';
 import { countFree, isEmpty } from '../block_algebra.ts';
 import { candidateBlocks } from '../placement.ts';
 import type { Entry, Known, Reading } from '../program.ts';
 import { nodeOfAffinity } from '../records/affinity.ts';
-import { affinityKey, blockKey, blocksPrefix } from '../records/keys.ts';
+import { affinityKey, blockKey } from '../records/keys.ts';
 import { reservedIn } from '../records/reservation.ts';
 import { existingBlock, type FoundBlock, type Search, usable } from './block_search.ts';
 import type { StoredPool } from './context.ts';
@@ -28,7 +28,7 @@ export function* findBlock(search: Search): Reading<FoundBlock | undefined> {
     if (found === 'many taken') return yield* searchListing(search);
     if (found !== undefined) return found;
   }
-  return yield* reclaim(search, yield* listBlocks(search.pools));
+  return yield* reclaim(search, yield* search.listing.of(search.pools));
 }
 
 /**
@@ -68,7 +68,7 @@ function isMergeable(cidr: Prefix, buddy: Entry | undefined, search: Search): bo
 }
 
 function* searchListing(search: Search): Reading<FoundBlock | undefined> {
-  const blocks = yield* listBlocks(search.pools);
+  const blocks = yield* search.listing.of(search.pools);
   for (const pool of search.pools) {
     for (const cidr of candidatesOf(pool, search)) {
       const found = usable(cidr, pool, blocks.get(blockKey(cidr)), search);
@@ -103,16 +103,6 @@ function isReclaimable({ block }: StoredBlock, search: Search): boolean {
   }
   const claimedAt = Date.parse(block.affinityClaimTime ?? '');
   return Number.isNaN(claimedAt) || search.now - claimedAt >= RECLAIM_AGE_MS;
-}
-
-/** Every block of the pools' families, by key. */
-export function* listBlocks(pools: readonly StoredPool[]): Reading<ReadonlyMap<string, Entry>> {
-  const families = new Set<Family>(pools.map(({ cidr }) => cidr.family));
-  const prefixes = [...families].map(blocksPrefix);
-  const known = yield { prefixes, isHint: true };
-  return new Map(
-    prefixes.flatMap((prefix) => known.list(prefix).map((entry) => [entry.key, entry] as const)),
-  );
 }
 
 function candidatesOf(pool: StoredPool, search: Search): Iterator<Prefix> & Iterable<Prefix> {

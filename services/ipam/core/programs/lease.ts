@@ -1,7 +1,14 @@
 // Addresses that a node holds ready for pods, so that one can start while etcd cannot be reached. They
 // are assigned like any other, to a handle of the node, with an attribute that says until when the node
 // may give them out on its own. Whoever else releases them waits for that end (cooldown.ts).
-import { type Address, addressAt, formatAddress, formatPrefix, ordinalOf } from '@calico/ip';
+import {
+  type Address,
+  addressAt,
+  formatAddress,
+  formatPrefix,
+  ordinalOf,
+  type Prefix,
+} from '@calico/ip';
 import {
   attributeOf,
   giveTo,
@@ -18,7 +25,14 @@ import { type Block, storedTime } from '../records/block.ts';
 import { type Handle, handleBlocks } from '../records/handle.ts';
 import { poolOf } from '../records/ip_pool.ts';
 import { blockKey, givenUpKey, handleKey } from '../records/keys.ts';
-import { CONFIG_KEYS, configOf, POOL_PREFIXES, poolsOf } from './context.ts';
+import {
+  CONFIG_KEYS,
+  configOf,
+  eligiblePools,
+  POOL_PREFIXES,
+  poolsOf,
+  selectionKeys,
+} from './context.ts';
 import { unlessGivenUp } from './given_up.ts';
 import { ownedBy, type WorkloadOwner } from './owner.ts';
 import {
@@ -48,6 +62,8 @@ export type LeasedAddress = {
   readonly block: string;
   readonly pool: string;
   readonly sequenceNumber: bigint;
+  /** Its pool gives no addresses to pods of the node any more: to be returned. */
+  readonly retired: boolean;
 };
 
 /** How many addresses of each family the node should hold, and whether it holds any. */
@@ -61,7 +77,8 @@ export function* warmState(node: string): Program<{ count: number; holdsAny: boo
 /** Lets the lease of all that the node holds begin now. */
 export function* renewLease(node: string, now: number): Program<LeasedAddress[]> {
   const handleId = warmHandle(node);
-  const known = yield { keys: [handleKey(handleId)], prefixes: POOL_PREFIXES };
+  const keys = [handleKey(handleId), ...selectionKeys({ node, namespace: '' })];
+  const known = yield { keys, prefixes: POOL_PREFIXES };
   const pools = poolsOf(known);
   const draft = new Draft();
   const owner = warmOwner(node, now);
@@ -79,10 +96,22 @@ export function* renewLease(node: string, now: number): Program<LeasedAddress[]>
         block: formatPrefix(block.cidr),
         pool: poolOf(pools, block.cidr)?.name ?? '',
         sequenceNumber: block.sequenceNumbers.get(ordinal) ?? 0n,
+        retired: isRetired(block.cidr, node, known),
       });
     }
   }
   return plan(leased, draft);
+}
+
+function isRetired(cidr: Prefix, node: string, known: Known): boolean {
+  const { family } = cidr;
+  const query = { node, namespace: '', use: 'Workload', family, explicit: [] } as const;
+  try {
+    return poolOf(eligiblePools(query, known), cidr) === undefined;
+  } catch (error) {
+    if (error instanceof IpamError && error.reason === 'not-found') return true;
+    throw error;
+  }
 }
 
 export type Adoption = {

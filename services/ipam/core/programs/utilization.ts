@@ -6,6 +6,7 @@ import type { Program } from '../program.ts';
 import type { Block } from '../records/block.ts';
 import { poolOf } from '../records/ip_pool.ts';
 import { countReserved, reservedIn } from '../records/reservation.ts';
+import { listBlocks } from './block_search.ts';
 import {
   CONFIG_KEYS,
   configOf,
@@ -15,7 +16,6 @@ import {
   reservationsOf,
   type StoredPool,
 } from './context.ts';
-import { listBlocks } from './find_block.ts';
 import { readableBlock } from './stored_block.ts';
 
 export type BlockUse = {
