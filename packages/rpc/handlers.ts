@@ -18,8 +18,8 @@ import type {
 } from '@grpc/grpc-js';
 import { callTracing, TRACE_HEADERS } from './call_tracing.ts';
 import { RpcError, toGrpcStatus } from './errors.ts';
+import type { UnaryRoute } from './served_call.ts';
 import { grpcMethod, grpcService, type Undecodable } from './service_definition.ts';
-import type { UnaryRoute } from './unary_server.ts';
 
 export type CallContext = {
   readonly peer: string;

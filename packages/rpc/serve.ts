@@ -12,7 +12,8 @@ import {
   securityOf,
 } from './listen_address.ts';
 import { addReflection } from './reflection.ts';
-import { takeUnaryCalls, type UnaryRoute } from './unary_server.ts';
+import type { UnaryRoute } from './served_call.ts';
+import { ShortConnections, takeUnaryCalls, type UnaryRoutes } from './unary_server.ts';
 import { claimSocketPath, protectSocket } from './unix_socket.ts';
 
 export type Served<S extends DescService> = readonly [service: S, handlers: ServiceHandlers<S>];
@@ -62,11 +63,12 @@ export async function serveRpc<const T extends readonly DescService[]>(
     for (const [path, route] of added) routes.set(path, route);
   }
   const descriptors = services.map(([service]) => service);
+  const short = new ShortConnections();
   const health = addHealth(server, descriptors);
   addReflection(server, descriptors);
   const bound: Bound[] = [];
   for (const { address, security, credentials } of listeners) {
-    bound.push({ address: await bind(server, address, credentials, routes), security });
+    bound.push({ address: await bind(server, address, credentials, { routes, short }), security });
   }
   health(true);
   for (const listener of bound) logger.info('listening', listener);
@@ -77,7 +79,7 @@ export async function serveRpc<const T extends readonly DescService[]>(
     stop: async (graceMs = 2_000) => {
       health(false);
       stopping.abort();
-      await shutDown(server, graceMs);
+      await shutDown(server, short, graceMs);
     },
   };
 }
@@ -86,7 +88,7 @@ async function bind(
   server: Server,
   address: ListenAddress,
   credentials: ServerCredentials,
-  routes: ReadonlyMap<string, UnaryRoute>,
+  { routes, short }: { readonly routes: UnaryRoutes; readonly short: ShortConnections },
 ): Promise<string> {
   const text = formatListenAddress(address);
   if (address.kind === 'unix') await claimSocketPath(address.path);
@@ -95,7 +97,7 @@ async function bind(
       if (error) {
         reject(new Error(`Cannot listen on "${text}": ${error.message}`, { cause: error }));
       } else {
-        takeUnaryCalls(server, routes, MOST_REQUEST_BYTES);
+        takeUnaryCalls(server, routes, MOST_REQUEST_BYTES, short);
         resolve(taken);
       }
     });
@@ -105,9 +107,11 @@ async function bind(
   return text;
 }
 
-async function shutDown(server: Server, graceMs: number): Promise<void> {
+async function shutDown(server: Server, short: ShortConnections, graceMs: number): Promise<void> {
+  short.leave();
   await new Promise<void>((resolve) => {
     const force = setTimeout(() => {
+      short.destroy();
       server.forceShutdown();
       resolve();
     }, graceMs);

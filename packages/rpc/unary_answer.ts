@@ -1,55 +1,64 @@
-import type { ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
-import { failureOfHeaders, type UnaryFailure } from './unary_failure.ts';
+// What comes of one call: a message, or why there is none.
+import { CODE } from './http2/frames.ts';
+import type { Headers } from './http2/header_decoder.ts';
+import type { StreamOwner } from './http2/stream.ts';
+import { failureOfHeaders, UnaryFailure } from './unary_failure.ts';
+import { messageOf } from './unary_frame.ts';
 
 const OK = '0';
 
-/** What has come of one answer. */
-export class UnaryAnswer {
-  readonly chunks: Uint8Array[] = [];
+export class UnaryAnswer implements StreamOwner {
   readonly #mostBytes: number;
-  length = 0;
-  /** Why the stream ended early; 'close' follows. */
-  error: Error | undefined;
-  #trailers: IncomingHttpHeaders | undefined;
-  #hasEnded = false;
+  #chunks: Buffer[] = [];
+  #length = 0;
+  #outcome: Uint8Array | UnaryFailure | undefined;
+  onSettled: () => void = () => {};
 
   constructor(mostBytes: number) {
     this.#mostBytes = mostBytes;
   }
 
-  listen(stream: ClientHttp2Stream, settle: () => void): void {
-    stream.on('response', (headers) => {
-      const isGrpc = headers['content-type']?.startsWith('application/grpc') === true;
-      if (isGrpc && headers['grpc-status'] === undefined) return;
-      this.#trailers = headers; // an error without a message
-      this.#hasEnded = true;
-      settle();
-    });
-    stream.on('data', (chunk: Uint8Array) => {
-      this.length += chunk.length;
-      if (this.length <= this.#mostBytes) this.chunks.push(chunk);
-      else settle();
-    });
-    stream.on('trailers', (trailers) => {
-      this.#trailers = trailers;
-      settle();
-    });
-    stream.on('end', () => {
-      this.#hasEnded = true;
-      settle();
-    });
-    stream.on('error', (error) => {
-      this.error = error.cause instanceof Error ? error.cause : error;
-    });
+  /** There is one when `onSettled` is called. */
+  get outcome(): Uint8Array | UnaryFailure {
+    return this.#outcome ?? UnaryFailure.lost(undefined);
   }
 
-  get isComplete(): boolean {
-    return this.#hasEnded && this.#trailers !== undefined;
+  giveUp(failure: UnaryFailure): void {
+    this.#settle(failure);
   }
 
-  /** Undefined: a message, or nothing that says why there is none. */
-  get failure(): UnaryFailure | undefined {
-    if (this.#trailers === undefined || this.#trailers['grpc-status'] === OK) return undefined;
-    return failureOfHeaders(this.#trailers);
+  onHeaders(headers: Headers, isEnd: boolean): void {
+    const status = headers['grpc-status'];
+    const isGrpc = headers['content-type']?.startsWith('application/grpc') === true;
+    if (status === undefined && (isEnd || !isGrpc)) this.#settle(failureOfHeaders(headers));
+    else if (status !== undefined && status !== OK) this.#settle(failureOfHeaders(headers));
+    else if (isEnd) this.#settle(this.#message());
+  }
+
+  onData(bytes: Buffer, isEnd: boolean): void {
+    this.#length += bytes.length;
+    if (this.#length > this.#mostBytes) this.#settle(UnaryFailure.tooLong(this.#mostBytes));
+    else if (isEnd) this.#settle(UnaryFailure.lost(new Error('The answer has no status')));
+    else this.#chunks.push(bytes);
+  }
+
+  onReset(code: number, error: Error | undefined): void {
+    if (code === CODE.REFUSED_STREAM) this.#settle(UnaryFailure.refused());
+    else this.#settle(UnaryFailure.lost(error));
+  }
+
+  #message(): Uint8Array | UnaryFailure {
+    try {
+      return messageOf(this.#chunks, this.#length);
+    } catch (cause) {
+      return UnaryFailure.internal(cause);
+    }
+  }
+
+  #settle(outcome: Uint8Array | UnaryFailure): void {
+    if (this.#outcome !== undefined) return;
+    this.#outcome = outcome;
+    this.#chunks = [];
+    this.onSettled();
   }
 }

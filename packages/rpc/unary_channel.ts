@@ -2,19 +2,16 @@
 // when it is needed and made again when it is gone. A general gRPC library goes through filters, load
 // balancers and interceptors; a unary call to a known peer needs a frame of five bytes and two headers.
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect,
-  constants,
-  type OutgoingHttpHeaders,
-} from 'node:http2';
 import { createConnection, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { addressIdentity } from './address_identity.ts';
+import { Http2Connection } from './http2/connection.ts';
+import { CODE } from './http2/frames.ts';
+import type { Header } from './http2/header_table.ts';
+import type { Stream } from './http2/stream.ts';
 import { UnaryAnswer } from './unary_answer.ts';
 import { UnaryFailure } from './unary_failure.ts';
-import { frameOf, messageOf } from './unary_frame.ts';
+import { frameOf } from './unary_frame.ts';
 
 export type PemFiles = {
   /** None: the system's authorities. */
@@ -49,7 +46,12 @@ const CONNECT_MS = 20_000;
 const PING_EVERY_MS = 10_000;
 /** As gRPC has it: the other side may be busy, or on a slow machine. */
 const PING_ANSWER_MS = 20_000;
-const WINDOW_BYTES = 4 << 20;
+const POST: Header = [':method', 'POST'];
+const COMMON_HEADERS: readonly Header[] = [
+  [':authority', 'localhost'],
+  ['content-type', 'application/grpc'],
+  ['te', 'trailers'],
+];
 const DEFAULT_MOST_BYTES = 64 << 20;
 
 export class UnaryChannel {
@@ -104,8 +106,12 @@ export class UnaryChannel {
 }
 
 class Connection {
-  readonly #session: ClientHttp2Session;
+  readonly #http: Http2Connection;
+  readonly #socket: Socket;
+  readonly #scheme: Header;
   readonly #ready = Promise.withResolvers<void>();
+  /** Calls that the peer does not take at once. */
+  readonly #waiting: (() => void)[] = [];
   /** The peer has spoken HTTP/2. Nothing is sent before: so it is known what was not. */
   #isReady = false;
   #calls = 0;
@@ -114,42 +120,38 @@ class Connection {
 
   constructor(peer: UnaryPeer, onRefused: (error: Error | undefined) => void) {
     const socket = dial(peer);
-    this.#session = open(socket);
+    this.#socket = socket;
+    this.#scheme = [':scheme', peer.kind === 'tcp' && peer.tls !== undefined ? 'https' : 'http'];
     this.#ready.promise.catch(() => {}); // those who wait have their own
-    const connecting = setTimeout(() => this.#session.destroy(), CONNECT_MS);
+    const connecting = setTimeout(() => this.#http.destroy(), CONNECT_MS);
     connecting.unref();
-    this.#session.once('remoteSettings', () => {
-      this.#isReady = true;
-      clearTimeout(connecting);
-      this.#keepAlive = setInterval(() => this.#calls > 0 && this.#ping(), PING_EVERY_MS);
-      this.#keepAlive.unref();
-      this.#ready.resolve();
+    this.#http = new Http2Connection(socket, 'client', {
+      onReady: () => {
+        this.#isReady = true;
+        clearTimeout(connecting);
+        this.#keepAlive = setInterval(() => this.#calls > 0 && this.#ping(), PING_EVERY_MS);
+        this.#keepAlive.unref();
+        this.#ready.resolve();
+      },
+      onRoom: () => this.#waiting.shift()?.(),
+      onClose: (error) => {
+        clearTimeout(connecting);
+        clearInterval(this.#keepAlive);
+        clearTimeout(this.#pinging);
+        for (const start of this.#waiting.splice(0)) start();
+        if (this.#isReady) return;
+        onRefused(error);
+        this.#ready.reject(UnaryFailure.noConnection(error));
+      },
     });
-    let isOver = false;
-    const over = (error?: Error): void => {
-      if (isOver) return;
-      isOver = true;
-      clearTimeout(connecting);
-      clearInterval(this.#keepAlive);
-      clearTimeout(this.#pinging);
-      this.#session.destroy();
-      if (this.#isReady) return;
-      onRefused(error);
-      this.#ready.reject(UnaryFailure.noConnection(error));
-    };
-    // A session whose socket fails before the first call is destroyed without a word.
-    for (const end of [socket, this.#session]) {
-      end.on('error', over);
-      end.once('close', () => over());
-    }
   }
 
   get isUsable(): boolean {
-    return !this.#session.closed && !this.#session.destroyed;
+    return this.#http.isUsable;
   }
 
   close(): void {
-    this.#session.destroy();
+    this.#http.destroy();
   }
 
   call(
@@ -188,89 +190,56 @@ class Connection {
     mostBytes: number,
   ): Promise<Uint8Array> {
     if (signal?.aborted === true) return Promise.reject(UnaryFailure.cancelled(false));
-    const stream = this.#open({
-      ':method': 'POST',
-      ':path': path,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-      'grpc-timeout': `${Math.max(1, Math.ceil(timeoutMs))}m`,
-      ...headers,
-    });
-    if (stream instanceof UnaryFailure) return Promise.reject(stream);
-    if (this.#calls++ === 0) this.#session.ref();
+    if (!this.#http.isUsable) return Promise.reject(UnaryFailure.refused());
+    if (this.#calls++ === 0) this.#socket.ref();
     return new Promise((resolve, reject) => {
+      let stream: Stream | undefined;
+      let isOver = false;
       const answer = new UnaryAnswer(mostBytes);
-      const finish = (failure: UnaryFailure | undefined): void => {
+      const settle = (): void => {
+        if (isOver) return;
+        isOver = true;
         clearTimeout(timer);
         signal?.removeEventListener('abort', abort);
-        if (--this.#calls === 0) this.#session.unref();
-        finished = true;
-        if (failure === undefined) resolve(messageOf(answer.chunks, answer.length));
-        else reject(failure);
+        if (--this.#calls === 0) this.#socket.unref();
+        if (stream !== undefined) this.#http.reset(stream, CODE.CANCEL);
+        const outcome = answer.outcome;
+        if (outcome instanceof UnaryFailure) reject(outcome);
+        else resolve(outcome);
       };
-      let finished = false;
-      const giveUp = (failure: UnaryFailure): void => {
-        if (finished) return;
-        finish(failure);
-        stream.close(constants.NGHTTP2_CANCEL);
-      };
-      const settle = (): void => {
-        if (finished) return;
-        try {
-          if (answer.isComplete) finish(answer.failure);
-          else if (answer.length > mostBytes) giveUp(UnaryFailure.tooLong(mostBytes));
-        } catch (cause) {
-          reject(UnaryFailure.internal(cause));
-        }
-      };
+      answer.onSettled = settle;
       const timer = setTimeout(() => {
-        if (finished) return;
-        giveUp(UnaryFailure.deadline(timeoutMs, true));
+        answer.giveUp(UnaryFailure.deadline(timeoutMs, stream !== undefined));
         this.#ping();
       }, timeoutMs);
-      const abort = (): void => giveUp(UnaryFailure.cancelled(true));
+      const abort = (): void => answer.giveUp(UnaryFailure.cancelled(stream !== undefined));
       signal?.addEventListener('abort', abort, { once: true });
-      answer.listen(stream, settle);
-      stream.once('close', () => {
-        if (!finished) finish(answer.failure ?? this.#lost(stream, answer.error));
-      });
-      stream.end(frameOf(message));
+      const start = (): void => {
+        if (isOver) return;
+        if (!this.#http.isUsable) {
+          answer.giveUp(UnaryFailure.refused());
+          return;
+        }
+        const fields: Header[] = [POST, this.#scheme, [':path', path], ...COMMON_HEADERS];
+        fields.push(['grpc-timeout', `${Math.max(1, Math.ceil(timeoutMs))}m`]);
+        for (const name in headers) fields.push([name, headers[name] as string]);
+        stream = this.#http.request(fields, frameOf(message), answer);
+      };
+      if (this.#http.hasRoom) start();
+      else this.#waiting.push(start);
     });
-  }
-
-  #open(headers: OutgoingHttpHeaders): ClientHttp2Stream | UnaryFailure {
-    try {
-      return this.#session.request(headers);
-    } catch {
-      return UnaryFailure.refused(); // the session began to end
-    }
-  }
-
-  #lost(stream: ClientHttp2Stream, error: Error | undefined): UnaryFailure {
-    if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) return UnaryFailure.refused();
-    return UnaryFailure.lost(error);
   }
 
   /** Ends the connection when the peer does not answer any more. */
   #ping(): void {
     if (this.#pinging !== undefined || !this.isUsable) return;
-    this.#pinging = setTimeout(() => this.#session.destroy(), PING_ANSWER_MS);
+    this.#pinging = setTimeout(() => this.#http.destroy(), PING_ANSWER_MS);
     this.#pinging.unref();
-    this.#session.ping(() => {
+    this.#http.ping(() => {
       clearTimeout(this.#pinging);
       this.#pinging = undefined;
     });
   }
-}
-
-function open(socket: Socket): ClientHttp2Session {
-  const session = connect('http://localhost', {
-    createConnection: () => socket,
-    settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
-    maxSessionMemory: 1 << 20, // in MB: answers are limited one by one
-  });
-  session.once('connect', () => session.setLocalWindowSize?.(4 * WINDOW_BYTES));
-  return session;
 }
 
 function dial(peer: UnaryPeer): Socket {

@@ -1,54 +1,69 @@
-// The short way of a unary call through a grpc-js server. grpc-js listens, keeps sessions, streams and
-// shuts down; a unary call needs none of its interceptors, queues and metadata objects, which cost more
-// than most handlers. What is unusual (a compressed message) goes the long way.
+// The short ways of a unary call through a grpc-js server. grpc-js listens, serves streams and all that is
+// unusual; a unary call needs none of its interceptors, queues and metadata objects, which cost more than
+// most handlers. A client of ours, which says that it makes unary calls only, does not need node:http2
+// either.
 import {
   constants,
   type Http2Server,
   type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
   type ServerHttp2Stream,
-  type ServerStreamResponseOptions,
 } from 'node:http2';
-import { type Server, status } from '@grpc/grpc-js';
-import { RpcError, toGrpcStatus } from './errors.ts';
-import { frameOf, messageOf } from './unary_frame.ts';
-
-/** Answers bytes to bytes; what it throws becomes the call's status. */
-export type UnaryRoute = (request: Uint8Array, call: UnaryCall) => Promise<Uint8Array>;
-
-export type UnaryCall = {
-  readonly headers: IncomingHttpHeaders;
-  readonly peer: string;
-  /** Aborts when the caller cancels or its deadline passes. */
-  readonly signal: AbortSignal;
-  /** `performance.now()` when the caller stops waiting; undefined: never. */
-  readonly deadline: number | undefined;
-};
+import type { Socket } from 'node:net';
+import type { Server } from '@grpc/grpc-js';
+import { RpcError } from './errors.ts';
+import { CLIENT_GREETING, Http2Connection } from './http2/connection.ts';
+import { CODE } from './http2/frames.ts';
+import type { Headers } from './http2/header_decoder.ts';
+import type { Header } from './http2/header_table.ts';
+import type { Stream, StreamOwner } from './http2/stream.ts';
+import { type CallCarrier, ServedCall, type UnaryCall, type UnaryRoute } from './served_call.ts';
 
 const HEADERS = { ':status': 200, 'content-type': 'application/grpc+proto' } as const;
+const SHORT_HEADERS: readonly Header[] = [
+  [':status', '200'],
+  ['content-type', 'application/grpc+proto'],
+];
+const SUCCESS: Header[] = [['grpc-status', '0']];
 const CONTENT_TYPE = 'application/grpc';
-const UNITS_MS: Readonly<Record<string, number>> = {
-  H: 3_600_000,
-  M: 60_000,
-  S: 1_000,
-  m: 1,
-  u: 1e-3,
-  n: 1e-6,
-};
-/** Longer than a timer can be set: as good as never. */
-const LONGEST_MS = 2 ** 31 - 1;
 
-// Made once: every call ends with this, and a new error records the stack.
-const CANCELLED = new DOMException('This operation was aborted', 'AbortError');
+export type UnaryRoutes = ReadonlyMap<string, UnaryRoute>;
+
+/** The connections that this file serves by itself. */
+export class ShortConnections {
+  readonly #open = new Set<Http2Connection>();
+
+  add(socket: Socket, greeting: Buffer, routes: UnaryRoutes, mostBytes: number): void {
+    const connection: Http2Connection = new Http2Connection(socket, 'server', {
+      onStream: (stream, headers) => {
+        const route = isUsual(headers) ? routes.get(String(headers[':path'])) : undefined;
+        const found = { route: route ?? unknownRoute, mostBytes };
+        return new ShortCall(connection, stream, headers, found);
+      },
+      onClose: () => this.#open.delete(connection),
+    });
+    this.#open.add(connection);
+    connection.receive(greeting);
+  }
+
+  /** Lets calls finish, takes no new ones. */
+  leave(): void {
+    for (const connection of this.#open) connection.leave();
+  }
+
+  destroy(): void {
+    for (const connection of this.#open) connection.destroy();
+  }
+}
 
 /**
- * From now on the server's listeners answer the routes (by path) in the short way. A version of grpc-js
+ * From now on the server's listeners answer the routes (by path) in the short ways. A version of grpc-js
  * that keeps its listeners elsewhere goes on answering everything itself.
  */
 export function takeUnaryCalls(
   server: Server,
-  routes: ReadonlyMap<string, UnaryRoute>,
+  routes: UnaryRoutes,
   mostBytes: number,
+  connections = new ShortConnections(),
 ): void {
   const { http2Servers } = server as unknown as {
     http2Servers?: ReadonlyMap<Http2Server, unknown>;
@@ -61,41 +76,110 @@ export function takeUnaryCalls(
     listener.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
       const route = isUsual(headers) ? routes.get(String(headers[':path'])) : undefined;
       if (route === undefined) Reflect.apply(general[0] as () => void, listener, [stream, headers]);
-      else new ServedCall(stream, headers, mostBytes).serve(route);
+      else serveStream(stream, headers, { route, mostBytes });
     });
+    takeConnections(listener, (socket, greeting) =>
+      connections.add(socket, greeting, routes, mostBytes),
+    );
   }
 }
 
 const taken = new WeakSet<Http2Server>();
 
-function isUsual(headers: IncomingHttpHeaders): boolean {
-  const encoding = headers['grpc-encoding'];
-  const isGrpc = headers['content-type']?.startsWith(CONTENT_TYPE) === true;
-  return isGrpc && (encoding === undefined || encoding === 'identity');
+function takeConnections(
+  listener: Http2Server,
+  take: (socket: Socket, greeting: Buffer) => void,
+): void {
+  // Of a TLS listener the sockets that are deciphered come by another event.
+  const isSecure = listener.listenerCount('secureConnection') > 0;
+  const event = isSecure ? 'secureConnection' : 'connection';
+  const [general] = listener.listeners(event) as [((socket: Socket) => void) | undefined];
+  if (general === undefined) return;
+  listener.off(event, general);
+  listener.prependListener(event, (socket: Socket) => {
+    readGreeting(socket, (bytes, isOurs) => {
+      if (isOurs) {
+        take(socket, bytes);
+        return;
+      }
+      socket.unshift(bytes);
+      general.call(listener, socket);
+    });
+  });
 }
 
-class ServedCall implements UnaryCall {
-  readonly headers: IncomingHttpHeaders;
-  readonly deadline: number | undefined;
-  readonly #stream: ServerHttp2Stream;
-  readonly #mostBytes: number;
-  readonly #controller = new AbortController();
-  readonly #chunks: Uint8Array[] = [];
-  #length = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #isOver = false;
+/** Reads until it is known whether a client of ours is at the other end. */
+function readGreeting(socket: Socket, tell: (bytes: Buffer, isOurs: boolean) => void): void {
+  let bytes: Buffer = Buffer.alloc(0);
+  const end = (): void => void socket.destroy();
+  const read = (): void => {
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) return;
+    bytes = Buffer.concat([bytes, chunk]);
+    const length = Math.min(bytes.length, CLIENT_GREETING.length);
+    const isLike = CLIENT_GREETING.compare(bytes, 0, length, 0, length) === 0;
+    if (isLike && length < CLIENT_GREETING.length) return;
+    socket.off('readable', read).off('error', end).off('end', end);
+    tell(bytes, isLike);
+  };
+  socket.on('readable', read).on('error', end).on('end', end);
+}
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, mostBytes: number) {
+class ShortCall implements CallCarrier, StreamOwner {
+  readonly #connection: Http2Connection;
+  readonly #stream: Stream;
+  readonly #call: ServedCall;
+  isOpen = true;
+
+  constructor(
+    connection: Http2Connection,
+    stream: Stream,
+    headers: Headers,
+    limits: { readonly route: UnaryRoute; readonly mostBytes: number },
+  ) {
+    this.#connection = connection;
     this.#stream = stream;
-    this.headers = headers;
-    this.#mostBytes = mostBytes;
-    const timeoutMs = timeoutOf(headers['grpc-timeout']);
-    if (timeoutMs === undefined || timeoutMs > LONGEST_MS) return;
-    this.deadline = performance.now() + timeoutMs;
-    this.#timer = setTimeout(() => {
-      this.#fail({ code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded' });
-      this.#controller.abort(CANCELLED);
-    }, timeoutMs);
+    this.#call = new ServedCall(this, headers, limits);
+  }
+
+  get peer(): string {
+    return this.#connection.peer;
+  }
+
+  respond(frame: Uint8Array): void {
+    this.isOpen = false;
+    this.#connection.respond(this.#stream, SHORT_HEADERS, frame, SUCCESS);
+  }
+
+  refuse(headers: Headers): void {
+    this.isOpen = false;
+    this.#connection.respond(this.#stream, [...SHORT_HEADERS, ...Object.entries(headers)]);
+  }
+
+  cut(): void {
+    this.#connection.reset(this.#stream, CODE.NO_ERROR);
+  }
+
+  onHeaders(_headers: Headers, isEnd: boolean): void {
+    if (isEnd) this.#call.end();
+  }
+
+  onData(bytes: Buffer, isEnd: boolean): void {
+    if (bytes.length > 0) this.#call.take(bytes);
+    if (isEnd) this.#call.end();
+  }
+
+  onReset(): void {
+    this.isOpen = false;
+    this.#call.close();
+  }
+}
+
+class StreamCarrier implements CallCarrier {
+  readonly #stream: ServerHttp2Stream;
+
+  constructor(stream: ServerHttp2Stream) {
+    this.#stream = stream;
   }
 
   get peer(): string {
@@ -103,88 +187,58 @@ class ServedCall implements UnaryCall {
     return remoteAddress === undefined ? 'unknown' : `${remoteAddress}:${remotePort}`;
   }
 
-  get signal(): AbortSignal {
-    return this.#controller.signal;
+  /** A stream that the client has reset is closed before it is destroyed. */
+  get isOpen(): boolean {
+    return !this.#stream.closed && !this.#stream.destroyed;
   }
 
-  serve(route: UnaryRoute): void {
+  respond(frame: Uint8Array): void {
     const stream = this.#stream;
-    stream.on('data', (chunk: Uint8Array) => this.#take(chunk));
-    stream.once('end', () => void this.#answer(route));
-    stream.on('error', () => {}); // 'close' follows
-    stream.once('close', () => {
-      clearTimeout(this.#timer);
-      if (this.#isOver) return;
-      this.#isOver = true;
-      this.#controller.abort(CANCELLED);
+    this.#attempt(() => {
+      stream.respond(HEADERS, { waitForTrailers: true });
+      stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.end(frame);
     });
   }
 
-  #take(chunk: Uint8Array): void {
-    this.#length += chunk.length;
-    if (this.#length <= this.#mostBytes) {
-      this.#chunks.push(chunk);
-    } else if (!this.#isOver) {
-      const details = `Received message larger than max (${this.#length} vs. ${this.#mostBytes})`;
-      this.#fail({ code: status.RESOURCE_EXHAUSTED, details });
-      this.#stream.close(constants.NGHTTP2_NO_ERROR);
-    }
+  refuse(headers: Headers): void {
+    this.#attempt(() => this.#stream.respond({ ...HEADERS, ...headers }, { endStream: true }));
   }
 
-  async #answer(route: UnaryRoute): Promise<void> {
-    if (!this.#isOpen) return; // also a request that a reset has cut off ends
-    let reply: Uint8Array;
+  cut(): void {
+    this.#stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+
+  #attempt(send: () => void): void {
     try {
-      reply = await route(this.#request(), this);
-    } catch (cause) {
-      this.#fail(toGrpcStatus(cause));
-      return;
-    }
-    if (!this.#respond(HEADERS, { waitForTrailers: true })) return;
-    const stream = this.#stream;
-    stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-    stream.end(frameOf(reply));
-  }
-
-  #request(): Uint8Array {
-    try {
-      return messageOf(this.#chunks, this.#length);
-    } catch (cause) {
-      throw invalidFrame(cause);
-    }
-  }
-
-  #fail({ code, details }: { readonly code: number; readonly details: string }): void {
-    const message = encodeURI(details.toWellFormed());
-    const headers = { ...HEADERS, 'grpc-status': String(code), 'grpc-message': message };
-    this.#respond(headers, { endStream: true });
-  }
-
-  /** A stream that the client has reset is closed before it is destroyed. */
-  get #isOpen(): boolean {
-    return !this.#isOver && !this.#stream.closed && !this.#stream.destroyed;
-  }
-
-  /** False: nobody waits for an answer any more. */
-  #respond(headers: OutgoingHttpHeaders, options: ServerStreamResponseOptions): boolean {
-    if (!this.#isOpen) return false;
-    this.#isOver = true;
-    try {
-      this.#stream.respond(headers, options);
-      return true;
+      send();
     } catch {
-      return false; // who called is gone: nothing that it did may end this process
+      // Who called is gone: nothing that it did may end this process.
     }
   }
 }
 
-function invalidFrame(cause: unknown): Error {
-  const reason = cause instanceof Error ? cause.message : '';
-  return new RpcError('INVALID_ARGUMENT', `Cannot read request: ${reason}`, { cause });
+function serveStream(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  limits: { readonly route: UnaryRoute; readonly mostBytes: number },
+): void {
+  const call = new ServedCall(new StreamCarrier(stream), headers, limits);
+  stream.on('data', (chunk: Uint8Array) => call.take(chunk));
+  stream.once('end', () => call.end());
+  stream.on('error', () => {}); // 'close' follows
+  stream.once('close', () => call.close());
 }
 
-/** Milliseconds of a `grpc-timeout`; undefined when there is none that can be read. */
-function timeoutOf(text: string | string[] | undefined): number | undefined {
-  const match = /^(\d{1,8})([HMSmun])$/.exec(String(text ?? ''));
-  return match === null ? undefined : Number(match[1]) * (UNITS_MS[match[2] ?? ''] ?? 1);
+function isUsual(headers: UnaryCall['headers']): boolean {
+  const encoding = headers['grpc-encoding'];
+  const type = headers['content-type'];
+  const isGrpc = typeof type === 'string' && type.startsWith(CONTENT_TYPE);
+  return isGrpc && (encoding === undefined || encoding === 'identity');
+}
+
+/** Health and reflection, say, are for general clients. */
+async function unknownRoute(_request: Uint8Array, { headers }: UnaryCall): Promise<never> {
+  const path = String(headers[':path']);
+  throw new RpcError('UNIMPLEMENTED', `The server does not implement unary method "${path}"`);
 }

@@ -6,6 +6,7 @@ import { ResourceService } from '@calico/proto/api/v1/resources';
 import { Client, credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import { RpcError } from './errors.ts';
 import { type CallContext, type ServiceHandlers } from './handlers.ts';
+import { CLIENT_GREETING } from './http2/connection.ts';
 import { serveRpc } from './serve.ts';
 import { UnaryChannel } from './unary_channel.ts';
 import { UnaryFailure } from './unary_failure.ts';
@@ -145,10 +146,14 @@ function frame(type: number, flags: number, stream: number, payload: Uint8Array)
 }
 
 const FRAME = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goaway: 7, window: 8 };
-const PREFACE = Buffer.concat([
-  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-  frame(FRAME.settings, 0, 0, new Uint8Array()),
-]);
+/** A client like any other, and one of ours. */
+const GREETINGS = [
+  Buffer.concat([
+    Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+    frame(FRAME.settings, 0, 0, new Uint8Array()),
+  ]),
+  CLIENT_GREETING,
+] as const;
 
 const u32 = (value: number): Buffer => Buffer.of(0, 0, 0, value);
 const text = (value: string): Buffer => Buffer.of(value.length, ...Buffer.from(value));
@@ -175,7 +180,8 @@ test('a client that takes its call back does no harm, and its request is not car
   let calls = 0;
   const address = await serve(t, async () => ({ version: String(++calls) }));
   await survives(t, async () => {
-    for (const message of [WRONG_LENGTH, frameOf(new Uint8Array())]) {
+    const messages = [WRONG_LENGTH, frameOf(new Uint8Array())];
+    for (const message of [...messages, ...messages]) {
       const headers = frame(FRAME.headers, 4, 1, callHeaders(undefined)); // END_HEADERS
       const data = frame(FRAME.data, 0, 1, message);
       const noError = frame(FRAME.reset, 0, 1, u32(0));
@@ -213,6 +219,19 @@ function randomFrames(below: (n: number) => number): Buffer {
   return Buffer.concat(frames);
 }
 
+test('a client of ours is known also when its greeting comes byte by byte', async (t) => {
+  const address = await serve(t, async () => ({ version: '1' }));
+  const [host, port] = address.split(':');
+  const socket = connectSocket(Number(port), host).setNoDelay();
+  t.after(() => socket.destroy());
+  const answered = new Promise<Buffer>((resolve) => void socket.once('data', resolve));
+  for (const byte of CLIENT_GREETING) {
+    socket.write(Buffer.of(byte));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal((await answered)[3], FRAME.settings);
+});
+
 test('frames in any order do no harm', async (t) => {
   let seed = 1;
   const below = (n: number): number => {
@@ -236,12 +255,15 @@ test('frames in any order do no harm', async (t) => {
   });
 });
 
+let clients = 0;
+
 async function sendAndLeave(address: string, frames: Buffer, isAbrupt: boolean): Promise<void> {
   const [host, port] = address.split(':');
   const socket = connectSocket(Number(port), host);
+  const greeting = GREETINGS[++clients % 2] ?? Buffer.alloc(0);
   socket.on('error', () => {}).resume();
   const closed = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
-  socket.write(Buffer.concat([PREFACE, frames]), () => {
+  socket.write(Buffer.concat([greeting, frames]), () => {
     setTimeout(() => (isAbrupt ? socket.resetAndDestroy() : socket.destroy()), 3);
   });
   await closed;

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Http2Error } from './frames.ts';
+import { HeaderDecoder } from './header_decoder.ts';
+import { HeaderEncoder } from './header_encoder.ts';
+import type { Header } from './header_table.ts';
+
+function bytes(hex: string): Buffer {
+  return Buffer.from(hex.replaceAll(' ', ''), 'hex');
+}
+
+test('decode() reads the requests of RFC 7541 C.4: Huffman, a table that grows', () => {
+  const decoder = new HeaderDecoder();
+  const first = decoder.decode(bytes('8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff'));
+  assert.deepEqual(first, {
+    ':method': 'GET',
+    ':scheme': 'http',
+    ':path': '/',
+    ':authority': 'www.example.com',
+  });
+  const second = decoder.decode(bytes('8286 84be 5886 a8eb 1064 9cbf'));
+  assert.equal(second['cache-control'], 'no-cache');
+  const third = decoder.decode(
+    bytes('8287 85bf 4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf'),
+  );
+  assert.deepEqual([third[':path'], third['custom-key']], ['/index.html', 'custom-value']);
+});
+
+test('decode() follows a table that is made smaller, and refuses one that is larger than allowed', () => {
+  const decoder = new HeaderDecoder();
+  decoder.decode(bytes('40 01 61 01 62')); // a: b, added
+  assert.deepEqual(decoder.decode(bytes('be')), { a: 'b' });
+  assert.deepEqual(decoder.decode(bytes('20')), {});
+  assert.throws(() => decoder.decode(bytes('be')), Http2Error);
+  assert.throws(() => new HeaderDecoder().decode(bytes('3fe2ff01')), Http2Error);
+});
+
+test('decode() refuses what ends early, names nothing, or is filled up wrongly', () => {
+  const wrong = ['82 40', 'c0', '80', '41 8c f1', '41 82 ff ff', '41 81 00', '7f ff ff ff ff 7f'];
+  for (const hex of wrong) {
+    assert.throws(() => new HeaderDecoder().decode(bytes(hex)), Http2Error, hex);
+  }
+});
+
+test('what is encoded is decoded again; what is the same in every call takes a byte', () => {
+  const encoder = new HeaderEncoder();
+  const decoder = new HeaderDecoder();
+  const call: Header[] = [
+    [':method', 'POST'],
+    [':path', '/a.B/C'],
+    ['content-type', 'application/grpc'],
+  ];
+  const lengths = Array.from({ length: 3 }, () => {
+    const block = encoder.encode(call);
+    assert.deepEqual(decoder.decode(block), Object.fromEntries(call));
+    return block.length;
+  });
+  assert.deepEqual(lengths.slice(1), [3, 3]);
+  for (let round = 0; round < 1000; round++) {
+    const some: Header[] = [
+      ...call,
+      ['grpc-timeout', `${round}m`],
+      [`x-${round % 200}`, '-'.repeat(round)],
+    ];
+    assert.deepEqual(decoder.decode(encoder.encode(some)), Object.fromEntries(some));
+  }
+});
+
+test('encode() stops using a table that the other end does not keep', () => {
+  const encoder = new HeaderEncoder();
+  const decoder = new HeaderDecoder();
+  const header: Header = ['a', 'b'];
+  decoder.decode(encoder.encode([header]));
+  encoder.limit(0);
+  for (let round = 0; round < 3; round++) {
+    assert.deepEqual(decoder.decode(encoder.encode([header])), { a: 'b' });
+  }
+  assert.throws(() => decoder.decode(Buffer.of(0xbe)), Http2Error);
+});
+
+test('decode() of any bytes answers or refuses', () => {
+  let seed = 7;
+  const byte = (): number => {
+    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+    return seed >>> 24;
+  };
+  for (let round = 0; round < 20_000; round++) {
+    const block = Buffer.from(Array.from({ length: byte() % 40 }, byte));
+    try {
+      new HeaderDecoder().decode(block);
+    } catch (error) {
+      assert.ok(error instanceof Http2Error, String(error));
+    }
+  }
+});
