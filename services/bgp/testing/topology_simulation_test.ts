@@ -106,3 +106,15 @@ test('topology Auto: reflectors that are replaced go when nobody needs them any 
   assert.deepEqual(reached(cluster), Array(20).fill(19));
   for (const { bgp } of chosen) assert.ok(bgp.peers().length < 8, String(bgp.peers().length));
 });
+
+test('nodes that start at once settle their collisions without losing a route', () => {
+  const cluster = clusterOf(40, { topology: 'Mesh', meshLimit: 8 });
+  cluster.advance(1_000);
+  assert.ok(cluster.isConverged());
+  assert.deepEqual(reached(cluster), Array(40).fill(39));
+  const nodes = [...cluster.nodes.values()];
+  const deleted = nodes.flatMap(({ kernel }) =>
+    kernel.log.filter((line) => line.startsWith('Deleted')),
+  );
+  assert.deepEqual(deleted, []);
+});

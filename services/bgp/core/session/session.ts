@@ -21,6 +21,8 @@ export type Session = {
   readonly lastError: string;
   /** Milliseconds since the epoch at which it became established, or ceased to be. */
   readonly since: number;
+  /** It was established on a connection that lost a collision, and goes on with another one. */
+  readonly isChanging?: boolean;
 };
 
 export type SessionEvent =

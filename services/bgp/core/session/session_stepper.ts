@@ -146,18 +146,22 @@ export class SessionStepper {
   }
 
   #established(side: Side, negotiated: Negotiated): void {
-    for (const other of SIDES) {
-      if (other === side) continue;
-      const connection = this.#at(other);
-      if (connection.kind === 'established') {
-        // The peer has decided for the new connection; its word about the old one is under way.
-        this.#loseEstablished(other, 'Connection collision resolution');
-      } else if (!isUnderWay(connection) || isDecider(this.#config, negotiated.remoteOpen)) {
-        this.#abandon(other);
-      }
+    const decides = isDecider(this.#config, negotiated.remoteOpen);
+    const others = SIDES.filter((other) => other !== side);
+    const established = others.find((other) => this.#at(other).kind === 'established');
+    // A peer that decides keeps what it dialled. This KEEPALIVE went out before it knew of both.
+    if (established !== undefined && side === 'outgoing' && !decides) return this.#abandon(side);
+    if (established !== undefined) {
+      // The peer has decided for the new connection; its word about the old one is under way.
+      this.#loseEstablished(established, 'Connection collision resolution');
+      this.#set({ isChanging: true });
     }
-    this.#set({ since: this.#now, lastError: '' });
-    this.effects.push({ kind: 'up', side, negotiated });
+    for (const other of others) {
+      if (!isUnderWay(this.#at(other)) || decides) this.#abandon(other);
+    }
+    const { isChanging } = this.session;
+    this.#set({ since: this.#now, lastError: '', isChanging: false });
+    this.effects.push({ kind: 'up', side, negotiated, ...(isChanging && { isReplacing: true }) });
   }
 
   /** An established connection makes room for another one to the same peer. */
@@ -193,10 +197,13 @@ export class SessionStepper {
     if (wasStable) this.#set({ errors: 0 });
     if (failure.kind === 'error') this.#rest(failure.reason);
     else this.#waitToDial();
+    const goesOn = SIDES.some((side) => this.#at(side).kind === 'open-confirm');
+    this.#set({ isChanging: isGraceful && goesOn });
   }
 
   /** Listens at once and dials after the retry time: a restarting peer dials us by itself. */
   #waitToDial(): void {
+    this.#set({ isChanging: false });
     const { kind } = this.#at('outgoing');
     if (kind !== 'idle' && kind !== 'active') return;
     this.#put('outgoing', { kind: 'active' });
@@ -216,7 +223,7 @@ export class SessionStepper {
 
   #restFor(delayMs: number | 'forever', reason: string): void {
     for (const side of SIDES) this.#drop(side);
-    this.#set({ phase: 'resting', lastError: reason });
+    this.#set({ phase: 'resting', lastError: reason, isChanging: false });
     if (delayMs !== 'forever') this.effects.push({ kind: 'set-idle-hold', delayMs });
   }
 

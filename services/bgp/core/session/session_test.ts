@@ -93,6 +93,8 @@ class Driver {
           return `rest ${effect.delayMs}`;
         case 'down':
           return `down ${effect.isGraceful ? 'graceful' : 'hard'}: ${effect.reason}`;
+        case 'up':
+          return `${side}up${effect.isReplacing ? ' in place of another' : ''}`;
         default:
           return `${side}${effect.kind}`;
       }
@@ -425,9 +427,33 @@ test('the end with the lower identifier keeps both until the other decides', () 
   assert.deepEqual(driver.acted, [
     'close',
     'down graceful: Connection collision resolution',
-    'incoming: up',
+    'incoming: up in place of another',
   ]);
   assert.equal(driver.state, 'Established');
+});
+
+test('the end with the lower identifier gives up what it dialled, not an established session', () => {
+  const driver = new Driver().send({ kind: 'start' }).send({ kind: 'accepted' });
+  driver.on('outgoing', { kind: 'opened' });
+  driver.hear('incoming', remoteOpen()).hear('outgoing', remoteOpen());
+  driver.hear('incoming', KEEPALIVE);
+  assert.deepEqual(driver.acted, ['incoming: up']);
+  // Sent before the peer knew of both connections.
+  driver.hear('outgoing', KEEPALIVE);
+  assert.deepEqual(driver.acted, ['send Cease: Connection collision resolution', 'close']);
+  assert.equal(driver.session.connections.incoming.kind, 'established');
+});
+
+test('routes outlast an established connection that loses a collision', () => {
+  const driver = new Driver().send({ kind: 'start' }).send({ kind: 'accepted' });
+  driver.on('outgoing', { kind: 'opened' });
+  driver.hear('incoming', remoteOpen()).hear('outgoing', remoteOpen(), KEEPALIVE);
+  const notification = cease(7);
+  driver.on('outgoing', { kind: 'message', message: notification });
+  const reason = 'Received: Cease: Connection collision resolution';
+  assert.deepEqual(driver.acted, ['close', `down graceful: ${reason}`]);
+  driver.hear('incoming', KEEPALIVE);
+  assert.deepEqual(driver.acted, ['close', 'incoming: up in place of another']);
 });
 
 test('a peer that connects again after a while has restarted', () => {

@@ -176,7 +176,13 @@ export type SessionEffect =
   | { readonly kind: 'refuse' }
   | { readonly kind: 'set-idle-hold'; readonly delayMs: number }
   | { readonly kind: 'cancel-idle-hold' }
-  | { readonly kind: 'up'; readonly side: Side; readonly negotiated: Negotiated }
+  | {
+      readonly kind: 'up';
+      readonly side: Side;
+      readonly negotiated: Negotiated;
+      /** Goes on with what was told over another connection to the same process. */
+      readonly isReplacing?: true;
+    }
   | {
       readonly kind: 'down';
       readonly negotiated: Negotiated;

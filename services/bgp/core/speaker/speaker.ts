@@ -67,6 +67,8 @@ const STALE_AFTER_RETURN_MS = 120_000;
 /** Prefixes that one flush() decides on: a few milliseconds. */
 const SLICE = 2_048;
 
+type UpEffect = Extract<SessionEffect, { readonly kind: 'up' }>;
+
 export class Speaker {
   readonly #timing: SessionTiming;
   readonly #isRestarted: boolean;
@@ -320,7 +322,7 @@ export class Speaker {
     const { key } = peer.config;
     switch (effect.kind) {
       case 'up':
-        return this.#up(peer, effect.side, effect.negotiated);
+        return this.#up(peer, effect);
       case 'down':
         return this.#down(peer, effect.negotiated, effect.isGraceful, effect.reason);
       case 'update': {
@@ -349,14 +351,14 @@ export class Speaker {
     }
   }
 
-  #up(peer: Peer, side: Side, negotiated: Negotiated): void {
+  #up(peer: Peer, { side, negotiated, isReplacing }: UpEffect): void {
     const { config, received } = peer;
     const live = peer.begin(side, negotiated);
     received.setSource(live.source);
     peer.inbound = this.#policies.inboundFor(peer, negotiated);
     this.#note({ kind: 'up', peer: config.key });
     // RFC 4724 section 4.2: what the peer does not say it kept forwarding is dropped at once.
-    received.retainOnly(negotiated.gracefulRestart?.forwarding ?? []);
+    if (!isReplacing) received.retainOnly(negotiated.gracefulRestart?.forwarding ?? []);
     if (received.staleCount > 0) this.#awaitReturn(peer, STALE_AFTER_RETURN_MS);
     else this.#cancelStale(peer);
     const { exports } = this.#policies;
