@@ -1,3 +1,5 @@
+import { cpus, loadavg, release } from 'node:os';
+
 /** The value that `percent` of the numbers do not exceed (nearest rank). NaN for none. */
 export function percentile(numbers: readonly number[], percent: number): number {
   const sorted = numbers.toSorted((a, b) => a - b);
@@ -14,4 +16,25 @@ export function formatTable(title: string, figures: readonly Figure[]): string {
     line(title, 'p50', 'p95'),
     ...figures.map(({ what, p50, p95 }) => line(what, p50.toFixed(1), p95.toFixed(1))),
   ].join('\n');
+}
+
+/** A table in Markdown; the first row names the columns. */
+export function markdownTable(rows: readonly Readonly<Record<string, string | number>>[]): string {
+  const names = Object.keys(rows[0] ?? {});
+  const lines = [
+    names,
+    names.map(() => '---'),
+    ...rows.map((row) => names.map((name) => row[name])),
+  ];
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+/** When and where something was measured: figures of a busy machine say less. */
+export function circumstances(): string {
+  const [cpu] = cpus();
+  const load = loadavg()
+    .map((value) => value.toFixed(1))
+    .join(', ');
+  const date = new Date().toISOString().slice(0, 16).replace('T', ' ');
+  return `${date} UTC, ${cpus().length} × ${cpu?.model ?? 'unknown'}, Linux ${release()}, Node ${process.version}, load ${load}`;
 }

@@ -1,106 +1,119 @@
-// What policy costs: from a snapshot, and one change of it, to the kernel.
+// What policy costs: from a snapshot, and from one event, to the kernel, through Felix' agent.
 //
-//   node integration/bench/policy.ts [world …]     worlds: see policy_worlds.ts; without any: all
+//   node --expose-gc integration/bench/policy.ts [--changes N] [world …]
 //
-// Needs root: works in a network namespace of its own.
+// Worlds: see policy_worlds.ts; without any: all, some two minutes. Needs root: works in a network namespace of its own.
+// An event is timed from its text until the packet filter has it, after a rest; CPU is that of the whole process,
+// the kernel's work for it included.
 import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
 import type { AnyResource } from '@calico/model';
-import { openPacketFilter } from '../../services/felix/adapters/packet_filter.ts';
-import { PolicyInputSource } from '../../services/felix/core/policy_input_source.ts';
 import { execOk } from '../lab/exec.ts';
-import { percentile } from './figures.ts';
+import { circumstances, markdownTable, percentile } from './figures.ts';
+import { eventOf, PolicyAgent } from './policy_agent.ts';
 import {
   endpoint,
   NODE,
   networkSet,
   policy,
-  put,
-  snapshot,
+  resources,
   WORLDS,
   type World,
 } from './policy_worlds.ts';
 
-const REPEATS = 100;
-const SILENT = { debug() {}, info() {}, warn: console.warn, error: console.error };
-
-const wanted = process.argv.slice(2);
+/** Longer than Felix lets changes wait for each other. */
+const REST_MS = 15;
+const { values, positionals } = parseArgs({
+  options: { changes: { type: 'string', default: '100' } },
+  allowPositionals: true,
+});
+const changes = Number(values.changes);
 const namespace = `bench-${randomBytes(3).toString('hex')}`;
 await execOk(['ip', 'netns', 'add', namespace]);
 try {
+  console.log(`${circumstances()}\n`);
   const rows = [];
   for (const world of WORLDS) {
-    if (wanted.length > 0 && !wanted.includes(world.name)) continue;
+    if (positionals.length > 0 && !positionals.includes(world.name)) continue;
     rows.push(await measure(world));
-    await execOk(['ip', 'netns', 'exec', namespace, 'nft', 'flush', 'ruleset']);
+    await nft('flush', 'ruleset');
   }
-  console.table(rows);
+  console.log(markdownTable(rows));
 } finally {
   await execOk(['ip', 'netns', 'del', namespace]);
 }
 
+function nft(...words: readonly string[]): Promise<string> {
+  return execOk(['ip', 'netns', 'exec', namespace, 'nft', ...words]);
+}
+
 async function measure(world: World): Promise<Record<string, string>> {
-  const view = snapshot(world);
-  globalThis.gc?.();
-  const heap = process.memoryUsage().heapUsed;
-  const source = new PolicyInputSource(NODE, view, () => []);
-  const apply = () => filter.apply(source.inputs(view.endpointsOf(NODE)));
-  const filter = openPacketFilter({ logger: SILENT, netns: `/run/netns/${namespace}` });
+  const snapshot = [...resources(world)].map(eventOf);
+  const heap = heapUsed();
+  const agent = new PolicyAgent(NODE, `/run/netns/${namespace}`);
   try {
-    const started = performance.now();
-    await apply();
-    const startUp = performance.now() - started;
-    globalThis.gc?.();
-    const memory = process.memoryUsage().heapUsed - heap;
-    const change = async (make: (turn: number) => AnyResource, repeats = REPEATS) => {
-      const times: number[] = [];
-      for (let turn = 0; turn < repeats; turn++) {
-        const resource = make(turn);
-        const before = performance.now();
-        put(view, resource);
-        await apply();
-        times.push(performance.now() - before);
-        // Between changes there is time to clean up.
-        await new Promise((resolve) => setTimeout(resolve, 2));
-      }
-      return `${percentile(times, 50).toFixed(1)} / ${percentile(times, 99).toFixed(1)}`;
-    };
-    const last = world.endpoints - 1;
-    const namespacesHere = Math.min(world.local, world.namespaces);
+    const { read, commit } = await agent.start(snapshot);
     return {
       world: world.name,
-      'start-up s': (startUp / 1000).toFixed(2),
-      'memory MB': (memory / 1e6).toFixed(0),
+      'snapshot read s': (read / 1000).toFixed(1),
+      'to kernel s': (commit / 1000).toFixed(1),
+      'heap MB': ((heapUsed() - heap) / 1e6).toFixed(0),
       ...(await kernelCounts()),
-      'pod elsewhere': await change((turn) => endpoint(world, world.endpoints + turn)),
-      'pod here': await change((turn) =>
-        endpoint({ ...world, local: Infinity }, world.endpoints + REPEATS + turn),
-      ),
-      label: await change((turn) => endpoint(world, last - turn, `role${turn}`)),
-      policy: await change((turn) => policy(world, turn % namespacesHere, 0, 8001 + turn)),
-      'set member':
-        world.setMembers === 0
-          ? ''
-          : await change((turn) => networkSet(world.setMembers, 200_000 + turn), 20),
+      ...(await changesOf(world, agent)),
     };
   } finally {
-    filter.close();
+    agent.close();
   }
 }
 
+function heapUsed(): number {
+  globalThis.gc?.();
+  return process.memoryUsage().heapUsed;
+}
+
+async function changesOf(world: World, agent: PolicyAgent): Promise<Record<string, string>> {
+  const here = { ...world, local: Number.POSITIVE_INFINITY };
+  const namespacesHere = Math.min(world.local, world.namespaces);
+  const elsewhere = world.endpoints > world.local ? world.endpoints - 1 : 0;
+  const kinds: Record<string, (turn: number) => AnyResource> = {
+    'pod elsewhere': (turn) => endpoint(world, world.endpoints + turn),
+    'pod here': (turn) => endpoint(here, world.endpoints + 2 * changes + turn),
+    'label elsewhere': (turn) => endpoint(world, elsewhere - turn, `role${turn}`),
+    'label here': (turn) => endpoint(world, turn % world.local, turn % 2 === 0 ? 'db' : 'web'),
+    policy: (turn) => policy(world, turn % namespacesHere, 0, 8001 + turn),
+    'set member': (turn) => networkSet(world, 1, turn + 1),
+  };
+  const result: Record<string, string> = {};
+  for (const [name, make] of Object.entries(kinds)) {
+    const isMissing =
+      (name === 'set member' && world.nets === undefined) ||
+      (name === 'label elsewhere' && elsewhere === 0);
+    result[name] = isMissing ? '' : await timesOf(agent, make);
+  }
+  return result;
+}
+
+/** "p50 / p99 ms, CPU ms" */
+async function timesOf(agent: PolicyAgent, make: (turn: number) => AnyResource): Promise<string> {
+  const times: number[] = [];
+  let cpu = 0;
+  for (let turn = 0; turn < changes; turn++) {
+    const event = eventOf(make(turn));
+    await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    const before = process.cpuUsage();
+    times.push(await agent.change(event));
+    const { user, system } = process.cpuUsage(before);
+    cpu += (user + system) / 1000;
+  }
+  const [p50, p99] = [percentile(times, 50), percentile(times, 99)];
+  return `${p50.toFixed(1)} / ${p99.toFixed(1)} (${(cpu / changes).toFixed(1)})`;
+}
+
 async function kernelCounts(): Promise<Record<string, string>> {
-  const text = await execOk([
-    'ip',
-    'netns',
-    'exec',
-    namespace,
-    'nft',
-    '-j',
-    '-t',
-    'list',
-    'ruleset',
-  ]);
-  const { nftables } = JSON.parse(text) as { nftables: Record<string, unknown>[] };
-  const count = (kind: string): string =>
-    String(nftables.filter((object) => kind in object).length);
-  return { rules: count('rule'), sets: count('set') };
+  const { nftables } = JSON.parse(await nft('-j', '-t', 'list', 'ruleset')) as {
+    nftables: Record<string, unknown>[];
+  };
+  const count = (...kinds: readonly string[]): string =>
+    String(nftables.filter((object) => kinds.some((kind) => kind in object)).length);
+  return { rules: count('rule'), sets: count('set', 'map') };
 }

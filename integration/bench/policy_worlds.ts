@@ -1,6 +1,5 @@
 // Clusters of the sizes for which Calico publishes what it is built for.
 
-import { ResourceView } from '@calico/feed';
 import { type AnyResource, API_VERSION, parseResource } from '@calico/model';
 
 export const NODE = 'bench';
@@ -13,60 +12,28 @@ export type World = {
   readonly namespaces: number;
   /** In each namespace. */
   readonly policies: number;
-  /** Nets of one global network set that every policy allows; 0: none. */
-  readonly setMembers: number;
+  /** Nets that every policy allows, in network sets of SET_SIZE with one label. */
+  readonly nets?: { readonly count: number; readonly length: 30 | 32 };
 };
 
+/** A document of more than a million bytes is not relayed: a set of 100,000 members is many resources. */
+export const SET_SIZE = 1_000;
+
 export const WORLDS: readonly World[] = [
-  { name: 'small', endpoints: 200, local: 20, namespaces: 20, policies: 1, setMembers: 0 },
-  {
-    name: 'envelope',
-    endpoints: 100_000,
-    local: 200,
-    namespaces: 1_000,
-    policies: 10,
-    setMembers: 0,
-  },
-  {
-    name: 'isolated-1k',
-    endpoints: 1_000,
-    local: 200,
-    namespaces: 1_000,
-    policies: 1,
-    setMembers: 0,
-  },
-  {
-    name: 'isolated-10k',
-    endpoints: 10_000,
-    local: 200,
-    namespaces: 10_000,
-    policies: 1,
-    setMembers: 0,
-  },
-  {
-    name: 'isolated-100k',
-    endpoints: 100_000,
-    local: 200,
-    namespaces: 100_000,
-    policies: 1,
-    setMembers: 0,
-  },
-  {
-    name: 'set-100k',
+  { name: 'small', endpoints: 200, local: 20, namespaces: 20, policies: 1 },
+  { name: 'envelope', endpoints: 100_000, local: 200, namespaces: 1_000, policies: 10 },
+  { name: 'isolated-1k', endpoints: 1_000, local: 200, namespaces: 1_000, policies: 1 },
+  { name: 'isolated-10k', endpoints: 10_000, local: 200, namespaces: 10_000, policies: 1 },
+  { name: 'isolated-100k', endpoints: 100_000, local: 200, namespaces: 100_000, policies: 1 },
+  ...([32, 30] as const).map((length) => ({
+    name: length === 32 ? 'addresses-100k' : 'nets-100k',
     endpoints: 1_000,
     local: 200,
     namespaces: 10,
     policies: 1,
-    setMembers: 100_000,
-  },
-  {
-    name: 'local-10k',
-    endpoints: 10_000,
-    local: 10_000,
-    namespaces: 100,
-    policies: 10,
-    setMembers: 0,
-  },
+    nets: { count: 100_000, length },
+  })),
+  { name: 'local-10k', endpoints: 10_000, local: 10_000, namespaces: 100, policies: 10 },
 ];
 
 const ROLES = ['web', 'api', 'db', 'cache', 'queue', 'batch', 'auth', 'mail', 'search', 'log'];
@@ -118,38 +85,39 @@ export function policy(world: World, namespace: number, number: number, port = 8
       types: ['Ingress'],
       ingress: [
         { action: 'Allow', protocol: 'TCP', source, destination: { ports: [port] } },
-        ...(world.setMembers > 0 ? [{ action: 'Allow', source: wide }] : []),
+        ...(world.nets ? [{ action: 'Allow', source: wide }] : []),
       ],
     },
   });
 }
 
-/** Every second address, so that none can be joined. */
-export function networkSet(members: number, first = 0): AnyResource {
-  const nets = Array.from({ length: members }, (_, index) => {
-    const n = 2 * (index === 0 ? first : index);
-    return `100.${64 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}/32`;
+/** Number `index` of a world's sets; `turn` changes one member. None of the nets can be joined with another. */
+export function networkSet({ nets }: World, index: number, turn = 0): AnyResource {
+  const { length = 32 } = nets ?? {};
+  const step = 2 * 2 ** (32 - length);
+  const first = index * SET_SIZE;
+  const members = Array.from({ length: SET_SIZE }, (_, number) => {
+    const n = step * (number === 0 && turn > 0 ? 200_000 + turn : first + number);
+    return `100.${64 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}/${length}`;
   });
   return valid({
     kind: 'GlobalNetworkSet',
-    metadata: { name: 'wide', labels: { kind: 'wide' } },
-    spec: { nets: ['203.0.113.0/24', ...nets] },
+    metadata: { name: `wide-${index}`, labels: { kind: 'wide' } },
+    spec: { nets: index === 0 ? ['203.0.113.0/24', ...members] : members },
   });
 }
 
-export function put(view: ResourceView, resource: AnyResource): void {
-  view.apply({ kind: 'put', resource, revision: 1n });
-}
-
-export function snapshot(world: World): ResourceView {
-  const view = new ResourceView();
-  view.apply({ kind: 'snapshot-start', source: 'nats' });
-  for (let index = 0; index < world.endpoints; index++) put(view, endpoint(world, index));
+export function* resources(world: World): Iterable<AnyResource> {
+  yield valid({
+    kind: 'Node',
+    metadata: { name: NODE },
+    spec: { bgp: { ipv4Address: '192.0.2.1/24' } },
+  });
+  for (let index = 0; index < world.endpoints; index++) yield endpoint(world, index);
   for (let namespace = 0; namespace < world.namespaces; namespace++) {
-    for (let number = 0; number < world.policies; number++)
-      put(view, policy(world, namespace, number));
+    for (let number = 0; number < world.policies; number++) yield policy(world, namespace, number);
   }
-  if (world.setMembers > 0) put(view, networkSet(world.setMembers));
-  view.apply({ kind: 'in-sync', revision: 1n });
-  return view;
+  for (let index = 0; index * SET_SIZE < (world.nets?.count ?? 0); index++) {
+    yield networkSet(world, index);
+  }
 }
