@@ -70,13 +70,16 @@ export class ChangeWatch {
 
   /** Reports what others have changed up to now; answers how often that was since the start. */
   settle(): number {
-    this.#settle(0);
+    this.#settle(0, () => false);
     return this.#reports;
   }
 
-  /** As settle(), right after a transaction of ours. */
-  settleOwn(): number {
-    this.#settle(1);
+  /**
+   * As settle(), right after a transaction of ours. `wasAlone`: whether it is the only one since the last settle(); asked
+   * only when events were lost, as those of a large transaction are.
+   */
+  settleOwn(wasAlone: () => boolean): number {
+    this.#settle(1, wasAlone);
     return this.#reports;
   }
 
@@ -103,18 +106,22 @@ export class ChangeWatch {
       this.#libc.close(this.#wake);
       return;
     }
-    this.#settle(0);
+    this.#settle(0, () => false);
     this.#poll();
   }
 
-  #settle(own: number): void {
+  #settle(own: number, wasAlone: () => boolean): void {
     if (this.#isClosed) return;
     this.#drain();
-    const foreign = this.#pending.length - own;
+    let foreign = this.#pending.length - own;
+    let isOverrun = this.#isOverrun;
     const [who] = this.#pending;
-    const isOverrun = this.#isOverrun;
     this.#pending = [];
     this.#isOverrun = false;
+    if (isOverrun && wasAlone()) {
+      [foreign, isOverrun] = [0, false];
+      this.#isTouched = false;
+    }
     if (foreign <= 0 && !isOverrun) return;
     this.#reports++;
     const detail = foreign > 0 ? `changed by ${who}` : 'events were lost: it may have been changed';

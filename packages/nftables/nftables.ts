@@ -89,7 +89,7 @@ class TableAdapter implements Nftables {
         throw new NftablesError(`Cannot change table inet ${this.#table}: another has changed it`);
       }
       if (!this.#socket.commit(this.#table, transaction, generation)) continue;
-      watch.settleOwn();
+      watch.settleOwn(() => this.#socket.generation() === generation + 1);
       return;
     }
     throw new NftablesError(
