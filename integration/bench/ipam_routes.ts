@@ -6,7 +6,12 @@
 // in use; surplus empty ones are given back. All rules see the same pods in the same order.
 import { parseArgs } from 'node:util';
 import { aggregate, type Prefix, parsePrefix } from '@calico/ip';
-import { type PlacementPool, placeBlock } from '../../services/ipam/core/grouped_placement.ts';
+import {
+  GROUP_BITS,
+  PAIR_BITS,
+  type PlacementPool,
+  placeBlock,
+} from '../../services/ipam/core/grouped_placement.ts';
 import { startIndex } from '../../services/ipam/core/placement.ts';
 
 const { values } = parseArgs({
@@ -59,7 +64,7 @@ const grouped =
         pool: POOL,
         node: nodeName(node),
         own: own.map(({ cidr }) => cidr),
-        groupBits: 1,
+        groupBits: hasRacks ? PAIR_BITS : GROUP_BITS,
         ...(hasRacks ? { topology: { label: `rack-${rack}`, superBits: SUPER_BITS } } : {}),
       },
       ({ value }) => {
@@ -116,6 +121,11 @@ class Cluster {
     return this.#taken.size;
   }
 
+  /** Fewest prefixes that so many blocks of each node can be: one per bit of their number. */
+  get fewest(): number {
+    return sum(this.#blocks.map((own) => bitsOf(own.length)));
+  }
+
   /** Prefixes of the blocks of some nodes: merged exactly, never covering an address of others. */
   merged(nodes: readonly number[]): number {
     return aggregate(nodes.flatMap((node) => this.#blocks[node] ?? []).map(({ cidr }) => cidr))
@@ -152,6 +162,7 @@ function simulate(place: Place): Cluster {
 
 const nodes = Array.from({ length: NODES }, (_, node) => node);
 const racks = [...Map.groupBy(nodes, rackOf).values()];
+const bitsOf = (number: number): number => number.toString(2).replaceAll('0', '').length;
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 
 /** Routes on one node when each node is a next hop of its own. */
@@ -172,17 +183,18 @@ const rows: [string, Cluster, number][] = [
   ["upstream's placement, merged per node", before, perNode(before)],
   ["upstream's placement, merged per rack", before, perRack(before)],
   ['ours without topology, merged per node', flat, perNode(flat)],
+  ['the fewest that one next hop per node allows', flat, flat.fewest],
   ['ours with racks, merged per node', racked, perNode(racked)],
   ['ours with racks, merged per rack', racked, perRack(racked)],
 ];
 console.log(
   `${NODES} nodes in racks of ${RACK}, ${PODS} pods, ${ROUNDS} rounds, pool ${values.pool}`,
 );
-console.log(`${'rule'.padEnd(40)}  blocks  utilisation  routes on a node  fewer`);
+console.log(`${'rule'.padEnd(44)}  blocks  utilisation  routes on a node  fewer`);
 for (const [name, cluster, routes] of rows) {
   const use = ((100 * PODS) / (cluster.blockCount * BLOCK)).toFixed(1);
   const fewer = (before.blockCount / routes).toFixed(2);
   console.log(
-    `${name.padEnd(40)}  ${String(cluster.blockCount).padStart(6)}  ${use.padStart(10)}%  ${routes.toFixed(0).padStart(16)}  ${fewer.padStart(4)}x`,
+    `${name.padEnd(44)}  ${String(cluster.blockCount).padStart(6)}  ${use.padStart(10)}%  ${routes.toFixed(0).padStart(16)}  ${fewer.padStart(4)}x`,
   );
 }

@@ -1,7 +1,7 @@
 // Placement that keeps routes few: nodes start in groups of blocks that nobody else has touched, so
 // that a node's next blocks merge with its first into one prefix; nodes with the same topology label
 // draw from the same super-block, so that all of them merge behind one next hop.
-import { addressBits, type Prefix, prefixContains, prefixSize } from '@calico/ip';
+import { addressBits, type Prefix, prefixSize } from '@calico/ip';
 import { startIndex } from './placement.ts';
 
 export type PlacementPool = { readonly cidr: Prefix; readonly blockSize: number };
@@ -10,7 +10,7 @@ export type Placement = {
   readonly pool: PlacementPool;
   readonly node: string;
   readonly own: readonly Prefix[];
-  /** Base-two logarithm of the number of blocks in a group. */
+  /** Base-two logarithm of the number of blocks in the largest group. */
   readonly groupBits: number;
   readonly topology?: Topology;
 };
@@ -26,12 +26,19 @@ export type HolderOf = (block: Prefix) => Holder;
 /** Asks who holds blocks, and answers the one to take. */
 export type Placing = Generator<readonly Prefix[], Prefix | undefined, HolderOf>;
 
+/**
+ * Of nodes without topology: eight blocks that nobody else takes while there is room elsewhere. Where
+ * nodes share super-blocks, pairs: the super-block is to be full before the next one is begun.
+ */
+export const GROUP_BITS = 3;
+export const PAIR_BITS = 1;
+
 /** So many super-blocks are looked at; in a pool with more, one of them is free. */
 const MOST_SUPER_BLOCKS = 32;
 
 /**
- * The block a node takes next: one that completes a group of its own, else the first of an untouched
- * group, else any free one; in a super-block of its topology label first, then in the whole pool.
+ * The block a node takes next: one in a group of its own, else the first of an untouched group, the
+ * larger the better, else any free one; in a super-block of its topology label first, then in the whole pool.
  * Undefined when the pool is full. Without topology, the first block of a node stands where upstream
  * starts, unless the group there is in use.
  */
@@ -52,12 +59,22 @@ export function* placeTogether(placement: Placement): Placing {
 }
 
 function* placeBeside({ pool, own, groupBits }: Placement): Placing {
-  for (let bits = 1; bits <= Math.min(groupBits, pool.blockSize - pool.cidr.length); bits++) {
+  const most = Math.min(groupBits, pool.blockSize - pool.cidr.length);
+  if (most < 1 || own.length === 0) return undefined;
+  const around = new Map(own.map((block) => groupOf(block, most)).map((one) => [one.value, one]));
+  const holderOf = yield [...around.values()].flatMap((one) => blocksOf(one, pool.blockSize));
+  const isMine = new Set(own.map(({ value }) => value));
+  for (let bits = 1; bits <= most; bits++) {
     for (const block of own) {
-      const group = blocksOf(around(block, bits), pool.blockSize);
-      const holderOf = yield group;
-      const buddy = group.find((one) => holderOf(one) === 'nobody');
-      if (buddy !== undefined && prefixContains(pool.cidr, buddy)) return buddy;
+      const others = blocksOf(groupOf(block, bits), pool.blockSize).filter(
+        ({ value }) => !isMine.has(value),
+      );
+      const free = others.filter((one) => holderOf(one) === 'nobody');
+      // A larger group merges only when all of it is the node's some time.
+      if (free.length === others.length || bits === 1) {
+        const [first] = free;
+        if (first !== undefined) return first;
+      }
     }
   }
   return undefined;
@@ -93,11 +110,13 @@ function freeIn(
   start: bigint,
   holderOf: HolderOf,
 ): Prefix | undefined {
-  const length = Math.max(part.length, pool.blockSize - groupBits);
-  for (const group of wrapped(part, length, start)) {
-    const blocks = blocksOf(group, pool.blockSize);
-    if (blocks.some((block) => holderOf(block) !== 'nobody')) continue;
-    return blocks.find(({ value }) => value === start) ?? blocks[0];
+  for (let bits = groupBits; bits > 0; bits--) {
+    const length = Math.max(part.length, pool.blockSize - bits);
+    for (const group of wrapped(part, length, start)) {
+      const blocks = blocksOf(group, pool.blockSize);
+      if (blocks.some((block) => holderOf(block) !== 'nobody')) continue;
+      return blocks.find(({ value }) => value === start) ?? blocks[0];
+    }
   }
   for (const block of wrapped(part, pool.blockSize, start)) {
     if (holderOf(block) === 'nobody') return block;
@@ -121,11 +140,12 @@ function* wrapped(part: Prefix, length: number, start: bigint): Generator<Prefix
   }
 }
 
-function around({ family, value, length }: Prefix, bits: number): Prefix {
+/** The 2^bits blocks around the block that merge into one prefix. */
+export function groupOf({ family, value, length }: Prefix, bits: number): Prefix {
   const size = 1n << BigInt(addressBits(family) - length + bits);
   return { family, value: (value / size) * size, length: length - bits };
 }
 
-function blocksOf(group: Prefix, blockSize: number): Prefix[] {
+export function blocksOf(group: Prefix, blockSize: number): Prefix[] {
   return [...wrapped(group, blockSize, group.value)];
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { aggregate, formatPrefix, type Prefix, parsePrefix } from '@calico/ip';
-import { placeBlock, type Topology } from './grouped_placement.ts';
+import { GROUP_BITS, placeBlock, type Topology } from './grouped_placement.ts';
 
 const POOL = { cidr: parsePrefix('10.244.0.0/16'), blockSize: 26 };
 
@@ -34,6 +34,40 @@ test('placeBlock() starts where upstream starts, and goes on with the other half
 test('placeBlock() avoids groups of others while there is an untouched one', () => {
   const taken = new Map([['10.244.58.128/26', '']]);
   assert.equal(place('k8s-node02', [], taken), '10.244.59.0/26');
+});
+
+test('placeBlock() starts in the largest untouched group, and grows in it', () => {
+  const pool = { cidr: parsePrefix('10.0.0.0/22'), blockSize: 26 };
+  const taken = new Map<bigint, string>();
+  const own = new Map<string, Prefix[]>();
+  for (const node of [
+    'a',
+    'b',
+    'a',
+    'b',
+    'a',
+    'b',
+    'a',
+    'b',
+    'a',
+    'b',
+    'a',
+    'b',
+    'a',
+    'b',
+    'a',
+    'b',
+  ]) {
+    const mine = own.get(node) ?? [];
+    const found = placeBlock({ pool, node, own: mine, groupBits: GROUP_BITS }, ({ value }) =>
+      taken.has(value) ? 'other' : 'nobody',
+    );
+    assert.ok(found !== undefined);
+    taken.set(found.value, node);
+    own.set(node, [...mine, found]);
+  }
+  const routes = [...own.values()].map((blocks) => aggregate(blocks).map(formatPrefix));
+  assert.deepEqual(routes.flat().toSorted(), ['10.0.0.0/23', '10.0.2.0/23']);
 });
 
 test('placeBlock() takes every block of the pool before it gives up', () => {

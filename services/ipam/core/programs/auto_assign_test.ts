@@ -239,9 +239,9 @@ test('a node starts beside nobody, where upstream starts if that is so', () => {
 
   const other = cluster({ p: { cidr: '10.244.0.0/16' } });
   other.put('/calico/ipam/v2/assignment/ipv4/block/10.244.58.128-26', '{}');
-  assert.equal(assign(other, { node: 'k8s-node02' }).addresses[0]?.block, '10.244.59.0/26');
+  assert.equal(assign(other, { node: 'k8s-node02' }).addresses[0]?.block, '10.244.60.0/26');
   const { addresses } = assign(other, { node: 'k8s-node02', handle: 'more', v4: 65 });
-  assert.equal(addresses.at(-1)?.block, '10.244.59.64/26');
+  assert.equal(addresses.at(-1)?.block, '10.244.60.64/26');
 });
 
 test('a pool without a block beside nobody is used up all the same', () => {

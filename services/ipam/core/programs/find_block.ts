@@ -1,7 +1,8 @@
 // Finding the next block for a node: a free one, an empty one of nobody, at last an empty one that
 // another node has not used for a while.
-import { addressBits, formatPrefix, type Prefix } from '@calico/ip';
+import { formatPrefix, type Prefix } from '@calico/ip';
 import { countFree, isEmpty } from '../block_algebra.ts';
+import { blocksOf, GROUP_BITS, groupOf } from '../grouped_placement.ts';
 import { candidateBlocks } from '../placement.ts';
 import type { Entry, Known, Reading } from '../program.ts';
 import { nodeOfAffinity } from '../records/affinity.ts';
@@ -18,7 +19,7 @@ export const RECLAIM_AGE_MS = 60_000;
 /** Candidates are probed key by key in growing batches; a fuller pool is listed instead. */
 const FIRST_BATCH = 8;
 const PROBE_LIMIT = 64;
-/** So many candidates are looked at for one that merges, when others are free. */
+/** So many candidates are looked at for one in an open group, when others are free. */
 const PREFERENCE_LIMIT = 24;
 
 /** The block to claim; undefined when the pools have none left. */
@@ -32,39 +33,47 @@ export function* findBlock(search: Search): Reading<FoundBlock | undefined> {
 }
 
 /**
- * Prefers a block whose other half-group is the node's own or untouched, so that the node's blocks
- * merge and nobody stands in their way; among few candidates, since any free block will do.
+ * Prefers a block in a group that is the node's own or untouched, the larger the better, so that the
+ * node's blocks merge and nobody stands in their way; among few candidates, since any free block will do.
  */
 function* probe(pool: StoredPool, search: Search): Reading<FoundBlock | 'many taken' | undefined> {
   const candidates = candidatesOf(pool, search);
+  const most = Math.min(GROUP_BITS, pool.blockSize - pool.cidr.length);
+  const own = new Set(search.own.map(blockKey));
+  const entries = new Map<string, Entry | undefined>();
+  const isOpen = (cidr: Prefix): boolean =>
+    own.has(blockKey(cidr)) || entries.get(blockKey(cidr)) === undefined;
   let probed = 0;
-  let second: FoundBlock | undefined;
+  let best: { readonly found: FoundBlock; readonly bits: number } | undefined;
   for (let size = FIRST_BATCH; ; size *= 2) {
     const batch = take(candidates, size);
-    if (batch.length === 0) return second;
-    const keys = [...batch, ...batch.map(buddyOf)].map(blockKey);
-    const known = yield { keys, isHint: true };
+    if (batch.length === 0) return best?.found;
+    const groups = batch.flatMap((cidr) => blocksOf(groupOf(cidr, most), cidr.length));
+    const keys = [...new Set([...batch, ...groups].map(blockKey))];
+    const known = yield { keys: keys.filter((key) => !entries.has(key)), isHint: true };
+    for (const key of keys) if (!entries.has(key)) entries.set(key, known.get(key));
     for (const cidr of batch) {
-      const found = usable(cidr, pool, known.get(blockKey(cidr)), search);
+      const found = usable(cidr, pool, entries.get(blockKey(cidr)), search);
       if (found === undefined) continue;
-      if (isMergeable(cidr, known.get(blockKey(buddyOf(cidr))), search)) return found;
-      second ??= found;
+      const bits = openBits(cidr, most, isOpen);
+      if (bits === most) return found;
+      if (best === undefined || bits > best.bits) best = { found, bits };
     }
     probed += batch.length;
-    if (probed >= PREFERENCE_LIMIT && second !== undefined) return second;
+    if (probed >= PREFERENCE_LIMIT && best !== undefined) return best.found;
     if (probed >= PROBE_LIMIT) return 'many taken';
   }
 }
 
-/** The other half of the prefix that is one bit shorter. */
-function buddyOf({ family, value, length }: Prefix): Prefix {
-  return { family, value: value ^ (1n << BigInt(addressBits(family) - length)), length };
-}
-
-function isMergeable(cidr: Prefix, buddy: Entry | undefined, search: Search): boolean {
-  if (buddy === undefined) return true;
-  const other = formatPrefix(buddyOf(cidr));
-  return search.own.some((own) => formatPrefix(own) === other);
+/** Base-two logarithm of the size of the largest group around the block that is open but for itself. */
+function openBits(cidr: Prefix, most: number, isOpen: (block: Prefix) => boolean): number {
+  for (let bits = most; bits > 0; bits--) {
+    const others = blocksOf(groupOf(cidr, bits), cidr.length).filter(
+      ({ value }) => value !== cidr.value,
+    );
+    if (others.every(isOpen)) return bits;
+  }
+  return 0;
 }
 
 function* searchListing(search: Search): Reading<FoundBlock | undefined> {

@@ -1,7 +1,13 @@
 // Finding a block near those of nodes with the same topology labels, so that all of them merge.
 import { formatPrefix, type Prefix, prefixContains } from '@calico/ip';
 import { isEmpty } from '../block_algebra.ts';
-import { type Holder, type HolderOf, placeTogether } from '../grouped_placement.ts';
+import {
+  GROUP_BITS,
+  type Holder,
+  type HolderOf,
+  PAIR_BITS,
+  placeTogether,
+} from '../grouped_placement.ts';
 import type { Entry, Known, Reading } from '../program.ts';
 import { nodeOfAffinity } from '../records/affinity.ts';
 import { blockKey, nodeKey } from '../records/keys.ts';
@@ -10,18 +16,19 @@ import { superBitsOf, topologyOf } from '../topology.ts';
 import { existingBlock, type FoundBlock, type Search, usable } from './block_search.ts';
 import type { StoredPool } from './context.ts';
 
-/** Undefined where labels do not say which: the node has none, or there is no room. */
+/** Undefined where neither its own blocks nor its labels say which, or there is no room. */
 export function* findTogether(pool: StoredPool, search: Search): Reading<FoundBlock | undefined> {
   const superBits = superBitsOf(pool);
-  if (search.topology === undefined || superBits === undefined) return undefined;
+  const label = superBits === undefined ? undefined : search.topology;
   const placing = placeTogether({
     pool,
     node: search.node,
     own: search.own.filter(
       (block) => block.length === pool.blockSize && prefixContains(pool.cidr, block),
     ),
-    groupBits: 1,
-    topology: { label: search.topology, superBits },
+    ...(label === undefined || superBits === undefined
+      ? { groupBits: GROUP_BITS }
+      : { groupBits: PAIR_BITS, topology: { label, superBits } }),
   });
   const entries = new Map<string, Entry | undefined>();
   let step = placing.next();
@@ -53,11 +60,13 @@ function* holders(
     else if (block === undefined || block.affinity !== undefined) found.set(text, 'other');
     else found.set(text, isEmpty(block) ? 'nobody' : 'same');
   }
-  const nodes = [...new Set(owners.values())].filter((node) => node !== search.node);
+  const others = [...new Set(owners.values())].filter((node) => node !== search.node);
+  // Without a label of its own a node has nobody to stand with.
+  const nodes = search.topology === undefined ? [] : others;
   const known: Known = yield { keys: nodes.map(nodeKey), isHint: true };
   for (const [text, node] of owners) {
     const topology =
-      node === search.node
+      node === search.node || !nodes.includes(node)
         ? search.topology
         : topologyOf(known.get(nodeKey(node))?.value, search.topologyLabel);
     found.set(text, topology === search.topology ? 'same' : 'other');

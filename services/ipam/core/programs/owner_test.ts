@@ -45,6 +45,8 @@ function assign(map: RecordMap): string {
   return map.run(assignStep(request, NOW)).addresses[0]?.address ?? '';
 }
 
+const releaseUnused = () => releaseHandle('net.c1', NOW, { isUnused: true });
+
 function problems(map: RecordMap, now: number): string[] {
   const inventory = new Inventory(now);
   for (const [key, value] of map.values) inventory.add({ key, value, modRevision: 1n });
@@ -106,15 +108,17 @@ test('a workload that is starting is no leak; one whose endpoint never came, or 
 test('a handle is released as unused unless its endpoint exists when the transaction commits', () => {
   const map = records();
   const address = assign(map);
-  const release = () => releaseHandle('net.c1', NOW, { isUnused: true });
-  const late = new RunningProgram(map, release);
+  const late = new RunningProgram(map, releaseUnused);
   while (!late.isPlanned) late.step();
   putEndpoint(map, 'other', address);
-  map.run(release());
+  map.run(releaseUnused());
   assert.equal(map.values.has(handleKey('net.c1')), false);
   assign(map);
   putEndpoint(map, 'c1', address);
-  assert.throws(() => map.run(release()), /workload endpoint "default\/n1-k8s-pod-eth0" has its/);
+  assert.throws(
+    () => map.run(releaseUnused()),
+    /workload endpoint "default\/n1-k8s-pod-eth0" has its/,
+  );
 });
 
 test('a repair spares the address of a workload that only its handle names', () => {
