@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { parseAddress, parsePrefix } from '@calico/ip';
-import { type Netlink, openBatch, openNetlinkIn } from '@calico/netlink';
+import { type Netlink, openBatch, openNetlinkIn, openRouteDump } from '@calico/netlink';
 import { KernelRoutes } from '../../services/bgp/adapters/kernel_routes.ts';
 import { ChangeBatch } from '../../services/bgp/core/kernel/change_batch.ts';
 import type { ChangeKind } from '../../services/bgp/core/kernel/changes.ts';
+import type { KernelRoute } from '../../services/bgp/core/kernel/types.ts';
 import { PrefixTable } from '../../services/bgp/core/rib/prefix_table.ts';
 import type { RouteFailure } from '../../services/bgp/ports.ts';
 import { execOk } from '../lab/mod.ts';
@@ -29,7 +30,7 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
     }
     const netns = `/run/netns/${name}`;
     netlink = openNetlinkIn(netns);
-    kernel = new KernelRoutes(netlink, openBatch(netns));
+    kernel = new KernelRoutes(netlink, openBatch(netns), (filter) => openRouteDump(filter, netns));
     interfaceIndex = netlink.linkByName('up0')?.index ?? 0;
   });
 
@@ -79,6 +80,9 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
     assert.deepEqual(await change('add', '10.99.0.9'), []);
     const list = kernel.list();
     assert.equal(list.length, COUNT);
+    const read: KernelRoute[] = [];
+    assert.ok(await new Promise((resolve) => kernel.read((route) => read.push(route), resolve)));
+    assert.deepEqual(read, list);
     assert.ok(
       list.every(({ hops }) => hops[0]?.gateway?.value === parseAddress('10.99.0.9').value),
     );

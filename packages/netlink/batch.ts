@@ -51,21 +51,23 @@ export class RequestBatch implements Batch {
   }
 
   submit(done: (failures: readonly RequestFailure[]) => void): void {
-    const { count } = this;
-    const first = this.#sequence - count + 1;
     this.#isUnderWay = true;
-    // The kernel answers a request that failed in any case, one that succeeded only when asked: the
-    // answer to the last says that all others have been heard.
-    this.#writer.addFlags(NLM_F.ACK);
-    this.#socket.sendLater(this.#writer.bytes, (failure) => {
+    this.#socket.sendLater(this.#messages(), (failure) => {
       this.#isUnderWay = false;
-      const failures =
-        failure === undefined ? this.#collect(first, count) : allFailed(count, failure);
-      this.#writer.reset();
-      this.count = 0;
+      const failures = this.#outcome(failure);
       if (this.#isClosed) this.#socket.close();
       done(failures);
     });
+  }
+
+  execute(): readonly RequestFailure[] {
+    try {
+      this.#socket.send(this.#messages());
+      return this.#outcome(undefined);
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      return this.#outcome(error);
+    }
   }
 
   close(): void {
@@ -79,6 +81,22 @@ export class RequestBatch implements Batch {
     this.count += 1;
     this.#sequence += 1;
     return this.#sequence;
+  }
+
+  // The kernel answers a request that failed in any case, one that succeeded only when asked: the answer to
+  // the last says that all others have been heard.
+  #messages(): Uint8Array {
+    return this.#writer.addFlags(NLM_F.ACK).bytes;
+  }
+
+  /** @param failure why none has been carried out */
+  #outcome(failure: NetlinkError | undefined): RequestFailure[] {
+    const { count } = this;
+    this.count = 0;
+    this.#writer.reset();
+    return failure === undefined
+      ? this.#collect(this.#sequence - count + 1, count)
+      : allFailed(count, failure);
   }
 
   #collect(first: number, count: number): RequestFailure[] {

@@ -106,6 +106,21 @@ test('failures are told by position; without the last answer nothing is certain'
   assert.equal(outcomes[2]?.length, 3);
 });
 
+test('a few are carried out at once', () => {
+  const libc = new FakeLibc();
+  libc.answer = (bytes) => messagesIn(bytes).map(({ sequence }) => answer(sequence, 3));
+  const batch = new RequestBatch(libc);
+  batch.addRoute(routeTemplate('delete', 4, { ...ROUTE, nextHops: [] }), 24, 0, 0, 0, 0);
+  assert.deepEqual(batch.execute(), [{ index: 0, code: 'ESRCH', message: '' }]);
+  libc.sendErrors.push(9);
+  batch.add({ kind: 'nexthop-delete', id: 3 });
+  assert.deepEqual(
+    batch.execute().map(({ code }) => code),
+    ['EBADF'],
+  );
+  assert.equal(batch.count, 0);
+});
+
 test('close() waits for what is under way', () => {
   const libc = new FakeLibc();
   const batch = new RequestBatch(libc);

@@ -13,6 +13,13 @@ export { AttributeCursor, type Body, bodyOf, MessageCursor } from './message_rea
 export { MessageWriter } from './message_writer.ts';
 export { NetlinkSocket, type SocketOptions } from './netlink_socket.ts';
 export { closeNetnsFd, openNetnsFd, withNetns } from './netns.ts';
-export { interfaceIndex, openBatch, openMonitor, openNetlink, openNetlinkIn } from './open.ts';
+export {
+  interfaceIndex,
+  openBatch,
+  openMonitor,
+  openNetlink,
+  openNetlinkIn,
+  openRouteDump,
+} from './open.ts';
 export { type RouteTemplate, routeTemplate } from './route_template.ts';
 export type * from './types.ts';

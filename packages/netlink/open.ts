@@ -2,12 +2,19 @@ import { RequestBatch } from './batch.ts';
 import { systemLibc } from './koffi_libc.ts';
 import { type MonitorOptions, NetlinkMonitor } from './monitor.ts';
 import { withNetns } from './netns.ts';
+import { NetlinkRouteDump } from './route_dump.ts';
 import { RtNetlink } from './rtnetlink.ts';
-import type { Batch, Monitor, MonitorGroup, Netlink } from './types.ts';
+import type { Batch, Monitor, MonitorGroup, Netlink, RouteDump, RouteFilter } from './types.ts';
 
 /** rtnetlink of the namespace this process is in. Throws NetlinkError. */
 export function openNetlink(): Netlink {
   return new RtNetlink(systemLibc());
+}
+
+/** Begins to read routes of this process's namespace, or of the one at `netns`. Throws NetlinkError. */
+export function openRouteDump(filter: RouteFilter, netns?: string): RouteDump {
+  const open = (): RouteDump => new NetlinkRouteDump(systemLibc(), filter);
+  return netns === undefined ? open() : withNetns(netns, open);
 }
 
 /**

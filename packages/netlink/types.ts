@@ -267,7 +267,20 @@ export interface Batch {
    * is called with what failed.
    */
   submit(done: (failures: readonly RequestFailure[]) => void): void;
+  /** As submit(), here and now: for so few that another thread would not be worth its wake-up. */
+  execute(): readonly RequestFailure[];
   /** Closes the socket once nothing is under way any more. */
+  close(): void;
+}
+
+/** The routes of a table, some at a time. */
+export interface RouteDump {
+  /**
+   * Reads some hundred routes at most. 'interrupted': the table has changed meanwhile, or the kernel refused;
+   * some may have been left out.
+   * Throws NetlinkDecodeError.
+   */
+  next(visit: (route: Route) => void): 'more' | 'done' | 'interrupted';
   close(): void;
 }
 

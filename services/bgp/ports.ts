@@ -71,6 +71,11 @@ export interface CollectorPort {
 export interface KernelPort {
   list(): KernelRoute[];
   /**
+   * As list(), some at a time while others have their turn.
+   * @param done is called in the end, with false when routes may have been left out
+   */
+  read(visit: (route: KernelRoute) => void, done: (isWhole: boolean) => void): void;
+  /**
    * Begins to carry out all changes, in order, each for itself. The batch must not change before `done`
    * is called with what failed. One call at a time, of this or of removeWays().
    */

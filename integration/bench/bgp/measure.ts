@@ -1,6 +1,7 @@
 // One measurement: a speaker is started, its peers connect, tell, and are killed.
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { percentile } from '../figures.ts';
 import type { Arena } from './arena.ts';
 import type { Daemon, Lag, Running } from './daemon.ts';
 import { Endpoint } from './endpoint.ts';
@@ -19,8 +20,8 @@ export type Plan = {
   readonly routes: number;
   /** Paths in the tables in the end. */
   readonly paths: number;
-  /** The peer that is killed in the end, and how many of the routes go with it. */
-  readonly victim?: { readonly number: number; readonly routes: number };
+  /** Peers that are killed in the end, one after another, and how many of the routes go with each. */
+  readonly victims?: { readonly numbers: readonly number[]; readonly routes: number };
 };
 
 /** Seconds, megabytes, milliseconds; NaN: not measured. */
@@ -28,7 +29,9 @@ export type Sample = {
   readonly connect: number;
   readonly seconds: number;
   readonly cpu: number;
+  /** Until the routes of a killed peer are out of the kernel: median, and of the first that is killed. */
   readonly loss: number;
+  readonly firstLoss: number;
   readonly lossCpu: number;
   readonly peakMegabytes: number;
   readonly bytesPerPath: number;
@@ -92,24 +95,29 @@ async function observe(
     playersCpu: (players.user + players.system) / 1e6,
   };
   const lost = await lose(endpoints, plan, fib, () => usageOf(pids).cpu, signal);
-  const lagAfter = plan.victim === undefined ? undefined : await running.lag?.();
+  const lagAfter = plan.victims === undefined ? undefined : await running.lag?.();
   return { ...filled, ...lost, ...worst(lag, lagAfter) };
 }
 
 async function lose(
   endpoints: readonly Endpoint[],
-  { victim, routes }: Plan,
+  { victims, routes }: Plan,
   fib: Fib | undefined,
   cpu: () => number,
   signal: AbortSignal,
-): Promise<Pick<Sample, 'loss' | 'lossCpu'>> {
-  if (victim === undefined || fib === undefined) return { loss: Number.NaN, lossCpu: Number.NaN };
-  await sleep(SETTLING_MS);
+): Promise<Pick<Sample, 'loss' | 'firstLoss' | 'lossCpu'>> {
+  const times: number[] = [];
   const cpuBefore = cpu();
-  const start = performance.now();
-  endpoints[victim.number]?.kill();
-  await fib.until((added) => added <= routes - victim.routes, signal);
-  return { loss: seconds(start, performance.now()), lossCpu: cpu() - cpuBefore };
+  for (const number of fib === undefined ? [] : (victims?.numbers ?? [])) {
+    await sleep(SETTLING_MS);
+    const start = performance.now();
+    endpoints[number]?.kill();
+    const left = routes - (times.length + 1) * (victims?.routes ?? 0);
+    await fib?.until((added) => added <= left, signal);
+    times.push(seconds(start, performance.now()));
+  }
+  const [firstLoss = Number.NaN] = times;
+  return { loss: percentile(times, 50), firstLoss, lossCpu: cpu() - cpuBefore };
 }
 
 function received(endpoint: Endpoint, number: number, plan: Plan): Promise<void> {

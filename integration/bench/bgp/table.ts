@@ -2,7 +2,7 @@
 import type { Sample } from './measure.ts';
 import type { Workload } from './workloads.ts';
 
-const EXTRAS = { connect: 'connected s', loss: 'lost s' } as const;
+const EXTRAS = { connect: 'connected s', loss: 'lost s (first)' } as const;
 
 /** @param rows by the daemon's name; undefined: it did not finish */
 export function formatRows(
@@ -32,7 +32,7 @@ export function formatRows(
         name,
         figure(sample.seconds, 3),
         figure(sample.cpu, 2),
-        ...(extra === undefined ? [] : [figure(sample[extra], 4)]),
+        ...(extra === undefined ? [] : [extraOf(sample, extra)]),
         figure(sample.peakMegabytes, 0),
         figure(sample.bytesPerPath, 0),
         Number.isNaN(sample.longestLag)
@@ -48,8 +48,13 @@ export function formatRows(
 
 function ratios(ours: Sample, other: Sample, extra: Workload['extra']): string {
   const of = (field: keyof Sample): string => figure(ours[field] / other[field], 2);
-  const more = extra === undefined ? '' : `; ${EXTRAS[extra].replace(' s', '')} ${of(extra)}`;
+  const more = extra === undefined ? '' : `; ${extra} ${of(extra)}`;
   return `${of('seconds')}, ${of('cpu')}${more}`;
+}
+
+function extraOf(sample: Sample, extra: NonNullable<Workload['extra']>): string {
+  const text = figure(sample[extra], 4);
+  return extra === 'loss' ? `${text} (${figure(sample.firstLoss, 4)})` : text;
 }
 
 function figure(value: number, digits: number): string {

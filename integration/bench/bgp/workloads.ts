@@ -16,6 +16,7 @@ export type Workload = {
 const TABLES = [10_000, 100_000, 500_000, 1_000_000];
 const BLOCKS = 16;
 const EQUALS = 30;
+const VICTIMS = [20, 1, 40, 33, 7];
 const FIRST_ASN = 64_000;
 const nothing = (): number => 0;
 
@@ -45,7 +46,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     hasKernel: true,
     plan: (count) => ({
       ...tablePlan(count, [external(0, 'nothing')], 1, true),
-      victim: { number: 0, routes: count },
+      victims: { numbers: [0], routes: count },
     }),
   },
   mesh: {
@@ -55,7 +56,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     hasKernel: true,
     plan: (peers) => ({
       ...blocksPlan(peers, false),
-      victim: { number: Math.floor(peers / 2), routes: BLOCKS },
+      victims: { numbers: VICTIMS, routes: BLOCKS },
     }),
   },
   reflector: {

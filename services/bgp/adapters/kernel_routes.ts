@@ -1,7 +1,14 @@
 // Table main over rtnetlink: the routes with protocol 12, and the ways to next hops.
 import { type Address, addressBits, isLinkLocal } from '@calico/ip';
 import { BGP_ROUTE_PROTOCOL } from '@calico/model';
-import { type Batch, type Netlink, type NextHop, openBatch, type Route } from '@calico/netlink';
+import {
+  type Batch,
+  type Netlink,
+  type NextHop,
+  openBatch,
+  openRouteDump,
+  type Route,
+} from '@calico/netlink';
 import type { ChangeBatch } from '../core/kernel/change_batch.ts';
 import {
   hopOrder,
@@ -12,6 +19,9 @@ import {
 import type { KernelNews, KernelPort, RouteFailure } from '../ports.ts';
 import { KernelWriter, TABLE_MAIN } from './kernel_writer.ts';
 
+/** So long others wait for a reading of the table. */
+const TURN_MS = 4;
+
 export class KernelRoutes implements KernelPort {
   readonly #netlink: Netlink;
   readonly #writer: KernelWriter;
@@ -19,9 +29,12 @@ export class KernelRoutes implements KernelPort {
   /** What the kernel's monitor need not hear of: routes are written by it. */
   readonly portId: number;
 
+  readonly #openDump: typeof openRouteDump;
+
   /** @param batch what routes are written by; by default of the namespace of this process */
-  constructor(netlink: Netlink, batch: Batch = openBatch()) {
+  constructor(netlink: Netlink, batch: Batch = openBatch(), openDump = openRouteDump) {
     this.portId = batch.portId;
+    this.#openDump = openDump;
     this.#netlink = netlink;
     this.#writer = new KernelWriter(netlink, batch);
   }
@@ -32,6 +45,29 @@ export class KernelRoutes implements KernelPort {
         .routes({ family, table: TABLE_MAIN, protocol: BGP_ROUTE_PROTOCOL })
         .flatMap((route) => toKernelRoute(route) ?? []),
     );
+  }
+
+  read(visit: (route: KernelRoute) => void, done: (isWhole: boolean) => void): void {
+    const each = (route: Route): void => {
+      const ours = toKernelRoute(route);
+      if (ours !== undefined) visit(ours);
+    };
+    const readFamily = (family: 4 | 6, isWhole: boolean): void => {
+      const filter = { family, table: TABLE_MAIN, protocol: BGP_ROUTE_PROTOCOL };
+      const dump = this.#openDump(filter);
+      const goOn = (): void => {
+        const end = performance.now() + TURN_MS;
+        let state = dump.next(each);
+        while (state === 'more' && performance.now() < end) state = dump.next(each);
+        if (state === 'more') return void setImmediate(goOn);
+        dump.close();
+        const isStillWhole = isWhole && state === 'done';
+        if (family === 4) readFamily(6, isStillWhole);
+        else done(isStillWhole);
+      };
+      goOn();
+    };
+    readFamily(4, true);
   }
 
   apply(changes: ChangeBatch, done: (failures: readonly RouteFailure[]) => void): void {

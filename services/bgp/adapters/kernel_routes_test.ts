@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress, parsePrefix } from '@calico/ip';
-import type { Batch, Netlink, Route } from '@calico/netlink';
+import type { Batch, Netlink, Route, RouteDump, RouteFilter } from '@calico/netlink';
 import { KernelRoutes, newsOfRoute, toKernelRoute } from './kernel_routes.ts';
 
 function route(changes: Partial<Route> = {}): Route {
@@ -67,4 +67,29 @@ test('resolve() answers the way to a next hop, or that there is none', () => {
   });
   assert.equal(kernel.resolve(parseAddress('192.168.80.100')), undefined);
   assert.equal(kernel.resolve(parseAddress('8.8.8.8')), undefined);
+});
+
+test('read() reads both families, and says when a piece is missing', async () => {
+  for (const [lastState, isWhole] of [
+    ['done', true],
+    ['interrupted', false],
+  ] as const) {
+    const families: number[] = [];
+    const openDump = (filter: RouteFilter): RouteDump => {
+      families.push(filter.family);
+      let left = 3;
+      return {
+        next: (visit) => {
+          left -= 1;
+          if (left > 0) visit(route(left === 1 ? { type: 'unreachable' } : {}));
+          return left > 0 ? 'more' : lastState;
+        },
+        close: () => {},
+      };
+    };
+    const kernel = new KernelRoutes({} as Netlink, { portId: 7 } as Batch, openDump);
+    const seen: unknown[] = [];
+    const outcome = await new Promise((resolve) => kernel.read((each) => seen.push(each), resolve));
+    assert.deepEqual([outcome, families, seen.length], [isWhole, [4, 6], 2]);
+  }
 });

@@ -5,6 +5,7 @@ import { BGP_ROUTE_PROTOCOL } from '@calico/model';
 import {
   type Batch,
   type Netlink,
+  type RequestFailure,
   type Route,
   type RouteTemplate,
   routeTemplate,
@@ -16,6 +17,8 @@ import type { KernelPort, RouteFailure } from '../ports.ts';
 import { NextHopObjects, type Way } from './next_hop_objects.ts';
 
 export const TABLE_MAIN = 254;
+/** So few routes are written at once: the kernel needs less than a millisecond. */
+const FEW = 128;
 /** Prefixes that are told to be gone at a time. */
 const SLICE = 8_192;
 
@@ -36,7 +39,7 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
   apply(changes: ChangeBatch, done: (failures: readonly RouteFailure[]) => void): void {
     this.#byObject.length = 0;
     for (let index = 0; index < changes.count; index++) this.#add(changes, index);
-    this.#batch.submit((failures) => {
+    this.#submit((failures) => {
       const lost = failures.filter(({ index, code }) => this.#hasLostObject(index, code));
       if (lost.length === 0) return this.#finish(changes, failures, done);
       this.#repeat(changes, lost, (others) => {
@@ -60,6 +63,11 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
 
   close(): void {
     this.#batch.close();
+  }
+
+  #submit(done: (failures: readonly RequestFailure[]) => void): void {
+    if (this.#batch.count > FEW) this.#batch.submit(done);
+    else done(this.#batch.execute());
   }
 
   /** A slice per turn of the event loop. */
@@ -125,7 +133,7 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
       this.#add(changes, index);
     };
     for (const { index } of lost) again(index);
-    this.#batch.submit((failures) => {
+    this.#submit((failures) => {
       done(failures.map((each) => ({ ...each, index: lost[each.index]?.index ?? 0 })));
     });
   }

@@ -23,14 +23,15 @@ class Kernel {
   readonly writer: KernelWriter;
 
   constructor() {
+    const messages = (): number => this.messages.length;
     const batch: Partial<Batch> = {
+      get count() {
+        return messages();
+      },
       add: (request: Request) => void this.messages.push(request.kind),
       addRoute: (template) => void this.messages.push(wayOf(template)),
-      submit: (done) => {
-        this.submitted.push(this.messages);
-        this.messages = [];
-        done(this.failures.shift() ?? []);
-      },
+      submit: (done) => done(this.execute()),
+      execute: () => this.execute(),
     };
     const netlink: Partial<Netlink> = {
       nextHopObjects: () => [],
@@ -40,6 +41,12 @@ class Kernel {
       },
     };
     this.writer = new KernelWriter(netlink as Netlink, batch as Batch);
+  }
+
+  execute(): RequestFailure[] {
+    this.submitted.push(this.messages);
+    this.messages = [];
+    return this.failures.shift() ?? [];
   }
 
   change(kind: ChangeKind, from: number, to: number, target: KernelTarget): RouteFailure[] {

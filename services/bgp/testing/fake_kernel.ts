@@ -22,6 +22,11 @@ export class FakeKernel implements KernelPort {
     return [...this.routes.values()];
   }
 
+  read(visit: (route: KernelRoute) => void, done: (isWhole: boolean) => void): void {
+    for (const route of this.list()) visit(route);
+    this.hold(() => done(true));
+  }
+
   /** At once, unless a test holds it back. */
   apply(changes: ChangeBatch, done: (failures: readonly RouteFailure[]) => void): void {
     this.hold(() => {

@@ -5,6 +5,7 @@ import type { KernelPort, RouteFailure } from '../../ports.ts';
 import type { RouteNews } from '../host/host.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import type { ChangeKind, Removal } from './changes.ts';
+import { KernelReading } from './kernel_reading.ts';
 import { type PlanInputs, RoutePlan } from './route_plan.ts';
 import { RouteStates } from './route_states.ts';
 import { RouteWriter } from './route_writer.ts';
@@ -28,8 +29,8 @@ export class KernelSync {
   readonly #failures = new Map<number, string>();
   #inputs: Omit<PlanInputs, 'tunnelIndex'> | undefined;
   #tunnelIndex: number | undefined;
-  /** The kernel is to be read as soon as it is not being written. */
-  #owesReading = false;
+  #reading: KernelReading | undefined;
+  #isReadAgain = false;
 
   constructor(kernel: KernelPort, rib: LocRib, events: SyncEvents) {
     this.#kernel = kernel;
@@ -37,17 +38,22 @@ export class KernelSync {
     this.#states = new RouteStates(rib.prefixes);
     this.#plan = new RoutePlan(rib, this.#states);
     this.#writer = new RouteWriter(kernel, this.#states, {
-      onDone: (id) => this.#forgive(id),
+      onDone: (id) => {
+        this.#reading?.touch(id);
+        this.#forgive(id);
+      },
       onFailed: (id, failure, kind, route) =>
         this.#failed(id, describeFailure(failure, kind, route)),
-      onIdle: () => this.#settled(),
+      onIdle: events.onSettled,
     });
   }
 
   /** Routes found at start: an earlier process of this service left them. */
   readInitial(): readonly KernelRoute[] {
     const routes = this.#kernel.list();
-    this.#take(routes);
+    const reading = new KernelReading(this.#states);
+    for (const route of routes) reading.visit(route);
+    reading.finish(() => false);
     return routes;
   }
 
@@ -71,7 +77,12 @@ export class KernelSync {
 
   /** What is wanted is in the kernel. */
   get isDone(): boolean {
-    return this.#failures.size === 0 && this.#writer.isIdle && !this.#owesReading;
+    return this.#failures.size === 0 && this.#writer.isIdle;
+  }
+
+  /** Something could not be written: to be tried again. */
+  get hasFailed(): boolean {
+    return this.#failures.size > 0;
   }
 
   get routeCount(): number {
@@ -105,17 +116,31 @@ export class KernelSync {
 
   /** Reads the kernel and puts it right: after changes by others, and now and then anyway. */
   resync(): void {
-    // What is being written at this moment would look like somebody else's doing.
-    this.#owesReading = this.#writer.isBusy;
-    if (this.#owesReading) return;
     const tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
     if (tunnelIndex !== this.#tunnelIndex && this.#inputs !== undefined) {
       this.#tunnelIndex = tunnelIndex;
       this.#plan.configure({ ...this.#inputs, tunnelIndex });
     }
     this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
-    this.#repair(this.#take(this.#kernel.list()));
-    this.#commit();
+    // What happens after this call may have been passed by already.
+    this.#isReadAgain = this.#reading !== undefined;
+    if (!this.#isReadAgain) this.#read();
+  }
+
+  #read(): void {
+    const reading = new KernelReading(this.#states);
+    this.#reading = reading;
+    this.#kernel.read(
+      (route) => reading.visit(route),
+      (isWhole) => {
+        this.#reading = undefined;
+        if (isWhole) this.#repair(reading.finish((id) => this.#writer.isUnderWay(id)));
+        this.#commit();
+        if (!this.#isReadAgain) return;
+        this.#isReadAgain = false;
+        this.#read();
+      },
+    );
   }
 
   /** Asks the kernel again how it reaches the next hops. */
@@ -133,30 +158,6 @@ export class KernelSync {
     const held = id < 0 ? undefined : this.#states.actualOf(id);
     const isSame = held !== undefined && sameTarget(held, route);
     return action === 'deleted' ? isSame : !isSame;
-  }
-
-  /** Takes over what the kernel holds. Answers what was believed of prefixes that others have changed. */
-  #take(routes: readonly KernelRoute[]): ReadonlyMap<number, KernelTarget> {
-    const states = this.#states;
-    const changed = new Map<number, KernelTarget>();
-    const seen = new Uint8Array(states.prefixes.limit + routes.length);
-    for (const route of routes) {
-      const id = states.prefixes.intern(route.prefix);
-      seen[id] = 1;
-      const before = states.actualOf(id);
-      if (before === undefined || !sameTarget(before, route)) {
-        if (before !== undefined) changed.set(id, before);
-        states.found(id, route);
-      }
-      states.prefixes.release(id);
-    }
-    for (let id = 0; id < states.limit; id++) {
-      const before = states.actualOf(id);
-      if (before === undefined || seen[id] === 1) continue;
-      changed.set(id, before);
-      states.found(id, undefined);
-    }
-    return changed;
   }
 
   /** @param lost what the kernel held of prefixes before others changed it */
@@ -178,12 +179,8 @@ export class KernelSync {
     this.#writer.pump();
   }
 
-  #settled(): void {
-    if (this.#owesReading) this.resync();
-    else this.#events.onSettled();
-  }
-
   #failed(id: number, text: string): void {
+    this.#reading?.touch(id);
     if (!this.#failures.has(id)) this.#states.prefixes.retain(id);
     this.#failures.set(id, text);
   }

@@ -288,21 +288,40 @@ test('what changes while the kernel works is written afterwards, once', () => {
   ]);
 });
 
-test('the kernel is not read while it works: what it does would look like the doing of others', () => {
-  const fixture = new Fixture();
-  const work = heldBack(fixture);
-  fixture.learn({});
-  fixture.sync.resync();
-  fixture.kernel.routes.set('10.244.99.0/26', {
+test('what is written during a reading of the kernel is not taken for the doing of others', () => {
+  const fixture = new Fixture().learn({ prefix: '10.244.7.0/26' });
+  const { kernel, sync } = fixture;
+  kernel.routes.set('10.244.99.0/26', {
     prefix: parsePrefix('10.244.99.0/26'),
     type: 'blackhole',
     hops: [],
   });
+  kernel.log.length = 0;
+  const work = heldBack(fixture);
+  // Being written when the reading begins, written during it, and begun but not done at its end.
+  fixture.learn({});
+  sync.resync();
+  sync.resync();
+  fixture.learn({ via: '192.168.80.9' });
   work();
   assert.deepEqual(fixture.repaired, []);
-  assert.equal(fixture.sync.isDone, false, 'it has been read now, and is not as it should be');
   work();
-  assert.deepEqual(fixture.kernel.describe(), ['10.244.85.192/26 via 192.168.80.101']);
+  work();
+  work();
+  assert.deepEqual(fixture.repaired, []);
+  assert.deepEqual(kernel.log, [
+    '10.244.85.192/26 via 192.168.80.101',
+    '10.244.85.192/26 via 192.168.80.9',
+    'Deleted blackhole 10.244.99.0/26',
+  ]);
+  assert.equal(sync.isDone, true);
+});
+
+test('a reading that may have left routes out changes nothing', () => {
+  const fixture = new Fixture().learn({});
+  fixture.kernel.read = (_visit, done) => done(false);
+  fixture.sync.resync();
+  assert.deepEqual([fixture.repaired, fixture.kernel.log.length], [[], 1]);
 });
 
 test('a change that fails is tried again with the next reading', () => {

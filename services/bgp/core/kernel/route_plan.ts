@@ -136,8 +136,10 @@ export class RoutePlan {
     const planned = this.#planned.get(key);
     if (planned?.nextHop === nextHop) return planned.plan;
     const plan = this.#make(id, inputs, ask);
-    if (plan.kind !== 'route') return plan;
-    const shared: Plan = { kind: 'route', target: this.#states.intern(plan.target) };
+    // What is impossible names the prefix.
+    if (plan.kind === 'impossible') return plan;
+    const shared: Plan =
+      plan.kind === 'none' ? plan : { kind: 'route', target: this.#states.intern(plan.target) };
     this.#planned.set(key, { nextHop, plan: shared });
     return shared;
   }

@@ -356,7 +356,7 @@ export class BgpNode {
     if (!this.#isRemovalFull) this.#allowRemoval();
     this.#reviewParting();
     const age = now - this.#lastResync;
-    if (age >= RESYNC_MS || (!this.#kernel.isDone && age >= RETRY_MS)) this.#resync();
+    if (age >= RESYNC_MS || (this.#kernel.hasFailed && age >= RETRY_MS)) this.#resync();
     this.#report();
   }
 

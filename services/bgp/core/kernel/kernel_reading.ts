@@ -1,0 +1,67 @@
+// One reading of the kernel's routes, which takes a while: compares what is met with what is believed, and
+// leaves out what this service writes meanwhile.
+import { withRow } from '../rib/columns.ts';
+import type { RouteStates } from './route_states.ts';
+import { type KernelRoute, type KernelTarget, sameTarget } from './types.ts';
+
+const Seen = 1;
+const Touched = 2;
+
+export class KernelReading {
+  readonly #states: RouteStates;
+  #flags: Uint8Array;
+  /** Routes that are not what is believed. */
+  readonly #different: KernelRoute[] = [];
+
+  constructor(states: RouteStates) {
+    this.#states = states;
+    this.#flags = new Uint8Array(Math.max(1, states.prefixes.limit));
+  }
+
+  /** The kernel holds this. */
+  visit(route: KernelRoute): void {
+    const id = this.#states.prefixes.find(route.prefix);
+    const believed = id < 0 ? undefined : this.#states.actualOf(id);
+    if (believed !== undefined && sameTarget(believed, route)) this.#flag(id, Seen);
+    else this.#different.push(route);
+  }
+
+  /** The prefix's route has been written: what the reading says of it may be older. */
+  touch(id: number): void {
+    this.#flag(id, Touched);
+  }
+
+  /**
+   * Takes over what has been read.
+   * @param isUnderWay prefixes whose routes are being written
+   * @returns what was believed of prefixes that others have changed
+   */
+  finish(isUnderWay: (id: number) => boolean): ReadonlyMap<number, KernelTarget> {
+    const states = this.#states;
+    const changed = new Map<number, KernelTarget>();
+    const isCertain = (id: number): boolean =>
+      ((this.#flags[id] ?? 0) & Touched) === 0 && !isUnderWay(id);
+    for (const route of this.#different) {
+      const id = states.prefixes.intern(route.prefix);
+      if (isCertain(id)) {
+        const before = states.actualOf(id);
+        if (before !== undefined) changed.set(id, before);
+        states.found(id, route);
+        this.#flag(id, Seen);
+      }
+      states.prefixes.release(id);
+    }
+    for (let id = 0; id < states.limit; id++) {
+      const before = states.actualOf(id);
+      if (before === undefined || ((this.#flags[id] ?? 0) & Seen) !== 0 || !isCertain(id)) continue;
+      changed.set(id, before);
+      states.found(id, undefined);
+    }
+    return changed;
+  }
+
+  #flag(id: number, flag: number): void {
+    this.#flags = withRow(this.#flags, id);
+    (this.#flags[id] as number) |= flag;
+  }
+}
