@@ -14,6 +14,7 @@ export {
 export { AttributeDecoder, type DecodedAttributes } from './attribute_decoder.ts';
 export { encodeAttributes } from './attribute_encoder.ts';
 export { type AttributeRewrite, AttributeRewriter } from './attribute_rewriter.ts';
+export { AttributeScanner, hasAs } from './attribute_scanner.ts';
 export type {
   Aggregator,
   AttributeProblem,

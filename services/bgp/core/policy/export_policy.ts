@@ -22,13 +22,17 @@ import {
   addCommunities,
   applyChanges,
   type FilterRule,
+  findPrefixRule,
   findRule,
+  judgePrefixesOnly,
   type RouteChanges,
 } from './route_filter.ts';
 import type { LocalPolicy, PeerPolicy, PoolPolicy } from './types.ts';
 
 const OPTIONAL = 0x80;
 const PARTIAL = 0x20;
+/** More than there are pools. */
+const POOLS = 0x1_0000;
 
 /** Name of the interface that a next hop is reached through; undefined when it is not reached. */
 export type InterfaceOf = (nextHop: Address) => string | undefined;
@@ -80,15 +84,18 @@ export class ExportPolicy {
    * may depend on each prefix.
    */
   kindOf(prefixes: PrefixTable, id: number, policy: PeerPolicy): number {
-    if (policy.filters.export[prefixes.familyOf(id)].length > 0) return -1;
+    const family = prefixes.familyOf(id);
+    const rules = policy.filters.export[family];
+    if (!judgePrefixesOnly(rules)) return -1;
     // Advertisements depend on the prefix; roles mark what passes (RFC 9234); a confederation has
     // paths that look otherwise outside (RFC 5065).
     if (this.#local.advertisements.length > 0 || policy.role !== undefined) return -1;
     if (policy.isDispensable) return -1;
     if (this.#local.confederation !== undefined && !policy.isInternal) return -1;
+    const rule = rules.length === 0 ? 0 : findPrefixRule(rules, () => prefixes.prefixOf(id)) + 1;
     const pool = this.#pools.lastContaining(prefixes, id) + 1;
     const isService = Number(this.#services.lastContaining(prefixes, id) >= 0);
-    return pool * 4 + isService * 2 + Number(prefixes.familyOf(id) === 6);
+    return ((rule * POOLS + pool) * 2 + isService) * 2 + Number(family === 6);
   }
 
   /** Whether the peer is on this node's own network, for each family. */

@@ -3,6 +3,7 @@
 import { TOO_LONG } from '../rib/attribute_table.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import type { ImportPolicy } from './import_policy.ts';
+import { findPrefixRule, judgePrefixesOnly } from './route_filter.ts';
 import type { PeerPolicy } from './types.ts';
 
 const NONE = -1;
@@ -11,8 +12,9 @@ export class ImportJudge {
   readonly #rib: LocRib;
   readonly #policy: ImportPolicy;
   readonly #peer: PeerPolicy;
-  /** The set judged last, and the outcome. */
+  /** The set judged last, the filter rule that its prefix met, and the outcome. */
   #received = NONE;
+  #rule = NONE;
   #outcome = 0;
   /** Holds attributes that the policy has made until the next judgement. */
   #held = NONE;
@@ -25,12 +27,20 @@ export class ImportJudge {
 
   /** As PathTable.attributesOf(); valid until the next call. */
   judge(prefix: number, received: number): number {
-    const { prefixes } = this.#rib;
-    const isSame = this.#peer.filters.import[prefixes.familyOf(prefix)].length === 0;
-    if (isSame && received === this.#received) return this.#outcome;
+    const rules = this.#peer.filters.import[this.#rib.prefixes.familyOf(prefix)];
+    if (!judgePrefixesOnly(rules)) {
+      this.done();
+      this.#outcome = this.#ask(prefix, received);
+      return this.#outcome;
+    }
+    const rule = findPrefixRule(rules, () => this.#rib.prefixes.prefixOf(prefix));
+    if (received === this.#received && rule === this.#rule) return this.#outcome;
     this.done();
-    this.#outcome = this.#ask(prefix, received);
-    this.#received = isSame ? received : NONE;
+    const isAccepted = rules[rule]?.accepts ?? true;
+    const isAsIs = isAccepted && this.#policy.takesAsIs(received, this.#rib.attributes, this.#peer);
+    this.#outcome = isAsIs ? received : this.#ask(prefix, received);
+    this.#received = received;
+    this.#rule = rule;
     return this.#outcome;
   }
 

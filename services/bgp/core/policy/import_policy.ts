@@ -1,6 +1,7 @@
 // Which announcements of a peer are taken in, and as what.
 import { asPathContains, Community, hasMembers } from '@calico/bgp-wire';
 import { type Prefix, sameAddress } from '@calico/ip';
+import type { AttributeTable } from '../rib/attribute_table.ts';
 import type { PathData } from '../rib/path.ts';
 import type { InterfaceOf } from './export_policy.ts';
 import { importLeak, importMark, type PeerRole } from './only_to_customer.ts';
@@ -21,6 +22,21 @@ export class ImportPolicy {
   constructor(local: LocalPolicy, interfaceOf: InterfaceOf = () => undefined) {
     this.#local = local;
     this.#interfaceOf = interfaceOf;
+  }
+
+  /**
+   * Whether import() would take the set in as it is, told from the table's numbers alone when no filter
+   * looks at the prefix. False: import() has to be asked.
+   */
+  takesAsIs(id: number, attributes: AttributeTable, peer: PeerPolicy): boolean {
+    const { address, confederation, routerId } = this.#local;
+    if (peer.role !== undefined || confederation !== undefined) return false;
+    if (!attributes.isUnmarked(id) || attributes.hasAs(id, peer.localAsn)) return false;
+    if (attributes.clusterLengthOf(id) > 0 || attributes.originatorOf(id) === routerId)
+      return false;
+    const nextHop = attributes.nextHopOf(id);
+    const own = address[nextHop.family];
+    return nextHop.value !== 0n && (own === undefined || !sameAddress(own, nextHop));
   }
 
   import(prefix: Prefix, received: PathData, peer: PeerPolicy): Import {

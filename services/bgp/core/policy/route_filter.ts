@@ -80,6 +80,36 @@ export function findRule(
   return rules.find((rule) => matches(rule, subject));
 }
 
+const prefixRules = new WeakMap<readonly FilterRule[], boolean>();
+
+/** Whether the outcome of the rules follows from the prefix alone, and they change nothing. */
+export function judgePrefixesOnly(rules: readonly FilterRule[]): boolean {
+  let known = prefixRules.get(rules);
+  if (known === undefined) {
+    known = rules.every(isAboutPrefix);
+    prefixRules.set(rules, known);
+  }
+  return known;
+}
+
+function isAboutPrefix({ name: _name, prefix: _prefix, accepts: _accepts, ...rest }: FilterRule) {
+  return Object.values(rest).every((condition) => condition === undefined || condition === false);
+}
+
+/**
+ * Index of the first of rules that judge prefixes only that matches; -1: none.
+ * @param prefixOf makes the prefix, when some rule asks for it
+ */
+export function findPrefixRule(rules: readonly FilterRule[], prefixOf: () => Prefix): number {
+  if (rules.length === 0) return -1;
+  let route: Prefix | undefined;
+  return rules.findIndex(({ prefix }) => {
+    if (prefix === undefined) return true;
+    route ??= prefixOf();
+    return matchesPrefix(prefix, route);
+  });
+}
+
 function matches(rule: FilterRule, subject: FilterSubject): boolean {
   const { attributes } = subject.data;
   if (rule.prefix !== undefined && !matchesPrefix(rule.prefix, subject.prefix)) return false;

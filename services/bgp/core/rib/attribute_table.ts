@@ -5,14 +5,15 @@
 //                           └--> new: decode, check (RFC 7606), take the numbers, keep the bytes
 import {
   AttributeDecoder,
-  AttributeFlag,
   type AttributeProblem,
   type AttributeRewrite,
   AttributeRewriter,
+  AttributeScanner,
   AttributeType,
   asPathLength,
   DEFAULT_CONTEXT,
   encodeAttributes,
+  hasAs,
   neighbourAs,
   Origin,
   type PathAttributes,
@@ -28,11 +29,19 @@ import { DEFAULT_LOCAL_PREFERENCE, type PathData } from './path.ts';
 const DECODED = 1_024;
 
 /**
- * How the bytes are to be read. `Outside`: the next hop is not among them. `Plain`: they are without a
- * fault, in the order of their types and without members of a confederation, so that they can be passed on without being decoded. `Unread`:
- * written here and not yet asked for what the decision wants to know.
+ * How the bytes are to be read. `Outside`: the next hop is not among them. `Plain`: AttributeScanner
+ * has nothing against them, so that they can be passed on without being decoded. `Unread`:
+ * written here and not yet asked for what the decision wants to know. `Marked`: some community may mean
+ * something to every speaker.
  */
-const Reading = { TwoOctetAs: 1, External: 2, Outside: 4, Plain: 8, Unread: 16 } as const;
+const Reading = {
+  TwoOctetAs: 1,
+  External: 2,
+  Outside: 4,
+  Plain: 8,
+  Unread: 16,
+  Marked: 32,
+} as const;
 const KEY_BITS = Reading.TwoOctetAs | Reading.External | Reading.Outside;
 
 export type Interned =
@@ -69,6 +78,7 @@ export class AttributeTable {
   #clusterLengths = new Uint8Array(64);
   readonly #hops = new NextHopTable();
   readonly #rewriter = new AttributeRewriter();
+  readonly #scanner = new AttributeScanner();
   readonly #decodedIds = new Int32Array(DECODED).fill(-1);
   readonly #decoded = Array.from<PathData | undefined>({ length: DECODED });
 
@@ -103,6 +113,8 @@ export class AttributeTable {
         return { kind: 'set', id, problems: NO_PROBLEMS };
       }
     }
+    const scanned = this.#addScanned(bytes, start, end, reading, outside, context);
+    if (scanned >= 0) return { kind: 'set', id: scanned, problems: NO_PROBLEMS };
     const decoded = new AttributeDecoder(context).decode(bytes.subarray(start, end));
     const address = outside ?? decoded.nextHop;
     const { attributes } = decoded;
@@ -110,13 +122,8 @@ export class AttributeTable {
     const isLost = problems.some(({ treatment }) => treatment === 'treat-as-withdraw');
     if (address === undefined || isLost) return { kind: 'withdraw', problems };
     const hop = this.#hops.intern(address);
-    const id = this.#add(bytes, start, end, reading, hop, attributes);
-    const isPlain =
-      problems.length === 0 &&
-      context.fourOctetAs &&
-      !hasMembers(attributes) &&
-      isSorted(bytes, start, end);
-    if (isPlain) (this.#readings[id] as number) |= Reading.Plain;
+    const id = this.#add(bytes, start, end, reading, hop);
+    this.#setNumbers(id, attributes);
     this.#remember(id, { attributes, nextHop: address });
     return { kind: 'set', id, problems };
   }
@@ -137,7 +144,8 @@ export class AttributeTable {
       this.#hold(found);
       return found;
     }
-    const id = this.#add(bytes, 0, bytes.length, reading, hop, attributes);
+    const id = this.#add(bytes, 0, bytes.length, reading, hop);
+    this.#setNumbers(id, attributes);
     this.#remember(id, data);
     return id;
   }
@@ -145,6 +153,16 @@ export class AttributeTable {
   /** Whether rewrite() can be asked. */
   isPlain(id: number): boolean {
     return ((this.#readings[id] as number) & Reading.Plain) !== 0;
+  }
+
+  /** Plain, and without a community that means something to every speaker. */
+  isUnmarked(id: number): boolean {
+    return ((this.#readings[id] as number) & (Reading.Plain | Reading.Marked)) === Reading.Plain;
+  }
+
+  /** Whether the AS number is in the path of a plain set. */
+  hasAs(id: number, asn: number): boolean {
+    return hasAs(this.#bytes.get(id), asn);
   }
 
   /**
@@ -168,7 +186,12 @@ export class AttributeTable {
       reading,
       key,
     );
-    if (found < 0) return this.#add(bytes, 0, length, reading, hop, undefined);
+    if (found < 0) {
+      const added = this.#add(bytes, 0, length, reading, hop);
+      // Whether it is marked is not known until it is decoded.
+      (this.#readings[added] as number) |= Reading.Plain | Reading.Unread | Reading.Marked;
+      return added;
+    }
     this.#hops.release(hop);
     this.retain(found);
     return found;
@@ -278,18 +301,8 @@ export class AttributeTable {
     }
   }
 
-  /**
-   * Takes the caller's reference to the next hop over.
-   * @param attributes decoded; undefined: they were not, and the bytes are in their canonical form
-   */
-  #add(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    reading: number,
-    hop: number,
-    attributes: PathAttributes | undefined,
-  ): number {
+  /** Takes the caller's reference to the next hop over, and leaves the numbers to the caller. */
+  #add(bytes: Uint8Array, start: number, end: number, reading: number, hop: number): number {
     const isInside = (reading & Reading.Outside) === 0;
     const hash = hashOf(bytes, start, end, reading, isInside ? INSIDE : hop);
     if ((this.#size + 1) * 2 > this.#slots.length) this.#rehash();
@@ -299,11 +312,35 @@ export class AttributeTable {
     this.#references[id] = 1;
     this.#readings[id] = reading;
     this.#nextHops[id] = hop;
-    if (attributes !== undefined) this.#setNumbers(id, attributes);
-    else this.#readings[id] = reading | Reading.Plain | Reading.Unread;
     this.#bytes.put(id, bytes, start, end);
     this.#insert(hash, id);
     this.#size += 1;
+    return id;
+  }
+
+  /** A set that nothing is the matter with, without making objects of it; below 0: it has to be decoded. */
+  #addScanned(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    reading: number,
+    outside: Address | undefined,
+    { fourOctetAs, peerKind }: WireContext,
+  ): number {
+    const scanner = this.#scanner;
+    if (!fourOctetAs || !scanner.scan(bytes, start, end, peerKind === 'external')) return NONE;
+    if (outside === undefined && scanner.nextHop < 0) return NONE;
+    const { origin, pathLength, localPreference, med, neighbour, isMarked } = scanner;
+    const hop =
+      outside === undefined ? this.#hops.internIpv4(scanner.nextHop) : this.#hops.intern(outside);
+    const id = this.#add(bytes, start, end, reading, hop);
+    (this.#readings[id] as number) |= Reading.Plain | (isMarked ? Reading.Marked : 0);
+    const preference = localPreference < 0 ? DEFAULT_LOCAL_PREFERENCE : localPreference;
+    this.#ranks[id] = rank(preference, pathLength, origin);
+    this.#meds[id] = med;
+    this.#neighbours[id] = neighbour;
+    this.#originators[id] = scanner.originatorId;
+    this.#clusterLengths[id] = Math.min(scanner.clusterLength, 255);
     return id;
   }
 
@@ -317,7 +354,8 @@ export class AttributeTable {
   }
 
   #setNumbers(id: number, attributes: PathAttributes): void {
-    this.#ranks[id] = rank(attributes);
+    const { localPreference = DEFAULT_LOCAL_PREFERENCE, asPath = [], origin } = attributes;
+    this.#ranks[id] = rank(localPreference, asPathLength(asPath), origin ?? Origin.Incomplete);
     this.#meds[id] = attributes.multiExitDiscriminator ?? 0;
     this.#neighbours[id] = neighbourAs(attributes.asPath ?? []) ?? 0;
     this.#originators[id] = attributes.originatorId ?? 0;
@@ -388,10 +426,9 @@ function encode({ attributes, nextHop }: PathData, context: WireContext): Uint8A
   return encodeAttributes(nextHop.family === 4 ? { ...attributes, nextHop } : attributes, context);
 }
 
-function rank({ localPreference, asPath, origin }: PathAttributes): number {
-  const preference = 0xffff_ffff - (localPreference ?? DEFAULT_LOCAL_PREFERENCE);
-  const length = Math.min(asPathLength(asPath ?? []), 0x3fff);
-  return preference * 0x1_0000 + length * 4 + (origin ?? Origin.Incomplete);
+function rank(localPreference: number, pathLength: number, origin: number): number {
+  const preference = 0xffff_ffff - localPreference;
+  return preference * 0x1_0000 + Math.min(pathLength, 0x3fff) * 4 + origin;
 }
 
 /** FNV-1a, with what else makes sets different. */
@@ -421,23 +458,4 @@ function findMissing(attributes: PathAttributes, nextHop: Address | undefined): 
     type,
     message: `Cannot use the routes of UPDATE: mandatory attribute "${name}" is missing or malformed`,
   }));
-}
-
-/** Members of a confederation in the path: what leaves it says less (RFC 5065 section 4.1). */
-function hasMembers({ asPath }: PathAttributes): boolean {
-  return asPath?.some(({ kind }) => kind.startsWith('confed')) === true;
-}
-
-function isSorted(bytes: Uint8Array, start: number, end: number): boolean {
-  let before = -1;
-  for (let at = start; at < end; ) {
-    const isLong = ((bytes[at] as number) & AttributeFlag.ExtendedLength) !== 0;
-    const type = bytes[at + 1] as number;
-    if (type <= before) return false;
-    before = type;
-    at += isLong
-      ? 4 + (((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number))
-      : 3 + (bytes[at + 2] as number);
-  }
-  return true;
 }

@@ -29,6 +29,12 @@ export class Decision {
   decide(prefix: number): number {
     const { chosen } = this;
     chosen.length = 0;
+    const only = this.#paths.firstOf(prefix);
+    if (only >= 0 && this.#paths.nextOf(only) < 0) {
+      if (!this.#paths.isUsable(only)) return -1;
+      chosen.push(only);
+      return only;
+    }
     const remaining = this.#keepHighestRank(prefix);
     const first = remaining[0];
     if (first === undefined) return -1;

@@ -15,14 +15,24 @@ export class NextHopTable {
 
   /** The next hop's number, with a reference for the caller. */
   intern(address: Address): number {
-    const key = keyOf(address);
-    let number = this.#numbers.get(key);
-    if (number === undefined) {
-      number = this.#rows.take();
-      this.#numbers.set(key, number);
-      this.#addresses[number] = address;
-      this.#references[number] = 0;
-    }
+    return this.#retain(this.find(address) ?? this.#add(keyOf(address), address));
+  }
+
+  /** As intern(). @param value 32 bits */
+  internIpv4(value: number): number {
+    const known = this.#numbers.get(value);
+    return this.#retain(known ?? this.#add(value, { family: 4, value: BigInt(value) }));
+  }
+
+  #add(key: number | bigint, address: Address): number {
+    const number = this.#rows.take();
+    this.#numbers.set(key, number);
+    this.#addresses[number] = address;
+    this.#references[number] = 0;
+    return number;
+  }
+
+  #retain(number: number): number {
     (this.#references[number] as number) += 1;
     return number;
   }

@@ -1,9 +1,12 @@
 // Peers that are told the same: one export policy, one Adj-RIB-Out, messages written once.
+
+import type { AttributeRewrite } from '@calico/bgp-wire';
 import type { Family } from '@calico/ip';
 import type { ExportPolicy } from '../policy/export_policy.ts';
 import type { PeerPolicy } from '../policy/types.ts';
 import { AdjRibOut, type Change } from '../rib/adj_rib_out.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
+import type { PathSource } from '../rib/path.ts';
 import { settingsText } from './config.ts';
 import type { Live, Peer } from './peer.ts';
 
@@ -16,6 +19,15 @@ export function groupKeyOf(peer: Peer, { negotiated }: Live, policy: ExportPolic
 }
 
 const NONE = -1;
+
+type Verdict = {
+  readonly kind: number;
+  readonly source: number;
+  /** Number in the attribute table. */
+  readonly nextHop: number;
+  /** Undefined: the route is not told. */
+  readonly rewrite: AttributeRewrite | undefined;
+};
 
 export class UpdateGroup {
   key: string;
@@ -33,6 +45,8 @@ export class UpdateGroup {
   #source = NONE;
   #kind = NONE;
   #outcome = NONE;
+  /** What became of the last unmarked set: the same for all of its kind, source and next hop. */
+  #verdict: Verdict | undefined;
 
   constructor(
     rib: LocRib,
@@ -72,7 +86,7 @@ export class UpdateGroup {
     this.#policy = policy;
     this.#peerPolicy = peer.policy;
     this.#filled = 0;
-    this.#forgetLast();
+    this.#endSlice();
   }
 
   /** Judges up to `limit` more prefixes of the table. */
@@ -83,13 +97,13 @@ export class UpdateGroup {
       if (prefixes.has(prefix)) this.update(prefix);
     }
     this.#filled = end < prefixes.limit ? end : -1;
-    this.#forgetLast();
+    this.#endSlice();
   }
 
   /** Takes the changes of some prefixes in. */
   updateAll(changed: readonly number[]): void {
     for (const prefix of changed) this.update(prefix);
-    this.#forgetLast();
+    this.#endSlice();
   }
 
   update(prefix: number): void {
@@ -137,7 +151,7 @@ export class UpdateGroup {
       return this.#outcome;
     }
     this.#forgetLast();
-    this.#outcome = kind < 0 ? this.#make(row) : this.#pass(row);
+    this.#outcome = kind < 0 ? this.#make(row) : this.#pass(row, kind);
     this.#kind = kind;
     this.#attributes = attributes;
     this.#source = source;
@@ -151,17 +165,32 @@ export class UpdateGroup {
   }
 
   /** No filter looks at it: what is told follows from the bytes that were received. */
-  #pass(row: number): number {
+  #pass(row: number, kind: number): number {
     const { attributes, paths } = this.#rib;
     const id = paths.attributesOf(row);
-    const source = this.#rib.sourceOf(row);
-    if (source.kind === 'local' || !attributes.isPlain(id)) return this.#make(row);
+    const from = this.#rib.sourceOf(row);
+    if (from.kind === 'local' || !attributes.isPlain(id)) return this.#make(row);
+    const source = paths.sourceOf(row);
+    const nextHop = attributes.nextHopNumberOf(id);
+    const known = this.#verdict;
+    const isUnmarked = attributes.isUnmarked(id);
+    const isKnown =
+      isUnmarked && known?.nextHop === nextHop && known.source === source && known.kind === kind;
+    const rewrite = isKnown ? known.rewrite : this.#rewriteOf(row, from);
+    if (isUnmarked && !isKnown) this.#verdict = { kind, source, nextHop, rewrite };
+    return rewrite === undefined ? NONE : attributes.rewrite(id, rewrite);
+  }
+
+  #rewriteOf(row: number, source: PathSource & { kind: 'peer' }): AttributeRewrite | undefined {
     const verdict = this.#policy.judge(this.#rib.pathOf(row), '', this.#peerPolicy);
-    if (verdict.kind === 'rejected') return NONE;
-    return attributes.rewrite(
-      id,
-      this.#policy.rewriteOf(source, this.#peerPolicy, verdict.nextHop),
-    );
+    if (verdict.kind === 'rejected') return undefined;
+    return this.#policy.rewriteOf(source, this.#peerPolicy, verdict.nextHop);
+  }
+
+  /** What is known of sources and next hops by their numbers may mean others afterwards. */
+  #endSlice(): void {
+    this.#verdict = undefined;
+    this.#forgetLast();
   }
 
   #forgetLast(): void {
