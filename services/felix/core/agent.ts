@@ -21,7 +21,8 @@ import type { Uplink } from './overlay.ts';
 import { NOTHING_REPAIRED, repairPods } from './pod_repair.ts';
 import type { ConnectionCutter } from './policy/connections/connection_cutter.ts';
 import type { PolicyCommitter } from './policy_committer.ts';
-import { dependsOnAddresses, NOTED_KINDS, POLICY_KINDS, policyNotes } from './policy_inputs.ts';
+import { dependsOnAddresses, NOTED_KINDS, POLICY_KINDS } from './policy_inputs.ts';
+import { PolicyNotes } from './policy_notes.ts';
 import { poolRefusal } from './pools.ts';
 import type { WorkloadBook } from './workload_book.ts';
 import type { LocalEndpoint } from './workload_endpoint.ts';
@@ -58,6 +59,7 @@ export class Agent {
   #isDataplaneComplete = false;
   /** Of the last look at routes and devices. */
   #local: readonly LocalEndpoint[] = [];
+  readonly #notes: PolicyNotes;
   #areNotesStale = true;
   #isAsked = false;
   #isRunning = false;
@@ -76,6 +78,7 @@ export class Agent {
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
+    this.#notes = new PolicyNotes(parts.view);
   }
 
   start(): void {
@@ -178,7 +181,7 @@ export class Agent {
     const policy = await this.#commitPolicy();
     // From here on nothing is awaited: what is compared with the kernel is what is known now.
     if (inSync) book.forgetDeleted(revision);
-    if (this.#areNotesStale) health.setCondition('policy-notes', policyNotes(view));
+    if (this.#areNotesStale) health.setCondition('policy-notes', this.#notes.list());
     this.#areNotesStale = false;
     const isConcerned = this.#isDataplaneConcerned(local.list(), inSync);
     if (isConcerned) this.#settleDataplane(local.list(), inSync);

@@ -1,7 +1,7 @@
 // Puts endpoints back into the store that were lost there, for example with an old backup: with their
 // addresses, if these are still to be had. A node that was declared gone must not take them back.
 import type { AddressBook, ClusterView, Log, ResourceStore } from '../ports.ts';
-import { endpointsOf } from './policy_input_source.ts';
+import { endpointsOf } from './followed_view.ts';
 import type { WorkloadRecord } from './workload.ts';
 import type { WorkloadBook } from './workload_book.ts';
 import { endpointKey, endpointOf } from './workload_endpoint.ts';

@@ -2,8 +2,8 @@
 // sees by that alone that there is nothing to do.
 import type { WorkloadEndpoint } from '@calico/model';
 import type { ClusterView } from '../ports.ts';
+import { endpointsOf } from './followed_view.ts';
 import { listChanges } from './policy/graph/list_changes.ts';
-import { endpointsOf } from './policy_input_source.ts';
 import type { WorkloadRecord } from './workload.ts';
 import type { WorkloadBook } from './workload_book.ts';
 import { endpointKey, type LocalEndpoint, localEndpoints, recordKey } from './workload_endpoint.ts';

@@ -1,28 +1,12 @@
 // Inputs of policy, version after version: they know how their lists came from those before.
 import type { AnyResource, Kind, WorkloadEndpoint } from '@calico/model';
 import type { ClusterView, PolicyInputs } from '../ports.ts';
+import { type FollowedView, isFollowed } from './followed_view.ts';
 import { type LongList, withVersions } from './policy/graph/input_versions.ts';
 import { listChanges } from './policy/graph/list_changes.ts';
 import { asReplacements, type Replacement, VersionedSet } from './policy/graph/versioned_set.ts';
 import type { HostInterface } from './policy/host/host_endpoints.ts';
 import { POLICY_LISTS, policyInputs, settingInputs } from './policy_inputs.ts';
-
-/** What a view may offer beyond listing: the view of the feed does. */
-type FollowedView = ClusterView & {
-  readonly position: number;
-  changesSince(position: number): readonly Replacement<AnyResource>[] | undefined;
-  endpointsOf(node: string): readonly WorkloadEndpoint[];
-};
-
-function isFollowed(view: ClusterView): view is FollowedView {
-  return 'changesSince' in view;
-}
-
-/** The endpoints of one node, as far as possible without a look at the others. */
-export function endpointsOf(node: string, view: ClusterView): readonly WorkloadEndpoint[] {
-  if (isFollowed(view)) return view.endpointsOf(node);
-  return view.list('WorkloadEndpoint').filter(({ spec }) => spec.node === node);
-}
 
 type Sets = ReadonlyMap<Kind, VersionedSet<AnyResource>>;
 

@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import type { AnyResource, Kind, WorkloadEndpoint } from '@calico/model';
 import * as fc from 'fast-check';
 import type { ClusterView, PolicyInputs } from '../ports.ts';
+import { endpointsOf } from './followed_view.ts';
 import { inputChanges, isInputChanged } from './policy/graph/input_versions.ts';
 import type { Replacement } from './policy/graph/versioned_set.ts';
-import { endpointsOf, PolicyInputSource } from './policy_input_source.ts';
+import { PolicyInputSource } from './policy_input_source.ts';
 import { policyInputs } from './policy_inputs.ts';
 
 /** A view that can be followed, as the feed's. */

@@ -7,7 +7,6 @@ import {
 import type { ClusterView, PolicyInputs } from '../ports.ts';
 import type { LongList } from './policy/graph/input_versions.ts';
 import type { HostInterface } from './policy/host/host_endpoints.ts';
-import { policyRemarks } from './policy/meaning/remarks.ts';
 
 const STAGED_KINDS = [
   'StagedNetworkPolicy',
@@ -15,7 +14,7 @@ const STAGED_KINDS = [
   'StagedKubernetesNetworkPolicy',
 ] as const;
 
-/** What `policyNotes()` looks at. */
+/** What PolicyNotes look at. */
 export const NOTED_KINDS: ReadonlySet<Kind> = new Set<Kind>([
   ...STAGED_KINDS,
   'NetworkPolicy',
@@ -94,22 +93,6 @@ export function dependsOnAddresses(node: string, view: ClusterView): boolean {
   return view
     .list('HostEndpoint')
     .some(({ spec }) => spec.node === node && spec.interfaceName === undefined);
-}
-
-/** At most so many sentences about policies go into a report. */
-const MOST_REMARKS = 20;
-
-/** What has no effect, or not yet: staged policies are counted and never enforced. */
-export function policyNotes(view: ClusterView): string[] {
-  const pending = pendingPolicies(view);
-  const remarks = policyRemarks(
-    [...view.list('NetworkPolicy'), ...view.list('GlobalNetworkPolicy')],
-    view.list('Tier'),
-  );
-  return [
-    ...(pending === 0 ? [] : [`pending: ${pending} staged policies, not enforced`]),
-    ...remarks.slice(0, MOST_REMARKS),
-  ];
 }
 
 /** How many policies are staged. */
