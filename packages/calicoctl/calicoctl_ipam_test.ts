@@ -227,6 +227,13 @@ test('ipam plan shows proposals, and gives the blocks back when told so', async 
   );
   assert.equal(await succeeds('ipam plan --apply'), `${shown}Successfully released 1 blocks\n`);
   assert.deepEqual(services.releasedNodes, ['n2']);
+  services.admin.placement = {
+    planner: { intervalSeconds: 300, plannedAtMs: 1_790_000_000_000n, applies: true, released: 3n },
+  };
+  assert.match(
+    await succeeds('ipam plan'),
+    /ipam looks every 300 s and gives such blocks back, 3 so far; last round: 2026-09-21T/,
+  );
 });
 
 test('ipam configure sets every field under the name it has in Go', async () => {

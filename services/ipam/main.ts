@@ -15,6 +15,7 @@ import { Inspector } from './adapters/inspector.ts';
 import { NodeAddressBook } from './adapters/node_address_book.ts';
 import { createNodeAddressHandlers } from './adapters/node_address_handlers.ts';
 import { NodeRemover } from './adapters/node_remover.ts';
+import { PlacementPlanner } from './adapters/placement_planner.ts';
 import { recordUtilization } from './adapters/pool_metrics.ts';
 import { ProgramRunner } from './adapters/program_runner.ts';
 import { watchReachability } from './adapters/reachability.ts';
@@ -41,15 +42,24 @@ await runService({
     const feed = new UtilizationFeed({ store, clock });
     const remover = new NodeRemover(store, runner, book);
     const inspector = new Inspector({ store, clock, runner, remover });
+    const planner = new PlacementPlanner({
+      runner,
+      clock,
+      logger,
+      metrics,
+      intervalSeconds: config.planIntervalSeconds,
+      applies: config.planApplies,
+    });
     const server = await context.serve(
       [IpamService, createHandlers(book)],
       [NodeAddressService, createNodeAddressHandlers(new NodeAddressBook(book, runner, clock))],
       [
         IpamAdminService,
-        createAdminHandlers({ inspector, runner, newUid: randomUUID, feed, remover }),
+        createAdminHandlers({ inspector, runner, newUid: randomUUID, feed, remover, planner }),
       ],
     );
     void feed.run(signal);
+    void planner.run(signal);
     void recordUtilization(feed, metrics, signal);
     void watchReachability({ store, clock, health, signal });
     logger.info('serving', { address: server.address });

@@ -1,5 +1,5 @@
 // `ipam plan`: which empty blocks nodes should give back so that fewer routes are needed.
-import type { PlacementMove } from '@calico/proto/ipam/v1/admin';
+import type { PlacementMove, PlannerState } from '@calico/proto/ipam/v1/admin';
 import { formatTable } from '../formats/ascii_table.ts';
 import type { CommandAdder, Session } from '../session.ts';
 import { codeOf } from './write.ts';
@@ -28,7 +28,7 @@ the IPAMConfiguration).`,
 async function plan(session: Session, { apply = false }: PlanOptions): Promise<void> {
   const { connections, terminal } = session;
   const found = await connections.ask('ipamAdmin', (client) => client.planPlacement({}));
-  const { moves, routesBefore, routesAfter } = found;
+  const { moves, routesBefore, routesAfter, planner } = found;
   if (moves.length > 0) {
     const rows = moves.map(({ block, node, routesSaved, reason }) => [
       block,
@@ -41,7 +41,15 @@ async function plan(session: Session, { apply = false }: PlanOptions): Promise<v
   terminal.out(
     `${routesBefore} routes to all nodes; ${routesAfter} without the ${moves.length} blocks listed.\n`,
   );
+  if (planner !== undefined) terminal.out(onItsOwn(planner));
   if (apply) await giveBack(session, moves);
+}
+
+function onItsOwn({ intervalSeconds, applies, plannedAtMs, released }: PlannerState): string {
+  if (intervalSeconds === 0) return 'ipam does not plan on its own.\n';
+  const manner = applies ? `gives such blocks back, ${released} so far` : 'only tells of them';
+  const last = plannedAtMs === 0n ? 'none yet' : new Date(Number(plannedAtMs)).toISOString();
+  return `ipam looks every ${intervalSeconds} s and ${manner}; last round: ${last}.\n`;
 }
 
 async function giveBack(

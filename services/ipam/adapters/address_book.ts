@@ -42,10 +42,10 @@ import {
   releaseFromBlock,
   releaseHandle,
 } from '../core/programs/release.ts';
-import { readableBlock } from '../core/programs/stored_block.ts';
+import { readableBlock, storedHandle } from '../core/programs/stored_block.ts';
 import { type PoolUse, utilization } from '../core/programs/utilization.ts';
 import { nodeOfAffinity } from '../core/records/affinity.ts';
-import { handleBlocks, parseHandle } from '../core/records/handle.ts';
+import { handleBlocks } from '../core/records/handle.ts';
 import { blockKey, handleKey } from '../core/records/keys.ts';
 import type { ProgramRunner } from './program_runner.ts';
 
@@ -202,9 +202,8 @@ export class AddressBook {
   }
 
   async #laneOfHandle(handleId: string, signal: AbortSignal | undefined): Promise<string> {
-    const key = handleKey(handleId);
-    const entry = await this.#runner.group.glance(key, signal);
-    const [cidr] = entry === undefined ? [] : handleBlocks(parseHandle(key, handleId, entry.value));
+    const entry = await this.#runner.group.glance(handleKey(handleId), signal);
+    const [cidr] = entry === undefined ? [] : handleBlocks(storedHandle(handleId, entry));
     return cidr === undefined ? `handle ${handleId}` : await this.#laneOfBlock(cidr, signal);
   }
 }

@@ -14,6 +14,7 @@ import type { PoolSummary } from '../core/utilization_index.ts';
 import { checkMessages, findingKind } from './check_messages.ts';
 import type { FaultyRecord, Inspector } from './inspector.ts';
 import type { NodeRemover } from './node_remover.ts';
+import type { PlacementPlanner, PlannerState } from './placement_planner.ts';
 import type { ProgramRunner } from './program_runner.ts';
 import { addressOf, atMost, cidrOf, handleOf, nodeName, poolName, wrong } from './requests.ts';
 import { answer, answerStream } from './rpc_errors.ts';
@@ -27,10 +28,11 @@ export type AdminParts = {
   readonly newUid: () => string;
   readonly feed: UtilizationFeed;
   readonly remover: NodeRemover;
+  readonly planner: Pick<PlacementPlanner, 'state'>;
 };
 
 export function createAdminHandlers(parts: AdminParts): ServiceHandlers<typeof IpamAdminService> {
-  const { inspector, runner, newUid, feed, remover } = parts;
+  const { inspector, runner, newUid, feed, remover, planner } = parts;
   return {
     check: (_request, { signal }) =>
       answerStream(async function* () {
@@ -87,6 +89,7 @@ export function createAdminHandlers(parts: AdminParts): ServiceHandlers<typeof I
           routesBefore: BigInt(routesBefore),
           routesAfter: BigInt(routesAfter),
           moves: moves.map((move) => ({ ...move, routesSaved: BigInt(move.routesSaved) })),
+          planner: plannerMessage(planner.state),
         };
       }),
   };
@@ -96,6 +99,16 @@ function intervalOf(intervalMs: number): number {
   if (intervalMs === 0) return 1000;
   if (intervalMs >= 100 && intervalMs <= 60_000) return intervalMs;
   throw wrong('interval_ms', String(intervalMs), '100 to 60000, or 0 for 1000');
+}
+
+function plannerMessage(state: PlannerState) {
+  const { plannedAt, proposed, released } = state;
+  return {
+    ...state,
+    plannedAtMs: BigInt(Math.trunc(plannedAt)),
+    proposed: BigInt(proposed),
+    released: BigInt(released),
+  };
 }
 
 function summaryMessage(summary: PoolSummary) {

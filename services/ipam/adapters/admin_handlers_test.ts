@@ -38,9 +38,18 @@ function service() {
   const book = new AddressBook(runner);
   const remover = new NodeRemover(store, runner, book);
   const inspector = new Inspector({ store, clock: systemClock, runner, remover });
+  const state = { intervalSeconds: 60, applies: true, plannedAt: 5, proposed: 2, released: 1 };
+  const planner = { state };
   const watched = new MemoryStore();
   const feed = new UtilizationFeed({ store: watched, clock: systemClock });
-  const admin = createAdminHandlers({ inspector, runner, newUid: () => 'u', feed, remover });
+  const admin = createAdminHandlers({
+    inspector,
+    runner,
+    newUid: () => 'u',
+    feed,
+    remover,
+    planner,
+  });
   const assign = (handleId: string, node: string, workload?: WorkloadOwner) =>
     book.autoAssign({
       node,

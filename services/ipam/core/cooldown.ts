@@ -40,6 +40,7 @@ function leaseEnd(attribute: Attribute | undefined): number {
 }
 
 function cooled(block: Block, ordinals: readonly number[], now: number): Block {
+  if (ordinals.length === 0) return block;
   const attributes = [...block.attributes];
   const renamed = new Map<number, number>();
   const allocations = [...block.allocations];

@@ -4,7 +4,13 @@ import { isEmpty, ordinalsOfHandle } from '../block_algebra.ts';
 import type { Draft, Entry, Known, Reading } from '../program.ts';
 import { nodeOfAffinity } from '../records/affinity.ts';
 import { type Block, BlockContent, parseBlock } from '../records/block.ts';
-import { formatHandle, type Handle, newHandle, parseHandle, withCount } from '../records/handle.ts';
+import {
+  type Handle,
+  HandleContent,
+  newHandle,
+  parseHandle,
+  withCount,
+} from '../records/handle.ts';
 import { affinityKey, blockKey, handleKey } from '../records/keys.ts';
 
 export type StoredBlock = { readonly block: Block; readonly entry: Entry };
@@ -57,9 +63,14 @@ export function possibleBlocks(address: Address): Prefix[] {
 
 /** The handle under the key, or an empty one. @throws IpamError 'damaged' */
 export function handleOf(handleId: string, known: Known): Handle {
-  const key = handleKey(handleId);
-  const entry = known.get(key);
-  return entry === undefined ? newHandle(handleId) : parseHandle(key, handleId, entry.value);
+  const entry = known.get(handleKey(handleId));
+  return entry === undefined ? newHandle(handleId) : storedHandle(handleId, entry);
+}
+
+/** The handle of the entry. @throws IpamError 'damaged' */
+export function storedHandle(handleId: string, entry: Entry): Handle {
+  if (entry.content instanceof HandleContent) return entry.content.handle;
+  return parseHandle(entry.key, handleId, entry.value);
 }
 
 /** Writes the changed block; an empty block of nobody goes away, and its affinity with it. */
@@ -85,7 +96,7 @@ export function writeHandle(
     changed = withCount(changed, block.cidr, count);
   }
   const key = handleKey(handle.handleId);
-  if (changed.blocks.size > 0) draft.put(key, found, formatHandle(changed));
+  if (changed.blocks.size > 0) draft.put(key, found, new HandleContent(changed));
   else if (found !== undefined) draft.delete(key, found);
   else draft.expect(key, found);
 }

@@ -24,6 +24,21 @@ export type HandleOwner = {
   readonly assignedAt: string;
 };
 
+/** A handle to be stored: its text is made when it is needed, and it need not be read again. */
+export class HandleContent {
+  readonly handle: Handle;
+  #text: string | undefined;
+
+  constructor(handle: Handle) {
+    this.handle = handle;
+  }
+
+  get text(): string {
+    this.#text ??= formatHandle(this.handle);
+    return this.#text;
+  }
+}
+
 /** Ours alone, beside upstream's fields. */
 const OWNER_FIELD = 'owner';
 

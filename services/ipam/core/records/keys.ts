@@ -34,8 +34,15 @@ export function blocksPrefix(family: Family): string {
   return `/calico/ipam/v2/assignment/ipv${family}/block/`;
 }
 
+// A block's prefix stays the same object through its versions: its key is made once.
+const blockKeys = new WeakMap<Prefix, string>();
+
 export function blockKey(cidr: Prefix): string {
-  return blocksPrefix(cidr.family) + formatPrefix(cidr).replace('/', '-');
+  const known = blockKeys.get(cidr);
+  if (known !== undefined) return known;
+  const made = blocksPrefix(cidr.family) + formatPrefix(cidr).replace('/', '-');
+  blockKeys.set(cidr, made);
+  return made;
 }
 
 export function affinitiesPrefix(node: string, family: Family): string {
