@@ -11,7 +11,10 @@ import { type RouteTemplate, writeFromTemplate } from './route_template.ts';
 import type { Batch, Request, RequestFailure } from './types.ts';
 import { NLM_F, NLMSG } from './uapi.ts';
 
-const BUFFER_BYTES = 8 * 1024 * 1024;
+/** For the answers to a batch whose every request fails. */
+const BUFFER_BYTES = 16 * 1024 * 1024;
+/** Fits every socket's buffer. */
+const PIECE_BYTES = 64 * 1024;
 /** Sockets of one process are told apart as libnl does it. */
 const PORT_SHIFT = 2 ** 22;
 const PORTS = 1 << 10;
@@ -54,7 +57,8 @@ export class RequestBatch implements Batch {
     this.#isUnderWay = true;
     this.#socket.sendLater(this.#messages(), (failure) => {
       this.#isUnderWay = false;
-      const failures = this.#outcome(failure);
+      // The kernel did not let the socket have a larger buffer.
+      const failures = failure?.code === 'EMSGSIZE' ? this.execute() : this.#outcome(failure);
       if (this.#isClosed) this.#socket.close();
       done(failures);
     });
@@ -62,7 +66,7 @@ export class RequestBatch implements Batch {
 
   execute(): readonly RequestFailure[] {
     try {
-      this.#socket.send(this.#messages());
+      for (const piece of pieces(this.#messages())) this.#socket.send(piece);
       return this.#outcome(undefined);
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;
@@ -117,6 +121,21 @@ export class RequestBatch implements Batch {
     }
     return heardLast ? failures : allFailed(count, LOST);
   }
+}
+
+/** Whole messages, as many as fit. */
+function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  let start = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const next = at + ((view.getUint32(at, true) + 3) & ~3);
+    if (next - start > PIECE_BYTES) {
+      yield bytes.subarray(start, at);
+      start = at;
+    }
+    at = next;
+  }
+  yield bytes.subarray(start);
 }
 
 const LOST = new NetlinkError(

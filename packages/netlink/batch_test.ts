@@ -121,6 +121,26 @@ test('a few are carried out at once', () => {
   assert.equal(batch.count, 0);
 });
 
+test('a batch that is too long for the socket goes in pieces', () => {
+  const libc = new FakeLibc();
+  const batch = new RequestBatch(libc);
+  const template = routeTemplate('add', 4, ROUTE);
+  for (let index = 0; index < 3_000; index++) batch.addRoute(template, 24, index << 8, 0, 0, 0);
+  libc.answer = (bytes) =>
+    messagesIn(bytes).flatMap(({ sequence, flags }) =>
+      (flags & NLM_F.ACK) === 0 ? [] : [answer(sequence, 0)],
+    );
+  libc.sendErrors.push(90);
+  let failures: readonly RequestFailure[] | undefined;
+  batch.submit((found) => {
+    failures = found;
+  });
+  libc.finishSends();
+  assert.deepEqual(failures, []);
+  assert.ok(libc.sent.every(({ length }) => length <= 64 * 1024));
+  assert.equal(libc.sent.flatMap((bytes) => messagesIn(bytes)).length, 3_000);
+});
+
 test('close() waits for what is under way', () => {
   const libc = new FakeLibc();
   const batch = new RequestBatch(libc);

@@ -49,12 +49,10 @@ export class KernelSync {
   }
 
   /** Routes found at start: an earlier process of this service left them. */
-  readInitial(): readonly KernelRoute[] {
-    const routes = this.#kernel.list();
+  takeInitial(routes: readonly KernelRoute[]): void {
     const reading = new KernelReading(this.#states);
     for (const route of routes) reading.visit(route);
     reading.finish(() => false);
-    return routes;
   }
 
   /** Wanted routes that are not in the kernel, and why. */

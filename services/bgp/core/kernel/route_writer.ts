@@ -10,8 +10,11 @@ import { type ChangeKind, changeOf, type Removal } from './changes.ts';
 import type { RouteStates } from './route_states.ts';
 import type { KernelRoute, KernelTarget } from './types.ts';
 
-/** Changes that the kernel is given at a time: it takes some milliseconds for them. */
-const BATCH = 4_096;
+/**
+ * Changes that the kernel is given at a time. It takes some 30 ms for so many, and waits for the next batch
+ * until the event loop's turn is over: with smaller batches it would idle for much of the time.
+ */
+const BATCH = 16_384;
 /** From so many removals on it is worth asking whether all routes through a next hop go. */
 const MANY = 512;
 

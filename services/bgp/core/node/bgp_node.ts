@@ -22,6 +22,7 @@ import type { BfdStatus } from '../bfd/types.ts';
 import { BmpMonitor } from '../bmp/monitor.ts';
 import type { BmpSettings } from '../bmp/settings.ts';
 import { type Derivation, deriveSpeaker } from '../cluster/derive_speaker.ts';
+import { Handover } from '../cluster/handover.ts';
 import { Parting } from '../cluster/parting.ts';
 import type { ClusterResources } from '../cluster/resources.ts';
 import type { SecretVersions } from '../cluster/secrets.ts';
@@ -96,6 +97,7 @@ export class BgpNode {
   #derivation: Derivation = { derived: undefined, problems: ['No resources have arrived yet'] };
   #derivedText = '';
   readonly #parting = new Parting();
+  readonly #handover = new Handover();
   #given: Given | undefined;
   #revision = 0n;
   #inSyncAt: number | undefined;
@@ -118,7 +120,8 @@ export class BgpNode {
     this.#startedAt = clock.now();
     this.#lastResync = this.#startedAt;
     // The kernel's own routes are the mark of a restart: nothing else has to be remembered.
-    const isRestarted = kernel.list().length > 0;
+    const found = kernel.list();
+    const isRestarted = found.length > 0;
     this.speaker = new Speaker({
       isRestarted,
       interfaceOf: (nextHop) => this.#interfaceOf(nextHop),
@@ -135,7 +138,7 @@ export class BgpNode {
       onRepaired: (routes) => this.#repaired(routes),
       onSettled: () => this.#settled(),
     });
-    this.#kernel.readInitial();
+    this.#kernel.takeInitial(found);
     this.#host = new Host({
       speaker: this.speaker,
       transport: options.transport,
@@ -231,19 +234,24 @@ export class BgpNode {
     const text = settingsText(derived);
     if (derived !== undefined && text !== this.#derivedText) {
       this.#derivedText = text;
-      const { speaker, pools, subnet, services, statics, programs } = derived;
-      const blocks = speaker.ownRoutes.filter(({ kind }) => kind === 'block');
-      const ownBlocks = blockTexts(blocks.map(({ prefix }) => prefix));
-      this.#host.configure(this.#parting.configure(speaker, derived.leftOut));
-      this.#watchPaths();
+      this.#configure(derived, this.#handover.configure(derived.speaker, clock.monotonic()));
       this.#monitorFor(derived.bmp);
-      this.#kernel.configure({ pools, subnet, services, statics, programs, ownBlocks });
     }
     this.#options.onListen?.(this.listen);
     this.#completeExports();
     this.#allowRemoval();
     this.setRevision(state.revision);
     this.#report();
+  }
+
+  /** @param speaker of the derivation, with routes that go later */
+  #configure(derived: Derived, speaker: SpeakerConfig): void {
+    const { pools, subnet, services, statics, programs } = derived;
+    const blocks = speaker.ownRoutes.filter(({ kind }) => kind === 'block');
+    const ownBlocks = blockTexts(blocks.map(({ prefix }) => prefix));
+    this.#host.configure(this.#parting.configure(speaker, derived.leftOut));
+    this.#watchPaths();
+    this.#kernel.configure({ pools, subnet, services, statics, programs, ownBlocks });
   }
 
   /** What the configuration refers to outside of it has changed: passwords, interfaces. */
@@ -354,14 +362,21 @@ export class BgpNode {
     this.#completeExports();
     this.#monitor.maintain();
     if (!this.#isRemovalFull) this.#allowRemoval();
+    this.#reviewHandover();
     this.#reviewParting();
     const age = now - this.#lastResync;
     if (age >= RESYNC_MS || (this.#kernel.hasFailed && age >= RETRY_MS)) this.#resync();
     this.#report();
   }
 
+  #reviewHandover(): void {
+    const { derived } = this.#derivation;
+    const speaker = this.#handover.review(this.#options.clock.monotonic());
+    if (speaker !== undefined && derived !== undefined) this.#configure(derived, speaker);
+  }
+
   #reviewParting(): void {
-    const config = this.#parting.review((key, others) => this.speaker.coverageOf(key, others));
+    const config = this.#parting.review((peers) => this.speaker.coverageOf(peers));
     if (config === undefined) return;
     this.#host.configure(config);
     this.#watchPaths();
