@@ -2,9 +2,11 @@
 import type { Clock } from '@calico/clock';
 import { type Address, formatAddress } from '@calico/ip';
 import type { LoggedPacket, PacketLog } from '@calico/nftables';
-import { readLoggedPacket } from '../core/policy/explain/logged_packet.ts';
+import type { Ruleset } from '../core/policy/compiler/ruleset.ts';
+import { type LoggedFlow, readLoggedPacket } from '../core/policy/explain/logged_packet.ts';
 import { protocolName } from '../core/policy/explain/mismatches.ts';
 import { nameOf } from '../core/policy/explain/owners.ts';
+import { policyRuleTitle } from '../core/policy/explain/policy_rule_title.ts';
 import type { Log, PolicyInputs } from '../ports.ts';
 
 const LOOK_EVERY_MS = 250;
@@ -16,6 +18,7 @@ export type DeniedLogParts = {
   readonly open: () => PacketLog;
   /** What is in force; undefined: nothing yet. */
   readonly inputs: () => PolicyInputs | undefined;
+  readonly ruleset: () => Ruleset | undefined;
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -83,8 +86,14 @@ export class DeniedLog {
       to: this.#name(flow.destination, inputs),
       protocol: protocolName(flow.protocol),
       ...(flow.destinationPort === 0 ? {} : { port: flow.destinationPort }),
-      by: prefix,
+      by: this.#rule(prefix, flow),
     });
+  }
+
+  #rule(prefix: string, flow: LoggedFlow): string {
+    const ruleset = this.#parts.ruleset();
+    if (ruleset === undefined) return prefix;
+    return policyRuleTitle(ruleset, undefined, prefix, { ...flow, icmpType: 0, icmpCode: 0 });
   }
 
   /** "default/client (10.0.0.1)", or the address of somebody unknown. */

@@ -72,6 +72,7 @@ test('what is denied is said with names, as long as it is configured, and not wi
       };
     },
     inputs: () => state,
+    ruleset: () => undefined,
     log: { debug: say, info: say, warn: say, error: say },
     clock: new FakeClock(0),
     signal: new AbortController().signal,
@@ -113,6 +114,7 @@ test('a kernel without the log is said once', () => {
       throw new Error('no such thing');
     },
     inputs: () => inputs('Enabled'),
+    ruleset: () => undefined,
     log: { debug: say, info: say, warn: say, error: say },
     clock: new FakeClock(0),
     signal: new AbortController().signal,

@@ -53,7 +53,7 @@ export function createPolicyHandlers(
     },
     getStats: async () => ({ node, rules: sources.stats().map((stat) => ({ ...stat })) }),
     preview: (request) => preview(enforced(), request, sources.connections),
-    trace: (request) => trace(sources, request),
+    trace: (request) => trace(sources, sources.enforced()?.ruleset, request),
   };
 }
 

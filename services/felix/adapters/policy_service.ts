@@ -46,6 +46,7 @@ export function openPolicyService(parts: PolicyServiceParts): {
   const denied = new DeniedLog({
     open: () => openPacketLog({ group: DENIED_GROUP }),
     inputs: () => current?.inputs,
+    ruleset: () => current?.ruleset,
     log,
     clock,
     signal,

@@ -4,10 +4,13 @@ import { formatAddress } from '@calico/ip';
 import { systemLibc, withNetns } from '@calico/netlink';
 import { NftablesError, openPacketTrace, type TraceStep } from '@calico/nftables';
 import type { TraceRequest } from '@calico/proto/felix/v1/policy';
+import type { Ruleset } from '../core/policy/compiler/ruleset.ts';
+import { policyRuleTitle } from '../core/policy/explain/policy_rule_title.ts';
 import { probeFrame } from '../core/policy/explain/probe_packet.ts';
 import { HOST_MAC, type WorkloadRecord } from '../core/workload.ts';
 import { flowOf, type PlainFlow } from './policy_flow.ts';
 
+const TABLE = 'calico';
 const MOST_MS = 10_000;
 const LOOK_EVERY_MS = 50;
 /** More than a packet can meet: something else matched too. */
@@ -20,7 +23,11 @@ export type TraceSources = {
   readonly interfaceName: (index: number) => string | undefined;
 };
 
-export async function trace(sources: TraceSources, request: TraceRequest) {
+export async function trace(
+  sources: TraceSources,
+  ruleset: Ruleset | undefined,
+  request: TraceRequest,
+) {
   const { node, interfaceName } = sources;
   const flow = flowOf(request.flow);
   const { source, destination, protocol, sourcePort, destinationPort } = flow;
@@ -30,7 +37,7 @@ export async function trace(sources: TraceSources, request: TraceRequest) {
   }
   try {
     const watch = await openPacketTrace({
-      table: 'calico',
+      table: TABLE,
       interfaceName,
       packet: {
         family: source.family,
@@ -52,11 +59,22 @@ export async function trace(sources: TraceSources, request: TraceRequest) {
     } finally {
       await watch.close();
     }
-    return { node, steps: ofFirstPacket(steps).slice(0, MOST_STEPS), problem: '' };
+    const own = ofFirstPacket(steps).slice(0, MOST_STEPS);
+    return {
+      node,
+      steps: ruleset ? own.map((step) => named(step, ruleset, flow)) : own,
+      problem: '',
+    };
   } catch (cause) {
     if (!(cause instanceof NftablesError)) throw cause;
     return { node, steps: [], problem: cause.message };
   }
+}
+
+/** With the rule of the policy that a look-up found. */
+function named(step: TraceStep, ruleset: Ruleset, flow: PlainFlow): TraceStep {
+  if (step.table !== TABLE) return step;
+  return { ...step, rule: policyRuleTitle(ruleset, step.chain, step.rule, flow) };
 }
 
 /** An answer to an answer looks the same from outside. No packet meets a rule twice. */

@@ -19,7 +19,7 @@ import {
 } from '../meaning/ordering.ts';
 import { type RuleTerms, ruleTerms, unlessUnreadable } from '../meaning/rule_terms.ts';
 import { contentId, readableName } from './identifiers.ts';
-import { alternatives } from './rule_compiler.ts';
+import { policyRules } from './policy_rules.ts';
 import {
   type Chain,
   COUNTER,
@@ -29,7 +29,6 @@ import {
   verdict,
 } from './ruleset.ts';
 import type { SetBuilder } from './set_builder.ts';
-import { written } from './terms.ts';
 
 export type ChainSettings = {
   /** The bit of the packet mark that says "passed to the next tier". */
@@ -45,16 +44,6 @@ export type ChainSettings = {
 
 /** NFLOG group of what policy denies. Upstream's flow logs have 1 and 2. */
 export const DENIED_GROUP = 3;
-
-type Owner = {
-  /** For comments: "NetworkPolicy default/web ingress". */
-  readonly title: string;
-  readonly logPrefix: string;
-  readonly allow: readonly Statement[];
-  readonly deny: readonly Statement[];
-  /** What a Pass rule does. */
-  readonly pass: readonly Statement[];
-};
 
 const SHORT = { ingress: 'in', egress: 'out' } as const;
 
@@ -193,13 +182,15 @@ export class ChainBuilder {
     });
     this.#build(chain, () => ({
       comment: title,
-      rules: this.#rules(policy[direction] ?? [], {
+      rules: policyRules(policy[direction] ?? [], this.#sets, {
+        chain,
         title,
         logPrefix,
         allow: this.#allow(policy.stage),
         // Before routing the kernel cannot answer.
         deny: policy.stage === 'normal' ? this.#deny() : [verdict('drop')],
         pass,
+        denied: (by) => this.#denied(by),
       }),
     }));
     return chain;
@@ -251,12 +242,14 @@ export class ChainBuilder {
       const termsNow = (): readonly RuleTerms[] => this.#profileTerms(direction, name) ?? [];
       this.#build(chain, () => ({
         comment: title,
-        rules: this.#rules(termsNow(), {
+        rules: policyRules(termsNow(), this.#sets, {
+          chain,
           title,
           logPrefix,
           allow: [verdict('accept')],
           deny: this.#deny(),
           pass: [verdict('return')],
+          denied: (by) => this.#denied(by),
         }),
       }));
     }
@@ -267,17 +260,6 @@ export class ChainBuilder {
   #profileTerms(direction: Direction, name: string): readonly RuleTerms[] | undefined {
     const spec = this.#profileOf(name);
     return spec && termsOf(spec)[direction];
-  }
-
-  #rules(rules: readonly RuleTerms[], owner: Owner): Rule[] {
-    return rules.flatMap((rule) =>
-      alternatives(rule, this.#sets).map((terms) => {
-        const matches = terms.map((term) => written(term, this.#sets));
-        const comment = `${owner.title} rule ${rule.number} ${rule.action}`;
-        const denied = rule.action === 'Deny' ? this.#denied(comment) : [];
-        return { statements: [...matches, ...denied, ...actionStatements(rule, owner)], comment };
-      }),
-    );
   }
 }
 
@@ -307,22 +289,6 @@ function termsOf(spec: ProfileSpec): ProfileTerms {
   };
   known.set(spec, terms);
   return terms;
-}
-
-/** Every rule counts what it decides on; an established connection's packets come to no rule. */
-function actionStatements({ action }: RuleTerms, owner: Owner): readonly Statement[] {
-  switch (action) {
-    case 'Allow':
-      return [COUNTER, ...owner.allow];
-    case 'Deny':
-      return [COUNTER, ...owner.deny];
-    case 'Pass':
-      return [COUNTER, ...owner.pass];
-    case 'Log':
-      return [COUNTER, { kind: 'log', prefix: `${owner.logPrefix}: ` }];
-    default:
-      return action satisfies never;
-  }
 }
 
 function canPass(rules: readonly RuleTerms[]): boolean {

@@ -2,16 +2,17 @@
 import { type Family, formatAddress } from '@calico/ip';
 import type { Selector } from '@calico/selector';
 import type { Member } from '../meaning/members.ts';
-import type { NamedSet, PortProtocol } from './ruleset.ts';
+import type { CounterRef, NamedSet, PortProtocol } from './ruleset.ts';
 import {
   addressElements,
+  type CounterClaim,
   elementsOf,
   type NamedPortRequest,
   prefixText,
   type SelectedAddresses,
   type Selections,
 } from './set_builder.ts';
-import { contentOf, takesRanges } from './set_form.ts';
+import { contentOf, roomFor, takesRanges } from './set_form.ts';
 
 const PROTOCOL_NUMBERS: Readonly<Record<PortProtocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
@@ -32,10 +33,22 @@ export class MemberSelections implements Selections {
       .flatMap((member) => member.prefixes)
       .filter((prefix) => prefix.family === family);
     const distinct = [...new Map(prefixes.map((prefix) => [prefixText(prefix), prefix])).values()];
-    const hasRanges = takesRanges(contentOf(distinct));
-    const found = { hasRanges, elements: addressElements(family, distinct, hasRanges) };
+    const content = contentOf(distinct);
+    const hasRanges = takesRanges(content);
+    const elements = addressElements(family, distinct, hasRanges);
+    const found = { hasRanges, room: roomFor(content), elements };
     this.#addresses.set(key, found);
     return found;
+  }
+
+  joined(family: Family, claims: readonly CounterClaim[]): NamedSet['elements'] {
+    const elements = new Map<string, CounterRef>();
+    for (const { counter, selector, suffixes } of claims.toReversed()) {
+      for (const address of this.addresses(selector, family).elements.keys()) {
+        for (const suffix of suffixes) elements.set(`${address}${suffix}`, counter);
+      }
+    }
+    return elements;
   }
 
   namedPorts(request: NamedPortRequest): NamedSet['elements'] {

@@ -1,5 +1,5 @@
 // What the rules of a chain refer to.
-import type { Chain, NamedSet, Ruleset, Statement, Verdict } from './ruleset.ts';
+import type { Chain, ElementValue, NamedSet, Ruleset, Statement } from './ruleset.ts';
 
 export type References = {
   /** Once for every rule that leads there. */
@@ -22,12 +22,13 @@ export function referencesOf({ rules }: Chain): References {
 }
 
 /** The chain that a verdict leads to. */
-export function targetOf(verdict: Verdict | undefined): string | undefined {
-  return verdict?.split(' ')[1];
+export function targetOf(value: ElementValue): string | undefined {
+  const [kind, target] = value?.split(' ') ?? [];
+  return kind === 'counter' ? undefined : target;
 }
 
 function setOf(statement: Statement): string | undefined {
-  if (statement.kind === 'verdict-map') return statement.map;
+  if (statement.kind === 'verdict-map' || statement.kind === 'counter-map') return statement.map;
   if (statement.kind !== 'match' || !statement.value.startsWith('@')) return undefined;
   return statement.value.slice(1);
 }

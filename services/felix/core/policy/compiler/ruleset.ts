@@ -33,6 +33,8 @@ export type Match = {
 export type Statement =
   | Match
   | { readonly kind: 'verdict-map'; readonly field: Field; readonly map: string }
+  /** Matches when the map leads to a counter, which then counts. */
+  | { readonly kind: 'counter-map'; readonly fields: readonly Field[]; readonly map: string }
   | { readonly kind: 'verdict'; readonly verdict: Verdict }
   | { readonly kind: 'match-mark'; readonly bits: number; readonly set: boolean }
   | { readonly kind: 'set-mark'; readonly bits: number; readonly set: boolean }
@@ -55,7 +57,7 @@ export type Field =
   | 'ip daddr'
   | 'ip6 saddr'
   | 'ip6 daddr'
-  | `${PortProtocol} ${'sport' | 'dport'}`
+  | `${PortProtocol | 'th'} ${'sport' | 'dport'}`
   | `${'icmp' | 'icmpv6'} ${'type' | 'code'}`
   | 'ct state'
   | 'ct status'
@@ -65,12 +67,18 @@ export type Field =
 
 export type KeyType = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'ifname';
 
+export type CounterRef = `counter ${string}`;
+export type ElementValue = Verdict | CounterRef | undefined;
+
 export type NamedSet = {
-  readonly kind: 'set' | 'verdict-map';
+  readonly kind: 'set' | 'verdict-map' | 'counter-map';
   readonly key: readonly KeyType[];
   readonly interval: boolean;
   readonly comment: string;
-  readonly elements: ReadonlyMap<string, Verdict | undefined>;
+  /** Values are the verdicts or counters of a map. */
+  readonly elements: ReadonlyMap<string, ElementValue>;
+  /** Of a counter map: what each counter counts, by its name, which is that of the map, "/" and a part without "/". */
+  readonly counters?: ReadonlyMap<string, string> | undefined;
 };
 
 export function match(field: Field, value: string | number): Match {

@@ -11,7 +11,8 @@ import {
 import type { Selector } from '@calico/selector';
 import { addressesIn, addressRangeText, rangesOf } from './address_ranges.ts';
 import { contentId, readableName } from './identifiers.ts';
-import type { KeyType, NamedSet, PortProtocol, Verdict } from './ruleset.ts';
+import type { Lookup } from './lookups/lookup.ts';
+import type { CounterRef, KeyType, NamedSet, PortProtocol, Verdict } from './ruleset.ts';
 
 export type PortRange = { readonly first: number; readonly last: number };
 
@@ -19,12 +20,23 @@ const ADDRESS_BITS = { 4: 32, 6: 128 } as const;
 /** The elements of an address set, and whether there are ranges among them. */
 export type SelectedAddresses = {
   readonly hasRanges: boolean;
+  /** How many elements a look-up has to expect of them; undefined: they cannot be part of one. */
+  readonly room: number | undefined;
   readonly elements: NamedSet['elements'];
+};
+
+/** The addresses of what a selector matches, each before each of the suffixes, lead to one counter. */
+export type CounterClaim = {
+  readonly counter: CounterRef;
+  readonly selector: Selector;
+  readonly suffixes: readonly string[];
 };
 
 /** What selectors find in the cluster. */
 export interface Selections {
   addresses(selector: Selector, family: Family): SelectedAddresses;
+  /** What claims make elements of: of two claims for an element the first counts. */
+  joined(family: Family, claims: readonly CounterClaim[]): NamedSet['elements'];
   /** Elements "address . number" of every port of this name. */
   namedPorts(request: NamedPortRequest): NamedSet['elements'];
 }
@@ -67,6 +79,31 @@ export class SetBuilder {
       elements,
     });
     return name;
+  }
+
+  /** How many elements a look-up has to expect of a selector; undefined: it cannot be part of one. */
+  roomOf(selector: Selector, family: Family): number | undefined {
+    return this.#selections.addresses(selector, family).room;
+  }
+
+  /** The counter map of a look-up, with a counter for each rule: what it counts, by the rule's number. */
+  addLookup(
+    name: string,
+    comment: string,
+    lookup: Lookup,
+    rules: ReadonlyMap<number, string>,
+  ): void {
+    const { key, interval, content } = lookup;
+    const counterOf = (rule: number): CounterRef => `counter ${name}/${rule}`;
+    const elements =
+      content.kind === 'listed'
+        ? new Map([...content.elements].map(([element, rule]) => [element, counterOf(rule)]))
+        : this.#selections.joined(
+            content.family,
+            content.claims.map(({ rule, ...claim }) => ({ ...claim, counter: counterOf(rule) })),
+          );
+    const counters = new Map([...rules].map(([rule, text]) => [`${name}/${rule}`, text]));
+    this.#sets.set(name, { kind: 'counter-map', key, interval, comment, elements, counters });
   }
 
   /** Addresses of one family of all that a selector matches. */

@@ -22,3 +22,13 @@ export function contentOf(prefixes: readonly Prefix[]): SetContent {
 export function takesRanges({ addresses, inNets }: SetContent): boolean {
   return inNets > 0n && (addresses < MANY_ADDRESSES || inNets > BigInt(addresses));
 }
+
+/** What a look-up counts with: it changes seldom while addresses come and go, for then the look-up is made anew. */
+const ROOMS = [64, 1024];
+
+/** How many elements to expect in a look-up; undefined: too many, or ranges. */
+export function roomFor(content: SetContent): number | undefined {
+  if (takesRanges(content)) return undefined;
+  const count = content.addresses + Number(content.inNets);
+  return ROOMS.find((room) => count <= room);
+}

@@ -1,6 +1,6 @@
 // Most changes of a ruleset only permit more: a pod appears, an address joins a set that a rule allows. Connections
 // need not be looked at then.
-import type { Chain, NamedSet, Rule, Ruleset } from '../compiler/ruleset.ts';
+import type { Chain, NamedSet, Rule, Ruleset, Statement } from '../compiler/ruleset.ts';
 import { VersionedMap } from '../graph/versioned_map.ts';
 
 /** False only when no packet that `before` accepts is dropped by `after`. Pure. */
@@ -31,10 +31,11 @@ type Change = 'grows' | 'shrinks' | 'any';
 function changeOf(before: NamedSet, after: NamedSet): Change | undefined {
   if (before.elements === after.elements) return undefined;
   const { old, young } = candidates(before.elements, after.elements);
+  const isSame = (element: string): boolean =>
+    // Which rule counts makes no difference.
+    after.kind === 'counter-map' || after.elements.get(element) === before.elements.get(element);
   const isKept = old.every(
-    (element) =>
-      !before.elements.has(element) ||
-      (after.elements.has(element) && after.elements.get(element) === before.elements.get(element)),
+    (element) => !before.elements.has(element) || (after.elements.has(element) && isSame(element)),
   );
   const hasNew = young.some(
     (element) => after.elements.has(element) && !before.elements.has(element),
@@ -85,15 +86,25 @@ function harmfulChanges(rules: readonly Rule[]): ReadonlyMap<string, ReadonlySet
     const last = statements.at(-1);
     const verdict = last?.kind === 'verdict' ? last.verdict : last?.kind === 'reject' ? 'drop' : '';
     for (const statement of statements) {
-      if (statement.kind !== 'match' || !statement.value.startsWith('@')) continue;
-      const name = statement.value.slice(1);
+      const asked = askedSet(statement);
+      if (asked === undefined) continue;
+      const { name, isNegated } = asked;
       const all = harmful.get(name) ?? new Set<Change>();
       harmful.set(name, all);
-      const matchesMore = statement.operator === '==' ? 'grows' : 'shrinks';
-      const matchesLess = statement.operator === '==' ? 'shrinks' : 'grows';
+      const matchesMore = isNegated ? 'shrinks' : 'grows';
+      const matchesLess = isNegated ? 'grows' : 'shrinks';
       if (verdict !== 'accept') all.add(matchesMore);
       if (verdict !== 'drop') all.add(matchesLess);
     }
   }
   return harmful;
+}
+
+/** The set that decides whether the statement matches. */
+function askedSet(
+  statement: Statement,
+): { readonly name: string; readonly isNegated: boolean } | undefined {
+  if (statement.kind === 'counter-map') return { name: statement.map, isNegated: false };
+  if (statement.kind !== 'match' || !statement.value.startsWith('@')) return undefined;
+  return { name: statement.value.slice(1), isNegated: statement.operator === '!=' };
 }

@@ -4,9 +4,10 @@ import { formatAddress } from '@calico/ip';
 import * as fc from 'fast-check';
 import type { PolicyInputs } from '../../../ports.ts';
 import { compile } from '../compiler/compile.ts';
+import { explain } from '../explain/explain.ts';
 import type { Packet } from './packet.ts';
 import { arrivals, packets } from './random_packets.ts';
-import { ruleWorlds, worlds } from './random_worlds.ts';
+import { lookupWorlds, ruleWorlds, worlds } from './random_worlds.ts';
 import { judge } from './reference_evaluator.ts';
 import { evaluate } from './ruleset_evaluator.ts';
 
@@ -54,6 +55,38 @@ test('the compiled ruleset does what the policies say, for any packet in any wor
 test('one compiled rule matches what the rule says, for any rule and packet', () => {
   const { accept, drop } = compare(ruleWorlds, arrivals, 500);
   assert.ok(accept > 1000 && drop > 1000, `${accept} accepted, ${drop} dropped`);
+});
+
+test('look-ups decide as their rules do one after the other, and name the one that decided', () => {
+  let lookups = 0;
+  let decided = 0;
+  fc.assert(
+    fc.property(
+      lookupWorlds,
+      fc.array(packets, { minLength: 15, maxLength: 30 }),
+      (world, some) => {
+        const ruleset = compile(world);
+        for (const { kind } of ruleset.sets.values()) lookups += Number(kind === 'counter-map');
+        for (const packet of some) {
+          const { allowed, directions, matchedRules } = explain(world, ruleset, packet);
+          assert.equal(allowed, judge(world, packet) === 'accept', show(packet));
+          // The rule that the policies say, not just one of the same action.
+          const last = matchedRules.at(-1) ?? '';
+          if (!/ rule \d+ (Allow|Deny)$/u.test(last)) continue;
+          decided += 1;
+          const expected = directions.map(({ direction, decidedBy }) =>
+            decidedBy.replace(' rule ', ` ${direction} rule `),
+          );
+          assert.ok(
+            expected.some((one) => last.endsWith(one)),
+            `${last} instead of ${expected.join(', ')}\n${show(packet)}`,
+          );
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+  assert.ok(lookups > 300 && decided > 1000, `${lookups} look-ups, ${decided} decisions`);
 });
 
 test('compile() names everything the same in any order of its inputs', () => {

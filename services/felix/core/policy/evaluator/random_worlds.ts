@@ -15,85 +15,27 @@ import {
 } from '@calico/model';
 import * as fc from 'fast-check';
 import type { PolicyInputs } from '../../../ports.ts';
+import {
+  namespaceSelector,
+  nets,
+  nets6,
+  often,
+  PLAIN,
+  rule,
+  selector,
+  similarRules,
+  some,
+} from './random_rules.ts';
 
-const PLAIN = { noNullPrototype: true } as const;
 const API_VERSION = 'projectcalico.org/v3';
 const NAMESPACES = ['red', 'blue'] as const;
 const ENDPOINTS = 5;
 
-/** Mostly undefined: a rule with every field set matches nothing. */
-const some = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
-  fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
-const often = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
-  fc.oneof({ weight: 1, arbitrary: fc.constant(undefined) }, { weight: 2, arbitrary: value });
 const namespace = fc.constantFrom(...NAMESPACES);
 const labels = fc.record(
   { role: often(fc.constantFrom('a', 'b')), env: often(fc.constantFrom('x', 'y')) },
   PLAIN,
 );
-const selector = fc.constantFrom(
-  'all()',
-  "role == 'a'",
-  "role != 'a'",
-  'has(env)',
-  "role in {'a','b'} && !has(env)",
-  "env == 'y' || role == 'b'",
-  'global()',
-);
-const namespaceSelector = fc.constantFrom(
-  'all()',
-  'global()',
-  "projectcalico.org/name == 'red'",
-  "projectcalico.org/name != 'red'",
-);
-const nets = fc.uniqueArray(
-  fc.constantFrom('10.65.0.0/24', '10.65.0.1/32', '192.0.2.0/24', '10.65.0.2/31', '0.0.0.0/0'),
-  { minLength: 1, maxLength: 3 },
-);
-const nets6 = fc.uniqueArray(
-  fc.constantFrom('fd00:65::/64', 'fd00:65::1', '2001:db8::/32', '::/0'),
-  {
-    minLength: 1,
-    maxLength: 2,
-  },
-);
-const port = fc.constantFrom<string | number>(80, 53, '80:443', 'http', 'dns', 'other');
-const ports = fc.uniqueArray(port, { minLength: 1, maxLength: 3 });
-const icmp = fc.record(
-  { type: fc.constantFrom(0, 3, 8, 128), code: some(fc.constantFrom(0, 1)) },
-  PLAIN,
-);
-
-const side = fc.record(
-  {
-    nets: some(fc.oneof(nets, nets6)),
-    notNets: some(fc.oneof(nets, nets6)),
-    selector: some(selector),
-    notSelector: some(selector),
-    namespaceSelector: some(namespaceSelector),
-    ports: some(ports),
-    notPorts: some(ports),
-    serviceAccounts: some(fc.constantFrom({ names: ['web'] }, { selector: 'has(team)' })),
-  },
-  PLAIN,
-);
-const sparse = fc.oneof({ weight: 1, arbitrary: fc.constant({}) }, { weight: 2, arbitrary: side });
-const rule = fc.record(
-  {
-    action: fc.constantFrom('Allow', 'Deny', 'Log', 'Pass'),
-    ipVersion: some(fc.constantFrom(4, 6)),
-    protocol: often(
-      fc.constantFrom('TCP', 'TCP', 'TCP', 'UDP', 'UDP', 'SCTP', 'ICMP', 'ICMPv6', 47),
-    ),
-    notProtocol: some(fc.constantFrom('TCP', 'UDP', 'ICMP')),
-    icmp: some(icmp),
-    notICMP: some(icmp),
-    source: sparse,
-    destination: sparse,
-  },
-  PLAIN,
-);
-
 /** Leaves undefined fields out, as JSON does; what validation refuses becomes undefined. */
 function valid(resource: unknown): AnyResource | undefined {
   try {
@@ -125,17 +67,16 @@ const resources = <T extends AnyResource>(
     ]);
 
 // One rule that validation refuses would take its whole policy away.
-const rules = fc.array(
-  rule.filter(
-    (one) =>
-      valid({
-        apiVersion: API_VERSION,
-        kind: 'GlobalNetworkPolicy',
-        metadata: { name: 'p' },
-        spec: { ingress: [one] },
-      }) !== undefined,
-  ),
-  { minLength: 1, maxLength: 4 },
+const isValid = (one: unknown): boolean =>
+  valid({
+    apiVersion: API_VERSION,
+    kind: 'GlobalNetworkPolicy',
+    metadata: { name: 'p' },
+    spec: { ingress: [one] },
+  }) !== undefined;
+const rules = fc.oneof(
+  { weight: 3, arbitrary: fc.array(rule.filter(isValid), { minLength: 1, maxLength: 4 }) },
+  { weight: 2, arbitrary: similarRules.map((all) => all.filter(isValid)) },
 );
 const name = fc.constantFrom('p0', 'p1', 'p2');
 const policySpec = {
@@ -382,3 +323,25 @@ export const ruleWorlds: fc.Arbitrary<PolicyInputs> = fc
     };
   })
   .filter((world) => world.networkPolicies.length + world.globalNetworkPolicies.length > 0);
+
+/** As `worlds`, where one policy with many rules that are alike decides. */
+export const lookupWorlds: fc.Arbitrary<PolicyInputs> = fc
+  .tuple(worlds, similarRules, similarRules)
+  .map(([world, ingress, egress]) => {
+    const policy = valid({
+      apiVersion: API_VERSION,
+      kind: 'GlobalNetworkPolicy',
+      metadata: { name: 'p' },
+      spec: {
+        ingress: ingress.filter(isValid),
+        egress: [...egress.filter(isValid), { action: 'Allow' }],
+        types: ['Ingress', 'Egress'],
+      },
+    });
+    return {
+      ...world,
+      networkPolicies: [],
+      globalNetworkPolicies: policy?.kind === 'GlobalNetworkPolicy' ? [policy] : [],
+      tiers: [],
+    };
+  });

@@ -13,13 +13,15 @@ import type {
 } from '../compiler/ruleset.ts';
 import { covers } from './covers.ts';
 import type { Outcome, Packet } from './packet.ts';
-import { contains } from './set_index.ts';
+import { elementFor, type KeyPart } from './set_index.ts';
 
 export type Evaluation = {
   readonly outcome: Outcome;
   /** Rules that matched, in order: "chain: comment". */
   readonly trace: readonly string[];
 };
+
+type Counting = Extract<Statement, { kind: 'counter-map' }>;
 
 /** Priority at which the kernel translates destinations (NF_IP_PRI_NAT_DST). */
 const TRANSLATION = -100;
@@ -37,6 +39,12 @@ export function evaluate(ruleset: Ruleset, packet: Packet): Evaluation {
     (hooks.get(hook) ?? []).every(([name, chain]) => walk.base(hook, name, chain) === 'accept'),
   );
   return { outcome: isKept ? 'accept' : 'drop', trace: walk.trace };
+}
+
+/** What the rule is about this packet: of a look-up the rule of the policy that it finds; undefined: it finds none. */
+export function titleFor(ruleset: Ruleset, rule: Rule, packet: Packet): string | undefined {
+  const asked = rule.statements.find(({ kind }) => kind === 'counter-map') as Counting | undefined;
+  return asked === undefined ? rule.comment : new Walk(ruleset, packet).counted(asked);
 }
 
 function filtersOf(ruleset: Ruleset): ReadonlyMap<Hook, BaseChains> {
@@ -95,6 +103,7 @@ class Walk {
 
   /** The rule's verdict; undefined: go on with the next rule. */
   #rule(chain: string, { statements, comment }: Rule): Verdict | undefined {
+    let title = comment;
     for (const statement of statements) {
       if (statement.kind === 'match' && !this.#matches(statement)) return undefined;
       if (statement.kind === 'match-mark') {
@@ -108,22 +117,45 @@ class Walk {
       if (statement.kind === 'set-mark') this.#setMark(statement);
       if (statement.kind === 'notrack') this.#isUntracked = true;
       if (statement.kind === 'reject') {
-        this.trace.push(`${chain}: ${comment}`);
+        this.trace.push(`${chain}: ${title}`);
         return 'drop';
       }
       if (statement.kind === 'verdict-map') {
         const { elements } = this.#set(statement.map);
-        const verdict = elements.get(this.#text(statement.field));
+        const verdict = elements.get(this.#text(statement.field)) as Verdict | undefined;
         if (verdict === undefined) return undefined;
         this.trace.push(`${chain}: ${comment}`);
         return verdict;
       }
+      if (statement.kind === 'counter-map') {
+        const counted = this.counted(statement);
+        if (counted === undefined) return undefined;
+        title = counted;
+      }
       if (statement.kind === 'verdict') {
-        this.trace.push(`${chain}: ${comment}`);
+        this.trace.push(`${chain}: ${title}`);
         return statement.verdict;
       }
     }
     return undefined;
+  }
+
+  /** What the counter that the map leads to counts. */
+  counted({ fields, map }: Counting): string | undefined {
+    const set = this.#set(map);
+    const element = this.#find(set, fields);
+    if (element === undefined) return undefined;
+    const [, counter = ''] = set.elements.get(element)?.split(' ') ?? [];
+    return set.counters?.get(counter) ?? counter;
+  }
+
+  /** A field of a header that the packet does not have leads to nothing. */
+  #find(set: NamedSet, fields: readonly Field[]): string | undefined {
+    if (!fields.every((field) => this.#has(field))) return undefined;
+    return elementFor(
+      set,
+      fields.map((field): KeyPart => ({ text: this.#text(field), number: this.#number(field) })),
+    );
   }
 
   #setMark({ bits, set }: Extract<Statement, { kind: 'set-mark' }>): void {
@@ -133,10 +165,10 @@ class Walk {
   #matches({ fields, operator, value }: Match): boolean {
     // A field of a header that the packet does not have matches nothing, negated or not.
     if (!fields.every((field) => this.#has(field))) return false;
-    const texts = fields.map((field) => this.#text(field));
+    const [field = 'iifname'] = fields;
     const found = value.startsWith('@')
-      ? contains(this.#set(value.slice(1)), texts, this.#number(fields[0]))
-      : value.split(',').some((one) => covers(one, texts[0] ?? ''));
+      ? this.#find(this.#set(value.slice(1)), fields) !== undefined
+      : value.split(',').some((one) => covers(one, this.#text(field)));
     return found === (operator === '==');
   }
 
@@ -170,6 +202,7 @@ class Walk {
     if (header === 'ip6') return source.family === 6;
     if (header === 'icmp') return protocol === 1 && source.family === 4;
     if (header === 'icmpv6') return protocol === 58 && source.family === 6;
+    // Only rules about protocols with ports look at them without saying which.
     const transport: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
     return (transport[header] ?? protocol) === protocol;
   }

@@ -5,10 +5,12 @@ export type LoggedFlow = {
   readonly source: Address;
   readonly destination: Address;
   readonly protocol: number;
-  /** 0 for protocols without ports, and for later fragments. */
+  /** Ports are 0 for protocols without ports, and for later fragments. */
   readonly destinationPort: number;
+  readonly sourcePort: number;
 };
 
+const NO_PORTS = { sourcePort: 0, destinationPort: 0 };
 const WITH_PORTS = [6, 17, 132];
 const IPV4_OFFSET_MASK = 0x1fff;
 
@@ -27,7 +29,7 @@ function ipv4(bytes: Uint8Array): LoggedFlow {
     source: addressFromBytes(bytes.slice(12, 16)),
     destination: addressFromBytes(bytes.slice(16, 20)),
     protocol,
-    destinationPort: isFirst ? portAt(view, protocol, ((bytes[0] ?? 0) & 15) * 4) : 0,
+    ...(isFirst ? portsAt(view, protocol, ((bytes[0] ?? 0) & 15) * 4) : NO_PORTS),
   };
 }
 
@@ -38,11 +40,11 @@ function ipv6(bytes: Uint8Array): LoggedFlow {
     source: addressFromBytes(bytes.slice(8, 24)),
     destination: addressFromBytes(bytes.slice(24, 40)),
     protocol,
-    destinationPort: portAt(view, protocol, 40),
+    ...portsAt(view, protocol, 40),
   };
 }
 
-function portAt(view: DataView, protocol: number, header: number): number {
-  if (!WITH_PORTS.includes(protocol) || view.byteLength < header + 4) return 0;
-  return view.getUint16(header + 2);
+function portsAt(view: DataView, protocol: number, header: number): typeof NO_PORTS {
+  if (!WITH_PORTS.includes(protocol) || view.byteLength < header + 4) return NO_PORTS;
+  return { sourcePort: view.getUint16(header), destinationPort: view.getUint16(header + 2) };
 }

@@ -29,6 +29,7 @@ test('readLoggedPacket() reads addresses, protocol and port of both IP versions'
       assert.equal(flow && formatAddress(flow.source), source);
       assert.equal(flow && formatAddress(flow.destination), destination);
       assert.deepEqual([flow?.protocol, flow?.destinationPort], [protocol, port]);
+      assert.equal(flow?.sourcePort, port === 0 ? 0 : 40_000);
     }
   }
 });

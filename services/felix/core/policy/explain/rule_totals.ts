@@ -2,9 +2,12 @@
 // anew; here they go on.
 import type { Ruleset } from '../compiler/ruleset.ts';
 
-/** A counting rule as the kernel lists it. */
+/** A counting rule, or a counter of a look-up, as the kernel lists it. */
 export type CountedRule = {
+  /** Of the rule; '' for a counter. */
   readonly chain: string;
+  /** Name of the counter; '' for a rule. */
+  readonly counter: string;
   /** Cut to 127 bytes. */
   readonly comment: string;
   readonly packets: bigint;
@@ -30,7 +33,7 @@ type Counts = { readonly packets: bigint; readonly bytes: bigint };
 const NOTHING: Counts = { packets: 0n, bytes: 0n };
 
 export class RuleTotals {
-  /** As the kernel had them the last time, by chain, place in it, and comment. */
+  /** As the kernel had them the last time, by chain, place in it, and comment, or by name of the counter. */
   #seen = new Map<string, Counts>();
   #totals = new Map<string, RuleStat>();
 
@@ -47,24 +50,45 @@ export class RuleTotals {
     const seen = new Map<string, Counts>();
     const totals = new Map<string, RuleStat>();
     const added = new Map<string, RuleStat>();
-    for (const [chain, rules] of Map.groupBy(counted, (one) => one.chain)) {
-      const comments = commentsOf(ruleset, chain);
-      for (const [index, { comment: cut, packets, bytes }] of rules.entries()) {
-        const comment = comments.length === rules.length ? (comments[index] ?? cut) : cut;
-        const place = `${chain} ${index} ${comment}`;
-        seen.set(place, { packets, bytes });
-        const delta = since(this.#seen.get(place) ?? NOTHING, { packets, bytes });
-        const what = readComment(chain, comment);
-        const key = JSON.stringify(Object.values(what));
-        const before = totals.get(key) ?? this.#totals.get(key);
-        totals.set(key, { ...what, ...sum(before, delta) });
-        if (delta.packets > 0n) added.set(key, { ...what, ...sum(added.get(key), delta) });
-      }
+    for (const { chain, place, comment, packets, bytes } of placed(ruleset, counted)) {
+      seen.set(place, { packets, bytes });
+      const delta = since(this.#seen.get(place) ?? NOTHING, { packets, bytes });
+      const what = readComment(chain, comment);
+      const key = JSON.stringify(Object.values(what));
+      const before = totals.get(key) ?? this.#totals.get(key);
+      totals.set(key, { ...what, ...sum(before, delta) });
+      if (delta.packets > 0n) added.set(key, { ...what, ...sum(added.get(key), delta) });
     }
     this.#seen = seen;
     this.#totals = totals;
     return [...added.values()];
   }
+}
+
+type Placed = Counts & {
+  readonly chain: string;
+  readonly place: string;
+  /** Whole. */
+  readonly comment: string;
+};
+
+function placed(ruleset: Ruleset, counted: readonly CountedRule[]): Placed[] {
+  const { rules = [], counters = [] } = Object.groupBy(counted, ({ counter }) =>
+    counter === '' ? 'rules' : 'counters',
+  );
+  const inChains = [...Map.groupBy(rules, ({ chain }) => chain)].flatMap(([chain, own]) => {
+    const comments = commentsOf(ruleset, chain);
+    return own.map(({ comment: cut, packets, bytes }, index): Placed => {
+      const comment = comments.length === own.length ? (comments[index] ?? cut) : cut;
+      return { chain, place: `${chain} ${index} ${comment}`, comment, packets, bytes };
+    });
+  });
+  const inLookups = counters.map(({ counter, comment: cut, packets, bytes }): Placed => {
+    const map = ruleset.sets.get(counter.slice(0, counter.lastIndexOf('/')));
+    const comment = map?.counters?.get(counter) ?? cut;
+    return { chain: '', place: `${counter} ${comment}`, comment, packets, bytes };
+  });
+  return [...inChains, ...inLookups];
 }
 
 function commentsOf(ruleset: Ruleset, chain: string): string[] {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { COUNTER, type Ruleset, verdict } from '../compiler/ruleset.ts';
+import { COUNTER, type NamedSet, type Ruleset, verdict } from '../compiler/ruleset.ts';
 import { type CountedRule, RuleTotals } from './rule_totals.ts';
 
 const LONG = 'x'.repeat(140);
@@ -20,6 +20,7 @@ function ruleset(chains: Record<string, readonly string[]>): Ruleset {
 
 const counted = (chain: string, comment: string, packets: number): CountedRule => ({
   chain,
+  counter: '',
   comment,
   packets: BigInt(packets),
   bytes: BigInt(packets * 60),
@@ -54,6 +55,34 @@ test('RuleTotals adds up per rule, over alternatives of a rule and chains writte
   ]);
   assert.deepEqual(totals.update(ruleset({}), []), []);
   assert.deepEqual(totals.stats, []);
+});
+
+test('RuleTotals adds counters of look-ups to rules, and goes on when elements change', () => {
+  const title = `GlobalNetworkPolicy ${LONG} egress rule 2 Deny`;
+  const lookup: NamedSet = {
+    kind: 'counter-map',
+    key: ['inet_service'],
+    interval: false,
+    comment: '',
+    elements: new Map(),
+    counters: new Map([['p/lookup-1/2', title]]),
+  };
+  const own: Ruleset = { ...ruleset({ p: [title] }), sets: new Map([['p/lookup-1', lookup]]) };
+  const totals = new RuleTotals();
+  const inLookup = (packets: number): CountedRule => ({
+    ...counted('', 'cut', packets),
+    counter: 'p/lookup-1/2',
+  });
+  totals.update(own, [counted('p', 'cut', 1), inLookup(2)]);
+  const added = totals.update(own, [counted('p', 'cut', 1), inLookup(5)]);
+  assert.deepEqual(
+    added.map(({ packets }) => packets),
+    [3n],
+  );
+  assert.deepEqual(
+    totals.stats.map(({ name, rule, action, packets }) => [name, rule, action, packets]),
+    [[LONG, 2, 'Deny', 6n]],
+  );
 });
 
 test('RuleTotals reads whole comments, global policies, profiles and defaults', () => {

@@ -1,5 +1,5 @@
 // Whether an endpoint is judged the same by two rulesets: its program, the chains that it reaches, and their sets.
-import type { NamedSet, Rule, Ruleset, Statement, Verdict } from '../compiler/ruleset.ts';
+import type { ElementValue, NamedSet, Rule, Ruleset, Statement } from '../compiler/ruleset.ts';
 
 export class ProgramComparison {
   readonly #before: Ruleset;
@@ -20,7 +20,7 @@ export class ProgramComparison {
     return this.#sameVerdict(before, after);
   }
 
-  #sameVerdict(before: Verdict | undefined, after: Verdict | undefined): boolean {
+  #sameVerdict(before: ElementValue, after: ElementValue): boolean {
     if (before === undefined || after === undefined) return before === after;
     const [[kind, from], [other, to]] = [before.split(' '), after.split(' ')];
     if (from === undefined || to === undefined) return before === after;
@@ -56,7 +56,9 @@ export class ProgramComparison {
       return this.#sameVerdict(statement.verdict, other.verdict);
     }
     if (JSON.stringify(statement) !== JSON.stringify(other)) return false;
-    if (statement.kind === 'verdict-map') return this.#sameSet(statement.map);
+    if (statement.kind === 'verdict-map' || statement.kind === 'counter-map') {
+      return this.#sameSet(statement.map);
+    }
     if (statement.kind !== 'match' || !statement.value.startsWith('@')) return true;
     return this.#sameSet(statement.value.slice(1));
   }
@@ -74,6 +76,6 @@ function sameElements(before: NamedSet | undefined, after: NamedSet | undefined)
   if (before?.elements === after?.elements) return true;
   if (before === undefined || after?.elements.size !== before.elements.size) return false;
   return [...before.elements].every(
-    ([element, verdict]) => after.elements.has(element) && after.elements.get(element) === verdict,
+    ([element, value]) => after.elements.has(element) && after.elements.get(element) === value,
   );
 }

@@ -17,7 +17,7 @@ import {
   rangesOf,
 } from '../compiler/address_ranges.ts';
 import { isNet, prefixText } from '../compiler/set_builder.ts';
-import { takesRanges } from '../compiler/set_form.ts';
+import { roomFor, takesRanges } from '../compiler/set_form.ts';
 import { LiveElements } from './live_elements.ts';
 
 /** From so many changes on, ranges are computed anew. */
@@ -44,6 +44,11 @@ export class AddressElements {
   /** Whether elements are ranges. When that changes, `elements` is another object. */
   get hasRanges(): boolean {
     return takesRanges({ addresses: this.#addresses, inNets: this.#inNets });
+  }
+
+  /** How many elements a look-up has to expect of them. */
+  get room(): number | undefined {
+    return roomFor({ addresses: this.#addresses, inNets: this.#inNets });
   }
 
   get elements(): LiveElements {

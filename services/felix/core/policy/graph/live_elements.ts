@@ -1,19 +1,21 @@
 // Elements of a set that changes: collects changes, and then makes them a new version at once.
-import type { Verdict } from '../compiler/ruleset.ts';
+import type { ElementValue } from '../compiler/ruleset.ts';
 import { ABSENT, type Absent, VersionedMap } from './versioned_map.ts';
 
-export type Elements = ReadonlyMap<string, Verdict | undefined>;
-type Value = Verdict | undefined | Absent;
+export type Elements = ReadonlyMap<string, ElementValue>;
+type Value = ElementValue | Absent;
 
 /** What a set had and has, where the two differ. */
 export type ElementChanges = { readonly removed: Elements; readonly added: Elements };
 
-export class LiveElements implements ReadonlyMap<string, Verdict | undefined> {
-  #current: VersionedMap<Verdict | undefined>;
+export class LiveElements implements ReadonlyMap<string, ElementValue> {
+  #current: VersionedMap<ElementValue>;
   readonly #pending = new Map<string, Value>();
   /** Elements that more than one thing asks for: how many beyond the first. */
   readonly #extra = new Map<string, number>();
   readonly #onChange: (elements: LiveElements) => void;
+  /** Others that are made of these: told which element comes or goes. */
+  readonly watchers = new Map<LiveElements, (element: string) => void>();
 
   /** `onChange` is called at the first change after a take(). */
   constructor(onChange: (elements: LiveElements) => void) {
@@ -25,7 +27,7 @@ export class LiveElements implements ReadonlyMap<string, Verdict | undefined> {
     return this.#merged().size;
   }
 
-  entries(): MapIterator<[string, Verdict | undefined]> {
+  entries(): MapIterator<[string, ElementValue]> {
     return this.#merged().entries();
   }
 
@@ -33,11 +35,11 @@ export class LiveElements implements ReadonlyMap<string, Verdict | undefined> {
     return this.#merged().keys();
   }
 
-  values(): MapIterator<Verdict | undefined> {
+  values(): MapIterator<ElementValue> {
     return this.#merged().values();
   }
 
-  [Symbol.iterator](): MapIterator<[string, Verdict | undefined]> {
+  [Symbol.iterator](): MapIterator<[string, ElementValue]> {
     return this.entries();
   }
 
@@ -46,7 +48,7 @@ export class LiveElements implements ReadonlyMap<string, Verdict | undefined> {
   }
 
   /** As of the last take(). */
-  get current(): VersionedMap<Verdict | undefined> {
+  get current(): VersionedMap<ElementValue> {
     return this.#current;
   }
 
@@ -54,13 +56,13 @@ export class LiveElements implements ReadonlyMap<string, Verdict | undefined> {
     return this.#find(element) !== ABSENT;
   }
 
-  get(element: string): Verdict | undefined {
+  get(element: string): ElementValue {
     const value = this.#find(element);
     return value === ABSENT ? undefined : value;
   }
 
-  set(element: string, verdict?: Verdict): void {
-    this.#change(element, verdict);
+  set(element: string, value?: ElementValue): void {
+    this.#change(element, value);
   }
 
   delete(element: string): void {
@@ -89,8 +91,8 @@ export class LiveElements implements ReadonlyMap<string, Verdict | undefined> {
 
   /** Starts a new version; undefined when nothing differs from the one before. */
   take(): ElementChanges | undefined {
-    const removed = new Map<string, Verdict | undefined>();
-    const added = new Map<string, Verdict | undefined>();
+    const removed = new Map<string, ElementValue>();
+    const added = new Map<string, ElementValue>();
     for (const [element, after] of this.#pending) {
       const before = this.#current.has(element) ? this.#current.get(element) : ABSENT;
       if (before === after) this.#pending.delete(element);
@@ -119,6 +121,7 @@ export class LiveElements implements ReadonlyMap<string, Verdict | undefined> {
     if (this.#find(element) === value) return;
     if (this.#pending.size === 0) this.#onChange(this);
     this.#pending.set(element, value);
+    for (const tell of this.watchers.values()) tell(element);
   }
 
   #find(element: string): Value {

@@ -4,9 +4,15 @@ import { type Family, type Prefix } from '@calico/ip';
 import { allOf, LabelIndex, type Labels, type Selector, SelectorIndex } from '@calico/selector';
 import { portElements } from '../compiler/member_selections.ts';
 import type { NamedSet } from '../compiler/ruleset.ts';
-import type { NamedPortRequest, SelectedAddresses, Selections } from '../compiler/set_builder.ts';
+import type {
+  CounterClaim,
+  NamedPortRequest,
+  SelectedAddresses,
+  Selections,
+} from '../compiler/set_builder.ts';
 import type { NamedPort } from '../meaning/members.ts';
 import { AddressElements } from './address_elements.ts';
+import { JoinedElements } from './joined_elements.ts';
 import { listChanges } from './list_changes.ts';
 import { LiveElements } from './live_elements.ts';
 
@@ -32,6 +38,10 @@ export type LiveSelectionsParts = {
   readonly onChange: (elements: LiveElements) => void;
   /** Ranges became necessary, or are not any more: these elements are replaced by others. */
   readonly onReplaced: (before: LiveElements) => void;
+  /** Look-ups that these are part of are made for another size. */
+  readonly onResized: (elements: LiveElements) => void;
+  /** Whether these are a set of their own, beside the look-ups that they are part of. */
+  readonly isNamed: (elements: LiveElements) => boolean;
 };
 
 export class LiveSelections implements Selections {
@@ -63,6 +73,23 @@ export class LiveSelections implements Selections {
   }
 
   addresses(selector: Selector, family: Family): SelectedAddresses {
+    return this.#addresses(selector, family);
+  }
+
+  joined(family: Family, claims: readonly CounterClaim[]): LiveElements {
+    const parts = claims.map(({ selector, ...claim }) => ({
+      ...claim,
+      source: this.#addresses(selector, family).elements,
+    }));
+    const joined = new JoinedElements(parts, this.#parts.onChange);
+    this.#releases.set(joined, () => {
+      joined.detach();
+      for (const { source } of parts) if (!this.#parts.isNamed(source)) this.release(source);
+    });
+    return joined;
+  }
+
+  #addresses(selector: Selector, family: Family): AddressOutput {
     return this.#output(
       selector,
       `addresses${family}`,
@@ -77,8 +104,9 @@ export class LiveSelections implements Selections {
     return this.#output(request.selector ?? allOf([]), key, make).elements;
   }
 
-  /** No rule uses these elements any more: they are not kept up to date from now on. */
+  /** They are no set any more: unless look-ups are made of them, they are not kept up to date from now on. */
   release(elements: LiveElements): void {
+    if (elements.watchers.size > 0) return;
     this.#releases.get(elements)?.();
   }
 
@@ -119,16 +147,20 @@ export class LiveSelections implements Selections {
 class AddressOutput implements Output {
   readonly #family: Family;
   readonly #addresses: AddressElements;
-  readonly #onReplaced: (before: LiveElements) => void;
+  readonly #parts: LiveSelectionsParts;
 
-  constructor(family: Family, { onChange, onReplaced }: LiveSelectionsParts) {
+  constructor(family: Family, parts: LiveSelectionsParts) {
     this.#family = family;
-    this.#addresses = new AddressElements(family, onChange);
-    this.#onReplaced = onReplaced;
+    this.#addresses = new AddressElements(family, parts.onChange);
+    this.#parts = parts;
   }
 
   get hasRanges(): boolean {
     return this.#addresses.hasRanges;
+  }
+
+  get room(): number | undefined {
+    return this.#addresses.room;
   }
 
   get elements(): LiveElements {
@@ -141,13 +173,14 @@ class AddressOutput implements Output {
   }
 
   change(before: LiveMember | undefined, after: LiveMember | undefined): void {
-    const known = this.elements;
+    const { elements: known, room } = this;
     const { removed, added } = listChanges(
       before?.prefixes ?? NO_PREFIXES,
       after?.prefixes ?? NO_PREFIXES,
     );
     this.#addresses.change(this.#own(removed), this.#own(added));
-    if (this.elements !== known) this.#onReplaced(known);
+    if (this.elements !== known) this.#parts.onReplaced(known);
+    else if (this.room !== room) this.#parts.onResized(known);
   }
 
   #own(prefixes: readonly Prefix[]): readonly Prefix[] {

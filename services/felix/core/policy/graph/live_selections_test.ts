@@ -15,6 +15,8 @@ function watched() {
   const replaced: LiveElements[] = [];
   const selections = new LiveSelections({
     onChange: () => {},
+    onResized: () => {},
+    isNamed: () => true,
     onReplaced: (before) => replaced.push(before),
   });
   const pod = member('10.65.0.1/32');

@@ -95,6 +95,10 @@ class Engine {
       onReplaced: (before) => {
         for (const chain of store.replaced(before)) this.#toRebuild.add(chain);
       },
+      onResized: (elements) => {
+        for (const chain of store.resized(elements)) this.#toRebuild.add(chain);
+      },
+      isNamed: (elements) => store.isNamed(elements),
     });
     this.#chains = new ChainBuilder({
       sets: new SetBuilder(this.#selections, store.sets),

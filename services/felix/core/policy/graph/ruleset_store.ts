@@ -2,7 +2,8 @@
 // what has changed.
 
 import { referencesOf, targetOf } from '../compiler/references.ts';
-import type { Chain, NamedSet, Ruleset, Verdict } from '../compiler/ruleset.ts';
+import type { Chain, ElementValue, NamedSet, Ruleset } from '../compiler/ruleset.ts';
+import { JoinedElements } from './joined_elements.ts';
 import { LiveElements } from './live_elements.ts';
 import { ABSENT, type Absent, VersionedMap } from './versioned_map.ts';
 
@@ -77,9 +78,20 @@ export class RulesetStore {
   /** Others have taken the place of these elements. Answers the chains that name their set; they are stale now. */
   replaced(elements: LiveElements): readonly string[] {
     this.#replaced.add(elements);
-    const users = [...(this.#setUsers.get(this.#nameOf.get(elements) ?? '') ?? [])];
+    return this.resized(elements);
+  }
+
+  /** They are of another size. Answers the chains whose rules they are in; these are stale now. */
+  resized(elements: LiveElements): readonly string[] {
+    const names = [elements, ...elements.watchers.keys()].map((one) => this.#nameOf.get(one) ?? '');
+    const users = names.flatMap((name) => [...(this.#setUsers.get(name) ?? [])]);
     for (const user of users) this.markStale(user);
     return users;
+  }
+
+  /** Whether they are a set of their own. */
+  isNamed(elements: LiveElements): boolean {
+    return this.#nameOf.has(elements);
   }
 
   /** A set that stays without being referred to; elements are compared with those it has. */
@@ -96,7 +108,7 @@ export class RulesetStore {
     const live = this.#live.get(name) ?? this.pin(name, { ...map, elements: new Map() });
     const gone = live.keys().filter((element) => !map.elements.has(element));
     for (const element of gone.toArray()) this.point(live, element, undefined);
-    for (const [element, verdict] of map.elements) this.point(live, element, verdict);
+    for (const [element, value] of map.elements) this.point(live, element, value);
   }
 
   /** Takes a pinned verdict map away. */
@@ -121,13 +133,13 @@ export class RulesetStore {
   }
 
   /** Changes one element of a verdict map. */
-  point(map: LiveElements, element: string, verdict: Verdict | undefined): void {
+  point(map: LiveElements, element: string, value: ElementValue): void {
     const before = map.get(element);
-    if (before === verdict) return;
-    this.#useChain(targetOf(verdict), 1);
+    if (before === value) return;
+    this.#useChain(targetOf(value), 1);
     this.#useChain(targetOf(before), -1);
-    if (verdict === undefined) map.delete(element);
-    else map.set(element, verdict);
+    if (value === undefined) map.delete(element);
+    else map.set(element, value);
   }
 
   /** Ends the change. */
@@ -209,7 +221,8 @@ export class RulesetStore {
     if (set.elements instanceof LiveElements) {
       this.#live.set(name, set.elements);
       this.#nameOf.set(set.elements, name);
-    }
+    } else this.#live.delete(name);
+    if (before instanceof JoinedElements) this.#parts.onReleased(before);
     if (!this.#setUsers.has(name)) this.#unused.add(`set ${name}`);
   }
 

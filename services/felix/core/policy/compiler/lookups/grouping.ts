@@ -1,0 +1,164 @@
+// Which parts of a chain become look-ups. What comes first decides, so a part moves forward to others of its kind only past
+// parts that no packet of its own can match.
+import type { Family } from '@calico/ip';
+import type { Selector } from '@calico/selector';
+import type { RuleTerms } from '../../meaning/rule_terms.ts';
+import type { Term } from '../terms.ts';
+import { type Lookup, lookupOf, type Part, rangesText, singlesOf } from './lookup.ts';
+import { areApart, COLUMNS, type Column, hasPorts, type Shape } from './shape.ts';
+
+export type RulePart = Part & { readonly action: RuleTerms['action'] };
+
+export type Step =
+  | { readonly kind: 'rule'; readonly part: RulePart }
+  | { readonly kind: 'lookup'; readonly parts: readonly RulePart[]; readonly lookup: Lookup };
+
+/** How many elements are to be expected of a selector; undefined: they cannot be part of a look-up. */
+export type RoomOf = (selector: Selector, family: Family) => number | undefined;
+
+/** With fewer, one rule after the other costs no more than the look-up (measured: DESIGN.md). */
+const FEWEST = { exact: 4, selected: 6, ranges: 4, boxes: 12 } as const;
+/** Nets times ports of one rule. With more it is a look-up in sets already. */
+const MOST_BOXES = 64;
+/** Elements of what selectors find, in all look-ups of a chain. */
+const MOST_ROOM = 1 << 18;
+/** So many look-ups and rules a part may move past. */
+const FARTHEST = 16;
+/** How often those that found too few others are told to stay where they are. */
+const ROUNDS = 4;
+
+/** Steps that do in order what the parts do in order. Pure. */
+export function stepsOf(all: readonly RulePart[], roomOf: RoomOf): Step[] {
+  const parts = settled(all, roomOf);
+  const kinds = new Map(parts.map((part) => [part, kindOf(part)]));
+  for (let round = 1; ; round++) {
+    const plans = groupsOf(parts, kinds).map(({ members }) => planOf(members));
+    const small = plans.filter(({ steps, members }) => members.length > 1 && steps === undefined);
+    if (small.length === 0 || round === ROUNDS) {
+      return plans.flatMap(({ steps, members }) => steps ?? members.map(asRule));
+    }
+    for (const part of small.flatMap(({ members }) => members)) kinds.delete(part);
+  }
+}
+
+/** Selectors that find too much, or nets, are left to sets of their own. */
+function settled(parts: readonly RulePart[], roomOf: RoomOf): readonly RulePart[] {
+  let room = MOST_ROOM;
+  return parts.map((part) => {
+    const { selected, family = 4, ...shape } = part.shape;
+    if (selected === undefined || part.action === 'Log') return part;
+    const each = roomOf(selected.selector, family);
+    const needed = (each ?? Number.POSITIVE_INFINITY) * exactSize(part.shape);
+    if (needed <= room) {
+      room -= needed;
+      return part;
+    }
+    const others = [...shape.others, ...part.terms.filter(({ kind }) => kind === 'selected')];
+    return { ...part, shape: { ...shape, family, others, selected: undefined } };
+  });
+}
+
+type Group = { readonly kind: string | undefined; readonly members: RulePart[] };
+
+function groupsOf(
+  parts: readonly RulePart[],
+  kinds: ReadonlyMap<RulePart, string | undefined>,
+): readonly Group[] {
+  const groups: Group[] = [];
+  for (const part of parts) {
+    const kind = kinds.get(part);
+    const group = kind === undefined ? undefined : groupFor(part, kind, groups);
+    if (group === undefined) groups.push({ kind, members: [part] });
+    else group.members.push(part);
+  }
+  return groups;
+}
+
+function groupFor(part: RulePart, kind: string, groups: readonly Group[]): Group | undefined {
+  const end = Math.max(0, groups.length - FARTHEST);
+  for (let index = groups.length - 1; index >= end; index--) {
+    const group = groups[index] as Group;
+    if (group.kind === kind) return group;
+    if (!isApartFrom(part, group)) return undefined;
+  }
+  return undefined;
+}
+
+function isApartFrom({ shape }: RulePart, { members }: Group): boolean {
+  // All of a group are of one family.
+  const family = members[0]?.shape.family;
+  if (family !== undefined && shape.family !== undefined && family !== shape.family) return true;
+  return members.every((member) => areApart(member.shape, shape));
+}
+
+type Plan = {
+  readonly members: readonly RulePart[];
+  /** Undefined: they are too few. */
+  readonly steps: readonly Step[] | undefined;
+};
+
+/** One look-up; if that would have too many elements, one for each half. */
+function planOf(members: readonly RulePart[]): Plan {
+  if (members.length < FEWEST.exact) return { members, steps: undefined };
+  const lookup = lookupOf(members);
+  if (lookup !== undefined) {
+    const isEnough = members.length >= fewestOf(lookup);
+    return { members, steps: isEnough ? [{ kind: 'lookup', parts: members, lookup }] : undefined };
+  }
+  const middle = members.length >>> 1;
+  const halves = [members.slice(0, middle), members.slice(middle)].map(planOf);
+  return { members, steps: halves.flatMap((half) => half.steps ?? half.members.map(asRule)) };
+}
+
+function asRule(part: RulePart): Step {
+  return { kind: 'rule', part };
+}
+
+function fewestOf({ content, interval, key }: Lookup): number {
+  if (content.kind === 'selected') return FEWEST.selected;
+  if (!interval) return FEWEST.exact;
+  return key.length === 1 ? FEWEST.ranges : FEWEST.boxes;
+}
+
+/**
+ * Parts of one kind can be one look-up; undefined: it stays a rule. The transport header is looked into only for rules
+ * that do so anyway: other packets need not have one.
+ */
+function kindOf({ shape, action }: RulePart): string | undefined {
+  const { selected, family, columns, others } = shape;
+  // Every Log rule that matches writes a line.
+  if (action === 'Log') return undefined;
+  if (selected === undefined && (columns.size === 0 || sizeOf(shape) > MOST_BOXES)) {
+    return undefined;
+  }
+  const fixed = selected === undefined ? [] : COLUMNS.map((column) => fixedText(shape, column));
+  const same = others.map(termText);
+  return JSON.stringify([action, family, hasPorts(columns), selected?.end, fixed, same]);
+}
+
+function termText(term: Term): string {
+  if (term.kind === 'selected') return `${term.field} ${term.selector.uniqueId}`;
+  return JSON.stringify(term, (_, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  );
+}
+
+/** What a column has to be in all parts, beside a selector: single numbers may differ. */
+function fixedText({ columns }: Shape, column: Column): string {
+  const ranges = columns.get(column);
+  const mayDiffer = column !== 'saddr' && column !== 'daddr' && ranges !== undefined;
+  return mayDiffer && singlesOf(ranges) !== undefined ? 'single' : rangesText(ranges);
+}
+
+/** How many boxes it is. */
+function sizeOf({ columns }: Shape): number {
+  return [...columns.values()].reduce((product, { length }) => product * length, 1);
+}
+
+/** How many combinations of single numbers stand beside each address. */
+function exactSize({ columns }: Shape): number {
+  return (['protocol', 'sport', 'dport'] as const).reduce((product, column) => {
+    const ranges = columns.get(column);
+    return product * (ranges === undefined ? 1 : (singlesOf(ranges)?.length ?? 1));
+  }, 1);
+}

@@ -1,0 +1,176 @@
+// Rules of one action as one look-up: the columns in which they differ make an element, and each element leads to the
+// counter of its rule.
+//
+//   allow 10.0.0.0/8 tcp 80       ┐
+//   allow 192.0.2.1  tcp 80, 443  ├─▶ ip saddr . tcp dport → rule 1, rule 2, rule 3
+//   allow 10.1.0.0/16 tcp 22      ┘
+import type { Family } from '@calico/ip';
+import type { Selector } from '@calico/selector';
+import { addressRangeText } from '../address_ranges.ts';
+import { PORT_PROTOCOLS } from '../port_compiler.ts';
+import type { Field, KeyType } from '../ruleset.ts';
+import type { Term } from '../terms.ts';
+import { disjointBoxes } from './boxes.ts';
+import { COLUMNS, type Column, columnOf, hasPorts, type Range, type Shape } from './shape.ts';
+
+/** Elements of all rules of a look-up: the kernel takes milliseconds to change so many intervals. */
+const MOST_BOXES = 4096;
+/** Numbers of one column that are written one by one instead of as ranges. */
+const MOST_SINGLES = 16;
+
+/** A conjunction that is to be merged with others. */
+export type Part = {
+  readonly terms: readonly Term[];
+  readonly shape: Shape;
+  /** Number of its rule, from 1. */
+  readonly rule: number;
+};
+
+/** Addresses that a selector finds, each before each of the suffixes: " . 6 . 80". */
+export type Claim = {
+  readonly rule: number;
+  readonly selector: Selector;
+  readonly suffixes: readonly string[];
+};
+
+export type Lookup = {
+  /** What all parts have in common: conditions before the look-up. */
+  readonly common: readonly Term[];
+  readonly fields: readonly Field[];
+  readonly key: readonly KeyType[];
+  readonly interval: boolean;
+  readonly content:
+    | { readonly kind: 'listed'; readonly elements: ReadonlyMap<string, number> }
+    /** Of two claims for an element the first counts. */
+    | { readonly kind: 'selected'; readonly family: Family; readonly claims: readonly Claim[] };
+};
+
+/** Undefined: they do not differ, or would need too many elements. */
+export function lookupOf(parts: readonly Part[]): Lookup | undefined {
+  const [first] = parts;
+  if (first === undefined) return undefined;
+  const columns = varyingColumns(parts);
+  return first.shape.selected === undefined
+    ? listedLookup(parts, first, columns)
+    : selectedLookup(parts, first, columns);
+}
+
+/** The values of a column one by one; undefined when they are too many. */
+export function singlesOf(ranges: readonly Range[]): readonly bigint[] | undefined {
+  const count = ranges.reduce((sum, { first, last }) => sum + (last - first + 1n), 0n);
+  if (count > MOST_SINGLES) return undefined;
+  return ranges.flatMap(({ first, last }) =>
+    Array.from({ length: Number(last - first + 1n) }, (_, index) => first + BigInt(index)),
+  );
+}
+
+/** Those in which the parts differ. A port without its protocol says nothing. */
+function varyingColumns(parts: readonly Part[]): Column[] {
+  const varying = new Set(COLUMNS.filter((column) => differs(parts, column)));
+  if (varying.has('protocol')) {
+    for (const { shape } of parts) {
+      for (const port of ['sport', 'dport'] as const) {
+        if (shape.columns.has(port)) varying.add(port);
+      }
+    }
+  }
+  return COLUMNS.filter((column) => varying.has(column));
+}
+
+function differs(parts: readonly Part[], column: Column): boolean {
+  const text = ({ shape }: Part): string => rangesText(shape.columns.get(column));
+  const own = parts[0] === undefined ? '' : text(parts[0]);
+  return parts.some((part) => text(part) !== own);
+}
+
+/** The same for the same ranges; '' for anything. */
+export function rangesText(ranges: readonly Range[] | undefined): string {
+  return (ranges ?? []).map(({ first, last }) => `${first}-${last}`).join();
+}
+
+function listedLookup(
+  parts: readonly Part[],
+  first: Part,
+  columns: readonly Column[],
+): Lookup | undefined {
+  if (columns.length === 0) return undefined;
+  const { family } = first.shape;
+  const boxes = disjointBoxes(
+    parts.map(({ shape }) =>
+      columns.map((column) => shape.columns.get(column) ?? [anything(column, family)]),
+    ),
+    MOST_BOXES,
+  );
+  if (boxes === undefined) return undefined;
+  const elements = new Map(
+    boxes.map(({ owner, box }) => [
+      box.map((range, index) => rangeText(columns[index] as Column, range, family)).join(' . '),
+      parts[owner]?.rule ?? 0,
+    ]),
+  );
+  const interval = boxes.some(({ box }) => box.some((range) => range.first !== range.last));
+  return {
+    ...fieldsAndKey(first, columns, family),
+    common: commonTerms(first, columns),
+    interval,
+    content: { kind: 'listed', elements },
+  };
+}
+
+function selectedLookup(parts: readonly Part[], first: Part, columns: readonly Column[]): Lookup {
+  const { selected, family = 4 } = first.shape;
+  const end = selected?.end ?? 'saddr';
+  const claims = parts.flatMap(({ shape, rule }): Claim[] => {
+    if (shape.selected === undefined) return [];
+    const singles = columns.map((column) => singlesOf(shape.columns.get(column) ?? []) ?? []);
+    const suffixes = singles.reduce(
+      (all, values) => all.flatMap((text) => values.map((value) => `${text} . ${value}`)),
+      [''],
+    );
+    return [{ rule, selector: shape.selected.selector, suffixes }];
+  });
+  return {
+    ...fieldsAndKey(first, [end, ...columns], family),
+    common: commonTerms(first, columns),
+    interval: false,
+    content: { kind: 'selected', family, claims },
+  };
+}
+
+function commonTerms({ terms, shape }: Part, columns: readonly Column[]): Term[] {
+  return terms.filter((term) => {
+    if (shape.others.includes(term)) return true;
+    const column = columnOf(term);
+    return column !== undefined && !columns.includes(column);
+  });
+}
+
+function fieldsAndKey(
+  { shape }: Part,
+  columns: readonly Column[],
+  family: Family | undefined,
+): Pick<Lookup, 'fields' | 'key'> {
+  const [header, type]: [string, KeyType] =
+    family === 6 ? ['ip6', 'ipv6_addr'] : ['ip', 'ipv4_addr'];
+  const isOpen = columns.includes('protocol') || !hasPorts(shape.columns);
+  const transport = (isOpen ? undefined : PORT_PROTOCOLS.get(shape.protocol ?? 0)) ?? 'th';
+  const all = columns.map((column): [Field, KeyType] => {
+    if (column === 'protocol') return ['meta l4proto', 'inet_proto'];
+    return column === 'saddr' || column === 'daddr'
+      ? [`${header} ${column}` as Field, type]
+      : [`${transport} ${column}` as Field, 'inet_service'];
+  });
+  return { fields: all.map(([field]) => field), key: all.map(([, one]) => one) };
+}
+
+function anything(column: Column, family: Family | undefined): Range {
+  if (column === 'protocol') return { first: 0n, last: 0xffn };
+  if (column === 'sport' || column === 'dport') return { first: 0n, last: 0xffffn };
+  return { first: 0n, last: (1n << (family === 6 ? 128n : 32n)) - 1n };
+}
+
+function rangeText(column: Column, range: Range, family: Family | undefined): string {
+  const { first, last } = range;
+  if (column === 'saddr' || column === 'daddr') return addressRangeText(family ?? 4, range);
+  return first === last ? String(first) : `${first}-${last}`;
+}

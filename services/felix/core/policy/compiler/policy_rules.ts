@@ -1,0 +1,110 @@
+// The rules of one policy or profile, as rules of the packet filter: look-ups for those that come in numbers, one after the
+// other else.
+import type { RuleTerms } from '../meaning/rule_terms.ts';
+import { contentId } from './identifiers.ts';
+import { type RulePart, type Step, stepsOf } from './lookups/grouping.ts';
+import { shapeOf } from './lookups/shape.ts';
+import { alternatives } from './rule_compiler.ts';
+import { COUNTER, type Rule, type Statement } from './ruleset.ts';
+import type { SetBuilder } from './set_builder.ts';
+import { written } from './terms.ts';
+
+export type Owner = {
+  /** Name of the chain. */
+  readonly chain: string;
+  /** For comments: "NetworkPolicy default/web ingress". */
+  readonly title: string;
+  readonly logPrefix: string;
+  readonly allow: readonly Statement[];
+  readonly deny: readonly Statement[];
+  /** What a Pass rule does. */
+  readonly pass: readonly Statement[];
+  /** What comes before a denial. */
+  readonly denied: (by: string) => readonly Statement[];
+};
+
+/** Every rule counts what it decides on; an established connection's packets come to no rule. */
+export function policyRules(rules: readonly RuleTerms[], sets: SetBuilder, owner: Owner): Rule[] {
+  const parts = rules.flatMap((rule) =>
+    alternatives(rule, sets).map((terms): RulePart => {
+      const { number, action } = rule;
+      return { terms, shape: shapeOf(terms), rule: number, action };
+    }),
+  );
+  const names = new Set<string>();
+  const steps = stepsOf(parts, (selector, family) => sets.roomOf(selector, family));
+  return steps.map((step) =>
+    step.kind === 'rule' ? oneRule(step.part, sets, owner) : lookupRule(step, sets, owner, names),
+  );
+}
+
+function oneRule({ terms, rule, action }: RulePart, sets: SetBuilder, owner: Owner): Rule {
+  const comment = ruleTitle(owner, rule, action);
+  const matches = terms.map((term) => written(term, sets));
+  const denied = action === 'Deny' ? owner.denied(comment) : [];
+  return {
+    statements: [...matches, ...denied, COUNTER, ...actionStatements(action, owner)],
+    comment,
+  };
+}
+
+/** `names`: of the chain's look-ups up to now. */
+function lookupRule(
+  { parts, lookup }: Extract<Step, { kind: 'lookup' }>,
+  sets: SetBuilder,
+  owner: Owner,
+  names: Set<string>,
+): Rule {
+  const action = parts[0]?.action ?? 'Deny';
+  const { fields, interval } = lookup;
+  const common = lookup.common.map((term) => written(term, sets));
+  // Not what is in it: when rules change it stays the same map.
+  const id = contentId(JSON.stringify([action, common, fields, interval]));
+  const map = unused(`${owner.chain}/lookup-${id}`, names);
+  const numbers = [...new Set(parts.map(({ rule }) => rule))];
+  const counted = new Map(numbers.map((rule) => [rule, ruleTitle(owner, rule, action)]));
+  sets.addLookup(map, `${owner.title} ${action}`, lookup, counted);
+  const comment = `${owner.title} rules ${numbersText(numbers)} ${action}`;
+  const denied = action === 'Deny' ? owner.denied(comment) : [];
+  const asked: Statement = { kind: 'counter-map', fields, map };
+  return { statements: [...common, asked, ...denied, ...actionStatements(action, owner)], comment };
+}
+
+function ruleTitle({ title }: Owner, rule: number, action: RuleTerms['action']): string {
+  return `${title} rule ${rule} ${action}`;
+}
+
+function actionStatements(action: RuleTerms['action'], owner: Owner): readonly Statement[] {
+  switch (action) {
+    case 'Allow':
+      return owner.allow;
+    case 'Deny':
+      return owner.deny;
+    case 'Pass':
+      return owner.pass;
+    case 'Log':
+      return [{ kind: 'log', prefix: `${owner.logPrefix}: ` }];
+    default:
+      return action satisfies never;
+  }
+}
+
+function unused(name: string, names: Set<string>): string {
+  let free = name;
+  for (let next = 2; names.has(free); next++) free = `${name}-${next}`;
+  names.add(free);
+  return free;
+}
+
+/** "1-5, 7" */
+function numbersText(numbers: readonly number[]): string {
+  const runs: { readonly first: number; last: number }[] = [];
+  for (const number of numbers.toSorted((a, b) => a - b)) {
+    const run = runs.at(-1);
+    if (run?.last === number - 1) run.last = number;
+    else runs.push({ first: number, last: number });
+  }
+  return runs
+    .map(({ first, last }) => (first === last ? String(first) : `${first}-${last}`))
+    .join(', ');
+}

@@ -1,0 +1,29 @@
+// Which rule of a policy a rule of the packet filter was for one packet: a look-up stands for many.
+import type { Rule, Ruleset } from '../compiler/ruleset.ts';
+import type { Packet } from '../evaluator/packet.ts';
+import { titleFor } from '../evaluator/ruleset_evaluator.ts';
+
+/** `comment` as the kernel has it, which cuts it; `chain` undefined: any. The comment where it is no look-up's. */
+export function policyRuleTitle(
+  { chains, sets }: Ruleset,
+  chain: string | undefined,
+  comment: string,
+  flow: Omit<Packet, 'inputInterface' | 'outputInterface' | 'state'>,
+): string {
+  if (!LOOKUP.test(comment)) return comment;
+  const packet: Packet = { ...flow, inputInterface: '', outputInterface: '', state: 'new' };
+  const searched = chain === undefined ? [...chains.values()] : [chains.get(chain)];
+  for (const rule of searched.flatMap((one) => one?.rules ?? [])) {
+    if (!hasComment(rule, comment)) continue;
+    const title = titleFor({ chains, sets }, rule, packet);
+    if (title !== undefined) return title;
+  }
+  return comment;
+}
+
+/** Cut ones end behind any part of the numbers. */
+const LOOKUP = / (ingress|egress) rules |…$/u;
+
+function hasComment({ comment }: Rule, seen: string): boolean {
+  return seen.endsWith('…') ? comment.startsWith(seen.slice(0, -1)) : comment === seen;
+}

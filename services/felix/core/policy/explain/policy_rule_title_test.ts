@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseAddress } from '@calico/ip';
+import { type NamedSet, type Rule, type Ruleset, verdict } from '../compiler/ruleset.ts';
+import { policyRuleTitle } from './policy_rule_title.ts';
+
+const TITLE = 'NetworkPolicy default/web ingress';
+const lookup: NamedSet = {
+  kind: 'counter-map',
+  key: ['ipv4_addr', 'inet_service'],
+  interval: true,
+  comment: '',
+  elements: new Map([
+    ['10.0.0.0/24 . 80-90', 'counter p/lookup/1'],
+    ['10.0.0.0/24 . 91', 'counter p/lookup/2'],
+  ]),
+  counters: new Map([
+    ['p/lookup/1', `${TITLE} rule 1 Deny`],
+    ['p/lookup/2', `${TITLE} rule 2 Deny`],
+  ]),
+};
+const rule: Rule = {
+  statements: [
+    { kind: 'counter-map', fields: ['ip saddr', 'tcp dport'], map: 'p/lookup' },
+    verdict('drop'),
+  ],
+  comment: `${TITLE} rules 1-4 Deny`,
+};
+const ruleset: Ruleset = {
+  chains: new Map([['p', { rules: [{ statements: [verdict('drop')], comment: 'x' }, rule] }]]),
+  sets: new Map([['p/lookup', lookup]]),
+};
+const flow = (destinationPort: number) => ({
+  source: parseAddress('10.0.0.9'),
+  destination: parseAddress('10.0.1.1'),
+  protocol: 6,
+  sourcePort: 40_000,
+  destinationPort,
+  icmpType: 0,
+  icmpCode: 0,
+});
+
+test('policyRuleTitle() names the rule that a look-up finds for the packet', () => {
+  assert.equal(policyRuleTitle(ruleset, 'p', rule.comment, flow(85)), `${TITLE} rule 1 Deny`);
+  assert.equal(policyRuleTitle(ruleset, undefined, rule.comment, flow(91)), `${TITLE} rule 2 Deny`);
+  const cut = `${rule.comment.slice(0, -7)}…`;
+  assert.equal(policyRuleTitle(ruleset, 'p', cut, flow(91)), `${TITLE} rule 2 Deny`);
+});
+
+test('policyRuleTitle() leaves what is no look-up, or of another packet, as it is', () => {
+  assert.equal(policyRuleTitle(ruleset, 'p', 'x', flow(85)), 'x');
+  assert.equal(policyRuleTitle(ruleset, 'p', rule.comment, flow(1)), rule.comment);
+  assert.equal(policyRuleTitle(ruleset, 'gone', rule.comment, flow(85)), rule.comment);
+});
