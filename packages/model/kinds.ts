@@ -44,6 +44,12 @@ const TABLE = {
     CLUSTER,
     NOBODY,
   ),
+  KubernetesEndpointSlice: row(
+    'kubernetesendpointslices',
+    ['endpointslice', 'endpointslices'],
+    NAMESPACED,
+    FELIX,
+  ),
   LiveMigration: row('livemigrations', [], NAMESPACED, NOBODY),
   NetworkPolicy: row(
     'networkpolicies',

@@ -25,6 +25,7 @@ export {
 } from './etcd_keys.ts';
 export { splitPeerAddress } from './kinds/bgp_peer.ts';
 export { splitCollector } from './kinds/bmp.ts';
+export { SERVICE_NAME_LABEL } from './kinds/endpoint_slice.ts';
 export {
   type PortMatch,
   PROTOCOL_NUMBERS,

@@ -469,3 +469,34 @@ test('parseResource() throws nothing but ValidationError, on any input', () => {
     { numRuns: 1000 },
   );
 });
+
+const problemOf = (kind: string, spec: object): string => {
+  const metadata = { name: 'a', ...(kind === 'NetworkPolicy' ? { namespace: 'shop' } : {}) };
+  try {
+    parseResource({ apiVersion: 'projectcalico.org/v3', kind, metadata, spec });
+    return '';
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+const rule = (side: object) => [{ action: 'Allow', ...side }];
+
+test('parseResource() takes services where the far end is, alone, and with a namespace in global policies', () => {
+  const services = { name: 'web', namespace: 'shop' };
+  assert.equal(
+    problemOf('NetworkPolicy', { egress: rule({ destination: { services: { name: 'web' } } }) }),
+    '',
+  );
+  assert.equal(problemOf('GlobalNetworkPolicy', { ingress: rule({ source: { services } }) }), '');
+  const wrongEnd = problemOf('NetworkPolicy', { ingress: rule({ destination: { services } }) });
+  assert.match(wrongEnd, /an ingress rule names services as source/);
+  const nowhere = problemOf('GlobalNetworkPolicy', {
+    egress: rule({ destination: { services: { name: 'a' } } }),
+  });
+  assert.match(nowhere, /spec\.egress\[0\]\.destination\.services\.namespace/);
+  const mixed = { services, namespaceSelector: 'all()' };
+  assert.match(
+    problemOf('NetworkPolicy', { egress: rule({ destination: mixed }) }),
+    /none together with services/,
+  );
+});

@@ -32,6 +32,7 @@ export type IPAMConfiguration = ResourceOf<'IPAMConfiguration'>;
 export type IPPool = ResourceOf<'IPPool'>;
 export type IPReservation = ResourceOf<'IPReservation'>;
 export type KubeControllersConfiguration = ResourceOf<'KubeControllersConfiguration'>;
+export type KubernetesEndpointSlice = ResourceOf<'KubernetesEndpointSlice'>;
 export type LiveMigration = ResourceOf<'LiveMigration'>;
 export type NetworkPolicy = ResourceOf<'NetworkPolicy'>;
 export type NetworkSet = ResourceOf<'NetworkSet'>;

@@ -4,6 +4,7 @@ import { bgpConfigurationSpec, completeBgpConfiguration } from './kinds/bgp_conf
 import { bgpFilterSpec } from './kinds/bgp_filter.ts';
 import { bgpPeerSpec } from './kinds/bgp_peer.ts';
 import { clusterInformationSpec, ipamConfigurationSpec } from './kinds/cluster.ts';
+import { endpointSliceSpec } from './kinds/endpoint_slice.ts';
 import { hostEndpointSpec, workloadEndpointSpec } from './kinds/endpoints.ts';
 import { felixConfigurationSpec } from './kinds/felix_configuration.ts';
 import { completeIpPool, ipPoolSpec, ipPoolStatus } from './kinds/ip_pool.ts';
@@ -60,6 +61,7 @@ export const SCHEMAS = {
   IPPool: define(ipPoolSpec, completeIpPool, anyName, ipPoolStatus),
   IPReservation: define(ipReservationSpec),
   KubeControllersConfiguration: define(anySpec, unchanged, onlyDefault),
+  KubernetesEndpointSlice: define(endpointSliceSpec),
   LiveMigration: define(anySpec),
   NetworkPolicy: define(networkPolicySpec, completePolicy),
   NetworkSet: define(networkSetSpec),

@@ -13,6 +13,7 @@ const POLICY_KINDS: ReadonlySet<string> = new Set([
   'Profile',
   'NetworkSet',
   'GlobalNetworkSet',
+  'KubernetesEndpointSlice',
 ]);
 
 /** @throws CommandError when a node does not answer, RpcError when api would refuse a document */

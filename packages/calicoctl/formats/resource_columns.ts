@@ -164,6 +164,7 @@ export const COLUMNS: Readonly<Record<Kind, KindColumns>> = {
   },
   IPReservation: { ps: [NAME], wide: [NAME, field('CIDRS', 'reservedCIDRs')] },
   KubeControllersConfiguration: NAME_ONLY,
+  KubernetesEndpointSlice: same(NAME, field('ADDRESSTYPE', 'addressType')),
   LiveMigration: NAME_ONLY,
   NetworkPolicy: POLICY,
   NetworkSet: NETS,

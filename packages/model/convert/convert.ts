@@ -6,7 +6,7 @@ import {
   clusterNetworkPolicySpec,
   kubernetesNetworkPolicySpec,
 } from '../kinds/kubernetes_policy.ts';
-import type { Kind } from '../kinds.ts';
+import { KINDS, type Kind } from '../kinds.ts';
 import { metadataSchema } from '../metadata.ts';
 import { parseResource } from '../parse.ts';
 import { problemsOf } from '../problems.ts';
@@ -22,6 +22,7 @@ import {
   CLUSTER_PREFIXES,
   clusterPolicySpecOf,
 } from './cluster_policies.ts';
+import { endpointSlice, endpointSliceSpecOf } from './endpoint_slice.ts';
 import { NETWORK_POLICY_PREFIX, networkPolicySpecOf } from './network_policy.ts';
 import { namespaceProfile, serviceAccountProfile } from './profiles.ts';
 
@@ -31,8 +32,13 @@ type Metadata = {
   readonly namespace?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
 };
-type Converted = { readonly kind: Kind; readonly name: string; readonly spec: unknown };
-type Conversion = (metadata: Metadata, spec: unknown) => Converted;
+type Converted = {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly labels?: Metadata['labels'];
+  readonly spec: unknown;
+};
+type Conversion = (metadata: Metadata, spec: unknown, document: Fields) => Converted;
 
 const POLICY_V1ALPHA1 = 'policy.networking.k8s.io/v1alpha1';
 
@@ -61,6 +67,12 @@ const CONVERSIONS: Readonly<Record<string, Conversion>> = {
       spec: clusterPolicySpecOf(policy),
     };
   },
+  'discovery.k8s.io/v1/EndpointSlice': ({ name, labels }, _, document) => ({
+    kind: 'KubernetesEndpointSlice',
+    name,
+    labels,
+    spec: endpointSliceSpecOf(read(endpointSlice, document, [])),
+  }),
   'v1/Namespace': ({ name, labels = {} }) => ({
     kind: 'Profile',
     ...namespaceProfile(name, labels),
@@ -102,14 +114,15 @@ export function convertDocument(document: Fields, namespace = 'default'): AnyRes
   }
   const own = { namespace, ...metadata.data };
   try {
-    const converted = conversion(own, document['spec'] ?? {});
-    const isNamespaced = converted.kind === 'NetworkPolicy';
+    const converted = conversion(own, document['spec'] ?? {}, document);
+    const { labels } = converted;
     return parseResource({
       apiVersion: API_VERSION,
       kind: converted.kind,
       metadata: {
         name: converted.name,
-        ...(isNamespaced ? { namespace: own.namespace } : {}),
+        ...(KINDS[converted.kind].namespaced ? { namespace: own.namespace } : {}),
+        ...(labels === undefined ? {} : { labels }),
       },
       spec: converted.spec,
     });
@@ -130,10 +143,10 @@ class SpecError extends Error {
   }
 }
 
-function read<T>(schema: z.ZodType<T>, spec: unknown): T {
+function read<T>(schema: z.ZodType<T>, spec: unknown, path = ['spec']): T {
   const result = schema.safeParse(spec, REPORT);
   if (result.success) return result.data;
-  throw new SpecError(problemsOf(result.error.issues, ['spec'], nothingKnown));
+  throw new SpecError(problemsOf(result.error.issues, path, nothingKnown));
 }
 
 function nothingKnown(): readonly string[] {

@@ -244,3 +244,38 @@ test('what has no counterpart is refused, with field and what would be accepted'
   assert.equal(isConvertible(kubernetes('projectcalico.org/v3', 'NetworkPolicy', {})), false);
   assert.equal(isConvertible(networkPolicy({})), true);
 });
+
+test('an EndpointSlice keeps its service, addresses and ports', () => {
+  const metadata = {
+    name: 'web-x7k2p',
+    namespace: 'shop',
+    labels: { 'kubernetes.io/service-name': 'web' },
+  };
+  const converted = convertDocument({
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata,
+    addressType: 'IPv4',
+    endpoints: [{ addresses: ['10.0.0.1'], conditions: { ready: false }, nodeName: 'n1' }],
+    ports: [{ name: '', protocol: 'UDP', port: 53, appProtocol: null }],
+  });
+  assert.equal(converted.kind, 'KubernetesEndpointSlice');
+  assert.deepEqual(converted.metadata, metadata);
+  assert.deepEqual(converted.spec, {
+    addressType: 'IPv4',
+    endpoints: [{ addresses: ['10.0.0.1'] }],
+    ports: [{ name: '', protocol: 'UDP', port: 53 }],
+  });
+});
+
+test('an EndpointSlice of names, or of another family than it says, is refused', () => {
+  const slice = {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: 'a' },
+  };
+  const of = (addressType: string, address: string) => () =>
+    convertDocument({ ...slice, addressType, endpoints: [{ addresses: [address] }] });
+  assert.throws(of('FQDN', 'example.com'), /spec\.addressType/);
+  assert.throws(of('IPv6', '10.0.0.1'), /expected an IPv6 address/);
+});

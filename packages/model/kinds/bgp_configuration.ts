@@ -74,6 +74,8 @@ function bgpConfigurationFields(style: SchemaStyle) {
     confederation: style
       .object({ identifier: asNumber, members: z.array(asNumber).min(1) })
       .optional(),
+    /** Ours: a node's blocks that lie side by side are one route, unless Disabled. */
+    blockAggregation: z.enum(['Enabled', 'Disabled']).optional(),
     programClusterRoutes: z.enum(PROGRAM_CLUSTER_ROUTES).optional(),
     ipv4NormalRoutePriority: routePriority.optional(),
     ipv6NormalRoutePriority: routePriority.optional(),

@@ -33,14 +33,16 @@ function globalFields() {
 const stagedAction = z.enum(['Set', 'Delete', 'Learn', 'Ignore']).default('Set');
 
 const TYPES = [['types', 'ingress', 'egress'] as const, checkTypes] as const;
+const SERVICES = [['ingress', 'egress'] as const, checkServices] as const;
+const GLOBAL_SERVICES = [['ingress', 'egress'] as const, checkGlobalServices] as const;
 
 export function networkPolicySpec(style: SchemaStyle) {
-  return style.cross(style.object(policyFields(style)), TYPES);
+  return style.cross(style.object(policyFields(style)), TYPES, SERVICES);
 }
 
 export function globalNetworkPolicySpec(style: SchemaStyle) {
   const schema = style.object({ ...policyFields(style), ...globalFields() });
-  return style.cross(schema, TYPES, [
+  return style.cross(schema, TYPES, SERVICES, GLOBAL_SERVICES, [
     ['doNotTrack', 'preDNAT', 'applyOnForward', 'egress', 'types'],
     checkHostRules,
   ]);
@@ -48,12 +50,12 @@ export function globalNetworkPolicySpec(style: SchemaStyle) {
 
 export function stagedNetworkPolicySpec(style: SchemaStyle) {
   const schema = style.object({ ...policyFields(style), stagedAction });
-  return style.cross(schema, TYPES);
+  return style.cross(schema, TYPES, SERVICES);
 }
 
 export function stagedGlobalNetworkPolicySpec(style: SchemaStyle) {
   const schema = style.object({ ...policyFields(style), ...globalFields(), stagedAction });
-  return style.cross(schema, TYPES);
+  return style.cross(schema, TYPES, SERVICES, GLOBAL_SERVICES);
 }
 
 type Direction = 'Ingress' | 'Egress';
@@ -86,6 +88,41 @@ function checkTypes(spec: Directed, report: Report): void {
   ] as const) {
     if ((spec[field]?.length ?? 0) === 0 || types.includes(type)) continue;
     report(['types'], types, `expected "${type}" among them, since spec.${field} holds rules`);
+  }
+}
+
+type Ruled = {
+  ingress?: readonly PolicyRule[] | undefined;
+  egress?: readonly PolicyRule[] | undefined;
+};
+type PolicyRule = z.output<ReturnType<typeof policyRule>>;
+
+/** A service is the far end of a connection: what may come from it, or go to it. */
+function checkServices(spec: Ruled, report: Report): void {
+  for (const [direction, side] of [
+    ['ingress', 'destination'],
+    ['egress', 'source'],
+  ] as const) {
+    for (const [index, rule] of (spec[direction] ?? []).entries()) {
+      const { services } = rule[side] ?? {};
+      if (services === undefined) continue;
+      const far = side === 'source' ? 'destination' : 'source';
+      const message = `expected none: an ${direction} rule names services as ${far}`;
+      report([direction, index, side, 'services'], undefined, message);
+    }
+  }
+}
+
+function checkGlobalServices(spec: Ruled, report: Report): void {
+  for (const direction of ['ingress', 'egress'] as const) {
+    for (const [index, rule] of (spec[direction] ?? []).entries()) {
+      for (const side of ['source', 'destination'] as const) {
+        const { services } = rule[side] ?? {};
+        if (services === undefined || services.namespace !== undefined) continue;
+        const path = [direction, index, side, 'services', 'namespace'];
+        report(path, undefined, 'is required: a global policy is of no namespace');
+      }
+    }
   }
 }
 

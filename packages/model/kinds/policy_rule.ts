@@ -141,9 +141,20 @@ function checkNotNets({ notNets }: Entity, report: Report): void {
   }
 }
 
+const OTHER_MATCHES = [
+  'nets',
+  'notNets',
+  'selector',
+  'notSelector',
+  'namespaceSelector',
+  'serviceAccounts',
+  'ports',
+  'notPorts',
+] as const;
+
 function checkServices(entity: Entity, report: Report): void {
   if (entity.services === undefined) return;
-  for (const field of ['nets', 'notNets', 'selector', 'ports', 'notPorts'] as const) {
+  for (const field of OTHER_MATCHES) {
     if (entity[field] === undefined) continue;
     report([field], undefined, 'expected none together with services');
   }
