@@ -6,7 +6,7 @@ import { FakeKernel } from '../../testing/fake_kernel.ts';
 import { type PathFields, path, RibFiller } from '../../testing/paths.ts';
 import { pool } from '../../testing/resources.ts';
 import { REMOVE_ANYTHING } from './changes.ts';
-import { describeRoute, KernelSync } from './kernel_sync.ts';
+import { KernelSync } from './kernel_sync.ts';
 import { blockTexts, type PlanInputs } from './route_plan.ts';
 
 const NOTHING_MORE = {

@@ -67,6 +67,7 @@ export class AdjRibIn implements Iterable<Path> {
   }
 
   markStale(families: readonly Family[]): void {
+    if (families.length === 0) return;
     const { paths, prefixes } = this.#rib;
     for (let row = 0; row < paths.limit; row++) {
       if (!this.#isOwn(row) || !families.includes(prefixes.familyOf(paths.prefixOf(row)))) continue;
