@@ -30,16 +30,17 @@ export class Parting {
   }
 
   /**
-   * @param coverageOf asked for each parting peer, with the keys of all of them
+   * @param coverageOf asked once for all parting peers, if there are any
    * @returns the configuration when it is another one now
    */
   review(
-    coverageOf: (key: string, parting: ReadonlySet<string>) => Coverage | undefined,
+    coverageOf: (parting: readonly string[]) => ReadonlyMap<string, Coverage>,
   ): SpeakerConfig | undefined {
-    const parting = new Set(this.#peers.keys());
+    if (this.#peers.size === 0) return undefined;
+    const coverages = coverageOf([...this.#peers.keys()]);
     let isChanged = false;
     for (const [key, peer] of this.#peers) {
-      const coverage = coverageOf(key, parting);
+      const coverage = coverages.get(key);
       if (coverage === undefined || isOver(coverage)) {
         this.#peers.delete(key);
         isChanged = true;

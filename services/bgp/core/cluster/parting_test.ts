@@ -34,7 +34,7 @@ function reviews(...coverages: readonly Partial<Coverage>[]): string[] {
   parting.configure(before, new Set());
   parting.configure({ ...before, peers: new Map() }, new Set([PEER]));
   return coverages.map((changes) => {
-    const config = parting.review(() => ({ ...COVERED, ...changes }));
+    const config = parting.review(() => new Map([[PEER, { ...COVERED, ...changes }]]));
     if (config === undefined) return '=';
     const peer = config.peers.get(PEER);
     if (peer === undefined) return '';

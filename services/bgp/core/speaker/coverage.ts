@@ -14,32 +14,55 @@ export type Coverage = {
   readonly told: number;
 };
 
-/** @param parting peers whose routes do not count as another way */
-export function coverageOf(rib: LocRib, peer: Peer, parting: ReadonlySet<Peer>): Coverage {
-  const { paths, attributes } = rib;
-  const { source } = peer.received;
-  const others = new Set(Array.from(parting, ({ received }) => received.source));
+type Tally = { heard: number; marked: number; isCovered: boolean };
+
+/**
+ * By key, in one walk over the table.
+ * @param parting peers that all go: the routes of one are no other way for those of another
+ */
+export function coverageOf(rib: LocRib, parting: readonly Peer[]): Map<string, Coverage> {
+  const { paths, prefixes, attributes } = rib;
+  const tallies = new Map<number, Tally>(
+    parting.map(({ received }) => [received.source, { heard: 0, marked: 0, isCovered: true }]),
+  );
+  const marks = new Map<number, boolean>();
+  const isMarked = (id: number): boolean => {
+    const known = marks.get(id);
+    if (known !== undefined) return known;
+    const { communities } = attributes.dataOf(id).attributes;
+    const mark = communities?.includes(Community.GracefulShutdown) ?? false;
+    marks.set(id, mark);
+    return mark;
+  };
   const hasOtherWay = (prefix: number): boolean => {
     for (let row = paths.firstOf(prefix); row >= 0; row = paths.nextOf(row)) {
-      if (others.has(paths.sourceOf(row)) || !paths.isUsable(row)) continue;
+      if (tallies.has(paths.sourceOf(row)) || !paths.isUsable(row)) continue;
       if (!paths.is(row, PathFlag.Stale)) return true;
     }
     return false;
   };
-  let isCovered = true;
-  let marked = 0;
-  let heard = 0;
-  for (let row = 0; row < paths.limit; row++) {
-    if (!paths.has(row) || paths.sourceOf(row) !== source || !paths.isUsable(row)) continue;
-    heard += 1;
-    const { communities } = attributes.dataOf(paths.receivedOf(row)).attributes;
-    if (communities?.includes(Community.GracefulShutdown)) marked += 1;
-    isCovered &&= hasOtherWay(paths.prefixOf(row));
+  for (let prefix = 0; prefix < prefixes.limit; prefix++) {
+    if (!prefixes.has(prefix)) continue;
+    const isLost = !hasOtherWay(prefix);
+    for (let row = paths.firstOf(prefix); row >= 0; row = paths.nextOf(row)) {
+      const tally = tallies.get(paths.sourceOf(row));
+      if (tally === undefined || !paths.isUsable(row)) continue;
+      tally.heard += 1;
+      if (isMarked(paths.receivedOf(row))) tally.marked += 1;
+      if (isLost) tally.isCovered = false;
+    }
   }
-  return {
-    isEstablished: peer.live !== undefined,
-    isCovered,
-    releasesUs: heard > 0 && marked === heard,
-    told: peer.advertised.size,
-  };
+  return new Map(
+    parting.map(({ config, live, received, advertised }) => {
+      const tally = tallies.get(received.source);
+      const { heard = 0, marked = 0, isCovered = true } = tally ?? {};
+      const coverage: Coverage = {
+        isEstablished: live !== undefined,
+        isCovered,
+        releasesUs: heard > 0 && marked === heard,
+        told: advertised.size,
+      };
+      return [config.key, coverage];
+    }),
+  );
 }

@@ -14,6 +14,7 @@ import type { Live, Peer } from './peer.ts';
 
 /** Routes per batch: a few messages, so that one peer's table does not hold the others up. */
 const BATCH = 2_048;
+const NO_MESSAGES: readonly Uint8Array[] = [];
 
 /**
  * RFC 7313 section 4: begin, the whole table, end; without that extension the table alone. What is asked
@@ -46,7 +47,12 @@ function refreshMessage(family: Family, subtype: number): RouteRefresh {
   return { kind: 'route-refresh', afi: afiOf(family), safi: Safi.Unicast, subtype };
 }
 
-function refreshMessages(owed: Set<Family>, subtype: number, context: WireContext): Uint8Array[] {
+function refreshMessages(
+  owed: Set<Family>,
+  subtype: number,
+  context: WireContext,
+): readonly Uint8Array[] {
+  if (owed.size === 0) return NO_MESSAGES;
   const families = [...owed];
   owed.clear();
   return families.map((family) => encodeMessage(refreshMessage(family, subtype), context));
@@ -58,7 +64,7 @@ export function nextBatch(peer: Peer, mayEndRib: boolean): SpeakerEffect | undef
   const { group, reader } = advertised;
   if (live === undefined || group === undefined || live.isWaiting) return undefined;
   const { sendContext: context, families, gracefulRestart } = live.negotiated;
-  const messages = refreshMessages(live.owedBegins, RefreshSubtype.Begin, context);
+  const messages = [...refreshMessages(live.owedBegins, RefreshSubtype.Begin, context)];
   const routes = group.out.read(reader, BATCH);
   if (routes !== undefined) messages.push(routes);
   if (group.isFilled && group.out.isAtEnd(reader)) {

@@ -41,7 +41,8 @@ import type {
 import { GUEST_PATIENCE_MS, Guests } from './guests.ts';
 import { InjectedRoutes } from './injected_routes.ts';
 import { ageRoutes, LongLived } from './long_lived.ts';
-import { nextBatch, refreshAll } from './outbound.ts';
+import { refreshAll } from './outbound.ts';
+import { Outbox } from './outbox.ts';
 import { OwnRoutes } from './own_routes.ts';
 import { Peer } from './peer.ts';
 import { Policies } from './policies.ts';
@@ -64,8 +65,9 @@ export type SpeakerOptions = {
 /** How long routes are kept when the peer is back but does not finish its table. */
 const STALE_AFTER_RETURN_MS = 120_000;
 
-/** Prefixes that one flush() decides on: a few milliseconds. */
+/** Prefixes that one flush() decides on, and judges for up to so many update groups: a few milliseconds. */
 const SLICE = 2_048;
+const GROUPS_PER_SLICE = 8;
 
 type UpEffect = Extract<SessionEffect, { readonly kind: 'up' }>;
 
@@ -82,9 +84,10 @@ export class Speaker {
   readonly #guests = new Guests();
   readonly #routeNews = new RouteNews();
   #config: SpeakerConfig | undefined;
+  readonly #outbox = new Outbox();
   #exportsComplete = false;
   #isRecovering: boolean;
-  #effects: SpeakerEffect[] = [];
+  readonly #effects: SpeakerEffect[] = [];
 
   constructor(options: SpeakerOptions) {
     this.#timing = options.timing ?? DEFAULT_TIMING;
@@ -142,14 +145,14 @@ export class Speaker {
   }
 
   /**
-   * What would be lost with a peer; undefined when there is none.
-   * @param parting keys of peers whose routes do not count as another way
+   * What would be lost with each of these peers, by key.
+   * @param parting keys; routes of none of them count as another way
    */
-  coverageOf(key: string, parting: ReadonlySet<string>): Coverage | undefined {
-    const peer = this.#peers.get(key);
-    if (peer === undefined) return undefined;
-    const others = [...parting].flatMap((each) => this.#peers.get(each) ?? []);
-    return coverageOf(this.#rib, peer, new Set(others));
+  coverageOf(parting: readonly string[]): ReadonlyMap<string, Coverage> {
+    return coverageOf(
+      this.#rib,
+      parting.flatMap((key) => this.#peers.get(key) ?? []),
+    );
   }
 
   /** Makes the speaker what the configuration says. Only sessions that it touches are disturbed. */
@@ -157,6 +160,7 @@ export class Speaker {
     this.#record?.({ kind: 'configure', config, now });
     const before = this.#config;
     this.#config = config;
+    this.#outbox.noteForAll();
     const isNewPolicy =
       before === undefined || settingsText(before.local) !== settingsText(config.local);
     if (isNewPolicy) this.#policies.make(config.local);
@@ -168,6 +172,7 @@ export class Speaker {
   /** Next hops may be reached through other interfaces now: filters that ask for them judge anew. */
   refreshInterfaces(): void {
     this.#record?.({ kind: 'refresh-interfaces' });
+    this.#outbox.noteForAll();
     const peers = [...this.#peers.values()];
     this.#policies.apply(peers.filter(({ config }) => asksForInterface(config.policy.filters)));
   }
@@ -181,6 +186,7 @@ export class Speaker {
     if (event.kind === 'inject' || event.kind === 'take-back') return this.injected.take(event);
     const peer = this.#peers.get(event.peer);
     if (peer === undefined) return;
+    this.#outbox.noteEvent(peer);
     switch (event.kind) {
       case 'session':
         return this.#stepSession(peer, event.event, now);
@@ -216,21 +222,19 @@ export class Speaker {
   flush(): SpeakerEffect[] {
     this.#record?.({ kind: 'flush' });
     const isJudging = this.#policies.rejudge(this.#peers.values());
-    const changed = this.#rib.settle(SLICE);
+    const slice = Math.ceil(SLICE / Math.max(1, this.#groups.size / GROUPS_PER_SLICE));
+    const changed = this.#rib.settle(slice);
     this.#effects.push(...this.#routeNews.of(changed, this.#rib.isLosing));
-    const isFilling = this.#groups.update(changed, SLICE);
+    const isFilling = this.#groups.update(changed, slice);
     // A reflector's table is complete only when its own peers' are.
     const isReflector = this.#config?.local.clusterId !== undefined;
     const mayEndRib =
       this.#exportsComplete && !this.#rib.isUnsettled && !(isReflector && this.#isRecovering);
-    for (const peer of this.#peers.values()) {
-      const batch = nextBatch(peer, mayEndRib);
-      if (batch !== undefined) this.#effects.push(batch);
-    }
+    if (changed.length > 0) this.#outbox.noteForAll();
+    this.#effects.push(...this.#outbox.batches(this.#peers.values(), mayEndRib));
+    if (isFilling) this.#outbox.noteForAll();
     if (isJudging || isFilling || this.#rib.isUnsettled) this.#effects.push({ kind: 'continue' });
-    const effects = this.#effects;
-    this.#effects = [];
-    return effects;
+    return this.#effects.splice(0);
   }
 
   /** Answers the peers whose policy has changed. */
@@ -258,6 +262,7 @@ export class Speaker {
     const { key } = peer.config;
     this.#stop(peer, cease(CeaseSubcode.PeerDeconfigured), now);
     this.#peers.delete(key);
+    this.#outbox.forget(peer);
     this.#guests.dismiss(key);
     this.#effects.push({ kind: 'forget', peer: key });
   }

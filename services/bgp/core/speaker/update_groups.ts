@@ -21,6 +21,10 @@ export class UpdateGroups {
     this.#peers = peers;
   }
 
+  get size(): number {
+    return this.#groups.size;
+  }
+
   /** Takes changed prefixes in, and goes on with longer work; whether there is more of it. */
   update(changed: readonly number[], slice: number): boolean {
     let isMore = false;
