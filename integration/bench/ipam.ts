@@ -3,22 +3,22 @@
 //
 //   node integration/bench/ipam.ts [--seconds 6] [--concurrency 1,8,64] [--warm-up 8] [--pairs 0]
 //
-// `raw` is one transaction of the size of an assignment, by the client that ipam itself uses. With
-// --pairs, so many assign/release pairs instead, with the memory of the ipam process over time.
+// A raw transaction is made by the client that ipam itself uses, in the process that also calls ipam: one of
+// 2 kB, and one that compares and writes as much as a lone assignment. Ratios are of slices that follow
+// each other: their median and the best. With --pairs, so many assign/release pairs instead, with the memory of the ipam process over time.
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import type { Transaction } from '@calico/store';
 import { type Ipam, IpamFixture } from '../ipam/fixture.ts';
-import { CpuClock, type CpuSeconds } from './cpu_clock.ts';
 import { percentile } from './figures.ts';
 import { HEAP_REPORT, runPairs } from './ipam_memory.ts';
+import { Meter } from './meter.ts';
+import { likeAssignment, smallTransaction } from './raw_transactions.ts';
 
 const NODES = 8;
 const SLICE_MS = 250;
 /** Addresses that are held at once while assignments are measured; a node may hold 1,280. */
 const MOST_HELD = 2048;
-
-/** Does one thing; answers nothing. */
-type Work = (loop: number) => Promise<void>;
 
 const { values } = parseArgs({
   options: {
@@ -28,54 +28,6 @@ const { values } = parseArgs({
     pairs: { type: 'string', default: '0' },
   },
 });
-
-class Meter {
-  readonly #times: number[] = [];
-  readonly #clock: CpuClock;
-  #elapsedMs = 0;
-
-  constructor(clock: CpuClock) {
-    this.#clock = clock;
-  }
-
-  /** Works with `concurrency` loops until `most` are done or the time is over. */
-  async run(concurrency: number, most: number, limitMs: number, work: Work): Promise<void> {
-    let started = 0;
-    this.#clock.start();
-    const start = performance.now();
-    await Promise.all(
-      Array.from({ length: concurrency }, async (_, loop) => {
-        while (started < most && performance.now() - start < limitMs) {
-          started++;
-          const before = performance.now();
-          await work(loop);
-          this.#times.push(performance.now() - before);
-        }
-      }),
-    );
-    this.#elapsedMs += performance.now() - start;
-    this.#clock.stop();
-  }
-
-  /** Processor time of one piece of work, in microseconds, by process. */
-  get cpuMicros(): CpuSeconds {
-    const each = 1e6 / this.#times.length;
-    const { client, ipam, etcd } = this.#clock.seconds;
-    return { client: client * each, ipam: ipam * each, etcd: etcd * each };
-  }
-
-  get elapsedMs(): number {
-    return this.#elapsedMs;
-  }
-
-  get perSecond(): number {
-    return (this.#times.length / this.#elapsedMs) * 1000;
-  }
-
-  get p50Ms(): number {
-    return percentile(this.#times, 50);
-  }
-}
 
 const count = Number(values.pairs);
 /** A million pairs write more versions of blocks than etcd's quota holds. */
@@ -93,9 +45,6 @@ try {
   } else {
     // A service runs for days: what its first seconds cost (compilation) is not what is asked for.
     await compare(ipam, 64, Number(values['warm-up']) * 1000);
-    console.log(
-      'concurrency  raw txn/s  p50 ms  AutoAssign/s  p50 ms  ratio  p50 ratio  ReleaseByHandle/s',
-    );
     for (const concurrency of values.concurrency.split(',').map(Number)) {
       report(concurrency, await compare(ipam, concurrency, Number(values.seconds) * 1000));
     }
@@ -105,65 +54,81 @@ try {
   await fixture.stop();
 }
 
-type Meters = { readonly raw: Meter; readonly assign: Meter; readonly release: Meter };
+type Meters = Readonly<Record<'small' | 'alike' | 'assign' | 'release', Meter>>;
 
-/** Raw, assign and release in turns, each for a third of the time. */
+/** Raw transactions of both sizes, assignments and releases in turns, until the time is over. */
 async function compare(ipam: Ipam, concurrency: number, limitMs: number): Promise<Meters> {
   const pids = { ipam: fixture.pid(), etcd: fixture.etcdPid() };
-  const meter = (): Meter => new Meter(new CpuClock(pids));
-  const meters = { raw: meter(), assign: meter(), release: meter() };
-  while (meters.raw.elapsedMs + meters.assign.elapsedMs < (limitMs * 2) / 3) {
-    await meters.raw.run(concurrency, Number.POSITIVE_INFINITY, SLICE_MS, rawTransaction);
+  const small = new Meter(pids);
+  const alike = new Meter(pids);
+  const assign = new Meter(pids);
+  const release = new Meter(pids);
+  const start = performance.now();
+  do {
     const handles: string[] = [];
-    await meters.assign.run(concurrency, MOST_HELD, SLICE_MS, async (loop) => {
+    await assign.run(concurrency, MOST_HELD, SLICE_MS, async (loop) => {
       const handleId = `k8s-pod-network.${randomBytes(16).toString('hex')}`;
       const node = `node-${loop % NODES}`;
       const attributes = { pod: `pod-${handles.length}`, namespace: 'default', node };
       await ipam.autoAssign({ node, handleId, ipv4Count: 1, attributes });
       handles.push(handleId);
     });
+    const likeOne = await likeAssignment(fixture.store, 'node-0');
     const { length } = handles;
-    await meters.release.run(concurrency, length, Number.POSITIVE_INFINITY, async () => {
+    await release.run(concurrency, length, Number.POSITIVE_INFINITY, async () => {
       await ipam.releaseByHandle({ handleId: handles.pop() ?? '' });
     });
-  }
-  return meters;
+    await small.run(concurrency, Number.POSITIVE_INFINITY, SLICE_MS, () => raw(smallTransaction()));
+    await alike.run(concurrency, Number.POSITIVE_INFINITY, SLICE_MS, () => raw(likeOne()));
+  } while (performance.now() - start < limitMs);
+  return { small, alike, assign, release };
 }
 
-/** A transaction of the size of an assignment: a block and a handle, both compared. */
-async function rawTransaction(): Promise<void> {
-  const suffix = randomBytes(16).toString('hex');
-  const handle = `/bench/handle/k8s-pod-network.${suffix}`;
-  const block = `/bench/block/10.0.0.0-26-${suffix}`;
-  await fixture.store.commit({
-    compare: [
-      { key: block, modRevision: 0n },
-      { key: handle, modRevision: 0n },
-    ],
-    operations: [
-      { kind: 'put', key: block, value: 'x'.repeat(2000) },
-      { kind: 'put', key: handle, value: 'x'.repeat(120) },
-    ],
-  });
+async function raw(transaction: Transaction): Promise<void> {
+  const { kind } = await fixture.store.commit(transaction);
+  if (kind !== 'committed') throw new Error('a raw transaction lost a race');
 }
 
-function report(concurrency: number, { raw, assign, release }: Meters): void {
-  const cells = [
-    [String(concurrency), 11],
-    [raw.perSecond.toFixed(0), 9],
-    [raw.p50Ms.toFixed(2), 6],
-    [assign.perSecond.toFixed(0), 12],
-    [assign.p50Ms.toFixed(2), 6],
-    [(assign.perSecond / raw.perSecond).toFixed(2), 5],
-    [(assign.p50Ms / raw.p50Ms).toFixed(2), 9],
-    [release.perSecond.toFixed(0), 17],
-  ] as const;
-  console.log(cells.map(([text, width]) => text.padStart(width)).join('  '));
-  for (const [what, meter] of Object.entries({ raw, assign, release })) {
-    const { client, ipam, etcd } = meter.cpuMicros;
-    const parts = [client, ipam, etcd].map((micros) => micros.toFixed(0).padStart(5));
+function report(concurrency: number, meters: Meters): void {
+  const { small, alike, assign, release } = meters;
+  row([
+    `concurrency ${concurrency}`,
+    'per s',
+    'p50 ms',
+    'client',
+    'ipam',
+    'etcd',
+    'sum (CPU µs each)',
+  ]);
+  show('raw transaction, 2 kB', small);
+  show('raw transaction like an assignment', alike);
+  show('AutoAssign', assign);
+  show('ReleaseByHandle', release);
+  for (const [what, other] of [
+    ['2 kB', small],
+    ['alike', alike],
+  ] as const) {
+    const pairs = assign.slices.map(
+      (slice, index) => [slice, other.slices[index] ?? slice] as const,
+    );
+    const rates = pairs.map(([one, by]) => one.perSecond / by.perSecond);
+    const times = pairs.map(([one, by]) => one.p50Ms / by.p50Ms);
     console.log(
-      `    ${what.padEnd(8)} CPU µs each: client ${parts[0]}, ipam ${parts[1]}, etcd ${parts[2]}`,
+      `  AutoAssign : raw, ${what}: per s ${percentile(rates, 50).toFixed(2)} (best ${Math.max(...rates).toFixed(2)}), p50 ${percentile(times, 50).toFixed(2)} (best ${Math.min(...times).toFixed(2)}), CPU ${(sumOf(assign) / sumOf(other)).toFixed(2)}`,
     );
   }
+}
+
+function show(what: string, meter: Meter): void {
+  const { client, ipam, etcd } = meter.cpuMicros;
+  const cpu = [client, ipam, etcd, sumOf(meter)].map((micros) => micros.toFixed(0));
+  row([`  ${what}`, meter.perSecond.toFixed(0), meter.p50Ms.toFixed(2), ...cpu]);
+}
+
+function sumOf({ cpuMicros: { client, ipam, etcd } }: Meter): number {
+  return client + ipam + etcd;
+}
+
+function row([what = '', ...cells]: readonly string[]): void {
+  console.log(what.padEnd(36) + cells.map((cell) => cell.padStart(8)).join(''));
 }
