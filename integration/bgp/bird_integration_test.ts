@@ -115,6 +115,29 @@ async function scenario(
     await lab.birdc('bird', 'enable Mesh_192_168_80_101');
     await lab.routesBecome('k8s-node01', expected, 15_000);
   });
+
+  if (octet !== 100) return;
+  await t.test('BIRD takes two blocks side by side as one route, and two again', async () => {
+    const metric = version === '2' ? ' metric 32' : '';
+    const others = [
+      `10.244.58.192/26 via 192.168.80.102 dev ens33${metric}`,
+      `blackhole 10.244.235.192/26${metric}`,
+    ];
+    const via = (cidr: string, last: number): string =>
+      `${cidr} via 192.168.80.${last} dev ens33${metric}`;
+    const [monitor] = await watch(lab, ['bird']);
+    await lab.affinity('k8s-node01', '10.244.85.128/26');
+    await lab.routesBecome('bird', [via('10.244.85.128/25', 101), ...others].toSorted(), 20_000);
+    await lab.release('k8s-node01', '10.244.85.192/26');
+    await lab.affinity('k8s-node02', '10.244.85.192/26');
+    const split = [via('10.244.85.128/26', 101), via('10.244.85.192/26', 102)];
+    await lab.routesBecome('bird', [...split, ...others].toSorted(), 20_000);
+    const seen = (await monitor?.stop()) ?? [];
+    const at = (start: string): number => seen.findIndex((line) => line.startsWith(start));
+    const merged = at('10.244.85.128/25');
+    assert.ok(merged >= 0 && merged < at('Deleted 10.244.85.192/26'), seen.join('\n'));
+    assert.ok(at('10.244.85.128/26') < at('Deleted 10.244.85.128/25'), seen.join('\n'));
+  });
 }
 
 async function watch(lab: BgpLab, names: readonly string[]): Promise<LineMonitor[]> {

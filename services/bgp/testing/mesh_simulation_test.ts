@@ -154,7 +154,7 @@ test('twenty nodes find each other and lose nothing', () => {
   const resources = names.flatMap((name, index) => [
     node(name, `192.168.80.${100 + index}/24`),
     affinity(name, `10.244.${index}.0/26`),
-    affinity(name, `10.244.${index}.64/26`),
+    affinity(name, `10.244.${index}.128/26`),
   ]);
   const cluster = new SimulatedCluster(99, 40);
   cluster.resources = [bgpConfiguration({ asNumber: 64512 }), pool('10.244.0.0/16'), ...resources];

@@ -1,4 +1,4 @@
-// What this node announces: its confirmed blocks, and addresses borrowed from other nodes' blocks.
+// What this node announces: its confirmed blocks, merged, and addresses borrowed from other nodes' blocks.
 import {
   addressAt,
   addressBits,
@@ -18,6 +18,7 @@ import {
 import { localPreferenceOf } from '../policy/route_filter.ts';
 import type { PoolPolicy } from '../policy/types.ts';
 import type { OwnRoute } from '../speaker/config.ts';
+import { mergeBlocks } from './merge_blocks.ts';
 import type { NodeView } from './node_view.ts';
 import type { ClusterResources } from './resources.ts';
 
@@ -33,10 +34,8 @@ export function deriveOwnRoutes(
   services: readonly Prefix[],
 ): OwnRoute[] {
   const routes = new Map<string, OwnRoute>();
-  const { ipv4NormalRoutePriority, ipv6NormalRoutePriority } = bgpConfigurationFor(
-    node,
-    resources.bgpConfigurations,
-  );
+  const configuration = bgpConfigurationFor(node, resources.bgpConfigurations);
+  const { ipv4NormalRoutePriority, ipv6NormalRoutePriority, blockAggregation } = configuration;
   const preference = {
     4: localPreferenceOf(ipv4NormalRoutePriority ?? NORMAL_PRIORITY),
     6: localPreferenceOf(ipv6NormalRoutePriority ?? NORMAL_PRIORITY),
@@ -51,10 +50,11 @@ export function deriveOwnRoutes(
       add(prefix, 'borrowed');
     }
   }
-  for (const affinity of resources.blockAffinities) {
-    if (!isConfirmed(affinity, node)) continue;
-    add(parsePrefix(affinity.spec.cidr), 'block');
-  }
+  const blocks = resources.blockAffinities
+    .filter((affinity) => isConfirmed(affinity, node))
+    .map(({ spec }) => parsePrefix(spec.cidr));
+  const routed = blockAggregation === 'Disabled' ? blocks : mergeBlocks(blocks, resources);
+  for (const prefix of routed) add(prefix, 'block');
   return [...routes.values()].toSorted((a, b) => comparePrefixes(a.prefix, b.prefix));
 }
 

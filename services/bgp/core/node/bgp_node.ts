@@ -21,7 +21,7 @@ import type {
 import type { BfdStatus } from '../bfd/types.ts';
 import { BmpMonitor } from '../bmp/monitor.ts';
 import type { BmpSettings } from '../bmp/settings.ts';
-import { type Derivation, deriveSpeaker } from '../cluster/derive_speaker.ts';
+import { type Derivation, type Derived, deriveSpeaker } from '../cluster/derive_speaker.ts';
 import { Handover } from '../cluster/handover.ts';
 import { Parting } from '../cluster/parting.ts';
 import type { ClusterResources } from '../cluster/resources.ts';
@@ -32,7 +32,7 @@ import { Host } from '../host/host.ts';
 import type { Defer } from '../host/turns.ts';
 import { KernelSync } from '../kernel/kernel_sync.ts';
 import { blockTexts } from '../kernel/route_plan.ts';
-import { settingsText } from '../speaker/config.ts';
+import { type SpeakerConfig, settingsText } from '../speaker/config.ts';
 import type { Note } from '../speaker/events.ts';
 import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
 import { type Listen, listenFor } from './listen.ts';
