@@ -146,7 +146,7 @@ export function tiersIn({ view }: RunningFeed): string[] {
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  timeoutMs = 20_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await holds())) {

@@ -74,7 +74,7 @@ export class FelixFixture {
     const socket = (node: string, service: string): string =>
       `unix:${join(nodeDirectories(this.directory, node).run, `${service}.sock`)}`;
     this.#felixes = this.topology.nodes.map(({ name }) =>
-      connectRpc(FelixService, socket(name, 'felix'), { timeoutMs: 20_000 }),
+      connectRpc(FelixService, socket(name, 'felix'), { timeoutMs: 60_000 }),
     );
     this.felix = this.felixOn(0);
     this.api = connectRpc(ResourceService, socket('control', 'api'));

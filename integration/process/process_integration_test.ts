@@ -99,7 +99,7 @@ test('a service that was killed starts again on its socket, and clients come bac
       () => false,
     );
     if (answered) break;
-    assert.ok(performance.now() - begin < 2_000, 'the client does not come back');
+    assert.ok(performance.now() - begin < 20_000, 'the client does not come back');
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 });
