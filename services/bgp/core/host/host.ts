@@ -46,6 +46,9 @@ export type HostOptions = {
 /** So much is read of one connection before the next has its turn. */
 const READ_BYTES = 32 * 1024;
 
+/** Time for what waits in the kernel to be read before silence is believed. */
+const LISTEN_MS = 100;
+
 type ConnectionWork = Extract<SpeakerEffect, { readonly kind: 'connection' }>['work'];
 
 export class Host {
@@ -57,6 +60,8 @@ export class Host {
   readonly #readable = new Map<Link, string>();
   readonly #turns: Turns;
   readonly #rate = new ConnectionRate();
+  /** Hold timers that have run out while there may be something to read. */
+  readonly #overdue = new Set<string>();
   #isRunning = false;
   /** The speaker has more to do. */
   #hasMore = false;
@@ -286,9 +291,12 @@ export class Host {
         return;
       case 'set-timer': {
         const shortened = work.delayMs * (1 - work.jitter * this.#options.random());
-        return this.#timers.set(timerKey(peer, work.side, work.timer), shortened);
+        const name = timerKey(peer, work.side, work.timer);
+        this.#overdue.delete(name);
+        return this.#timers.set(name, shortened);
       }
       case 'cancel-timer':
+        this.#overdue.delete(timerKey(peer, work.side, work.timer));
         return this.#timers.cancel(timerKey(peer, work.side, work.timer));
       default:
         work satisfies never;
@@ -327,10 +335,23 @@ export class Host {
   #forget(peer: string): void {
     this.#rate.forget(peer);
     this.#timers.cancelAll(`${peer}|`);
+    for (const name of this.#overdue) if (name.startsWith(`${peer}|`)) this.#overdue.delete(name);
     for (const side of SIDES) {
       this.#links.get(linkKey(peer, side))?.close();
       this.#links.delete(linkKey(peer, side));
     }
+  }
+
+  /**
+   * Timers run before sockets are read: after a long turn, or in a flood, the sign of life of a peer may lie
+   * there already. Silence is what is left after a second look, with nothing more to read.
+   */
+  #mayBeHeard(name: string, link: Link | undefined): boolean {
+    if (link === undefined) return false;
+    if (this.#readable.has(link)) return true;
+    if (this.#overdue.has(name)) return false;
+    this.#overdue.add(name);
+    return true;
   }
 
   #expired(name: string): void {
@@ -338,8 +359,12 @@ export class Host {
     if (timer === undefined) {
       return this.#dispatch({ kind: 'peer-timer', peer, timer: second as PeerTimer });
     }
-    const event: ConnectionEvent = { kind: 'timer', timer: timer as TimerName };
     const side = second as Side;
+    if (timer === 'hold' && this.#mayBeHeard(name, this.#links.get(linkKey(peer, side)))) {
+      return this.#timers.set(name, LISTEN_MS);
+    }
+    this.#overdue.delete(name);
+    const event: ConnectionEvent = { kind: 'timer', timer: timer as TimerName };
     this.#dispatch({ kind: 'session', peer, event: { kind: 'connection', side, event } });
   }
 }

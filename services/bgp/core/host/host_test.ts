@@ -14,6 +14,17 @@ test('KEEPALIVEs cost no look at the tables', () => {
   assert.ok((kinds.get('flush')?.length ?? 0) < 10, `${kinds.get('flush')?.length} flushes`);
 });
 
+test('a KEEPALIVE that is read right after the hold time is over counts', () => {
+  const peer = new ScriptedPeer();
+  const { clock } = peer;
+  // 90 s from the first, which came 100 ms ago; as if the loop had been busy when this one arrived.
+  clock.setTimer(89_950, () => peer.say(KEEPALIVE));
+  clock.advance(91_000);
+  assert.ok(peer.peer.live !== undefined);
+  clock.advance(90_000);
+  assert.equal(peer.peer.live, undefined);
+});
+
 test('a flood of small messages does not hold a turn longer than it may last', () => {
   const peer = new ScriptedPeer([], 1);
   const { clock } = peer;
