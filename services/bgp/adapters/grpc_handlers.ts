@@ -170,7 +170,7 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
     },
 
     async *dumpTable() {
-      for (const mrt of dumpTable(node.speaker, Date.now())) yield { mrt };
+      for await (const mrt of unhurried(dumpTable(node.speaker, Date.now()), 1)) yield { mrt };
     },
 
     async getSpeaker() {

@@ -13,12 +13,15 @@ export type Page<T extends Row> = {
 /** Rows between two turns of the event loop: well under a millisecond of work. */
 const SLICE = 512;
 
-/** Lets others have their turn between rows. */
-export async function* unhurried<T>(rows: Iterable<T>): AsyncGenerator<T, void, undefined> {
+/** Lets others have their turn after so many rows. */
+export async function* unhurried<T>(
+  rows: Iterable<T>,
+  slice = SLICE,
+): AsyncGenerator<T, void, undefined> {
   let count = 0;
   for (const row of rows) {
     count += 1;
-    if (count % SLICE === 0) await turn();
+    if (count % slice === 0) await turn();
     yield row;
   }
 }

@@ -3,8 +3,8 @@ import { encodeMrt, type MrtEntry, type MrtPeer } from '@calico/bgp-wire';
 import type { Path } from '../rib/path.ts';
 import type { Speaker } from './speaker.ts';
 
-/** Records that are given out together. */
-const RECORDS_PER_PIECE = 512;
+/** Records that are given out together: a few milliseconds of work where each has several paths. */
+const RECORDS_PER_PIECE = 128;
 const NOWHERE = { family: 4, value: 0n } as const;
 
 /**
