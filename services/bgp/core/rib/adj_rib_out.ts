@@ -266,10 +266,12 @@ export class AdjRibOut {
     this.#prefixes.retain(prefix);
     // Plus one: 0 is a free row.
     this.#prefixOf[entry] = prefix + 1;
-    this.#pathOf[entry] = path;
+    // Columns of zeros cost nothing as long as they are not written, see withRow().
+    if (this.#pathOf[entry] !== path) this.#pathOf[entry] = path;
     this.#sourceOf[entry] = source;
     this.#flags[entry] = 0;
-    this.#sibling[entry] = this.#first[prefix] as number;
+    const sibling = this.#first[prefix] as number;
+    if (this.#sibling[entry] !== sibling) this.#sibling[entry] = sibling;
     this.#first[prefix] = entry;
     this.#attributesOf[entry] = attributes;
     if (attributes >= 0) {

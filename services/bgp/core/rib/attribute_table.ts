@@ -339,8 +339,7 @@ export class AttributeTable {
     this.#ranks[id] = rank(preference, pathLength, origin);
     this.#meds[id] = med;
     this.#neighbours[id] = neighbour;
-    this.#originators[id] = scanner.originatorId;
-    this.#clusterLengths[id] = Math.min(scanner.clusterLength, 255);
+    this.#setReflection(id, scanner.originatorId, scanner.clusterLength);
     return id;
   }
 
@@ -358,8 +357,14 @@ export class AttributeTable {
     this.#ranks[id] = rank(localPreference, asPathLength(asPath), origin ?? Origin.Incomplete);
     this.#meds[id] = attributes.multiExitDiscriminator ?? 0;
     this.#neighbours[id] = neighbourAs(attributes.asPath ?? []) ?? 0;
-    this.#originators[id] = attributes.originatorId ?? 0;
-    this.#clusterLengths[id] = Math.min(attributes.clusterList?.length ?? 0, 255);
+    this.#setReflection(id, attributes.originatorId ?? 0, attributes.clusterList?.length ?? 0);
+  }
+
+  /** Most sets have not been reflected: columns of zeros cost nothing, see withRow(). */
+  #setReflection(id: number, originator: number, clusterLength: number): void {
+    if (this.#originators[id] !== originator) this.#originators[id] = originator;
+    const length = Math.min(clusterLength, 255);
+    if (this.#clusterLengths[id] !== length) this.#clusterLengths[id] = length;
   }
 
   #makeRoom(id: number): void {

@@ -2,17 +2,31 @@
 
 type Column = Uint8Array | Uint16Array | Int32Array | Uint32Array | Float64Array;
 
-/** Places from which on memory counts more than the time of copies. */
-const LARGE = 1 << 20;
+/** Rows from which on a table counts as large. */
+const LARGE = 1 << 16;
+/** A large table gets so many times the room. */
+const RESERVE = 32;
 
-/** The column, or a longer copy of it that has a place for the row. New places hold zero. */
+/**
+ * The column, or a longer copy of it that has a place for the row. New places hold zero.
+ *
+ * A large column is made far longer than is needed: memory that nobody has written to yet is an address
+ * and nothing else, the kernel gives pages as they are written. So a large table does not copy itself
+ * again and again, leaves no old copies to the garbage collector, and a column that holds nothing but
+ * zeros costs nothing, as long as nobody writes them.
+ */
 export function withRow<T extends Column>(column: T, row: number): T {
   if (row < column.length) return column;
-  const factor = column.length < LARGE ? 2 : 1.5;
-  const length = Math.max(row + 1, 64, Math.ceil(column.length * factor));
+  const length = Math.max(64, longerThan(column.length, row));
   const longer = new (column.constructor as new (length: number) => T)(length);
   longer.set(column);
   return longer;
+}
+
+function longerThan(before: number, row: number): number {
+  let length = Math.max(before, 1);
+  while (length <= row) length *= length < LARGE ? 2 : RESERVE;
+  return length;
 }
 
 /** Numbers in the order in which they came. */

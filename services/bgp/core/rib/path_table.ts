@@ -26,8 +26,9 @@ export class PathTable {
   #sourceOf = new Int32Array(64);
   #pathIds = new Uint32Array(64);
   #received = new Int32Array(64);
-  /** Below 0: import policy has kept it out, for the reason -1 - value. */
-  #attributes = new Int32Array(64);
+  /** What import policy has made of it, plus one; below 0: kept out for that reason; 0: as received. */
+  #judged = new Int32Array(64);
+  /** Plus one; 0: the chain's end. */
   #next = new Int32Array(64);
   #flags = new Uint8Array(64);
   /** First row of a prefix, plus one. */
@@ -85,7 +86,7 @@ export class PathTable {
 
   /** Next row of the chain; -1 at the end. */
   nextOf(row: number): number {
-    return this.#next[row] as number;
+    return (this.#next[row] as number) - 1;
   }
 
   /** Whether the row is in use. */
@@ -112,11 +113,13 @@ export class PathTable {
 
   /** As import policy has made it; below 0 when it keeps it out: -1 - the reason's number. */
   attributesOf(row: number): number {
-    return this.#attributes[row] as number;
+    const judged = this.#judged[row] as number;
+    if (judged === 0) return this.#received[row] as number;
+    return judged < 0 ? judged : judged - 1;
   }
 
   isRefused(row: number): boolean {
-    return (this.#attributes[row] as number) < 0;
+    return (this.#judged[row] as number) < 0;
   }
 
   is(row: number, flag: number): boolean {
@@ -125,14 +128,12 @@ export class PathTable {
 
   /** Whether the decision may choose it. */
   isUsable(row: number): boolean {
-    return (
-      (this.#attributes[row] as number) >= 0 && ((this.#flags[row] as number) & UNUSABLE) === 0
-    );
+    return (this.#judged[row] as number) >= 0 && ((this.#flags[row] as number) & UNUSABLE) === 0;
   }
 
   /** The row, doomed or not; -1 for none. */
   find(prefix: number, source: number, pathId: number): number {
-    for (let row = this.firstOf(prefix); row >= 0; row = this.#next[row] as number) {
+    for (let row = this.firstOf(prefix); row >= 0; row = this.nextOf(row)) {
       if (this.#sourceOf[row] === source && this.#pathIds[row] === pathId) return row;
     }
     return -1;
@@ -151,11 +152,11 @@ export class PathTable {
     this.#first = withRow(this.#first, prefix);
     this.#prefixes[row] = prefix + 1;
     this.#sourceOf[row] = source;
-    this.#pathIds[row] = pathId;
+    if (this.#pathIds[row] !== pathId) this.#pathIds[row] = pathId;
     this.#received[row] = received;
-    this.#attributes[row] = attributes;
+    this.#setJudged(row, attributes);
     this.#flags[row] = 0;
-    this.#next[row] = (this.#first[prefix] as number) - 1;
+    this.#setNext(row, this.firstOf(prefix));
     this.#first[prefix] = row + 1;
     this.#size += 1;
     this.#count(row, 1);
@@ -167,14 +168,14 @@ export class PathTable {
     this.#count(row, -1);
     this.#flags[row] = (this.#flags[row] as number) & PathFlag.Used;
     this.#received[row] = received;
-    this.#attributes[row] = attributes;
+    this.#setJudged(row, attributes);
     this.#count(row, 1);
   }
 
   /** Another judgement of import policy. */
   judge(row: number, attributes: number): void {
     this.#count(row, -1);
-    this.#attributes[row] = attributes;
+    this.#setJudged(row, attributes);
     this.#count(row, 1);
   }
 
@@ -188,17 +189,30 @@ export class PathTable {
   remove(row: number): void {
     this.#count(row, -1);
     const prefix = this.prefixOf(row);
-    const next = this.#next[row] as number;
+    const next = this.nextOf(row);
     if ((this.#first[prefix] as number) - 1 === row) {
       this.#first[prefix] = next + 1;
     } else {
       let before = this.firstOf(prefix);
-      while (this.#next[before] !== row) before = this.#next[before] as number;
-      this.#next[before] = next;
+      while (this.nextOf(before) !== row) before = this.nextOf(before);
+      this.#setNext(before, next);
     }
     this.#prefixes[row] = 0;
     this.#rows.give(row);
     this.#size -= 1;
+  }
+
+  // Columns that hold zeros for most rows are written only where they do not, see withRow().
+
+  #setJudged(row: number, attributes: number): void {
+    const judged =
+      attributes < 0 ? attributes : attributes === this.#received[row] ? 0 : attributes + 1;
+    if (this.#judged[row] !== judged) this.#judged[row] = judged;
+  }
+
+  /** @param next -1: none */
+  #setNext(row: number, next: number): void {
+    if (this.#next[row] !== next + 1) this.#next[row] = next + 1;
   }
 
   #source(source: number): Source {
@@ -210,7 +224,7 @@ export class PathTable {
     const flags = this.#flags[row] as number;
     if ((flags & PathFlag.Doomed) !== 0) return;
     const source = this.#source(this.#sourceOf[row] as number);
-    if ((this.#attributes[row] as number) < 0) source.refused += by;
+    if ((this.#judged[row] as number) < 0) source.refused += by;
     else source.accepted += by;
     if ((flags & PathFlag.Stale) !== 0) source.stale += by;
   }
@@ -222,7 +236,7 @@ export class PathTable {
     this.#sourceOf = withRow(this.#sourceOf, last);
     this.#pathIds = withRow(this.#pathIds, last);
     this.#received = withRow(this.#received, last);
-    this.#attributes = withRow(this.#attributes, last);
+    this.#judged = withRow(this.#judged, last);
     this.#next = withRow(this.#next, last);
     this.#flags = withRow(this.#flags, last);
   }

@@ -4,16 +4,17 @@
 import type { Family, Prefix } from '@calico/ip';
 import { RowAllocator, withRow } from './columns.ts';
 
-const WORDS = 4;
-
 /**
  * Open addressing with linear probing. A prefix stays while somebody holds a reference to it; its
  * number may then mean another one.
  */
 export class PrefixTable {
   readonly #rows = new RowAllocator();
-  /** Four per prefix; an IPv4 address is in the first. */
-  #words = new Uint32Array(64 * WORDS);
+  /** The address, 32 bits in each; an IPv4 address is in the first. */
+  #words0 = new Uint32Array(64);
+  #words1 = new Uint32Array(64);
+  #words2 = new Uint32Array(64);
+  #words3 = new Uint32Array(64);
   #lengths = new Uint8Array(64);
   /** 0: not in use. */
   #families = new Uint8Array(64);
@@ -50,17 +51,23 @@ export class PrefixTable {
 
   /** 32 bits of the address, `at` 0 to 3 from the front; IPv4 has only the first. */
   wordOf(id: number, at: number): number {
-    return this.#words[id * WORDS + at] as number;
+    switch (at) {
+      case 0:
+        return this.#words0[id] as number;
+      case 1:
+        return this.#words1[id] as number;
+      case 2:
+        return this.#words2[id] as number;
+      default:
+        return this.#words3[id] as number;
+    }
   }
 
   prefixOf(id: number): Prefix {
     const family = this.familyOf(id);
-    const at = id * WORDS;
-    let value = BigInt(this.#words[at] as number);
+    let value = BigInt(this.#words0[id] as number);
     if (family === 6) {
-      for (let word = 1; word < WORDS; word++) {
-        value = (value << 32n) | BigInt(this.#words[at + word] as number);
-      }
+      for (const at of [1, 2, 3]) value = (value << 32n) | BigInt(this.wordOf(id, at));
     }
     return { family, value, length: this.lengthOf(id) };
   }
@@ -148,14 +155,11 @@ export class PrefixTable {
   }
 
   #is(id: number, family: Family, length: number): boolean {
-    const at = id * WORDS;
-    if (this.#words[at] !== this.#a || this.#lengths[id] !== length) return false;
+    if (this.#words0[id] !== this.#a || this.#lengths[id] !== length) return false;
     if (this.#families[id] !== family) return false;
     return (
       family === 4 ||
-      (this.#words[at + 1] === this.#b &&
-        this.#words[at + 2] === this.#c &&
-        this.#words[at + 3] === this.#d)
+      (this.#words1[id] === this.#b && this.#words2[id] === this.#c && this.#words3[id] === this.#d)
     );
   }
 
@@ -168,11 +172,12 @@ export class PrefixTable {
     if ((this.#size + 1) * 2 > this.#slots.length) this.#rehash();
     const id = this.#rows.take();
     this.#makeRoom(id);
-    const at = id * WORDS;
-    this.#words[at] = this.#a;
-    this.#words[at + 1] = family === 6 ? this.#b : 0;
-    this.#words[at + 2] = family === 6 ? this.#c : 0;
-    this.#words[at + 3] = family === 6 ? this.#d : 0;
+    this.#words0[id] = this.#a;
+    if (family === 6) {
+      this.#words1[id] = this.#b;
+      this.#words2[id] = this.#c;
+      this.#words3[id] = this.#d;
+    }
     this.#lengths[id] = length;
     this.#families[id] = family;
     this.#references[id] = 1;
@@ -187,7 +192,10 @@ export class PrefixTable {
     const last = this.#lengths.length - 1;
     this.#families = withRow(this.#families, last);
     this.#references = withRow(this.#references, last);
-    this.#words = withRow(this.#words, last * WORDS + WORDS - 1);
+    this.#words0 = withRow(this.#words0, last);
+    this.#words1 = withRow(this.#words1, last);
+    this.#words2 = withRow(this.#words2, last);
+    this.#words3 = withRow(this.#words3, last);
   }
 
   #insert(hash: number, id: number): void {
@@ -198,15 +206,14 @@ export class PrefixTable {
   }
 
   #hashOf(id: number): number {
-    const at = id * WORDS;
-    const words = this.#words;
-    this.#set(
-      words[at] as number,
-      words[at + 1] as number,
-      words[at + 2] as number,
-      words[at + 3] as number,
-    );
-    return this.#hash(this.familyOf(id), this.lengthOf(id));
+    const family = this.familyOf(id);
+    this.#a = this.#words0[id] as number;
+    if (family === 6) {
+      this.#b = this.#words1[id] as number;
+      this.#c = this.#words2[id] as number;
+      this.#d = this.#words3[id] as number;
+    }
+    return this.#hash(family, this.lengthOf(id));
   }
 
   #rehash(): void {

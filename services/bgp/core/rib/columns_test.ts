@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { withRow } from './columns.ts';
+
+test('a column keeps what it holds as it grows, and new places hold zero', () => {
+  let column = new Int32Array(64);
+  for (let row = 0; row < 100_000; row++) {
+    column = withRow(column, row);
+    assert.equal(column[row], 0);
+    column[row] = row + 1;
+  }
+  assert.ok(column.subarray(0, 100_000).every((value, row) => value === row + 1));
+  assert.ok(column.subarray(100_000).every((value) => value === 0));
+});
+
+test('a large column is not copied again for every few more rows', () => {
+  let column = new Uint8Array(64);
+  let copies = 0;
+  for (let row = 0; row < 2_000_000; row += 64) {
+    const before = column;
+    column = withRow(column, row);
+    copies += Number(column !== before);
+  }
+  assert.equal(copies, 11);
+});
+
+test('there is a place for a row far behind the end', () => {
+  assert.ok(withRow(new Uint16Array(64), 3_000_000).length > 3_000_000);
+});
