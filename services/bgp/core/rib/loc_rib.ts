@@ -114,7 +114,8 @@ export class LocRib {
     const { paths } = this;
     const row = paths.find(prefix, source, pathId);
     if (row < 0) {
-      if (!this.#makeRoom(prefix, source)) return false;
+      // Without an identifier (RFC 7911) it is the only one.
+      if (pathId !== 0 && !this.#makeRoom(prefix, source)) return false;
       this.prefixes.retain(prefix);
       this.attributes.retain(received);
       if (attributes >= 0) this.attributes.retain(attributes);
