@@ -1,4 +1,4 @@
-// Unary gRPC calls over node:http2, bytes in and bytes out: one connection to one peer, which is made
+// Unary gRPC calls, bytes in and bytes out: one connection to one peer, which is made
 // when it is needed and made again when it is gone. A general gRPC library goes through filters, load
 // balancers and interceptors; a unary call to a known peer needs a frame of five bytes and two headers.
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md

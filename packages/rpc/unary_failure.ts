@@ -1,6 +1,6 @@
 // Why a unary call has no answer.
-import type { IncomingHttpHeaders } from 'node:http2';
 import { status } from '@grpc/grpc-js';
+import type { Headers } from './http2/header_decoder.ts';
 
 export class UnaryFailure extends Error {
   override readonly name = 'UnaryFailure';
@@ -69,10 +69,10 @@ type Reasons = {
 };
 
 /** What the headers of an answer without a message say. */
-export function failureOfHeaders(headers: IncomingHttpHeaders): UnaryFailure {
+export function failureOfHeaders(headers: Headers): UnaryFailure {
   const code = headers['grpc-status'];
   if (code !== undefined) {
-    return new UnaryFailure(Number(code), decoded(String(headers['grpc-message'] ?? '')));
+    return new UnaryFailure(Number(code), decoded(headers['grpc-message'] ?? ''));
   }
   const http = Number(headers[':status']);
   const isAway = http === 429 || (http >= 502 && http <= 504);

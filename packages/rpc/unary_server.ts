@@ -108,6 +108,10 @@ function takeConnections(
   });
 }
 
+/** Whoever connects and says nothing for so long is let go. */
+const GREETING_MS = 20_000;
+const ENDS = ['error', 'end', 'timeout'] as const;
+
 /** Reads until it is known whether a client of ours is at the other end. */
 function readGreeting(socket: Socket, tell: (bytes: Buffer, isOurs: boolean) => void): void {
   let bytes: Buffer = Buffer.alloc(0);
@@ -119,10 +123,14 @@ function readGreeting(socket: Socket, tell: (bytes: Buffer, isOurs: boolean) => 
     const length = Math.min(bytes.length, CLIENT_GREETING.length);
     const isLike = CLIENT_GREETING.compare(bytes, 0, length, 0, length) === 0;
     if (isLike && length < CLIENT_GREETING.length) return;
-    socket.off('readable', read).off('error', end).off('end', end);
+    socket.setTimeout(0);
+    for (const event of ENDS) socket.off(event, end);
+    socket.off('readable', read);
     tell(bytes, isLike);
   };
-  socket.on('readable', read).on('error', end).on('end', end);
+  socket.setTimeout(GREETING_MS);
+  for (const event of ENDS) socket.on(event, end);
+  socket.on('readable', read);
 }
 
 class ShortCall implements CallCarrier, StreamOwner {

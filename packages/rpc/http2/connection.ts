@@ -29,6 +29,8 @@ import { Stream, type StreamOwner } from './stream.ts';
 const STREAM_WINDOW = 4 << 20;
 const CONNECTION_WINDOW = 16 << 20;
 const MOST_STREAMS = 4096;
+/** A peer that has vanished without a word is noticed by the kernel. */
+const PROBE_AFTER_MS = 20_000;
 /** Streams have numbers of 31 bits; a new connection begins anew. */
 const LAST_STREAM = 2 ** 30;
 
@@ -92,6 +94,7 @@ export class Http2Connection {
       if (stream.hasReceivedEnd) this.#forget(stream);
     });
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, PROBE_AFTER_MS);
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
     socket.on('error', (error) => this.destroy(error));
     socket.once('end', () => this.destroy());
