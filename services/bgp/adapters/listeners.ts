@@ -78,7 +78,7 @@ export class Listeners {
         address: parseAddress(address),
         port: Number(port),
         accept: this.#accept,
-        socketOf: (from) => this.#socketOf(from),
+        socketOf: (from) => this.#socketOf(from, given),
         prepare: (passwords) => this.#setPasswords(key, passwords, given),
       });
       if (this.#wanted.has(key)) {
@@ -99,13 +99,19 @@ export class Listeners {
     }
   }
 
-  #socketOf(from: Address): PeerSocket | undefined {
+  /**
+   * How to treat who connects; 'refuse' who has to sign and whose password the kernel has not been given: the
+   * connection bears no signature.
+   */
+  #socketOf(from: Address, given: ReadonlyMap<string, string>): PeerSocket | 'refuse' | undefined {
     let found: ListenPeer | undefined;
     for (const peer of this.#peers.values()) {
       const isNarrower = found === undefined || peer.prefix.length > found.prefix.length;
       if (isNarrower && prefixContains(peer.prefix, from)) found = peer;
     }
-    return found?.socket;
+    const isUnsigned =
+      found?.socket.password !== undefined && !given.has(formatPrefix(found.prefix));
+    return isUnsigned ? 'refuse' : found?.socket;
   }
 
   /** Tells the listening socket what has changed about the peers of its family. */
@@ -117,21 +123,19 @@ export class Listeners {
       const password = secret === undefined ? undefined : this.#passwordOf(secret);
       if (prefix.family === family && password !== undefined) wanted.set(text, password);
     }
-    try {
-      for (const text of given.keys()) {
-        if (wanted.has(text)) continue;
-        passwords.setPassword(parsePrefix(text), undefined);
-        given.delete(text);
-      }
-      for (const [text, password] of wanted) {
-        if (given.get(text) === password) continue;
+    const problems: string[] = [];
+    for (const text of new Set([...given.keys(), ...wanted.keys()])) {
+      const password = wanted.get(text);
+      if (given.get(text) === password) continue;
+      try {
         passwords.setPassword(parsePrefix(text), password);
-        given.set(text, password);
+        given.delete(text);
+        if (password !== undefined) given.set(text, password);
+      } catch (cause) {
+        problems.push(messageOf(cause));
       }
-      this.#solve(key, undefined);
-    } catch (cause) {
-      this.#solve(key, messageOf(cause));
     }
+    this.#solve(key, problems[0]);
   }
 
   #solve(key: string, problem: string | undefined): void {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { FakeClock } from '@calico/clock';
-import { parseAddress, parsePrefix } from '@calico/ip';
+import { formatAddress, parseAddress, parsePrefix } from '@calico/ip';
 import { PLAIN_SOCKET } from '../core/speaker/config.ts';
 import { Listeners } from './listeners.ts';
 import { RawTcpSocket } from './tcp_socket.ts';
@@ -20,15 +20,12 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-type Outcome = { readonly isIn: boolean; readonly problems: readonly (string | undefined)[] };
-
 /** What becomes of a peer that does not sign and connects as soon as the listener is there. */
-async function connectUnsigned(password: string | undefined): Promise<Outcome> {
-  const problems: (string | undefined)[] = [];
+async function connectUnsigned(password: string | undefined): Promise<boolean> {
   const listeners = new Listeners(
     new FakeClock(),
     () => ({ opened() {}, data() {}, drained() {}, closed() {} }),
-    (problem) => problems.push(problem),
+    () => {},
     () => password,
   );
   const port = await freePort();
@@ -41,7 +38,7 @@ async function connectUnsigned(password: string | undefined): Promise<Outcome> {
     const isIn = raw.connect(LOCAL, port) || raw.connect(LOCAL, port);
     // Tells the outcome when it listens.
     for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
-    return { isIn, problems };
+    return isIn;
   } finally {
     raw.close();
     listeners.close();
@@ -49,12 +46,37 @@ async function connectUnsigned(password: string | undefined): Promise<Outcome> {
 }
 
 test('passwords are set before anybody can connect', async () => {
-  assert.equal((await connectUnsigned(undefined)).isIn, true);
-  assert.equal((await connectUnsigned('open sesame')).isIn, false);
+  assert.equal(await connectUnsigned(undefined), true);
+  assert.equal(await connectUnsigned('open sesame'), false);
 });
 
-test('a password that the kernel does not take is a problem, and others still get in', async () => {
-  const { isIn, problems } = await connectUnsigned('');
-  assert.equal(isIn, true);
-  assert.match(problems.at(-1) ?? '', /Cannot set the TCP MD5 password/);
+test('whose password the kernel does not take is a problem and gets in no more, others do', async () => {
+  const problems: (string | undefined)[] = [];
+  const accepted: string[] = [];
+  const listeners = new Listeners(
+    new FakeClock(),
+    (from) => {
+      accepted.push(formatAddress(from));
+      return { opened() {}, data() {}, drained() {}, closed() {} };
+    },
+    (problem) => problems.push(problem),
+    () => '',
+  );
+  const port = await freePort();
+  const signed = { ...PLAIN_SOCKET, password: SECRET };
+  const peers = [
+    { prefix: parsePrefix('127.0.0.2/32'), socket: signed },
+    { prefix: parsePrefix('127.0.0.3/32'), socket: PLAIN_SOCKET },
+  ];
+  listeners.set({ port, addresses: { 4: LOCAL, 6: undefined }, peers });
+  const connectFrom = (localAddress: string) =>
+    connect({ host: '127.0.0.1', port, localAddress }).on('error', () => {});
+  const refused = connectFrom('127.0.0.2').resume();
+  await once(refused, 'close');
+  const other = connectFrom('127.0.0.3');
+  while (accepted.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(accepted, ['127.0.0.3']);
+  assert.match(problems.at(-1) ?? '', /Cannot set the TCP MD5 password for "127.0.0.2\/32"/);
+  other.destroy();
+  listeners.close();
 });

@@ -70,8 +70,8 @@ export type ListenOptions = {
   readonly address: Address;
   readonly port: number;
   readonly accept: Accept;
-  /** TTLs of those who connect. */
-  readonly socketOf?: (from: Address) => PeerSocket | undefined;
+  /** TTLs of those who connect; 'refuse' who must not. */
+  readonly socketOf?: (from: Address) => PeerSocket | 'refuse' | undefined;
   /** Is called before anybody can connect. */
   readonly prepare?: (passwords: Passwords) => void;
 };
@@ -134,7 +134,12 @@ function openListening({ address, port, prepare }: ListenOptions): RawTcpSocket 
 }
 
 /** Whether the accepted connection has the peer's TTLs; Deno does not give out its descriptor. */
-function restrict(socket: Socket, { family }: Address, options: PeerSocket | undefined): boolean {
+function restrict(
+  socket: Socket,
+  { family }: Address,
+  options: PeerSocket | 'refuse' | undefined,
+): boolean {
+  if (options === 'refuse') return false;
   if (options?.minimumTtl === undefined) return true;
   const { _handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } };
   if (_handle?.fd === undefined) return false;
