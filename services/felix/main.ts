@@ -84,7 +84,7 @@ await runService({
       log: logger,
       kernel: new NetlinkKernel(netlink),
       pods: new NetlinkPodNetwork(netlink),
-      addresses: new IpamClient(ipam, node, () => clock.now()),
+      addresses: new IpamClient(ipam, leases, node, () => clock.now()),
       leases: new LeaseClient(leases, node, () => clock.now()),
       stockFile: new JsonStockFile(join(stateDirectory, 'ready_addresses.json'), logger),
       store: new ApiClient(api),

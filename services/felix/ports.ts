@@ -9,6 +9,7 @@ import type {
   HostEndpoint,
   IPPool,
   Kind,
+  KubernetesEndpointSlice,
   NetworkPolicy,
   NetworkSet,
   Node,
@@ -25,6 +26,7 @@ import type { Ruleset as CompiledRuleset } from './core/policy/compiler/ruleset.
 import type { ConnectionChange, TrackedConnection } from './core/policy/connections/connection.ts';
 import type { HostInterface } from './core/policy/host/host_endpoints.ts';
 import type { Feature } from './core/pools.ts';
+import type { TunnelKind } from './core/tunnel_addresses.ts';
 import type { Stock } from './core/warm_addresses.ts';
 import type {
   AssignedAddress,
@@ -57,6 +59,8 @@ export type PolicyInputs = {
   /** The node's own configuration laid over the default one; undefined: defaults. */
   readonly felixConfiguration: FelixConfiguration | undefined;
   readonly hostEndpoints: readonly HostEndpoint[];
+  /** What is behind services of Kubernetes that rules name. */
+  readonly endpointSlices?: readonly KubernetesEndpointSlice[];
   /** Needed for host endpoints that name no interface but expect its addresses. */
   readonly hostInterfaces?: readonly HostInterface[];
 };
@@ -105,8 +109,6 @@ export interface AddressBook {
     readonly handle: string;
     readonly workload: Workload;
   }): Promise<readonly AssignedAddress[]>;
-  /** Releases every address of a handle; none is fine. */
-  release(handle: string): Promise<void>;
   /**
    * Releases what a workload held and deletes its endpoint, unless that is another container's by now, in
    * one transaction. Answers the revision of the deletion, 0n when there was none; undefined when only
@@ -118,12 +120,10 @@ export interface AddressBook {
     /** The outcome of an assignment is not known: it must not take effect afterwards. */
     readonly isInDoubt: boolean;
   }): Promise<bigint | undefined>;
-  /** The one address of a tunnel device, out of one of these pools (CIDRs). Idempotent by handle. */
-  assignTunnel(request: {
-    readonly handle: string;
-    readonly type: string;
-    readonly pools: readonly string[];
-  }): Promise<string>;
+  /** The one address of the node's tunnel device: what it has, if its pool still is for that, or another. */
+  assignTunnel(tunnel: TunnelKind): Promise<string>;
+  /** Gives it back; none is fine. */
+  releaseTunnel(tunnel: TunnelKind): Promise<void>;
   /** Throws when the service cannot serve now. */
   probe(): Promise<void>;
 }

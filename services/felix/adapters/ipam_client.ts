@@ -1,6 +1,8 @@
 import { formatAddress, parseAddress } from '@calico/ip';
 import { IntendedUse, type IpamService } from '@calico/proto/ipam/v1/ipam';
+import { type NodeAddressService, Tunnel } from '@calico/proto/ipam/v1/node_addresses';
 import type { RpcClient } from '@calico/rpc';
+import type { TunnelKind } from '../core/tunnel_addresses.ts';
 import type { AssignedAddress, Workload } from '../core/workload.ts';
 import { endpointNameOf } from '../core/workload_endpoint.ts';
 import { WorkloadError } from '../core/workload_error.ts';
@@ -16,14 +18,23 @@ type Client = Pick<
   'autoAssign' | 'assignIp' | 'releaseByHandle' | 'ipsByHandle' | 'getAssignment'
 >;
 
+type OwnClient = Pick<
+  RpcClient<typeof NodeAddressService>,
+  'assignTunnelAddress' | 'releaseTunnelAddress'
+>;
+
+const TUNNELS: Readonly<Record<TunnelKind, Tunnel>> = { ipip: Tunnel.IPIP, vxlan: Tunnel.VXLAN };
+
 export class IpamClient implements AddressBook {
   readonly #client: Client;
+  readonly #own: OwnClient;
   readonly #node: string;
   readonly #now: () => number;
 
-  /** `now`: milliseconds since the Unix epoch. */
-  constructor(client: Client, node: string, now: () => number) {
+  /** `own`: for the node's own addresses. `now`: milliseconds since the Unix epoch. */
+  constructor(client: Client, own: OwnClient, node: string, now: () => number) {
     this.#client = client;
+    this.#own = own;
     this.#node = node;
     this.#now = now;
   }
@@ -36,16 +47,6 @@ export class IpamClient implements AddressBook {
       request.workload.requestedAddresses.length > 0
         ? this.#assignRequested(request.handle, request.workload)
         : this.#assignAutomatically(request.handle, request.workload),
-    );
-  }
-
-  async release(handle: string): Promise<void> {
-    await asWorkloadError('ipam', () =>
-      this.#client
-        .releaseByHandle({ handleId: handle }, { timeoutMs: RELEASE_TIMEOUT_MS })
-        .catch((cause: unknown) => {
-          if (!hasCode(cause, 'NOT_FOUND')) throw cause;
-        }),
     );
   }
 
@@ -68,29 +69,18 @@ export class IpamClient implements AddressBook {
     });
   }
 
-  assignTunnel(request: {
-    readonly handle: string;
-    readonly type: string;
-    readonly pools: readonly string[];
-  }): Promise<string> {
+  assignTunnel(kind: TunnelKind): Promise<string> {
     return asWorkloadError('ipam', async () => {
-      const { addresses, shortfall } = await this.#client.autoAssign(
-        {
-          node: this.#node,
-          handleId: request.handle,
-          ipv4Count: 1,
-          attributes: { node: this.#node, type: request.type, timestamp: this.#timestamp() },
-          ipv4Pools: [...request.pools],
-          intendedUse: IntendedUse.TUNNEL,
-        },
-        { timeoutMs: ASSIGN_TIMEOUT_MS },
-      );
-      const address = addresses[0]?.address;
-      if (address === undefined) {
-        throw new WorkloadError('exhausted', `Cannot assign a tunnel address: ${shortfall}`);
-      }
-      return address;
+      const request = { node: this.#node, tunnel: TUNNELS[kind] };
+      const options = { timeoutMs: ASSIGN_TIMEOUT_MS };
+      return (await this.#own.assignTunnelAddress(request, options)).address;
     });
+  }
+
+  async releaseTunnel(kind: TunnelKind): Promise<void> {
+    const request = { node: this.#node, tunnel: TUNNELS[kind] };
+    const options = { timeoutMs: RELEASE_TIMEOUT_MS };
+    await asWorkloadError('ipam', () => this.#own.releaseTunnelAddress(request, options));
   }
 
   async probe(): Promise<void> {
@@ -165,10 +155,6 @@ export class IpamClient implements AddressBook {
 
   #attributes(workload: Workload): Record<string, string> {
     return attributesOf(workload, this.#node, this.#now());
-  }
-
-  #timestamp(): string {
-    return new Date(this.#now()).toISOString();
   }
 }
 

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Tunnel } from '@calico/proto/ipam/v1/node_addresses';
 import { type RpcCode, RpcError } from '@calico/rpc';
 import type { Workload } from '../core/workload.ts';
 import { WorkloadError } from '../core/workload_error.ts';
 import { IpamClient } from './ipam_client.ts';
 
 type Remote = ConstructorParameters<typeof IpamClient>[0];
+type OwnRemote = ConstructorParameters<typeof IpamClient>[1];
 
 const WORKLOAD: Workload = {
   containerId: 'c1',
@@ -40,7 +42,7 @@ function client(
       },
     },
   );
-  return new IpamClient(remote as Remote, 'n1', () => Date.UTC(2026, 0, 1));
+  return new IpamClient(remote as Remote, remote as OwnRemote, 'n1', () => Date.UTC(2026, 0, 1));
 }
 
 const taken = (): never => fail('ALREADY_EXISTS', 'address 10.0.0.1 is taken');
@@ -114,12 +116,26 @@ test('assign() of a requested address accepts what the handle holds already, not
   assert.equal(await kindOf(others.assign({ handle: 'h', workload })), 'precondition');
 });
 
-test('release() of nothing is fine', async () => {
-  await client({ releaseByHandle: () => fail('NOT_FOUND') }).release('h');
-  assert.equal(
-    await kindOf(client({ releaseByHandle: () => fail('UNAVAILABLE') }).release('h')),
-    'unavailable',
-  );
+test('the address of a tunnel is asked for by its kind, and given back', async () => {
+  const asked: unknown[] = [];
+  const ipam = client({
+    assignTunnelAddress: (request) => {
+      asked.push(request);
+      return { address: '10.244.0.1' };
+    },
+    releaseTunnelAddress: (request) => {
+      asked.push(request);
+      return { released: [] };
+    },
+  });
+  assert.equal(await ipam.assignTunnel('ipip'), '10.244.0.1');
+  await ipam.releaseTunnel('vxlan');
+  assert.deepEqual(asked, [
+    { node: 'n1', tunnel: Tunnel.IPIP },
+    { node: 'n1', tunnel: Tunnel.VXLAN },
+  ]);
+  const away = client({ assignTunnelAddress: () => fail('UNAVAILABLE') });
+  assert.equal(await kindOf(away.assignTunnel('vxlan')), 'unavailable');
 });
 
 test('releaseWorkload() names the endpoint, and says when ipam did not look at it', async () => {

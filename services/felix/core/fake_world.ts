@@ -142,18 +142,18 @@ export class FakeWorld {
           alive();
           return this.#assign(handle, workload);
         },
-        release: async (handle) => {
-          alive();
-          this.#release(handle);
-        },
         releaseWorkload: async ({ handle, endpoint }) => {
           alive();
           this.#release(handle);
           return endpoint === undefined ? undefined : (this.#removeEndpoint(endpoint) ?? 0n);
         },
-        assignTunnel: async ({ handle }) => {
+        assignTunnel: async (kind) => {
           alive();
-          return this.#assign(handle, undefined)[0]?.address ?? '';
+          return this.#assign(`${kind}-tunnel-addr-n1`, undefined)[0]?.address ?? '';
+        },
+        releaseTunnel: async (kind) => {
+          alive();
+          this.#release(`${kind}-tunnel-addr-n1`);
         },
         probe: async () => this.#requireIpam(),
       },

@@ -5,10 +5,10 @@ import { parseSelector } from '@calico/selector';
 import type { AddressBook, ClusterView, NodePatch, ResourceStore } from '../ports.ts';
 import { poolPrefix, usesIpip, usesVxlan } from './pools.ts';
 
+export type TunnelKind = 'ipip' | 'vxlan';
+
 type Tunnel = {
-  readonly handlePrefix: string;
-  /** Attribute "type" of the address, as upstream has it. */
-  readonly type: string;
+  readonly kind: TunnelKind;
   readonly uses: (pool: IPPool) => boolean;
   readonly current: (node: Node) => string | undefined;
   readonly patch: (address: string | null, node: string) => NodePatch;
@@ -16,8 +16,7 @@ type Tunnel = {
 
 const TUNNELS: readonly Tunnel[] = [
   {
-    handlePrefix: 'vxlan-tunnel-addr-',
-    type: 'vxlanTunnelAddress',
+    kind: 'vxlan',
     uses: usesVxlan,
     current: (node) => node.spec.ipv4VXLANTunnelAddr,
     patch: (address, node) => ({
@@ -26,8 +25,7 @@ const TUNNELS: readonly Tunnel[] = [
     }),
   },
   {
-    handlePrefix: 'ipip-tunnel-addr-',
-    type: 'ipipTunnelAddress',
+    kind: 'ipip',
     uses: usesIpip,
     current: (node) => node.spec.bgp?.ipv4IPIPTunnelAddr,
     patch: (address) => ({ ipipTunnelAddress: address }),
@@ -41,7 +39,7 @@ export class TunnelAddresses {
   readonly #store: ResourceStore;
   readonly #canUse: (pool: IPPool) => boolean;
   /** Tunnels whose address IPAM has confirmed since this process started. */
-  readonly #confirmed = new Map<string, string>();
+  readonly #confirmed = new Map<TunnelKind, string>();
 
   constructor(parts: {
     readonly node: string;
@@ -68,39 +66,25 @@ export class TunnelAddresses {
 
   async #ensureOne(tunnel: Tunnel, node: Node): Promise<void> {
     const pools = this.#view.list('IPPool').filter((pool) => isIpv4(pool) && tunnel.uses(pool));
-    const handle = `${tunnel.handlePrefix}${this.#node}`;
+    const { kind } = tunnel;
     const current = tunnel.current(node) || undefined;
     if (pools.length === 0) {
       if (current === undefined) return;
-      await this.#addresses.release(handle);
+      await this.#addresses.releaseTunnel(kind);
       await this.#store.patchNode(this.#node, tunnel.patch(null, this.#node));
-      this.#confirmed.delete(handle);
+      this.#confirmed.delete(kind);
       return;
     }
     const usable = pools.filter((pool) => this.#isUsable(pool, node));
     // A pool that is disabled or no longer selects this node still serves what it has given.
     if (usable.length === 0) return;
-    if (
-      current !== undefined &&
-      this.#confirmed.get(handle) === current &&
-      inAny(usable, current)
-    ) {
-      return;
-    }
-    const address = await this.#assign(tunnel, handle, usable);
+    const isConfirmed = current !== undefined && this.#confirmed.get(kind) === current;
+    if (isConfirmed && inAny(usable, current)) return;
+    const address = await this.#addresses.assignTunnel(kind);
     if (address !== current || !hasMac(tunnel, node)) {
       await this.#store.patchNode(this.#node, tunnel.patch(address, this.#node));
     }
-    this.#confirmed.set(handle, address);
-  }
-
-  async #assign(tunnel: Tunnel, handle: string, pools: readonly IPPool[]): Promise<string> {
-    const request = { handle, type: tunnel.type, pools: pools.map(({ spec }) => spec.cidr) };
-    const address = await this.#addresses.assignTunnel(request);
-    if (inAny(pools, address)) return address;
-    // The handle still holds an address of a pool that is not for this tunnel any more.
-    await this.#addresses.release(handle);
-    return this.#addresses.assignTunnel(request);
+    this.#confirmed.set(kind, address);
   }
 
   #isUsable(pool: IPPool, node: Node): boolean {
