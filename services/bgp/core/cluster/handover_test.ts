@@ -11,8 +11,8 @@ function config(...cidrs: string[]): SpeakerConfig {
   return { ownRoutes } as unknown as SpeakerConfig;
 }
 
-function told(config: SpeakerConfig | undefined): string[] | undefined {
-  return config?.ownRoutes.map(({ prefix }) => formatPrefix(prefix)).toSorted();
+function told(of: SpeakerConfig | undefined): string[] | undefined {
+  return of?.ownRoutes.map(({ prefix }) => formatPrefix(prefix)).toSorted();
 }
 
 test('when blocks merge the old routes stay a while, and go', () => {
