@@ -1,16 +1,19 @@
 // Mutual TLS everywhere: the cluster works with it, and nobody without a certificate of its authority
 // gets in.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import {
   type Certificate,
   certificateOf,
-  exec,
+  eventually,
   inNamespace,
   Lab,
   makeAuthority,
   makeCertificate,
   ping,
+  ROOT,
   runtimeCommand,
 } from '../lab/mod.ts';
 
@@ -86,15 +89,14 @@ test('etcd refuses a client without a certificate of its authority', async () =>
 });
 
 test('NATS refuses a client without a certificate', async () => {
-  const log = await runFor(3000, 'status', { NATS_CA_FILE: member.ca });
-  assert.match(log, /Cannot connect to NATS .*: NATS .*refuses our (?:TLS )?certificate/);
+  const refused = /Cannot connect to NATS .*: NATS .*refuses our (?:TLS )?certificate/;
+  await runUntil([refused], 'status', { NATS_CA_FILE: member.ca });
 });
 
 test('services with a certificate of another authority are refused and say so', async () => {
   const { cert, key } = stranger;
   const nats = { NATS_CA_FILE: member.ca, NATS_CERT_FILE: cert, NATS_KEY_FILE: key };
-  const status = await runFor(3000, 'status', { ...nats, ...callEnvironment(stranger) });
-  assert.match(status, REFUSED);
+  const status = await runUntil([REFUSED], 'status', { ...nats, ...callEnvironment(stranger) });
   assert.doesNotMatch(status, /Connected to NATS/);
   const etcd = {
     ETCD_ENDPOINTS: `https://${CONTROL}:2379`,
@@ -102,36 +104,32 @@ test('services with a certificate of another authority are refused and say so', 
     ETCD_CERT_FILE: cert,
     ETCD_KEY_FILE: key,
   };
-  const ipam = await runFor(3000, 'ipam', etcd);
-  assert.match(ipam, /etcd is unreachable/);
-  assert.match(ipam, REFUSED);
+  await runUntil([/etcd is unreachable/, REFUSED], 'ipam', etcd);
 });
 
-test('a server whose certificate is for another address is not trusted', async () => {
+test('a server whose certificate is for another address is not trusted', async (context) => {
   const { cert, key } = await makeCertificate(lab.directory, 'elsewhere', ['192.168.80.11']);
   const args = ['--trusted-ca-file', member.ca, '--cert-file', cert, '--key-file', key];
-  const impostor = exec(
-    inNamespace(lab.topology.control, [
-      'etcd',
-      ...args,
-      `--data-dir=${lab.directory}/impostor`,
-      `--listen-client-urls=https://${CONTROL}:12379`,
-      `--advertise-client-urls=https://${CONTROL}:12379`,
-      '--listen-peer-urls=http://127.0.0.1:12380',
-      '--initial-advertise-peer-urls=http://127.0.0.1:12380',
-      '--initial-cluster=default=http://127.0.0.1:12380',
-    ]),
-    { timeoutMs: 5000 },
-  );
-  const log = await runFor(4000, 'ipam', {
+  const impostor = start([
+    'etcd',
+    ...args,
+    `--data-dir=${lab.directory}/impostor`,
+    `--listen-client-urls=https://${CONTROL}:12379`,
+    `--advertise-client-urls=https://${CONTROL}:12379`,
+    '--listen-peer-urls=http://127.0.0.1:12380',
+    '--initial-advertise-peer-urls=http://127.0.0.1:12380',
+    '--initial-cluster=default=http://127.0.0.1:12380',
+  ]);
+  context.after(impostor.stop);
+  await impostor.says([/serving client (?:requests|traffic)/]);
+  const log = await runUntil([/etcd is unreachable/], 'ipam', {
     ETCD_ENDPOINTS: `https://${CONTROL}:12379`,
     ETCD_CA_CERT_FILE: member.ca,
     ETCD_CERT_FILE: member.cert,
     ETCD_KEY_FILE: member.key,
   });
-  assert.match(log, /etcd is unreachable/);
   assert.doesNotMatch(log, /reachable again/);
-  await impostor;
+  await impostor.stop();
 });
 
 function callEnvironment({ ca, cert, key }: Certificate): Record<string, string> {
@@ -139,25 +137,51 @@ function callEnvironment({ ca, cert, key }: Certificate): Record<string, string>
 }
 
 /** What one more replica of the service logs within the time. */
-async function runFor(
-  timeoutMs: number,
+/** What the service says, started beside the cluster's own, until it has said all of this. */
+async function runUntil(
+  said: readonly RegExp[],
   service: string,
   env: Readonly<Record<string, string>>,
 ): Promise<string> {
-  const { stderr } = await lab.exec(
-    'control',
-    runtimeCommand('node', `services/${service}/main.ts`),
-    {
-      timeoutMs,
-      env: {
-        PATH: process.env['PATH'] ?? '',
-        CALICO_LISTEN: `unix:${lab.directory}/control/run/extra.sock`,
-        CALICO_HTTP_LISTEN: '127.0.0.1:0',
-        CALICO_API_ADDRESS: `unix:${lab.directory}/control/run/api.sock`,
-        NATS_URL: `tls://${CONTROL}:4222`,
-        ...env,
-      },
+  const program = start(runtimeCommand('node', `services/${service}/main.ts`), {
+    CALICO_LISTEN: `unix:${lab.directory}/control/run/extra.sock`,
+    CALICO_HTTP_LISTEN: '127.0.0.1:0',
+    CALICO_API_ADDRESS: `unix:${lab.directory}/control/run/api.sock`,
+    NATS_URL: `tls://${CONTROL}:4222`,
+    ...env,
+  });
+  try {
+    await program.says(said);
+  } finally {
+    await program.stop();
+  }
+  return program.log();
+}
+
+/** A program in the control namespace. */
+function start(command: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const [file = '', ...args] = inNamespace(lab.topology.control, command);
+  const child = spawn(file, args, {
+    cwd: ROOT,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+  });
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  const ended = once(child, 'exit');
+  return {
+    log: () => log,
+    says: (patterns: readonly RegExp[]) =>
+      eventually(
+        () => patterns.every((pattern) => pattern.test(log)),
+        15_000,
+        () => `${file} ${args.join(' ')} does not say ${patterns.join(' and ')}, but\n${log}`,
+      ),
+    stop: async () => {
+      child.kill('SIGKILL');
+      await ended;
     },
-  );
-  return stderr;
+  };
 }
