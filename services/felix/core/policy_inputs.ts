@@ -34,6 +34,7 @@ export const POLICY_LISTS: ReadonlyMap<Kind, LongList> = new Map<Kind, LongList>
   ['IPPool', 'ipPools'],
   ['Node', 'nodes'],
   ['HostEndpoint', 'hostEndpoints'],
+  ['KubernetesEndpointSlice', 'endpointSlices'],
 ]);
 
 /** A change of any other kind leaves the packet filter as it is. */
@@ -66,6 +67,7 @@ export function policyInputs(
     ipPools: view.list('IPPool'),
     nodes: view.list('Node'),
     hostEndpoints: view.list('HostEndpoint'),
+    endpointSlices: view.list('KubernetesEndpointSlice'),
   };
 }
 

@@ -7,6 +7,7 @@ import { addHosts, hostParts } from '../host/compile_hosts.ts';
 import { endpointLabels, type ProfileLookup, profileLookup } from '../meaning/labels.ts';
 import { membersOf } from '../meaning/members.ts';
 import { applicable, orderTiers } from '../meaning/ordering.ts';
+import { sliceMember } from '../meaning/services.ts';
 import { type FilterSettings, filterSettings } from '../meaning/settings.ts';
 import { baseChains, FROM_POD, podSources, podSpoofed, TO_POD } from './base_chains.ts';
 import { ChainBuilder } from './chains.ts';
@@ -34,9 +35,10 @@ export function compile(inputs: PolicyInputs): Ruleset {
     new Map<string, NamedSet>(),
     new Map<string, NamedSet>(),
   ];
+  const services = new MemberSelections((inputs.endpointSlices ?? []).map(sliceMember));
   const sets = new SetBuilder(selections, fixed);
   const chains = new ChainBuilder({
-    sets: new SetBuilder(selections, asked),
+    sets: new SetBuilder(selections, asked, services),
     profileOf,
     settings,
     chains: built,

@@ -66,13 +66,14 @@ export class MemberSelections implements Selections {
   }
 }
 
-/** "address . number" of every port of one member that the request names. */
+/** "address . number" of every port of one member that is asked for. */
 export function portElements(
   { ports, prefixes }: Pick<Member, 'ports' | 'prefixes'>,
   { name, protocol, family }: NamedPortRequest,
 ): string[] {
   return ports
-    .filter((port) => port.name === name && port.protocol === PROTOCOL_NUMBERS[protocol])
+    .filter((port) => port.name === (name ?? port.name))
+    .filter((port) => port.protocol === PROTOCOL_NUMBERS[protocol])
     .flatMap(({ port }) =>
       prefixes
         .filter((prefix) => prefix.family === family)

@@ -20,7 +20,8 @@ export function portAlternatives(
   sets: SetBuilder,
 ): Alternative[] {
   const { protocol, notProtocol, source, destination } = rule;
-  if (!hasPorts(source) && !hasPorts(destination)) return [protocolTerms(protocol, notProtocol)];
+  if (!hasPorts(source) && !hasPorts(destination) && destination.service === undefined)
+    return [protocolTerms(protocol, notProtocol)];
   const withPorts = [...PORT_PROTOCOLS]
     .filter(([number]) => number === (protocol ?? number) && number !== notProtocol)
     .flatMap(([, name]) => {
@@ -47,6 +48,7 @@ function protocolTerms(protocol: number | undefined, notProtocol: number | undef
 function withoutPorts(rule: RuleTerms, sets: SetBuilder): Term[][] {
   const { protocol, notProtocol, source, destination } = rule;
   if (source.ports.length + destination.ports.length > 0) return [];
+  if (destination.service !== undefined) return [];
   if (protocol !== undefined) {
     return PORT_PROTOCOLS.has(protocol) ? [] : [protocolTerms(protocol, notProtocol)];
   }
@@ -88,6 +90,14 @@ function sideMatches(
     ...rangesOf(side.notPorts).map((ranges) => other(mismatch(field, `@${sets.ports(ranges)}`))),
     ...namesOf(side.notPorts).map((name) => named(name, '!=')),
   ];
+  if (side.service !== undefined && end === 'dport') {
+    const set = sets.servicePorts(side.service, protocol, family ?? 4);
+    const fields = [addressField(family, end), field];
+    return {
+      wanted: [[other({ kind: 'match', fields, operator: '==', value: `@${set}` })]],
+      excluded,
+    };
+  }
   if (side.ports.length === 0) return { wanted: [[]], excluded };
   const wanted = [
     ...rangesOf(side.ports).map((ranges): Term => ({ kind: 'ports', field, ranges })),

@@ -36,7 +36,8 @@ export function alternatives(rule: RuleTerms, sets: SetBuilder): Alternative[] {
 /** One protocol wanted and excluded, or ports of a protocol that has none. */
 function isContradiction({ protocol, notProtocol, source, destination }: RuleTerms): boolean {
   if (protocol === undefined) return false;
-  const wantsPorts = source.ports.length + destination.ports.length > 0;
+  const wantsPorts =
+    source.ports.length + destination.ports.length > 0 || destination.service !== undefined;
   return protocol === notProtocol || (wantsPorts && !PORT_PROTOCOLS.has(protocol));
 }
 
@@ -50,6 +51,7 @@ function needsFamily({ ipVersion, icmp, notIcmp, source, destination }: RuleTerm
         side.nets.length + side.notNets.length > 0 ||
         side.selector !== undefined ||
         side.notSelector !== undefined ||
+        side.service !== undefined ||
         [...side.ports, ...side.notPorts].some(({ kind }) => kind === 'named'),
     )
   );
@@ -84,6 +86,10 @@ function addressMatches(
     terms.push({ kind: 'nets', field, nets });
   }
   if (side.selector) terms.push({ kind: 'selected', field, selector: side.selector });
+  // The ports of a service as destination are matched together with its addresses.
+  if (side.service && end === 'saddr') {
+    terms.push(other(match(field, `@${sets.serviceAddresses(side.service, family)}`)));
+  }
   const notNets = ofFamily(side.notNets, family);
   if (notNets.length > 0) terms.push(other(mismatch(field, netsValue(notNets, family, sets))));
   if (side.notSelector) {

@@ -9,6 +9,7 @@ import {
   type Prefix,
 } from '@calico/ip';
 import type { Selector } from '@calico/selector';
+import { type ServiceName, serviceSelector, serviceText } from '../meaning/services.ts';
 import { addressesIn, addressRangeText, rangesOf } from './address_ranges.ts';
 import { contentId, readableName } from './identifiers.ts';
 import type { Lookup } from './lookups/lookup.ts';
@@ -37,12 +38,13 @@ export interface Selections {
   addresses(selector: Selector, family: Family): SelectedAddresses;
   /** What claims make elements of: of two claims for an element the first counts. */
   joined(family: Family, claims: readonly CounterClaim[]): NamedSet['elements'];
-  /** Elements "address . number" of every port of this name. */
+  /** Elements "address . number" of the ports that are asked for. */
   namedPorts(request: NamedPortRequest): NamedSet['elements'];
 }
 
 export type NamedPortRequest = {
-  readonly name: string;
+  /** Undefined: ports of any name. */
+  readonly name: string | undefined;
   readonly protocol: PortProtocol;
   /** Undefined: of all endpoints. */
   readonly selector: Selector | undefined;
@@ -58,10 +60,13 @@ export type SetShelf = {
 export class SetBuilder {
   readonly #selections: Selections;
   readonly #sets: SetShelf;
+  readonly #services: Selections;
 
-  constructor(selections: Selections, sets: SetShelf) {
+  /** `services` finds slices of services, and is needed by rules only. */
+  constructor(selections: Selections, sets: SetShelf, services: Selections = selections) {
     this.#selections = selections;
     this.#sets = sets;
+    this.#services = services;
   }
 
   /** Adds a set that is described in full. */
@@ -172,6 +177,34 @@ export class SetBuilder {
       key: [addressType(family), 'inet_service'],
       interval: false,
       comment: `${protocol} port ${name}${of}`,
+      elements,
+    });
+  }
+
+  /** Addresses behind a service. */
+  serviceAddresses(service: ServiceName, family: Family): string {
+    const name = readableName(`service${family}`, service.namespace, service.name);
+    if (this.#sets.has(name)) return name;
+    const { elements } = this.#services.addresses(serviceSelector(service), family);
+    return this.add(name, {
+      key: [addressType(family)],
+      interval: false,
+      comment: `service ${serviceText(service)}`,
+      elements,
+    });
+  }
+
+  /** Address and number of every port behind a service. */
+  servicePorts(service: ServiceName, protocol: PortProtocol, family: Family): string {
+    const { namespace } = service;
+    const setName = readableName(`service${family}`, protocol, namespace, service.name);
+    if (this.#sets.has(setName)) return setName;
+    const selector = serviceSelector(service);
+    const elements = this.#services.namedPorts({ name: undefined, protocol, selector, family });
+    return this.add(setName, {
+      key: [addressType(family), 'inet_service'],
+      interval: false,
+      comment: `${protocol} ports of service ${serviceText(service)}`,
       elements,
     });
   }

@@ -72,6 +72,18 @@ export const rule = fc.record(
   PLAIN,
 );
 
+const service = fc.constantFrom(
+  { services: { name: 'web', namespace: 'red' } },
+  { services: { name: 'dns', namespace: 'blue' } },
+  { services: { name: 'gone', namespace: 'red' } },
+);
+/** Rules of one direction, now and then with a service at the far end. */
+export const ruleOf = (direction: 'ingress' | 'egress'): typeof rule => {
+  const far = direction === 'ingress' ? 'source' : 'destination';
+  const named = fc.tuple(rule, service).map(([one, end]) => ({ ...one, [far]: end }));
+  return fc.oneof({ weight: 5, arbitrary: rule }, { weight: 1, arbitrary: named });
+};
+
 const numbers = fc.uniqueArray(
   fc.constantFrom<string | number>(80, 53, 443, 22, '80:443', '1:52'),
   {

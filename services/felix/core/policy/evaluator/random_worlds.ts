@@ -5,6 +5,7 @@ import {
   type GlobalNetworkPolicy,
   type GlobalNetworkSet,
   type HostEndpoint,
+  type KubernetesEndpointSlice,
   type NetworkPolicy,
   type NetworkSet,
   type Profile,
@@ -15,13 +16,14 @@ import {
 } from '@calico/model';
 import * as fc from 'fast-check';
 import type { PolicyInputs } from '../../../ports.ts';
+import type { Direction } from '../meaning/ordering.ts';
 import {
   namespaceSelector,
   nets,
   nets6,
   often,
   PLAIN,
-  rule,
+  ruleOf,
   selector,
   similarRules,
   some,
@@ -67,25 +69,28 @@ const resources = <T extends AnyResource>(
     ]);
 
 // One rule that validation refuses would take its whole policy away.
-const isValid = (one: unknown): boolean =>
+const isValid = (one: unknown, direction: Direction = 'ingress'): boolean =>
   valid({
     apiVersion: API_VERSION,
     kind: 'GlobalNetworkPolicy',
     metadata: { name: 'p' },
-    spec: { ingress: [one] },
+    spec: { [direction]: [one] },
   }) !== undefined;
-const rules = fc.oneof(
-  { weight: 3, arbitrary: fc.array(rule.filter(isValid), { minLength: 1, maxLength: 4 }) },
-  { weight: 2, arbitrary: similarRules.map((all) => all.filter(isValid)) },
-);
+const rulesOf = (direction: Direction) => {
+  const one = ruleOf(direction).filter((each) => isValid(each, direction));
+  return fc.oneof(
+    { weight: 3, arbitrary: fc.array(one, { minLength: 1, maxLength: 4 }) },
+    { weight: 2, arbitrary: similarRules.map((all) => all.filter((each) => isValid(each))) },
+  );
+};
 const name = fc.constantFrom('p0', 'p1', 'p2');
 const policySpec = {
   tier: fc.constantFrom('default', 'default', 'default', 'first', 'first', 'nowhere'),
   order: some(fc.constantFrom(1, 2)),
   selector: fc.oneof(fc.constant('all()'), selector),
   serviceAccountSelector: some(fc.constant('has(team)')),
-  ingress: often(rules),
-  egress: often(rules),
+  ingress: often(rulesOf('ingress')),
+  egress: often(rulesOf('egress')),
 };
 /** How policies for host endpoints differ from others. */
 const hostPolicy = fc.constantFrom(
@@ -141,8 +146,8 @@ const profiles = resources<Profile>(
     metadata: fc.record({ name: fc.constantFrom('kns.red', 'ksa.red.web', 'own') }, PLAIN),
     spec: fc.record(
       {
-        ingress: some(rules),
-        egress: some(rules),
+        ingress: some(rulesOf('ingress')),
+        egress: some(rulesOf('egress')),
         labelsToApply: some(
           fc.constantFrom(
             { role: 'a' },
@@ -174,6 +179,39 @@ const globalNetworkSets = resources<GlobalNetworkSet>(
     spec: setSpec,
   }),
   2,
+);
+
+const endpointSlices = resources<KubernetesEndpointSlice>(
+  fc
+    .record({
+      metadata: fc.record({ name, namespace }, PLAIN),
+      service: often(fc.constantFrom('web', 'dns')),
+      hasIpv6: fc.boolean(),
+      numbers: fc.uniqueArray(fc.nat(ENDPOINTS + 1), { maxLength: 3 }),
+      ports: fc.uniqueArray(
+        fc.constantFrom(
+          { port: 80 },
+          { name: 'other', port: 443 },
+          { protocol: 'UDP', port: 53 },
+          { protocol: 'SCTP', port: 80 },
+          { name: 'all' },
+        ),
+        { maxLength: 3 },
+      ),
+    })
+    .map(({ metadata: own, service, hasIpv6, numbers, ports }) => ({
+      apiVersion: API_VERSION,
+      kind: 'KubernetesEndpointSlice',
+      metadata: { ...own, labels: service && { 'kubernetes.io/service-name': service } },
+      spec: {
+        addressType: hasIpv6 ? 'IPv6' : 'IPv4',
+        endpoints: numbers.map((n) => ({
+          addresses: [hasIpv6 ? `fd00:65::${n}` : `10.65.0.${n}`],
+        })),
+        ports,
+      },
+    })),
+  3,
 );
 
 const endpoint = (index: number): fc.Arbitrary<WorkloadEndpoint> =>
@@ -277,6 +315,7 @@ export const worlds: fc.Arbitrary<PolicyInputs> = fc
     networkSets,
     globalNetworkSets,
     hostEndpoints,
+    endpointSlices,
     felix: fc.record(
       {
         defaultEndpointToHostAction: some(fc.constantFrom('Accept', 'Return')),
@@ -307,7 +346,7 @@ export const worlds: fc.Arbitrary<PolicyInputs> = fc
 
 /** Worlds in which one rule decides what comes in to every endpoint. */
 export const ruleWorlds: fc.Arbitrary<PolicyInputs> = fc
-  .tuple(worlds, rule, fc.constantFrom('red', undefined))
+  .tuple(worlds, ruleOf('ingress'), fc.constantFrom('red', undefined))
   .map(([world, one, where]) => {
     const policy = valid({
       apiVersion: API_VERSION,
@@ -333,8 +372,8 @@ export const lookupWorlds: fc.Arbitrary<PolicyInputs> = fc
       kind: 'GlobalNetworkPolicy',
       metadata: { name: 'p' },
       spec: {
-        ingress: ingress.filter(isValid),
-        egress: [...egress.filter(isValid), { action: 'Allow' }],
+        ingress: ingress.filter((one) => isValid(one)),
+        egress: [...egress.filter((one) => isValid(one)), { action: 'Allow' }],
         types: ['Ingress', 'Egress'],
       },
     });

@@ -274,16 +274,16 @@ class Reference {
   }
 
   #matches(rule: PolicyRule, namespace: string): boolean {
-    const { source, destination, protocol, sourcePort, destinationPort } = this.#packet;
-    if (rule.http || rule.source?.services || rule.destination?.services) return false;
+    const { source, protocol } = this.#packet;
+    if (rule.http !== undefined) return false;
     if (rule.ipVersion !== undefined && rule.ipVersion !== source.family) return false;
     if (rule.protocol !== undefined && protocolNumber(rule.protocol) !== protocol) return false;
     if (rule.notProtocol !== undefined && protocolNumber(rule.notProtocol) === protocol)
       return false;
     if (!this.#icmpMatches(rule)) return false;
     return (
-      this.#sideMatches(rule.source ?? {}, source, sourcePort, namespace) &&
-      this.#sideMatches(rule.destination ?? {}, destination, destinationPort, namespace)
+      this.#sideMatches(rule.source ?? {}, true, namespace) &&
+      this.#sideMatches(rule.destination ?? {}, false, namespace)
     );
   }
 
@@ -297,7 +297,10 @@ class Reference {
     return notICMP?.type === undefined || !is(notICMP);
   }
 
-  #sideMatches(side: EntityRule, address: Address, port: number, namespace: string): boolean {
+  #sideMatches(side: EntityRule, isSource: boolean, namespace: string): boolean {
+    const { source, destination, sourcePort, destinationPort } = this.#packet;
+    const address = isSource ? source : destination;
+    const port = isSource ? sourcePort : destinationPort;
     const { nets = [], notNets = [], ports = [], notPorts = [], notSelector } = side;
     if (nets.length > 0 && !nets.some((net) => covers(net, address))) return false;
     // Nets of the other family are not about this packet, and so the rule is not.
@@ -307,10 +310,27 @@ class Reference {
     const selector = this.#selector(side, namespace);
     if (selector !== undefined && !this.#isSelected(selector, address)) return false;
     if (notSelector && this.#isSelected(parseSelector(notSelector), address)) return false;
+    if (side.services && !this.#isBehind(side, isSource, namespace)) return false;
     const hit = (wanted: number | string): boolean =>
       this.#portMatches(wanted, selector, address, port);
     if (ports.length > 0 && !ports.some(hit)) return false;
     return !notPorts.some(hit);
+  }
+
+  /** As source any port will do, as destination one of the service's. */
+  #isBehind({ services }: EntityRule, isSource: boolean, namespace: string): boolean {
+    const { source, destination, protocol, destinationPort } = this.#packet;
+    const address = formatAddress(isSource ? source : destination);
+    return (this.#inputs.endpointSlices ?? []).some(
+      ({ metadata, spec }) =>
+        metadata.labels?.['kubernetes.io/service-name'] === services?.name &&
+        metadata.namespace === (services?.namespace ?? namespace) &&
+        spec.endpoints?.some(({ addresses }) => addresses.includes(address)) === true &&
+        (isSource ||
+          spec.ports?.some(
+            (one) => one.port === destinationPort && protocolNumber(one.protocol) === protocol,
+          ) === true),
+    );
   }
 
   /** As upstream composes it: texts joined with &&. */

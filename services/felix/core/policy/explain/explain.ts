@@ -6,6 +6,7 @@ import type { Ruleset } from '../compiler/ruleset.ts';
 import type { Packet } from '../evaluator/packet.ts';
 import { evaluate } from '../evaluator/ruleset_evaluator.ts';
 import { profileLookup } from '../meaning/labels.ts';
+import { sliceMember } from '../meaning/services.ts';
 import { explainDirection } from './direction.ts';
 import type { DirectionExplanation } from './explanation.ts';
 import { judgedAt } from './judged_at.ts';
@@ -38,7 +39,11 @@ export function explain(inputs: PolicyInputs, ruleset: Ruleset, packet: Packet):
 export function explainDirections(inputs: PolicyInputs, packet: Packet): DirectionExplanation[] {
   const profileOf = profileLookup(inputs.profiles);
   const owners = (address: Address) => ownersOf(inputs, profileOf, address);
-  const ends = { source: owners(packet.source), destination: owners(packet.destination) };
+  const ends = {
+    source: owners(packet.source),
+    destination: owners(packet.destination),
+    slices: (inputs.endpointSlices ?? []).map(sliceMember),
+  };
   return judgedAt(inputs, packet, profileOf).map(({ direction, judged }) =>
     explainDirection(direction, judged, packet, ends),
   );

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { parseAddress } from '@calico/ip';
 import {
   type GlobalNetworkPolicy,
+  type KubernetesEndpointSlice,
   type NetworkPolicy,
   parseResource,
   type WorkloadEndpoint,
@@ -194,6 +195,39 @@ function follow(
   }
   return changed;
 }
+
+test('a service as destination is its addresses with their ports, and what it lacks is said', () => {
+  const slice = parseResource({
+    apiVersion: API,
+    kind: 'KubernetesEndpointSlice',
+    metadata: {
+      name: 'web-1',
+      namespace: 'default',
+      labels: { 'kubernetes.io/service-name': 'web' },
+    },
+    spec: {
+      addressType: 'IPv4',
+      endpoints: [{ addresses: ['10.0.0.2'] }],
+      ports: [{ protocol: 'TCP', port: 80 }],
+    },
+  }) as KubernetesEndpointSlice;
+  const egress = [{ action: 'Allow', destination: { services: { name: 'web' } } }];
+  const parts = {
+    endpointSlices: [slice],
+    networkPolicies: [policy('to-web', { selector: "role == 'db'", egress })],
+  };
+  const allowed = why(parts);
+  assert.equal(allowed.allowed, true);
+  assert.match(allowed.because, /^NetworkPolicy default\/to-web rule 1 Allow, then/);
+  const { allowed: isAllowed, directions } = why(parts, 443);
+  assert.equal(isAllowed, false);
+  assert.deepEqual(directions[0]?.nearest?.mismatches[0], {
+    field: 'destination.services',
+    wanted: 'default/web',
+    found: '10.0.0.2 TCP port 443',
+    remedy: 'an EndpointSlice of service default/web had 10.0.0.2 TCP port 443',
+  });
+});
 
 test('a host endpoint is explained like a pod; failsafe ports are named', () => {
   const endpoint = parseResource({

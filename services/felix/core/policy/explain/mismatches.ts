@@ -4,7 +4,9 @@ import { type Address, formatAddress, formatPrefix, type Prefix, prefixContains 
 import type { PortMatch } from '@calico/model';
 import type { Selector } from '@calico/selector';
 import type { Packet } from '../evaluator/packet.ts';
+import type { Member, NamedPort } from '../meaning/members.ts';
 import type { IcmpTerms, RuleTerms, SideTerms } from '../meaning/rule_terms.ts';
+import { serviceSelector, serviceText } from '../meaning/services.ts';
 import type { Mismatch } from './explanation.ts';
 import type { Owner } from './owners.ts';
 import { labelsIn, remedies } from './remedy.ts';
@@ -21,7 +23,12 @@ const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
 };
 
 /** The owners of the packet's two addresses. */
-export type Ends = { readonly source: readonly Owner[]; readonly destination: readonly Owner[] };
+export type Ends = {
+  readonly source: readonly Owner[];
+  readonly destination: readonly Owner[];
+  /** Slices of services, see sliceMember(). */
+  readonly slices: readonly Member[];
+};
 
 export function mismatches(rule: RuleTerms, packet: Packet, ends: Ends): Mismatch[] {
   return [
@@ -30,7 +37,9 @@ export function mismatches(rule: RuleTerms, packet: Packet, ends: Ends): Mismatc
     ...protocols(rule, packet),
     ...icmp(rule, packet),
     ...side('source', rule.source, packet, ends.source),
+    ...service('source', rule.source, packet, ends.slices),
     ...side('destination', rule.destination, packet, ends.destination),
+    ...service('destination', rule.destination, packet, ends.slices),
   ];
 }
 
@@ -44,8 +53,7 @@ function mismatch(field: string, wanted: string, found: string, remedy: string):
 
 function neverMet({ isNeverMet }: RuleTerms): Mismatch[] {
   if (!isNeverMet) return [];
-  const remedy = 'it named neither http nor services';
-  return [mismatch('http or services', 'what no packet filter sees', 'a packet', remedy)];
+  return [mismatch('http', 'what no packet filter sees', 'a packet', 'it did not name http')];
 }
 
 function ipVersion({ ipVersion: wanted }: RuleTerms, { source }: Packet): Mismatch[] {
@@ -142,6 +150,33 @@ function side(
     ...list,
     ...portMismatches(name, terms, packet, selector === undefined ? owners : selecting),
   ];
+}
+
+/** As destination a service is also its ports. */
+function service(
+  name: 'source' | 'destination',
+  { service: wanted }: SideTerms,
+  packet: Packet,
+  slices: readonly Member[],
+): Mismatch[] {
+  if (wanted === undefined) return [];
+  const { protocol, destinationPort } = packet;
+  const selector = serviceSelector(wanted);
+  const isMeant = (one: NamedPort): boolean =>
+    one.port === destinationPort && one.protocol === protocol;
+  const isBehind = slices.some(
+    ({ labels, prefixes, ports }) =>
+      selector.matches(labels) &&
+      covered(prefixes, packet[name]) &&
+      (name === 'source' || ports.some(isMeant)),
+  );
+  if (isBehind) return [];
+  const address = formatAddress(packet[name]);
+  const port = WITH_PORTS.includes(protocol) ? ` port ${destinationPort}` : '';
+  const found = name === 'source' ? address : `${address} ${protocolName(protocol)}${port}`;
+  const text = serviceText(wanted);
+  const remedy = `an EndpointSlice of service ${text} had ${found}`;
+  return [mismatch(`${name}.services`, text, found, remedy)];
 }
 
 function portMismatches(

@@ -21,6 +21,7 @@ const LISTS: Readonly<Partial<Record<Kind, List>>> = {
   GlobalNetworkSet: 'globalNetworkSets',
   WorkloadEndpoint: 'workloadEndpoints',
   HostEndpoint: 'hostEndpoints',
+  KubernetesEndpointSlice: 'endpointSlices',
 };
 
 /** Kinds whose change can be looked at before it is made. */
@@ -32,7 +33,7 @@ export function changedWorld(inputs: PolicyInputs, { put, removed }: ResourceCha
   const edit = (kind: string, namespace: string, name: string, now: AnyResource[]): void => {
     const list = LISTS[kind as Kind];
     if (list === undefined) return;
-    const others = (result[list] as readonly AnyResource[]).filter(
+    const others = ((result[list] ?? []) as readonly AnyResource[]).filter(
       ({ metadata }) => metadata.name !== name || (metadata.namespace ?? '') !== namespace,
     );
     result[list] = [...others, ...now];

@@ -8,7 +8,9 @@ import type { VersionedSet } from './versioned_set.ts';
 /** The parts of PolicyInputs that are lists of the cluster's resources. */
 export type LongList = Exclude<
   {
-    [K in keyof PolicyInputs]-?: PolicyInputs[K] extends readonly AnyResource[] ? K : never;
+    [K in keyof PolicyInputs]-?: Required<PolicyInputs>[K] extends readonly AnyResource[]
+      ? K
+      : never;
   }[keyof PolicyInputs],
   'localEndpoints'
 >;
@@ -35,11 +37,12 @@ export function inputChanges<K extends LongList>(
   before: PolicyInputs | undefined,
   after: PolicyInputs,
   list: K,
-): ListChanges<PolicyInputs[K][number]> {
+): ListChanges<Required<PolicyInputs>[K][number]> {
   const [old, young] = [before && versions.get(before)?.get(list), versions.get(after)?.get(list)];
   const known = old && young && old.changesUntil(young);
-  if (known !== undefined) return known as ListChanges<PolicyInputs[K][number]>;
-  return listChanges<PolicyInputs[K][number]>(before?.[list] ?? [], after[list]);
+  type Changes = ListChanges<Required<PolicyInputs>[K][number]>;
+  if (known !== undefined) return known as Changes;
+  return listChanges<AnyResource>(before?.[list] ?? [], after[list] ?? []) as Changes;
 }
 
 export function isInputChanged(

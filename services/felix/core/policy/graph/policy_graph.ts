@@ -26,13 +26,14 @@ import type { NamedSet, Ruleset } from '../compiler/ruleset.ts';
 import { SetBuilder } from '../compiler/set_builder.ts';
 import { endpointLabels, type ProfileLookup, profileLookup } from '../meaning/labels.ts';
 import type { Direction } from '../meaning/ordering.ts';
+import { sliceMember } from '../meaning/services.ts';
 import { type FilterSettings, filterSettings } from '../meaning/settings.ts';
 import { EndpointPrograms, type LocalEndpoint } from './endpoint_programs.ts';
 import { HostPolicies } from './host_policies.ts';
 import { inputChanges, isInputChanged } from './input_versions.ts';
 import { listChanges } from './list_changes.ts';
 import type { LiveElements } from './live_elements.ts';
-import { LiveSelections } from './live_selections.ts';
+import { LiveSelections, type LiveSelectionsParts } from './live_selections.ts';
 import { MemberList } from './member_list.ts';
 import { pairByKey, resourceKey } from './pairs.ts';
 import { type RulesetChanges, RulesetStore } from './ruleset_store.ts';
@@ -73,6 +74,8 @@ type Local = LocalEndpoint & {
 class Engine {
   readonly #store: RulesetStore;
   readonly #selections: LiveSelections;
+  /** Slices of services. */
+  readonly #services: LiveSelections;
   readonly #chains: ChainBuilder;
   readonly #members: MemberList;
   readonly #programs: EndpointPrograms;
@@ -86,11 +89,14 @@ class Engine {
 
   constructor(settings: FilterSettings) {
     this.#store = new RulesetStore({
-      onReleased: (elements) => this.#selections.release(elements),
+      onReleased: (elements) => {
+        this.#selections.release(elements);
+        this.#services.release(elements);
+      },
       onChainGone: (name) => this.#chains.forget(name),
     });
     const store = this.#store;
-    this.#selections = new LiveSelections({
+    const parts: LiveSelectionsParts = {
       onChange: store.touch,
       onReplaced: (before) => {
         for (const chain of store.replaced(before)) this.#toRebuild.add(chain);
@@ -99,9 +105,11 @@ class Engine {
         for (const chain of store.resized(elements)) this.#toRebuild.add(chain);
       },
       isNamed: (elements) => store.isNamed(elements),
-    });
+    };
+    this.#selections = new LiveSelections(parts);
+    this.#services = new LiveSelections(parts);
     this.#chains = new ChainBuilder({
-      sets: new SetBuilder(this.#selections, store.sets),
+      sets: new SetBuilder(this.#selections, store.sets, this.#services),
       profileOf: (name) => this.#profileOf(name),
       settings,
       chains: store.chains,
@@ -125,6 +133,7 @@ class Engine {
   update(before: PolicyInputs | undefined, after: PolicyInputs): RulesetChanges {
     const profiles = this.#updateProfiles(before, after);
     this.#members.update(before, after, this.#profileOf, profiles);
+    this.#updateServices(before, after);
     this.#updateLocals(before?.localEndpoints ?? [], after.localEndpoints, profiles);
     this.#updatePolicies(before, after);
     if (before === undefined || isInputChanged(before, after, 'tiers')) {
@@ -153,6 +162,13 @@ class Engine {
     }
     this.#programs.profilesChanged(names);
     return names;
+  }
+
+  #updateServices(before: PolicyInputs | undefined, after: PolicyInputs): void {
+    const { removed, added } = inputChanges(before, after, 'endpointSlices');
+    for (const [gone, come] of pairByKey(removed, added)) {
+      this.#services.change(gone && sliceMember(gone), come && sliceMember(come));
+    }
   }
 
   #rebuildLater(chain: string): void {

@@ -47,6 +47,7 @@ const LISTS = [
   'profiles',
   'networkSets',
   'globalNetworkSets',
+  'endpointSlices',
 ] as const;
 
 type Step = {
@@ -70,7 +71,7 @@ function changed(
   { from, list, keep }: Step,
   all: readonly PolicyInputs[],
 ): PolicyInputs {
-  const own: readonly unknown[] = now[list].filter((_, index) => keep[index]);
+  const own: readonly unknown[] = (now[list] ?? []).filter((_, index) => keep[index]);
   const other: readonly unknown[] = (all[from]?.[list] ?? []).filter((_, index) => !keep[index]);
   const named = new Map(
     [...other, ...own].map((resource) => {

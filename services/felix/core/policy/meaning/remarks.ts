@@ -1,5 +1,5 @@
 // What an operator should know about the policies of the cluster, because it has no effect, or not the expected one.
-import type { EntityRule, PolicyRule, Tier } from '@calico/model';
+import type { PolicyRule, Tier } from '@calico/model';
 import { type AnyPolicy, hasTier, policyOf } from './ordering.ts';
 
 /** One sentence each, sorted; naming policy, rule and field. */
@@ -40,17 +40,9 @@ function* rulesOf({ spec }: AnyPolicy): Iterable<[string, PolicyRule]> {
   }
 }
 
-/** Fields that no packet filter sees, or of which nobody tells us what they stand for. */
-function ineffective({ http, source, destination }: PolicyRule): string[] {
-  return [
-    ...(http === undefined ? [] : ['http']),
-    ...(namesService(source) ? ['source.services'] : []),
-    ...(namesService(destination) ? ['destination.services'] : []),
-  ];
-}
-
-function namesService(side: EntityRule | undefined): boolean {
-  return side?.services !== undefined;
+/** Fields that no packet filter sees. */
+function ineffective({ http }: PolicyRule): string[] {
+  return http === undefined ? [] : ['http'];
 }
 
 function titleOf({ kind, metadata }: AnyPolicy): string {

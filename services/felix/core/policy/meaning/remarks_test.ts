@@ -21,14 +21,12 @@ test('policyRemarks() names what has no effect, by policy, rule and field', () =
         { action: 'Allow' },
         { action: 'Allow', protocol: 'TCP', http: { methods: ['GET'] } },
       ],
-      egress: [{ action: 'Allow', destination: { services: { name: 'a', namespace: 'b' } } }],
     }),
     { ...readable, spec: { ...readable.spec, selector: 'a = b' } },
   ];
   assert.deepEqual(policyRemarks(policies, []), [
     'GlobalNetworkPolicy bad is not enforced: it cannot be read',
     'GlobalNetworkPolicy nowhere is not enforced: tier "gone" does not exist',
-    'GlobalNetworkPolicy web egress rule 1 matches nothing: destination.services is not supported',
     'GlobalNetworkPolicy web ingress rule 2 matches nothing: http is not supported',
   ]);
 });

@@ -1,5 +1,5 @@
 // A rule's fields in the types of the domain: what a packet has to be like for the rule to match.
-import { type Family, IpError, type Prefix, parsePrefix } from '@calico/ip';
+import { type Family, type Prefix, parsePrefix } from '@calico/ip';
 import {
   type EntityRule,
   type PolicyRule,
@@ -7,8 +7,11 @@ import {
   parsePort,
   protocolNumber,
 } from '@calico/model';
-import { type Selector, SelectorError } from '@calico/selector';
+import type { Selector } from '@calico/selector';
 import { selectorOf, sideSelector } from './selectors.ts';
+import { type ServiceName, serviceOf } from './services.ts';
+
+export { unlessUnreadable } from './unreadable.ts';
 
 export type RuleTerms = {
   readonly action: PolicyRule['action'];
@@ -21,10 +24,7 @@ export type RuleTerms = {
   readonly notIcmp: IcmpTerms | undefined;
   readonly source: SideTerms;
   readonly destination: SideTerms;
-  /**
-   * Matches nothing: the rule asks for what no packet filter sees (HTTP, which only an Allow rule may) or for
-   * endpoints of a service, which nobody tells us.
-   */
+  /** Matches nothing: the rule asks for what no packet filter sees (HTTP, which only an Allow rule may). */
   readonly isNeverMet: boolean;
 };
 
@@ -39,6 +39,8 @@ export type SideTerms = {
   /** Empty: any. */
   readonly ports: readonly PortMatch[];
   readonly notPorts: readonly PortMatch[];
+  /** As source: its addresses. As destination: its addresses, each with its ports. */
+  readonly service: ServiceName | undefined;
 };
 
 /** `namespace` is that of the policy, '' for a global one. Throws SelectorError, IpError, RangeError. */
@@ -53,21 +55,8 @@ export function ruleTerms(rules: readonly PolicyRule[], namespace: string): Rule
     notIcmp: icmpTerms(rule.notICMP),
     source: sideTerms(rule.source ?? {}, namespace),
     destination: sideTerms(rule.destination ?? {}, namespace),
-    isNeverMet:
-      rule.http !== undefined || usesServices(rule.source) || usesServices(rule.destination),
+    isNeverMet: rule.http !== undefined,
   }));
-}
-
-/** What `read` answers; undefined when a resource holds what its validation would refuse. */
-export function unlessUnreadable<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (cause) {
-    const isBadInput =
-      cause instanceof SelectorError || cause instanceof IpError || cause instanceof RangeError;
-    if (!isBadInput) throw cause;
-    return undefined;
-  }
 }
 
 function numberOf(protocol: PolicyRule['protocol']): number | undefined {
@@ -86,6 +75,7 @@ function sideTerms(side: EntityRule, namespace: string): SideTerms {
     notSelector: side.notSelector ? selectorOf(side.notSelector) : undefined,
     ports: (side.ports ?? []).map(portOf),
     notPorts: (side.notPorts ?? []).map(portOf),
+    service: serviceOf(side, namespace),
   };
 }
 
@@ -97,8 +87,4 @@ function portOf(port: number | string): PortMatch {
   const match = parsePort(port);
   if (match !== undefined) return match;
   throw new RangeError(`Cannot read port "${port}": a number, a range or a name is accepted`);
-}
-
-function usesServices(side: EntityRule | undefined): boolean {
-  return side?.services !== undefined;
 }
