@@ -80,7 +80,7 @@ export {
   type Message,
 } from './message.ts';
 export { decodeMrt } from './mrt/decode.ts';
-export { encodeMrt } from './mrt/encode.ts';
+export { encodeMrt, fitsMrt } from './mrt/encode.ts';
 export { type MrtEntry, MrtError, type MrtPeer, type MrtRecord } from './mrt/types.ts';
 export type { Reachable, Unreachable } from './multiprotocol.ts';
 export { formatNlri, type Nlri } from './nlri.ts';

@@ -7,6 +7,7 @@ import { encodeNlri } from '../nlri.ts';
 import {
   Bgp4MpSubtype,
   type MrtEntry,
+  MrtError,
   type MrtRecord,
   MrtType,
   TableDumpSubtype,
@@ -16,7 +17,17 @@ const HEADER_LENGTH = 12;
 const PEER_HAS_IPV6 = 0x01;
 const PEER_HAS_FOUR_OCTET_AS = 0x02;
 
-/** A whole record. */
+const LONGEST_ATTRIBUTES = 0xffff;
+
+/**
+ * Whether a record can hold the entry: a set of attributes that has filled a message with AS numbers of two
+ * octets may be too long with those of four.
+ */
+export function fitsMrt(entry: MrtEntry): boolean {
+  return entryAttributes(entry).length <= LONGEST_ATTRIBUTES;
+}
+
+/** A whole record. @throws MrtError for an entry that does not fit */
 export function encodeMrt(record: MrtRecord): Uint8Array {
   const body = new ByteWriter();
   switch (record.kind) {
@@ -51,6 +62,11 @@ export function encodeMrt(record: MrtRecord): Uint8Array {
 
 function writeEntry(body: ByteWriter, entry: MrtEntry, hasPathIds: boolean): void {
   const attributes = entryAttributes(entry);
+  if (attributes.length > LONGEST_ATTRIBUTES) {
+    throw new MrtError(
+      `Cannot write MRT record: attributes of "${attributes.length}" octets, at most ${LONGEST_ATTRIBUTES}`,
+    );
+  }
   body.u16(entry.peer).u32(entry.originated);
   if (hasPathIds) body.u32(entry.pathId ?? 0);
   body.u16(attributes.length).bytes(attributes);

@@ -4,7 +4,7 @@ import { parseAddress, parsePrefix } from '@calico/ip';
 import * as fc from 'fast-check';
 import { encodeMessage, KEEPALIVE } from '../message.ts';
 import { decodeMrt } from './decode.ts';
-import { encodeMrt } from './encode.ts';
+import { encodeMrt, fitsMrt } from './encode.ts';
 import { MrtError, type MrtRecord } from './types.ts';
 
 const ATTRIBUTES = {
@@ -93,6 +93,19 @@ test('a next hop in a whole MP_REACH_NLRI is read as well', () => {
   const attributesAt = 12 + 4 + 1 + 16 + 2 + 2 + 4 + 4;
   grown.writeUInt16BE(grown.readUInt16BE(attributesAt) + 4, attributesAt);
   assert.deepEqual([...decodeMrt(grown)], [route]);
+});
+
+test('attributes that are too long for a record are refused', () => {
+  const [, , route] = RECORDS;
+  assert.ok(route?.kind === 'routes');
+  const asns = Array.from({ length: 255 }, () => 4_200_000_000);
+  const entryOf = (segments: number) => {
+    const asPath = Array.from({ length: segments }, () => ({ kind: 'sequence', asns }) as const);
+    return { peer: 0, originated: 0, attributes: { ...ATTRIBUTES, asPath }, nextHop: undefined };
+  };
+  assert.ok(fitsMrt(entryOf(64)));
+  assert.ok(!fitsMrt(entryOf(65)));
+  assert.throws(() => encodeMrt({ ...route, entries: [entryOf(65)] }), MrtError);
 });
 
 function read(bytes: Uint8Array): void {

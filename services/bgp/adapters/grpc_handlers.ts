@@ -132,6 +132,13 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
 
     async *holdRoutes({ client }, { signal }) {
       checkClient(client);
+      const { mostClients } = node.speaker.injected;
+      if (!holds.has(client) && holds.size >= mostClients) {
+        throw new RpcError(
+          'RESOURCE_EXHAUSTED',
+          `Cannot hold routes for client "${client}": ${mostClients} others do`,
+        );
+      }
       holds.set(client, (holds.get(client) ?? 0) + 1);
       try {
         // The caller knows by it that its routes are tied to the call.

@@ -96,6 +96,12 @@ export function routesFor(
   own: readonly OwnRoute[],
   injected: InjectedRoutes,
 ): InjectedRoute[] {
+  if (!injected.admits(client)) {
+    throw new RpcError(
+      'RESOURCE_EXHAUSTED',
+      `Cannot inject for client "${client}": ${injected.mostClients} others have routes, withdraw those of one`,
+    );
+  }
   const blocks = own.flatMap(({ kind, prefix }) => (kind === 'service' ? [] : [prefix]));
   const blockOf = (prefix: Prefix) => blocks.find((block) => prefixContains(block, prefix));
   const wanted = routes.map(routeOf);

@@ -293,3 +293,15 @@ test('resetPeer() softly asks and tells again without ending the session', async
   cluster.advance(1_000);
   await isRefused(reset(handlers, ResetKind.SOFT_IN), 'FAILED_PRECONDITION', /not established/);
 });
+
+test('so many clients may have routes at a time', async () => {
+  const { handlers } = start();
+  for (let index = 0; index < 64; index++) {
+    await inject(handlers, `c${index}`, [injected(`10.9.${index}.0/24`)]);
+  }
+  const late = () => inject(handlers, 'late', [injected('10.10.0.0/24')]);
+  await isRefused(late(), 'RESOURCE_EXHAUSTED', /client "late": 64 others have routes/);
+  await inject(handlers, 'c5', [injected('10.11.0.0/24')]);
+  await withdraw(handlers, 'c6', []);
+  assert.equal((await late()).held, 1);
+});

@@ -11,6 +11,9 @@ type Client = { readonly source: number; readonly prefixes: Map<string, Prefix> 
 /** More than the whole Internet has. */
 const ROUTES_PER_CLIENT = 2_000_000;
 
+/** Programs of one node, each under a name that it chooses. */
+const MOST_CLIENTS = 64;
+
 /** What clients of this process originate, in the routing table. Each client is a source of its own. */
 export class InjectedRoutes {
   readonly #rib: LocRib;
@@ -23,6 +26,16 @@ export class InjectedRoutes {
   constructor(rib: LocRib, limit = ROUTES_PER_CLIENT) {
     this.#rib = rib;
     this.limit = limit;
+  }
+
+  /** Clients that may have routes at a time. */
+  get mostClients(): number {
+    return MOST_CLIENTS;
+  }
+
+  /** Whether the client has routes, or may have some. */
+  admits(client: string): boolean {
+    return this.#clients.has(client) || this.#clients.size < MOST_CLIENTS;
   }
 
   countOf(client: string): number {

@@ -1,5 +1,12 @@
 // The routing table as an MRT file: RFC 6396 section 4.3.
-import { encodeMrt, type MrtEntry, type MrtPeer } from '@calico/bgp-wire';
+import {
+  encodeMrt,
+  fitsMrt,
+  type MrtEntry,
+  MrtError,
+  type MrtPeer,
+  type MrtRecord,
+} from '@calico/bgp-wire';
 import type { Path } from '../rib/path.ts';
 import type { Speaker } from './speaker.ts';
 
@@ -30,7 +37,7 @@ export function* dumpTable(speaker: Speaker, now: number): Generator<Uint8Array,
   let sequence = 0;
   for (const { prefix, candidates } of speaker.rib.entries()) {
     const entries = candidates.flatMap((path) => entryOf(path, sources));
-    records.push(encodeMrt({ kind: 'routes', timestamp, sequence, prefix, entries }));
+    records.push(encodeRoutes({ kind: 'routes', timestamp, sequence, prefix, entries }));
     sequence += 1;
     if (records.length < RECORDS_PER_PIECE) continue;
     yield joined(records);
@@ -40,6 +47,16 @@ export function* dumpTable(speaker: Speaker, now: number): Generator<Uint8Array,
 }
 
 type Source = { readonly index: number; readonly originated: number };
+
+/** Without what is too long for a record; hardly ever there is any, so nobody looks before. */
+function encodeRoutes(record: Extract<MrtRecord, { readonly kind: 'routes' }>): Uint8Array {
+  try {
+    return encodeMrt(record);
+  } catch (cause) {
+    if (!(cause instanceof MrtError)) throw cause;
+    return encodeMrt({ ...record, entries: record.entries.filter(fitsMrt) });
+  }
+}
 
 /** Of a peer that is gone meanwhile there is no entry. */
 function entryOf({ data, source }: Path, sources: ReadonlyMap<string, Source>): MrtEntry[] {
