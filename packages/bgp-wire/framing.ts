@@ -54,24 +54,25 @@ export class MessageFramer {
   }
 
   next(): Frame | undefined {
-    const bytes = this.#buffer.subarray(this.#start);
-    const markerEnd = Math.min(bytes.length, MARKER_LENGTH);
-    for (let at = 0; at < markerEnd; at++) {
+    const bytes = this.#buffer;
+    const start = this.#start;
+    const markerEnd = Math.min(bytes.length, start + MARKER_LENGTH);
+    for (let at = start; at < markerEnd; at++) {
       if (bytes[at] !== 0xff) {
         throw new ProtocolError(
           ErrorCode.Header,
           HeaderError.NotSynchronized,
-          `Cannot read message: marker byte ${at} is "${bytes[at]}", not 255`,
+          `Cannot read message: marker byte ${at - start} is "${bytes[at]}", not 255`,
         );
       }
     }
-    if (bytes.length < HEADER_LENGTH) return undefined;
-    const length = ((bytes[16] as number) << 8) | (bytes[17] as number);
-    const type = bytes[18] as number;
+    if (this.buffered < HEADER_LENGTH) return undefined;
+    const length = ((bytes[start + 16] as number) << 8) | (bytes[start + 17] as number);
+    const type = bytes[start + 18] as number;
     this.#checkHeader(length, type);
-    if (bytes.length < length) return undefined;
-    this.#start += length;
-    return { type, body: bytes.subarray(HEADER_LENGTH, length) };
+    if (this.buffered < length) return undefined;
+    this.#start = start + length;
+    return { type, body: bytes.subarray(start + HEADER_LENGTH, start + length) };
   }
 
   #checkHeader(length: number, type: number): void {

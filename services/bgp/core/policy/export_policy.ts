@@ -92,7 +92,7 @@ export class ExportPolicy {
     if (this.#local.advertisements.length > 0 || policy.role !== undefined) return -1;
     if (policy.isDispensable) return -1;
     if (this.#local.confederation !== undefined && !policy.isInternal) return -1;
-    const rule = rules.length === 0 ? 0 : findPrefixRule(rules, () => prefixes.prefixOf(id)) + 1;
+    const rule = findPrefixRule(rules, prefixes, id) + 1;
     const pool = this.#pools.lastContaining(prefixes, id) + 1;
     const isService = Number(this.#services.lastContaining(prefixes, id) >= 0);
     return ((rule * POOLS + pool) * 2 + isService) * 2 + Number(family === 6);

@@ -33,7 +33,7 @@ export class ImportJudge {
       this.#outcome = this.#ask(prefix, received);
       return this.#outcome;
     }
-    const rule = findPrefixRule(rules, () => this.#rib.prefixes.prefixOf(prefix));
+    const rule = findPrefixRule(rules, this.#rib.prefixes, prefix);
     if (received === this.#received && rule === this.#rule) return this.#outcome;
     this.done();
     const isAccepted = rules[rule]?.accepts ?? true;

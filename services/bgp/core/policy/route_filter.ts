@@ -3,6 +3,7 @@
 import { type LargeCommunity, prependAs } from '@calico/bgp-wire';
 import { addressBits, type Prefix } from '@calico/ip';
 import { DEFAULT_LOCAL_PREFERENCE, type PathData } from '../rib/path.ts';
+import type { PrefixTable } from '../rib/prefix_table.ts';
 
 export type CommunitySet = {
   readonly standard: readonly number[];
@@ -84,6 +85,7 @@ const prefixRules = new WeakMap<readonly FilterRule[], boolean>();
 
 /** Whether the outcome of the rules follows from the prefix alone, and they change nothing. */
 export function judgePrefixesOnly(rules: readonly FilterRule[]): boolean {
+  if (rules.length === 0) return true;
   let known = prefixRules.get(rules);
   if (known === undefined) {
     known = rules.every(isAboutPrefix);
@@ -96,18 +98,16 @@ function isAboutPrefix({ name: _name, prefix: _prefix, accepts: _accepts, ...res
   return Object.values(rest).every((condition) => condition === undefined || condition === false);
 }
 
-/**
- * Index of the first of rules that judge prefixes only that matches; -1: none.
- * @param prefixOf makes the prefix, when some rule asks for it
- */
-export function findPrefixRule(rules: readonly FilterRule[], prefixOf: () => Prefix): number {
+/** Index of the first of rules that judge prefixes only that matches; -1: none. */
+export function findPrefixRule(
+  rules: readonly FilterRule[],
+  prefixes: PrefixTable,
+  id: number,
+): number {
   if (rules.length === 0) return -1;
-  let route: Prefix | undefined;
-  return rules.findIndex(({ prefix }) => {
-    if (prefix === undefined) return true;
-    route ??= prefixOf();
-    return matchesPrefix(prefix, route);
-  });
+  if (rules[0]?.prefix === undefined) return 0;
+  const route = prefixes.prefixOf(id);
+  return rules.findIndex(({ prefix }) => prefix === undefined || matchesPrefix(prefix, route));
 }
 
 function matches(rule: FilterRule, subject: FilterSubject): boolean {

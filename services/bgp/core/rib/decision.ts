@@ -28,13 +28,14 @@ export class Decision {
   /** Row of the prefix's best path, or -1; what is used with it is in `chosen`, the best first. */
   decide(prefix: number): number {
     const { chosen } = this;
-    chosen.length = 0;
     const only = this.#paths.firstOf(prefix);
-    if (only >= 0 && this.#paths.nextOf(only) < 0) {
-      if (!this.#paths.isUsable(only)) return -1;
-      chosen.push(only);
+    if (only >= 0 && this.#paths.nextOf(only) < 0 && this.#paths.isUsable(only)) {
+      // An array that has been emptied gets its memory anew.
+      chosen.length = 1;
+      chosen[0] = only;
       return only;
     }
+    chosen.length = 0;
     const remaining = this.#keepHighestRank(prefix);
     const first = remaining[0];
     if (first === undefined) return -1;

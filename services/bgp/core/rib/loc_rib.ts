@@ -304,7 +304,7 @@ export class LocRib {
     let isChanged =
       this.tellsAll || before !== best || ((this.#states[prefix] as number) & Touched) !== 0;
     for (let row = paths.firstOf(prefix); row >= 0; row = paths.nextOf(row)) {
-      const isUsed = decision.chosen.includes(row);
+      const isUsed = row === best || decision.chosen.includes(row);
       if (paths.is(row, PathFlag.Used) === isUsed) continue;
       paths.setFlag(row, PathFlag.Used, isUsed);
       isChanged = true;

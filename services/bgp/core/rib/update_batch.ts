@@ -10,34 +10,36 @@ export type Part = { readonly bytes: Uint8Array; readonly except: number; readon
 
 export const NOBODY = -1;
 
-/** Prefix and path identifier in turn. */
-type List = number[];
-type Lists = Readonly<Record<Family, List>>;
-
 const FAMILIES: readonly Family[] = [4, 6];
+const NONE = -1;
 
-function newLists(): Lists {
-  return { 4: [], 6: [] };
-}
-
-/** What one source is not told. */
+/** What one source is not told: prefixes by their attributes, in the order in which they came. */
 class Group {
-  readonly withdrawn = newLists();
-  readonly announced = new Map<number, Lists>();
-  /** The lists of the attributes that came last. */
-  #attributes = -1;
-  #lists = newLists();
+  /** First and last entry of each list; a list is a family's part of an attribute set, or its withdrawals. */
+  readonly first: number[] = [];
+  readonly last: number[] = [];
+  /** Number of the attributes; NONE: withdrawn. */
+  readonly attributes: number[] = [];
+  readonly families: Family[] = [];
+  readonly #lists = new Map<number, number>();
+  /** The list that was asked for last. */
+  #key = Number.NaN;
+  #list = NONE;
 
-  listsOf(attributes: number): Lists {
-    if (attributes === this.#attributes) return this.#lists;
-    let lists = this.announced.get(attributes);
-    if (lists === undefined) {
-      lists = newLists();
-      this.announced.set(attributes, lists);
+  listOf(attributes: number, family: Family): number {
+    const key = attributes * 2 + (family === 6 ? 1 : 0);
+    if (key === this.#key) return this.#list;
+    let list = this.#lists.get(key);
+    if (list === undefined) {
+      list = this.first.push(NONE) - 1;
+      this.last.push(NONE);
+      this.attributes.push(attributes);
+      this.families.push(family);
+      this.#lists.set(key, list);
     }
-    this.#attributes = attributes;
-    this.#lists = lists;
-    return lists;
+    this.#key = key;
+    this.#list = list;
+    return list;
   }
 }
 
@@ -47,9 +49,13 @@ export class UpdateBatch {
   readonly #packer: UpdatePacker;
   readonly #context: WireContext;
   readonly #groups = new Map<number, Group>();
-  readonly #forgotten = new Map<number, Lists>();
+  readonly #forgotten = new Map<number, Group>();
   #source = NOBODY - 1;
   #group = new Group();
+  /** Entries: a prefix, its path identifier, and the next entry of the same list. */
+  readonly #prefixOf: number[] = [];
+  readonly #pathIdOf: number[] = [];
+  readonly #next: number[] = [];
 
   constructor(
     tables: { readonly prefixes: PrefixTable; readonly attributes: AttributeTable },
@@ -63,64 +69,83 @@ export class UpdateBatch {
   }
 
   announce(prefix: number, pathId: number, attributes: number, source: number): void {
-    this.#groupOf(source).listsOf(attributes)[this.#prefixes.familyOf(prefix)].push(prefix, pathId);
+    this.#add(this.#groupOf(source), prefix, pathId, attributes);
   }
 
   /** @param source has never been told, so it has nothing to forget; NOBODY: all have */
   withdraw(prefix: number, pathId: number, source: number): void {
-    this.#groupOf(source).withdrawn[this.#prefixes.familyOf(prefix)].push(prefix, pathId);
+    this.#add(this.#groupOf(source), prefix, pathId, NONE);
   }
 
   /** The source may know the path from somebody else, and is to forget it. */
   forget(prefix: number, pathId: number, source: number): void {
-    const lists = this.#forgotten.get(source) ?? newLists();
-    this.#forgotten.set(source, lists);
-    lists[this.#prefixes.familyOf(prefix)].push(prefix, pathId);
+    const group = this.#forgotten.get(source) ?? new Group();
+    this.#forgotten.set(source, group);
+    this.#add(group, prefix, pathId, NONE);
+  }
+
+  #add(group: Group, prefix: number, pathId: number, attributes: number): void {
+    const list = group.listOf(attributes, this.#prefixes.familyOf(prefix));
+    const entry = this.#prefixOf.push(prefix) - 1;
+    this.#pathIdOf.push(pathId);
+    this.#next.push(NONE);
+    const last = group.last[list] as number;
+    if (last === NONE) group.first[list] = entry;
+    else this.#next[last] = entry;
+    group.last[list] = entry;
   }
 
   /** Writes everything. */
   encode(): Part[] {
     const parts: Part[] = [];
-    for (const [source, lists] of this.#forgotten) {
-      for (const family of FAMILIES) this.#writeWithdrawn(family, lists[family]);
+    for (const [source, group] of this.#forgotten) {
+      this.#writeWithdrawn(group);
       parts.push(...this.#cut(NOBODY, source));
     }
-    for (const [source, { withdrawn, announced }] of this.#groups) {
-      for (const family of FAMILIES) this.#writeWithdrawn(family, withdrawn[family]);
-      for (const [attributes, lists] of announced) {
-        for (const family of FAMILIES) this.#writeAnnounced(family, lists[family], attributes);
+    for (const [source, group] of this.#groups) {
+      this.#writeWithdrawn(group);
+      for (let list = 0; list < group.first.length; list++) {
+        const attributes = group.attributes[list] as number;
+        if (attributes !== NONE) this.#writeAnnounced(group, list, attributes);
       }
       parts.push(...this.#cut(source, NOBODY));
     }
     return parts;
   }
 
-  #writeWithdrawn(family: Family, list: List): void {
-    if (list.length === 0) return;
-    this.#packer.beginWithdrawal(family);
-    this.#writePrefixes(list);
+  #writeWithdrawn(group: Group): void {
+    for (const family of FAMILIES) {
+      const list = group.attributes.findIndex(
+        (attributes, at) => attributes === NONE && group.families[at] === family,
+      );
+      if (list < 0) continue;
+      this.#packer.beginWithdrawal(family);
+      this.#writePrefixes(group.first[list] as number);
+    }
   }
 
-  #writeAnnounced(family: Family, list: List, id: number): void {
-    if (list.length === 0) return;
+  #writeAnnounced(group: Group, list: number, id: number): void {
+    const family = group.families[list] as Family;
     const nextHop = this.#attributes.nextHopOf(id);
     const bytes = this.#attributes.wireOf(id, this.#context);
-    if (this.#packer.beginAnnouncement(family, nextHop, bytes)) this.#writePrefixes(list);
     // Attributes that fit no message: the peer must not keep what it was told before.
-    else this.#writeWithdrawn(family, list);
+    if (!this.#packer.beginAnnouncement(family, nextHop, bytes)) {
+      this.#packer.beginWithdrawal(family);
+    }
+    this.#writePrefixes(group.first[list] as number);
   }
 
-  #writePrefixes(list: List): void {
+  #writePrefixes(first: number): void {
     const prefixes = this.#prefixes;
-    for (let at = 0; at < list.length; at += 2) {
-      const prefix = list[at] as number;
+    for (let entry = first; entry !== NONE; entry = this.#next[entry] as number) {
+      const prefix = this.#prefixOf[entry] as number;
       this.#packer.prefix(
         prefixes.lengthOf(prefix),
         prefixes.wordOf(prefix, 0),
         prefixes.wordOf(prefix, 1),
         prefixes.wordOf(prefix, 2),
         prefixes.wordOf(prefix, 3),
-        list[at + 1] as number,
+        this.#pathIdOf[entry] as number,
       );
     }
     this.#packer.end();
