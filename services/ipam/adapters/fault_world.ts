@@ -16,6 +16,7 @@ import { assignRequest } from '../core/sample_requests.ts';
 import type { RecordStore } from '../ports.ts';
 import { AddressBook } from './address_book.ts';
 import { type Fate, type Faults, FaultyStore } from './faulty_store.ts';
+import { NodeRemover } from './node_remover.ts';
 import { ProgramRunner } from './program_runner.ts';
 
 const POOL_KEY = '/calico/resources/v3/projectcalico.org/ippools/p';
@@ -53,6 +54,7 @@ export class FaultWorld implements Faults {
   readonly #store: RecordStore;
   readonly #choose: Chooser;
   readonly #books: readonly AddressBook[];
+  readonly #removers: readonly NodeRemover[];
   /** Of the api, which writes endpoints. */
   readonly #endpoints: RecordStore;
   readonly #look: (() => ReadonlyMap<string, string> | undefined) | undefined;
@@ -75,10 +77,12 @@ export class FaultWorld implements Faults {
     this.#choose = choose;
     this.#look = look;
     this.#endpoints = new FaultyStore(store, this);
-    this.#books = Array.from({ length: PROCESSES }, () => this.#process());
+    const processes = Array.from({ length: PROCESSES }, () => this.#process());
+    this.#books = processes.map(({ book }) => book);
+    this.#removers = processes.map(({ remover }) => remover);
   }
 
-  #process(): AddressBook {
+  #process(): { book: AddressBook; remover: NodeRemover } {
     const store = new FaultyStore(this.#store, this);
     const clock: Clock = {
       now: () => this.#now,
@@ -87,7 +91,9 @@ export class FaultWorld implements Faults {
       sleep: () => this.#pause(),
     };
     const random = (): number => this.#choose(100) / 100;
-    return new AddressBook(new ProgramRunner({ store, clock, random }));
+    const runner = new ProgramRunner({ store, clock, random });
+    const book = new AddressBook(runner);
+    return { book, remover: new NodeRemover(store, runner, book) };
   }
 
   async before(kind: 'read' | 'commit'): Promise<Fate> {
@@ -193,14 +199,14 @@ export class FaultWorld implements Faults {
     addresses: readonly string[],
   ): Promise<void> {
     const handle = await this.#endpoints.get(handleKey(handleId));
-    assert.ok(handle !== undefined, 'an address was assigned and is released without a word');
+    if (handle === undefined) throw declaredGone(handleId);
     const ipNetworks = addresses.map((address) => `${address}/32`);
     const spec = { containerID: workload.containerId, ipNetworks };
     const { kind } = await this.#endpoints.commit({
       compare: [{ key: handle.key, modRevision: handle.modRevision }],
       operations: [{ kind: 'put', key: ownerKey(workload), value: JSON.stringify({ spec }) }],
     });
-    assert.equal(kind, 'committed', 'a handle changed under its workload');
+    if (kind === 'conflict') throw declaredGone(handleId);
   }
 
   async #release(held: readonly Held[]): Promise<void> {
@@ -211,14 +217,15 @@ export class FaultWorld implements Faults {
     await this.#insist((book) => book.releaseByHandle(first.handleId, leaving));
   }
 
-  /** Nodes are declared gone, blocks grow old, the pool is disabled, deleted and made again. */
+  /** Nodes are declared gone and removed, blocks grow old, the pool is disabled, deleted and made again. */
   async #operator(rounds: number): Promise<void> {
     for (let round = 0; round < rounds; round++) {
       await this.#pause();
-      const draw = this.#choose(5);
+      const draw = this.#choose(6);
       if (draw === 0) this.#now += 61_000;
       else if (draw === 1) await this.#putPool({ ...POOL, disabled: true });
       else if (draw === 2) await this.#deletePool();
+      else if (draw === 3) await this.#removeNode(`n${this.#choose(3)}`);
       else {
         const node = `n${this.#choose(3)}`;
         await this.#insist((book) => book.releaseAffinity(node, undefined, false));
@@ -226,6 +233,12 @@ export class FaultWorld implements Faults {
       await this.#pause();
       await this.#putPool(POOL);
     }
+  }
+
+  /** Takes what no endpoint uses; it may fail on the way, or be refused under workloads. */
+  async #removeNode(node: string): Promise<void> {
+    const remover = this.#removers[this.#choose(this.#removers.length)];
+    await remover?.remove(node).catch(expected);
   }
 
   /** Goes to another process until one succeeds. */
@@ -303,6 +316,13 @@ export class FaultWorld implements Faults {
         .map((other) => `${one.address}: "${one.handleId}" and "${other.handleId}"`),
     );
   }
+}
+
+function declaredGone(handleId: string): IpamError {
+  return new IpamError(
+    'precondition',
+    `Handle "${handleId}" was released: its node counts as gone`,
+  );
 }
 
 /** The handle of every assigned address. */
