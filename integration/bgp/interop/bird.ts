@@ -1,15 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BirdVersion, birdProgram } from '../../cluster/foreign_node.ts';
-import {
-  ATTACHED,
-  Daemon,
-  type Ends,
-  OUR_ASN,
-  quietly,
-  type SeenRoute,
-  type Session,
-} from './daemon.ts';
+import { ATTACHED, communitiesOf, extendedOf } from './attached.ts';
+import { Daemon, type Ends, OUR_ASN, quietly, type SeenRoute, type Session } from './daemon.ts';
 
 export class Bird extends Daemon {
   readonly name: string;
@@ -57,16 +50,13 @@ export class Bird extends Daemon {
     await this.#birdc(`disable ours "${message}"`);
   }
 
-  async seen(_session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>> {
-    const routes = new Map<string, SeenRoute>();
+  async seen(_session: Session, family: 4 | 6): Promise<readonly SeenRoute[]> {
     const text = await this.#birdc('show route all protocol ours');
-    for (const part of text.split(/\n(?=[0-9a-f][0-9a-f.:]*\/\d+ )/)) {
+    return text.split(/\n(?=[0-9a-f][0-9a-f.:]*\/\d+ )/).flatMap((part) => {
       const prefix = /^([0-9a-f][0-9a-f.:]*\/\d+) /m.exec(part)?.[1];
-      if (prefix !== undefined && prefix.includes(':') === (family === 6)) {
-        routes.set(prefix, readPart(part));
-      }
-    }
-    return routes;
+      const isMeant = prefix !== undefined && prefix.includes(':') === (family === 6);
+      return isMeant ? [readPart(prefix, part)] : [];
+    });
   }
 
   #birdc(command: string): Promise<string> {
@@ -76,17 +66,16 @@ export class Bird extends Daemon {
   }
 
   #configuration(session: Session): string {
-    const { asn, transport, families, password, routes = [] } = session;
+    const { asn, transport, families, routes = [], attached = ATTACHED } = session;
     const { self } = this.ends;
-    const [high, low] = ATTACHED.community.split(':');
-    const large = ATTACHED.large.replaceAll(':', ', ');
-    const preference = asn === OUR_ASN ? `bgp_local_pref = ${ATTACHED.preference};` : '';
+    const preference = asn === OUR_ASN ? `bgp_local_pref = ${attached.preference};` : '';
     const isOld = this.#version === '1.6';
     const channelOf = (family: 4 | 6): string => {
       const lines = [
         'import all;',
         'export filter attached;',
         ...(family === transport ? [] : this.#foreignNextHop(session, family)),
+        ...(session.hasAddPath && !isOld ? ['add paths on;'] : []),
       ].join(' ');
       return isOld ? lines : `ipv${family} { ${lines} };`;
     };
@@ -98,25 +87,42 @@ export class Bird extends Daemon {
     return `router id ${self.address};
 log stderr all;
 filter attached {
+  ${session.isReflector ? 'if source = RTS_BGP then accept;' : ''}
   if source != RTS_STATIC then reject;
-  bgp_community.add((${high}, ${low}));
-  bgp_large_community.add((${large}));
-  bgp_med = ${ATTACHED.med};
+  ${adding('bgp_community', attached.communities)}
+  ${adding('bgp_ext_community', attached.extended)}
+  ${adding('bgp_large_community', attached.large)}
+  bgp_med = ${attached.med};
   ${preference}
   accept;
 }
 protocol device { scan time 2; }
 ${statics.join('\n')}
-protocol bgp ours {
+${session.hasBfd ? 'protocol bfd { interface "*" { interval 300 ms; multiplier 3; }; }' : ''}
+${this.peersOf(session)
+  .map(
+    (peer, index) => `protocol bgp ${index === 0 ? 'ours' : 'far'} {
   local ${this.address(transport)} as ${asn};
-  neighbor ${this.ourAddressOf(transport)} as ${OUR_ASN};
-  graceful restart;
-  connect delay time 1; connect retry time 1; error wait time 1,2;
-  ${password === undefined ? '' : `password "${password}";`}
-  ${session.hasTtlSecurity ? 'ttl security on;' : ''}
+  neighbor ${peer} as ${OUR_ASN};
+  ${this.#options(session).join('\n  ')}
   ${families.map(channelOf).join('\n  ')}
-}
+}`,
+  )
+  .join('\n')}
 `;
+  }
+
+  #options({ password, ...session }: Session): string[] {
+    return [
+      'direct;',
+      'graceful restart;',
+      'connect delay time 1; connect retry time 1; error wait time 1,2;',
+      ...(password === undefined ? [] : [`password "${password}";`]),
+      ...(session.hasTtlSecurity ? ['ttl security on;'] : []),
+      ...(session.isReflector ? ['rr client;'] : []),
+      ...(session.hasBfd ? ['bfd on;'] : []),
+      ...(session.hasAddPath && this.#version === '1.6' ? ['add paths on;'] : []),
+    ];
   }
 
   #foreignNextHop({ hasExtendedNextHop }: Session, family: 4 | 6): string[] {
@@ -126,7 +132,14 @@ protocol bgp ours {
   }
 }
 
-function readPart(part: string): SeenRoute {
+/** Statements of a filter that add communities: "64512:100", "rt:64512:100", "64512:1:2". */
+function adding(attribute: string, communities: readonly string[]): string {
+  return communities
+    .map((community) => `${attribute}.add((${community.replaceAll(':', ', ')}));`)
+    .join(' ');
+}
+
+function readPart(prefix: string, part: string): SeenRoute {
   const of = (name: string): string | undefined =>
     new RegExp(`BGP\\.${name}: (.*)$`, 'm').exec(part)?.[1]?.trim();
   const numberOf = (name: string): number | undefined => {
@@ -138,10 +151,12 @@ function readPart(part: string): SeenRoute {
       inner.replaceAll(/, ?/g, ':'),
     ).toSorted();
   return {
+    prefix,
     nextHop: of('next_hop')?.split(' ')[0] ?? '',
     asPath: of('as_path') ?? '',
     origin: of('origin') ?? '',
-    communities: listOf('community'),
+    communities: communitiesOf(listOf('community')),
+    extendedCommunities: extendedOf(listOf('ext_community')),
     largeCommunities: listOf('large_community'),
     med: numberOf('med'),
     localPreference: numberOf('local_pref'),

@@ -1,5 +1,6 @@
 // What a foreign BGP daemon has to be able to do to be a row of the matrix.
 import type { BgpLab, Speaker } from '../bgp_lab.ts';
+import type { Attached } from './attached.ts';
 import { Program, type ProgramPlan } from './program.ts';
 
 /** One session between ours and a daemon, as both ends are configured. */
@@ -12,34 +13,57 @@ export type Session = {
   readonly password?: string;
   readonly hasTtlSecurity?: boolean;
   readonly hasExtendedNextHop?: boolean;
+  /** The daemon is a route reflector; ours and the far node are its clients (RFC 4456). */
+  readonly isReflector?: boolean;
+  /** Several paths of a prefix, both ways (RFC 7911). */
+  readonly hasAddPath?: boolean;
+  /** Both ends watch the path, 3 x 300 ms (RFC 5880). */
+  readonly hasBfd?: boolean;
+  /** What it attaches to what it announces. */
+  readonly attached?: Attached;
   /** Further routes that it announces: "172.31.0.0/24" … */
   readonly routes?: readonly string[];
 };
 
 /** A route as a daemon or ours shows it, in one notation. */
 export type SeenRoute = {
+  readonly prefix: string;
   readonly nextHop: string;
   /** "64512 65000"; "" for the own AS. */
   readonly asPath: string;
   readonly origin: string;
   /** Sorted: "64512:100". */
   readonly communities: readonly string[];
+  /** Sorted: "rt:64512:100". */
+  readonly extendedCommunities: readonly string[];
   /** Sorted: "64512:1:2". */
   readonly largeCommunities: readonly string[];
   readonly med: number | undefined;
   readonly localPreference: number | undefined;
 };
 
-export type Ends = { readonly self: Speaker; readonly ours: Speaker; readonly lab: BgpLab };
+export type Ends = {
+  readonly self: Speaker;
+  readonly ours: Speaker;
+  /** Ours on another node: what lies behind a daemon that reflects. */
+  readonly far: Speaker;
+  readonly lab: BgpLab;
+};
 
 export const OUR_ASN = 64_512;
-/** What every daemon attaches to what it announces. */
-export const ATTACHED = { community: '64512:100', large: '64512:1:2', med: 50, preference: 200 };
+/** MEDs of the paths to one prefix where there are several. */
+export const SEVERAL_MEDS = [10, 20];
+/** Announced with several paths from beyond a daemon that reflects, and by one that does not itself. */
+export const FAR_TWICE = '198.51.102.0/24';
 
 export abstract class Daemon {
   abstract readonly name: string;
   /** Last octet of its addresses. */
   abstract readonly octet: number;
+  /** Whether what one peer tells goes on to others. */
+  readonly isRouter: boolean = true;
+  /** Whether it can be told to announce extended communities. */
+  readonly attachesExtended: boolean = true;
   /** Why it cannot take part in a feature; its version's documentation says so. */
   readonly lacks: Readonly<Record<string, string>> = {};
   protected readonly ends: Ends;
@@ -63,6 +87,12 @@ export abstract class Daemon {
     return transport === 4 ? this.ourAddress : `fd00:80::${this.ourAddress.split('.')[3]}`;
   }
 
+  /** Whom it has sessions with. */
+  protected peersOf({ transport, isReflector = false }: Session): string[] {
+    const far = isReflector ? [this.ends.far.address] : [];
+    return [this.ourAddressOf(transport), ...far];
+  }
+
   /** What it announces in every session. */
   announced(family: 4 | 6): string {
     return family === 4 ? `172.30.${this.octet}.0/24` : `fd00:30:${this.octet}::/64`;
@@ -70,12 +100,17 @@ export abstract class Daemon {
 
   /** Starts it anew with this session. */
   abstract start(session: Session): Promise<void>;
-  /** What it has from ours, by prefix. */
-  abstract seen(session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>>;
+  /** What it has from ours. */
+  abstract seen(session: Session, family: 4 | 6): Promise<readonly SeenRoute[]>;
   /** Asks ours to send everything again; undefined: it cannot be told to. */
   refresh?(session: Session): Promise<void>;
   /** Ends the session with a text for the other side (RFC 9003). */
   shutDown?(session: Session, message: string): Promise<void>;
+
+  /** It hears and says nothing any more. */
+  suspend(): void {
+    this.#program?.signal('SIGSTOP');
+  }
 
   /** As `kill -9`; start() or restart() brings it back. */
   async kill(): Promise<void> {
@@ -97,6 +132,12 @@ export abstract class Daemon {
     this.#program = new Program(this.ends.lab, this.ends.self.name, plan);
     await this.#program.start();
   }
+}
+
+/** A gap for what takes the daemon the better part of a minute, but for CALICO_INTEROP_FULL=1. */
+export function inFullRuns(feature: string): Readonly<Record<string, string>> {
+  const isFull = process.env['CALICO_INTEROP_FULL'] === '1';
+  return isFull ? {} : { [feature]: 'in full runs only: it is slow' };
 }
 
 /** Text of a program, or '' while it cannot answer. */

@@ -1,6 +1,15 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ATTACHED, Daemon, OUR_ASN, type SeenRoute, type Session } from './daemon.ts';
+import { ATTACHED, communitiesOf, extendedOf } from './attached.ts';
+import {
+  Daemon,
+  FAR_TWICE,
+  inFullRuns,
+  OUR_ASN,
+  SEVERAL_MEDS,
+  type SeenRoute,
+  type Session,
+} from './daemon.ts';
 
 /** Its standard input does not block: cat would end at once. */
 const WATCHER = `import sys
@@ -13,7 +22,11 @@ with open(sys.argv[1], 'a', buffering=1) as heard:
 export class ExaBgp extends Daemon {
   readonly name = 'ExaBGP';
   readonly octet = 115;
-  override readonly lacks = {
+  override readonly isRouter = false;
+  override readonly lacks: Readonly<Record<string, string>> = {
+    BFD: 'it has no BFD',
+    ...inFullRuns('100,000 routes'),
+    'route reflection by theirs': 'it has no table: nothing that it hears goes on to others',
     'route refresh': 'it answers requests, but nobody can tell it to make one',
     'shutdown communication': 'nobody can tell it a reason',
   };
@@ -40,34 +53,45 @@ export class ExaBgp extends Daemon {
     });
   }
 
-  async seen(_session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>> {
+  async seen(_session: Session, family: 4 | 6): Promise<readonly SeenRoute[]> {
     const found = new Map<string, SeenRoute>();
     const lines = existsSync(this.#heard) ? readFileSync(this.#heard, 'utf8').split('\n') : [];
     for (const line of lines.slice(0, -1)) {
       const { neighbor } = JSON.parse(line) as ExaBgpLine;
       const { attribute, announce, withdraw } = neighbor?.message?.update ?? {};
-      for (const prefix of prefixesOf(withdraw?.[`ipv${family} unicast`])) found.delete(prefix);
+      for (const each of withdraw?.[`ipv${family} unicast`] ?? []) found.delete(keyOf(each));
       for (const [nextHop, nlri] of Object.entries(announce?.[`ipv${family} unicast`] ?? {})) {
-        for (const { nlri: prefix } of nlri) {
-          found.set(prefix, readAttributes(nextHop, attribute ?? {}));
+        for (const each of nlri) {
+          found.set(keyOf(each), readAttributes(each.nlri, nextHop, attribute ?? {}));
         }
       }
     }
-    return found;
+    return [...found.values()];
   }
 
   #configuration(session: Session): string {
     const { asn, transport, families, password, routes = [] } = session;
     const { self } = this.ends;
-    const { community, large, med, preference } = ATTACHED;
+    const { communities, extended, large, med, preference } = session.attached ?? ATTACHED;
+    const attached = [
+      `community [ ${communities.join(' ')} ]`,
+      ...(extended.length === 0 ? [] : [`extended-community [ ${extendedWords(extended)} ]`]),
+      `large-community [ ${large.join(' ')} ]`,
+      `local-preference ${preference}`,
+    ].join(' ');
     const nextHop = (family: 4 | 6): string =>
       session.hasExtendedNextHop ? this.address(transport) : this.address(family);
     const networks = families.flatMap((family) =>
       [this.announced(family), ...(family === 4 ? routes : [])].map(
-        (prefix) =>
-          `    route ${prefix} next-hop ${nextHop(family)} community [ ${community} ] large-community [ ${large} ] med ${med} local-preference ${preference};`,
+        (prefix) => `    route ${prefix} next-hop ${nextHop(family)} ${attached} med ${med};`,
       ),
     );
+    const several = session.hasAddPath
+      ? SEVERAL_MEDS.map((own) => {
+          const path = `path-information 0.0.0.${own}`;
+          return `    route ${FAR_TWICE} next-hop ${this.address(4)} ${path} ${attached} med ${own};`;
+        })
+      : [];
     return `process watcher {
   run /usr/bin/python3 ${join(self.directory, 'watcher.py')} ${this.#heard};
   encoder json;
@@ -82,7 +106,7 @@ ${password === undefined ? '' : `  md5-password "${password}";\n`}${session.hasT
     asn4 enable;
     route-refresh enable;
     graceful-restart 120;
-${session.hasExtendedNextHop ? '    nexthop enable;\n' : ''}  }
+${session.hasExtendedNextHop ? '    nexthop enable;\n' : ''}${session.hasAddPath ? '    add-path send/receive;\n' : ''}  }
   family {
 ${families.map((family) => `    ipv${family} unicast;`).join('\n')}
   }
@@ -91,20 +115,30 @@ ${session.hasExtendedNextHop ? '  nexthop {\n    ipv4 unicast ipv6;\n  }\n' : ''
     receive { parsed; update; }
   }
   static {
-${networks.join('\n')}
+${[...networks, ...several].join('\n')}
   }
 }
 `;
   }
 }
 
-type ExaBgpNlri = readonly { readonly nlri: string }[];
+function extendedWords(communities: readonly string[]): string {
+  return communities
+    .map((text) => text.replace(/^rt:/, 'target:').replace(/^ro:/, 'origin:'))
+    .join(' ');
+}
+
+type ExaBgpNlri = readonly {
+  readonly nlri: string;
+  readonly 'path-information'?: string;
+}[];
 type ExaBgpAttributes = {
   readonly origin?: string;
   readonly 'as-path'?: readonly number[] | Readonly<Record<string, { value: readonly number[] }>>;
   readonly med?: number;
   readonly 'local-preference'?: number;
   readonly community?: readonly (readonly number[])[];
+  readonly 'extended-community'?: readonly { readonly string: string }[];
   readonly 'large-community'?: readonly (readonly number[])[];
 };
 type ExaBgpLine = {
@@ -119,18 +153,22 @@ type ExaBgpLine = {
   };
 };
 
-function prefixesOf(nlri: ExaBgpNlri = []): string[] {
-  return nlri.map((each) => each.nlri);
+function keyOf({ nlri, 'path-information': path = '' }: ExaBgpNlri[number]): string {
+  return `${nlri} ${path}`;
 }
 
-function readAttributes(nextHop: string, attribute: ExaBgpAttributes): SeenRoute {
+function readAttributes(prefix: string, nextHop: string, attribute: ExaBgpAttributes): SeenRoute {
   const path = attribute['as-path'] ?? [];
   const asns = Array.isArray(path) ? path : Object.values(path).flatMap(({ value }) => value);
   return {
+    prefix,
     nextHop,
     asPath: asns.join(' '),
     origin: attribute.origin ?? '',
-    communities: (attribute.community ?? []).map((each) => each.join(':')).toSorted(),
+    communities: communitiesOf((attribute.community ?? []).map((each) => each.join(':'))),
+    extendedCommunities: extendedOf(
+      (attribute['extended-community'] ?? []).map(({ string }) => string),
+    ),
     largeCommunities: (attribute['large-community'] ?? []).map((each) => each.join(':')).toSorted(),
     med: attribute.med,
     localPreference: attribute['local-preference'],

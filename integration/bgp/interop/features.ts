@@ -1,10 +1,12 @@
-// The columns of the matrix: what is tried between ours and each daemon.
+// What is tried between ours and each daemon, alone.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ListRoutesResponse } from '@calico/proto/bgp/v1/bgp';
 import { eventually } from '../../lab/wait.ts';
-import type { BgpLab } from '../bgp_lab.ts';
-import { ATTACHED, OUR_ASN, type SeenRoute, type Session } from './daemon.ts';
-import { OUR_BLOCKS, OURS, type Rig, SECRET } from './rig.ts';
+import { ATTACHED_ALL } from './attached.ts';
+import { FAR_TWICE, OUR_ASN, SEVERAL_MEDS, type Session } from './daemon.ts';
+import type { OurNode } from './our_node.ts';
+import { byPrefix, OUR_BLOCKS, OUR_TWICE, OURS, type Rig, SECRET } from './rig.ts';
 
 export type Feature = { readonly name: string; run(rig: Rig): Promise<void> };
 
@@ -13,11 +15,11 @@ const PASSWORD = {
 };
 
 /** An external session in which AS numbers need four octets (RFC 6793). */
-function external(rig: Rig, more: Partial<Session> = {}): Session {
+export function external(rig: Rig, more: Partial<Session> = {}): Session {
   return { asn: 4_200_000_000 + rig.daemon.octet, transport: 4, families: [4], ...more };
 }
 
-const INTERNAL: Session = { asn: OUR_ASN, transport: 4, families: [4] };
+export const INTERNAL: Session = { asn: OUR_ASN, transport: 4, families: [4] };
 
 export const FEATURES: readonly Feature[] = [
   { name: 'eBGP, four-octet AS', run: (rig) => rig.establish(external(rig)) },
@@ -43,11 +45,25 @@ export const FEATURES: readonly Feature[] = [
     name: 'GTSM',
     run: (rig) => rig.establish(external(rig, { hasTtlSecurity: true }), { ttlSecurity: 1 }),
   },
+  {
+    name: 'communities of all kinds',
+    run: (rig) => rig.establish({ ...INTERNAL, attached: ATTACHED_ALL }),
+  },
+  { name: 'add-path', run: addsPaths },
   { name: 'route refresh', run: refreshes },
   { name: 'shutdown communication', run: shutsDown },
   { name: 'graceful restart of theirs', run: restartsTheirs },
+  { name: 'route reflection by theirs', run: isReflected },
+  { name: 'BFD', run: watchesPath },
   { name: '1,000 routes', run: (rig) => rig.establish(external(rig, { routes: many(rig, 1000) })) },
 ];
+
+function many({ daemon }: Rig, count: number): string[] {
+  return Array.from(
+    { length: count },
+    (_, i) => `100.${daemon.octet}.${i >> 4}.${(i & 15) << 4}/28`,
+  );
+}
 
 /** Ours sends everything again when asked: the daemon drops nothing, the session stays. */
 async function refreshes(rig: Rig): Promise<void> {
@@ -62,7 +78,7 @@ async function refreshes(rig: Rig): Promise<void> {
 }
 
 async function uptime(rig: Rig): Promise<bigint | undefined> {
-  return (await rig.status(4))?.since?.seconds;
+  return (await rig.ours.status(rig.daemon.address(4)))?.since?.seconds;
 }
 
 /** Why the other side went is known on ours. */
@@ -73,10 +89,10 @@ async function shutsDown(rig: Rig): Promise<void> {
   let error = '';
   await eventually(
     async () => {
-      error = (await rig.status(4))?.lastError ?? '';
+      error = (await rig.ours.status(rig.daemon.address(4)))?.lastError ?? '';
       return error.includes('back-at-noon');
     },
-    10_000,
+    20_000,
     () => `the last error is "${error}"`,
   );
 }
@@ -89,108 +105,71 @@ async function restartsTheirs(rig: Rig): Promise<void> {
   const prefix = daemon.announced(4);
   await daemon.kill();
   await eventually(
-    async () => (await rig.heard(session)).get(prefix)?.stale === true,
-    10_000,
+    async () => byPrefix(await rig.heard(session)).get(prefix)?.stale === true,
+    20_000,
     () => `${daemon.name}'s route is not kept as stale`,
   );
   assert.ok((await lab.routes(OURS)).some((line) => line.startsWith(prefix)));
   await daemon.restart();
   await rig.isUp(session);
   await eventually(
-    async () => (await rig.heard(session)).get(prefix)?.stale === false,
+    async () => byPrefix(await rig.heard(session)).get(prefix)?.stale === false,
     20_000,
     () => `${daemon.name}'s route is not renewed`,
   );
 }
 
-/** What is tried with all daemons at once; answers what failed with which. */
-export type JointFeature = {
-  readonly name: string;
-  run(lab: BgpLab, rigs: readonly Rig[]): Promise<ReadonlyMap<Rig, unknown>>;
-};
-
-export const JOINT_FEATURES: readonly JointFeature[] = [
-  { name: 'graceful restart of ours', run: restartsOurs },
-  { name: 'route reflection by ours', run: reflects },
-];
-
-class Attempts {
-  readonly failures = new Map<Rig, unknown>();
-  readonly #rigs: readonly Rig[];
-
-  constructor(rigs: readonly Rig[]) {
-    this.#rigs = rigs;
-  }
-
-  async each(run: (rig: Rig) => Promise<void>): Promise<void> {
-    await Promise.all(
-      this.#rigs.map((rig) =>
-        run(rig).catch((cause: unknown) => {
-          if (!this.failures.has(rig)) this.failures.set(rig, cause);
-        }),
-      ),
-    );
-  }
-}
-
-/** Each daemon gets the routes of all the others, untouched (RFC 4456). */
-async function reflects(lab: BgpLab, rigs: readonly Rig[]): Promise<ReadonlyMap<Rig, unknown>> {
-  const attempts = new Attempts(rigs);
-  const bgp = { ipv4Address: '192.168.80.101/24', ipv6Address: 'fd00:80::101/64' };
-  await lab.apply('Node', OURS, { bgp: { ...bgp, routeReflectorClusterID: '1.0.0.1' } });
-  await attempts.each((rig) => rig.establish(INTERNAL));
-  await attempts.each(async ({ daemon }) => {
-    const expected = rigs
-      .filter((other) => other.daemon !== daemon)
-      .map(
-        (other) => `${other.daemon.announced(4)} via ${other.daemon.address(4)} ${ATTACHED_TEXT}`,
-      );
-    let seen: string[] = [];
-    await eventually(
-      async () => {
-        const routes = [...(await daemon.seen(INTERNAL, 4))];
-        seen = routes
-          .filter(([prefix]) => prefix !== OUR_BLOCKS[4])
-          .map(([prefix, route]) => `${prefix} via ${route.nextHop} ${attachedText(route)}`);
-        return JSON.stringify(seen.toSorted()) === JSON.stringify(expected.toSorted());
-      },
-      20_000,
-      () => `${daemon.name} has ${JSON.stringify(seen)}`,
-    );
+/** Both ends of a prefix with two paths have both (RFC 7911). Only a router passes on those of others. */
+async function addsPaths(rig: Rig): Promise<void> {
+  const { daemon } = rig;
+  const session = { ...INTERNAL, isReflector: daemon.isRouter, hasAddPath: true };
+  await rig.establish(session, { addPath: 'Both' });
+  await rig.becomes(async () => {
+    const heard = await rig.heard(session);
+    assert.deepEqual(medsOf(heard, FAR_TWICE), SEVERAL_MEDS, `ours, ${FAR_TWICE}`);
+    const there = daemon.isRouter
+      ? await rig.far.heard(daemon.address(4))
+      : (await daemon.seen(session, 4)).map(({ prefix, med }) => ({
+          prefix,
+          multiExitDiscriminator: med,
+        }));
+    assert.deepEqual(medsOf(there, OUR_TWICE), SEVERAL_MEDS, `theirs, ${OUR_TWICE}`);
   });
-  await lab.apply('Node', OURS, { bgp });
-  return attempts.failures;
 }
 
-const ATTACHED_TEXT = `${ATTACHED.community} ${ATTACHED.large} ${ATTACHED.med} ${ATTACHED.preference}`;
+type Told = Pick<ListRoutesResponse, 'prefix' | 'multiExitDiscriminator'>;
 
-function attachedText(route: SeenRoute): string {
-  const { communities, largeCommunities, med, localPreference } = route;
-  return `${communities.join()} ${largeCommunities.join()} ${med} ${localPreference}`;
+function medsOf(routes: readonly Told[], wanted: string): unknown[] {
+  return routes
+    .filter(({ prefix }) => prefix === wanted)
+    .map(({ multiExitDiscriminator }) => multiExitDiscriminator)
+    .toSorted();
 }
 
-/** Ours is killed and comes back; meanwhile the daemons keep its routes. */
-async function restartsOurs(lab: BgpLab, rigs: readonly Rig[]): Promise<ReadonlyMap<Rig, unknown>> {
-  const attempts = new Attempts(rigs);
-  await attempts.each((rig) => rig.establish(external(rig)));
-  const bgp = lab.process(`bgp-${OURS}`);
-  await bgp.stop('SIGKILL');
-  await sleep(1_000);
-  await attempts.each(async (rig) => {
-    const seen = await rig.daemon.seen(external(rig), 4);
-    assert.ok(seen.has(OUR_BLOCKS[4]), 'our route is gone while we are away');
+/** Each client gets the other's route, with who brought it in and which cluster it went through (RFC 4456). */
+async function isReflected(rig: Rig): Promise<void> {
+  const { daemon, ours, far } = rig;
+  await rig.establish({ ...INTERNAL, isReflector: true });
+  const told = async (to: OurNode, prefix: string): Promise<object> => {
+    const route = byPrefix(await to.heard(daemon.address(4))).get(prefix);
+    const { nextHop, originatorId, clusterList } = route ?? {};
+    return { nextHop, originatorId, clusterList };
+  };
+  const clusterList = [daemon.address(4)];
+  const from = ({ address }: OurNode) => ({ nextHop: address, originatorId: address, clusterList });
+  await rig.becomes(async () => {
+    assert.deepEqual(await told(ours, FAR_TWICE), from(far));
+    assert.deepEqual(await told(far, OUR_BLOCKS[4]), from(ours));
   });
-  bgp.start();
-  await attempts.each(async (rig) => {
-    await rig.isUp(external(rig));
-    await rig.agree(external(rig));
-  });
-  return attempts.failures;
 }
 
-function many({ daemon }: Rig, count: number): string[] {
-  return Array.from(
-    { length: count },
-    (_, i) => `100.${daemon.octet}.${i >> 4}.${(i & 15) << 4}/28`,
-  );
+/** A daemon that says nothing any more is noticed long before the hold timer (RFC 5880). */
+async function watchesPath(rig: Rig): Promise<void> {
+  const { daemon, ours } = rig;
+  const session = external(rig, { hasBfd: true });
+  await rig.establish(session, { bfd: { enabled: true } });
+  const status = () => ours.status(daemon.address(4));
+  await rig.becomes(async () => assert.equal((await status())?.bfd?.state, 'Up'));
+  daemon.suspend();
+  await rig.becomes(async () => assert.match((await status())?.lastError ?? '', /BFD/i));
 }

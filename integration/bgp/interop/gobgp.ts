@@ -1,10 +1,15 @@
 import { join } from 'node:path';
-import { ATTACHED, Daemon, OUR_ASN, quietly, type SeenRoute, type Session } from './daemon.ts';
+import { ATTACHED, communitiesOf, extendedOf } from './attached.ts';
+import { Daemon, inFullRuns, OUR_ASN, quietly, type SeenRoute, type Session } from './daemon.ts';
 
 export class GoBgp extends Daemon {
   readonly name = 'GoBGP';
   readonly octet = 113;
-  override readonly lacks = {
+  /** Its command knows none of them for plain routes. */
+  override readonly attachesExtended = false;
+  override readonly lacks: Readonly<Record<string, string>> = {
+    BFD: 'version 3.10 has no BFD',
+    ...inFullRuns('100,000 routes'),
     'shutdown communication': 'version 3.10 leaves the text of its --reason out',
   };
 
@@ -23,20 +28,19 @@ export class GoBgp extends Daemon {
     await this.#gobgp('neighbor', this.ourAddressOf(session.transport), 'softresetin');
   }
 
-  async seen(session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>> {
+  async seen(session: Session, family: 4 | 6): Promise<readonly SeenRoute[]> {
     const peer = this.ourAddressOf(session.transport);
     const text = await this.#gobgp('neighbor', peer, 'adj-in', '-j', '-a', `ipv${family}`);
     const table = JSON.parse(text || '{}') as Record<string, readonly GoBgpPath[]>;
-    return new Map(
-      Object.entries(table).flatMap(([prefix, [path]]) =>
-        path === undefined ? [] : [[prefix, readPath(path)]],
-      ),
+    return Object.entries(table).flatMap(([prefix, paths]) =>
+      paths.map((path) => readPath(prefix, path)),
     );
   }
 
-  async #announce({ families, transport, routes = [] }: Session): Promise<void> {
-    const { community, large, med, preference } = ATTACHED;
-    const attributes = `origin igp community ${community} large-community ${large} med ${med} local-pref ${preference}`;
+  async #announce(session: Session): Promise<void> {
+    const { families, transport, routes = [], attached = ATTACHED } = session;
+    const { communities, large, med, preference } = attached;
+    const attributes = `origin igp community ${communities.join()} large-community ${large.join()} med ${med} local-pref ${preference}`;
     for (const family of families) {
       const prefixes = [this.announced(family), ...(family === 4 ? routes : [])];
       // Of the session's own family it knows the next hop, and for IPv4 over IPv6 too.
@@ -53,7 +57,7 @@ export class GoBgp extends Daemon {
   }
 
   #configuration(session: Session): string {
-    const { asn, transport, families, password } = session;
+    const { asn, families } = session;
     const { self } = this.ends;
     const channels = families.map(
       (family) => `  [[neighbors.afi-safis]]
@@ -61,16 +65,22 @@ export class GoBgp extends Daemon {
       afi-safi-name = "ipv${family}-unicast"
     [neighbors.afi-safis.mp-graceful-restart.config]
       enabled = true
-`,
+${session.hasAddPath ? '    [neighbors.afi-safis.add-paths.config]\n      receive = true\n      send-max = 8\n' : ''}`,
     );
     return `[global.config]
   as = ${asn}
   router-id = "${self.address}"
   port = 179
   local-address-list = ["${self.address}", "fd00:80::${this.octet}"]
-[[neighbors]]
+${this.peersOf(session)
+  .map((peer) => this.#neighbour(peer, session) + channels.join(''))
+  .join('')}`;
+  }
+
+  #neighbour(peer: string, { transport, password, ...session }: Session): string {
+    return `[[neighbors]]
   [neighbors.config]
-    neighbor-address = "${this.ourAddressOf(transport)}"
+    neighbor-address = "${peer}"
     peer-as = ${OUR_ASN}
 ${password === undefined ? '' : `    auth-password = "${password}"\n`}  [neighbors.transport.config]
     local-address = "${this.address(transport)}"
@@ -80,7 +90,7 @@ ${password === undefined ? '' : `    auth-password = "${password}"\n`}  [neighbo
   [neighbors.graceful-restart.config]
     enabled = true
     restart-time = 120
-${session.hasTtlSecurity ? '  [neighbors.ttl-security.config]\n    enabled = true\n    ttl-min = 255\n' : ''}${channels.join('')}`;
+${session.hasTtlSecurity ? '  [neighbors.ttl-security.config]\n    enabled = true\n    ttl-min = 255\n' : ''}${session.isReflector ? `  [neighbors.route-reflector.config]\n    route-reflector-client = true\n    route-reflector-cluster-id = "${this.ends.self.address}"\n` : ''}`;
   }
 }
 
@@ -97,19 +107,26 @@ type GoBgpPath = {
 
 const ORIGINS = ['IGP', 'EGP', 'incomplete'];
 
-function readPath({ attrs }: GoBgpPath): SeenRoute {
+function readPath(prefix: string, { attrs }: GoBgpPath): SeenRoute {
   const of = (type: number) => attrs.find((each) => each.type === type);
   // Attribute types of RFC 4271, 1997, 4760 and 8092.
   const large = of(32)?.value as unknown as
     | readonly { ASN: number; LocalData1: number; LocalData2: number }[]
     | undefined;
+  const extended = of(16)?.value as unknown as
+    | readonly { subtype: number; value: string }[]
+    | undefined;
   return {
+    prefix,
     nextHop: (of(3) ?? of(14))?.nexthop ?? '',
     asPath: (of(2)?.as_paths ?? []).flatMap(({ asns }) => asns).join(' '),
     origin: ORIGINS[of(1)?.value ?? 2] ?? '',
-    communities: (of(8)?.communities ?? [])
-      .map((each) => `${each >>> 16}:${each & 0xffff}`)
-      .toSorted(),
+    communities: communitiesOf(
+      (of(8)?.communities ?? []).map((each) => `${each >>> 16}:${each & 0xffff}`),
+    ),
+    extendedCommunities: extendedOf(
+      (extended ?? []).map(({ subtype, value }) => `${subtype === 2 ? 'rt' : 'ro'}:${value}`),
+    ),
     largeCommunities: (large ?? [])
       .map(({ ASN, LocalData1, LocalData2 }) => `${ASN}:${LocalData1}:${LocalData2}`)
       .toSorted(),

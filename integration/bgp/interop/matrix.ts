@@ -1,22 +1,23 @@
-/** Which daemon can do what with ours, as a Markdown table. */
+/** Which daemon can do what with ours, as a Markdown table: features downwards, daemons across. */
 export class Matrix {
-  readonly #cells = new Map<string, Map<string, string>>();
+  readonly #daemons: readonly string[];
+  readonly #rows: ReadonlyMap<string, Map<string, string>>;
 
-  set(row: string, column: string, cell: string): void {
-    const cells = this.#cells.get(column) ?? new Map<string, string>();
-    this.#cells.set(column, cells);
-    cells.set(row, cell);
+  constructor(features: readonly string[], daemons: readonly string[]) {
+    this.#daemons = daemons;
+    this.#rows = new Map(features.map((feature) => [feature, new Map()]));
   }
 
-  /** Features downwards, daemons across. */
+  set(daemon: string, feature: string, cell: string): void {
+    this.#rows.get(feature)?.set(daemon, cell);
+  }
+
   text(): string {
-    const daemons = [...new Set([...this.#cells.values()].flatMap((cells) => [...cells.keys()]))];
-    const lines = [...this.#cells].map(([feature, cells]) =>
-      [feature, ...daemons.map((daemon) => cells.get(daemon) ?? '')].join(' | '),
-    );
-    const header = ['', ...daemons].join(' | ');
-    return ['', header, ['', ...daemons].map(() => '---').join(' | '), ...lines]
-      .map((line) => (line === '' ? '' : `| ${line} |`))
-      .join('\n');
+    const rows = [...this.#rows].map(([feature, cells]) => [
+      feature,
+      ...this.#daemons.map((daemon) => cells.get(daemon) ?? 'not tried'),
+    ]);
+    const head = [['', ...this.#daemons], ['', ...this.#daemons].map(() => '---')];
+    return `\n${[...head, ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')}`;
   }
 }

@@ -1,11 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ATTACHED, Daemon, OUR_ASN, quietly, type SeenRoute, type Session } from './daemon.ts';
+import { ATTACHED, communitiesOf, extendedOf } from './attached.ts';
+import { Daemon, OUR_ASN, quietly, type SeenRoute, type Session } from './daemon.ts';
 
 export class OpenBgpd extends Daemon {
   readonly name = 'OpenBGPD';
   readonly octet = 114;
   override readonly lacks = {
+    BFD: 'it has no BFD',
     'IPv6 over IPv4': 'it gives ::1 as the next hop of its own IPv6 routes there',
     'IPv4 over IPv6': 'version 7.7 knows no extended next hops (RFC 8950)',
     'graceful restart of theirs': 'it helps others, but does not claim to forward while it is away',
@@ -34,15 +36,11 @@ export class OpenBgpd extends Daemon {
     await this.#bgpctl('neighbor', this.ourAddressOf(session.transport), 'down', message);
   }
 
-  async seen(session: Session, family: 4 | 6): Promise<ReadonlyMap<string, SeenRoute>> {
+  async seen(session: Session, family: 4 | 6): Promise<readonly SeenRoute[]> {
     const peer = this.ourAddressOf(session.transport);
     const text = await this.#bgpctl('-j', 'show', 'rib', 'in', 'detail', 'neighbor', peer);
     const { rib = [] } = JSON.parse(text || '{}') as { rib?: readonly OpenBgpdRoute[] };
-    return new Map(
-      rib
-        .filter(({ prefix }) => prefix.includes(':') === (family === 6))
-        .map((route) => [route.prefix, readRoute(route)]),
-    );
+    return rib.filter(({ prefix }) => prefix.includes(':') === (family === 6)).map(readRoute);
   }
 
   #bgpctl(...command: readonly string[]): Promise<string> {
@@ -51,10 +49,15 @@ export class OpenBgpd extends Daemon {
   }
 
   #configuration(session: Session): string {
-    const { asn, transport, families, password, routes = [] } = session;
+    const { asn, transport, families, routes = [] } = session;
     const { self } = this.ends;
-    const { community, large, med, preference } = ATTACHED;
-    const attached = `community ${community} large-community ${large} med ${med} localpref ${preference}`;
+    const { communities, extended, large, med, preference } = session.attached ?? ATTACHED;
+    const attached = [
+      ...communities.map((each) => `community ${each}`),
+      ...extended.map((each) => `ext-community ${extendedCommand(each)}`),
+      ...large.map((each) => `large-community ${each}`),
+      `med ${med} localpref ${preference}`,
+    ].join(' ');
     const networks = families.flatMap((family) => [
       this.announced(family),
       ...(family === 4 ? routes : []),
@@ -66,18 +69,34 @@ listen on ${this.address(transport)}
 fib-update no
 connect-retry 1
 ${networks.map((network) => `network ${network} set { ${attached} }`).join('\n')}
-neighbor ${this.ourAddressOf(transport)} {
-  remote-as ${OUR_ASN}
-  local-address ${this.address(transport)}
-  announce IPv4 ${families.includes(4) ? 'unicast' : 'none'}
-  announce IPv6 ${families.includes(6) ? 'unicast' : 'none'}
-  announce restart yes
-  announce refresh yes
-${password === undefined ? '' : `  tcp md5sig password "${password}"\n`}${session.hasTtlSecurity ? '  ttl-security yes\n' : ''}}
+${this.peersOf(session)
+  .map((peer) => `neighbor ${peer} {\n  ${this.#options(session).join('\n  ')}\n}`)
+  .join('\n')}
 allow from any
 allow to any
 `;
   }
+
+  #options({ transport, families, password, ...session }: Session): string[] {
+    return [
+      `remote-as ${OUR_ASN}`,
+      `local-address ${this.address(transport)}`,
+      `announce IPv4 ${families.includes(4) ? 'unicast' : 'none'}`,
+      `announce IPv6 ${families.includes(6) ? 'unicast' : 'none'}`,
+      'announce restart yes',
+      'announce refresh yes',
+      ...(password === undefined ? [] : [`tcp md5sig password "${password}"`]),
+      ...(session.hasTtlSecurity ? ['ttl-security yes'] : []),
+      ...(session.isReflector ? ['route-reflector'] : []),
+      ...(session.hasAddPath ? ['announce add-path recv yes', 'announce add-path send all'] : []),
+    ];
+  }
+}
+
+/** "rt:64512:100" as its configuration has it. */
+function extendedCommand(text: string): string {
+  const [type, ...rest] = text.split(':');
+  return `${type === 'rt' ? 'rt' : 'soo'} ${rest.join(':')}`;
 }
 
 type OpenBgpdRoute = {
@@ -88,15 +107,18 @@ type OpenBgpdRoute = {
   readonly metric?: number;
   readonly localpref?: number;
   readonly communities?: readonly string[];
+  readonly extended_communities?: readonly string[];
   readonly large_communities?: readonly string[];
 };
 
 function readRoute(route: OpenBgpdRoute): SeenRoute {
   return {
+    prefix: route.prefix,
     nextHop: route.exit_nexthop ?? '',
     asPath: route.aspath ?? '',
     origin: route.origin ?? '',
-    communities: (route.communities ?? []).toSorted(),
+    communities: communitiesOf(route.communities ?? []),
+    extendedCommunities: extendedOf(route.extended_communities ?? []),
     largeCommunities: (route.large_communities ?? []).toSorted(),
     med: route.metric,
     localPreference: route.localpref,

@@ -1,0 +1,70 @@
+// Large tables through each daemon, both ways, compared attribute by attribute.
+import assert from 'node:assert/strict';
+import { parseAddress } from '@calico/ip';
+import { Attempts } from './attempts.ts';
+import { INTERNAL } from './features.ts';
+import type { OurNode } from './our_node.ts';
+import { byPrefix, type Rig } from './rig.ts';
+import { internetLike, mrtOf, type Route, seenAs, TableView } from './tables.ts';
+
+const COUNT = 100_000;
+const CLIENT = 'many';
+const ARRIVED_MS = 120_000;
+
+type Tables = { readonly ours: readonly Route[]; readonly far: readonly Route[] };
+
+/**
+ * Daemons that are routers reflect the table of each of their clients to the other. One that is none has
+ * the far table of its own.
+ */
+export async function passesTables(rigs: readonly Rig[]): Promise<ReadonlyMap<Rig, unknown>> {
+  const attempts = new Attempts(rigs);
+  const [rig] = rigs;
+  if (rig === undefined) return attempts.failures;
+  const { ours, far } = rig;
+  const tables = { ours: internetLike(20, COUNT), far: internetLike(40, COUNT) };
+  const routers = rigs.filter(({ daemon }) => daemon.isRouter);
+  await attempts.each((each) => each.establish({ ...INTERNAL, isReflector: true }), routers);
+  await ours.announce(CLIENT, mrtOf(tables.ours));
+  await far.announce(CLIENT, mrtOf(tables.far));
+  await arrives(attempts, routers, { at: ours, from: far, table: tables.far });
+  await arrives(attempts, routers, { at: far, from: ours, table: tables.ours });
+  const others = rigs.filter(({ daemon }) => !daemon.isRouter);
+  await attempts.each((each) => exchanges(each, tables), others);
+  return attempts.failures;
+}
+
+type Way = { readonly at: OurNode; readonly from: OurNode; readonly table: readonly Route[] };
+
+async function arrives(attempts: Attempts, rigs: readonly Rig[], way: Way): Promise<void> {
+  const { at, from, table } = way;
+  await attempts.each(
+    (rig) =>
+      rig.becomes(async () => {
+        const status = await at.status(rig.daemon.address(4));
+        const count = status?.prefixesReceived ?? 0;
+        assert.ok(count >= table.length, `${count} routes have arrived at ${at.name}`);
+      }, ARRIVED_MS),
+    rigs,
+  );
+  const view = new TableView();
+  for await (const record of at.table()) view.add(record);
+  const origin = parseAddress(from.address);
+  await attempts.each(
+    async ({ daemon }) => view.isReflected(table, { peer: daemon.address(4), origin }),
+    rigs,
+  );
+}
+
+async function exchanges(rig: Rig, { ours, far }: Tables): Promise<void> {
+  const routes = far.map((route) => seenAs(route).prefix);
+  const session = { ...INTERNAL, routes };
+  await rig.establish(session, {}, ARRIVED_MS);
+  await rig.becomes(async () => {
+    const seen = byPrefix(await rig.daemon.seen(session, 4));
+    for (const route of ours) {
+      const expected = { ...seenAs(route), nextHop: rig.ours.address };
+      assert.deepEqual(seen.get(expected.prefix), expected);
+    }
+  }, ARRIVED_MS);
+}
