@@ -79,10 +79,11 @@ export class Host {
     this.#run();
   }
 
-  /** Next hops may be reached through other interfaces now. */
-  refreshInterfaces(): void {
-    this.#options.speaker.refreshInterfaces();
+  /** Next hops may be reached through other interfaces now. Whether that is asked for. */
+  refreshInterfaces(): boolean {
+    const isAsked = this.#options.speaker.refreshInterfaces();
     this.#run();
+    return isAsked;
   }
 
   /** BFD has something to say about the path to a peer. */

@@ -291,8 +291,7 @@ export class BgpNode {
       for (const peer of peersWithoutWay(this.speaker, this.#options.kernel)) {
         this.#host.order({ kind: 'session', peer, event: NO_WAY });
       }
-      this.#host.refreshInterfaces();
-      this.#monitor.reconsidered();
+      if (this.#host.refreshInterfaces()) this.#monitor.reconsidered();
     });
   }
 

@@ -67,7 +67,7 @@ export class AdjRibIn implements Iterable<Path> {
   }
 
   markStale(families: readonly Family[]): void {
-    if (families.length === 0) return;
+    if (families.length === 0 || this.#isEmpty) return;
     const { paths, prefixes } = this.#rib;
     for (let row = 0; row < paths.limit; row++) {
       if (!this.#isOwn(row) || !families.includes(prefixes.familyOf(paths.prefixOf(row)))) continue;
@@ -76,17 +76,21 @@ export class AdjRibIn implements Iterable<Path> {
   }
 
   /**
-   * Changes what the peer has told, and leaves it stale.
+   * Changes what the peer has told, and leaves it stale: up to `limit` rows of the table from `from` on.
    * @param change undefined: the route goes, as it does when it becomes too long
    * @param judge attributes of the path as PathTable.attributesOf() has them
+   * @returns where to go on; -1 at the end
    */
   age(
     families: readonly Family[],
+    from: number,
+    limit: number,
     change: (data: PathData) => PathData | undefined,
     judge: (prefix: number, received: number) => number,
-  ): void {
+  ): number {
     const { paths, prefixes, attributes } = this.#rib;
-    for (let row = 0; row < paths.limit; row++) {
+    const end = Math.min(paths.limit, from + limit);
+    for (let row = from; row < end; row++) {
       if (!this.#isOwn(row) || !families.includes(prefixes.familyOf(paths.prefixOf(row)))) continue;
       const data = change(attributes.dataOf(paths.receivedOf(row)));
       const received = data === undefined ? -1 : attributes.intern(data);
@@ -99,6 +103,7 @@ export class AdjRibIn implements Iterable<Path> {
       attributes.release(received);
       paths.setFlag(row, PathFlag.Stale, true);
     }
+    return end < paths.limit ? end : -1;
   }
 
   /** Takes out what is still stale; how many of the routes that were let in. */
@@ -140,6 +145,7 @@ export class AdjRibIn implements Iterable<Path> {
   }
 
   #doomWhere(matches: (family: Family, row: number) => boolean): number {
+    if (this.#isEmpty) return 0;
     const { paths, prefixes } = this.#rib;
     const before = this.size;
     for (let row = 0; row < paths.limit; row++) {
@@ -147,6 +153,11 @@ export class AdjRibIn implements Iterable<Path> {
       if (matches(prefixes.familyOf(paths.prefixOf(row)), row)) this.#rib.doom(row);
     }
     return before - this.size;
+  }
+
+  /** A walk over the whole table would find nothing: so it is for every session that begins. */
+  get #isEmpty(): boolean {
+    return this.size === 0 && this.refusedCount === 0;
   }
 
   #isOwn(row: number): boolean {

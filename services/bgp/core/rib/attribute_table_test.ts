@@ -54,11 +54,16 @@ test('routes whose attributes are too long are not put, and go when a mark makes
   assert.equal(rib.put({ prefix: short, data: longPath(3), source }), true);
   assert.equal(rib.put({ prefix: long, data: longPath(16_345), source }), true);
   const mark = { standard: [1], large: [] };
-  received.age(
-    [4],
-    (data) => addCommunities(data, mark),
-    (_, id) => id,
-  );
+  const ageOne = (from: number): number =>
+    received.age(
+      [4],
+      from,
+      1,
+      (data) => addCommunities(data, mark),
+      (_, id) => id,
+    );
+  assert.equal(ageOne(0), 1, 'a row at a time');
+  assert.equal(ageOne(1), -1);
   rib.settle();
   assert.deepEqual(
     [...received].map(({ prefix }) => prefix),

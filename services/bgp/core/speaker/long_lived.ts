@@ -36,18 +36,26 @@ export class LongLived {
   }
 }
 
+/** Rows of the table that one call goes through. */
+const WALK = 4_096;
 const MARK = { standard: [Community.LongLivedStale], large: [] };
 
-/** Marks all routes of these families and judges them anew; those that must not stay long go. */
-export function ageRoutes(
-  { received, policy }: Peer,
-  families: readonly Family[],
-  imports: ImportPolicy,
-  rib: LocRib,
-): void {
+/** Routes that are being marked: of these families, from this row on. */
+export type Ageing = { readonly families: readonly Family[]; readonly next: number };
+
+/**
+ * Goes on marking what peer.ageing says, and judges it anew; those that must not stay long go. Whether
+ * there is more.
+ */
+export function ageSome(peer: Peer, imports: ImportPolicy, rib: LocRib): boolean {
+  const { received, policy, ageing } = peer;
+  if (ageing === undefined) return false;
+  const { families, next } = ageing;
   const judge = new ImportJudge(rib, imports, policy);
-  received.age(families, ageData, (prefix, id) => judge.judge(prefix, id));
+  const end = received.age(families, next, WALK, ageData, (prefix, id) => judge.judge(prefix, id));
   judge.done();
+  peer.ageing = end < 0 ? undefined : { families, next: end };
+  return end >= 0;
 }
 
 function ageData(data: PathData): PathData | undefined {

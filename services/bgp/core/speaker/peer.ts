@@ -9,7 +9,7 @@ import type { Negotiated, SessionConfig, SessionTiming, Side } from '../session/
 import { Advertised } from './advertised.ts';
 import type { PeerConfig } from './config.ts';
 import type { Inbound } from './inbound.ts';
-import { LongLived } from './long_lived.ts';
+import { type Ageing, LongLived } from './long_lived.ts';
 import { WatchedPath } from './watched_path.ts';
 
 /** The part of a session that exists while it is established. */
@@ -48,6 +48,8 @@ export class Peer {
   isAwaited = false;
   /** Of the last loss; nothing stays long while the session is up. */
   longLived = new LongLived();
+  /** While its routes become those of a peer that is away for long. */
+  ageing: Ageing | undefined;
   /** Has been established since this process started. */
   wasEstablished = false;
   readonly path = new WatchedPath();

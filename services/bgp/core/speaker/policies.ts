@@ -6,6 +6,7 @@ import type { LocalPolicy } from '../policy/types.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import type { Negotiated } from '../session/types.ts';
 import { Inbound } from './inbound.ts';
+import { ageSome } from './long_lived.ts';
 import type { Peer } from './peer.ts';
 import type { UpdateGroups } from './update_groups.ts';
 
@@ -52,12 +53,13 @@ export class Policies {
     return new Inbound(this.#rib, judge, peer.received.source, negotiated, isOnLink);
   }
 
-  /** Goes on judging routes by a new policy; whether there is more. */
+  /** Goes on judging routes by a new policy, or because they become old; whether there is more. */
   rejudge(peers: Iterable<Peer>): boolean {
     const { imports } = this;
     if (imports === undefined) return false;
     let isMore = false;
     for (const peer of peers) {
+      if (ageSome(peer, imports, this.#rib)) isMore = true;
       if (peer.rejudged === undefined) continue;
       const judge = new ImportJudge(this.#rib, imports, peer.policy);
       const next = peer.received.reconsider(peer.rejudged, WALK, (prefix, received) =>

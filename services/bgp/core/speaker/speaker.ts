@@ -40,7 +40,7 @@ import type {
 } from './events.ts';
 import { GUEST_PATIENCE_MS, Guests } from './guests.ts';
 import { InjectedRoutes } from './injected_routes.ts';
-import { ageRoutes, LongLived } from './long_lived.ts';
+import { LongLived } from './long_lived.ts';
 import { refreshAll } from './outbound.ts';
 import { Outbox } from './outbox.ts';
 import { OwnRoutes } from './own_routes.ts';
@@ -169,12 +169,17 @@ export class Speaker {
     this.#policies.apply(isNewPolicy ? [...this.#peers.values()] : changed);
   }
 
-  /** Next hops may be reached through other interfaces now: filters that ask for them judge anew. */
-  refreshInterfaces(): void {
+  /**
+   * Next hops may be reached through other interfaces now: filters that ask for them judge anew. Whether
+   * there are any.
+   */
+  refreshInterfaces(): boolean {
     this.#record?.({ kind: 'refresh-interfaces' });
     this.#outbox.noteForAll();
     const peers = [...this.#peers.values()];
-    this.#policies.apply(peers.filter(({ config }) => asksForInterface(config.policy.filters)));
+    const meant = peers.filter(({ config }) => asksForInterface(config.policy.filters));
+    this.#policies.apply(meant);
+    return meant.length > 0;
   }
 
   handle(event: SpeakerEvent, now: number): void {
@@ -359,6 +364,7 @@ export class Speaker {
   #up(peer: Peer, { side, negotiated, isReplacing }: UpEffect): void {
     const { config, received } = peer;
     const live = peer.begin(side, negotiated);
+    peer.ageing = undefined;
     received.setSource(live.source);
     peer.inbound = this.#policies.inboundFor(peer, negotiated);
     this.#note({ kind: 'up', peer: config.key });
@@ -434,10 +440,7 @@ export class Speaker {
     const { families } = longLived;
     if (families.length === 0 || live !== undefined) return this.#sweep(peer);
     peer.isAwaited = false;
-    const { imports } = this.#policies;
-    if (longLived.isNew && imports !== undefined) {
-      ageRoutes(peer, families, imports, this.#rib);
-    }
+    if (longLived.isNew) peer.ageing = { families, next: 0 };
     const others = FAMILIES.filter((family) => !families.includes(family));
     this.#swept(peer, received.sweep(others));
     if (received.staleCount > 0) this.#awaitReturn(peer, longLived.advance());
