@@ -8,7 +8,7 @@ import { FAR_TWICE, OUR_ASN, SEVERAL_MEDS, type Session } from './daemon.ts';
 import type { OurNode } from './our_node.ts';
 import { byPrefix, OUR_BLOCKS, OUR_TWICE, OURS, type Rig, SECRET } from './rig.ts';
 
-export type Feature = { readonly name: string; run(rig: Rig): Promise<void> };
+export type Feature = { readonly name: string; readonly run: (rig: Rig) => Promise<void> };
 
 const PASSWORD = {
   password: { secretKeyRef: { name: SECRET.name, key: SECRET.key } },
@@ -139,11 +139,11 @@ async function addsPaths(rig: Rig): Promise<void> {
 
 type Told = Pick<ListRoutesResponse, 'prefix' | 'multiExitDiscriminator'>;
 
-function medsOf(routes: readonly Told[], wanted: string): unknown[] {
+function medsOf(routes: readonly Told[], wanted: string): number[] {
   return routes
     .filter(({ prefix }) => prefix === wanted)
-    .map(({ multiExitDiscriminator }) => multiExitDiscriminator)
-    .toSorted();
+    .map(({ multiExitDiscriminator = 0 }) => multiExitDiscriminator)
+    .toSorted((a, b) => a - b);
 }
 
 /** Each client gets the other's route, with who brought it in and which cluster it went through (RFC 4456). */

@@ -123,7 +123,7 @@ ${blocks.join('\n')}
 `;
   }
 
-  #options({ asn, transport, password, ...session }: Session): string[] {
+  #options({ transport, password, ...session }: Session): string[] {
     return [
       `remote-as ${OUR_ASN}`,
       `update-source ${this.address(transport)}`,

@@ -13,7 +13,7 @@ import { byPrefix, OUR_BLOCKS, OURS, type Rig } from './rig.ts';
 /** Answers what failed with which. */
 export type JointFeature = {
   readonly name: string;
-  run(lab: BgpLab, rigs: readonly Rig[]): Promise<ReadonlyMap<Rig, unknown>>;
+  readonly run: (lab: BgpLab, rigs: readonly Rig[]) => Promise<ReadonlyMap<Rig, unknown>>;
 };
 
 export const JOINT_FEATURES: readonly JointFeature[] = [
