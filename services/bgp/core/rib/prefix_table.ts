@@ -1,11 +1,16 @@
 // Every prefix that something is known of, as a small integer: what other tables are indexed by.
 //
-//   hash(family, address, length) --> slots: id + 1, or 0 --> words, lengths, families, references
+//   hash(family, address, length) --> bucket: chain of ids --> words, lengths, families, references
 import type { Family, Prefix } from '@calico/ip';
 import { RowAllocator, withRow } from './columns.ts';
 
+const FIRST_BUCKETS = 64;
+/** Neighbours among IPv4 prefixes of one length, as many as are in neighbouring buckets. */
+const NEIGHBOURS = 64;
+
 /**
- * Open addressing with linear probing. A prefix stays while somebody holds a reference to it; its
+ * Linear hashing: a bucket per prefix, and with each new prefix one bucket is split, so that nobody ever
+ * waits for the whole table to be sorted anew. A prefix stays while somebody holds a reference to it; its
  * number may then mean another one.
  */
 export class PrefixTable {
@@ -19,7 +24,13 @@ export class PrefixTable {
   /** 0: not in use. */
   #families = new Uint8Array(64);
   #references = new Int32Array(64);
-  #slots = new Int32Array(128);
+  /** First prefix of each bucket, plus one; 0: the bucket is empty. */
+  #heads = new Int32Array(FIRST_BUCKETS);
+  /** Next prefix of the same bucket, plus one; 0: the end. */
+  #next = new Int32Array(64);
+  #buckets = FIRST_BUCKETS;
+  /** The power of two from which on buckets have been split off: at most #buckets, more than half. */
+  #level = FIRST_BUCKETS;
   #size = 0;
   /** Words of the prefix that is looked for. */
   #a = 0;
@@ -136,22 +147,24 @@ export class PrefixTable {
   }
 
   #hash(family: Family, length: number): number {
-    let hash = Math.imul(this.#a ^ (length << 8) ^ family, 0x9e37_79b1);
-    if (family === 6) {
-      hash = Math.imul(hash ^ (hash >>> 15) ^ this.#b, 0x85eb_ca6b);
-      hash = Math.imul(hash ^ (hash >>> 13) ^ this.#c, 0xc2b2_ae35);
-      hash = Math.imul(hash ^ (hash >>> 16) ^ this.#d, 0x9e37_79b1);
-    }
+    if (family === 4) return hashIpv4(this.#a, length);
+    let hash = Math.imul(this.#a ^ (length << 8), 0x9e37_79b1);
+    hash = Math.imul(hash ^ (hash >>> 15) ^ this.#b, 0x85eb_ca6b);
+    hash = Math.imul(hash ^ (hash >>> 13) ^ this.#c, 0xc2b2_ae35);
+    hash = Math.imul(hash ^ (hash >>> 16) ^ this.#d, 0x9e37_79b1);
     hash = Math.imul(hash ^ (hash >>> 15), 0x85eb_ca6b);
-    return (hash ^ (hash >>> 13)) >>> 0;
+    return hash ^ (hash >>> 13);
+  }
+
+  #bucketOf(hash: number): number {
+    const bucket = hash & (this.#level * 2 - 1);
+    return bucket < this.#buckets ? bucket : bucket - this.#level;
   }
 
   #lookUp(family: Family, length: number): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = this.#hash(family, length) & mask; ; slot = (slot + 1) & mask) {
-      const id = (this.#slots[slot] as number) - 1;
-      if (id < 0 || this.#is(id, family, length)) return id;
-    }
+    let id = (this.#heads[this.#bucketOf(this.#hash(family, length))] as number) - 1;
+    while (id >= 0 && !this.#is(id, family, length)) id = (this.#next[id] as number) - 1;
+    return id;
   }
 
   #is(id: number, family: Family, length: number): boolean {
@@ -169,7 +182,6 @@ export class PrefixTable {
       this.retain(found);
       return found;
     }
-    if ((this.#size + 1) * 2 > this.#slots.length) this.#rehash();
     const id = this.#rows.take();
     this.#makeRoom(id);
     this.#words0[id] = this.#a;
@@ -181,8 +193,9 @@ export class PrefixTable {
     this.#lengths[id] = length;
     this.#families[id] = family;
     this.#references[id] = 1;
-    this.#insert(this.#hash(family, length), id);
+    this.#link(this.#bucketOf(this.#hash(family, length)), id);
     this.#size += 1;
+    if (this.#size > this.#buckets) this.#split();
     return id;
   }
 
@@ -192,17 +205,31 @@ export class PrefixTable {
     const last = this.#lengths.length - 1;
     this.#families = withRow(this.#families, last);
     this.#references = withRow(this.#references, last);
+    this.#next = withRow(this.#next, last);
     this.#words0 = withRow(this.#words0, last);
     this.#words1 = withRow(this.#words1, last);
     this.#words2 = withRow(this.#words2, last);
     this.#words3 = withRow(this.#words3, last);
   }
 
-  #insert(hash: number, id: number): void {
-    const mask = this.#slots.length - 1;
-    let slot = hash & mask;
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = id + 1;
+  #link(bucket: number, id: number): void {
+    this.#next[id] = this.#heads[bucket] as number;
+    this.#heads[bucket] = id + 1;
+  }
+
+  /** One more bucket, which takes over what belongs to it from the bucket that had it so far. */
+  #split(): void {
+    const from = this.#buckets - this.#level;
+    this.#heads = withRow(this.#heads, this.#buckets);
+    this.#buckets += 1;
+    let id = (this.#heads[from] as number) - 1;
+    this.#heads[from] = 0;
+    while (id >= 0) {
+      const next = (this.#next[id] as number) - 1;
+      this.#link(this.#bucketOf(this.#hashOf(id)), id);
+      id = next;
+    }
+    if (this.#buckets === this.#level * 2) this.#level = this.#buckets;
   }
 
   #hashOf(id: number): number {
@@ -216,32 +243,32 @@ export class PrefixTable {
     return this.#hash(family, this.lengthOf(id));
   }
 
-  #rehash(): void {
-    const [a, b, c, d] = [this.#a, this.#b, this.#c, this.#d];
-    const before = this.#slots;
-    this.#slots = new Int32Array(before.length * 2);
-    for (const held of before) if (held !== 0) this.#insert(this.#hashOf(held - 1), held - 1);
-    this.#set(a, b, c, d);
-  }
-
-  /** Closes the gap, so that no lookup ends early. */
   #remove(id: number): void {
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    let gap = this.#hashOf(id) & mask;
-    while (slots[gap] !== id + 1) gap = (gap + 1) & mask;
-    for (let slot = (gap + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const home = this.#hashOf((slots[slot] as number) - 1) & mask;
-      // Whether the gap lies between its home and where it is.
-      if (((slot - home) & mask) < ((slot - gap) & mask)) continue;
-      slots[gap] = slots[slot] as number;
-      gap = slot;
+    const bucket = this.#bucketOf(this.#hashOf(id));
+    const next = this.#next[id] as number;
+    let before = (this.#heads[bucket] as number) - 1;
+    if (before === id) {
+      this.#heads[bucket] = next;
+    } else {
+      while (this.#next[before] !== id + 1) before = (this.#next[before] as number) - 1;
+      this.#next[before] = next;
     }
-    slots[gap] = 0;
     this.#families[id] = 0;
     this.#rows.give(id);
     this.#size -= 1;
   }
+}
+
+/**
+ * Tables are told in the order of their prefixes, more or less: neighbours are in neighbouring buckets,
+ * at a place that depends on all of them, so that prefixes far apart do not meet.
+ */
+function hashIpv4(address: number, length: number): number {
+  const position = address >>> (32 - length);
+  let hash = Math.imul((position >>> 6) ^ (length << 26), 0x9e37_79b1);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85eb_ca6b);
+  hash ^= hash >>> 13;
+  return (hash << 6) | ((position + (hash >>> 26)) & (NEIGHBOURS - 1));
 }
 
 function wordAt(bytes: Uint8Array, at: number, end: number): number {
