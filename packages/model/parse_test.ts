@@ -189,6 +189,11 @@ const REFUSED: readonly (readonly [
   ],
   ['BGPPeer', { peerPrefix: '192.0.2.0/24' }, /asNumber: is required except with peerSelector/],
   ['BGPPeer', { peerPrefix: '192.0.2.1/24', asNumber: 1 }, /peerPrefix/],
+  [
+    'BGPPeer',
+    { peerPrefix: 'fe80::/64', asNumber: 1 },
+    /peerPrefix: expected no range in fe80::\/10.* peerIP "fe80::1%eth1"/,
+  ],
   ['BGPPeer', { peerIP: 'fe80::1', asNumber: 1 }, /with the interface of a link-local one/],
   ['BGPPeer', { peerIP: '2001:db8::1%eth1', asNumber: 1 }, /peerIP: expected an address/],
   ['BGPPeer', { peerIP: 'fe80::1%eth1%2', asNumber: 1 }, /peerIP: expected an address/],

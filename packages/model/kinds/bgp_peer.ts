@@ -1,4 +1,4 @@
-import { isLinkLocal, parseAddress } from '@calico/ip';
+import { firstAddress, isLinkLocal, parseAddress, parsePrefix } from '@calico/ip';
 import * as z from 'zod';
 import type { Report, SchemaStyle } from '../schema_style.ts';
 import { bfdSettings } from './bfd.ts';
@@ -105,10 +105,24 @@ function checkFarEnd(spec: Spec, report: Report): void {
   if (isForeign && spec.asNumber === undefined) {
     report(['asNumber'], undefined, 'is required except with peerSelector');
   }
+  if (given(peerPrefix) && isLinkLocalRange(peerPrefix)) {
+    const message =
+      'expected no range in fe80::/10: an address there means something on one link only, name the peer by peerIP "fe80::1%eth1"';
+    report(['peerPrefix'], peerPrefix, message);
+  }
   if (given(reachableBy) && !given(peerIP)) {
     report(['reachableBy'], reachableBy, 'expected none without peerIP');
   } else if (given(reachableBy) && reachableBy.includes(':') !== isIpv6Peer(peerIP)) {
     report(['reachableBy'], reachableBy, 'expected an address of the same family as peerIP');
+  }
+}
+
+function isLinkLocalRange(text: string): boolean {
+  try {
+    return isLinkLocal(firstAddress(parsePrefix(text)));
+  } catch {
+    // Its own schema says what is wrong with it.
+    return false;
   }
 }
 

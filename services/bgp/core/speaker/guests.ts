@@ -1,6 +1,6 @@
 // Peers that are not known by their address: who connects from inside a range becomes one, and ceases to
 // be one when it stays away.
-import { type Address, formatAddress, type Prefix, prefixContains } from '@calico/ip';
+import { type Address, formatAddress, isLinkLocal, type Prefix, prefixContains } from '@calico/ip';
 import type { PeerConfig } from './config.ts';
 
 export type PeerRange = {
@@ -17,8 +17,12 @@ export const GUEST_PATIENCE_MS = 60_000;
 export class Guests {
   readonly #addresses = new Map<string, Address>();
 
-  /** Configuration of a new guest; undefined: no range lets it in, or its range is full. */
+  /**
+   * Configuration of a new guest; undefined: no range lets it in, or its range is full. Link-local addresses
+   * are those of one link, which no range names.
+   */
   admit(address: Address, ranges: readonly PeerRange[]): PeerConfig | undefined {
+    if (isLinkLocal(address)) return undefined;
     const range = rangeOf(address, ranges);
     if (range === undefined) return undefined;
     const others = [...this.#addresses.values()].filter((each) => rangeOf(each, ranges) === range);

@@ -27,6 +27,13 @@ test('the narrowest range lets in, as many as it may', () => {
   assert.equal(admit(guests, '10.2.0.3'), 2);
 });
 
+test('a range for all is none for link-local addresses', () => {
+  const guests = new Guests();
+  const all = [range('::/0', 9)];
+  assert.equal(guests.admit(parseAddress('fe80::1'), all), undefined);
+  assert.equal(guests.admit(parseAddress('2001:db8::1'), all)?.policy.localAsn, 9);
+});
+
 test('guests go with their range, and when they are configured by their address', () => {
   const guests = new Guests();
   for (const text of ['10.1.0.1', '10.2.0.1', '10.2.0.2']) admit(guests, text);
