@@ -49,10 +49,10 @@ export function releaseOrdinals(block: Block, ordinals: readonly number[]): Bloc
   const freed = [...new Set(ordinals)].filter((ordinal) => block.allocations[ordinal] != null);
   if (freed.length === 0) return block;
   const allocations = [...block.allocations];
-  const sequenceNumbers = new Map(block.sequenceNumbers);
+  const sequenceNumbers = [...block.sequenceNumbers];
   for (const ordinal of freed) {
     allocations[ordinal] = null;
-    sequenceNumbers.delete(ordinal);
+    sequenceNumbers[ordinal] = undefined;
   }
   return {
     ...block,
@@ -131,10 +131,10 @@ export function countFree(block: Block, reserved: Reserved = nothingReserved): n
 function give(block: Block, ordinals: readonly number[], owner: Owner): Block {
   const { attributes, index } = findOrAddAttribute(block.attributes, owner);
   const allocations = [...block.allocations];
-  const sequenceNumbers = new Map(block.sequenceNumbers);
+  const sequenceNumbers = [...block.sequenceNumbers];
   for (const ordinal of ordinals) {
     allocations[ordinal] = index;
-    sequenceNumbers.set(ordinal, block.sequenceNumber);
+    sequenceNumbers[ordinal] = block.sequenceNumber;
   }
   return {
     ...block,
