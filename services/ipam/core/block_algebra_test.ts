@@ -92,7 +92,7 @@ function check(block: Block, model: Model): void {
   assert.deepEqual(block.unallocated, model.free);
   for (let ordinal = 0; ordinal < 16; ordinal++) {
     assert.equal(attributeOf(block, ordinal)?.handleId, model.holders.get(ordinal));
-    assert.equal(block.sequenceNumbers.has(ordinal), model.holders.has(ordinal));
+    assert.equal(block.sequenceNumbers[ordinal] !== undefined, model.holders.has(ordinal));
   }
   const used = new Set(block.allocations.filter((index) => index !== null));
   assert.equal(used.size, block.attributes.length, 'every attribute is referred to');

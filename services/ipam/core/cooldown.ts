@@ -44,7 +44,7 @@ function cooled(block: Block, ordinals: readonly number[], now: number): Block {
   const attributes = [...block.attributes];
   const renamed = new Map<number, number>();
   const allocations = [...block.allocations];
-  const sequenceNumbers = new Map(block.sequenceNumbers);
+  const sequenceNumbers = [...block.sequenceNumbers];
   for (const ordinal of ordinals) {
     const index = allocations[ordinal];
     const attribute = index == null ? undefined : block.attributes[index];
@@ -53,7 +53,7 @@ function cooled(block: Block, ordinals: readonly number[], now: number): Block {
     if (!renamed.has(index)) attributes.push({ ...attribute, releasedAt: storedTime(now) });
     renamed.set(index, added);
     allocations[ordinal] = added;
-    sequenceNumbers.delete(ordinal);
+    sequenceNumbers[ordinal] = undefined;
   }
   if (renamed.size === 0) return block;
   return {
@@ -87,7 +87,9 @@ export function thawed(block: Block, now: number, cooldownMs: number): Block {
     ...block,
     ...withoutUnusedAttributes(allocations, block.attributes),
     unallocated: [...block.unallocated, ...ordinals],
-    sequenceNumbers: new Map([...block.sequenceNumbers].filter(([ordinal]) => !freed.has(ordinal))),
+    sequenceNumbers: block.sequenceNumbers.map((number, ordinal) =>
+      freed.has(ordinal) ? undefined : number,
+    ),
   };
 }
 

@@ -47,7 +47,7 @@ function allocationsIn({ cidr, block }: FoundBlock, inventory: Inventory): Alloc
         address,
         block: formatPrefix(cidr),
         handleId,
-        sequenceNumber: block.sequenceNumbers.get(ordinal) ?? 0n,
+        sequenceNumber: block.sequenceNumbers[ordinal] ?? 0n,
         attributes: attribute.secondary,
         isInUse: !isCoolingDown && owners.length > 0,
         isBorrowed: node !== undefined && blockNode !== undefined && node !== blockNode,

@@ -95,7 +95,7 @@ export function* renewLease(node: string, now: number): Program<LeasedAddress[]>
         address: formatAddress(addressAt(block.cidr, ordinal)),
         block: formatPrefix(block.cidr),
         pool: poolOf(pools, block.cidr)?.name ?? '',
-        sequenceNumber: block.sequenceNumbers.get(ordinal) ?? 0n,
+        sequenceNumber: block.sequenceNumbers[ordinal] ?? 0n,
         retired: isRetired(block.cidr, node, known),
       });
     }
@@ -147,7 +147,7 @@ export function* adopt(adoption: Adoption, now: number): Program<undefined> {
     const ordinal = ordinalOf(changed.cidr, address);
     const attribute = attributeOf(changed, ordinal);
     const holder = attribute !== undefined && isHeld(attribute) ? attribute.handleId : undefined;
-    const isLeased = holder === from && changed.sequenceNumbers.get(ordinal) === sequenceNumber;
+    const isLeased = holder === from && changed.sequenceNumbers[ordinal] === sequenceNumber;
     if (!isLeased && holder !== owner.handleId) throw lost(text, node);
     const next = isLeased ? giveTo(changed, [ordinal], owner) : changed;
     blocks.set(stored.entry.key, { ...stored, changed: next });

@@ -52,7 +52,7 @@ export function* assignmentOf(address: Address): Program<AssignmentOfAddress> {
       block: cidr,
       handleId: attribute.handleId ?? '',
       attributes: attribute.secondary,
-      sequenceNumber: block.sequenceNumbers.get(ordinal) ?? 0n,
+      sequenceNumber: block.sequenceNumbers[ordinal] ?? 0n,
     },
   };
 }

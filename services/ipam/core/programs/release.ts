@@ -108,7 +108,7 @@ function fits(block: Block, { address, handleId, sequenceNumber }: Release): boo
   const attribute = attributeOf(block, ordinal);
   if (attribute === undefined || !isHeld(attribute)) return false;
   if (handleId !== undefined && attribute.handleId !== handleId) return false;
-  return sequenceNumber === undefined || block.sequenceNumbers.get(ordinal) === sequenceNumber;
+  return sequenceNumber === undefined || block.sequenceNumbers[ordinal] === sequenceNumber;
 }
 
 /** Who releases a handle, beside the handle itself. */

@@ -37,7 +37,7 @@ export function* releaseLeaked(leak: LeakedAddress, force: boolean, now: number)
   if (attribute === undefined || !isHeld(attribute)) return { value: 'it is not assigned' };
   const isSame =
     (attribute.handleId ?? '') === handleId &&
-    (block.sequenceNumbers.get(ordinal) ?? 0n) === sequenceNumber;
+    (block.sequenceNumbers[ordinal] ?? 0n) === sequenceNumber;
   if (!isSame) return { value: 'it was assigned again since the report' };
   if (!force && isYoung(attribute, now)) {
     return {

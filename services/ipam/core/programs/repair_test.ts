@@ -34,7 +34,7 @@ function sample(timestamp?: string): RecordMap {
 function leakIn(map: RecordMap) {
   const block = parseBlock(BLOCK, map.values.get(BLOCK) ?? '');
   const address = parseAddress('10.0.0.0');
-  return { address, handleId: 'h', sequenceNumber: block.sequenceNumbers.get(0) ?? 0n };
+  return { address, handleId: 'h', sequenceNumber: block.sequenceNumbers[0] ?? 0n };
 }
 
 function revisionOf(map: RecordMap, key: string): bigint {

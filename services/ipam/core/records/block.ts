@@ -26,7 +26,7 @@ export type Block = {
   /** Grows with every write; starts at the time of creation in nanoseconds. */
   readonly sequenceNumber: bigint;
   /** By ordinal: the block's sequence number when the address was assigned. */
-  readonly sequenceNumbers: ReadonlyMap<number, bigint>;
+  readonly sequenceNumbers: readonly (bigint | undefined)[];
   readonly deleted: boolean;
   /** Fields of other writers, kept as they were. */
   readonly rest: Readonly<Record<string, unknown>>;
@@ -45,7 +45,7 @@ export function newBlock(cidr: Prefix, affinity: string | undefined, now: number
     unallocated: Array.from({ length: size }, (_, ordinal) => ordinal),
     attributes: [],
     sequenceNumber: BigInt(Math.trunc(now)) * 1_000_000n,
-    sequenceNumbers: new Map(),
+    sequenceNumbers: Array.from({ length: size }, () => undefined),
     deleted: false,
     rest: {},
   };
@@ -96,7 +96,7 @@ export function formatBlock(block: Block): string {
   // Appended as text: writing a bigint in any other way is many times slower.
   const numbers: string[] = [];
   for (const ordinal of inTextOrder(block.allocations.length)) {
-    const number = block.sequenceNumbers.get(ordinal);
+    const number = block.sequenceNumbers[ordinal];
     if (number !== undefined) numbers.push(`"${ordinal}":${number}`);
   }
   return `${json.slice(0, -1)},"attributes":[${attributes.join()}],"deleted":${block.deleted},"sequenceNumber":${block.sequenceNumber},"sequenceNumberForAllocation":{${numbers.join()}}}`;
@@ -162,16 +162,21 @@ function readBlock(json: unknown): Block {
     unallocated: list(unallocated, 'unallocated').map((entry) => integer(entry, 'unallocated')),
     attributes: list(attributes, 'attributes').map(readAttribute),
     sequenceNumber: bigInteger(sequenceNumber ?? 0, 'sequenceNumber'),
-    sequenceNumbers: new Map(
-      Object.entries(record(sequenceNumberForAllocation ?? {}, 'sequenceNumberForAllocation')).map(
-        ([ordinal, value]) => [Number(ordinal), bigInteger(value, 'sequenceNumberForAllocation')],
-      ),
-    ),
+    sequenceNumbers: readSequenceNumbers(sequenceNumberForAllocation, prefixSize(cidr)),
     deleted: deleted === true,
     rest,
   };
   checkConsistency(block);
   return block;
+}
+
+/** Numbers of ordinals that the block does not have are left out. */
+function readSequenceNumbers(json: unknown, size: bigint): (bigint | undefined)[] {
+  const numbers = record(json ?? {}, 'sequenceNumberForAllocation');
+  return Array.from({ length: Number(size) }, (_, ordinal) => {
+    const number = numbers[ordinal];
+    return number === undefined ? undefined : bigInteger(number, 'sequenceNumberForAllocation');
+  });
 }
 
 /** An inconsistent block is never worked with: an address could be given twice. */
