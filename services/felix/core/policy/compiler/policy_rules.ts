@@ -64,7 +64,8 @@ function lookupRule(
   const numbers = [...new Set(parts.map(({ rule }) => rule))];
   const counted = new Map(numbers.map((rule) => [rule, ruleTitle(owner, rule, action)]));
   sets.addLookup(map, `${owner.title} ${action}`, lookup, counted);
-  const comment = `${owner.title} rules ${numbersText(numbers)} ${action}`;
+  // Which rules is in the map alone, so that one more or less leaves the chain as it is.
+  const comment = `${owner.title} rules ${action}`;
   const denied = action === 'Deny' ? owner.denied(comment) : [];
   const asked: Statement = { kind: 'counter-map', fields, map };
   return { statements: [...common, asked, ...denied, ...actionStatements(action, owner)], comment };
@@ -94,17 +95,4 @@ function unused(name: string, names: Set<string>): string {
   for (let next = 2; names.has(free); next++) free = `${name}-${next}`;
   names.add(free);
   return free;
-}
-
-/** "1-5, 7" */
-function numbersText(numbers: readonly number[]): string {
-  const runs: { readonly first: number; last: number }[] = [];
-  for (const number of numbers.toSorted((a, b) => a - b)) {
-    const run = runs.at(-1);
-    if (run?.last === number - 1) run.last = number;
-    else runs.push({ first: number, last: number });
-  }
-  return runs
-    .map(({ first, last }) => (first === last ? String(first) : `${first}-${last}`))
-    .join(', ');
 }

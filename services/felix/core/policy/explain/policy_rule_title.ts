@@ -21,8 +21,8 @@ export function policyRuleTitle(
   return comment;
 }
 
-/** Cut ones end behind any part of the numbers. */
-const LOOKUP = / (ingress|egress) rules |…$/u;
+/** Of a look-up, or cut before that could be seen. */
+const LOOKUP = / (ingress|egress) rules \w+$|…$/u;
 
 function hasComment({ comment }: Rule, seen: string): boolean {
   return seen.endsWith('…') ? comment.startsWith(seen.slice(0, -1)) : comment === seen;

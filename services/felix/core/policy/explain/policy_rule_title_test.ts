@@ -24,7 +24,7 @@ const rule: Rule = {
     { kind: 'counter-map', fields: ['ip saddr', 'tcp dport'], map: 'p/lookup' },
     verdict('drop'),
   ],
-  comment: `${TITLE} rules 1-4 Deny`,
+  comment: `${TITLE} rules Deny`,
 };
 const ruleset: Ruleset = {
   chains: new Map([['p', { rules: [{ statements: [verdict('drop')], comment: 'x' }, rule] }]]),
