@@ -13,10 +13,8 @@ import type { AttributeTable } from './attribute_table.ts';
 import { IntQueue, RowAllocator, withRow } from './columns.ts';
 import type { PathData } from './path.ts';
 import type { PrefixTable } from './prefix_table.ts';
-import { NOBODY, type Part, UpdateBatch } from './update_batch.ts';
-
-/** Where a reader is: it has been told everything up to this entry. */
-type Place = { entry: number; version: number };
+import { bytesFor, type Chunk, newChunk, type Place, ToldChunks } from './told_chunks.ts';
+import { NOBODY, UpdateBatch } from './update_batch.ts';
 
 /** A peer of the group. */
 export class Reader {
@@ -29,17 +27,6 @@ export class Reader {
   }
 }
 
-/** Encoded messages, for whoever is at `from`. */
-type Chunk = {
-  readonly from: number;
-  readonly to: Place;
-  readonly parts: readonly Part[];
-  /** What all get for whom there is no exception. */
-  readonly everything: Uint8Array;
-  /** Sources for whom there is. */
-  readonly exceptions: ReadonlySet<number>;
-};
-
 export type Change = {
   /** Row of the path, for ADD-PATH; 0 where a prefix has one path. */
   readonly path: number;
@@ -51,8 +38,6 @@ export type Change = {
 /** The list's sentinel. */
 const START = 0;
 const GONE = -1;
-/** Chunks kept for readers that come later. */
-const CHUNKS = 64;
 
 const Flag = {
   /** Some reader's place is here. */
@@ -82,7 +67,7 @@ export class AdjRibOut {
   #flags = new Uint8Array(64);
   readonly #gone = new IntQueue();
   readonly #readers = new Set<Reader>();
-  #chunks: Chunk[] = [];
+  readonly #chunks = new ToldChunks();
   readonly #told = new Map<number, number>();
   #version = 0;
   #size = 0;
@@ -240,8 +225,7 @@ export class AdjRibOut {
   read(reader: Reader, limit: number): Uint8Array | undefined {
     while (!this.isAtEnd(reader)) {
       const { place } = reader;
-      const chunk =
-        this.#chunks.find(({ from }) => from === place.version) ?? this.#encode(place, limit);
+      const chunk = this.#chunks.at(place.version) ?? this.#encode(place, limit);
       this.#move(place, chunk.to.entry, chunk.to.version);
       this.#reclaim();
       const bytes = bytesFor(chunk, reader.source);
@@ -345,7 +329,7 @@ export class AdjRibOut {
 
   *#places(): Generator<Place, void, undefined> {
     for (const { place } of this.#readers) yield place;
-    for (const { to } of this.#chunks) yield to;
+    yield* this.#chunks.places();
   }
 
   #move(place: Place, entry: number, version: number): void {
@@ -361,7 +345,7 @@ export class AdjRibOut {
   /** Entries that are gone are forgotten once every reader has been told. */
   #reclaim(): void {
     let slowest = Number.POSITIVE_INFINITY;
-    if (this.#gone.size > 0 || this.#chunks.length > 0) {
+    if (this.#gone.size > 0 || !this.#chunks.isEmpty) {
       for (const { place } of this.#readers) slowest = Math.min(slowest, place.version);
     }
     while (this.#gone.size > 0) {
@@ -369,19 +353,13 @@ export class AdjRibOut {
       // It may have come back since.
       if (this.#attributesOf[entry] === GONE) {
         if ((this.#versions[entry] as number) > slowest) return;
-        this.#dropChunksBefore(this.#versions[entry] as number);
+        this.#chunks.dropBefore(this.#versions[entry] as number);
         this.#forget(entry);
       }
       (this.#flags[entry] as number) &= ~Flag.Queued;
       this.#gone.shift();
     }
-    if (this.#chunks.length > 0 && slowest === this.#version) this.#chunks = [];
-  }
-
-  /** Whoever were told by them could not be told any more that what goes at this version is gone. */
-  #dropChunksBefore(version: number): void {
-    if (this.#chunks.every(({ to }) => to.version >= version)) return;
-    this.#chunks = this.#chunks.filter(({ to }) => to.version >= version);
+    if (!this.#chunks.isEmpty && slowest === this.#version) this.#chunks.clear();
   }
 
   #forget(entry: number): void {
@@ -425,19 +403,9 @@ export class AdjRibOut {
       last = entry;
       this.#addTo(batch, entry);
     }
-    const parts = batch.encode();
-    const chunk: Chunk = {
-      from: version,
-      to: { entry: START, version: 0 },
-      parts,
-      everything: joined(parts.filter(({ only }) => only === NOBODY)),
-      exceptions: new Set(parts.flatMap(({ except, only }) => [except, only])),
-    };
+    const chunk = newChunk(version, { entry: START, version: 0 }, batch.encode());
     this.#move(chunk.to, last, this.#versions[last] as number);
-    if (this.#readers.size > 1) {
-      this.#chunks.push(chunk);
-      if (this.#chunks.length > CHUNKS) this.#chunks.shift();
-    }
+    if (this.#readers.size > 1) this.#chunks.keep(chunk);
     return chunk;
   }
 
@@ -453,25 +421,4 @@ export class AdjRibOut {
     batch.announce(prefix, entry, attributes, source);
     if (isElsewhere) batch.forget(prefix, entry, source);
   }
-}
-
-function bytesFor({ parts, everything, exceptions }: Chunk, source: number): Uint8Array {
-  if (!exceptions.has(source)) return everything;
-  return joined(
-    parts.filter(({ except, only }) => except !== source && (only === NOBODY || only === source)),
-  );
-}
-
-function joined(parts: readonly Part[]): Uint8Array {
-  const [first] = parts;
-  if (parts.length === 1 && first !== undefined) return first.bytes;
-  let length = 0;
-  for (const { bytes } of parts) length += bytes.length;
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const { bytes } of parts) {
-    whole.set(bytes, at);
-    at += bytes.length;
-  }
-  return whole;
 }
