@@ -2,6 +2,7 @@
 // records agree. About 25 s.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { ownershipHistory } from '../ipam/ownership.ts';
 import { eventually, Lab, type Pod, ping } from '../lab/mod.ts';
 
 const NODE = 'k8s-node01';
@@ -85,4 +86,6 @@ test('a pool in use is split without the loss of a packet', async () => {
 test('a stop of felix gives the addresses back', async () => {
   await lab.process('felix', NODE).stop();
   assert.equal(await heldReady(), 0);
+  const { faults } = await ownershipHistory(lab.topology.control);
+  assert.deepEqual(faults, [], 'owners of addresses over the whole history');
 });

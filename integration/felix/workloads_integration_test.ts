@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ADD_STEPS, REMOVE_STEPS } from '../../services/felix/core/steps.ts';
+import { ownershipHistory } from '../ipam/ownership.ts';
 import { eventually, LineMonitor } from '../lab/mod.ts';
 import { codeOf, FelixFixture, failureOf, NETWORK, type PodSpec, SKIP } from './fixture.ts';
 
@@ -257,6 +258,12 @@ describe('felix on one node', { skip: SKIP }, () => {
       assert.equal(await codeOf(lab.felix.checkWorkload(owner)), 'OK');
     });
     await lab.settled();
+  });
+
+  test('through all of this every assigned address had an owner, and every endpoint its address', async () => {
+    const history = await ownershipHistory(lab.topology.control);
+    assert.deepEqual(history.faults, []);
+    assert.ok(history.looked > 30, JSON.stringify(history));
   });
 });
 

@@ -22,8 +22,8 @@ import {
   nodeDirectories,
   patient,
   ping,
-  runtimeCommand,
 } from '../lab/mod.ts';
+import { ownershipHistory } from './ownership.ts';
 
 const PODS_PER_NODE = 20;
 const TRIES_MS = 40_000;
@@ -185,23 +185,13 @@ test(`${PODS_PER_NODE} pods per node at once while etcd is killed: unique, reach
 
   await Promise.all(pods.map(remove));
   await agree([]);
-  const history = await ownershipHistory();
+  const history = await ownershipHistory(lab.topology.control);
   t.diagnostic(`${history.looked} of ${history.revisions} revisions concerned addresses`);
   assert.deepEqual(history.faults, []);
   assert.ok(history.looked > pods.length, 'each endpoint is a revision of its own');
   const leftNamespaces = pods.map(({ netns }) => `netns delete ${netns}\n`).join('');
   await exec(['ip', '-force', '-batch', '-'], { input: leftNamespaces });
 });
-
-type History = { revisions: number; looked: number; faults: string[] };
-
-async function ownershipHistory(): Promise<History> {
-  const command = runtimeCommand('node', 'integration/ipam/ownership_history.ts');
-  const endpoints = `ETCD_ENDPOINTS=http://127.0.0.1:2379`;
-  const { stdout, stderr } = await lab.exec('control', ['env', endpoints, ...command]);
-  assert.match(stdout, /^\{/, stderr);
-  return JSON.parse(stdout) as History;
-}
 
 async function reachAll(from: string, pods: readonly ChaosPod[]): Promise<void> {
   for (let at = 0; at < pods.length; at += PING_AT_ONCE) {
