@@ -11,6 +11,8 @@ const { Optional, Transitive, ExtendedLength } = AttributeFlag;
 /** A part of the message: from `start` up to but not including `end`. */
 export type Span = { readonly start: number; readonly end: number };
 
+const NO_SPANS: readonly Span[] = [];
+
 /** Prefixes of MP_REACH_NLRI or MP_UNREACH_NLRI. */
 export type MpFields = {
   /** Undefined: an AFI and SAFI that are not spoken here. */
@@ -32,7 +34,7 @@ export class UpdateFields {
    * Where the MP attributes are among the others, in order: what is left when they are cut out says
    * nothing about prefixes.
    */
-  readonly multiprotocol: Span[] = [];
+  multiprotocol: readonly Span[] = NO_SPANS;
   /** The list of attributes is not well formed: only decodeUpdate() can say what to do. */
   isFaulty = false;
 
@@ -79,7 +81,7 @@ export class UpdateFields {
       }
       if (type === AttributeType.MpReach || type === AttributeType.MpUnreach) {
         if ((flags & (Optional | Transitive)) !== Optional) this.isFaulty = true;
-        this.multiprotocol.push({ start: at, end: next });
+        this.multiprotocol = [...this.multiprotocol, { start: at, end: next }];
         if (type === AttributeType.MpReach) this.#readReach(value, next);
         else this.#readUnreach(value, next);
       }

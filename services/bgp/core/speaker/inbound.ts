@@ -21,6 +21,7 @@ export type Applied = {
 };
 
 const NOTHING_TO_SAY: Applied = { news: [], endOfRib: undefined };
+const NO_PROBLEMS: readonly AttributeProblem[] = [];
 
 /** One peer's way in: takes the routes of its messages into the tables. */
 export class Inbound {
@@ -58,21 +59,20 @@ export class Inbound {
     if (endOfRib !== undefined) return { news: [], endOfRib };
     this.#withdraw(body, 4, withdrawn, true);
     if (unreach?.family !== undefined) this.#withdraw(body, unreach.family, unreach.nlri, false);
-    const problems: AttributeProblem[] = [];
-    if (announced.end > announced.start) {
-      problems.push(...this.#announce(fields, 4, announced, undefined));
-    }
+    let problems: readonly AttributeProblem[] = NO_PROBLEMS;
+    if (announced.end > announced.start) problems = this.#announce(fields, 4, announced, undefined);
     if (reach?.family !== undefined && reach.nlri.end > reach.nlri.start) {
       const nextHop = this.#nextHopOf(body.subarray(reach.nextHop.start, reach.nextHop.end));
-      problems.push(...this.#announce(fields, reach.family, reach.nlri, nextHop));
+      problems = [...problems, ...this.#announce(fields, reach.family, reach.nlri, nextHop)];
     }
-    if (fields.isFaulty && problems.length === 0) problems.push(...this.#faultsOf(body));
+    if (fields.isFaulty && problems.length === 0) problems = this.#faultsOf(body);
+    if (problems.length === 0 && this.#excess === excessBefore) return NOTHING_TO_SAY;
     const news: UpdateNews[] = problems.map(({ message: problem }) => ({
       kind: 'malformed',
       problem,
     }));
     if (this.#excess !== undefined && excessBefore === undefined) news.push(this.#excess);
-    return news.length === 0 ? NOTHING_TO_SAY : { news, endOfRib: undefined };
+    return { news, endOfRib: undefined };
   }
 
   /** Between link-local addresses the global one may be missing or out of reach (RFC 2545 section 3). */
@@ -154,13 +154,12 @@ export class Inbound {
   #ordinaryAttributes({ body, attributes, multiprotocol }: UpdateFields): Span & {
     readonly bytes: Uint8Array;
   } {
-    if (multiprotocol.length === 0) return { bytes: body, ...attributes };
-    if (attributes.end - attributes.start > this.#scratch.length) {
-      this.#scratch = new Uint8Array(attributes.end - attributes.start);
-    }
+    const { start, end } = attributes;
+    if (multiprotocol.length === 0) return { bytes: body, start, end };
+    if (end - start > this.#scratch.length) this.#scratch = new Uint8Array(end - start);
     let length = 0;
-    let from = attributes.start;
-    for (const gap of [...multiprotocol, { start: attributes.end, end: attributes.end }]) {
+    let from = start;
+    for (const gap of [...multiprotocol, { start: end, end }]) {
       this.#scratch.set(body.subarray(from, gap.start), length);
       length += gap.start - from;
       from = gap.end;
