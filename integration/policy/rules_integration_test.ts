@@ -1,7 +1,10 @@
 // Fields of rules and settings that the other tests do not feel: service accounts, negations, ICMP codes, protocols by
-// number, translation to chosen addresses and ports. Costs 8 s.
+// number, look-ups, translation to chosen addresses and ports. Costs 9 s.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { diff, openNftables, openRuleCounters } from '@calico/nftables';
+import { compile } from '../../services/felix/core/policy/compiler/compile.ts';
+import { RuleTotals } from '../../services/felix/core/policy/explain/rule_totals.ts';
 import type { PacketFilter, PolicyInputs } from '../../services/felix/ports.ts';
 import { felixConfiguration, ipPool, networkPolicy, TestNode } from './node_fixture.ts';
 
@@ -107,6 +110,37 @@ test('protocols by number, the family, ICMP by type and code', async () => {
   assert.deepEqual(await icmp({ icmp: { type: 8, code: 1 } }), no);
   assert.deepEqual(await icmp({ notICMP: { type: 8 } }), no);
   assert.deepEqual(await icmp({ notICMP: { type: 8, code: 1 } }), yes);
+});
+
+test('rules that come in numbers are look-ups, and each still counts what it decides', async () => {
+  const { address } = node.pod('client');
+  const ingress = Array.from({ length: 12 }, (_, index) => ({
+    action: 'Allow',
+    protocol: 'TCP',
+    source: { nets: [index === 6 ? `${address}/32` : `10.200.${index}.0/24`] },
+    destination: { ports: [index === 6 ? 80 : 1000 + index] },
+  }));
+  const policy = networkPolicy('rule', { selector: "role == 'web'", ingress });
+  await apply({ networkPolicies: [policy] });
+  const [web, client, blue] = [node.pod('web'), node.pod('client'), node.pod('blue')];
+  assert.match(await client.tcp(web, 80), /^ok/u);
+  assert.equal(await blue.tcp(web, 80), TIMEOUT);
+  const ruleset = compile(node.inputs({ networkPolicies: [policy] }));
+  const counters = openRuleCounters({ table: 'calico', netns: node.netns });
+  const totals = new RuleTotals();
+  totals.update(ruleset, counters.read());
+  counters.close();
+  const counted = totals.stats.filter(
+    ({ kind, packets }) => kind === 'NetworkPolicy' && packets > 0n,
+  );
+  assert.deepEqual(
+    counted.map(({ rule: number, action }) => [number, action]),
+    [[7, 'Allow']],
+  );
+  // What the kernel lists is what was wanted, so that a restart changes nothing.
+  const table = openNftables({ table: 'calico', netns: node.netns });
+  assert.deepEqual(diff(ruleset, await table.list()), []);
+  await table.close();
 });
 
 test('natOutgoing takes the address and the ports that are configured', async () => {
