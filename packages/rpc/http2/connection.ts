@@ -31,6 +31,8 @@ const CONNECTION_WINDOW = 16 << 20;
 const MOST_STREAMS = 4096;
 /** A peer that has vanished without a word is noticed by the kernel. */
 const PROBE_AFTER_MS = 20_000;
+/** After the last word, for the other end to close too. */
+const LINGER_MS = 2_000;
 /** Streams have numbers of 31 bits; a new connection begins anew. */
 const LAST_STREAM = 2 ** 30;
 
@@ -349,6 +351,7 @@ export class Http2Connection {
     this.#outbox.flush();
     this.#isClosed = true;
     this.#socket.end();
+    this.#socket.setTimeout(LINGER_MS, () => this.#socket.destroy());
     this.#events.onClose(undefined);
   }
 }

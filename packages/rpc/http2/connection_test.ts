@@ -194,6 +194,16 @@ test('an end that leaves lets calls finish, refuses new ones and closes', async 
   await closed.promise;
 });
 
+test('an end that leaves does not wait for ever for the other one to close', async (t) => {
+  const [near, far] = await sockets(t);
+  near.write(CLIENT_GREETING);
+  near.resume();
+  near.allowHalfOpen = true;
+  const gone = new Promise<void>((resolve) => void far.once('close', () => resolve()));
+  echoOn(far).leave();
+  await gone;
+});
+
 test('what breaks the protocol ends the connection, with every exchange on it', async (t) => {
   const headers = emptyFrame(FRAME.HEADERS, 0, 1, 0);
   const wrong: readonly Buffer[] = [
