@@ -23,9 +23,9 @@ export {
   resourcePath,
   resourcePrefix,
 } from './etcd_keys.ts';
-export { splitPeerAddress } from './kinds/bgp_peer.ts';
 export { splitCollector } from './kinds/bmp.ts';
 export { SERVICE_NAME_LABEL } from './kinds/endpoint_slice.ts';
+export { splitPeerAddress } from './kinds/peer_address.ts';
 export {
   type PortMatch,
   PROTOCOL_NUMBERS,
@@ -66,4 +66,5 @@ export {
 } from './routes.ts';
 export { bgpConfigurationFor, felixConfigurationFor } from './settings.ts';
 export { sha1 } from './sha1.ts';
+export { type Enforcement, enforcementOf, STAGED_KINDS, type StagedPolicy } from './staged.ts';
 export { type Problem, problemText, ValidationError } from './validation_error.ts';

@@ -2,6 +2,7 @@ import type { RuleStats } from '@calico/proto/felix/v1/policy';
 import { formatPolicyStats, nameOf, totalsOf } from '../formats/policy_stats.ts';
 import type { CommandAdder, Session } from '../session.ts';
 import { refuseProblems } from './node_problems.ts';
+import { showStaged } from './policy_staged.ts';
 import { checkFormat } from './why.ts';
 
 type StatsOptions = { readonly node?: string; readonly output: string };
@@ -28,6 +29,21 @@ Examples:
     .action((name: string | undefined, options: StatsOptions) =>
       run((session) => showStats(session, name, options)),
     );
+  policy
+    .command('staged')
+    .description('what staged policies would change if they were enforced')
+    .argument('[policy]', 'only this one: name, or namespace/name (default: all of them together)')
+    .addHelpText(
+      'after',
+      `
+Staged policies are never enforced. Shown are the pairs of endpoints that would be treated differently and the
+current connections that would be cut, as by "apply --dry-run" of the policies that they stand for.
+
+Examples:
+  calicoctl policy staged
+  calicoctl policy staged shop/allow-web`,
+    )
+    .action((name: string | undefined) => run((session) => showStaged(session, name)));
 };
 
 async function showStats(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import type { PreviewChangeRequest } from '@calico/proto/status/v1/policy';
 import { runCalicoctl } from '../calicoctl.ts';
 import { MemoryServices } from '../testing/memory_services.ts';
 
@@ -102,4 +103,37 @@ test('apply --dry-run prints what would change and writes nothing', async () => 
   const pool =
     'apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: p}\nspec: {cidr: 10.0.0.0/16}\n';
   assert.equal((await run('apply --dry-run -f -', pool)).out, '1 resource(s) would be applied\n');
+});
+
+const STAGED = `apiVersion: projectcalico.org/v3
+kind: StagedGlobalNetworkPolicy
+metadata: {name: closed}
+spec: {selector: all()}
+---
+apiVersion: projectcalico.org/v3
+kind: StagedNetworkPolicy
+metadata: {name: old, namespace: shop}
+spec: {stagedAction: Delete}
+`;
+
+test('policy staged asks what would change if staged policies were enforced', async () => {
+  assert.equal((await run('policy staged')).out, 'No policy is staged.\n');
+  const asked = (): PreviewChangeRequest | undefined => services.policy.previewed;
+  assert.equal(asked(), undefined);
+  assert.equal((await run('apply -f -', STAGED)).code, 0);
+  services.policy.preview = {
+    nodes: [
+      { node: 'n1', changes: [{ from: 'a', to: 'b', what: 'everything', allowedBefore: true }] },
+    ],
+  };
+  const { out, code } = await run('policy staged');
+  assert.equal(code, 0);
+  assert.match(out, /^pending: StagedNetworkPolicy shop\/old \(Delete\)\npending: StagedGlobal/);
+  assert.match(out, /1 change of what is allowed:/);
+  const [put, removed] = [asked()?.put, asked()?.removed];
+  assert.deepEqual([put?.[0]?.kind, put?.[0]?.name], ['GlobalNetworkPolicy', 'closed']);
+  assert.deepEqual([removed?.[0]?.namespace, removed?.[0]?.name], ['shop', 'old']);
+  await run('policy staged closed');
+  assert.equal(asked()?.removed.length, 0);
+  assert.match((await run('policy staged gone')).err, /there is none of that name/);
 });

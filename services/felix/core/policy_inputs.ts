@@ -2,17 +2,12 @@ import {
   API_VERSION,
   felixConfigurationFor,
   type Kind,
+  STAGED_KINDS,
   type WorkloadEndpoint,
 } from '@calico/model';
 import type { ClusterView, PolicyInputs } from '../ports.ts';
 import type { LongList } from './policy/graph/input_versions.ts';
 import type { HostInterface } from './policy/host/host_endpoints.ts';
-
-const STAGED_KINDS = [
-  'StagedNetworkPolicy',
-  'StagedGlobalNetworkPolicy',
-  'StagedKubernetesNetworkPolicy',
-] as const;
 
 /** What PolicyNotes look at. */
 export const NOTED_KINDS: ReadonlySet<Kind> = new Set<Kind>([
