@@ -3,9 +3,10 @@
 //
 //   node integration/bench/ipam.ts [--seconds 6] [--concurrency 1,8,64] [--warm-up 8] [--pairs 0]
 //
-// A raw transaction is made by the client that ipam itself uses, in the process that also calls ipam: one of
-// 2 kB, and one that compares and writes as much as a lone assignment. Ratios are of slices that follow
-// each other: their median and the best. With --pairs, so many assign/release pairs instead, with the memory of the ipam process over time.
+// A raw transaction is made by the client that ipam itself uses, in the process that also calls ipam: one
+// of 2 kB, and one that compares and writes as much as a lone assignment. Ratios are of slices that follow
+// each other: their median and the best. With --pairs, so many assign/release pairs instead, with the
+// memory of the ipam process over time.
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type { Transaction } from '@calico/store';
