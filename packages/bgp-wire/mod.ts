@@ -49,6 +49,7 @@ export {
 export { afiOf, DEFAULT_CONTEXT, familyOf, type WireContext } from './context.ts';
 export { ProtocolError } from './errors.ts';
 export {
+  encodeFrame,
   type Frame,
   HEADER_LENGTH,
   MAX_EXTENDED_MESSAGE_LENGTH,
@@ -81,7 +82,14 @@ export {
 } from './message.ts';
 export { decodeMrt } from './mrt/decode.ts';
 export { encodeMrt, fitsMrt } from './mrt/encode.ts';
-export { type MrtEntry, MrtError, type MrtPeer, type MrtRecord } from './mrt/types.ts';
+export {
+  type MrtEnds,
+  type MrtEntry,
+  MrtError,
+  type MrtPeer,
+  type MrtRecord,
+  MrtState,
+} from './mrt/types.ts';
 export type { Reachable, Unreachable } from './multiprotocol.ts';
 export { formatNlri, type Nlri } from './nlri.ts';
 export {

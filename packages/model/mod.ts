@@ -25,7 +25,7 @@ export {
 } from './etcd_keys.ts';
 export { splitCollector } from './kinds/bmp.ts';
 export { SERVICE_NAME_LABEL } from './kinds/endpoint_slice.ts';
-export { splitPeerAddress } from './kinds/bgp_peer.ts';
+export { splitPeerAddress } from './kinds/peer_address.ts';
 export {
   type PortMatch,
   PROTOCOL_NUMBERS,

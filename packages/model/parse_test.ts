@@ -213,6 +213,12 @@ const REFUSED: readonly (readonly [
     /bmp\.collector: expected an address with a port/,
     { name: 'default' },
   ],
+  [
+    'BGPConfiguration',
+    { sessionRecording: { peers: ['fe80::1'] } },
+    /sessionRecording\.peers\[0\]: expected an address/,
+    { name: 'default' },
+  ],
   ['BGPConfiguration', { bfd: { detectMultiplier: 0 } }, /from 1 to 255/, { name: 'default' }],
   ['BGPFilter', { exportV4: [{ action: 'Accept', cidr: POOL }] }, /matchOperator: is required/],
   ['BGPFilter', { importV4: [{ action: 'Reject', operations: [{}] }] }, /unless the action/],

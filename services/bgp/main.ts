@@ -24,6 +24,7 @@ import { KernelRoutes } from './adapters/kernel_routes.ts';
 import { Listeners } from './adapters/listeners.ts';
 import { publishMetrics } from './adapters/metrics.ts';
 import { openRecorder } from './adapters/recorder.ts';
+import { RecordingFile } from './adapters/recording_file.ts';
 import { ResourceCache } from './adapters/resource_cache.ts';
 import { SecretFiles } from './adapters/secret_files.ts';
 import { createTcpTransport, type PasswordOf } from './adapters/tcp_transport.ts';
@@ -55,6 +56,7 @@ await runService({
       onStatus: (status) => node.pathChanged(status),
     });
     const collector = new BmpClient(clock, logger);
+    const recording = new RecordingFile(join(config.runDir, 'bgp', 'sessions.mrt'), logger);
     const reporter = new HeldReporter();
     const node: BgpNode = new BgpNode({
       node: name,
@@ -68,6 +70,7 @@ await runService({
       log: logger,
       bfd,
       collector,
+      recording,
       secrets: (secret) => secrets.versionOf(secret),
       onListen: (listen) => listeners.set(listen),
       ...(recorder === undefined ? {} : { record: recorder.record }),
@@ -115,6 +118,7 @@ await runService({
       node.stop();
       await bfd.stop();
       collector.close();
+      recording.close();
       secrets.close();
       recorder?.close();
       cache.close();

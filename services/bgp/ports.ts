@@ -67,6 +67,13 @@ export interface CollectorPort {
   wake(): void;
 }
 
+/** Keeps records of what peers say, a bounded number of bytes. */
+export interface RecordingPort {
+  /** Undefined: nothing more is kept. */
+  configure(maxBytes: number | undefined): void;
+  write(records: readonly Uint8Array[]): void;
+}
+
 /** Table main of the node's kernel, as far as this service owns it (protocol 12). */
 export interface KernelPort {
   list(): KernelRoute[];

@@ -7,6 +7,7 @@ import { AttributeFlag, AttributeType } from '../iana.ts';
 import { decodeNlriList, NlriError } from '../nlri.ts';
 import {
   Bgp4MpSubtype,
+  type MrtEnds,
   type MrtEntry,
   MrtError,
   type MrtPeer,
@@ -48,9 +49,7 @@ function readRecord(
   subtype: number,
   body: ByteReader,
 ): MrtRecord | undefined {
-  if (type === MrtType.Bgp4Mp && subtype === Bgp4MpSubtype.MessageAs4) {
-    return readMessage(timestamp, body);
-  }
+  if (type === MrtType.Bgp4Mp) return readSessionRecord(timestamp, subtype, body);
   if (type !== MrtType.TableDumpV2) return undefined;
   switch (subtype) {
     case TableDumpSubtype.PeerIndexTable:
@@ -133,12 +132,45 @@ function readNextHop(value: Uint8Array): Address | undefined {
   return nextHop.length >= 16 ? addressFromBytes(nextHop.slice(0, 16)) : undefined;
 }
 
-function readMessage(timestamp: number, body: ByteReader): MrtRecord {
-  const [peerAsn, localAsn, interfaceIndex] = [body.u32(), body.u32(), body.u16()];
+function readSessionRecord(
+  timestamp: number,
+  subtype: number,
+  body: ByteReader,
+): MrtRecord | undefined {
+  const two = { hasTwoOctetAs: true } as const;
+  const paths = { hasPathIds: true } as const;
+  switch (subtype) {
+    case Bgp4MpSubtype.MessageAs4:
+      return readMessage(timestamp, body, {});
+    case Bgp4MpSubtype.Message:
+      return readMessage(timestamp, body, two);
+    case Bgp4MpSubtype.MessageAs4AddPath:
+      return readMessage(timestamp, body, paths);
+    case Bgp4MpSubtype.MessageAddPath:
+      return readMessage(timestamp, body, { ...two, ...paths });
+    case Bgp4MpSubtype.StateChangeAs4: {
+      const ends = readEnds(body, false);
+      return { kind: 'state-change', timestamp, ...ends, from: body.u16(), to: body.u16() };
+    }
+    default:
+      return undefined;
+  }
+}
+
+type Form = { readonly hasTwoOctetAs?: true; readonly hasPathIds?: true };
+
+function readMessage(timestamp: number, body: ByteReader, form: Form): MrtRecord {
+  const ends = readEnds(body, form.hasTwoOctetAs === true);
+  return { kind: 'message', timestamp, ...ends, ...form, message: Uint8Array.from(body.rest()) };
+}
+
+function readEnds(body: ByteReader, hasTwoOctetAs: boolean): MrtEnds {
+  const peerAsn = hasTwoOctetAs ? body.u16() : body.u32();
+  const localAsn = hasTwoOctetAs ? body.u16() : body.u32();
+  const interfaceIndex = body.u16();
   const family = body.u16() === IPV6_AFI ? 6 : 4;
   const length = family === 6 ? 16 : 4;
   const peerAddress = addressFromBytes(body.bytes(length));
   const localAddress = addressFromBytes(body.bytes(length));
-  const ends = { peerAsn, localAsn, interfaceIndex, family, peerAddress, localAddress } as const;
-  return { kind: 'message', timestamp, ...ends, message: Uint8Array.from(body.rest()) };
+  return { peerAsn, localAsn, interfaceIndex, family, peerAddress, localAddress };
 }

@@ -2,10 +2,11 @@ import { addressBytes } from '@calico/ip';
 import { encodeAttributes } from '../attribute_encoder.ts';
 import { ByteWriter } from '../bytes.ts';
 import { afiOf, DEFAULT_CONTEXT } from '../context.ts';
-import { AttributeFlag, AttributeType } from '../iana.ts';
+import { AS_TRANS, AttributeFlag, AttributeType } from '../iana.ts';
 import { encodeNlri } from '../nlri.ts';
 import {
   Bgp4MpSubtype,
+  type MrtEnds,
   type MrtEntry,
   MrtError,
   type MrtRecord,
@@ -49,12 +50,20 @@ export function encodeMrt(record: MrtRecord): Uint8Array {
       const subtype = ribSubtype(record.prefix.family === 6, hasPathIds);
       return frame(record.timestamp, MrtType.TableDumpV2, subtype, body);
     }
-    case 'message':
-      body.u32(record.peerAsn).u32(record.localAsn).u16(record.interfaceIndex);
-      body.u16(afiOf(record.family));
-      body.bytes(addressBytes(record.peerAddress)).bytes(addressBytes(record.localAddress));
-      body.bytes(record.message);
-      return frame(record.timestamp, MrtType.Bgp4Mp, Bgp4MpSubtype.MessageAs4, body);
+    case 'message': {
+      const { timestamp, message, hasTwoOctetAs = false, hasPathIds = false } = record;
+      writeEnds(body, record, hasTwoOctetAs);
+      return frame(
+        timestamp,
+        MrtType.Bgp4Mp,
+        messageSubtype(hasTwoOctetAs, hasPathIds),
+        body.bytes(message),
+      );
+    }
+    case 'state-change':
+      writeEnds(body, record, false);
+      body.u16(record.from).u16(record.to);
+      return frame(record.timestamp, MrtType.Bgp4Mp, Bgp4MpSubtype.StateChangeAs4, body);
     default:
       return record satisfies never;
   }
@@ -85,6 +94,21 @@ function entryAttributes({ attributes, nextHop }: MrtEntry): Uint8Array {
     .bytes(bytes)
     .bytes(encodeAttributes(attributes, DEFAULT_CONTEXT))
     .finish();
+}
+
+function writeEnds(body: ByteWriter, ends: MrtEnds, hasTwoOctetAs: boolean): void {
+  for (const asn of [ends.peerAsn, ends.localAsn]) {
+    if (hasTwoOctetAs) body.u16(asn > 0xffff ? AS_TRANS : asn);
+    else body.u32(asn);
+  }
+  body.u16(ends.interfaceIndex).u16(afiOf(ends.family));
+  body.bytes(addressBytes(ends.peerAddress)).bytes(addressBytes(ends.localAddress));
+}
+
+function messageSubtype(hasTwoOctetAs: boolean, hasPathIds: boolean): number {
+  const { Message, MessageAs4, MessageAddPath, MessageAs4AddPath } = Bgp4MpSubtype;
+  if (hasPathIds) return hasTwoOctetAs ? MessageAddPath : MessageAs4AddPath;
+  return hasTwoOctetAs ? Message : MessageAs4;
 }
 
 function ribSubtype(isIpv6: boolean, hasPathIds: boolean): number {

@@ -5,13 +5,22 @@ import * as fc from 'fast-check';
 import { encodeMessage, KEEPALIVE } from '../message.ts';
 import { decodeMrt } from './decode.ts';
 import { encodeMrt, fitsMrt } from './encode.ts';
-import { MrtError, type MrtRecord } from './types.ts';
+import { MrtError, type MrtRecord, MrtState } from './types.ts';
 
 const ATTRIBUTES = {
   origin: 0,
   asPath: [{ kind: 'sequence', asns: [4_200_000_000, 64_512] }],
   localPreference: 100,
   communities: [0xfc000001],
+} as const;
+
+const ENDS = {
+  peerAsn: 64_512,
+  localAsn: 65_000,
+  interfaceIndex: 3,
+  family: 6,
+  peerAddress: parseAddress('2001:db8::1'),
+  localAddress: parseAddress('2001:db8::2'),
 } as const;
 
 const RECORDS: readonly MrtRecord[] = [
@@ -66,6 +75,23 @@ const RECORDS: readonly MrtRecord[] = [
     localAddress: parseAddress('192.0.2.2'),
     message: encodeMessage(KEEPALIVE),
   },
+  ...(
+    [
+      { hasTwoOctetAs: true },
+      { hasPathIds: true },
+      { hasTwoOctetAs: true, hasPathIds: true },
+    ] as const
+  ).map(
+    (form) =>
+      ({
+        kind: 'message',
+        timestamp: 7,
+        ...ENDS,
+        ...form,
+        message: encodeMessage(KEEPALIVE),
+      }) as const,
+  ),
+  { kind: 'state-change', timestamp: 8, ...ENDS, from: MrtState.Established, to: MrtState.Idle },
 ];
 
 function file(records: readonly MrtRecord[]): Uint8Array {

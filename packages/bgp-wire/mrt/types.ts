@@ -12,7 +12,27 @@ export const TableDumpSubtype = {
   RibIpv6UnicastAddPath: 10,
 } as const;
 
-export const Bgp4MpSubtype = { MessageAs4: 4 } as const;
+/** RFC 6396 section 4.4, and with path identifiers RFC 8050. */
+export const Bgp4MpSubtype = {
+  Message: 1,
+  MessageAs4: 4,
+  StateChangeAs4: 5,
+  MessageAddPath: 8,
+  MessageAs4AddPath: 9,
+} as const;
+
+/** States of a session in the numbers of RFC 6396 section 4.4.1. */
+export const MrtState = { Idle: 1, OpenConfirm: 5, Established: 6 } as const;
+
+/** Between whom a recorded session runs. */
+export type MrtEnds = {
+  readonly peerAsn: number;
+  readonly localAsn: number;
+  readonly interfaceIndex: number;
+  readonly family: Family;
+  readonly peerAddress: Address;
+  readonly localAddress: Address;
+};
 
 export type MrtPeer = {
   /** 0.0.0.0 for this speaker's own routes. */
@@ -52,18 +72,22 @@ export type MrtRecord =
       /** At most 65,535; all with path identifiers, or none. */
       readonly entries: readonly MrtEntry[];
     }
-  /** A BGP message as it travelled, AS numbers with four octets. */
-  | {
+  /** A BGP message as it travelled. */
+  | (MrtEnds & {
       readonly kind: 'message';
       readonly timestamp: number;
-      readonly peerAsn: number;
-      readonly localAsn: number;
-      readonly interfaceIndex: number;
-      readonly family: Family;
-      readonly peerAddress: Address;
-      readonly localAddress: Address;
+      /** Absent: AS numbers have four octets. */
+      readonly hasTwoOctetAs?: true;
+      /** Absent: prefixes have no path identifiers. */
+      readonly hasPathIds?: true;
       readonly message: Uint8Array;
-    };
+    })
+  | (MrtEnds & {
+      readonly kind: 'state-change';
+      readonly timestamp: number;
+      readonly from: number;
+      readonly to: number;
+    });
 
 /** The bytes are no MRT record that this codec reads. */
 export class MrtError extends Error {

@@ -3,6 +3,7 @@ import type { ObjectMeta } from '../resource.ts';
 import type { Report, SchemaStyle } from '../schema_style.ts';
 import { bfdSettings } from './bfd.ts';
 import { bmpSettings } from './bmp.ts';
+import { peerAddress } from './peer_address.ts';
 import {
   address,
   asNumber,
@@ -83,6 +84,15 @@ function bgpConfigurationFields(style: SchemaStyle) {
     bfd: bfdSettings(style).optional(),
     /** Who is told the routes of every node. */
     bmp: bmpSettings(style).optional(),
+    /** Ours: what peers say is written to files of the node (MRT, RFC 6396). */
+    sessionRecording: style
+      .object({
+        /** As BGPPeer.peerIP names them; unset: all. */
+        peers: z.array(peerAddress).optional(),
+        /** Mebibytes of a file, of which there are two; unset: 64. */
+        maxSize: integer(1, 4096).optional(),
+      })
+      .optional(),
   });
 }
 

@@ -5,7 +5,7 @@ import type { AnyResource } from '@calico/model';
 import { resourcesOf } from '../core/cluster/resources.ts';
 import { BgpNode, type Listen } from '../core/node/bgp_node.ts';
 import type { Speaker, SpeakerOptions } from '../core/speaker/speaker.ts';
-import type { CollectorPort, PeerStatus, Reporter } from '../ports.ts';
+import type { CollectorPort, PeerStatus, RecordingPort, Reporter } from '../ports.ts';
 import { FakeKernel } from './fake_kernel.ts';
 import { type Random, SimulatedNetwork, seededRandom } from './simulated_network.ts';
 
@@ -47,9 +47,11 @@ export class SimulatedNode {
     };
     const record = cluster.recordOf(name);
     const collector = cluster.collectorOf(name);
+    const recording = cluster.recordingOf(name);
     this.bgp = new BgpNode({
       ...(record === undefined ? {} : { record }),
       ...(collector === undefined ? {} : { collector }),
+      ...(recording === undefined ? {} : { recording }),
       node: name,
       routerId: '',
       clock: cluster.clock,
@@ -91,6 +93,8 @@ export class SimulatedCluster {
   recordOf: (name: string) => SpeakerOptions['record'] = () => undefined;
   /** Who takes what a node tells by BMP; set before start(). */
   collectorOf: (name: string) => CollectorPort | undefined = () => undefined;
+  /** Who keeps what peers of a node say; set before start(). */
+  recordingOf: (name: string) => RecordingPort | undefined = () => undefined;
 
   constructor(seed: number, pieceBytes?: number) {
     this.#random = seededRandom(seed);

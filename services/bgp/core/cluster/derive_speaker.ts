@@ -3,10 +3,12 @@ import { parseRouterId } from '@calico/bgp-wire';
 import { type Family, formatAddress, type Prefix } from '@calico/ip';
 import { bgpConfigurationFor, type IPPool, type Node, routerIdFromName } from '@calico/model';
 import type { BmpSettings } from '../bmp/settings.ts';
+import type { RecordingSettings } from '../mrt/session_recording.ts';
 import type { SpeakerConfig } from '../speaker/config.ts';
 import { deriveBmp } from './derive_bmp.ts';
 import { deriveAdvertisements, FilterLibrary } from './derive_filters.ts';
 import { derivePeers, type StaticRoute } from './derive_peers.ts';
+import { deriveRecording } from './derive_recording.ts';
 import { deriveOwnRoutes, derivePools, deriveServices } from './derive_routes.ts';
 import { type NodeView, viewNode } from './node_view.ts';
 import type { ClusterResources } from './resources.ts';
@@ -29,6 +31,8 @@ export type Derived = {
   readonly bindsNodeAddress: boolean;
   /** Undefined: nobody monitors. */
   readonly bmp: BmpSettings | undefined;
+  /** Undefined: nothing that peers say is kept. */
+  readonly recording: RecordingSettings | undefined;
 };
 
 /** Which routes to other nodes' blocks this service programs (BGPConfiguration.programClusterRoutes). */
@@ -89,6 +93,7 @@ export function deriveSpeaker(
       subnet: self.subnet,
       bindsNodeAddress: configuration.bindMode === 'NodeIP',
       bmp: deriveBmp(configuration.bmp),
+      recording: deriveRecording(configuration.sessionRecording),
       speaker: {
         listenPort: self.listenPort,
         peers: peers.peers,

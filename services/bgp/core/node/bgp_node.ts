@@ -15,12 +15,11 @@ import type {
   KernelPort,
   Log,
   PeerStatus,
+  RecordingPort,
   Reporter,
   Transport,
 } from '../../ports.ts';
 import type { BfdStatus } from '../bfd/types.ts';
-import { BmpMonitor } from '../bmp/monitor.ts';
-import type { BmpSettings } from '../bmp/settings.ts';
 import { type Derivation, type Derived, deriveSpeaker } from '../cluster/derive_speaker.ts';
 import { Handover } from '../cluster/handover.ts';
 import { Parting } from '../cluster/parting.ts';
@@ -37,6 +36,7 @@ import type { Note } from '../speaker/events.ts';
 import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
 import { type Listen, listenFor } from './listen.ts';
 import { NO_WAY, peersWithoutWay } from './lost_ways.ts';
+import { Observers } from './observers.ts';
 import { Operator } from './operator.ts';
 import { Paths } from './paths.ts';
 import { peerStatus } from './peer_status.ts';
@@ -58,6 +58,8 @@ export type BgpNodeOptions = {
   readonly bfd?: BfdPort;
   /** Undefined: nobody is told, whatever is configured. */
   readonly collector?: CollectorPort;
+  /** Undefined: nothing is recorded, whatever is configured. */
+  readonly recording?: RecordingPort;
   /** Where to listen, and for whom, whenever that may have changed. */
   readonly onListen?: (listen: Listen | undefined) => void;
   /** Passwords that peers refer to; deriveAgain() when they change. */
@@ -90,8 +92,7 @@ export class BgpNode {
   readonly #kernel: KernelSync;
   readonly #repairs = new Repairs();
   readonly #paths: Paths;
-  readonly #monitor: BmpMonitor;
-  #monitoredFor = 'null';
+  readonly #observers: Observers;
   readonly #interfaces = new Map<string, string | undefined>();
   readonly #startedAt: number;
   #derivation: Derivation = { derived: undefined, problems: ['No resources have arrived yet'] };
@@ -128,12 +129,8 @@ export class BgpNode {
       ...(timing === undefined ? {} : { timing }),
       ...(record === undefined ? {} : { record }),
     });
-    this.#monitor = new BmpMonitor({
-      speaker: this.speaker,
-      clock,
-      node: options.node,
-      onWork: () => options.collector?.wake(),
-    });
+    const { node, collector, recording } = options;
+    this.#observers = new Observers({ speaker: this.speaker, clock, node, collector, recording });
     this.#kernel = new KernelSync(kernel, this.speaker.rib, {
       onRepaired: (routes) => this.#repaired(routes),
       onSettled: () => this.#settled(),
@@ -148,14 +145,14 @@ export class BgpNode {
       onRoutes: (news) => {
         this.#kernel.update(news);
         this.#report();
-        this.#monitor.routes(news.prefixes);
+        this.#observers.routes(news.prefixes);
       },
       onNote: (note) => {
-        this.#monitor.noted(note);
+        this.#observers.noted(note);
         this.#noted(note);
       },
-      onMessage: (...told) => this.#monitor.observe(...told),
-      onUpdates: (peer, bodies) => this.#monitor.updates(peer, bodies),
+      onMessage: (...told) => this.#observers.told(...told),
+      onUpdates: (peer, bodies) => this.#observers.updates(peer, bodies),
     });
     this.operator = new Operator(this.#host);
     this.#maintainLater();
@@ -235,7 +232,7 @@ export class BgpNode {
     if (derived !== undefined && text !== this.#derivedText) {
       this.#derivedText = text;
       this.#configure(derived, this.#handover.configure(derived.speaker, clock.monotonic()));
-      this.#monitorFor(derived.bmp);
+      this.#observers.configure(derived);
     }
     this.#options.onListen?.(this.listen);
     this.#completeExports();
@@ -291,7 +288,7 @@ export class BgpNode {
       for (const peer of peersWithoutWay(this.speaker, this.#options.kernel)) {
         this.#host.order({ kind: 'session', peer, event: NO_WAY });
       }
-      if (this.#host.refreshInterfaces()) this.#monitor.reconsidered();
+      if (this.#host.refreshInterfaces()) this.#observers.reconsidered();
     });
   }
 
@@ -309,14 +306,6 @@ export class BgpNode {
       this.#host.pathChanged(peer, status);
     }
     this.#report();
-  }
-
-  #monitorFor(settings: BmpSettings | undefined): void {
-    const text = settingsText(settings ?? null);
-    if (text === this.#monitoredFor) return this.#monitor.reconsidered();
-    this.#monitoredFor = text;
-    this.#monitor.configure(settings);
-    this.#options.collector?.configure(settings, this.#monitor);
   }
 
   #watchPaths(): void {
@@ -359,7 +348,7 @@ export class BgpNode {
   #maintain(): void {
     const now = this.#options.clock.now();
     this.#completeExports();
-    this.#monitor.maintain();
+    this.#observers.maintain();
     if (!this.#isRemovalFull) this.#allowRemoval();
     this.#reviewHandover();
     this.#reviewParting();

@@ -1,0 +1,20 @@
+import { parseAddress } from '@calico/ip';
+import { type BGPConfiguration, splitPeerAddress } from '@calico/model';
+import type { RecordingSettings } from '../mrt/session_recording.ts';
+import { peerKey } from './derive_peers.ts';
+
+const MEBIBYTE = 1024 * 1024;
+const MAX_SIZE = 64;
+
+/** Whose words are kept (BGPConfiguration.sessionRecording); undefined: nobody's. */
+export function deriveRecording(
+  spec: BGPConfiguration['spec']['sessionRecording'],
+): RecordingSettings | undefined {
+  if (spec === undefined) return undefined;
+  const peers = spec.peers?.flatMap((text) => {
+    const target = splitPeerAddress(text);
+    if (target === undefined) return [];
+    return [peerKey(parseAddress(target.address), target.port, target.interface)];
+  });
+  return { peers, maxBytes: (spec.maxSize ?? MAX_SIZE) * MEBIBYTE };
+}

@@ -1,0 +1,76 @@
+// Who follows what the sessions say: a BMP collector, and the recording of sessions.
+import type { Message } from '@calico/bgp-wire';
+import type { Clock } from '@calico/clock';
+import type { CollectorPort, RecordingPort } from '../../ports.ts';
+import { BmpMonitor } from '../bmp/monitor.ts';
+import type { Direction } from '../bmp/session_log.ts';
+import type { Derived } from '../cluster/derive_speaker.ts';
+import { SessionRecording } from '../mrt/session_recording.ts';
+import type { Side } from '../session/types.ts';
+import { settingsText } from '../speaker/config.ts';
+import type { Note } from '../speaker/events.ts';
+import type { Speaker } from '../speaker/speaker.ts';
+
+export type ObserversOptions = {
+  readonly speaker: Speaker;
+  readonly clock: Clock;
+  /** Name of this node. */
+  readonly node: string;
+  readonly collector: CollectorPort | undefined;
+  readonly recording: RecordingPort | undefined;
+};
+
+export class Observers {
+  readonly #collector: CollectorPort | undefined;
+  readonly #monitor: BmpMonitor;
+  readonly #recording: SessionRecording;
+  /** The settings of BMP that hold, as text. */
+  #monitoredFor = 'null';
+
+  constructor({ speaker, clock, node, collector, recording }: ObserversOptions) {
+    this.#collector = collector;
+    const onWork = (): void => collector?.wake();
+    this.#monitor = new BmpMonitor({ speaker, clock, node, onWork });
+    this.#recording = new SessionRecording({ speaker, clock, port: recording });
+  }
+
+  configure({ bmp, recording }: Pick<Derived, 'bmp' | 'recording'>): void {
+    this.#recording.configure(recording);
+    const text = settingsText(bmp ?? null);
+    if (text === this.#monitoredFor) return this.#monitor.reconsidered();
+    this.#monitoredFor = text;
+    this.#monitor.configure(bmp);
+    this.#collector?.configure(bmp, this.#monitor);
+  }
+
+  noted(note: Note): void {
+    this.#monitor.noted(note);
+    this.#recording.noted(note);
+  }
+
+  /** A message that is no UPDATE. */
+  told(peer: string, side: Side, direction: Direction, message: Message): void {
+    this.#monitor.observe(peer, side, direction, message);
+    if (direction === 'received') this.#recording.received(peer, message);
+  }
+
+  /** Bodies of UPDATEs that the peer has sent. */
+  updates(peer: string, bodies: readonly Uint8Array[]): void {
+    this.#monitor.updates(peer, bodies);
+    this.#recording.updates(peer, bodies);
+  }
+
+  /** Best paths have changed: numbers of the routing table. */
+  routes(prefixes: readonly number[]): void {
+    this.#monitor.routes(prefixes);
+  }
+
+  /** What peers have told has been judged again. */
+  reconsidered(): void {
+    this.#monitor.reconsidered();
+  }
+
+  maintain(): void {
+    this.#monitor.maintain();
+  }
+}

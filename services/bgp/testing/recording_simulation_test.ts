@@ -1,0 +1,83 @@
+// What is recorded of a node's sessions in a simulated cluster, read back as an analyst would.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  DEFAULT_CONTEXT,
+  decodeMessage,
+  decodeMrt,
+  MessageFramer,
+  type MrtRecord,
+} from '@calico/bgp-wire';
+import { formatAddress, formatPrefix } from '@calico/ip';
+import type { RecordingPort } from '../ports.ts';
+import { affinity, bgpConfiguration, node, pool } from './resources.ts';
+import { SimulatedCluster } from './simulated_cluster.ts';
+
+class Keeper implements RecordingPort {
+  maxBytes: number | undefined;
+  readonly lines: string[] = [];
+
+  configure(maxBytes: number | undefined): void {
+    this.maxBytes = maxBytes;
+  }
+
+  write(records: readonly Uint8Array[]): void {
+    if (this.maxBytes === undefined) return;
+    for (const record of decodeMrt(Buffer.concat(records))) this.lines.push(textOf(record));
+  }
+}
+
+function textOf(record: MrtRecord): string {
+  assert.ok(record.kind === 'message' || record.kind === 'state-change');
+  const ends = `${formatAddress(record.peerAddress)} > ${formatAddress(record.localAddress)}`;
+  if (record.kind === 'state-change') return `${ends} ${record.from} to ${record.to}`;
+  const framer = new MessageFramer();
+  framer.push(record.message);
+  const frame = framer.next();
+  assert.ok(frame !== undefined);
+  const message = decodeMessage(frame, DEFAULT_CONTEXT);
+  const prefixes = message.kind === 'update' ? message.announced : [];
+  return [ends, message.kind, ...prefixes.map(({ prefix }) => formatPrefix(prefix))].join(' ');
+}
+
+function start(sessionRecording: object): { cluster: SimulatedCluster; keeper: Keeper } {
+  const cluster = new SimulatedCluster(1);
+  const keeper = new Keeper();
+  cluster.recordingOf = (name) => (name === 'a' ? keeper : undefined);
+  cluster.resources = [
+    bgpConfiguration({ asNumber: 64_512, sessionRecording }),
+    pool('10.244.0.0/16'),
+    node('a', '192.168.80.100/24'),
+    node('b', '192.168.80.101/24'),
+    node('c', '192.168.80.102/24'),
+    affinity('b', '10.244.2.0/26'),
+  ];
+  for (const name of ['a', 'b', 'c']) cluster.start(name);
+  cluster.advance(5_000);
+  return { cluster, keeper };
+}
+
+test('what a chosen peer says is recorded, with the states of its session', () => {
+  const { cluster, keeper } = start({ peers: ['192.168.80.101'], maxSize: 2 });
+  assert.equal(keeper.maxBytes, 2 * 1024 * 1024);
+  const peer = '192.168.80.101 > 192.168.80.100';
+  const known = keeper.lines.filter((line) => !line.endsWith('keepalive'));
+  assert.ok(known.includes(`${peer} 5 to 6`), known.join());
+  assert.ok(known.includes(`${peer} open`), known.join());
+  assert.ok(known.includes(`${peer} update 10.244.2.0/26`), known.join());
+  assert.deepEqual(
+    known.filter((line) => !line.startsWith(peer)),
+    [],
+  );
+  cluster.apply(cluster.resources.filter((each) => !each.metadata.name.startsWith('b')));
+  cluster.advance(5_000);
+  assert.equal(keeper.lines.at(-1), `${peer} 6 to 1`);
+});
+
+test('without a choice all peers are recorded', () => {
+  const { keeper } = start({});
+  assert.equal(keeper.maxBytes, 64 * 1024 * 1024);
+  for (const octet of [101, 102]) {
+    assert.ok(keeper.lines.includes(`192.168.80.${octet} > 192.168.80.100 5 to 6`));
+  }
+});
