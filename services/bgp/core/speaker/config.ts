@@ -112,8 +112,27 @@ export function settingsText(value: unknown): string {
   );
 }
 
+/** Of whole configurations, which are made once and compared with those that follow. */
+const peerTexts = new WeakMap<PeerConfig, string>();
+
+function peerText(peer: PeerConfig): string {
+  const known = peerTexts.get(peer);
+  if (known !== undefined) return known;
+  const text = settingsText(peer);
+  peerTexts.set(peer, text);
+  return text;
+}
+
+/** 'session': it has to start anew. 'policy': nothing but what is told and believed has changed. */
+export function changeOf(before: PeerConfig, after: PeerConfig): 'none' | 'policy' | 'session' {
+  // As it is with most peers when something has changed in the cluster.
+  if (peerText(before) === peerText(after)) return 'none';
+  if (sessionText(before) !== sessionText(after)) return 'session';
+  return settingsText(before.policy) === settingsText(after.policy) ? 'none' : 'policy';
+}
+
 /** What the running session depends on. */
-export function sessionText(peer: PeerConfig): string {
+function sessionText(peer: PeerConfig): string {
   const { address, port, sourceAddress, socket, session, prefixLimit } = peer;
   const {
     holdTimeSeconds: _holdTimeSeconds,

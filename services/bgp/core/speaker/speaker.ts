@@ -22,13 +22,7 @@ import {
   type SessionTiming,
   type Side,
 } from '../session/types.ts';
-import {
-  FAMILIES,
-  type PeerConfig,
-  type SpeakerConfig,
-  sessionText,
-  settingsText,
-} from './config.ts';
+import { changeOf, FAMILIES, type PeerConfig, type SpeakerConfig, settingsText } from './config.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
 import type {
   BfdNews,
@@ -283,10 +277,12 @@ export class Speaker {
   #reconfigure(peer: Peer, config: PeerConfig, now: number): boolean {
     const before = peer.config;
     peer.config = config;
-    const isNewSession = sessionText(before) !== sessionText(config);
-    if (isNewSession) this.#stop(peer, cease(CeaseSubcode.OtherConfigurationChange), now);
+    const change = changeOf(before, config);
+    if (change === 'session') {
+      this.#stop(peer, cease(CeaseSubcode.OtherConfigurationChange), now);
+    }
     this.#startOrHold(peer, now);
-    return !isNewSession && settingsText(before.policy) !== settingsText(config.policy);
+    return change === 'policy';
   }
 
   #pathNews(peer: Peer, news: BfdNews, now: number): void {
