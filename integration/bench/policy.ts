@@ -22,7 +22,7 @@ import {
 } from './policy_worlds.ts';
 
 /** Longer than Felix lets changes wait for each other. */
-const REST_MS = 15;
+const REST_MS = 30;
 const { values, positionals } = parseArgs({
   options: { changes: { type: 'string', default: '100' } },
   allowPositionals: true,
