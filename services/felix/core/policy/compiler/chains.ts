@@ -17,7 +17,8 @@ import {
   policyTitle,
   type Stage,
 } from '../meaning/ordering.ts';
-import { type RuleTerms, ruleTerms, unlessUnreadable } from '../meaning/rule_terms.ts';
+import { type RuleTerms, ruleTerms } from '../meaning/rule_terms.ts';
+import { unlessUnreadable } from '../meaning/unreadable.ts';
 import { contentId, readableName } from './identifiers.ts';
 import { policyRules } from './policy_rules.ts';
 import {

@@ -3,7 +3,7 @@ import { type Family, hostPrefix, type Prefix, parseInterfaceAddress } from '@ca
 import type { Node } from '@calico/model';
 import type { PolicyInputs } from '../../../ports.ts';
 import { prefixesOf } from '../meaning/members.ts';
-import { unlessUnreadable } from '../meaning/rule_terms.ts';
+import { unlessUnreadable } from '../meaning/unreadable.ts';
 import { allPools, natPools, nodeAddresses } from './base_chains.ts';
 import type { SetBuilder } from './set_builder.ts';
 

@@ -2,7 +2,8 @@
 import type { Packet } from '../evaluator/packet.ts';
 import type { ProfileLookup } from '../meaning/labels.ts';
 import type { Direction, OrderedTier, Policy } from '../meaning/ordering.ts';
-import { type RuleTerms, ruleTerms, unlessUnreadable } from '../meaning/rule_terms.ts';
+import { type RuleTerms, ruleTerms } from '../meaning/rule_terms.ts';
+import { unlessUnreadable } from '../meaning/unreadable.ts';
 import {
   type DirectionExplanation,
   type NearestRule,

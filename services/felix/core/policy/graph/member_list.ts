@@ -9,7 +9,7 @@ import {
   type MemberFacts,
   type MemberResource,
 } from '../meaning/members.ts';
-import { unlessUnreadable } from '../meaning/rule_terms.ts';
+import { unlessUnreadable } from '../meaning/unreadable.ts';
 import { inputChanges } from './input_versions.ts';
 import type { LiveMember } from './live_selections.ts';
 import { pairByKey } from './pairs.ts';

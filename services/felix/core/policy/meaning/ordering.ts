@@ -6,8 +6,9 @@ import {
   type Tier,
 } from '@calico/model';
 import type { Labels, Selector } from '@calico/selector';
-import { type RuleTerms, ruleTerms, unlessUnreadable } from './rule_terms.ts';
+import { type RuleTerms, ruleTerms } from './rule_terms.ts';
 import { policySelector } from './selectors.ts';
+import { unlessUnreadable } from './unreadable.ts';
 
 export type Direction = 'ingress' | 'egress';
 

@@ -11,8 +11,6 @@ import type { Selector } from '@calico/selector';
 import { selectorOf, sideSelector } from './selectors.ts';
 import { type ServiceName, serviceOf } from './services.ts';
 
-export { unlessUnreadable } from './unreadable.ts';
-
 export type RuleTerms = {
   readonly action: PolicyRule['action'];
   /** From 1, as a person counts. */
