@@ -4,7 +4,7 @@ import type { Family } from '@calico/ip';
 import type { Selector } from '@calico/selector';
 import type { RuleTerms } from '../../meaning/rule_terms.ts';
 import type { Term } from '../terms.ts';
-import { type Lookup, lookupOf, type Part, rangesText, singlesOf } from './lookup.ts';
+import { type Lookup, lookupOf, type Part, rangesText, singlesIn } from './lookup.ts';
 import { areApart, COLUMNS, type Column, hasPorts, type Shape } from './shape.ts';
 
 export type RulePart = Part & { readonly action: RuleTerms['action'] };
@@ -45,16 +45,16 @@ export function stepsOf(all: readonly RulePart[], roomOf: RoomOf): Step[] {
 function settled(parts: readonly RulePart[], roomOf: RoomOf): readonly RulePart[] {
   let room = MOST_ROOM;
   return parts.map((part) => {
-    const { selected, family = 4, ...shape } = part.shape;
-    if (selected === undefined || part.action === 'Log') return part;
-    const each = roomOf(selected.selector, family);
-    const needed = (each ?? Number.POSITIVE_INFINITY) * exactSize(part.shape);
+    const { shape, action, terms } = part;
+    if (shape.selected === undefined || action === 'Log') return part;
+    const each = roomOf(shape.selected.selector, shape.family ?? 4);
+    const needed = (each ?? Number.POSITIVE_INFINITY) * exactSize(shape);
     if (needed <= room) {
       room -= needed;
       return part;
     }
-    const others = [...shape.others, ...part.terms.filter(({ kind }) => kind === 'selected')];
-    return { ...part, shape: { ...shape, family, others, selected: undefined } };
+    const others = [...shape.others, ...terms.filter(({ kind }) => kind === 'selected')];
+    return { ...part, shape: { ...shape, others, selected: undefined } };
   });
 }
 
@@ -147,7 +147,7 @@ function termText(term: Term): string {
 function fixedText({ columns }: Shape, column: Column): string {
   const ranges = columns.get(column);
   const mayDiffer = column !== 'saddr' && column !== 'daddr' && ranges !== undefined;
-  return mayDiffer && singlesOf(ranges) !== undefined ? 'single' : rangesText(ranges);
+  return mayDiffer && singlesIn(ranges) !== undefined ? 'single' : rangesText(ranges);
 }
 
 /** How many boxes it is. */
@@ -157,8 +157,9 @@ function sizeOf({ columns }: Shape): number {
 
 /** How many combinations of single numbers stand beside each address. */
 function exactSize({ columns }: Shape): number {
-  return (['protocol', 'sport', 'dport'] as const).reduce((product, column) => {
-    const ranges = columns.get(column);
-    return product * (ranges === undefined ? 1 : (singlesOf(ranges)?.length ?? 1));
-  }, 1);
+  let product = 1;
+  for (const [column, ranges] of columns) {
+    if (column !== 'saddr' && column !== 'daddr') product *= singlesIn(ranges) ?? 1;
+  }
+  return product;
 }

@@ -55,12 +55,18 @@ export function lookupOf(parts: readonly Part[]): Lookup | undefined {
     : selectedLookup(parts, first, columns);
 }
 
-/** The values of a column one by one; undefined when they are too many. */
-export function singlesOf(ranges: readonly Range[]): readonly bigint[] | undefined {
-  const count = ranges.reduce((sum, { first, last }) => sum + (last - first + 1n), 0n);
-  if (count > MOST_SINGLES) return undefined;
+/** How many values a column may have; undefined when they are too many to be written one by one. */
+export function singlesIn(ranges: readonly Range[]): number | undefined {
+  let count = 0;
+  for (const { first, last } of ranges) count += first === last ? 1 : Number(last - first) + 1;
+  return count <= MOST_SINGLES ? count : undefined;
+}
+
+function singlesOf(ranges: readonly Range[]): readonly bigint[] {
   return ranges.flatMap(({ first, last }) =>
-    Array.from({ length: Number(last - first + 1n) }, (_, index) => first + BigInt(index)),
+    first === last
+      ? [first]
+      : Array.from({ length: Number(last - first) + 1 }, (_, index) => first + BigInt(index)),
   );
 }
 
@@ -77,10 +83,16 @@ function varyingColumns(parts: readonly Part[]): Column[] {
   return COLUMNS.filter((column) => varying.has(column));
 }
 
-function differs(parts: readonly Part[], column: Column): boolean {
-  const text = ({ shape }: Part): string => rangesText(shape.columns.get(column));
-  const own = parts[0] === undefined ? '' : text(parts[0]);
-  return parts.some((part) => text(part) !== own);
+function differs([first, ...others]: readonly Part[], column: Column): boolean {
+  const own = first?.shape.columns.get(column);
+  return others.some(({ shape }) => !sameRanges(shape.columns.get(column), own));
+}
+
+function sameRanges(a: readonly Range[] = [], b: readonly Range[] = []): boolean {
+  return (
+    a.length === b.length &&
+    a.every(({ first, last }, index) => first === b[index]?.first && last === b[index].last)
+  );
 }
 
 /** The same for the same ranges; '' for anything. */
@@ -122,7 +134,7 @@ function selectedLookup(parts: readonly Part[], first: Part, columns: readonly C
   const end = selected?.end ?? 'saddr';
   const claims = parts.flatMap(({ shape, rule }): Claim[] => {
     if (shape.selected === undefined) return [];
-    const singles = columns.map((column) => singlesOf(shape.columns.get(column) ?? []) ?? []);
+    const singles = columns.map((column) => singlesOf(shape.columns.get(column) ?? []));
     const suffixes = singles.reduce(
       (all, values) => all.flatMap((text) => values.map((value) => `${text} . ${value}`)),
       [''],
