@@ -189,3 +189,43 @@ spec: {deniedLog: Enabled}
     ],
   );
 });
+
+const slice = (service: string, address: string): string => `---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: ${service}-1, namespace: default, labels: {kubernetes.io/service-name: ${service}}}
+addressType: IPv4
+endpoints: [{addresses: [${address}], conditions: {ready: true}}]
+ports: [{name: http, protocol: TCP, port: 80}]
+`;
+
+test('services of Kubernetes at both ends; what is staged says what it would change', async (t) => {
+  await apply(`apiVersion: projectcalico.org/v3
+kind: GlobalNetworkPolicy
+metadata: {name: clients}
+spec: {order: 0, selector: "role == 'web'", ingress: [{action: Allow, source: {services: {name: clients, namespace: default}}}]}
+---
+apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: {name: to-web, namespace: default}
+spec: {selector: "role == 'db'", egress: [{action: Allow, destination: {services: {name: web}}}]}
+${slice('clients', client.ip)}${slice('web', '192.0.2.1')}`);
+  const denied = await why();
+  t.diagnostic(denied.text);
+  assert.equal(denied.answer.allowed, false);
+  assert.ok(
+    denied.text.includes(`an EndpointSlice of service default/web had ${web.ip} TCP port 80`),
+  );
+  await apply(slice('web', web.ip));
+  assert.equal((await why()).answer.allowed, true);
+  await apply(`apiVersion: projectcalico.org/v3
+kind: StagedGlobalNetworkPolicy
+metadata: {name: closed}
+spec: {order: -1, selector: "role == 'web'", ingress: [{action: Deny, protocol: TCP, destination: {ports: [80]}}]}
+`);
+  const staged = await lab.calicoctlOk(['policy', 'staged']);
+  t.diagnostic(staged);
+  assert.match(staged, /^pending: StagedGlobalNetworkPolicy closed \(Set\)$/m);
+  assert.match(staged, /default\/client +default\/web +TCP port 80 +allowed +denied/);
+  assert.equal(await connects(), true);
+});
