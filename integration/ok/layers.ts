@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 
 const FLOORS: readonly (readonly string[])[] = [
   ['ip', 'selector', 'model', 'bgp-wire', 'bfd-wire', 'proto'],
-  ['clock', 'mailbox', 'reconcile'],
+  ['clock', 'mailbox'],
   ['netlink', 'nftables', 'udp'],
   ['telemetry', 'store', 'bus', 'rpc', 'feed', 'process'],
   ['api', 'ipam', 'felix', 'bgp', 'status'],
@@ -19,7 +19,6 @@ const SAME_FLOOR: readonly (readonly [from: string, to: string])[] = [
   ['model', 'selector'],
   ['bgp-wire', 'ip'],
   ['mailbox', 'clock'],
-  ['reconcile', 'clock'],
   ['nftables', 'netlink'],
   ['udp', 'netlink'],
   ['feed', 'bus'],

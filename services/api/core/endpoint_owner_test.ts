@@ -10,8 +10,9 @@ const ENDPOINT = parseResource({
   spec: { orchestrator: 'k8s', node: 'n1', containerID: 'c1', pod: 'a', endpoint: 'eth0' },
 });
 
+const of = (containerID: string) => JSON.stringify({ block: {}, owner: { containerID } });
+
 test('endpointProblem() wants a handle that exists and is of the container, or of nobody known', () => {
-  const of = (containerID: string) => JSON.stringify({ block: {}, owner: { containerID } });
   assert.equal(endpointProblem(ENDPOINT, 'net.c1', of('c1')), undefined);
   assert.equal(endpointProblem(ENDPOINT, 'net.c1', '{"block":{}}'), undefined);
   assert.match(endpointProblem(ENDPOINT, 'net.c1', undefined) ?? '', /holds no addresses/);
