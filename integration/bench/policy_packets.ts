@@ -4,20 +4,14 @@
 //
 //   node integration/bench/policy_packets.ts [seconds]        needs root; works in network namespaces of its own
 //
-// All are measured in turns of a hundred packets; the cheapest tenth of the turns had the CPU for itself, and counts. All
-// hops between the two pods are made while the sender sends. Nobody answers, so every packet is judged as the first of its
-// flow.
+// All are measured in turns of a hundred packets and twenty round trips; the cheapest tenth of the turns had the CPU for
+// itself, and counts. All hops between the two pods are made while the sender sends. Nobody answers the hundred packets, so
+// each is judged as the first of its flow; the round trips are those of one established flow.
 import { type AnyResource, parseResource, type WorkloadEndpoint } from '@calico/model';
 import { openPacketFilter } from '../../services/felix/adapters/packet_filter.ts';
 import type { PolicyInputs } from '../../services/felix/ports.ts';
-import {
-  ADDRESSES,
-  CostedNode,
-  DESTINATION_PORT,
-  DEVICES,
-  PACKETS,
-  typicalCost,
-} from './packet_cost.ts';
+import { circumstances, markdownTable } from './figures.ts';
+import { ADDRESSES, CostedNode, DESTINATION_PORT, DEVICES, typical } from './packet_cost.ts';
 
 const SECONDS = Number(process.argv[2] ?? 30);
 const API_VERSION = 'projectcalico.org/v3';
@@ -61,27 +55,49 @@ try {
   const end = performance.now() + SECONDS * 1000;
   while (performance.now() < end) for (const node of all) node.turn();
   for (const node of all) {
-    const sent = (node.costs.length + 1) * PACKETS;
-    if ((await node.received()) < sent) throw new Error(`Packets of ${node.name} were dropped`);
+    if ((await node.missing()) > 0) throw new Error(`Packets of ${node.name} were dropped`);
   }
-  const least = typicalCost(ours.get(SMALLEST) as CostedNode);
-  const ratio = (cost: number): number => Math.round((cost / least) * 1000) / 1000;
-  console.log(`${bare.costs.length} turns; no rules at all: ${typicalCost(bare)} ns`);
-  console.table(
-    OURS.map((size) => {
-      const [own, other] = [ours.get(size), theirs.get(size)].map(
-        (node) => node && typicalCost(node),
-      );
-      return {
-        ...size,
-        'ours ns': own,
-        'to the smallest': ratio(own ?? 0),
-        ...(other === undefined ? {} : { "Calico's layout ns": other, 'to ours': ratio(other) }),
-      };
-    }),
+  const smallest = measured(ours.get(SMALLEST));
+  const empty = measured(bare);
+  const rows = OURS.map((size) => {
+    const own = measured(ours.get(size));
+    const other = measured(theirs.get(size));
+    return {
+      rules: size.rules,
+      'that differ in': size.shape,
+      endpoints: size.endpoints,
+      'new flow, packets/s': rate(own.packet),
+      'ns to the smallest': ratio(own.packet, smallest.packet),
+      'round trip µs': (own.roundTrip / 1000).toFixed(1),
+      'to no rules': ratio(own.roundTrip, empty.roundTrip),
+      "Calico's layout, packets/s": rate(other.packet),
+      'ns to ours': ratio(other.packet, own.packet),
+      'its round trip to ours': ratio(other.roundTrip, own.roundTrip),
+    };
+  });
+  console.log(
+    `${circumstances()}; ${bare.costs.length} turns. ` +
+      `No rules at all: ${rate(empty.packet)} packets/s, round trip ${(empty.roundTrip / 1000).toFixed(1)} µs.\n`,
   );
+  console.log(markdownTable(rows));
 } finally {
   for (const node of all) await node.remove();
+}
+
+type Measured = { readonly packet: number; readonly roundTrip: number };
+
+/** In nanoseconds; NaN where nothing was measured. */
+function measured(node: CostedNode | undefined): Measured {
+  if (node === undefined) return { packet: Number.NaN, roundTrip: Number.NaN };
+  return { packet: typical(node.costs), roundTrip: typical(node.roundTrips) };
+}
+
+function rate(nanoseconds: number): string {
+  return Number.isNaN(nanoseconds) ? '' : String(Math.round(1e9 / nanoseconds));
+}
+
+function ratio(own: number, other: number): string {
+  return Number.isNaN(own) ? '' : (own / other).toFixed(3);
 }
 
 function interfaces({ endpoints }: Size): string[] {
