@@ -127,7 +127,7 @@ export class ServedCall implements UnaryCall {
   }
 
   #fail({ code, details }: { readonly code: number; readonly details: string }): void {
-    const message = encodeURI(details.toWellFormed());
+    const message = encodeURI(details);
     if (!this.#finish()) return;
     this.#carrier.refuse({ 'grpc-status': String(code), 'grpc-message': message });
   }

@@ -106,6 +106,22 @@ test('errors keep their text in any script', async (t) => {
   });
 });
 
+test('an error whose text is long is cut between characters, and ends its call only', async (t) => {
+  const address = await serve(t, async () => {
+    throw new RpcError('INVALID_ARGUMENT', `a${'語😀'.repeat(30_000)}`);
+  });
+  const channel = channelTo(t, address);
+  for (let round = 0; round < 2; round++) {
+    const call = channel.call(GET_VERSION, new Uint8Array(), { timeoutMs: 30_000 });
+    await assert.rejects(call, (error) => {
+      assert.ok(error instanceof UnaryFailure);
+      assert.equal(error.code, 3);
+      assert.match(error.details, /^a(?:語😀){300,}語? \.\.\.$/u);
+      return true;
+    });
+  }
+});
+
 test('a request that is too long is refused', async (t) => {
   const server = new Server();
   t.after(() => server.forceShutdown());
