@@ -1,5 +1,5 @@
 // Headers may come in several frames. https://www.rfc-editor.org/rfc/rfc9113#section-4.3
-import { CODE, FLAG, FRAME, type Frame, Http2Error, withoutPadding } from './frames.ts';
+import { CODE, FLAG, FRAME, type Frame, HEAD_BYTES, Http2Error, withoutPadding } from './frames.ts';
 import { HeaderDecoder, type Headers } from './header_decoder.ts';
 
 const MOST_BYTES = 64 << 10;
@@ -42,7 +42,7 @@ export class HeaderBlocks {
 
   #add(part: Buffer, flags: number): HeaderBlock | undefined {
     const isLast = (flags & FLAG.END_HEADERS) !== 0;
-    this.#length += part.length;
+    this.#length += HEAD_BYTES + part.length; // empty parts are kept, too
     if (this.#length > MOST_BYTES) {
       throw new Http2Error(CODE.ENHANCE_YOUR_CALM, `headers of ${this.#length} bytes`);
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Http2Error } from './frames.ts';
+import { FRAME, Http2Error } from './frames.ts';
+import { HeaderBlocks } from './header_blocks.ts';
 import { HeaderDecoder } from './header_decoder.ts';
 import { HeaderEncoder } from './header_encoder.ts';
 import type { Header } from './header_table.ts';
@@ -40,6 +41,22 @@ test('decode() refuses what ends early, names nothing, or is filled up wrongly',
   for (const hex of wrong) {
     assert.throws(() => new HeaderDecoder().decode(bytes(hex)), Http2Error, hex);
   }
+});
+
+test('decode() refuses a number that is padded without end', () => {
+  const most = `3f${'80'.repeat(3)}00`;
+  assert.deepEqual(new HeaderDecoder().decode(bytes(most)), {});
+  const endless = `3f${'80'.repeat(160)}00`;
+  assert.throws(() => new HeaderDecoder().decode(bytes(endless)), Http2Error);
+});
+
+test('headers in endless empty frames are refused', () => {
+  const blocks = new HeaderBlocks();
+  const part = { flags: 0, stream: 1, payload: Buffer.alloc(0) };
+  blocks.take({ ...part, type: FRAME.HEADERS });
+  assert.throws(() => {
+    for (let n = 0; n < 10_000; n++) blocks.take({ ...part, type: FRAME.CONTINUATION });
+  }, Http2Error);
 });
 
 test('what is encoded is decoded again; what is the same in every call takes a byte', () => {

@@ -8,6 +8,8 @@ export type Headers = Readonly<Record<string, string>>;
 
 /** A limit on what a short block can expand to. */
 const MOST_TEXT = 64 << 10;
+/** Of the fourth further byte of a number: only padding can follow. */
+const MOST_SCALE = 128 ** 3;
 
 /** Reads the blocks of one direction of a connection, in the order in which they come. */
 export class HeaderDecoder {
@@ -85,7 +87,7 @@ export class HeaderDecoder {
     for (let scale = 1; ; scale *= 128) {
       const byte = this.#byte();
       value += (byte & 0x7f) * scale;
-      if (value > MOST_TEXT) throw new RangeError('a number is too large');
+      if (value > MOST_TEXT || scale > MOST_SCALE) throw new RangeError('a number is too large');
       if (byte < 0x80) return value;
     }
   }
