@@ -116,6 +116,11 @@ const KINDS = {
   destinations: { destination: netsOf, protocol: withPorts },
   selectors: { source: chosen },
   'selectors and ports': { source: chosen, protocol: withPorts, destination },
+  'selectors and one wide range': {
+    source: chosen,
+    protocol: withPorts,
+    destination: fc.constant({ ports: ['22:443'] }),
+  },
   'nets or ports': { source: fc.oneof(netsOf, fc.constant({})), protocol: withPorts, destination },
 } as const;
 

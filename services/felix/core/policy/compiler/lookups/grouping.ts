@@ -143,11 +143,17 @@ function termText(term: Term): string {
   );
 }
 
-/** What a column has to be in all parts, beside a selector: single numbers may differ. */
+/** What a column has to be in all parts, beside a selector. */
 function fixedText({ columns }: Shape, column: Column): string {
-  const ranges = columns.get(column);
-  const mayDiffer = column !== 'saddr' && column !== 'daddr' && ranges !== undefined;
-  return mayDiffer && singlesIn(ranges) !== undefined ? 'single' : rangesText(ranges);
+  return mayDiffer(columns, column) ? 'single' : rangesText(columns.get(column));
+}
+
+/** Single numbers may. With the protocol the ports become a part of the key, so it may only if they may. */
+function mayDiffer(columns: Shape['columns'], column: Column): boolean {
+  if (column === 'saddr' || column === 'daddr' || !columns.has(column)) return false;
+  const together: readonly Column[] =
+    column === 'protocol' ? ['protocol', 'sport', 'dport'] : [column];
+  return together.every((one) => singlesIn(columns.get(one) ?? []) !== undefined);
 }
 
 /** How many boxes it is. */
@@ -159,7 +165,7 @@ function sizeOf({ columns }: Shape): number {
 function exactSize({ columns }: Shape): number {
   let product = 1;
   for (const [column, ranges] of columns) {
-    if (column !== 'saddr' && column !== 'daddr') product *= singlesIn(ranges) ?? 1;
+    if (mayDiffer(columns, column)) product *= singlesIn(ranges) ?? Number.POSITIVE_INFINITY;
   }
   return product;
 }

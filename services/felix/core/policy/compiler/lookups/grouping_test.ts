@@ -6,6 +6,7 @@ import { MemberSelections } from '../member_selections.ts';
 import { alternatives } from '../rule_compiler.ts';
 import { SetBuilder } from '../set_builder.ts';
 import { type RoomOf, type RulePart, type Step, stepsOf } from './grouping.ts';
+import { lookupOf } from './lookup.ts';
 import { shapeOf } from './shape.ts';
 
 const sets = new SetBuilder(new MemberSelections([]), new Map());
@@ -68,6 +69,22 @@ test('stepsOf() makes an element of what differs, as narrow as can be', () => {
     texts(twelve((index) => allow({ selector: `a == '${index}'` }, [80 + index, '8000:8003']))),
     [`ip saddr . tcp dport: ${numbers(12)}`, `ip6 saddr . tcp dport: ${numbers(12)}`],
   );
+});
+
+test('stepsOf() never lists a wide range of ports, though the protocol beside it differs', () => {
+  const rules = twelve((index) => ({
+    ...allow({ selector: `a == '${index >>> 1}'` }, ['30000:32767']),
+    protocol: index % 2 === 0 ? 'TCP' : 'UDP',
+  }));
+  const [tcp, udp] = ['1 3 5 7 9 11', '2 4 6 8 10 12'];
+  assert.deepEqual(texts(rules), [
+    `ip saddr: ${tcp}`,
+    `ip6 saddr: ${tcp}`,
+    `ip saddr: ${udp}`,
+    `ip6 saddr: ${udp}`,
+  ]);
+  // Whoever asks for it gets none.
+  assert.equal(lookupOf(parts(rules).filter(({ shape }) => shape.family === 4)), undefined);
 });
 
 test('stepsOf() leaves a few as they are: rules cost less than the look-up', () => {

@@ -129,7 +129,15 @@ function listedLookup(
   };
 }
 
-function selectedLookup(parts: readonly Part[], first: Part, columns: readonly Column[]): Lookup {
+function selectedLookup(
+  parts: readonly Part[],
+  first: Part,
+  columns: readonly Column[],
+): Lookup | undefined {
+  const isListable = parts.every(({ shape }) =>
+    columns.every((column) => singlesIn(shape.columns.get(column) ?? []) !== undefined),
+  );
+  if (!isListable) return undefined;
   const { selected, family = 4 } = first.shape;
   const end = selected?.end ?? 'saddr';
   const claims = parts.flatMap(({ shape, rule }): Claim[] => {
