@@ -41,10 +41,12 @@ export function evaluate(ruleset: Ruleset, packet: Packet): Evaluation {
   return { outcome: isKept ? 'accept' : 'drop', trace: walk.trace };
 }
 
-/** What the rule is about this packet: of a look-up the rule of the policy that it finds; undefined: it finds none. */
+/**
+ * What the rule is about this packet: of a look-up the rule of the policy that it finds. Undefined: the packet does not match,
+ * whatever the marks are.
+ */
 export function titleFor(ruleset: Ruleset, rule: Rule, packet: Packet): string | undefined {
-  const asked = rule.statements.find(({ kind }) => kind === 'counter-map') as Counting | undefined;
-  return asked === undefined ? rule.comment : new Walk(ruleset, packet).counted(asked);
+  return new Walk(ruleset, packet).title(rule);
 }
 
 function filtersOf(ruleset: Ruleset): ReadonlyMap<Hook, BaseChains> {
@@ -128,7 +130,7 @@ class Walk {
         return verdict;
       }
       if (statement.kind === 'counter-map') {
-        const counted = this.counted(statement);
+        const counted = this.#counted(statement);
         if (counted === undefined) return undefined;
         title = counted;
       }
@@ -140,8 +142,17 @@ class Walk {
     return undefined;
   }
 
+  title({ statements, comment }: Rule): string | undefined {
+    let title: string | undefined = comment;
+    for (const statement of statements) {
+      if (statement.kind === 'match' && !this.#matches(statement)) return undefined;
+      if (statement.kind === 'counter-map') title = this.#counted(statement);
+    }
+    return title;
+  }
+
   /** What the counter that the map leads to counts. */
-  counted({ fields, map }: Counting): string | undefined {
+  #counted({ fields, map }: Counting): string | undefined {
     const set = this.#set(map);
     const element = this.#find(set, fields);
     if (element === undefined) return undefined;
