@@ -2,16 +2,16 @@
 //
 //   Host --messages, notes, routes--> BmpMonitor --onWork------------> adapter
 //                                         <--connected(), take()-- adapter --tcp--> collector
-import { type BmpMessage, type BmpPeer, encodeBmp, type Message } from '@calico/bgp-wire';
+import { type BmpMessage, type BmpPeer, encodeBmp } from '@calico/bgp-wire';
 import type { Clock } from '@calico/clock';
 import type { CollectorSource } from '../../ports.ts';
-import type { Side } from '../session/types.ts';
+import type { SessionMessage } from '../host/session_message.ts';
 import type { Note } from '../speaker/events.ts';
 import type { Peer } from '../speaker/peer.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 import { locRibFeed, locRibHeader, locRibStatistics, locRibUp } from './local_rib.ts';
 import { MonitoredPeer } from './monitored_peer.ts';
-import { type Direction, SessionLog } from './session_log.ts';
+import { SessionLog } from './session_log.ts';
 import type { BmpSettings } from './settings.ts';
 import type { TableFeed } from './table_feed.ts';
 
@@ -79,8 +79,8 @@ export class BmpMonitor implements CollectorSource {
   }
 
   /** A message of a session that is no UPDATE. */
-  observe(peer: string, side: Side, direction: Direction, message: Message): void {
-    this.#log.observe(peer, side, direction, message);
+  observe(message: SessionMessage): void {
+    this.#log.observe(message);
   }
 
   /** Bodies of UPDATEs that the peer has sent. */

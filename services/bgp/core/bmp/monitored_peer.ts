@@ -4,7 +4,6 @@ import {
   type BmpPeer,
   BmpStatistic,
   decodeMessage,
-  encodeMessage,
   MessageType,
   PeerDownReason,
   ProtocolError,
@@ -54,8 +53,8 @@ export class MonitoredPeer {
       localAddress: sourceAddress,
       localPort: side === 'outgoing' ? 0 : listenPort,
       remotePort: side === 'outgoing' ? port : 0,
-      sentOpen: encodeMessage(opens.sent),
-      receivedOpen: encodeMessage(opens.received),
+      sentOpen: opens.sent,
+      receivedOpen: opens.received,
     };
   }
 
@@ -110,11 +109,11 @@ function reasonOf(farewell: Farewell | undefined): { reason: number; data: Uint8
   if (farewell === undefined) {
     return { reason: PeerDownReason.RemoteWithoutNotification, data: new Uint8Array(0) };
   }
-  const { direction, notification } = farewell;
+  const { direction, bytes } = farewell;
   const { LocalNotification, RemoteNotification } = PeerDownReason;
   return {
     reason: direction === 'sent' ? LocalNotification : RemoteNotification,
-    data: encodeMessage(notification),
+    data: bytes,
   };
 }
 

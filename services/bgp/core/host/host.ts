@@ -3,7 +3,7 @@
 //   Transport --opened, data, drained, closed--> Host --events--> Speaker
 //   Clock -------timers------------------------>  |  <--effects---   |
 //                                                 +--> Transport, Clock, onRoutes, onNote
-import { encodeMessage, HEADER_LENGTH, type Message, MessageType } from '@calico/bgp-wire';
+import { encodeMessage, HEADER_LENGTH, MessageType } from '@calico/bgp-wire';
 import type { Clock } from '@calico/clock';
 import type { Address } from '@calico/ip';
 import type { Connection, ConnectionHandler, Transport } from '../../ports.ts';
@@ -13,6 +13,7 @@ import type { BfdNews, Note, PeerTimer, SpeakerEffect, SpeakerEvent } from '../s
 import type { Speaker } from '../speaker/speaker.ts';
 import { ConnectionRate } from './connection_rate.ts';
 import { Link } from './link.ts';
+import { receivedMessage, type SessionMessage } from './session_message.ts';
 import { Timers } from './timers.ts';
 import { type Defer, Turns } from './turns.ts';
 
@@ -33,12 +34,7 @@ export type HostOptions = {
   readonly onRoutes: (news: RouteNews) => void;
   readonly onNote: (note: Note) => void;
   /** Messages of the sessions, without UPDATEs. */
-  readonly onMessage?: (
-    peer: string,
-    side: Side,
-    direction: 'sent' | 'received',
-    message: Message,
-  ) => void;
+  readonly onMessage?: (message: SessionMessage) => void;
   /** Bodies of the UPDATEs of a peer, after they have been taken in. */
   readonly onUpdates?: (peer: string, bodies: readonly Uint8Array[]) => void;
 };
@@ -187,8 +183,8 @@ export class Host {
       if (received.kind === 'closed') link.connection = undefined;
       const event = received.kind === 'frame' ? link.decode(received.frame) : received;
       this.#take({ kind: 'session', peer, event: { kind: 'connection', side, event } });
-      if (event.kind === 'message') {
-        this.#options.onMessage?.(peer, side, 'received', event.message);
+      if (received.kind === 'frame' && event.kind === 'message') {
+        this.#options.onMessage?.(receivedMessage(peer, side, received.frame, event.message));
       }
       // What is read next may depend on this message; only on a KEEPALIVE nothing does.
       if (type !== MessageType.Keepalive || !isEstablished) this.#flush();
@@ -282,9 +278,11 @@ export class Host {
         this.#links.delete(linkKey(peer, work.side));
         return;
       case 'send': {
-        const link = this.#links.get(linkKey(peer, work.side));
-        this.#options.onMessage?.(peer, work.side, 'sent', work.message);
-        if (link !== undefined) this.#write(peer, link, encodeMessage(work.message, link.context));
+        const { side, message } = work;
+        const link = this.#links.get(linkKey(peer, side));
+        const bytes = encodeMessage(message, link?.context);
+        this.#options.onMessage?.({ peer, side, direction: 'sent', kind: message.kind, bytes });
+        if (link !== undefined) this.#write(peer, link, bytes);
         return;
       }
       case 'read-as':

@@ -4,16 +4,16 @@
 import {
   DEFAULT_CONTEXT,
   encodeFrame,
-  encodeMessage,
   encodeMrt,
-  type Message,
   MessageType,
   type MrtEnds,
   type MrtRecord,
   MrtState,
+  type WireContext,
 } from '@calico/bgp-wire';
 import type { Clock } from '@calico/clock';
 import type { RecordingPort } from '../../ports.ts';
+import type { SessionMessage } from '../host/session_message.ts';
 import type { Note } from '../speaker/events.ts';
 import type { Peer } from '../speaker/peer.ts';
 import type { Speaker } from '../speaker/speaker.ts';
@@ -36,6 +36,8 @@ export class SessionRecording {
   #settings: RecordingSettings | undefined;
   /** A session's end is told when its peer may be gone from the configuration. */
   readonly #established = new Map<string, MrtEnds>();
+  /** How messages of established sessions are to be read: also the one that ends its session. */
+  readonly #contexts = new Map<string, WireContext>();
 
   constructor(options: SessionRecordingOptions) {
     this.#options = options;
@@ -49,11 +51,9 @@ export class SessionRecording {
   }
 
   /** A message that the peer has sent and that is no UPDATE. */
-  received(key: string, message: Message): void {
-    const peer = this.#recorded(key);
-    if (peer === undefined) return;
-    const context = peer.live?.negotiated.context ?? DEFAULT_CONTEXT;
-    this.#write([this.#message(peer, encodeMessage(message, context))]);
+  received(message: SessionMessage): void {
+    const peer = this.#recorded(message.peer);
+    if (peer !== undefined) this.#write([this.#message(peer, message.bytes)]);
   }
 
   /** Bodies of UPDATEs that the peer has sent. */
@@ -67,6 +67,8 @@ export class SessionRecording {
 
   noted(note: Note): void {
     if (note.kind === 'up') {
+      const live = this.#options.speaker.peers.get(note.peer)?.live;
+      if (live !== undefined) this.#contexts.set(note.peer, live.negotiated.context);
       const peer = this.#recorded(note.peer);
       if (peer === undefined) return;
       const ends = this.#ends(peer);
@@ -75,6 +77,7 @@ export class SessionRecording {
     } else if (note.kind === 'down') {
       const ends = this.#established.get(note.peer);
       this.#established.delete(note.peer);
+      this.#contexts.delete(note.peer);
       if (ends !== undefined) this.#changed(ends, MrtState.Established, MrtState.Idle);
     }
   }
@@ -90,7 +93,8 @@ export class SessionRecording {
   }
 
   #message(peer: Peer, message: Uint8Array): MrtRecord {
-    const context = peer.live?.negotiated.context ?? DEFAULT_CONTEXT;
+    const established = this.#contexts.get(peer.config.key);
+    const context = established ?? peer.live?.negotiated.context ?? DEFAULT_CONTEXT;
     return {
       kind: 'message',
       timestamp: this.#timestamp,

@@ -151,7 +151,7 @@ export class BgpNode {
         this.#observers.noted(note);
         this.#noted(note);
       },
-      onMessage: (...told) => this.#observers.told(...told),
+      onMessage: (message) => this.#observers.told(message),
       onUpdates: (peer, bodies) => this.#observers.updates(peer, bodies),
     });
     this.operator = new Operator(this.#host);

@@ -1,12 +1,10 @@
 // Who follows what the sessions say: a BMP collector, and the recording of sessions.
-import type { Message } from '@calico/bgp-wire';
 import type { Clock } from '@calico/clock';
 import type { CollectorPort, RecordingPort } from '../../ports.ts';
 import { BmpMonitor } from '../bmp/monitor.ts';
-import type { Direction } from '../bmp/session_log.ts';
 import type { Derived } from '../cluster/derive_speaker.ts';
+import type { SessionMessage } from '../host/session_message.ts';
 import { SessionRecording } from '../mrt/session_recording.ts';
-import type { Side } from '../session/types.ts';
 import { settingsText } from '../speaker/config.ts';
 import type { Note } from '../speaker/events.ts';
 import type { Speaker } from '../speaker/speaker.ts';
@@ -49,9 +47,9 @@ export class Observers {
   }
 
   /** A message that is no UPDATE. */
-  told(peer: string, side: Side, direction: Direction, message: Message): void {
-    this.#monitor.observe(peer, side, direction, message);
-    if (direction === 'received') this.#recording.received(peer, message);
+  told(message: SessionMessage): void {
+    this.#monitor.observe(message);
+    if (message.direction === 'received') this.#recording.received(message);
   }
 
   /** Bodies of UPDATEs that the peer has sent. */
