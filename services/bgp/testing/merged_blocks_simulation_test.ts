@@ -56,3 +56,15 @@ test('a block that goes to another node splits the route; nobody is without a wa
   ]);
   assert.deepEqual(at('a'), ['10.244.0.64/26 via 192.168.80.102', 'blackhole 10.244.0.0/26']);
 });
+
+test('what was only kept goes also when the node had no address at that time', () => {
+  const cluster = running([first]);
+  const merged = [...BASE, first, second];
+  cluster.apply(merged);
+  cluster.advance(1_000);
+  cluster.apply(merged.filter((each) => each.kind !== 'Node' || each.metadata.name !== 'a'));
+  cluster.advance(10_000);
+  cluster.apply(merged);
+  cluster.advance(10_000);
+  assert.deepEqual(cluster.node('c').kernel.describe(), ['10.244.0.0/25 via 192.168.80.101']);
+});

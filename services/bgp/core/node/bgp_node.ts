@@ -359,8 +359,10 @@ export class BgpNode {
 
   #reviewHandover(): void {
     const { derived } = this.#derivation;
+    // What is over is told once: it waits until it can take effect.
+    if (derived === undefined) return;
     const speaker = this.#handover.review(this.#options.clock.monotonic());
-    if (speaker !== undefined && derived !== undefined) this.#configure(derived, speaker);
+    if (speaker !== undefined) this.#configure(derived, speaker);
   }
 
   #reviewParting(): void {
