@@ -1,61 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
-import type { IPPool } from '@calico/model';
-import { FakeKernel } from '../../testing/fake_kernel.ts';
-import { type PathFields, path, RibFiller } from '../../testing/paths.ts';
-import { pool } from '../../testing/resources.ts';
-import { REMOVE_ANYTHING } from './changes.ts';
+import { Fixture, heldBack, NOTHING_MORE, SUBNET } from '../../testing/kernel_fixture.ts';
+import { path, RibFiller } from '../../testing/paths.ts';
 import { KernelSync } from './kernel_sync.ts';
-import { blockTexts, type PlanInputs } from './route_plan.ts';
-
-const NOTHING_MORE = {
-  services: [],
-  statics: [],
-  programs: { noEncapsulation: true, ipip: true },
-};
-const SUBNET = { 4: parsePrefix('192.168.80.0/24'), 6: undefined };
-
-class Fixture {
-  readonly kernel = new FakeKernel();
-  readonly table = new RibFiller();
-  readonly repaired: string[] = [];
-  settledCount = 0;
-  readonly sync = new KernelSync(this.kernel, this.table.rib, {
-    onRepaired: (routes) => this.repaired.push(...routes),
-    onSettled: () => {
-      this.settledCount += 1;
-    },
-  });
-  more: Partial<PlanInputs> = {};
-
-  constructor(spec: Readonly<Record<string, unknown>> = {}, ownBlocks: readonly string[] = []) {
-    this.configure(spec, ownBlocks);
-    this.sync.allowRemoval(REMOVE_ANYTHING);
-  }
-
-  configure(spec: Readonly<Record<string, unknown>>, ownBlocks: readonly string[] = []): void {
-    const resource = pool('10.244.0.0/16', spec) as IPPool;
-    this.sync.configure({
-      pools: [{ prefix: parsePrefix(resource.spec.cidr), pool: resource }],
-      subnet: SUBNET,
-      ...NOTHING_MORE,
-      ...this.more,
-      ownBlocks: blockTexts(ownBlocks.map((text) => parsePrefix(text))),
-    });
-  }
-
-  learn(...routes: PathFields[]): this {
-    for (const fields of routes) this.table.put(path(fields));
-    return this.settle();
-  }
-
-  settle(): this {
-    const { rib } = this.table;
-    this.sync.update({ prefixes: rib.settle(), isLosing: rib.isLosing });
-    return this;
-  }
-}
 
 test('blocks of other nodes, own blocks and single addresses', () => {
   const { kernel } = new Fixture({}, ['10.244.58.192/26', '10.244.3.3/32']).learn(
@@ -253,15 +201,6 @@ test('programClusterRoutes leaves out what it says', () => {
     assert.equal(fixture.learn({}).kernel.routes.size, count);
   }
 });
-
-/** A kernel that works when it is told to. */
-function heldBack(fixture: Fixture): () => void {
-  const works: (() => void)[] = [];
-  fixture.kernel.hold = (work) => works.push(work);
-  return () => {
-    for (const work of works.splice(0)) work();
-  };
-}
 
 test('what changes while the kernel works is written afterwards, once', () => {
   const fixture = new Fixture();

@@ -118,12 +118,16 @@ export class RouteWriter {
   #fillWithLeaving(): void {
     while (this.#leaving.size > 0 && this.#batch.count < BATCH) {
       const id = this.#leaving.shift();
-      // Without the mark it has been wanted again.
-      const isLeaving = ((this.#flags[id] as number) & Leaving) !== 0;
-      (this.#flags[id] as number) &= ~Leaving;
-      if (isLeaving) this.#begin('delete', id, this.#states.actualOf(id));
+      if (this.#takeLeaving(id)) this.#begin('delete', id, this.#states.actualOf(id));
       this.#states.prefixes.release(id);
     }
+  }
+
+  /** Whether the route still has to go: without the mark, or by another plan, it is wanted again. */
+  #takeLeaving(id: number): boolean {
+    const isMarked = ((this.#flags[id] as number) & Leaving) !== 0;
+    (this.#flags[id] as number) &= ~Leaving;
+    return isMarked && changeOf(this.#states, id, this.removal) === 'delete';
   }
 
   #begin(kind: ChangeKind, id: number, target: KernelTarget | undefined): void {
@@ -152,13 +156,19 @@ export class RouteWriter {
       const isRemoval = batch.kindOf(index) === 'delete';
       // Already gone is what was wanted.
       const isDone = failure === undefined || (isRemoval && failure.code === 'ESRCH');
-      if (isDone) states.found(id, isRemoval ? undefined : batch.targetOf(index));
-      if (isDone) this.#events.onDone(id);
+      if (isDone) this.#done(id, isRemoval ? undefined : batch.targetOf(index));
       else this.#events.onFailed(id, failure, batch.kindOf(index), batch.routeOf(index));
       (this.#flags[id] as number) &= ~UnderWay;
       states.prefixes.release(id);
     }
     batch.clear();
+  }
+
+  /** What the kernel holds now may not be what is wanted any more. */
+  #done(id: number, target: KernelTarget | undefined): void {
+    this.#states.found(id, target);
+    this.#events.onDone(id);
+    if (!this.#states.isRight(id)) this.mark(id);
   }
 
   /** Ways that all go are taken out whole; what is left then goes route by route. */
@@ -167,19 +177,18 @@ export class RouteWriter {
     let count = 0;
     while (this.#leaving.size > 0) {
       const id = this.#leaving.shift();
-      if (((this.#flags[id] as number) & Leaving) === 0) {
+      if (!this.#takeLeaving(id)) {
         this.#states.prefixes.release(id);
         continue;
       }
-      this.#flags[id] = ((this.#flags[id] as number) & ~Leaving) | UnderWay;
+      (this.#flags[id] as number) |= UnderWay;
       ids[count] = id;
       count += 1;
     }
     this.#isBusy = true;
     this.#kernel.removeWays(ids.subarray(0, count), (gone, isLast) => {
       for (const id of gone) {
-        this.#states.found(id, undefined);
-        this.#events.onDone(id);
+        this.#done(id, undefined);
         (this.#flags[id] as number) &= ~UnderWay;
         this.#states.prefixes.release(id);
       }

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatPrefix, parseAddress } from '@calico/ip';
+import { Fixture, heldBack } from '../../testing/kernel_fixture.ts';
+import type { PathFields } from '../../testing/paths.ts';
+
+function routes(count: number): PathFields[] {
+  return Array.from({ length: count }, (_, index) => {
+    return { prefix: `10.244.${index >> 6}.${(index & 63) * 4}/30` };
+  });
+}
+
+test('what is planned anew while the kernel works is looked at again when it is done', () => {
+  const vxlan = { vxlanMode: 'Always' };
+  const text = '10.244.85.192/26 via 192.168.80.101';
+  const added = new Fixture();
+  let work = heldBack(added);
+  added.learn({});
+  added.configure(vxlan);
+  work();
+  work();
+  assert.deepEqual([added.kernel.describe(), added.sync.isDone], [[], true]);
+
+  const deleted = new Fixture().learn({});
+  work = heldBack(deleted);
+  deleted.configure(vxlan);
+  deleted.configure({});
+  work();
+  work();
+  assert.deepEqual([deleted.kernel.describe(), deleted.sync.isDone], [[text], true]);
+
+  const replaced = new Fixture().learn({});
+  work = heldBack(replaced);
+  const gateway = parseAddress('192.168.80.1');
+  replaced.kernel.ways.set('192.168.80.101', { gateway, interfaceIndex: 2 });
+  replaced.sync.followWays();
+  replaced.kernel.ways.delete('192.168.80.101');
+  replaced.sync.followWays();
+  work();
+  work();
+  assert.deepEqual([replaced.kernel.describe(), replaced.sync.isDone], [[text], true]);
+});
+
+test('routes that go with their way and are planned anew meanwhile come back', () => {
+  const fixture = new Fixture();
+  const { kernel, sync, table } = fixture;
+  fixture.learn(...routes(600));
+  kernel.removeWays = (prefixes, onGone) => {
+    // No news of routes: they are wanted again by the plan alone.
+    fixture.configure({});
+    for (const id of prefixes) kernel.routes.delete(formatPrefix(table.rib.prefixes.prefixOf(id)));
+    onGone(prefixes, true);
+  };
+  fixture.configure({ vxlanMode: 'Always' });
+  assert.deepEqual([kernel.routes.size, sync.isDone], [600, true]);
+});
+
+test('a route that waits for others to be removed stays when it is planned again', () => {
+  for (const count of [1, 600]) {
+    const fixture = new Fixture();
+    const { kernel, table } = fixture;
+    fixture.learn(...routes(count), { prefix: '10.245.0.0/26', from: '192.168.80.9' });
+    kernel.removeWays = (prefixes, onGone) => {
+      assert.equal(prefixes.length, 0);
+      onGone(prefixes, true);
+    };
+    kernel.log.length = 0;
+    // More losses are announced.
+    fixture.sync.update({ prefixes: table.rib.settle(), isLosing: true });
+    fixture.configure({ vxlanMode: 'Always' });
+    fixture.configure({});
+    fixture.sync.update({ prefixes: table.rib.settle(), isLosing: false });
+    assert.deepEqual([kernel.log, fixture.sync.isDone], [[], true]);
+    assert.equal(kernel.routes.size, count + 1);
+  }
+});
