@@ -22,8 +22,6 @@ const FEW = 128;
 /** Prefixes that are told to be gone at a time. */
 const SLICE = 8_192;
 
-type Retry = (index: number) => void;
-
 export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
   readonly #batch: Batch;
   readonly #objects: NextHopObjects;
@@ -127,12 +125,10 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
     lost: readonly RouteFailure[],
     done: (failures: readonly RouteFailure[]) => void,
   ): void {
-    const again: Retry = (index) => {
-      const way = this.#byObject[index];
-      if (way !== undefined && way.id !== 0) this.#objects.forget(way);
-      this.#add(changes, index);
-    };
-    for (const { index } of lost) again(index);
+    // All of them first: what is written anew may refer to objects that are made for it.
+    const ways = new Set(lost.map(({ index }) => this.#byObject[index]));
+    for (const way of ways) if (way !== undefined) this.#objects.forget(way);
+    for (const { index } of lost) this.#add(changes, index);
     this.#submit((failures) => {
       done(failures.map((each) => ({ ...each, index: lost[each.index]?.index ?? 0 })));
     });

@@ -132,3 +132,20 @@ test('removeWays() takes out an object that nobody else needs, and only then', (
   kernel.change('add', 0, 513, A);
   assert.equal(kernel.objects, 2);
 });
+
+test('very many routes whose object is gone share one that is made anew, which goes with them', () => {
+  const kernel = new Kernel();
+  kernel.change('add', 0, 1_200, A);
+  kernel.failures = [
+    Array.from({ length: 1_500 }, (_, index) => ({ index, code: 'EINVAL', message: '' })),
+  ];
+  assert.deepEqual(kernel.change('add', 1_200, 2_700, A), []);
+  const [, , again = []] = kernel.submitted;
+  assert.deepEqual(new Set(again.slice(0, 512)), new Set(['gateway']));
+  assert.deepEqual(new Set(again.slice(512)), new Set(['object 2']));
+  assert.equal(kernel.objects, 2);
+  const ids = Int32Array.from({ length: 1_500 }, (_, at) => 1_200 + at);
+  const gone: number[] = [];
+  kernel.writer.removeWays(ids, (part) => gone.push(...part));
+  assert.deepEqual(gone, [...ids.subarray(512)], 'nobody counts routes of the object before');
+});

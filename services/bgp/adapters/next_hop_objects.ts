@@ -10,7 +10,7 @@ const MANY = 512;
 /** Identifiers are taken from here on: other daemons count from 1. */
 const FIRST_ID = 0x0c00_0000;
 
-/** A next hop that routes of one family take. */
+/** A next hop that routes of one family take, and the one object that may stand for it. */
 export type Way = {
   readonly family: 4 | 6;
   readonly hop: KernelHop;
@@ -63,6 +63,9 @@ export class NextHopObjects {
   /** The kernel does not know the object any more: its interface was down, or somebody deleted it. */
   forget(way: Way): void {
     this.#setId(way, 0);
+    // Routes that refer to it are told from those by the next object.
+    this.#ways.delete(keyOf(way.family, way.hop));
+    this.#last = undefined;
   }
 
   /** Ways with objects that no other routes refer to than those of these prefixes, if they are many. */
@@ -90,11 +93,11 @@ export class NextHopObjects {
 
   #wayOf(family: 4 | 6, hop: KernelHop): Way {
     if (this.#last?.hop === hop && this.#last.family === family) return this.#last;
-    const text = `${family} ${hop.gateway?.value} ${hop.interfaceIndex} ${hop.onlink}`;
-    let way = this.#ways.get(text);
+    const key = keyOf(family, hop);
+    let way = this.#ways.get(key);
     if (way === undefined) {
       way = { family, hop, index: this.#all.length, plain: 0, id: 0, routes: 0, templates: [] };
-      this.#ways.set(text, way);
+      this.#ways.set(key, way);
       this.#all.push(way);
     }
     this.#last = way;
@@ -127,4 +130,8 @@ export class NextHopObjects {
     const failures = this.#netlink.execute([{ kind: 'nexthop-add', nextHop }]);
     return failures.length === 0 ? this.#nextId : 0;
   }
+}
+
+function keyOf(family: 4 | 6, { gateway, interfaceIndex, onlink }: KernelHop): string {
+  return `${family} ${gateway?.value} ${interfaceIndex} ${onlink}`;
 }
