@@ -74,7 +74,12 @@ test('whose password the kernel does not take is a problem and gets in no more, 
   const refused = connectFrom('127.0.0.2').resume();
   await once(refused, 'close');
   const other = connectFrom('127.0.0.3');
-  while (accepted.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  // Throws when it cannot connect.
+  await once(other, 'connect');
+  const end = performance.now() + 60_000;
+  while (accepted.length === 0 && performance.now() < end) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   assert.deepEqual(accepted, ['127.0.0.3']);
   assert.match(problems.at(-1) ?? '', /Cannot set the TCP MD5 password for "127.0.0.2\/32"/);
   other.destroy();
