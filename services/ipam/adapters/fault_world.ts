@@ -11,7 +11,7 @@ import { IpamError } from '../core/ipam_error.ts';
 import { ownershipFaults } from '../core/ownership.ts';
 import { ownerKey, type WorkloadOwner } from '../core/programs/owner.ts';
 import { parseBlock } from '../core/records/block.ts';
-import { handleKey } from '../core/records/keys.ts';
+import { handleKey, nodeKey } from '../core/records/keys.ts';
 import { assignRequest } from '../core/sample_requests.ts';
 import type { RecordStore } from '../ports.ts';
 import { AddressBook } from './address_book.ts';
@@ -170,6 +170,7 @@ export class FaultWorld implements Faults {
     try {
       const { addresses } = await this.#any().autoAssign(request);
       await this.#writeEndpoint(
+        node,
         workload,
         handleId,
         addresses.map(({ address }) => address),
@@ -194,6 +195,7 @@ export class FaultWorld implements Faults {
 
   /** As the api does: only while the handle exists. What is late fails when that is gone. */
   async #writeEndpoint(
+    node: string,
     workload: WorkloadOwner,
     handleId: string,
     addresses: readonly string[],
@@ -201,7 +203,7 @@ export class FaultWorld implements Faults {
     const handle = await this.#endpoints.get(handleKey(handleId));
     if (handle === undefined) throw declaredGone(handleId);
     const ipNetworks = addresses.map((address) => `${address}/32`);
-    const spec = { containerID: workload.containerId, ipNetworks };
+    const spec = { node, containerID: workload.containerId, ipNetworks };
     const { kind } = await this.#endpoints.commit({
       compare: [{ key: handle.key, modRevision: handle.modRevision }],
       operations: [{ kind: 'put', key: ownerKey(workload), value: JSON.stringify({ spec }) }],
@@ -238,6 +240,7 @@ export class FaultWorld implements Faults {
   /** Takes what no endpoint uses; it may fail on the way, or be refused under workloads. */
   async #removeNode(node: string): Promise<void> {
     const remover = this.#removers[this.#choose(this.#removers.length)];
+    await this.#put(nodeKey(node), {});
     await remover?.remove(node).catch(expected);
   }
 

@@ -14,8 +14,8 @@ import type { ProgramRunner } from './program_runner.ts';
 import { callOptions } from './store_access.ts';
 
 const PAGE = 500;
-/** A node that still takes blocks so often is not gone. */
-const MOST_ROUNDS = 5;
+/** A node that still takes addresses or blocks so often is not gone. */
+const MOST_ROUNDS = 10;
 
 export type RemovedNode = {
   readonly addresses: readonly string[];
@@ -37,24 +37,36 @@ export class NodeRemover {
 
   /** @throws IpamError 'precondition' while workloads are on the node, or it is not gone */
   async remove(node: string, signal?: AbortSignal): Promise<RemovedNode> {
-    await this.#refuseWorkloads(node, signal);
     const addresses: string[] = [];
     const blocks: string[] = [];
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      for (const handleId of await this.#runner.run(() => handlesOfNode(node), signal)) {
-        const leaving = { isFenced: true, isUnused: true };
-        const { released } = await this.#book.releaseByHandle(handleId, leaving, signal);
-        addresses.push(...released);
-      }
-      blocks.push(...(await this.#book.releaseAffinity(node, undefined, false, signal)));
+      // Whatever takes its time is followed by another look: workloads may have started meanwhile.
+      await this.#refuseWorkloads(node, signal);
+      const released = await this.#releaseHandles(node, signal);
+      addresses.push(...released);
+      if (released.length > 0) continue;
+      const taken = await this.#book.releaseAffinity(node, undefined, false, signal);
+      blocks.push(...taken);
+      if (taken.length > 0) continue;
       const { group } = this.#runner;
       const done = await group.run(`node "${node}"`, () => deleteNode(node), signal);
       if (done.isGone) return { addresses, blocks, revision: done.revision };
     }
     throw new IpamError(
       'precondition',
-      `Cannot delete Node "${node}": it still takes blocks; stop its services first`,
+      `Cannot delete Node "${node}": it still takes addresses or blocks; stop its services first`,
     );
+  }
+
+  /** Nothing of a handle that has lost its record is released: it is left to a check. */
+  async #releaseHandles(node: string, signal: AbortSignal | undefined): Promise<string[]> {
+    const addresses: string[] = [];
+    for (const handleId of await this.#runner.run(() => handlesOfNode(node), signal)) {
+      const leaving = { isFenced: true, isUnused: true };
+      const { released } = await this.#book.releaseByHandle(handleId, leaving, signal);
+      addresses.push(...released);
+    }
+    return addresses;
   }
 
   async #refuseWorkloads(node: string, signal: AbortSignal | undefined): Promise<void> {

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { systemClock } from '@calico/clock';
+import { nodeKey, workloadEndpointKey } from '../core/records/keys.ts';
+import { assignRequest } from '../core/sample_requests.ts';
+import { AddressBook } from './address_book.ts';
+import { NodeRemover } from './node_remover.ts';
+import { ProgramRunner } from './program_runner.ts';
+import { RecordMapStore } from './record_map_store.ts';
+
+const POOL_KEY = '/calico/resources/v3/projectcalico.org/ippools/p';
+
+/** A node with an address in a block of its own, which nobody uses. */
+async function world() {
+  const store = new RecordMapStore();
+  store.records.put(POOL_KEY, JSON.stringify({ spec: { cidr: '10.0.0.0/24', blockSize: 28 } }));
+  store.records.put(nodeKey('n1'), '{}');
+  const process = () => new ProgramRunner({ store, clock: systemClock, random: Math.random });
+  const [runner, other] = [process(), new AddressBook(process())];
+  await other.autoAssign(assignRequest('n1', 'net.early'));
+  /** As ipam and the api do together. */
+  const startWorkload = async (): Promise<void> => {
+    const workload = { namespace: 'default', name: 'n1-k8s-late-eth0', containerId: 'late' };
+    await other.autoAssign({ ...assignRequest('n1', 'net.late'), workload });
+    const spec = { node: 'n1', containerID: 'late' };
+    const key = workloadEndpointKey(workload.namespace, workload.name);
+    store.records.put(key, JSON.stringify({ spec }));
+  };
+  return { store, startWorkload, remover: new NodeRemover(store, runner, new AddressBook(runner)) };
+}
+
+/** Removes the node; a workload starts before the commit of this number. */
+async function removeUnder(number: number) {
+  const { store, startWorkload, remover } = await world();
+  let commits = 0;
+  store.beforeAnswer = async (kind) => {
+    if (kind !== 'commit' || commits++ !== number) return;
+    store.beforeAnswer = () => {};
+    await startWorkload();
+  };
+  const refusal = await remover.remove('n1').then(
+    () => '',
+    (error: unknown) => String(error),
+  );
+  return { refusal, isThere: store.records.values.has(nodeKey('n1')), commits };
+}
+
+test('a workload that starts at any moment of the removal keeps its Node', async () => {
+  const undisturbed = await removeUnder(-1);
+  assert.deepEqual([undisturbed.refusal, undisturbed.isThere], ['', false]);
+  for (let number = 0; number < undisturbed.commits; number++) {
+    const { refusal, isThere } = await removeUnder(number);
+    assert.match(refusal, /Node "n1": 1 workload endpoint\(s\) .* default\/n1-k8s-late/);
+    assert.ok(isThere, `commit ${number}`);
+  }
+});
+
+test('an address whose handle lost its record does not hold up the removal', async () => {
+  const { store, remover } = await world();
+  store.records.delete('/calico/ipam/v2/handle/net.early');
+  const { addresses, blocks } = await remover.remove('n1');
+  assert.deepEqual([addresses, blocks.length], [[], 1]);
+  assert.equal(store.records.values.has(nodeKey('n1')), false);
+});
