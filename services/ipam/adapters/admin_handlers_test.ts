@@ -111,6 +111,25 @@ test('what a check reports is repaired, and a second check is clean', async () =
   assert.deepEqual((await checked(admin)).problems, []);
 });
 
+test('a node that cannot go yet is skipped, and what follows is repaired', async () => {
+  const { store, admin, assign } = service();
+  await assign('net.a', 'gone');
+  store.records.put('/calico/ipam/v2/handle/lost', '{"block":{"10.0.0.0/26":1}}');
+  const endpoint = `${RESOURCES}/workloadendpoints/default/gone-k8s-a-eth0`;
+  store.records.put(endpoint, JSON.stringify({ spec: { node: 'gone', containerID: 'a' } }));
+  const { NODE_GONE, LEAKED_HANDLE } = CheckProblemKind;
+  const lost = (await checked(admin)).problems.find(({ kind }) => kind === LEAKED_HANDLE);
+  const records = [
+    { kind: NODE_GONE, subject: 'gone' },
+    { kind: LEAKED_HANDLE, subject: 'lost', revision: lost?.revision ?? 0n },
+  ];
+  const done = await admin.repair(create(RepairRequestSchema, { records }), CONTEXT);
+  assert.deepEqual(done.repairedRecords, ['lost']);
+  const [skipped] = done.skipped ?? [];
+  assert.equal(skipped?.subject, 'gone');
+  assert.match(skipped?.reason ?? '', /Node "gone": 1 workload endpoint/);
+});
+
 test('a node is removed with all that is assigned to it, but not under a workload', async () => {
   const { store, admin, assign } = service();
   store.records.put(`${RESOURCES}/nodes/n1`, '{}');

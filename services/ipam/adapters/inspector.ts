@@ -4,6 +4,7 @@ import { formatAddress, formatPrefix, type Prefix, parsePrefix } from '@calico/i
 import type { Finding } from '../core/inspection/finding.ts';
 import { type Findings, findingsOf, isLeaked } from '../core/inspection/findings.ts';
 import { INVENTORY_PREFIXES, Inventory } from '../core/inspection/inventory.ts';
+import { IpamError, type Reason } from '../core/ipam_error.ts';
 import {
   deleteAffinity,
   type LeakedAddress,
@@ -18,6 +19,7 @@ import type { ProgramRunner } from './program_runner.ts';
 import { callOptions } from './store_access.ts';
 
 const PAGE = 500;
+const REFUSALS: readonly Reason[] = ['precondition', 'contended'];
 
 export type Inspection = Findings & { readonly inventory: Inventory; readonly revision: bigint };
 
@@ -115,10 +117,21 @@ export class Inspector {
         return this.#run(() => writeAffinity(parsePrefix(subject), revision), signal);
       case 'node-gone':
         if (inspection.inventory.nodes.has(subject)) return 'the node exists';
-        await this.#options.remover.remove(subject, signal);
-        return undefined;
+        return this.#removeNode(subject, signal);
       default:
         return 'it cannot be repaired from a report';
+    }
+  }
+
+  /** Why the node cannot go; others still can be repaired. */
+  async #removeNode(node: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+    try {
+      await this.#options.remover.remove(node, signal);
+      return undefined;
+    } catch (error) {
+      const isRefused = error instanceof IpamError && REFUSALS.includes(error.reason);
+      if (!isRefused) throw error;
+      return error.message;
     }
   }
 }
