@@ -26,14 +26,14 @@ export type PlacementPlan = {
   readonly moves: readonly Move[];
 };
 
-/** A node keeps at least one block; its next ones are placed beside those it has. */
+/** A node keeps at least one block of each family; its next ones are placed beside those it has. */
 export function planPlacement(blocks: readonly PlacedBlock[]): PlacementPlan {
   const holders = new Map(blocks.map((block) => [formatPrefix(block.cidr), block] as const));
-  const byNode = Map.groupBy(blocks, ({ node }) => node);
+  const byHolder = Map.groupBy(blocks, ({ node, cidr }) => `${node} ${cidr.family}`);
   const moves: Move[] = [];
   let before = 0;
   let after = 0;
-  for (const [, own] of [...byNode].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [, own] of [...byHolder].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     let kept = own;
     before += routesFor(own);
     for (const block of own.filter(({ isEmpty }) => isEmpty)) {

@@ -8,8 +8,17 @@ function block(cidr: string, node: string, isEmpty = false, topology?: string): 
   return { cidr: parsePrefix(cidr), node, isEmpty, topology };
 }
 
-function nodeCount(blocks: readonly PlacedBlock[]): number {
-  return new Set(blocks.map(({ node }) => node)).size;
+/** How many nodes have a block of IPv4, and how many of IPv6. */
+function nodeCounts(blocks: readonly PlacedBlock[]): number[] {
+  return ([4, 6] as const).map((family) => {
+    const ofFamily = blocks.filter(({ cidr }) => cidr.family === family);
+    return new Set(ofFamily.map(({ node }) => node)).size;
+  });
+}
+
+/** The last sixteen of 80 are of IPv6. */
+function cidrOf(index: number): string {
+  return index < 64 ? `10.0.${index}.0/24` : `fd00:${index - 64}::/32`;
 }
 
 test('an empty block with a route of its own, or in the way of another node, is proposed', () => {
@@ -43,26 +52,25 @@ test('blocks that merge, are in use, or are the only one stay', () => {
     block('10.0.1.0/26', 'b', true),
     block('10.0.2.0/26', 'c'),
     block('10.0.3.0/26', 'c'),
+    block('fd00::/122', 'a', true),
   ]);
-  assert.deepEqual(plan, { routesBefore: 4, routesAfter: 4, moves: [] });
+  assert.deepEqual(plan, { routesBefore: 5, routesAfter: 5, moves: [] });
 });
 
 test('a plan never touches what is in use, never takes the last block, never costs a route', () => {
   const blocks = fc
-    .uniqueArray(fc.nat(63), { maxLength: 30 })
+    .uniqueArray(fc.nat(79), { maxLength: 30 })
     .chain((indexes) =>
       fc.tuple(...indexes.map((index) => fc.tuple(fc.constant(index), fc.nat(3), fc.boolean()))),
     )
-    .map((all) =>
-      all.map(([index, node, isEmpty]) => block(`10.0.${index}.0/24`, `n${node}`, isEmpty)),
-    );
+    .map((all) => all.map(([index, node, isEmpty]) => block(cidrOf(index), `n${node}`, isEmpty)));
   fc.assert(
     fc.property(blocks, (all) => {
       const { moves, routesBefore, routesAfter } = planPlacement(all);
       const given = new Set(moves.map((move) => move.block));
       const kept = all.filter(({ cidr }) => !given.has(formatPrefix(cidr)));
       for (const { cidr, isEmpty } of all) assert.ok(isEmpty || !given.has(formatPrefix(cidr)));
-      assert.equal(nodeCount(kept), nodeCount(all));
+      assert.deepEqual(nodeCounts(kept), nodeCounts(all));
       const routes = [...Map.groupBy(kept, ({ node }) => node).values()].reduce(
         (sum, own) => sum + aggregate(own.map(({ cidr }) => cidr)).length,
         0,
