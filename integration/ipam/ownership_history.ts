@@ -20,7 +20,8 @@ const records = new Map<string, string>();
 const faults: string[] = [];
 let looked = 0;
 const over = new AbortController();
-for await (const { events, revision } of store.watch(ROOT, 1n, over.signal)) {
+// Every key: the last revision may be of another one.
+for await (const { events, revision } of store.watch('', 1n, over.signal)) {
   for (const transaction of Map.groupBy(events, revisionOf).values()) play(transaction);
   if (revision >= last) break;
 }
@@ -30,6 +31,7 @@ console.log(JSON.stringify({ revisions: Number(last), looked, faults }));
 
 function play(transaction: readonly WatchEvent[]): void {
   for (const event of transaction) {
+    if (!keyOf(event).startsWith(ROOT)) continue;
     if (event.kind === 'put') records.set(event.entry.key, event.entry.value);
     else records.delete(event.key);
   }
