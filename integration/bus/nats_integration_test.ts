@@ -277,9 +277,11 @@ test('who begins to follow while messages messages are stored gets each once, in
       const subject = `calico.resource.tiers._.w${writer}-${turn % 50}`;
       await streams.publish(STREAMS.resources, { subject, data: Uint8Array.of(turn % 256) });
       stored++;
+      await systemClock.sleep(1);
     }
   };
   const writing = Promise.all(Array.from({ length: 8 }, (_, writer) => write(writer)));
+  writing.catch(() => {}); // until it is awaited
   await until('some are stored', () => stored > 100);
   for (let turn = 0; turn < 20; turn++) {
     let [last, live] = [0, 0];
