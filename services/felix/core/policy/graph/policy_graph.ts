@@ -49,7 +49,10 @@ export class PolicyGraph {
   #engine: Engine | undefined;
   #ruleset: Ruleset = NOTHING;
 
-  /** The ruleset for these inputs, and how it differs from the one before; at first from an empty one. */
+  /**
+   * The ruleset for these inputs, and how it differs from the one before; at first from an empty one. Throws what goes wrong
+   * on the way, which has no effect then.
+   */
   update(inputs: PolicyInputs): RulesetChanges {
     const settings = filterSettings(inputs.felixConfiguration, inputs.ipPools);
     const text = JSON.stringify(settings, (_, value: unknown) =>
@@ -59,6 +62,8 @@ export class PolicyGraph {
     // Settings are in every chain; they hardly ever change.
     const isNew = this.#engine === undefined || text !== this.#settings;
     const engine = isNew ? new Engine(settings) : (this.#engine as Engine);
+    // One that fails half-way is in between its inputs: the next update begins with a new one.
+    this.#engine = undefined;
     const changes = engine.update(isNew ? undefined : this.#inputs, inputs);
     [this.#engine, this.#settings, this.#inputs] = [engine, text, inputs];
     this.#ruleset = changes.ruleset;

@@ -112,6 +112,33 @@ test('after any changes the graph has what compile() makes of the same inputs', 
   );
 });
 
+test('after an update that failed half-way the next one is as if it had never been tried', () => {
+  const three = fc.array(worlds, { minLength: 3, maxLength: 3 });
+  fc.assert(
+    fc.property(three, (all) => {
+      const graph = new PolicyGraph();
+      const [first, second, third] = all as [PolicyInputs, PolicyInputs, PolicyInputs];
+      let carried = patched({ chains: new Map(), sets: new Map() }, graph.update(first));
+      // Members and endpoints of this node come before tiers.
+      const broken = {
+        ...second,
+        get tiers(): never {
+          throw new Error('broken');
+        },
+      };
+      assert.throws(() => graph.update(broken), /broken/);
+      for (const inputs of [second, third]) {
+        const changes = graph.update(inputs);
+        const expected = plain(compile(inputs));
+        assert.deepEqual(plain(changes.ruleset), expected);
+        carried = patched(carried, changes);
+        assert.deepEqual(plain(carried), expected);
+      }
+    }),
+    { numRuns: 100, endOnFailure: true },
+  );
+});
+
 test('the same inputs change nothing', () => {
   fc.assert(
     fc.property(worlds, (world) => {
