@@ -47,8 +47,8 @@ export type AgentParts = {
   readonly reporter: Reporter;
   readonly clock: Clock;
   readonly log: Log;
-  /** Something that background tasks depend on may have changed. */
-  readonly onPass: () => void;
+  /** After each pass; `isConcerned`: it has looked at routes and devices, and what they depend on may have changed. */
+  readonly onPass: (isConcerned: boolean) => void;
 };
 
 export class Agent {
@@ -195,7 +195,7 @@ export class Agent {
     };
     this.#report();
     void this.#awaitCuts();
-    if (isConcerned) this.#parts.onPass();
+    this.#parts.onPass(isConcerned);
     return isComplete;
   }
 

@@ -183,9 +183,10 @@ export function assemble(ports: Ports): Assembly {
     clock,
     log,
     reconciler: new KernelReconciler({ kernel, health, log, clock }),
-    onPass: () => {
+    onPass: (isConcerned) => {
+      if (isConcerned || keeper.isBehind) keeperLoop.ask();
+      if (!isConcerned) return;
       tunnelLoop.ask();
-      keeperLoop.ask();
       if (view.inSync) warmLoop.ask();
     },
   });

@@ -20,15 +20,22 @@ export class EndpointKeeper {
   readonly #parts: EndpointKeeperParts;
   /** Endpoints that cannot be written, and why; told once. */
   readonly #refused = new Map<string, string>();
+  #isBehind = false;
 
   constructor(parts: EndpointKeeperParts) {
     this.#parts = parts;
+  }
+
+  /** The view was too old to say whether an endpoint is lost: ask again with every revision. */
+  get isBehind(): boolean {
+    return this.#isBehind;
   }
 
   /** Throws `unavailable` to be tried again. */
   async ensure(): Promise<void> {
     const { node, book, view } = this.#parts;
     if (!view.inSync) return;
+    this.#isBehind = false;
     const stored = new Set(endpointsOf(node, view).map(endpointKey));
     for (const { workload } of book.records) {
       const record = book.get(workload);
@@ -37,7 +44,10 @@ export class EndpointKeeper {
       const { namespace } = workload;
       if (stored.has(`${namespace}/${record.endpointName}`)) continue;
       const written = book.writtenRevision(namespace, record.endpointName);
-      if (written !== undefined && written > view.revision) continue;
+      if (written !== undefined && written > view.revision) {
+        this.#isBehind = true;
+        continue;
+      }
       await book.run(workload, async () => {
         if (book.get(workload)?.phase === 'present') await this.#writeAgain(record);
       });
