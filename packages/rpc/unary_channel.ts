@@ -133,7 +133,9 @@ class Connection {
         this.#keepAlive.unref();
         this.#ready.resolve();
       },
-      onRoom: () => this.#waiting.shift()?.(),
+      onRoom: () => {
+        while (this.#http.hasRoom && this.#waiting.length > 0) this.#waiting.shift()?.();
+      },
       onClose: (error) => {
         clearTimeout(connecting);
         clearInterval(this.#keepAlive);

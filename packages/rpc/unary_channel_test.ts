@@ -65,6 +65,7 @@ async function failure(running: Promise<unknown>): Promise<UnaryFailure> {
 
 const NOTHING = new Uint8Array();
 const SOON = { timeoutMs: 5_000 };
+const LONG = { timeoutMs: 30_000 };
 
 test('an answer may come in pieces; calls share a connection', async (t) => {
   const path = pathOf(t);
@@ -129,6 +130,30 @@ test('a peer that is stopping refuses a call: it is sent again on a new connecti
     else succeed(stream, [frameOf(NOTHING)]);
   });
   await channelTo(t, path).call(PATH, NOTHING, SOON);
+  assert.equal(calls, 2);
+});
+
+test('who waits for room is not kept by those who gave up before', async (t) => {
+  const path = pathOf(t);
+  const running = Promise.withResolvers<ServerHttp2Stream>();
+  let calls = 0;
+  const server = await serve(t, path, (stream) => {
+    if (++calls === 1) running.resolve(stream);
+    else succeed(stream, [frameOf(NOTHING)]);
+  });
+  server.updateSettings({ maxConcurrentStreams: 1 });
+  const channel = channelTo(t, path);
+  const first = channel.call(PATH, NOTHING, LONG);
+  const stream = await running.promise;
+  const impatience = new AbortController();
+  const impatient = channel.call(PATH, NOTHING, { ...LONG, signal: impatience.signal });
+  const patient = channel.call(PATH, NOTHING, LONG);
+  impatience.abort();
+  const { code, isSent } = await failure(impatient);
+  assert.deepEqual([code, isSent], [1, false]);
+  succeed(stream, [frameOf(NOTHING)]);
+  await first;
+  await patient;
   assert.equal(calls, 2);
 });
 

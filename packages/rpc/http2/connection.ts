@@ -60,7 +60,7 @@ export type ConnectionEvents = {
   readonly onReady?: () => void;
   /** A server's: a request began. */
   readonly onStream?: (stream: Stream, headers: Headers) => StreamOwner;
-  /** There is room for one more. */
+  /** There may be room for more. */
   readonly onRoom?: () => void;
   /** Once. Undefined: it was closed in order. */
   readonly onClose: (error: Error | undefined) => void;
@@ -287,9 +287,12 @@ export class Http2Connection {
       }
     }
     this.#outbox.answer(emptyFrame(FRAME.SETTINGS, FLAG.ACK, 0, 0));
-    if (this.#isReady) return;
-    this.#isReady = true;
-    this.#events.onReady?.();
+    if (this.#isReady) {
+      this.#events.onRoom?.();
+    } else {
+      this.#isReady = true;
+      this.#events.onReady?.();
+    }
   }
 
   #takePing({ flags, payload }: Frame): void {

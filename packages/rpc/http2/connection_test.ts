@@ -152,6 +152,22 @@ test('no more is sent than the peer allows, and the rest when it allows more', a
   assert.deepEqual([payload.length, flags], [10, FLAG.END_STREAM]);
 });
 
+test('a peer that allows more exchanges makes room', async (t) => {
+  const [near, far] = await sockets(t);
+  const peer = new Played(far);
+  const rooms: boolean[] = [];
+  const client: Http2Connection = clientOn(near, {
+    onRoom: () => void rooms.push(client.hasRoom),
+  });
+  peer.write(settingsFrame([[SETTING.MAX_CONCURRENT_STREAMS, 1]]));
+  await peer.next(FRAME.SETTINGS); // acknowledged
+  client.request([], Buffer.alloc(1), new Recorder());
+  assert.equal(client.hasRoom, false);
+  peer.write(settingsFrame([[SETTING.MAX_CONCURRENT_STREAMS, 2]]));
+  await peer.next(FRAME.SETTINGS);
+  assert.deepEqual(rooms, [true]);
+});
+
 test('a peer that leaves refuses what it has not seen; the rest is answered', async (t) => {
   const [near, far] = await sockets(t);
   const peer = new Played(far);
