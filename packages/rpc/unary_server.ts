@@ -31,6 +31,23 @@ export type UnaryRoutes = ReadonlyMap<string, UnaryRoute>;
 /** The connections that this file serves by itself. */
 export class ShortConnections {
   readonly #open = new Set<Http2Connection>();
+  /** Whose first bytes are awaited. */
+  readonly #greeting = new Set<Socket>();
+  #isLeaving = false;
+
+  /** Tells the first bytes of a new connection, and whether a client of ours is at the other end. */
+  greet(socket: Socket, tell: (bytes: Buffer, isOurs: boolean) => void): void {
+    if (this.#isLeaving) {
+      socket.destroy();
+      return;
+    }
+    this.#greeting.add(socket);
+    socket.once('close', () => this.#greeting.delete(socket));
+    readGreeting(socket, (bytes, isOurs) => {
+      this.#greeting.delete(socket);
+      tell(bytes, isOurs);
+    });
+  }
 
   add(socket: Socket, greeting: Buffer, routes: UnaryRoutes, mostBytes: number): void {
     const connection: Http2Connection = new Http2Connection(socket, 'server', {
@@ -45,8 +62,10 @@ export class ShortConnections {
     connection.receive(greeting);
   }
 
-  /** Lets calls finish, takes no new ones. */
+  /** Lets calls finish, takes no new ones, and no connections. */
   leave(): void {
+    this.#isLeaving = true;
+    for (const socket of this.#greeting) socket.destroy();
     for (const connection of this.#open) connection.leave();
   }
 
@@ -78,7 +97,7 @@ export function takeUnaryCalls(
       if (route === undefined) Reflect.apply(general[0] as () => void, listener, [stream, headers]);
       else serveStream(stream, headers, { route, mostBytes });
     });
-    takeConnections(listener, (socket, greeting) =>
+    takeConnections(listener, connections, (socket, greeting) =>
       connections.add(socket, greeting, routes, mostBytes),
     );
   }
@@ -88,6 +107,7 @@ const taken = new WeakSet<Http2Server>();
 
 function takeConnections(
   listener: Http2Server,
+  connections: ShortConnections,
   take: (socket: Socket, greeting: Buffer) => void,
 ): void {
   // Of a TLS listener the sockets that are deciphered come by another event.
@@ -97,7 +117,7 @@ function takeConnections(
   if (general === undefined) return;
   listener.off(event, general);
   listener.prependListener(event, (socket: Socket) => {
-    readGreeting(socket, (bytes, isOurs) => {
+    connections.greet(socket, (bytes, isOurs) => {
       if (isOurs) {
         take(socket, bytes);
         return;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect, type IncomingHttpHeaders } from 'node:http2';
-import { connect as connectSocket } from 'node:net';
+import { connect as connectSocket, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { Client, credentials, Server, ServerCredentials } from '@grpc/grpc-js';
@@ -11,7 +12,7 @@ import { serveRpc } from './serve.ts';
 import { UnaryChannel } from './unary_channel.ts';
 import { UnaryFailure } from './unary_failure.ts';
 import { frameOf } from './unary_frame.ts';
-import { takeUnaryCalls } from './unary_server.ts';
+import { ShortConnections, takeUnaryCalls } from './unary_server.ts';
 
 const GET_VERSION = '/calico.api.v1.ResourceService/GetVersion';
 const same = (value: Buffer): Buffer => value;
@@ -246,6 +247,30 @@ test('a client of ours is known also when its greeting comes byte by byte', asyn
     await new Promise((resolve) => setImmediate(resolve));
   }
   assert.equal((await answered)[3], FRAME.settings);
+});
+
+test('a server that leaves lets go of connections that have not greeted it', async (t) => {
+  const server = createServer();
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const { port } = server.address() as { port: number };
+  const accepted = async (): Promise<Socket> => {
+    const connection = once(server, 'connection');
+    const client = connectSocket(port, '127.0.0.1');
+    client.on('error', () => {});
+    t.after(() => client.destroy());
+    const [socket] = (await connection) as [Socket];
+    t.after(() => socket.destroy());
+    return socket;
+  };
+  const connections = new ShortConnections();
+  const [before, after] = [await accepted(), await accepted()];
+  connections.greet(before, () => {});
+  assert.equal(before.destroyed, false);
+  connections.leave();
+  assert.equal(before.destroyed, true);
+  connections.greet(after, () => {});
+  assert.equal(after.destroyed, true);
 });
 
 test('frames in any order do no harm', async (t) => {
