@@ -101,19 +101,23 @@ export function localEndpoints(
     }
   }
   const result: LocalEndpoint[] = [];
+  // Of records with one key each is laid over what is stored of its own container, in whatever order they come.
+  const recorded = new Set<string>();
   for (const record of records) {
     const key = recordKey(record);
     const found = known.get(key);
     const isOurs = found?.spec.containerID === record.workload.containerId;
     if (record.phase === 'removing') {
-      if (isOurs) known.delete(key);
+      if (isOurs) recorded.add(key);
       continue;
     }
     if (record.addresses.length === 0) continue;
-    known.delete(key);
+    recorded.add(key);
     result.push({ endpoint: laidOver(node, record, isOurs ? found : undefined), record });
   }
-  for (const endpoint of known.values()) result.push({ endpoint, record: undefined });
+  for (const [key, endpoint] of known) {
+    if (!recorded.has(key)) result.push({ endpoint, record: undefined });
+  }
   return result;
 }
 

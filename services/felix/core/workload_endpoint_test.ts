@@ -98,3 +98,14 @@ test('localEndpoints() knows what only the store knows, and leaves out what is b
   assert.equal(kept[0]?.endpoint.spec.containerID, 'c2');
   assert.deepEqual(localEndpoints('n1', [record({ addresses: [] })], [], none), []);
 });
+
+test('localEndpoints() says the same of two containers of one pod in any order', () => {
+  const older = record({ workload: { ...WORKLOAD, containerId: 'c0' } });
+  const own = endpointOf('n1', record());
+  const stored = { ...own, metadata: { ...own.metadata, labels: { changed: 'yes' } } };
+  const labelsOf = (records: readonly WorkloadRecord[]) =>
+    localEndpoints('n1', records, [stored], none).find(({ record: of }) => of !== older)?.endpoint
+      .metadata.labels;
+  assert.deepEqual(labelsOf([record(), older]), { changed: 'yes' });
+  assert.deepEqual(labelsOf([older, record()]), { changed: 'yes' });
+});
