@@ -73,7 +73,11 @@ export function encodeMessage(
         context.extendedMessages,
       );
     case 'notification':
-      return encodeFrame(MessageType.Notification, encodeNotification(message));
+      return encodeFrame(
+        MessageType.Notification,
+        encodeNotification(message),
+        context.extendedMessages,
+      );
     case 'keepalive':
       return encodeFrame(MessageType.Keepalive, new Uint8Array(0));
     case 'route-refresh':

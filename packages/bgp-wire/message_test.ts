@@ -94,3 +94,15 @@ test('encodeMessage() refuses what does not fit', () => {
   };
   assert.throws(() => encodeMessage(message), /length "4117" is above 4096/);
 });
+
+test('encodeMessage() makes a NOTIFICATION as long as the session allows (RFC 8654)', () => {
+  const message = {
+    kind: 'notification',
+    code: 3,
+    subcode: 2,
+    data: new Uint8Array(5_000),
+  } as const;
+  assert.throws(() => encodeMessage(message), RangeError);
+  const extended = { ...DEFAULT_CONTEXT, extendedMessages: true };
+  assert.equal(encodeMessage(message, extended).length, 5_021);
+});

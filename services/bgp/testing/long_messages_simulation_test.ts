@@ -69,6 +69,7 @@ class Observed implements RecordingPort, CollectorPort {
 function connected(): {
   readonly observed: Observed;
   readonly say: (...messages: readonly Uint8Array[]) => void;
+  readonly heard: readonly Uint8Array[];
 } {
   const cluster = new SimulatedCluster(1);
   const observed = new Observed();
@@ -86,13 +87,15 @@ function connected(): {
   ];
   const { bgp } = cluster.start('a');
   cluster.advance(1_000);
-  const connection = { send: () => true, close: () => {} };
+  const heard: Uint8Array[] = [];
+  const send = (bytes: Uint8Array): boolean => heard.push(bytes) > 0;
+  const connection = { send, close: () => {} };
   const handler: ConnectionHandler = bgp.accept(parseAddress(PEER), connection);
   const say = (...messages: readonly Uint8Array[]): void => {
     for (const message of messages) handler.data(message);
     cluster.advance(1_000);
   };
-  return { observed, say };
+  return { observed, say, heard };
 }
 
 test('an OPEN with very many capabilities in one parameter', () => {
@@ -132,4 +135,16 @@ test('an UPDATE that ends its session is recorded as the others are', () => {
   assert.deepEqual(Buffer.from(last.message), Buffer.from(broken));
   assert.equal(last.hasTwoOctetAs, true, 'the peer knows no others');
   assert.equal(observed.records.at(-1)?.kind, 'state-change', 'the session is over');
+});
+
+test('what is wrong with an UPDATE of more than 4,096 bytes is told as a whole', () => {
+  const { say, heard } = connected();
+  // Well-known by its flags, but nobody knows it; RFC 4271 wants it back.
+  const attribute = [0x50, 99, ...u16(5_000), ...new Uint8Array(5_000)];
+  const body = Uint8Array.from([0, 0, ...u16(attribute.length), ...attribute, 24, 10, 9, 9]);
+  const update = encodeFrame(MessageType.Update, body, true);
+  say(openWith(...FOUR_OCTET_AS, ...EXTENDED_MESSAGE), encodeMessage(KEEPALIVE), update);
+  const refusal = Uint8Array.of(3, 2, ...attribute);
+  const expected = encodeFrame(MessageType.Notification, refusal, true);
+  assert.deepEqual(Buffer.from(heard.at(-1) ?? []), Buffer.from(expected));
 });

@@ -280,9 +280,10 @@ export class Host {
       case 'send': {
         const { side, message } = work;
         const link = this.#links.get(linkKey(peer, side));
-        const bytes = encodeMessage(message, link?.context);
+        if (link === undefined) return;
+        const bytes = encodeMessage(message, link.context);
         this.#options.onMessage?.({ peer, side, direction: 'sent', kind: message.kind, bytes });
-        if (link !== undefined) this.#write(peer, link, bytes);
+        this.#write(peer, link, bytes);
         return;
       }
       case 'read-as':
