@@ -8,6 +8,7 @@ import { cached, digest } from './cache.ts';
 import type { Kernel } from './kernel.ts';
 
 const MINUTES = 60_000;
+const SPARE_INODES = 20_000;
 const MEBIBYTE = 1024 * 1024;
 
 /** Development tools that nothing needs at run time; half of node_modules by size. */
@@ -181,6 +182,7 @@ async function makeDisk(
 ): Promise<void> {
   const used = Number((await execOk(['du', '-s', '-B', '1', tree])).split(/\s/)[0]);
   const size = Math.ceil((used * 1.15) / MEBIBYTE) + spareMebibytes;
+  const entries = (await execOk(['find', tree, '-printf', '.'])).length;
   await execOk(
     [
       'mke2fs',
@@ -192,6 +194,9 @@ async function makeDisk(
       '^has_journal',
       '-m',
       '0',
+      // By its size alone it would get too few for small files.
+      '-N',
+      String(entries + SPARE_INODES),
       '-d',
       tree,
       path,

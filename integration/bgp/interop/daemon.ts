@@ -104,6 +104,8 @@ export abstract class Daemon {
   abstract seen(session: Session, family: 4 | 6): Promise<readonly SeenRoute[]>;
   /** Asks ours to send everything again; undefined: it cannot be told to. */
   refresh?(session: Session): Promise<void>;
+  /** For what it may have taken wrongly while it started. */
+  askAgain?(session: Session): Promise<void>;
   /** Ends the session with a text for the other side (RFC 9003). */
   shutDown?(session: Session, message: string): Promise<void>;
 

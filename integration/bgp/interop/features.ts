@@ -149,7 +149,9 @@ function medsOf(routes: readonly Told[], wanted: string): number[] {
 /** Each client gets the other's route, with who brought it in and which cluster it went through (RFC 4456). */
 async function isReflected(rig: Rig): Promise<void> {
   const { daemon, ours, far } = rig;
-  await rig.establish({ ...INTERNAL, isReflector: true });
+  const session = { ...INTERNAL, isReflector: true };
+  await rig.establish(session);
+  await daemon.askAgain?.(session);
   const told = async (to: OurNode, prefix: string): Promise<object> => {
     const route = byPrefix(await to.heard(daemon.address(4))).get(prefix);
     const { nextHop, originatorId, clusterList } = route ?? {};

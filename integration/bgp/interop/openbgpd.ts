@@ -32,6 +32,11 @@ export class OpenBgpd extends Daemon {
     await this.#bgpctl('neighbor', this.ourAddressOf(session.transport), 'refresh');
   }
 
+  /** It takes routes before it has read that their peer is a client, and passes them on as they came. */
+  override async askAgain(session: Session): Promise<void> {
+    for (const peer of this.peersOf(session)) await this.#bgpctl('neighbor', peer, 'refresh');
+  }
+
   override async shutDown(session: Session, message: string): Promise<void> {
     await this.#bgpctl('neighbor', this.ourAddressOf(session.transport), 'down', message);
   }
