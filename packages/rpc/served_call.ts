@@ -16,6 +16,15 @@ export type UnaryCall = {
   readonly deadline: number | undefined;
 };
 
+/** Of one peer. The handler of a call that was taken back runs on until it notices. */
+export type Handlers = { running: number };
+
+export type CallLimits = {
+  readonly route: UnaryRoute;
+  readonly mostBytes: number;
+  readonly handlers: Handlers;
+};
+
 /** The way back to the caller. Nothing of it throws. */
 export interface CallCarrier {
   readonly peer: string;
@@ -47,6 +56,7 @@ export class ServedCall implements UnaryCall {
   readonly #carrier: CallCarrier;
   readonly #route: UnaryRoute;
   readonly #mostBytes: number;
+  readonly #handlers: Handlers;
   readonly #chunks: Uint8Array[] = [];
   #controller: AbortController | undefined;
   #length = 0;
@@ -57,12 +67,13 @@ export class ServedCall implements UnaryCall {
   constructor(
     carrier: CallCarrier,
     headers: UnaryCall['headers'],
-    { route, mostBytes }: { readonly route: UnaryRoute; readonly mostBytes: number },
+    { route, mostBytes, handlers }: CallLimits,
   ) {
     this.#carrier = carrier;
     this.headers = headers;
     this.#route = route;
     this.#mostBytes = mostBytes;
+    this.#handlers = handlers;
     const timeoutMs = timeoutOf(headers['grpc-timeout']);
     if (timeoutMs === undefined || timeoutMs > LONGEST_MS) return;
     this.deadline = performance.now() + timeoutMs;
@@ -109,11 +120,14 @@ export class ServedCall implements UnaryCall {
 
   async #answer(): Promise<void> {
     let reply: Uint8Array;
+    this.#handlers.running++;
     try {
       reply = await this.#route(this.#request(), this);
     } catch (cause) {
       this.#fail(toGrpcStatus(cause));
       return;
+    } finally {
+      this.#handlers.running--;
     }
     if (this.#finish()) this.#carrier.respond(frameOf(reply));
   }

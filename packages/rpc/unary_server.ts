@@ -11,12 +11,18 @@ import {
 import type { Socket } from 'node:net';
 import type { Server } from '@grpc/grpc-js';
 import { RpcError } from './errors.ts';
-import { CLIENT_GREETING, Http2Connection } from './http2/connection.ts';
+import { CLIENT_GREETING, Http2Connection, MOST_STREAMS } from './http2/connection.ts';
 import { CODE } from './http2/frames.ts';
 import type { Headers } from './http2/header_decoder.ts';
 import type { Header } from './http2/header_table.ts';
 import type { Stream, StreamOwner } from './http2/stream.ts';
-import { type CallCarrier, ServedCall, type UnaryCall, type UnaryRoute } from './served_call.ts';
+import {
+  type CallCarrier,
+  type CallLimits,
+  ServedCall,
+  type UnaryCall,
+  type UnaryRoute,
+} from './served_call.ts';
 
 const HEADERS = { ':status': 200, 'content-type': 'application/grpc+proto' } as const;
 const SHORT_HEADERS: readonly Header[] = [
@@ -50,10 +56,12 @@ export class ShortConnections {
   }
 
   add(socket: Socket, greeting: Buffer, routes: UnaryRoutes, mostBytes: number): void {
+    const handlers = { running: 0 };
     const connection: Http2Connection = new Http2Connection(socket, 'server', {
       onStream: (stream, headers) => {
+        if (handlers.running >= MOST_STREAMS) return undefined;
         const route = isUsual(headers) ? routes.get(String(headers[':path'])) : undefined;
-        const found = { route: route ?? unknownRoute, mostBytes };
+        const found = { route: route ?? unknownRoute, mostBytes, handlers };
         return new ShortCall(connection, stream, headers, found);
       },
       onClose: () => this.#open.delete(connection),
@@ -91,11 +99,12 @@ export function takeUnaryCalls(
     const general = listener.listeners('stream');
     if (general.length !== 1 || general[0] === undefined || taken.has(listener)) continue;
     taken.add(listener);
+    const handlers = { running: 0 }; // node:http2 itself ends connections that reset too often
     listener.removeAllListeners('stream');
     listener.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
       const route = isUsual(headers) ? routes.get(String(headers[':path'])) : undefined;
       if (route === undefined) Reflect.apply(general[0] as () => void, listener, [stream, headers]);
-      else serveStream(stream, headers, { route, mostBytes });
+      else serveStream(stream, headers, { route, mostBytes, handlers });
     });
     takeConnections(listener, connections, (socket, greeting) =>
       connections.add(socket, greeting, routes, mostBytes),
@@ -159,12 +168,7 @@ class ShortCall implements CallCarrier, StreamOwner {
   readonly #call: ServedCall;
   isOpen = true;
 
-  constructor(
-    connection: Http2Connection,
-    stream: Stream,
-    headers: Headers,
-    limits: { readonly route: UnaryRoute; readonly mostBytes: number },
-  ) {
+  constructor(connection: Http2Connection, stream: Stream, headers: Headers, limits: CallLimits) {
     this.#connection = connection;
     this.#stream = stream;
     this.#call = new ServedCall(this, headers, limits);
@@ -249,7 +253,7 @@ class StreamCarrier implements CallCarrier {
 function serveStream(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
-  limits: { readonly route: UnaryRoute; readonly mostBytes: number },
+  limits: CallLimits,
 ): void {
   const call = new ServedCall(new StreamCarrier(stream), headers, limits);
   stream.on('data', (chunk: Uint8Array) => call.take(chunk));

@@ -7,7 +7,8 @@ import { ResourceService } from '@calico/proto/api/v1/resources';
 import { Client, credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import { RpcError } from './errors.ts';
 import { type CallContext, type ServiceHandlers } from './handlers.ts';
-import { CLIENT_GREETING } from './http2/connection.ts';
+import { CLIENT_GREETING, MOST_STREAMS } from './http2/connection.ts';
+import { FrameReader } from './http2/frames.ts';
 import { serveRpc } from './serve.ts';
 import { UnaryChannel } from './unary_channel.ts';
 import { UnaryFailure } from './unary_failure.ts';
@@ -208,6 +209,45 @@ test('a client that takes its call back does no harm, and its request is not car
   });
   assert.equal(calls, 1);
 });
+
+test('calls that are taken back count until their handlers end', async (t) => {
+  const release = Promise.withResolvers<void>();
+  let calls = 0;
+  const address = await serve(t, async () => {
+    if (++calls <= MOST_STREAMS) await release.promise;
+    return { version: '1' };
+  });
+  const [host, port] = address.split(':');
+  const socket = connectSocket(Number(port), host);
+  t.after(() => socket.destroy());
+  const reader = new FrameReader();
+  const answers = new Map<number, PromiseWithResolvers<number>>();
+  socket.on('data', (chunk: Buffer) =>
+    reader.read(chunk, ({ stream, type }) => answers.get(stream)?.resolve(type)),
+  );
+  /** The type of the first frame of the answer. */
+  const call = async (stream: number): Promise<number> => {
+    const answer = Promise.withResolvers<number>();
+    answers.set(stream, answer);
+    socket.write(callFrames(stream));
+    return await answer.promise;
+  };
+  socket.write(CLIENT_GREETING);
+  for (let index = 0; index < MOST_STREAMS; index++) {
+    const stream = 2 * index + 1;
+    socket.write(Buffer.concat([callFrames(stream), frame(FRAME.reset, 0, stream, u32(8))]));
+  }
+  assert.equal(await call(2 * MOST_STREAMS + 1), FRAME.reset);
+  assert.equal(calls, MOST_STREAMS);
+  release.resolve();
+  assert.equal(await call(2 * MOST_STREAMS + 3), FRAME.headers);
+});
+
+/** A whole call. */
+function callFrames(stream: number): Buffer {
+  const headers = frame(FRAME.headers, 4, stream, callHeaders(undefined)); // END_HEADERS
+  return Buffer.concat([headers, frame(FRAME.data, 1, stream, frameOf(new Uint8Array()))]);
+}
 
 /** Up to twelve frames that begin, feed, end and break three calls in any order. `below`: 0 to n - 1. */
 function randomFrames(below: (n: number) => number): Buffer {

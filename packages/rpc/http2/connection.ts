@@ -28,7 +28,7 @@ import { Stream, type StreamOwner } from './stream.ts';
 /** What we allow the other end to send before we allow more. */
 const STREAM_WINDOW = 4 << 20;
 const CONNECTION_WINDOW = 16 << 20;
-const MOST_STREAMS = 4096;
+export const MOST_STREAMS = 4096;
 /** A peer that has vanished without a word is noticed by the kernel. */
 const PROBE_AFTER_MS = 20_000;
 /** After the last word, for the other end to close too. */
@@ -58,8 +58,8 @@ const SERVER_GREETING = settingsFrame([
 export type ConnectionEvents = {
   /** The other end speaks HTTP/2. */
   readonly onReady?: () => void;
-  /** A server's: a request began. */
-  readonly onStream?: (stream: Stream, headers: Headers) => StreamOwner;
+  /** A server's: a request began. Undefined: it is refused. */
+  readonly onStream?: (stream: Stream, headers: Headers) => StreamOwner | undefined;
   /** There may be room for more. */
   readonly onRoom?: () => void;
   /** Once. Undefined: it was closed in order. */
@@ -258,13 +258,14 @@ export class Http2Connection {
   #accept(id: number, headers: Headers): Stream | undefined {
     if (id % 2 === 0) throw new Http2Error(CODE.PROTOCOL_ERROR, `a client's stream ${id}`);
     this.#lastSeen = id;
-    if (this.#isLeaving || this.#streams.size >= MOST_STREAMS) {
+    const stream = new Stream(id, this.#outbox.streamWindow);
+    const isFull = this.#isLeaving || this.#streams.size >= MOST_STREAMS;
+    stream.owner = isFull ? undefined : this.#events.onStream?.(stream, headers);
+    if (stream.owner === undefined) {
       this.#outbox.write(numberFrame(FRAME.RST_STREAM, id, CODE.REFUSED_STREAM));
       return undefined;
     }
-    const stream = new Stream(id, this.#outbox.streamWindow);
     this.#streams.set(id, stream);
-    stream.owner = this.#events.onStream?.(stream, headers);
     return stream;
   }
 
