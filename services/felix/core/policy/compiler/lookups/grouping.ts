@@ -31,8 +31,15 @@ const ROUNDS = 4;
 export function stepsOf(all: readonly RulePart[], roomOf: RoomOf): Step[] {
   const parts = settled(all, roomOf);
   const kinds = new Map(parts.map((part) => [part, kindOf(part)]));
+  // Most groups are the same in the next round.
+  const known = new Map<RulePart | undefined, Plan>();
   for (let round = 1; ; round++) {
-    const plans = groupsOf(parts, kinds).map(({ members }) => planOf(members));
+    const plans = groupsOf(parts, kinds).map(({ members }) => {
+      const before = known.get(members[0]);
+      const plan = before && isSame(before.members, members) ? before : planOf(members);
+      known.set(members[0], plan);
+      return plan;
+    });
     const small = plans.filter(({ steps, members }) => members.length > 1 && steps === undefined);
     if (small.length === 0 || round === ROUNDS) {
       return plans.flatMap(({ steps, members }) => steps ?? members.map(asRule));
@@ -108,6 +115,10 @@ function planOf(members: readonly RulePart[]): Plan {
   const middle = members.length >>> 1;
   const halves = [members.slice(0, middle), members.slice(middle)].map(planOf);
   return { members, steps: halves.flatMap((half) => half.steps ?? half.members.map(asRule)) };
+}
+
+function isSame(a: readonly RulePart[], b: readonly RulePart[]): boolean {
+  return a.length === b.length && a.every((part, index) => part === b[index]);
 }
 
 function asRule(part: RulePart): Step {

@@ -114,6 +114,25 @@ test('stepsOf() moves a rule forward past others only when no packet matches bot
   assert.deepEqual(texts(pairs), ['ip saddr~: 1 3 5 7', 'ip saddr~: 2 4 6 8']);
 });
 
+test('stepsOf() cuts rules of many nets and ports into look-ups of a bounded size', () => {
+  const eight = list(8, () => allow({})).map((_, index) => index);
+  const rules = list(100, (rule) =>
+    allow(
+      { nets: eight.map((index) => `10.${rule}.${2 * index}.0/24`) },
+      eight.map((index) => rule + 200 * index),
+    ),
+  );
+  const sizes = stepsOf(parts(rules), () => 64).map((step) =>
+    step.kind === 'lookup' && step.lookup.content.kind === 'listed'
+      ? step.lookup.content.elements.size
+      : 0,
+  );
+  assert.deepEqual(
+    [sizes.length, sizes.reduce((sum, size) => sum + size), Math.max(...sizes) <= 1024],
+    [8, 6400, true],
+  );
+});
+
 test('stepsOf() leaves selectors that find too much, or nets, to their own sets', () => {
   const rules = list(6, (index) => allow({ selector: index < 5 ? `a == '${index}'` : 'has(big)' }));
   assert.equal(

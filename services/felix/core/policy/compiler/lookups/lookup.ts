@@ -13,8 +13,8 @@ import type { Term } from '../terms.ts';
 import { disjointBoxes } from './boxes.ts';
 import { COLUMNS, type Column, columnOf, hasPorts, type Range, type Shape } from './shape.ts';
 
-/** Elements of all rules of a look-up: the kernel takes milliseconds to change so many intervals. */
-const MOST_BOXES = 4096;
+/** Elements of all rules of a look-up: every two are compared here, and the kernel takes milliseconds to change so many. */
+const MOST_BOXES = 1024;
 /** Numbers of one column that are written one by one instead of as ranges. */
 const MOST_SINGLES = 16;
 
@@ -107,12 +107,12 @@ function listedLookup(
 ): Lookup | undefined {
   if (columns.length === 0) return undefined;
   const { family } = first.shape;
-  const boxes = disjointBoxes(
-    parts.map(({ shape }) =>
-      columns.map((column) => shape.columns.get(column) ?? [anything(column, family)]),
-    ),
-    MOST_BOXES,
+  const products = parts.map(({ shape }) =>
+    columns.map((column) => shape.columns.get(column) ?? [anything(column, family)]),
   );
+  // Seldom does so much of them lie within others that it is worth a try.
+  if (boxesIn(products) > MOST_BOXES) return undefined;
+  const boxes = disjointBoxes(products, MOST_BOXES);
   if (boxes === undefined) return undefined;
   const elements = new Map(
     boxes.map(({ owner, box }) => [
@@ -127,6 +127,13 @@ function listedLookup(
     interval,
     content: { kind: 'listed', elements },
   };
+}
+
+function boxesIn(products: readonly (readonly (readonly Range[])[])[]): number {
+  return products.reduce(
+    (sum, product) => sum + product.reduce((size, { length }) => size * length, 1),
+    0,
+  );
 }
 
 function selectedLookup(
