@@ -34,7 +34,7 @@ export class UnaryFailure extends Error {
   }
 
   static refused(): UnaryFailure {
-    const details = 'The peer refuses new calls: it is stopping';
+    const details = 'The peer refuses new calls: it is stopping, or has too many';
     return new UnaryFailure(status.UNAVAILABLE, details, { isSent: false, isRefused: true });
   }
 
