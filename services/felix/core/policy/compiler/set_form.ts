@@ -24,7 +24,7 @@ export function takesRanges({ addresses, inNets }: SetContent): boolean {
 }
 
 /** What a look-up counts with: it changes seldom while addresses come and go, for then the look-up is made anew. */
-const ROOMS = [64, 1024];
+const ROOMS = [8, 64, 1024];
 
 /** How many elements to expect in a look-up; undefined: too many, or ranges. */
 export function roomFor(content: SetContent): number | undefined {

@@ -20,8 +20,8 @@ export type RoomOf = (selector: Selector, family: Family) => number | undefined;
 const FEWEST = { exact: 4, selected: 6, ranges: 4, boxes: 12 } as const;
 /** Nets times ports of one rule. With more it is a look-up in sets already. */
 const MOST_BOXES = 64;
-/** Elements of what selectors find, in all look-ups of a chain. */
-const MOST_ROOM = 1 << 18;
+/** Elements of what selectors find, in all look-ups of a chain: a node has many chains. */
+const MOST_ROOM = 1 << 14;
 /** So many look-ups and rules a part may move past. */
 const FARTHEST = 16;
 /** How often those that found too few others are told to stay where they are. */
