@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseResource } from '@calico/model';
 import { FakeWorld } from './fake_world.ts';
+import { NOTHING_PARTICULAR } from './workload.ts';
 
 test('an endpoint that was lost before the view had seen it is written again with any later change', async () => {
   const w = new FakeWorld();
@@ -21,15 +22,7 @@ test('an endpoint that was lost before the view had seen it is written again wit
     network: 'net',
     namespace: 'default',
     pod: 'a',
-    labels: {},
-    serviceAccount: '',
-    ports: [],
-    ipv4Pools: [],
-    ipv6Pools: [],
-    requestedAddresses: [],
-    mtu: 0,
-    ipv4: true,
-    ipv6: false,
+    ...NOTHING_PARTICULAR,
   };
   await w.settle(felix.actions.add(workload));
   await w.pass(1_000);

@@ -4,7 +4,7 @@ import { parseAddress } from '@calico/ip';
 import { parseResource } from '@calico/model';
 import { FakeWorld, Killed } from './fake_world.ts';
 import { ADD_STEPS, REMOVE_STEPS } from './steps.ts';
-import type { Workload } from './workload.ts';
+import { NOTHING_PARTICULAR, type Workload } from './workload.ts';
 import type { CheckRequest } from './workload_check.ts';
 import { WorkloadError, type WorkloadErrorKind } from './workload_error.ts';
 
@@ -15,15 +15,8 @@ const POD: Workload = {
   network: 'net',
   namespace: 'default',
   pod: 'busybox-deploy-5c8bbcc5f7-ddmm9',
+  ...NOTHING_PARTICULAR,
   labels: { app: 'busybox' },
-  serviceAccount: '',
-  ports: [],
-  ipv4Pools: [],
-  ipv6Pools: [],
-  requestedAddresses: [],
-  mtu: 0,
-  ipv4: true,
-  ipv6: false,
 };
 const HOST = 'cali918b33f2bbe';
 const CHECK: CheckRequest = { ...POD, expectedAddresses: [], expectedHostInterface: '' };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseResource } from '@calico/model';
 import { FakeWorld } from './fake_world.ts';
-import type { Workload } from './workload.ts';
+import { NOTHING_PARTICULAR, type Workload } from './workload.ts';
 
 const POD: Workload = {
   containerId: 'c1',
@@ -12,15 +12,7 @@ const POD: Workload = {
   network: 'net',
   namespace: 'default',
   pod: 'a',
-  labels: {},
-  serviceAccount: '',
-  ports: [],
-  ipv4Pools: [],
-  ipv6Pools: [],
-  requestedAddresses: [],
-  mtu: 0,
-  ipv4: true,
-  ipv6: false,
+  ...NOTHING_PARTICULAR,
 };
 
 /** An ADD was taken back; its endpoint is still under way. */

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { parseResource } from '@calico/model';
 import { FAKE_LEASE_MS } from './fake_leases.ts';
 import { FakeWorld } from './fake_world.ts';
-import type { Workload } from './workload.ts';
+import { NOTHING_PARTICULAR, type Workload } from './workload.ts';
 
 const POD: Workload = {
   containerId: 'c1',
@@ -12,15 +12,7 @@ const POD: Workload = {
   network: 'net',
   namespace: 'default',
   pod: 'a',
-  labels: {},
-  serviceAccount: '',
-  ports: [],
-  ipv4Pools: [],
-  ipv6Pools: [],
-  requestedAddresses: [],
-  mtu: 0,
-  ipv4: true,
-  ipv6: false,
+  ...NOTHING_PARTICULAR,
 };
 const OTHER: Workload = { ...POD, containerId: 'c2', netns: '/ns/b', pod: 'b' };
 const THIRD: Workload = { ...POD, containerId: 'c3', netns: '/ns/c', pod: 'c' };

@@ -31,6 +31,19 @@ export type Workload = WorkloadKey & {
   readonly ipv6: boolean;
 };
 
+/** Of a workload that nothing particular was asked for: one IPv4 address of any pool. */
+export const NOTHING_PARTICULAR = {
+  labels: {},
+  serviceAccount: '',
+  ports: [],
+  ipv4Pools: [],
+  ipv6Pools: [],
+  requestedAddresses: [],
+  mtu: 0,
+  ipv4: true,
+  ipv6: false,
+} as const satisfies Partial<Workload>;
+
 export type AssignedAddress = {
   /** Without length, for example "10.244.58.193". */
   readonly address: string;

@@ -2,7 +2,12 @@
 import type { WorkloadEndpoint } from '@calico/model';
 import type { AddressBook, Log, PodNetwork, ResourceStore } from '../ports.ts';
 import type { StepHook } from './steps.ts';
-import { ipamHandle, type WorkloadKey, type WorkloadRecord } from './workload.ts';
+import {
+  ipamHandle,
+  NOTHING_PARTICULAR,
+  type WorkloadKey,
+  type WorkloadRecord,
+} from './workload.ts';
 import type { WorkloadBook } from './workload_book.ts';
 import { endpointNameOf, hostInterfaceOf } from './workload_endpoint.ts';
 
@@ -174,15 +179,7 @@ export class WorkloadRemover {
     const workload = {
       ...request,
       namespace: stored?.metadata.namespace ?? namespace,
-      labels: {},
-      serviceAccount: '',
-      ports: [],
-      ipv4Pools: [],
-      ipv6Pools: [],
-      requestedAddresses: [],
-      mtu: 0,
-      ipv4: true,
-      ipv6: false,
+      ...NOTHING_PARTICULAR,
     };
     const hostInterface = stored?.spec.interfaceName ?? hostInterfaceOf(workload);
     const { netns, interfaceName } = request;
