@@ -1,4 +1,5 @@
 // Arbitrary rulesets that use every statement, field and key type, in the form in which nft lists them.
+import { addressBits, type Family, formatAddress } from '@calico/ip';
 import {
   type BaseChain,
   type Chain,
@@ -202,6 +203,22 @@ const from6 = match(
   fc.constantFrom('ip6 saddr', 'ip6 daddr'),
   fc.oneof(net6, fc.constantFrom('@set/ip6', '@set/net6')),
 );
+const maskOf = (family: Family, length: number): string => {
+  const bits = addressBits(family);
+  return formatAddress({ family, value: ((1n << BigInt(length)) - 1n) << BigInt(bits - length) });
+};
+const masked4 = match(
+  fc
+    .tuple(fc.constantFrom('ip saddr', 'ip daddr'), fc.integer({ min: 1, max: 31 }))
+    .map(([field, length]): Field => `${field} & ${maskOf(4, length)}`),
+  fc.constantFrom('@set/ip4', '@set/net4'),
+);
+const masked6 = match(
+  fc
+    .tuple(fc.constantFrom('ip6 saddr', 'ip6 daddr'), fc.integer({ min: 1, max: 127 }))
+    .map(([field, length]): Field => `${field} & ${maskOf(6, length)}`),
+  fc.constantFrom('@set/ip6', '@set/net6'),
+);
 const spoofed4 = concatenation(['iifname', 'ip saddr'], '@source4');
 const spoofed6 = concatenation(['iifname', 'ip6 saddr'], '@source6');
 // At most one match per field, in the order of the header; not two negated single values.
@@ -267,12 +284,15 @@ const log = fc
 const matches = fc.oneof(
   fc
     .tuple(
-      fc.array(from4, { maxLength: 2 }),
+      fc.array(fc.oneof(from4, masked4), { maxLength: 2 }),
       fc.oneof(transport, fc.array(protocol, { maxLength: 1 })),
     )
     .map((all) => all.flat()),
   fc
-    .tuple(fc.array(from6, { maxLength: 2 }), fc.array(protocol, { maxLength: 1 }))
+    .tuple(
+      fc.array(fc.oneof(from6, masked6), { maxLength: 2 }),
+      fc.array(protocol, { maxLength: 1 }),
+    )
     .map((all) => all.flat()),
   fc.tuple(fc.oneof(spoofed4, spoofed6), fc.array(fib, { maxLength: 1 })).map((all) => all.flat()),
   icmp('icmp'),

@@ -1,6 +1,7 @@
 // How the kernel finds what a match looks at: which expression loads it, into how many bytes, and what has to be
 // known of the packet before that makes sense.
 import type { MessageWriter } from '@calico/netlink';
+import { writeData } from './element_messages.ts';
 import { hostOrder, numberOf, valueBytes } from './key_bytes.ts';
 import type { Field, KeyType } from './ruleset.ts';
 import {
@@ -16,6 +17,7 @@ import {
 const NFTA_META = { DREG: 1, KEY: 2 } as const;
 const NFTA_CT = { DREG: 1, KEY: 2 } as const;
 const NFTA_PAYLOAD = { DREG: 1, BASE: 2, OFFSET: 3, LEN: 4 } as const;
+const NFTA_BITWISE = { SREG: 1, DREG: 2, LEN: 3, MASK: 4, XOR: 5 } as const;
 const NFTA_FIB = { DREG: 1, RESULT: 2, FLAGS: 3 } as const;
 
 /** A network protocol and a transport protocol that the packet must have. */
@@ -74,6 +76,21 @@ export function loadConnection(writer: MessageWriter, key: number, register: num
   });
 }
 
+/** Replaces a register by itself under the mask, with the bits of `xor` turned over. */
+export function writeBitwise(
+  writer: MessageWriter,
+  register: number,
+  mask: Uint8Array,
+  xor: Uint8Array,
+): void {
+  writeExpression(writer, 'bitwise', (into) => {
+    into.attributeU32be(NFTA_BITWISE.SREG, register).attributeU32be(NFTA_BITWISE.DREG, register);
+    into.attributeU32be(NFTA_BITWISE.LEN, mask.length);
+    writeData(into, NFTA_BITWISE.MASK, mask);
+    writeData(into, NFTA_BITWISE.XOR, xor);
+  });
+}
+
 /** Throws RangeError for a field that cannot be loaded. */
 export function loadOf(field: Field): Load {
   const known = loads.get(field) ?? makeLoad(field);
@@ -98,9 +115,15 @@ function makeLoad(field: Field): Load {
           }
         : meta(NFT_META.L4PROTO, 'inet_proto', 1);
     case 'ip':
-      return payload({ network: NFPROTO.IPV4 }, 'ipv4_addr', part === 'saddr' ? 12 : 16, 4);
+      return masked(
+        field,
+        payload({ network: NFPROTO.IPV4 }, 'ipv4_addr', part === 'saddr' ? 12 : 16, 4),
+      );
     case 'ip6':
-      return payload({ network: NFPROTO.IPV6 }, 'ipv6_addr', part === 'saddr' ? 8 : 24, 16);
+      return masked(
+        field,
+        payload({ network: NFPROTO.IPV6 }, 'ipv6_addr', part === 'saddr' ? 8 : 24, 16),
+      );
     case 'icmp':
       return icmp({ network: NFPROTO.IPV4, transport: 1 }, part);
     case 'icmpv6':
@@ -139,6 +162,21 @@ function payload(needs: Needs, type: KeyType, offset: number, length: number): L
         into.attributeU32be(NFTA_PAYLOAD.DREG, register).attributeU32be(NFTA_PAYLOAD.BASE, base);
         into.attributeU32be(NFTA_PAYLOAD.OFFSET, offset).attributeU32be(NFTA_PAYLOAD.LEN, bytes);
       }),
+  };
+}
+
+/** With what stands behind the field's " & ". */
+function masked(field: Field, load: Load): Load {
+  const [, mask] = field.split(' & ');
+  if (mask === undefined) return load;
+  const bits = load.value(mask);
+  return {
+    ...load,
+    isPayload: false,
+    write: (writer, register) => {
+      load.write(writer, register, load.length);
+      writeBitwise(writer, register, bits, new Uint8Array(bits.length));
+    },
   };
 }
 

@@ -27,6 +27,7 @@ const REJECT_CODES: Readonly<Record<number, RejectAnswer>> = {
 const IPS_DST_NAT = 32;
 // RTN_* of rtnetlink.h
 const ADDRESS_TYPES = ['unspec', 'unicast', 'local', 'broadcast', 'anycast', 'multicast'];
+const ADDRESSES = /^ip6? [sd]addr$/u;
 const NF_PROTOCOLS: Readonly<Record<number, string>> = { 2: 'ipv4', 10: 'ipv6' };
 
 export function statementOf(expression: Json): Statement {
@@ -52,7 +53,9 @@ function recognise(expression: Json): Statement | undefined {
 
 function matchOf({ op, left, right }: JsonObject): Statement | undefined {
   if (left === undefined || right === undefined) return undefined;
-  if (isObject(left) && Array.isArray(left['&'])) return matchMarkOf(op, left['&'], right);
+  if (isObject(left) && Array.isArray(left['&']) && markOf(left['&'][0]) !== undefined) {
+    return matchMarkOf(op, left['&'], right);
+  }
   const mark = markOf(left);
   if (mark !== undefined && isObject(right)) return matchUpperMarkOf(mark, op, right['prefix']);
   const fields = fieldsOf(left);
@@ -156,6 +159,7 @@ function fieldsOf(left: Json): Field[] | undefined {
 function fieldOf(left: Json): Field | undefined {
   if (!isObject(left)) return undefined;
   const { payload, meta, ct, fib } = left;
+  if (Array.isArray(left['&'])) return maskedFieldOf(left['&']);
   if (isObject(payload) && payload['protocol'] !== undefined) {
     return `${textOf(payload['protocol'])} ${textOf(payload['field'])}` as Field;
   }
@@ -170,6 +174,12 @@ function fieldOf(left: Json): Field | undefined {
     return `fib ${listOf(fib['flags']).map(textOf).join(' . ')} ${textOf(fib['result'])}` as Field;
   }
   return undefined;
+}
+
+function maskedFieldOf([operand, mask]: readonly Json[]): Field | undefined {
+  const field = operand === undefined ? undefined : fieldOf(operand);
+  if (field === undefined || typeof mask !== 'string') return undefined;
+  return ADDRESSES.test(field) ? (`${field} & ${mask}` as Field) : undefined;
 }
 
 function valueText(fields: readonly Field[], right: Json): string {

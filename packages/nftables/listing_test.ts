@@ -113,6 +113,16 @@ const EXPRESSIONS: readonly (readonly [unknown, string])[] = [
     },
     'meta mark set meta mark & 0xfffeffff',
   ],
+  [
+    {
+      match: {
+        op: '!=',
+        left: { '&': [{ payload: { protocol: 'ip', field: 'daddr' } }, '255.255.240.0'] },
+        right: '@s/1',
+      },
+    },
+    'ip daddr & 255.255.240.0 != @s/1',
+  ],
   [{ vmap: { key: { meta: { key: 'iifname' } }, data: '@d/1' } }, 'iifname vmap @d/1'],
   [{ masquerade: null }, 'masquerade'],
   [{ counter: { packets: 5, bytes: 400 } }, 'counter'],

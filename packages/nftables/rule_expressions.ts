@@ -10,6 +10,7 @@ import {
   loadMeta,
   loadOf,
   type Needs,
+  writeBitwise,
   writeExpression,
 } from './field_loads.ts';
 import { bitsOf, hostOrder, padded, valueBytes, valueInterval } from './key_bytes.ts';
@@ -24,7 +25,6 @@ const VERDICT_REGISTER = 0;
 const FIRST_SMALL_REGISTER = 8;
 const NFTA_CMP = { SREG: 1, OP: 2, DATA: 3 } as const;
 const NFTA_RANGE = { SREG: 1, OP: 2, FROM: 3, TO: 4 } as const;
-const NFTA_BITWISE = { SREG: 1, DREG: 2, LEN: 3, MASK: 4, XOR: 5 } as const;
 const NFTA_LOOKUP = { SET: 1, SREG: 2, DREG: 3, FLAGS: 5 } as const;
 const NFTA_OBJREF = { SET_SREG: 3, SET_NAME: 4 } as const;
 const NFTA_IMMEDIATE = { DREG: 1, DATA: 2 } as const;
@@ -189,12 +189,7 @@ class RuleWriter {
   }
 
   #bitwise(mask: Uint8Array, xor: Uint8Array): void {
-    writeExpression(this.#writer, 'bitwise', (into) => {
-      into.attributeU32be(NFTA_BITWISE.SREG, REGISTER).attributeU32be(NFTA_BITWISE.DREG, REGISTER);
-      into.attributeU32be(NFTA_BITWISE.LEN, mask.length);
-      writeData(into, NFTA_BITWISE.MASK, mask);
-      writeData(into, NFTA_BITWISE.XOR, xor);
-    });
+    writeBitwise(this.#writer, REGISTER, mask, xor);
   }
 
   #matchBits(bits: number, isSet: boolean): void {

@@ -97,6 +97,7 @@ export type Field =
   | 'ip daddr'
   | 'ip6 saddr'
   | 'ip6 daddr'
+  | MaskedField
   | `${TransportProtocol | 'th'} ${'sport' | 'dport'}`
   | `${'icmp' | 'icmpv6'} ${'type' | 'code'}`
   | 'ct state'
@@ -104,6 +105,9 @@ export type Field =
   | 'fib daddr type'
   | 'fib saddr type'
   | 'fib saddr . oif type';
+
+/** The address under a mask, to be looked up in a set: "ip saddr & 255.255.255.0". */
+export type MaskedField = `${'ip' | 'ip6'} ${'saddr' | 'daddr'} & ${string}`;
 
 export type KeyType = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'ifname' | 'mark';
 
