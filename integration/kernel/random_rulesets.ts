@@ -203,22 +203,16 @@ const from6 = match(
   fc.constantFrom('ip6 saddr', 'ip6 daddr'),
   fc.oneof(net6, fc.constantFrom('@set/ip6', '@set/net6')),
 );
-const maskOf = (family: Family, length: number): string => {
-  const bits = addressBits(family);
-  return formatAddress({ family, value: ((1n << BigInt(length)) - 1n) << BigInt(bits - length) });
-};
-const masked4 = match(
+const masked = (family: Family, fields: readonly Field[]): fc.Arbitrary<Field> =>
   fc
-    .tuple(fc.constantFrom('ip saddr', 'ip daddr'), fc.integer({ min: 1, max: 31 }))
-    .map(([field, length]): Field => `${field} & ${maskOf(4, length)}`),
-  fc.constantFrom('@set/ip4', '@set/net4'),
-);
-const masked6 = match(
-  fc
-    .tuple(fc.constantFrom('ip6 saddr', 'ip6 daddr'), fc.integer({ min: 1, max: 127 }))
-    .map(([field, length]): Field => `${field} & ${maskOf(6, length)}`),
-  fc.constantFrom('@set/ip6', '@set/net6'),
-);
+    .tuple(fc.constantFrom(...fields), fc.integer({ min: 1, max: addressBits(family) - 1 }))
+    .map(([field, length]) => {
+      const zeros = BigInt(addressBits(family) - length);
+      const mask = formatAddress({ family, value: ((1n << BigInt(length)) - 1n) << zeros });
+      return `${field} & ${mask}` as Field;
+    });
+const masked4 = match(masked(4, ['ip saddr', 'ip daddr']), fc.constant('@set/ip4'));
+const masked6 = match(masked(6, ['ip6 saddr', 'ip6 daddr']), fc.constant('@set/net6'));
 const spoofed4 = concatenation(['iifname', 'ip saddr'], '@source4');
 const spoofed6 = concatenation(['iifname', 'ip6 saddr'], '@source6');
 // At most one match per field, in the order of the header; not two negated single values.

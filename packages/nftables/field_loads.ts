@@ -169,13 +169,13 @@ function payload(needs: Needs, type: KeyType, offset: number, length: number): L
 function masked(field: Field, load: Load): Load {
   const [, mask] = field.split(' & ');
   if (mask === undefined) return load;
-  const bits = load.value(mask);
+  const value = load.value(mask);
   return {
     ...load,
     isPayload: false,
     write: (writer, register) => {
       load.write(writer, register, load.length);
-      writeBitwise(writer, register, bits, new Uint8Array(bits.length));
+      writeBitwise(writer, register, value, new Uint8Array(value.length));
     },
   };
 }
