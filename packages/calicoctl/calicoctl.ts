@@ -1,5 +1,5 @@
 // The command line: parses arguments, runs one command, answers the exit code.
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { CommandError } from './command_error.ts';
 import { addBgp } from './commands/bgp.ts';
 import { addConvert } from './commands/convert.ts';
@@ -10,6 +10,7 @@ import { addLabel } from './commands/label.ts';
 import { addNode } from './commands/node_status.ts';
 import { addPatch } from './commands/patch.ts';
 import { addPolicy } from './commands/policy.ts';
+import { addValidate } from './commands/validate.ts';
 import { addVersion } from './commands/version.ts';
 import { addWhy } from './commands/why.ts';
 import { addApply, addCreate, addReplace } from './commands/write.ts';
@@ -37,6 +38,10 @@ function createProgram(terminal: Terminal): Command {
   program
     .description("manage the cluster's network: resources, addresses, sessions of this node")
     .option('-c, --config <file>', `configuration file (default: ${DEFAULT_FILE}, if it exists)`)
+    .addOption(new Option('--context <name>').argParser(refuseContext).hideHelp())
+    // Written by scripts for upstream's calicoctl; here there is neither a log nor a datastore's version.
+    .addOption(new Option('-l, --log-level <level>').hideHelp())
+    .addOption(new Option('--allow-version-mismatch').hideHelp())
     .addHelpText('after', HELP)
     .exitOverride()
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
@@ -59,6 +64,14 @@ function createProgram(terminal: Terminal): Command {
   return program;
 }
 
+/** Upstream's chooses among the clusters of a kubeconfig by it. */
+function refuseContext(name: string): never {
+  throw new CommandError(
+    `Cannot use --context "${name}": clusters are told apart by the address of their api, not by a kubeconfig`,
+    { advice: 'Choose a cluster with --config FILE or CALICO_API_ADDRESS.' },
+  );
+}
+
 const COMMANDS = [
   addGet,
   addApply,
@@ -67,6 +80,7 @@ const COMMANDS = [
   addDelete,
   addPatch,
   addLabel,
+  addValidate,
   addConvert,
   addIpam,
   addNode,

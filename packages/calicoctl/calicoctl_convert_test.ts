@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { runCalicoctl } from './calicoctl.ts';
+import { CommandLine } from './testing/command_line.ts';
 import { MemoryServices } from './testing/memory_services.ts';
 
 let services: MemoryServices;
+const calicoctl = new CommandLine(() => services.environment);
 
 before(async () => {
   services = await MemoryServices.start();
@@ -11,24 +12,7 @@ before(async () => {
 
 after(() => services.stop());
 
-beforeEach(() => services.stored.clear());
-
-async function run(args: string, input: string) {
-  let [out, err] = ['', ''];
-  const code = await runCalicoctl(args.split(' '), {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    readInput: async () => input,
-    environment: services.environment,
-    now: () => 1_000_000,
-    elapsedMs: () => 0,
-  });
-  return { code, out, err };
-}
+beforeEach(() => services.clear());
 
 const WEB = `apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -39,7 +23,7 @@ spec:
 `;
 
 test('convert prints documents of Kubernetes as resources, without a cluster', async () => {
-  const { code, out, err } = await run(
+  const { code, out, err } = await calicoctl.run(
     'convert -f -',
     `${WEB}---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n`,
   );
@@ -50,24 +34,27 @@ test('convert prints documents of Kubernetes as resources, without a cluster', a
   );
   assert.match(out, /^---$/mu);
   assert.match(out, /^ {2}name: kns\.shop$/mu);
-  const again = await run('convert -f - -o json', out);
+  const again = await calicoctl.run('convert -f - -o json', out);
   assert.equal(JSON.parse(again.out).length, 2);
 });
 
 test('apply and delete take documents of Kubernetes', async () => {
-  const applied = await run('apply -f -', WEB);
+  const applied = await calicoctl.run('apply -f -', WEB);
   assert.deepEqual([applied.code, applied.err], [0, '']);
-  const shown = await run('get networkpolicy knp.default.web -n shop -o json', '');
+  const shown = await calicoctl.run('get networkpolicy knp.default.web -n shop -o json', '');
   const { spec } = JSON.parse(shown.out);
   assert.deepEqual(spec.ingress, [
     { action: 'Allow', protocol: 'TCP', source: {}, destination: { ports: [80] } },
   ]);
-  assert.equal((await run('delete -f -', WEB)).code, 0);
+  assert.equal((await calicoctl.run('delete -f -', WEB)).code, 0);
   assert.equal(services.stored.size, 0);
 });
 
 test('what cannot be converted is refused by document, field and value, and changes nothing', async () => {
-  const { code, err } = await run('apply -f -', `${WEB}---\n${WEB.replace('port: 80', 'port: 0')}`);
+  const { code, err } = await calicoctl.run(
+    'apply -f -',
+    `${WEB}---\n${WEB.replace('port: 80', 'port: 0')}`,
+  );
   assert.equal(code, 1);
   assert.equal(
     err,

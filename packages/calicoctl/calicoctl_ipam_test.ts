@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { CheckProblemKind } from '@calico/proto/ipam/v1/admin';
-import { runCalicoctl } from './calicoctl.ts';
+import { CommandLine } from './testing/command_line.ts';
 import { MemoryServices } from './testing/memory_services.ts';
 
 let services: MemoryServices;
+const calicoctl = new CommandLine(() => services.environment);
 let folder: string;
 
 before(async () => {
@@ -21,9 +22,7 @@ after(async () => {
 });
 
 beforeEach(() => {
-  services.stored.clear();
-  services.admin.repairs.length = 0;
-  services.releasedNodes.length = 0;
+  services.clear();
   services.admin.checkParts = [
     { summary: { clusterGuid: 'g', calicoVersion: '1' } },
     {
@@ -45,38 +44,12 @@ beforeEach(() => {
   ];
 });
 
-async function run(args: string, input = '') {
-  let [out, err] = ['', ''];
-  const code = await runCalicoctl(args.split(' '), {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    readInput: async () => input,
-    environment: services.environment,
-    now: () => 1_000_000,
-    elapsedMs: () => 0,
-  });
-  return { code, out, err };
-}
-
-async function succeeds(args: string, input = ''): Promise<string> {
-  const { code, out, err } = await run(args, input);
-  assert.equal(code, 0, err);
-  return out;
-}
-
-async function fails(args: string): Promise<string> {
-  const { code, err } = await run(args);
-  assert.equal(code, 1);
-  return err;
-}
-
 async function report(name: string): Promise<string> {
   const file = join(folder, name);
-  assert.match(await succeeds(`ipam check -o ${file}`), /Check complete; found 4 problems\.\n$/);
+  assert.match(
+    await calicoctl.succeeds(`ipam check -o ${file}`),
+    /Check complete; found 4 problems\.\n$/,
+  );
   return file;
 }
 
@@ -87,7 +60,7 @@ spec: {clusterGUID: g, calicoVersion: '1'}
 `;
 
 test('ipam release --from-report repairs what is in all reports, fenced', async () => {
-  await succeeds('apply -f -', CLUSTER);
+  await calicoctl.succeeds('apply -f -', CLUSTER);
   const first = await report('first.json');
   services.admin.checkParts.splice(1, 1, {
     allocations: [
@@ -97,7 +70,9 @@ test('ipam release --from-report repairs what is in all reports, fenced', async 
     ],
   });
   const second = await report('second.json');
-  const out = await succeeds(`ipam release --from-report=${first} --from-report=${second}`);
+  const out = await calicoctl.succeeds(
+    `ipam release --from-report=${first} --from-report=${second}`,
+  );
   assert.equal(
     out,
     `Skipped 10.0.0.1: it is in use again
@@ -132,45 +107,60 @@ Corrected 2 records; 0 skipped.
 });
 
 test('a report of another cluster or version is refused, unless forced', async () => {
-  await succeeds('apply -f -', CLUSTER.replace('clusterGUID: g', 'clusterGUID: other'));
+  await calicoctl.succeeds('apply -f -', CLUSTER.replace('clusterGUID: g', 'clusterGUID: other'));
   const file = await report('foreign.json');
   assert.match(
-    await fails(`ipam release --from-report=${file}`),
+    await calicoctl.fails(`ipam release --from-report=${file}`),
     /its clusterGUID is "g", this cluster's is "other"/,
   );
-  await succeeds('apply -f -', CLUSTER.replace("'1'", "'2'"));
+  await calicoctl.succeeds('apply -f -', CLUSTER.replace("'1'", "'2'"));
   assert.match(
-    await fails(`ipam release --from-report=${file}`),
+    await calicoctl.fails(`ipam release --from-report=${file}`),
     /its version is "1", this cluster's is "2"/,
   );
   assert.equal(services.admin.repairs.length, 0);
-  assert.match(await succeeds(`ipam release --from-report=${file} --force`), /Released 1 IPs/);
+  assert.match(
+    await calicoctl.succeeds(`ipam release --from-report=${file} --force`),
+    /Released 1 IPs/,
+  );
   assert.equal(services.admin.repairs[0]?.force, true);
 });
 
 test('wrong use of check and release is explained', async () => {
-  assert.match(await fails('ipam check -o /no/such/folder/x'), /Cannot write report "\/no\/such/);
   assert.match(
-    await fails('ipam release --from-report=/no/such'),
+    await calicoctl.fails('ipam check -o /no/such/folder/x'),
+    /Cannot write report "\/no\/such/,
+  );
+  assert.match(
+    await calicoctl.fails('ipam release --from-report=/no/such'),
     /Cannot read report "\/no\/such/,
   );
-  assert.match(await fails('ipam release --ip=1.1.1.1 --handle=h'), /expected either --ip or/);
+  assert.match(
+    await calicoctl.fails('ipam release --ip=1.1.1.1 --handle=h'),
+    /expected either --ip or/,
+  );
   const file = join(folder, 'kept.json');
   await report('kept.json');
   assert.match(await readFile(file, 'utf8'), /"clusterGUID": "g"/);
 });
 
 test('ipam split shows the parts', async () => {
-  const dry = await succeeds('ipam split 2 --name=p --dry-run');
+  const dry = await calicoctl.succeeds('ipam split 2 --name=p --dry-run');
   assert.match(dry, /\| split-p-1 \| 10\.1\.0\.0\/16 \|/);
   assert.match(dry, /would be split into 2 IP pools; nothing was changed\n$/);
-  assert.match(await succeeds('ipam split 2 --name=p'), /Successfully split IP pool p into 2/);
-  assert.match(await fails('ipam split x --name=p'), /Cannot split into "x" parts: expected 2, 4/);
-  assert.match(await fails('ipam split 2'), /expected either --cidr or --name/);
+  assert.match(
+    await calicoctl.succeeds('ipam split 2 --name=p'),
+    /Successfully split IP pool p into 2/,
+  );
+  assert.match(
+    await calicoctl.fails('ipam split x --name=p'),
+    /Cannot split into "x" parts: expected 2, 4/,
+  );
+  assert.match(await calicoctl.fails('ipam split 2'), /expected either --cidr or --name/);
 });
 
 test('ipam migrate plans first, then disables the old pool', async () => {
-  await succeeds(
+  await calicoctl.succeeds(
     'apply -f -',
     'apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: old}\nspec: {cidr: 10.0.0.0/16}\n',
   );
@@ -183,7 +173,7 @@ test('ipam migrate plans first, then disables the old pool', async () => {
     tunnelAddresses: 2n,
   };
   assert.equal(
-    await succeeds(`${move} --dry-run`),
+    await calicoctl.succeeds(`${move} --dry-run`),
     `+------+-----------+----------+
 | NODE | WORKLOAD  |    IP    |
 +------+-----------+----------+
@@ -193,17 +183,17 @@ test('ipam migrate plans first, then disables the old pool', async () => {
 Nothing was changed.
 `,
   );
-  assert.doesNotMatch(await succeeds('get ippool old -o yaml'), /disabled: true/);
-  assert.match(await succeeds(move), /disabled IP pool old\nStart 1 workloads again/);
-  assert.match(await succeeds('get ippool old -o yaml'), /disabled: true/);
+  assert.doesNotMatch(await calicoctl.succeeds('get ippool old -o yaml'), /disabled: true/);
+  assert.match(await calicoctl.succeeds(move), /disabled IP pool old\nStart 1 workloads again/);
+  assert.match(await calicoctl.succeeds('get ippool old -o yaml'), /disabled: true/);
   services.admin.plan = { from: 'old', to: 'new', free: '64', oldPoolDisabled: true };
   assert.match(
-    await succeeds(move),
+    await calicoctl.succeeds(move),
     /No workload is left: delete it with "calicoctl delete ippool/,
   );
   services.admin.plan = { ...services.admin.plan, obstacles: ['pool "new" is disabled'] };
   assert.match(
-    await fails(move),
+    await calicoctl.fails(move),
     /Cannot migrate from pool "old" to "new": pool "new" is disabled/,
   );
 });
@@ -214,7 +204,7 @@ test('ipam plan shows proposals, and gives the blocks back when told so', async 
     routesAfter: 4n,
     moves: [{ block: '10.0.0.64/26', node: 'n2', reason: 'empty; in the way', routesSaved: 1n }],
   };
-  const shown = await succeeds('ipam plan');
+  const shown = await calicoctl.succeeds('ipam plan');
   assert.equal(
     shown,
     `+--------------+------+--------------+-------------------+
@@ -225,20 +215,23 @@ test('ipam plan shows proposals, and gives the blocks back when told so', async 
 5 routes to all nodes; 4 without the 1 blocks listed.
 `,
   );
-  assert.equal(await succeeds('ipam plan --apply'), `${shown}Successfully released 1 blocks\n`);
+  assert.equal(
+    await calicoctl.succeeds('ipam plan --apply'),
+    `${shown}Successfully released 1 blocks\n`,
+  );
   assert.deepEqual(services.releasedNodes, ['n2']);
   services.admin.placement = {
     planner: { intervalSeconds: 300, plannedAtMs: 1_790_000_000_000n, applies: true, released: 3n },
   };
   assert.match(
-    await succeeds('ipam plan'),
+    await calicoctl.succeeds('ipam plan'),
     /ipam looks every 300 s and gives such blocks back, 3 so far; last round: 2026-09-21T/,
   );
 });
 
 test('ipam configure sets every field under the name it has in Go', async () => {
   assert.equal(
-    await succeeds(
+    await calicoctl.succeeds(
       'ipam configure --strictaffinity=true --max-blocks-per-host=4 --ip-cooldown-seconds=30 --kubevirt-ip-persistence=Disabled',
     ),
     `Successfully set StrictAffinity to: true
@@ -248,8 +241,11 @@ Successfully set IPCooldownSeconds to: 30
 `,
   );
   assert.match(
-    await fails('ipam configure --ip-cooldown-seconds=1201'),
+    await calicoctl.fails('ipam configure --ip-cooldown-seconds=1201'),
     /whole number from 0 to 1200/,
   );
-  assert.match(await fails('ipam configure'), /expected at least one of --strictaffinity, --max/);
+  assert.match(
+    await calicoctl.fails('ipam configure'),
+    /expected at least one of --strictaffinity, --max/,
+  );
 });

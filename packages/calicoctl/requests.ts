@@ -49,7 +49,11 @@ export function requestsOf(
  * @throws CommandError that lists every problem with file, document, line and field
  */
 export function checkRequests(requests: readonly Request[], verb: string): void {
-  const problems = requests.flatMap(problemsOf);
+  refuse(requests.flatMap(problemsOf), verb);
+}
+
+/** @throws CommandError that lists the problems, when there are any */
+export function refuse(problems: readonly string[], verb: string): void {
   if (problems.length === 0) return;
   const [only] = problems;
   const text =
@@ -61,8 +65,14 @@ export function checkRequests(requests: readonly Request[], verb: string): void 
   });
 }
 
-function problemsOf({ source, document, kind, name }: Request): string[] {
-  const place = placeText(source.file, source.number);
+/** 'file "pool.yaml", document 2' */
+export function placeOf({ source }: Request): string {
+  return placeText(source.file, source.number);
+}
+
+function problemsOf(request: Request): string[] {
+  const { source, document, kind, name } = request;
+  const place = placeOf(request);
   if (KINDS[kind].readOnly) {
     return [`${place}: ${kind} "${name}": is made by IPAM and cannot be written`];
   }

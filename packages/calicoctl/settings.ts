@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { CommandError } from './command_error.ts';
+import { parseDuration } from './duration.ts';
 
 export type Settings = {
   /** Targets: "unix:/path" or "host:port". */
@@ -56,11 +57,11 @@ export async function loadSettings(
     ipamAddress: text('ipamAddress') ?? '',
     statusAddress: text('statusAddress') ?? '',
     runDir: text('runDir') ?? '',
-    insecure: isTrue(text('insecure') ?? ''),
+    insecure: booleanOf(text('insecure') ?? ''),
     tlsCa: text('tlsCa'),
     tlsCert: text('tlsCert'),
     tlsKey: text('tlsKey'),
-    callTimeout: text('callTimeout') ?? '',
+    callTimeout: checkedDuration(text('callTimeout') ?? ''),
   };
 }
 
@@ -105,8 +106,25 @@ function parseSettings(document: unknown, path: string): Texts {
   );
 }
 
-function isTrue(text: string): boolean {
-  return /^(true|1|yes)$/i.test(text);
+/** Whether to do without TLS is never guessed. */
+function booleanOf(text: string): boolean {
+  if (/^(true|1|yes)$/i.test(text)) return true;
+  if (/^(false|0|no)$/i.test(text)) return false;
+  throw new CommandError(
+    `Cannot use ${SETTINGS.insecure.variable} (insecure) "${text}": expected true or false`,
+  );
+}
+
+function checkedDuration(text: string): string {
+  try {
+    parseDuration(text);
+    return text;
+  } catch (cause) {
+    throw new CommandError(
+      `Cannot use ${SETTINGS.callTimeout.variable} (callTimeout) "${text}": expected a duration, for example "30s"`,
+      { cause },
+    );
+  }
 }
 
 function isFields(value: unknown): value is Record<string, unknown> {

@@ -47,3 +47,14 @@ test('loadSettings() refuses unknown fields and missing files', async () => {
   });
   await assert.rejects(loadSettings('/nonexistent/x', {}), /Cannot read configuration file/);
 });
+
+test('loadSettings() refuses what it would have to guess', async () => {
+  await assert.rejects(
+    loadSettings(undefined, { CALICO_INSECURE: 'ture' }),
+    /Cannot use CALICO_INSECURE \(insecure\) "ture": expected true or false/,
+  );
+  await assert.rejects(
+    loadSettings(undefined, { CALICO_CALL_TIMEOUT: 'soon' }),
+    /Cannot use CALICO_CALL_TIMEOUT \(callTimeout\) "soon": expected a duration, for example "30s"/,
+  );
+});

@@ -111,6 +111,11 @@ export function keyOf(resource: {
   return { kind, namespace, name: metadata.name };
 }
 
+/** For people: 'NetworkPolicy "default/allow-dns"' */
+export function keyTitle({ kind, namespace, name }: ResourceKey): string {
+  return `${kind} "${namespace === '' ? '' : `${namespace}/`}${name}"`;
+}
+
 /** A text that differs for different keys; names and namespaces never hold "/". */
 export function keyText({ kind, namespace, name }: ResourceKey): string {
   return `${kind}/${namespace}/${name}`;

@@ -42,6 +42,7 @@ export {
   type KindInfo,
   keyOf,
   keyText,
+  keyTitle,
   type ResourceKey,
 } from './kinds.ts';
 export {

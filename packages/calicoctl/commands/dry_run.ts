@@ -16,15 +16,19 @@ const POLICY_KINDS: ReadonlySet<string> = new Set([
   'KubernetesEndpointSlice',
 ]);
 
+/** Kinds that other documents may name or meet. */
+const DEPENDED_ON: ReadonlySet<string> = new Set(['Tier', 'IPPool']);
+
 /** @throws CommandError when a node does not answer, RpcError when api would refuse a document */
 export async function dryRun(
   { connections, terminal }: Session,
   requests: readonly Request[],
 ): Promise<void> {
   const checked: Resource[] = [];
-  for (const request of requests) {
+  for (const [index, request] of requests.entries()) {
+    const earlier = requests.slice(0, index).filter(({ kind }) => DEPENDED_ON.has(kind));
     const { resource } = await connections.ask('api', (client) =>
-      client.validate({ resource: toMessage(request) }),
+      client.validate({ resource: toMessage(request), earlier: earlier.map(toMessage) }),
     );
     if (resource !== undefined) checked.push(resource);
   }

@@ -43,7 +43,7 @@ export async function writeAll(
 }
 
 /** "'IPPool' ", or nothing when the kinds are mixed. */
-function describe(items: readonly Item[]): string {
+export function describe(items: readonly { readonly kind: Kind }[]): string {
   const kinds = new Set(items.map(({ kind }) => kind));
   const [only] = kinds;
   return kinds.size === 1 ? `'${only}' ` : '';

@@ -34,6 +34,8 @@ export const YAML = {
   compat: 'yaml-1.1',
 } as const;
 
+const FORMATS = 'ps, wide, yaml, json, name or custom-columns=HEADING[,HEADING]';
+
 /** @throws CommandError */
 export function parseOutputFormat(text: string): OutputFormat {
   if (/^(ps|wide|yaml|json|name)$/.test(text)) {
@@ -41,9 +43,13 @@ export function parseOutputFormat(text: string): OutputFormat {
   }
   const [, headings] = /^custom-columns=(.+)$/.exec(text) ?? [];
   if (headings !== undefined) return { kind: 'custom-columns', headings: headings.split(',') };
-  throw new CommandError(
-    `Cannot print as "${text}": expected ps, wide, yaml, json, name or custom-columns=HEADING[,HEADING]`,
-  );
+  if (/^go-template(-file)?=/.test(text)) {
+    throw new CommandError(
+      `Cannot print as "${text}": Go's templates are not understood here, expected ${FORMATS}`,
+      { advice: 'For single fields take -o json and jq: -o json | jq -r .spec.cidr' },
+    );
+  }
+  throw new CommandError(`Cannot print as "${text}": expected ${FORMATS}`);
 }
 
 export function formatListings(

@@ -1,5 +1,6 @@
 // What `get` shows of each kind: headings with the text of a resource under each.
-import type { Kind } from '@calico/model';
+import { KINDS, type Kind } from '@calico/model';
+import { CommandError } from '../command_error.ts';
 
 /** A resource's document as the server stores it. */
 export type ResourceDocument = {
@@ -186,13 +187,19 @@ export const COLUMNS: Readonly<Record<Kind, KindColumns>> = {
   },
 };
 
-/** The columns of a kind whose headings are among the given ones, in the order given. */
+/** The columns of a kind with these headings, in the order given. @throws CommandError */
 export function columnsByHeading(kind: Kind, headings: readonly string[]): Column[] {
   const { ps, wide } = COLUMNS[kind];
-  const all = [NAMESPACE, ...wide, ...ps];
-  return headings.flatMap((heading) => {
-    const found = all.find((column) => column.heading === heading.toUpperCase());
-    return found === undefined ? [] : [found];
+  const all = KINDS[kind].namespaced ? [NAMESPACE, ...wide, ...ps] : [...wide, ...ps];
+  return headings.map((heading) => {
+    const wanted = heading.trim().toUpperCase();
+    const found = all.find((column) => column.heading === wanted);
+    if (found !== undefined) return found;
+    const known = new Set(all.map((column) => column.heading));
+    throw new CommandError(
+      `Cannot print column "${heading}" of ${kind}: expected one of ${[...known].join(', ')}`,
+      { advice: 'With -o json or -o yaml every field is printed.' },
+    );
   });
 }
 

@@ -60,6 +60,17 @@ export class MemoryServices {
     };
   }
 
+  /** As if nothing had been asked yet. */
+  clear(): void {
+    this.stored.clear();
+    this.assigned.clear();
+    this.releasedNodes.length = 0;
+    this.progress = [];
+    this.staysBehind = false;
+    this.admin.repairs.length = 0;
+    Object.assign(this.policy, { why: {}, stats: {}, preview: {}, previewed: undefined });
+  }
+
   async stop(): Promise<void> {
     for (const server of this.#servers) await server.stop(100);
     await rm(this.#folder, { recursive: true });

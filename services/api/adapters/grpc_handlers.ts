@@ -1,5 +1,5 @@
 // ResourceService on top of reader and writer.
-import { findKind, KINDS, type Kind, parseStored, type ResourceKey } from '@calico/model';
+import { findKind, KINDS, type Kind, keyTitle, parseStored, type ResourceKey } from '@calico/model';
 import {
   type ResourceKey as KeyMessage,
   PatchType,
@@ -13,7 +13,7 @@ import { mergePatch } from '../core/merge_patch.ts';
 import type { StoredResource } from '../core/stored_resource.ts';
 import { answering, refusal } from './refusal.ts';
 import { MAX_PAGE, type ResourceReader, type Selection } from './resource_reader.ts';
-import { notFound, type ResourceWriter, text } from './resource_writer.ts';
+import { notFound, type ResourceWriter } from './resource_writer.ts';
 
 export type HandlerOptions = {
   readonly reader: ResourceReader;
@@ -106,9 +106,13 @@ export function createHandlers({
     delete: ({ key, revision, uid }) =>
       answering(async () => ({ revision: await writer.delete(keyOf(key), { revision, uid }) })),
 
-    validate: ({ resource }) =>
+    validate: ({ resource, earlier }) =>
       answering(async () => {
         const checked = writer.check(documentOf(resource));
+        await writer.rehearse(
+          checked,
+          earlier.map((each) => writer.check(documentOf(each))),
+        );
         const { kind, metadata } = checked;
         const { name, namespace = '' } = metadata;
         return { resource: { kind, name, namespace, json: JSON.stringify(checked) } };
@@ -136,15 +140,19 @@ function patcher(key: ResourceKey, type: PatchType, patch: string): (document: u
         try {
           return jsonPatch.applyPatch(document, parsed as Operation[], true, false).newDocument;
         } catch (cause) {
-          throw new RpcError('INVALID_ARGUMENT', `Cannot patch ${text(key)}: ${firstLine(cause)}`, {
-            cause,
-          });
+          throw new RpcError(
+            'INVALID_ARGUMENT',
+            `Cannot patch ${keyTitle(key)}: ${firstLine(cause)}`,
+            {
+              cause,
+            },
+          );
         }
       };
     default:
       throw new RpcError(
         'INVALID_ARGUMENT',
-        `Cannot patch ${text(key)}: type ${type}: expected MERGE, JSON or STRATEGIC`,
+        `Cannot patch ${keyTitle(key)}: type ${type}: expected MERGE, JSON or STRATEGIC`,
       );
   }
 }
@@ -155,7 +163,7 @@ function parsePatch(key: ResourceKey, patch: string): unknown {
   } catch (cause) {
     throw new RpcError(
       'INVALID_ARGUMENT',
-      `Cannot patch ${text(key)}: patch is not JSON: ${firstLine(cause)}`,
+      `Cannot patch ${keyTitle(key)}: patch is not JSON: ${firstLine(cause)}`,
       { cause },
     );
   }

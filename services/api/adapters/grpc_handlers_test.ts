@@ -379,6 +379,33 @@ test('patch() merges, applies JSON patches, and refuses to change the name', asy
   );
 });
 
+test('validate() refuses what an apply would, and writes nothing', async () => {
+  const { handlers, store } = await service();
+  const validate = async (resource: { json: string }, ...earlier: { json: string }[]) =>
+    handlers.validate(message(ValidateRequestSchema, { resource, earlier }), context);
+  await handlers.create(
+    message(CreateRequestSchema, { resource: pool('one', '10.0.0.0/16') }),
+    context,
+  );
+  const before = (await store.list('/')).revision;
+  await validate(pool('two', '10.1.0.0/16'));
+  await assert.rejects(
+    () => validate(pool('two', '10.0.3.0/24')),
+    isCode('INVALID_ARGUMENT', /spec\.cidr "10\.0\.3\.0\/24": overlaps/),
+  );
+  await assert.rejects(
+    () => validate(pool('three', '10.1.3.0/24'), pool('two', '10.1.0.0/16')),
+    isCode('INVALID_ARGUMENT', /overlaps "10\.1\.0\.0\/16" of IPPool "two"/),
+  );
+  const policy = document('GlobalNetworkPolicy', { name: 'own.p' }, { tier: 'own' });
+  await assert.rejects(
+    () => validate(policy),
+    isCode('INVALID_ARGUMENT', /spec\.tier "own": no such Tier/),
+  );
+  await validate(policy, document('Tier', { name: 'own' }, { order: 5 }));
+  assert.equal((await store.list('/')).revision, before);
+});
+
 test('what every cluster has is there and stays', async () => {
   const { handlers } = await service();
   for (const key of [

@@ -8,6 +8,7 @@ import {
   KINDS,
   type Kind,
   keyOf,
+  keyTitle,
   parseResource,
   parseStored,
   type ResourceKey,
@@ -64,37 +65,54 @@ export class ResourceWriter {
   /** `ipamHandle`: must hold the endpoint's addresses when the transaction commits; '': not looked at. */
   async write(resource: AnyResource, intent: Intent, ipamHandle = ''): Promise<Written> {
     const key = keyOf(resource);
-    refuseReadOnly(key);
-    const refused = writeRefusal(key);
-    if (refused !== undefined)
-      throw new RpcError('FAILED_PRECONDITION', `Cannot write ${text(key)}: ${refused}`);
     const path = resourcePath(key);
     return this.#retrying(key, async () => {
-      const [entry, held] = await Promise.all([
-        this.#options.store.get(path),
-        this.#heldBy(resource, ipamHandle),
-      ]);
-      const before = entry === undefined ? undefined : readable(key.kind, entry);
-      refuseIntent(intent, key, entry);
-      refuseRevision(resource, key, entry);
-      if (entry !== undefined && before !== undefined && sayTheSame(before, resource)) {
+      const { entry, before, held, guards } = await this.#examine(resource, intent, ipamHandle);
+      if (entry !== undefined && guards === undefined) {
         return { resource: readBack(path, entry.value, entry.modRevision), changed: false };
       }
-      if (before !== undefined) throwProblems(key, changeProblems(before, resource));
-      const guards = await this.#guards(resource, entry);
       const birth = this.#options.birth();
       const value = documentToStore(
         resource,
         before === undefined ? birth : birthOf(before, birth),
       );
       const revision = await this.#commit(
-        [{ key: path, modRevision: entry?.modRevision ?? 0n }, ...held, ...guards.compare],
-        [{ kind: 'put', key: path, value }, ...guards.operations, ...mirrors(resource)],
+        [{ key: path, modRevision: entry?.modRevision ?? 0n }, ...held, ...(guards?.compare ?? [])],
+        [{ kind: 'put', key: path, value }, ...(guards?.operations ?? []), ...mirrors(resource)],
       );
       return revision === undefined
         ? undefined
         : { resource: readBack(path, value, revision), changed: true };
     });
+  }
+
+  /** Checks a document as an apply after the earlier ones does; writes nothing. */
+  async rehearse(resource: AnyResource, earlier: readonly AnyResource[]): Promise<void> {
+    await this.#examine(resource, 'apply', '', earlier);
+  }
+
+  /** What a write meets. Without guards, what is stored says the same already. */
+  async #examine(
+    resource: AnyResource,
+    intent: Intent,
+    ipamHandle: string,
+    earlier: readonly AnyResource[] = [],
+  ) {
+    const key = keyOf(resource);
+    refuseReadOnly(key);
+    const refused = writeRefusal(key);
+    if (refused !== undefined)
+      throw new RpcError('FAILED_PRECONDITION', `Cannot write ${keyTitle(key)}: ${refused}`);
+    const [entry, held] = await Promise.all([
+      this.#options.store.get(resourcePath(key)),
+      this.#heldBy(resource, ipamHandle),
+    ]);
+    const before = entry === undefined ? undefined : readable(key.kind, entry);
+    refuseIntent(intent, key, entry);
+    refuseRevision(resource, key, entry);
+    if (before !== undefined && sayTheSame(before, resource)) return { entry, before, held };
+    if (before !== undefined) throwProblems(key, changeProblems(before, resource));
+    return { entry, before, held, guards: await this.#guards(resource, entry, earlier) };
   }
 
   /** Changes an existing resource by a function of its present document. */
@@ -103,10 +121,10 @@ export class ResourceWriter {
       const current = await this.#options.reader.get(key);
       if (current === undefined) throw notFound(key);
       const changed = parseResource(change(JSON.parse(current.json)));
-      if (text(keyOf(changed)) !== text(key)) {
+      if (keyTitle(keyOf(changed)) !== keyTitle(key)) {
         throw new RpcError(
           'INVALID_ARGUMENT',
-          `Cannot patch ${text(key)}: kind, namespace and name cannot be changed`,
+          `Cannot patch ${keyTitle(key)}: kind, namespace and name cannot be changed`,
         );
       }
       try {
@@ -126,7 +144,7 @@ export class ResourceWriter {
     refuseReadOnly(key);
     const refused = deleteRefusal(key);
     if (refused !== undefined)
-      throw new RpcError('FAILED_PRECONDITION', `Cannot delete ${text(key)}: ${refused}`);
+      throw new RpcError('FAILED_PRECONDITION', `Cannot delete ${keyTitle(key)}: ${refused}`);
     const path = resourcePath(key);
     return this.#retrying(key, async () => {
       const entry = await this.#options.store.get(path);
@@ -138,7 +156,7 @@ export class ResourceWriter {
       if (uid !== '' && resource?.metadata.uid !== uid) {
         throw new RpcError(
           'ABORTED',
-          `Cannot delete ${text(key)}: its uid is "${resource?.metadata.uid}", not "${uid}"`,
+          `Cannot delete ${keyTitle(key)}: its uid is "${resource?.metadata.uid}", not "${uid}"`,
         );
       }
       const along = resource === undefined ? NO_GUARDS : await this.#removedAlong(resource);
@@ -159,35 +177,44 @@ export class ResourceWriter {
     if (problem !== undefined) {
       throw new RpcError(
         'FAILED_PRECONDITION',
-        `Cannot write ${text(keyOf(resource))}: ${problem}`,
+        `Cannot write ${keyTitle(keyOf(resource))}: ${problem}`,
       );
     }
     return [{ key, modRevision: entry?.modRevision ?? 0n }];
   }
 
   /** Rules between documents: what must not change meanwhile is compared in the same transaction. */
-  async #guards(resource: AnyResource, before: Entry | undefined): Promise<Guards> {
+  async #guards(
+    resource: AnyResource,
+    before: Entry | undefined,
+    earlier: readonly AnyResource[],
+  ): Promise<Guards> {
     switch (resource.kind) {
       case 'IPPool':
-        return before === undefined ? this.#poolGuards(resource) : NO_GUARDS;
+        return before === undefined ? this.#poolGuards(resource, earlier) : NO_GUARDS;
       case 'NetworkPolicy':
-      case 'GlobalNetworkPolicy':
-        return this.#tierGuards(resource, resource.spec.tier ?? 'default');
+      case 'GlobalNetworkPolicy': {
+        const { tier } = resource.spec;
+        const isEarlier = earlier.some(
+          ({ kind, metadata }) => kind === 'Tier' && metadata.name === tier,
+        );
+        return isEarlier ? NO_GUARDS : this.#tierGuards(resource, tier);
+      }
       default:
         return NO_GUARDS;
     }
   }
 
-  async #poolGuards(pool: IPPool): Promise<Guards> {
+  async #poolGuards(pool: IPPool, earlier: readonly AnyResource[]): Promise<Guards> {
     const { store } = this.#options;
     const guard = await store.get(POOLS_GUARD);
     const { entries } = await store.list(resourcePrefix('IPPool'));
     throwProblems(
       keyOf(pool),
-      ipPoolProblems(
-        pool,
-        entries.map(({ value }) => parseStored('IPPool', value)),
-      ),
+      ipPoolProblems(pool, [
+        ...entries.map(({ value }) => parseStored('IPPool', value)),
+        ...earlier.filter((each) => each.kind === 'IPPool'),
+      ]),
     );
     return {
       compare: [{ key: POOLS_GUARD, modRevision: guard?.modRevision ?? 0n }],
@@ -222,7 +249,7 @@ export class ResourceWriter {
       if (user !== undefined) {
         throw new RpcError(
           'FAILED_PRECONDITION',
-          `Cannot delete Tier "${tier}": ${text(keyOf(user))} is in it; delete or move its policies first`,
+          `Cannot delete Tier "${tier}": ${keyTitle(keyOf(user))} is in it; delete or move its policies first`,
         );
       }
     }
@@ -288,7 +315,7 @@ export class ResourceWriter {
     }
     throw new RpcError(
       'ABORTED',
-      `Cannot change ${text(key)}: others changed it ${ATTEMPTS} times meanwhile, try again`,
+      `Cannot change ${keyTitle(key)}: others changed it ${ATTEMPTS} times meanwhile, try again`,
     );
   }
 }
@@ -305,19 +332,14 @@ const MIRROR_REMOVED: Guards = {
   operations: [{ kind: 'delete', key: LEGACY_IPAM_CONFIG_PATH }],
 };
 
-/** 'NetworkPolicy "default/allow-dns"' */
-export function text({ kind, namespace, name }: ResourceKey): string {
-  return `${kind} "${namespace === '' ? '' : `${namespace}/`}${name}"`;
-}
-
 export function notFound(key: ResourceKey): RpcError {
-  return new RpcError('NOT_FOUND', `Cannot find ${text(key)}: it does not exist`);
+  return new RpcError('NOT_FOUND', `Cannot find ${keyTitle(key)}: it does not exist`);
 }
 
 function conflict(key: ResourceKey, expected: string, { modRevision }: Entry): RpcError {
   return new RpcError(
     'ABORTED',
-    `Cannot change ${text(key)}: metadata.resourceVersion "${expected}" is not the current one, ${modRevision}; read it again and repeat the change`,
+    `Cannot change ${keyTitle(key)}: metadata.resourceVersion "${expected}" is not the current one, ${modRevision}; read it again and repeat the change`,
   );
 }
 
@@ -353,14 +375,14 @@ function refuseReadOnly(key: ResourceKey): void {
   if (KINDS[key.kind].readOnly) {
     throw new RpcError(
       'FAILED_PRECONDITION',
-      `Cannot write ${text(key)}: the ipam service alone changes it`,
+      `Cannot write ${keyTitle(key)}: the ipam service alone changes it`,
     );
   }
 }
 
 function refuseIntent(intent: Intent, key: ResourceKey, entry: Entry | undefined): void {
   if (intent === 'create' && entry !== undefined) {
-    throw new RpcError('ALREADY_EXISTS', `Cannot create ${text(key)}: it exists already`);
+    throw new RpcError('ALREADY_EXISTS', `Cannot create ${keyTitle(key)}: it exists already`);
   }
   if (intent === 'replace' && entry === undefined) throw notFound(key);
 }
@@ -375,7 +397,7 @@ function throwProblems(
   key: ResourceKey,
   problems: ConstructorParameters<typeof ValidationError>[1],
 ): void {
-  if (problems.length > 0) throw new ValidationError(text(key), problems);
+  if (problems.length > 0) throw new ValidationError(keyTitle(key), problems);
 }
 
 /** Copies for readers that know only an older place. */

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { CommandLine } from './testing/command_line.ts';
+import { MemoryServices } from './testing/memory_services.ts';
+
+let services: MemoryServices;
+const calicoctl = new CommandLine(() => services.environment);
+
+before(async () => {
+  services = await MemoryServices.start();
+});
+
+after(() => services.stop());
+
+beforeEach(() => services.clear());
+
+test('node status shows the sessions', async () => {
+  const out = await calicoctl.succeeds('node status');
+  assert.match(out, /^Calico process is running\.\n\nIPv4 BGP status\n\+-/);
+  assert.match(out, /\| 192\.168\.80\.101 \| node-to-node mesh \| up/);
+  assert.match(out, /\n\nIPv6 BGP status\nNo IPv6 peers found\.\n$/);
+});
+
+test('node status says when the process is not running', async () => {
+  const { code, out, err } = await calicoctl.run('node status', '', {
+    CALICO_RUN_DIR: '/nonexistent',
+  });
+  assert.deepEqual([code, out], [1, 'Calico process is not running.\n']);
+  assert.match(err, /CALICO_RUN_DIR/);
+});
+
+test('bgp watch, reset and routes --lookup', async () => {
+  assert.match(
+    await calicoctl.succeeds('bgp watch'),
+    /Established[^]*\n192\.168\.80\.101 is no longer a peer/,
+  );
+  assert.match(
+    await calicoctl.succeeds('bgp reset 192.168.80.101 --message cables'),
+    /^Reset '192/,
+  );
+  assert.match(await calicoctl.succeeds('bgp reset 192.168.80.101 --soft both'), /softly \(both\)/);
+  assert.match(
+    await calicoctl.fails('bgp reset 192.168.80.101 --soft up'),
+    /expected in, out or both/,
+  );
+  assert.match(
+    await calicoctl.fails('bgp reset 192.168.80.101 --soft in --message x'),
+    /nothing ends/,
+  );
+  assert.match(await calicoctl.succeeds('bgp routes --lookup 10.244.1.3'), /10\.244\.1\.0\/28/);
+});
+
+test('bgp inject, load and withdraw', async () => {
+  assert.match(
+    await calicoctl.succeeds(
+      'bgp inject 198.51.100.0/24 203.0.113.0/24 --community 64512:1 --as-path 1,2',
+    ),
+    /^Injected 2 routes, 'calicoctl' has 2/,
+  );
+  assert.match(await calicoctl.fails('bgp inject 198.51.100.0/24 --med x'), /Expected a number/);
+  assert.match(
+    await calicoctl.succeeds('bgp withdraw 198.51.100.0/24'),
+    /^Withdrew 1 routes of 'calicoctl'/,
+  );
+  assert.match(
+    await calicoctl.fails('bgp load /nowhere.mrt'),
+    /Cannot load "\/nowhere\.mrt": ENOENT/,
+  );
+});
+
+test('bgp peers, routes and why ask the speaker of this node', async () => {
+  assert.match(
+    await calicoctl.succeeds('bgp peers'),
+    /^PEER .*\n192\.168\.80\.101 +- +0 +Established/,
+  );
+  assert.match(
+    await calicoctl.succeeds('bgp peers 192.168.80.101'),
+    /^Peer +192.168.80.101\n[^]*State +Established/,
+  );
+  assert.match(await calicoctl.fails('bgp peers 192.0.2.1'), /peers are "192.168.80.101"/);
+  assert.match(
+    await calicoctl.succeeds('bgp routes'),
+    /\n\* +10\.244\.1\.0\/26 +192\.168\.80\.101/,
+  );
+  assert.match(
+    await calicoctl.succeeds('bgp routes 10.9.0.0/16 --table=out --peer=192.168.80.101'),
+    /\n +10\.9\.0\.0\/16/,
+  );
+  assert.match(
+    await calicoctl.succeeds('bgp why 10.244.1.7'),
+    /^10\.244\.1\.0\/26\n[^]*Kernel: it is there/,
+  );
+  assert.match(await calicoctl.succeeds('bgp why 10.9.9.9'), /a route to 10\.9\.9\.9/);
+  assert.match(await calicoctl.fails('bgp routes --table=x'), /expected loc, received, in or out/);
+  assert.match(await calicoctl.fails('bgp routes --table=in'), /expected --peer/);
+});
