@@ -79,7 +79,7 @@ async function listed(): Promise<unknown> {
 test('what we write and what libnftables writes reads the same', async () => {
   await withTable(async (table) => {
     await fc.assert(
-      fc.asyncProperty(rulesets, async (desired) => {
+      fc.asyncProperty(rulesets.map(withoutClassRules), async (desired) => {
         const transaction = diff(desired, undefined);
         await table.list();
         await table.commit(transaction);
@@ -96,6 +96,17 @@ test('what we write and what libnftables writes reads the same', async () => {
     );
   });
 });
+
+/** libnftables lists look-ups by classes, but does not read them. */
+function withoutClassRules({ chains, sets }: Ruleset): Ruleset {
+  const isReadable = ({ statements }: Rule): boolean =>
+    statements.every(({ kind }) => kind !== 'class-verdict-map');
+  const kept = [...chains].map(([name, chain]): [string, Chain] => [
+    name,
+    { ...chain, rules: chain.rules.filter(isReadable) },
+  ]);
+  return { chains: new Map(kept), sets };
+}
 
 function linesOf(text: string): string[] {
   return text.split('\n').filter((line) => /chain|hook|comment/.test(line));

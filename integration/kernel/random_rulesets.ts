@@ -4,6 +4,7 @@ import {
   type BaseChain,
   type Chain,
   type CounterRef,
+  type ElementValue,
   type Field,
   type NamedSet,
   type Rule,
@@ -99,6 +100,12 @@ const SETS: Readonly<Record<string, SetShape>> = {
   },
   'set/from': {
     kind: 'verdict-map',
+    key: ['ifname'],
+    interval: false,
+    element: octet.map((n) => `cali${n}`),
+  },
+  'classes/from': {
+    kind: 'class-map',
     key: ['ifname'],
     interval: false,
     element: octet.map((n) => `cali${n}`),
@@ -324,6 +331,12 @@ const base = fc.constantFrom<BaseChain>(
   { type: 'nat', hook: 'postrouting', priority: 100, policy: 'accept' },
 );
 const dispatch: Rule = { statements: [{ kind: 'verdict-map', field: 'iifname', map: 'set/from' }] };
+const classDispatch: Rule = {
+  statements: [
+    { kind: 'class-verdict-map', field: 'iifname', classes: 'classes/from', map: 'set/from' },
+  ],
+  comment: 'by class',
+};
 const masquerade: Rule = {
   statements: [
     // The kernel refuses this field in chains that can be reached before routing.
@@ -359,14 +372,18 @@ const chains = fc
       hook.type === 'nat'
         ? [masquerade, ...translations]
         : hook.hook === 'prerouting'
-          ? [notrack, dispatch]
-          : [dispatch, ...rejections];
+          ? [notrack, dispatch, classDispatch]
+          : [classDispatch, dispatch, ...rejections];
     all.set(`hook.${hook.hook}`, { base: hook, comment: 'a "hook"', rules: special });
     return all;
   });
 
 function elementsOf(name: string, { kind, element }: SetShape): fc.Arbitrary<NamedSet['elements']> {
-  const verdict = kind === 'verdict-map' ? fc.oneof(final, jump(-1)) : fc.constant(undefined);
+  const values: Partial<Record<NamedSet['kind'], fc.Arbitrary<ElementValue>>> = {
+    'verdict-map': fc.oneof(final, jump(-1)),
+    'class-map': octet.map((n): ElementValue => `class cali${n}`),
+  };
+  const verdict = values[kind] ?? fc.constant(undefined);
   const unique = fc.uniqueArray(fc.tuple(element, verdict), {
     selector: ([text]) => text,
     maxLength: 8,

@@ -211,6 +211,10 @@ class BatchWriter {
       writer.attributeU32be(NFTA_SET.DATA_TYPE, NFT_DATA_VERDICT);
       writer.attributeU32be(NFTA_SET.DATA_LEN, 0);
     }
+    if (kind === 'class-map') {
+      writer.attributeU32be(NFTA_SET.DATA_TYPE, (TYPE_IDS.mark << 6) | TYPE_IDS.ifname);
+      writer.attributeU32be(NFTA_SET.DATA_LEN, keyLength('mark') + keyLength('ifname'));
+    }
     if (kind === 'counter-map') writer.attributeU32be(NFTA_SET.OBJECT_TYPE, NFT_OBJECT_COUNTER);
     writer.attributeU32be(NFTA_SET.ID, ++this.#sets);
     if (interval && isConcatenation) writeFieldLengths(writer, lengths);
@@ -231,7 +235,7 @@ function flagsOf({ kind, key, interval }: SetOptions): number {
   return (
     (interval ? NFT_SET.INTERVAL : 0) |
     (isConcatenation ? NFT_SET.CONCAT : 0) |
-    (kind === 'verdict-map' ? NFT_SET.MAP : 0) |
+    (kind === 'verdict-map' || kind === 'class-map' ? NFT_SET.MAP : 0) |
     (kind === 'counter-map' ? NFT_SET.OBJECT : 0)
   );
 }
@@ -250,11 +254,12 @@ function setUserData({ kind, key, comment }: SetOptions): Uint8Array {
   const [only] = key;
   const isConcatenation = key.length > 1;
   const order = isConcatenation || only === undefined ? 0 : BYTE_ORDERS[only];
-  const isMap = kind === 'verdict-map';
+  const isMap = kind === 'verdict-map' || kind === 'class-map';
   return Uint8Array.from([
     ...entry(UDATA.SET_KEY_BYTE_ORDER, hostOrder(order)),
     ...(isMap ? entry(UDATA.SET_DATA_BYTE_ORDER, hostOrder(0)) : []),
     ...(isConcatenation ? entry(UDATA.SET_KEY_TYPEOF, CONCATENATION) : []),
+    ...(kind === 'class-map' ? entry(UDATA.SET_DATA_TYPEOF, CONCATENATION) : []),
     ...(isMap ? entry(UDATA.SET_DATA_INTERVAL, hostOrder(0)) : []),
     ...(comment ? textEntry(UDATA.SET_COMMENT, comment) : []),
   ]);

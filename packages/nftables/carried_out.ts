@@ -114,9 +114,8 @@ function requireReferences({ chains, sets, counters }: Table): void {
   for (const { rules } of chains.values()) {
     for (const statement of rules.flatMap(({ statements }) => statements)) {
       if (statement.kind === 'verdict') values.push(statement.verdict);
-      if (statement.kind === 'verdict-map' || statement.kind === 'counter-map') {
-        existing(sets, statement.map);
-      }
+      if ('map' in statement) existing(sets, statement.map);
+      if ('classes' in statement) existing(sets, statement.classes);
       if (statement.kind === 'match' && statement.value.startsWith('@')) {
         existing(sets, statement.value.slice(1));
       }
@@ -125,6 +124,7 @@ function requireReferences({ chains, sets, counters }: Table): void {
   for (const { elements } of sets.values()) values.push(...elements.values());
   for (const value of values) {
     const [kind, target] = value?.split(' ') ?? [];
-    if (target !== undefined) existing<unknown>(kind === 'counter' ? counters : chains, target);
+    if (target === undefined || kind === 'class') continue;
+    existing<unknown>(kind === 'counter' ? counters : chains, target);
   }
 }

@@ -68,6 +68,7 @@ function changes(desired: Ruleset, actual: Ruleset): Command[] {
     ...newSets(desired, actual),
     ...newChains(desired, actual),
     ...elementChanges(desired, actual, 'set'),
+    ...elementChanges(desired, actual, 'class-map'),
     ...elementChanges(desired, actual, 'counter-map'),
     ...ruleChanges(desired, actual),
     ...elementChanges(desired, actual, 'verdict-map'),

@@ -6,6 +6,7 @@ import { diff } from './diff.ts';
 import {
   type BaseChain,
   type Chain,
+  type ClassRef,
   type CounterRef,
   EMPTY_RULESET,
   type NamedSet,
@@ -42,6 +43,14 @@ const map: fc.Arbitrary<NamedSet> = fc.record({
     .array(fc.tuple(fc.constantFrom('x', 'y'), fc.constantFrom<Verdict>('drop', 'goto c/1')))
     .map((all) => new Map(all)),
 });
+const classes: fc.Arbitrary<NamedSet> = fc.record({
+  kind: fc.constant('class-map'),
+  key: fc.constant(['ifname']),
+  interval: fc.constant(false),
+  elements: fc
+    .array(fc.tuple(fc.constantFrom('x', 'y'), fc.constantFrom<ClassRef>('class one', 'class two')))
+    .map((all) => new Map(all)),
+});
 const counting: fc.Arbitrary<NamedSet> = fc
   .uniqueArray(fc.constantFrom('1', '2', '3'), { minLength: 1 })
   .chain((own) =>
@@ -62,7 +71,7 @@ const some = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Map<string, T>> =>
     .uniqueArray(fc.tuple(fc.constantFrom(...NAMES), value), { selector: ([name]) => name })
     .map((all) => new Map(all));
 const rulesets: fc.Arbitrary<Ruleset> = fc
-  .record({ chains: some(chain), sets: some(fc.oneof(set, map, counting)) })
+  .record({ chains: some(chain), sets: some(fc.oneof(set, map, classes, counting)) })
   // What rules and verdicts name must exist.
   .map(({ chains, sets }) => ({
     chains: new Map([...chains, ['c/1', { rules: [] }]]),

@@ -28,6 +28,7 @@ const VERDICT_CODES: Readonly<Record<string, number>> = {
   return: -5 >>> 0,
 };
 const COUNTER = 'counter ';
+const CLASS = 'class ';
 /** An attribute's length has 16 bits; one interval takes at most some 800 bytes, mostly the name of its chain. */
 const LIST_BYTES = 64_000;
 /** Of an interval that has no end, so that libnftables lists it to the last value. */
@@ -83,9 +84,16 @@ function writeOne(
   if (keyEnd !== undefined) writeData(writer, NFTA_SET_ELEM.KEY_END, keyEnd);
   if (value?.startsWith(COUNTER)) {
     writer.attributeString(NFTA_SET_ELEM.OBJREF, value.slice(COUNTER.length));
+  } else if (value?.startsWith(CLASS)) {
+    writeData(writer, NFTA_SET_ELEM.DATA, classBytes(value.slice(CLASS.length)));
   } else if (value !== undefined) writeVerdict(writer, NFTA_SET_ELEM.DATA, value as Verdict);
   if (userData !== undefined) writer.attributeBytes(NFTA_SET_ELEM.USERDATA, userData);
   writer.endNested(item);
+}
+
+/** A mark of one, which rules compare, and the name of the class. */
+function classBytes(name: string): Uint8Array {
+  return keyBytes(['mark', 'ifname'], `1 . ${name}`);
 }
 
 /** Attribute `type` with a value in it. */

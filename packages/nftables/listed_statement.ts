@@ -30,7 +30,17 @@ const ADDRESS_TYPES = ['unspec', 'unicast', 'local', 'broadcast', 'anycast', 'mu
 const ADDRESSES = /^ip6? [sd]addr$/u;
 const NF_PROTOCOLS: Readonly<Record<number, string>> = { 2: 'ipv4', 10: 'ipv6' };
 
-export function statementOf(expression: Json): Statement {
+export function statementsOf(expressions: readonly Json[]): Statement[] {
+  const statements: Statement[] = [];
+  for (let at = 0; at < expressions.length; at++) {
+    const classVerdict = classVerdictMapOf(expressions[at], expressions[at + 1]);
+    if (classVerdict !== undefined) at += 1;
+    statements.push(classVerdict ?? statementOf(expressions[at] ?? null));
+  }
+  return statements;
+}
+
+function statementOf(expression: Json): Statement {
   return recognise(expression) ?? { kind: 'unknown', json: JSON.stringify(expression) };
 }
 
@@ -40,7 +50,7 @@ function recognise(expression: Json): Statement | undefined {
   if (verdict !== undefined) return { kind: 'verdict', verdict };
   const [[kind, value] = ['', null]] = Object.entries(expression);
   if (kind === 'match' && isObject(value)) return matchOf(value);
-  if (kind === 'vmap' && isObject(value)) return verdictMapOf(value);
+  if (kind === 'vmap') return verdictMapOf(value);
   if (kind === 'mangle' && isObject(value)) return setMarkOf(value);
   if (kind === 'log') return logOf(value);
   if (kind === 'counter') return counterOf(value);
@@ -126,19 +136,46 @@ function rejectOf({ type, expr }: JsonObject): Statement | undefined {
   return answer === undefined ? undefined : { kind: 'reject', with: answer };
 }
 
-function verdictMapOf({ key, data }: JsonObject): Statement | undefined {
+function verdictMapOf(value: Json | undefined): Statement | undefined {
+  const { key, data } = isObject(value) ? value : {};
   const [field, ...more] = (key === undefined ? undefined : fieldsOf(key)) ?? [];
-  if (field === undefined || more.length > 0) return undefined;
-  if (typeof data !== 'string' || !data.startsWith('@')) return undefined;
-  return { kind: 'verdict-map', field, map: data.slice(1) };
+  const map = setNamed(data);
+  if (field === undefined || more.length > 0 || map === undefined) return undefined;
+  return { kind: 'verdict-map', field, map };
+}
+
+// As rule_expressions.ts writes it: a comparison that names the class map, and a look-up whose key libnftables takes for a
+// constant. It has no type for zero, and says so.
+function classVerdictMapOf(
+  first: Json | undefined,
+  second: Json | undefined,
+): Statement | undefined {
+  if (!isObject(first) || !isObject(second)) return undefined;
+  const { match } = first;
+  const { vmap } = second;
+  if (!isObject(match) || !isObject(match['left']) || !isObject(vmap)) return undefined;
+  const isComparison = match['op'] === '!=' && isZero(match['right']) && isZero(vmap['key']);
+  const asked = isComparison ? verdictMapOf(match['left']['map']) : undefined;
+  const map = setNamed(vmap['data']);
+  if (asked?.kind !== 'verdict-map' || map === undefined) return undefined;
+  return { kind: 'class-verdict-map', field: asked.field, classes: asked.map, map };
+}
+
+function isZero(value: Json | undefined): boolean {
+  return value === 0 || (typeof value === 'string' && /^0x0+( |$)/u.test(value));
+}
+
+function setNamed(data: Json | undefined): string | undefined {
+  return typeof data === 'string' && data.startsWith('@') ? data.slice(1) : undefined;
 }
 
 function counterOf(value: Json | undefined): Statement | undefined {
   if (!isObject(value) || !isObject(value['map'])) return { kind: 'counter' };
   const { key, data } = value['map'];
   const fields = key === undefined ? undefined : fieldsOf(key);
-  if (fields === undefined || typeof data !== 'string' || !data.startsWith('@')) return undefined;
-  return { kind: 'counter-map', fields, map: data.slice(1) };
+  const map = setNamed(data);
+  if (fields === undefined || map === undefined) return undefined;
+  return { kind: 'counter-map', fields, map };
 }
 
 function logOf(value: Json | undefined): Statement | undefined {

@@ -1,5 +1,5 @@
 // Values inside a listing of libnftables: libnftables-json(5).
-import type { CounterRef, Verdict } from './ruleset.ts';
+import type { ClassRef, CounterRef, Verdict } from './ruleset.ts';
 
 export type Json =
   | null
@@ -40,6 +40,12 @@ export function elementText(value: Json): string {
 /** Undefined: not the name of a counter. */
 export function counterRefOf(value: Json | undefined): CounterRef | undefined {
   return typeof value === 'string' ? `counter ${value}` : undefined;
+}
+
+/** A class follows a mark of one. Undefined: not a class. */
+export function classRefOf(value: Json | undefined): ClassRef | undefined {
+  const [mark, name] = isObject(value) ? listOf(value['concat']) : [];
+  return mark === 1 && typeof name === 'string' ? `class ${name}` : undefined;
 }
 
 /** Undefined: not a verdict. */

@@ -1,8 +1,9 @@
 // What `nft -j list table` prints, as data: libnftables-json(5), with all numbers left numeric.
 import { NftablesError } from './errors.ts';
 import { withCounters } from './listed_counters.ts';
-import { statementOf } from './listed_statement.ts';
+import { statementsOf } from './listed_statement.ts';
 import {
+  classRefOf,
   counterRefOf,
   elementText,
   isObject,
@@ -53,13 +54,14 @@ function baseOf(chain: JsonObject): BaseChain | undefined {
 
 function ruleOf(rule: JsonObject): Rule {
   const { expr, comment } = rule;
-  const statements = listOf(expr).map(statementOf);
+  const statements = statementsOf(listOf(expr));
   return typeof comment === 'string' ? { statements, comment } : { statements };
 }
 
 const KINDS: Readonly<Record<string, NamedSet['kind']>> = {
   verdict: 'verdict-map',
   counter: 'counter-map',
+  'mark . ifname': 'class-map',
 };
 
 function setOf(kind: 'set' | 'map', set: JsonObject): NamedSet {
@@ -68,8 +70,7 @@ function setOf(kind: 'set' | 'map', set: JsonObject): NamedSet {
   const elements = new Map<string, ElementValue>();
   for (const item of listOf(elem)) {
     const [element, value] = known === undefined ? [item] : listOf(item);
-    const data = known === 'counter-map' ? counterRefOf(value) : verdictOf(value);
-    elements.set(elementText(element ?? null), data);
+    elements.set(elementText(element ?? null), valueOf(known, value));
   }
   return {
     kind: known ?? 'set',
@@ -79,6 +80,11 @@ function setOf(kind: 'set' | 'map', set: JsonObject): NamedSet {
     ...(typeof comment === 'string' ? { comment } : {}),
     elements,
   };
+}
+
+function valueOf(kind: NamedSet['kind'] | undefined, value: Json | undefined): ElementValue {
+  if (kind === 'counter-map') return counterRefOf(value);
+  return kind === 'class-map' ? classRefOf(value) : verdictOf(value);
 }
 
 function keyOf(type: Json | undefined, isForeign: boolean): KeyType[] {

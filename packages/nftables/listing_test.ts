@@ -43,6 +43,17 @@ test('parseListing() reads chains, sets and maps', () => {
           ],
         },
       },
+      {
+        map: {
+          name: 'class/1',
+          type: 'ifname',
+          map: 'mark . ifname',
+          elem: [
+            ['cali1', { concat: [1, 'abc'] }],
+            ['cali2', { concat: [2, 'abc'] }],
+          ],
+        },
+      },
       { map: { name: 'mark/1', type: 'ipv4_addr', map: 'mark', elem: [['10.0.0.1', 7]] } },
       { chain: { name: 'f-1', type: 'filter', hook: 'forward', prio: 1, policy: 'drop' } },
       { chain: { name: 'a/1' } },
@@ -77,6 +88,13 @@ test('parseListing() reads chains, sets and maps', () => {
     [
       ['x', 'drop'],
       ['cali1', 'goto a/1'],
+    ],
+  );
+  assert.deepEqual(
+    [...(ruleset.sets.get('class/1')?.elements ?? [])],
+    [
+      ['cali1', 'class abc'],
+      ['cali2', undefined],
     ],
   );
   assert.deepEqual(ruleset.sets.get('mark/1')?.key, []);
@@ -136,6 +154,31 @@ test('parseListing() reads statements', () => {
     const [rule] = chains.get('a/1')?.rules ?? [];
     assert.equal(rule && ruleText(rule), text);
   }
+});
+
+const asked = { map: { key: { meta: { key: 'oifname' } }, data: '@class/to' } };
+const compared = { match: { op: '!=', left: asked, right: '0x0 [invalid type]' } };
+const lookedUp = { vmap: { key: '0x0 [invalid type]', data: '@d/1' } };
+
+test('parseListing() reads a look-up by class, which is two expressions', () => {
+  const textOf = (...expr: unknown[]): string | undefined => {
+    const { chains } = parseListing(
+      listing({ chain: { name: 'a/1' } }, { rule: { chain: 'a/1', expr } }),
+    );
+    const [rule] = chains.get('a/1')?.rules ?? [];
+    return rule && ruleText(rule);
+  };
+  const text = 'oifname map @class/to != 0x0 0x0 vmap @d/1';
+  assert.equal(textOf(compared, lookedUp, { accept: null }), `${text} accept`);
+  const others = [
+    [lookedUp],
+    [compared],
+    [compared, { accept: null }, lookedUp],
+    [{ match: { ...compared.match, right: '0x7 [invalid type]' } }, lookedUp],
+    [{ match: { ...compared.match, op: '==' } }, lookedUp],
+    [compared, { vmap: { ...lookedUp.vmap, key: '0x1 [invalid type]' } }],
+  ];
+  for (const expr of others) assert.match(textOf(...expr) ?? '', /unknown/);
 });
 
 test('parseListing() keeps what it does not know, as something never wanted', () => {

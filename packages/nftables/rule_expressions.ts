@@ -3,6 +3,7 @@
 
 import { parsePrefix } from '@calico/ip';
 import type { MessageWriter } from '@calico/netlink';
+import { writeClassLookup } from './class_expressions.ts';
 import { writeData, writeVerdict } from './element_messages.ts';
 import {
   type Load,
@@ -63,6 +64,8 @@ class RuleWriter {
       case 'verdict-map':
         this.#loadAll([statement.field]);
         return this.#lookup(statement.map, { isMap: true });
+      case 'class-verdict-map':
+        return writeClassLookup(writer, statement);
       case 'counter-map':
         this.#loadAll(statement.fields);
         return writeExpression(writer, 'objref', (into) => {

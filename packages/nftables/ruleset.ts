@@ -36,8 +36,11 @@ export type Verdict = 'accept' | 'drop' | 'return' | `jump ${string}` | `goto ${
 /** Of a counter map: the name of the counter that an element leads to. */
 export type CounterRef = `counter ${string}`;
 
+/** Of a class map: a name of at most 15 bytes that elements share, by which a verdict map is asked. */
+export type ClassRef = `class ${string}`;
+
 /** What an element of a map stands for; undefined in a set. */
-export type ElementValue = Verdict | CounterRef | undefined;
+export type ElementValue = Verdict | CounterRef | ClassRef | undefined;
 
 export type Statement =
   /** More than one field: the concatenation is looked up in a set. */
@@ -53,6 +56,16 @@ export type Statement =
     }
   /** Looks the field up in a verdict map; goes on with the next rule when it is not there. */
   | { readonly kind: 'verdict-map'; readonly field: Field; readonly map: string }
+  /**
+   * Looks the field up in a class map, and its class in a verdict map with names as keys; goes on with the next rule when it is
+   * not there. nft lists it as a comparison and a look-up of a constant, which it cannot read again.
+   */
+  | {
+      readonly kind: 'class-verdict-map';
+      readonly field: Field;
+      readonly classes: string;
+      readonly map: string;
+    }
   /** Counts the packet by the counter that the map has for the fields; when it has none the rule does not match. */
   | { readonly kind: 'counter-map'; readonly fields: readonly Field[]; readonly map: string }
   | { readonly kind: 'verdict'; readonly verdict: Verdict }
@@ -112,7 +125,7 @@ export type MaskedField = `${'ip' | 'ip6'} ${'saddr' | 'daddr'} & ${string}`;
 export type KeyType = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'ifname' | 'mark';
 
 export type NamedSet = {
-  readonly kind: 'set' | 'verdict-map' | 'counter-map';
+  readonly kind: 'set' | 'verdict-map' | 'counter-map' | 'class-map';
   /** More than one: a concatenation. */
   readonly key: readonly KeyType[];
   /** Elements may be prefixes and ranges; they must not overlap. */
@@ -120,7 +133,7 @@ export type NamedSet = {
   readonly comment?: string | undefined;
   /**
    * Keys are elements as nft writes them, parts of a concatenation joined by " . ", names unquoted:
-   * "10.0.0.1", "10.0.0.0/8", "80-90", "cali1 . 10.0.0.1". Values are the verdicts or counters of a map.
+   * "10.0.0.1", "10.0.0.0/8", "80-90", "cali1 . 10.0.0.1". Values are the verdicts, counters or classes of a map.
    */
   readonly elements: ReadonlyMap<string, ElementValue>;
   /**

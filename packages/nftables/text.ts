@@ -79,7 +79,12 @@ function setNoun({ kind }: SetOptions): string {
   return kind === 'set' ? 'set' : 'map';
 }
 
-const DATA_TYPES = { set: '', 'verdict-map': ' : verdict', 'counter-map': ' : counter' } as const;
+const DATA_TYPES = {
+  set: '',
+  'verdict-map': ' : verdict',
+  'counter-map': ' : counter',
+  'class-map': ' : mark . ifname',
+} as const;
 
 function setOptions({ kind, key, interval, comment }: SetOptions): string {
   const type = `type ${key.join(' . ')}${DATA_TYPES[kind]};`;
@@ -99,8 +104,9 @@ function elementText(key: readonly KeyType[], element: string, data: ElementValu
 }
 
 function dataText(data: NonNullable<ElementValue>): string {
-  const [kind, counter = ''] = data.split(' ');
-  return kind === 'counter' ? `"${name(counter)}"` : verdictText(data as Verdict);
+  const [kind, named = ''] = data.split(' ');
+  if (kind === 'class') return `1 . "${value(named)}"`;
+  return kind === 'counter' ? `"${name(named)}"` : verdictText(data as Verdict);
 }
 
 /** A rule as nft lists it; equal texts are equal rules. Throws RangeError for one that nft would misread. */
@@ -145,6 +151,8 @@ function statementText(statement: Statement): string {
       return matchText(statement.fields, statement.operator, statement.value);
     case 'verdict-map':
       return `${statement.field} vmap @${name(statement.map)}`;
+    case 'class-verdict-map':
+      return `${statement.field} map @${name(statement.classes)} != 0x0 0x0 vmap @${name(statement.map)}`;
     case 'counter-map':
       return `counter name ${statement.fields.join(' . ')} map @${name(statement.map)}`;
     case 'verdict':

@@ -16,6 +16,11 @@ const TRANSACTION: Transaction = [
     name: 'dispatch/from',
     set: { kind: 'verdict-map', key: ['ifname'], interval: false },
   },
+  {
+    kind: 'add-set',
+    name: 'class/from',
+    set: { kind: 'class-map', key: ['ifname'], interval: false },
+  },
   { kind: 'add-set', name: 'nets/4', set: { kind: 'set', key: ['ipv4_addr'], interval: true } },
   {
     kind: 'add-chain',
@@ -43,6 +48,13 @@ const TRANSACTION: Transaction = [
     ],
   },
   {
+    kind: 'add-elements',
+    set: 'class/from',
+    key: ['ifname'],
+    interval: false,
+    elements: [['cali1', 'class abc']],
+  },
+  {
     kind: 'delete-elements',
     set: 'ports/named',
     key: ['ipv4_addr', 'inet_service'],
@@ -59,12 +71,14 @@ test('transactionText() writes one command per line', () => {
     'add table inet calico',
     `add set inet calico ports/named { type ipv4_addr . inet_service; comment "a 'b'"; }`,
     'add map inet calico dispatch/from { type ifname : verdict; }',
+    'add map inet calico class/from { type ifname : mark . ifname; }',
     'add set inet calico nets/4 { type ipv4_addr; flags interval; }',
     'add chain inet calico filter-forward { type filter hook forward priority -1; policy accept; comment "from pods"; }',
     'add chain inet calico policy/a { }',
     'flush chain inet calico policy/a',
     'add rule inet calico policy/a accept comment "rule 1"',
     'add element inet calico dispatch/from { "cali1" : goto policy/a, "cali2" : drop }',
+    'add element inet calico class/from { "cali1" : 1 . "abc" }',
     'delete element inet calico ports/named { 10.0.0.1 . 80 }',
     'delete chain inet calico policy/b',
     'delete set inet calico nets/6',
@@ -88,6 +102,10 @@ const RULES: readonly (readonly [Statement[], string])[] = [
     'iifname . ip saddr != @sources/4',
   ],
   [[{ kind: 'verdict-map', field: 'oifname', map: 'dispatch/to' }], 'oifname vmap @dispatch/to'],
+  [
+    [{ kind: 'class-verdict-map', field: 'iifname', classes: 'class/from', map: 'dispatch/from' }],
+    'iifname map @class/from != 0x0 0x0 vmap @dispatch/from',
+  ],
   [
     [
       { kind: 'set-mark', bits: 0x10000, set: true },
