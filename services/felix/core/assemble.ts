@@ -19,6 +19,7 @@ import type {
   StockFile,
 } from '../ports.ts';
 import { Agent } from './agent.ts';
+import { datastoreLock } from './datastore_lock.ts';
 import { EndpointKeeper } from './endpoint_keeper.ts';
 import { FeatureProbe } from './feature_probe.ts';
 import { Felix } from './felix.ts';
@@ -143,6 +144,7 @@ export function assemble(ports: Ports): Assembly {
     takeLeased: (workload) => warm.take(workload),
     requireSync: () => gate.pass(),
     pools: () => view.list('IPPool'),
+    locked: () => datastoreLock(view.list('ClusterInformation')),
     refusalOf: (pool) => features.refusalOf(pool),
     underlayMtu: () => agent.uplink?.mtu,
     tunnelSettings: () =>

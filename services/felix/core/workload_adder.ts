@@ -34,6 +34,8 @@ export type AdderPorts = {
   /** Resolves when a complete snapshot of the cluster is known; throws `unavailable` when it takes too long. */
   readonly requireSync: () => Promise<void>;
   readonly pools: () => readonly IPPool[];
+  /** Why no workload may be added at all now. */
+  readonly locked: () => string | undefined;
   /** Why this kernel cannot serve a pool. */
   readonly refusalOf: (pool: IPPool) => string | undefined;
   readonly underlayMtu: () => number | undefined;
@@ -58,6 +60,7 @@ export class WorkloadAdder {
       if (old === undefined) pods.check(podInterfaceOf(draft));
       this.#refuseKnownPools(workload);
       await requireSync();
+      this.#refuseLocked();
       this.#refuseKnownPools(workload);
       if (old !== undefined) await remover.finishRemoval(old);
       await this.#supersede(draft);
@@ -237,6 +240,13 @@ export class WorkloadAdder {
       mtu: 0,
       pending: { endpoint: false, address: false },
     };
+  }
+
+  #refuseLocked(): void {
+    const reason = this.#ports.locked();
+    if (reason !== undefined) {
+      throw new WorkloadError('unavailable', `Cannot add the workload: ${reason}`);
+    }
   }
 
   /** Early refusal, so that no address is taken, when every pool that could serve is refused. */
