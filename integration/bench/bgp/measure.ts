@@ -16,6 +16,8 @@ export type Plan = {
   readonly feeds: readonly Buffer[];
   /** Prefixes that a peer waits for; 0: none. */
   readonly expects: (peer: PeerPlan, number: number) => number;
+  /** Peers that connect at a time; by default all. */
+  readonly connecting?: number;
   /** Routes that the kernel is waited for to have. */
   readonly routes: number;
   /** Paths in the tables in the end. */
@@ -70,7 +72,7 @@ async function observe(
   const pids = running.processes.map(({ pid }) => pid ?? 0);
   await within(signal, listening(signal));
   const connectStart = performance.now();
-  await within(signal, Promise.all(endpoints.map((endpoint) => endpoint.connect())));
+  await within(signal, connectAll(endpoints, plan.connecting ?? endpoints.length));
   const connected = performance.now();
   await sleep(SETTLING_MS);
 
@@ -127,6 +129,14 @@ function received(endpoint: Endpoint, number: number, plan: Plan): Promise<void>
   endpoint.onComplete = resolve;
   endpoint.expects = expected;
   return promise;
+}
+
+async function connectAll(endpoints: readonly Endpoint[], atOnce: number): Promise<void> {
+  const waiting = endpoints.values();
+  const connectSome = async (): Promise<void> => {
+    for (const endpoint of waiting) await endpoint.connect();
+  };
+  await Promise.all(Array.from({ length: atOnce }, connectSome));
 }
 
 /** Until somebody accepts connections. */

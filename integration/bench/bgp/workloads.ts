@@ -18,6 +18,8 @@ const BLOCKS = 16;
 const EQUALS = 30;
 const VICTIMS = [20, 1, 40, 33, 7];
 const FIRST_ASN = 64_000;
+/** BIRD keeps eight connections waiting; of 200 at once some need a minute, which no mesh's time is. */
+const POLITE = 8;
 const nothing = (): number => 0;
 
 export const WORKLOADS: Readonly<Record<string, Workload>> = {
@@ -56,6 +58,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     hasKernel: true,
     plan: (peers) => ({
       ...blocksPlan(peers, false),
+      connecting: POLITE,
       victims: { numbers: VICTIMS, routes: BLOCKS },
     }),
   },
