@@ -166,7 +166,14 @@ const REFUSED: readonly (readonly [
   [
     'BGPPeer',
     {},
-    /exactly one of peerIP, peerSelector, peerPrefix or localWorkloadSelector, found 0/,
+    /exactly one of peerIP, peerSelector, peerPrefix, peerInterface or localWorkloadSelector, found 0/,
+  ],
+  ['BGPPeer', { peerInterface: 'eth1' }, /asNumber: is required except with peerSelector/],
+  ['BGPPeer', { peerInterface: 'eth 1', asNumber: 1 }, /peerInterface: expected an interface/],
+  [
+    'BGPPeer',
+    { peerInterface: 'eth1', peerIP: '192.0.2.1', asNumber: 1 },
+    /exactly one of .*, found 2/,
   ],
   ['BGPPeer', { peerIP: '192.0.2.1' }, /asNumber: is required/],
   ['BGPPeer', { peerSelector: 'all()', asNumber: 1 }, /asNumber: expected none with peerSelector/],
@@ -336,6 +343,7 @@ const ACCEPTED: readonly (readonly [kind: string, spec: object, metadata?: objec
     },
   ],
   ['BGPPeer', { peerPrefix: '2001:db8::/64', maxPeers: 4, asNumber: 1 }],
+  ['BGPPeer', { peerInterface: 'eth1', asNumber: 65000 }],
   [
     'BGPConfiguration',
     { confederation: { identifier: 64512, members: [65001, 65002] } },

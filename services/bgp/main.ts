@@ -4,6 +4,7 @@
 //                           |                  |   ^
 //                     cache (file)             v   +-- netlink monitor
 //                                        kernel routes (netlink)
+//       router advertisements <--icmpv6--> far ends of links without addresses
 //                    BFD (own thread) <--udp 3784, 4784--> peers
 //   calicoctl --gRPC, unix socket--> handlers  |
 //                                              +--> reports (NATS)
@@ -21,6 +22,7 @@ import { FeedReader } from './adapters/feed_reader.ts';
 import { HeldReporter } from './adapters/held_reporter.ts';
 import { watchKernel } from './adapters/kernel_monitor.ts';
 import { KernelRoutes } from './adapters/kernel_routes.ts';
+import { LinkNeighbours } from './adapters/link_neighbours.ts';
 import { Listeners } from './adapters/listeners.ts';
 import { publishMetrics } from './adapters/metrics.ts';
 import { openRecorder } from './adapters/recorder.ts';
@@ -55,6 +57,12 @@ await runService({
       log: logger,
       onStatus: (status) => node.pathChanged(status),
     });
+    const links = new LinkNeighbours({
+      clock,
+      random: Math.random,
+      netlink,
+      onChange: () => node.deriveAgain(),
+    });
     const collector = new BmpClient(clock, logger);
     const recording = new RecordingFile(join(config.runDir, 'bgp', 'sessions.mrt'), logger);
     const reporter = new HeldReporter();
@@ -69,6 +77,7 @@ await runService({
       reporter,
       log: logger,
       bfd,
+      links,
       collector,
       recording,
       secrets: (secret) => secrets.versionOf(secret),
@@ -117,6 +126,7 @@ await runService({
       listeners.close();
       node.stop();
       await bfd.stop();
+      await links.close();
       collector.close();
       recording.close();
       secrets.close();

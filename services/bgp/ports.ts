@@ -46,6 +46,16 @@ export interface BfdPort {
   configure(targets: readonly BfdTarget[]): void;
 }
 
+/** Finds out who is at the far end of links; tell BgpNode.deriveAgain() when that changes. */
+export interface LinkPort {
+  /** All links that are asked about. */
+  configure(interfaces: readonly string[]): void;
+  /** Link-local address of the router at the far end; undefined: nobody has been heard of yet. */
+  neighbourOn(interfaceName: string): Address | undefined;
+  /** What is wrong, one sentence each. */
+  readonly problems: readonly string[];
+}
+
 /** What a BMP collector is told. */
 export interface CollectorSource {
   /** A collector has been connected: begin with everything. */

@@ -41,7 +41,15 @@ export function bgpPeerSpec(style: SchemaStyle) {
     bgpPeerFields(style),
     [['node', 'nodeSelector', 'keepOriginalNextHop', 'nextHopMode'], checkScope],
     [
-      ['peerIP', 'peerSelector', 'peerPrefix', 'asNumber', 'localWorkloadSelector', 'reachableBy'],
+      [
+        'peerIP',
+        'peerSelector',
+        'peerPrefix',
+        'peerInterface',
+        'asNumber',
+        'localWorkloadSelector',
+        'reachableBy',
+      ],
       checkFarEnd,
     ],
     [['multihop', 'ttlSecurity', 'role', 'roleStrict'], checkPeerOptions],
@@ -59,17 +67,18 @@ function checkScope(spec: Spec, report: Report): void {
 }
 
 function checkFarEnd(spec: Spec, report: Report): void {
-  const { peerIP, peerSelector, peerPrefix, localWorkloadSelector, reachableBy } = spec;
-  const farEnds = [peerIP, peerSelector, peerPrefix, localWorkloadSelector].filter(given);
+  const { peerIP, peerSelector, peerPrefix, peerInterface, localWorkloadSelector } = spec;
+  const { reachableBy } = spec;
+  const foreign = [peerIP, peerPrefix, peerInterface, localWorkloadSelector].filter(given);
+  const farEnds = [peerSelector, ...foreign].filter(given);
   if (farEnds.length !== 1) {
-    const fields = 'peerIP, peerSelector, peerPrefix or localWorkloadSelector';
+    const fields = 'peerIP, peerSelector, peerPrefix, peerInterface or localWorkloadSelector';
     report([], undefined, `expected exactly one of ${fields}, found ${farEnds.length}`);
   }
   if (given(peerSelector) && spec.asNumber !== undefined) {
     report(['asNumber'], spec.asNumber, 'expected none with peerSelector: nodes know their own');
   }
-  const isForeign = [localWorkloadSelector, peerIP, peerPrefix].some(given);
-  if (isForeign && spec.asNumber === undefined) {
+  if (foreign.length > 0 && spec.asNumber === undefined) {
     report(['asNumber'], undefined, 'is required except with peerSelector');
   }
   if (given(peerPrefix) && isLinkLocalRange(peerPrefix)) {

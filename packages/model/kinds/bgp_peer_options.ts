@@ -2,7 +2,7 @@
 // peer without them behaves as upstream's.
 import * as z from 'zod';
 import type { Report, SchemaStyle } from '../schema_style.ts';
-import { exactNet, integer, textThat } from './scalars.ts';
+import { exactNet, integer, interfaceName, textThat } from './scalars.ts';
 
 /** Whole seconds in a text such as "90s" or "1m30s". */
 function wholeSeconds(accepts: (seconds: number) => boolean, expected: string) {
@@ -35,6 +35,8 @@ export function bgpPeerOptions(style: SchemaStyle) {
   return {
     /** Whoever connects from inside becomes a peer, in place of peerIP. */
     peerPrefix: exactNet.optional(),
+    /** Whoever is at the other end of this link, found by router advertisements, in place of peerIP. */
+    peerInterface: interfaceName.optional(),
     /** Of one peerPrefix at the same time; unset: 100. */
     maxPeers: integer(1, 10_000).optional(),
     /** Never dials, only answers. */

@@ -84,8 +84,10 @@ export class KernelRoutes implements KernelPort {
 
   resolve(address: Address, interfaceName?: string): Resolution | undefined {
     if (isLinkLocal(address)) {
-      const interfaceIndex = this.interfaceIndex(interfaceName ?? '');
-      return interfaceIndex === undefined ? undefined : { gateway: undefined, interfaceIndex };
+      const link = this.#netlink.linkByName(interfaceName ?? '');
+      // Without a carrier nobody is there, and no route says so.
+      if (!link?.up || !link.running) return undefined;
+      return { gateway: undefined, interfaceIndex: link.index };
     }
     const route = this.#netlink.routeTo(address);
     if (route === undefined || route.type !== 'unicast') return undefined;

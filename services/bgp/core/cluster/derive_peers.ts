@@ -41,6 +41,8 @@ export type PeerDerivation = {
   readonly problems: readonly string[];
   /** How peers behind gateways are reached (BGPPeer.reachableBy). */
   readonly reachableBy: readonly StaticRoute[];
+  /** Links whose far ends are peers (BGPPeer.peerInterface). */
+  readonly links: readonly string[];
 };
 
 /** A route to one address. */
@@ -93,6 +95,7 @@ class Derivation implements PeerDerivation {
   readonly peers = new Map<string, PeerConfig>();
   readonly leftOut = new Set<string>();
   readonly ranges: PeerRange[] = [];
+  readonly links: string[] = [];
   readonly problems: string[] = [];
   readonly #reachableBy = new Map<string, StaticRoute>();
   readonly #libraries: Libraries;
@@ -153,6 +156,7 @@ class Derivation implements PeerDerivation {
     if (given(spec.localWorkloadSelector)) {
       return this.#addWorkloads(spec.localWorkloadSelector, { type, spec });
     }
+    if (given(spec.peerInterface)) return this.#addLink(spec.peerInterface, { type, spec });
     if (given(spec.peerPrefix)) return this.#addRange(spec.peerPrefix, { type, spec });
     if (given(spec.peerSelector)) {
       const selector = parseSelector(spec.peerSelector);
@@ -279,6 +283,23 @@ class Derivation implements PeerDerivation {
     // The path is watched once there is somebody at its end.
     const passive = { ...template, session, bfd: undefined };
     this.ranges.push({ prefix, limit: maxPeers, template: passive });
+  }
+
+  /** Nothing but the interface is known of the peer, and no address of the other family is on it. */
+  #addLink(interfaceName: string, { type, spec }: Settings): void {
+    const { asNumber, addressFamilies = ['IPv4', 'IPv6'] } = spec;
+    if (asNumber === undefined) throw new Error('it has no asNumber');
+    if (!this.links.includes(interfaceName)) this.links.push(interfaceName);
+    this.#linkLocalOf(interfaceName);
+    const address = this.#libraries.neighbourOn(interfaceName);
+    if (address === undefined) {
+      throw new Error(`nobody has advertised itself on interface "${interfaceName}" yet`);
+    }
+    const farEnd = { address, port: BGP_PORT, asn: asNumber, node: undefined };
+    this.#add(
+      { ...farEnd, interface: interfaceName },
+      { type, spec: { ...spec, addressFamilies } },
+    );
   }
 
   #linkLocalOf(interfaceName: string): Address {

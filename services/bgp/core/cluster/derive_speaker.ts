@@ -26,6 +26,8 @@ export type Derived = {
   readonly services: readonly Prefix[];
   /** Ways to peers behind gateways. */
   readonly statics: readonly StaticRoute[];
+  /** Whose far ends are peers. */
+  readonly links: readonly string[];
   readonly programs: Programs;
   /** Listen on the node's own address only (BGPConfiguration.bindMode). */
   readonly bindsNodeAddress: boolean;
@@ -89,6 +91,7 @@ export function deriveSpeaker(
       leftOut: peers.leftOut,
       services: services.all,
       statics: peers.reachableBy,
+      links: peers.links,
       programs,
       subnet: self.subnet,
       bindsNodeAddress: configuration.bindMode === 'NodeIP',

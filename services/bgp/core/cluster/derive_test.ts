@@ -387,6 +387,24 @@ test('a link-local peer waits for its interface, and is told our address there',
   assert.deepEqual(leaf?.policy.linkLocal, parseAddress('fe80::a'));
 });
 
+test('who is at the far end of a link is a peer as soon as it is known', () => {
+  const resources = [...NODES, bgpPeer('leaf', { peerInterface: 'eth1', asNumber: 65000 })];
+  const surroundings = { ...NO_SURROUNDINGS, linkLocalAddress: () => parseAddress('fe80::a') };
+  const waiting = deriveSpeaker('a', '', resourcesOf(resources), surroundings);
+  assert.deepEqual(waiting.problems, [
+    'Cannot use BGPPeer "leaf": nobody has advertised itself on interface "eth1" yet',
+  ]);
+  assert.deepEqual(waiting.derived?.links, ['eth1']);
+  const { derived } = deriveSpeaker('a', '', resourcesOf(resources), {
+    ...surroundings,
+    neighbourOn: () => parseAddress('fe80::7'),
+  });
+  const leaf = derived?.speaker.peers.get('fe80::7%eth1');
+  assert.equal(leaf?.interface, 'eth1');
+  assert.deepEqual(leaf?.session.families, [4, 6]);
+  assert.equal(leaf?.session.extendedNextHop, true);
+});
+
 test('workloads of this node as peers: passive, from wherever the kernel sends', () => {
   const resources = [
     ...NODES,

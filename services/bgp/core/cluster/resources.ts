@@ -39,6 +39,11 @@ export function asksForWorkloads(peers: Iterable<BGPPeer>): boolean {
   return [...peers].some(({ spec }) => given(spec.localWorkloadSelector));
 }
 
+/** Whether peers are at link-local addresses: the node's interfaces matter to them. */
+export function asksForLinks(peers: readonly BGPPeer[] = []): boolean {
+  return peers.some(({ spec }) => spec.peerIP?.includes('%') || given(spec.peerInterface));
+}
+
 /** Sorts resources by kind; those of other kinds are left out. */
 export function resourcesOf(all: readonly AnyResource[]): ClusterResources {
   const lists = {

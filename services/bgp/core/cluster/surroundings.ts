@@ -6,9 +6,12 @@ export type Surroundings = {
   readonly secrets: SecretVersions;
   /** The link-local address of an interface; undefined: it is not up, or has none. */
   readonly linkLocalAddress: (interfaceName: string) => Address | undefined;
+  /** The router at the other end of a link; undefined: nobody has been heard of yet. */
+  readonly neighbourOn: (interfaceName: string) => Address | undefined;
 };
 
 export const NO_SURROUNDINGS: Surroundings = {
   secrets: () => undefined,
   linkLocalAddress: () => undefined,
+  neighbourOn: () => undefined,
 };

@@ -13,6 +13,7 @@ import type {
   ConnectionHandler,
   KernelNews,
   KernelPort,
+  LinkPort,
   Log,
   PeerStatus,
   RecordingPort,
@@ -23,7 +24,7 @@ import type { BfdStatus } from '../bfd/types.ts';
 import { type Derivation, type Derived, deriveSpeaker } from '../cluster/derive_speaker.ts';
 import { Handover } from '../cluster/handover.ts';
 import { Parting } from '../cluster/parting.ts';
-import type { ClusterResources } from '../cluster/resources.ts';
+import { asksForLinks, type ClusterResources } from '../cluster/resources.ts';
 import type { SecretVersions } from '../cluster/secrets.ts';
 import { NO_SURROUNDINGS } from '../cluster/surroundings.ts';
 import { kernelText } from '../explain/explain.ts';
@@ -56,6 +57,8 @@ export type BgpNodeOptions = {
   readonly log: Log;
   /** Undefined: paths are not watched, whatever is configured. */
   readonly bfd?: BfdPort;
+  /** Undefined: nobody is found at the far end of links. */
+  readonly links?: LinkPort;
   /** Undefined: nobody is told, whatever is configured. */
   readonly collector?: CollectorPort;
   /** Undefined: nothing is recorded, whatever is configured. */
@@ -163,12 +166,7 @@ export class BgpNode {
     const { derived } = this.#derivation;
     const { config } = this.speaker;
     if (derived === undefined || config === undefined) return undefined;
-    return listenFor(derived, config, this.#hasPeersOnLinks);
-  }
-
-  /** Peers with link-local addresses: interfaces matter to what is configured. */
-  get #hasPeersOnLinks(): boolean {
-    return this.#given?.resources.bgpPeers.some(({ spec }) => spec.peerIP?.includes('%')) ?? false;
+    return listenFor(derived, config, asksForLinks(this.#given?.resources.bgpPeers));
   }
 
   get kernelRouteCount(): number {
@@ -200,6 +198,7 @@ export class BgpNode {
       ...(this.#listenProblem === undefined ? [] : [this.#listenProblem]),
       ...this.#kernel.problems,
       ...this.#paths.problems,
+      ...(this.#options.links?.problems ?? []),
       ...this.#repairs.messages(this.#options.clock.now()),
     ];
   }
@@ -220,14 +219,16 @@ export class BgpNode {
     resources: ClusterResources,
     state: { readonly inSync: boolean; readonly revision: bigint },
   ): void {
-    const { node, routerId, clock, secrets, kernel } = this.#options;
+    const { node, routerId, clock, secrets, kernel, links } = this.#options;
     this.#given = { resources, inSync: state.inSync };
     this.#derivation = deriveSpeaker(node, routerId, resources, {
       secrets: secrets ?? NO_SURROUNDINGS.secrets,
       linkLocalAddress: (name) => kernel.linkLocalAddress(name),
+      neighbourOn: (name) => links?.neighbourOn(name),
     });
     if (state.inSync) this.#inSyncAt ??= clock.now();
     const { derived } = this.#derivation;
+    links?.configure(derived?.links ?? []);
     const text = settingsText(derived);
     if (derived !== undefined && text !== this.#derivedText) {
       this.#derivedText = text;
@@ -281,7 +282,7 @@ export class BgpNode {
     this.#cancelKernel ??= this.#options.clock.setTimer(KERNEL_SETTLING_MS, () => {
       this.#cancelKernel = undefined;
       this.#interfaces.clear();
-      if (this.#hasPeersOnLinks) this.deriveAgain();
+      if (asksForLinks(this.#given?.resources.bgpPeers)) this.deriveAgain();
       if (this.#needsResync) this.#resync();
       else this.#kernel.followWays();
       this.#report();

@@ -134,6 +134,8 @@ export function changeOf(before: PeerConfig, after: PeerConfig): 'none' | 'polic
 /** What the running session depends on. */
 function sessionText(peer: PeerConfig): string {
   const { address, port, sourceAddress, socket, session, prefixLimit } = peer;
+  // Connections on a link come from our address there.
+  const { linkLocal } = peer.policy;
   const {
     holdTimeSeconds: _holdTimeSeconds,
     keepaliveSeconds: _keepaliveSeconds,
@@ -142,5 +144,5 @@ function sessionText(peer: PeerConfig): string {
     longLivedSeconds: _longLivedSeconds,
     ...rest
   } = session;
-  return settingsText({ address, port, sourceAddress, socket, prefixLimit, rest });
+  return settingsText({ address, port, sourceAddress, linkLocal, socket, prefixLimit, rest });
 }

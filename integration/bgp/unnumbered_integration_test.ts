@@ -1,0 +1,165 @@
+// A link without addresses of its own: both ends find each other by router advertisements. About 30 s.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { execOk } from '../lab/exec.ts';
+import { eventually } from '../lab/wait.ts';
+import { BgpLab } from './bgp_lab.ts';
+import { FrrRouter } from './frr_router.ts';
+
+const cannotRun = process.getuid?.() === 0 ? false : 'network namespaces need root';
+const OURS = 'k8s-node01';
+const FRR = 'frr';
+const OUR_BLOCK = '10.244.85.192/26';
+const OUR_BLOCK6 = 'fd00:10:244::/122';
+const CHANGED = 'fe80::c0:ffee';
+
+const CONFIGURATION = `frr defaults traditional
+router bgp 65000
+ bgp router-id 192.168.80.100
+ no bgp ebgp-requires-policy
+ no bgp default ipv4-unicast
+ no bgp network import-check
+ coalesce-time 50
+ neighbor eth1 interface remote-as external
+ neighbor eth1 timers connect 1
+ neighbor eth1 advertisement-interval 0
+ address-family ipv4 unicast
+  network 172.30.0.0/24
+  neighbor eth1 activate
+ exit-address-family
+ address-family ipv6 unicast
+  network fd00:30::/64
+  neighbor eth1 activate
+ exit-address-family
+`;
+
+test('FRR at the other end of a link without addresses', { skip: cannotRun }, async (t) => {
+  const lab = await BgpLab.start({ [FRR]: 100, [OURS]: 101 });
+  try {
+    await lab.apply('IPPool', 'outside', { cidr: '172.30.0.0/16', blockSize: 26 });
+    await lab.apply('IPPool', 'outside6', { cidr: 'fd00:30::/64', blockSize: 122 });
+    await lab.apply('IPPool', 'six', { cidr: 'fd00:10:244::/64', blockSize: 122 });
+    await lab.apply('BGPConfiguration', 'default', {
+      asNumber: 64512,
+      nodeToNodeMeshEnabled: false,
+    });
+    await lab.apply('BGPPeer', 'leaf', { peerInterface: 'eth1', asNumber: 65000 });
+    await lab.affinity(OURS, OUR_BLOCK);
+    await lab.affinity(OURS, OUR_BLOCK6);
+    await joinByLink(lab);
+    lab.startBgp(OURS);
+    const frr = new FrrRouter(lab, FRR, CONFIGURATION);
+    await frr.start();
+    await scenario(lab, frr, t);
+  } finally {
+    await lab.stop();
+  }
+});
+
+type Context = { test(name: string, run: () => Promise<void>): Promise<void> };
+
+async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> {
+  const client = lab.bgpClient(OURS);
+
+  async function peer(): Promise<string> {
+    const answer = await client.listPeers({}).catch(() => undefined);
+    return answer === undefined ? 'away' : answer.peers.map((each) => each.state).join();
+  }
+
+  /** Both families go to the address, and both come from us. */
+  async function routesGoBetween(ours: string, theirs: string): Promise<void> {
+    const expected = [`blackhole ${OUR_BLOCK}`, `172.30.0.0/24 via inet6 ${theirs} dev eth1`];
+    await lab.routesBecome(OURS, expected, 30_000);
+    let seen = '';
+    await eventually(
+      async () => {
+        const six = await lab.routes(OURS, 6);
+        const back = await frr.show(`bgp ipv4 unicast ${OUR_BLOCK}`);
+        const back6 = await frr.show(`bgp ipv6 unicast ${OUR_BLOCK6}`);
+        seen = [...six, back, back6, await frr.show('bgp summary'), await peer()].join('\n');
+        return (
+          six.some((route) => route.startsWith(`fd00:30::/64 via ${theirs} dev eth1`)) &&
+          [back, back6].every((text) => text.includes(`${ours} from eth1`))
+        );
+      },
+      30_000,
+      () => `routes are ${seen}\n${lab.process(`bgp-${OURS}`).log().slice(-2000)}\n${frr.log()}`,
+    );
+  }
+
+  await t.test('each finds the other, and packets take the link', async () => {
+    const [ours, theirs] = [await linkLocalOf(lab, OURS), await linkLocalOf(lab, FRR)];
+    await routesGoBetween(ours, theirs);
+    await lab.run(OURS, 'ip address add 10.244.85.193/32 dev lo');
+    await lab.run(FRR, 'ip address add 172.30.0.1/32 dev lo');
+    await eventually(
+      () =>
+        lab.run(FRR, 'ping -c 1 -W 1 -I 172.30.0.1 10.244.85.193').then(
+          () => true,
+          () => false,
+        ),
+      20_000,
+      () => 'no packet comes back',
+    );
+  });
+
+  await t.test('FRR gets another address', async () => {
+    const [ours, before] = [await linkLocalOf(lab, OURS), await linkLocalOf(lab, FRR)];
+    await lab.run(FRR, `ip address add ${CHANGED}/64 dev eth1 nodad`);
+    await lab.run(FRR, `ip address del ${before}/64 dev eth1`);
+    await routesGoBetween(ours, CHANGED);
+  });
+
+  await t.test('this end gets another address', async () => {
+    const before = await linkLocalOf(lab, OURS);
+    await lab.run(OURS, `ip address add fe80::beef/64 dev eth1 nodad`);
+    await lab.run(OURS, `ip address del ${before}/64 dev eth1`);
+    await routesGoBetween('fe80::beef', CHANGED);
+  });
+
+  await t.test('the link goes and comes back', async () => {
+    await lab.run(FRR, 'ip link set eth1 down');
+    await lab.routesBecome(OURS, [`blackhole ${OUR_BLOCK}`], 30_000);
+    await lab.run(FRR, 'ip link set eth1 up');
+    const theirs = await linkLocalOf(lab, FRR);
+    await routesGoBetween('fe80::beef', theirs);
+  });
+
+  await t.test('a peer that is not wanted any more is gone', async () => {
+    await lab.delete('BGPPeer', 'leaf');
+    await eventually(
+      async () => (await peer()) === '',
+      10_000,
+      () => 'the peer stays',
+    );
+    assert.deepEqual(await lab.routes(OURS), [`blackhole ${OUR_BLOCK}`]);
+  });
+}
+
+async function joinByLink(lab: BgpLab): Promise<void> {
+  const [ours, theirs] = [lab.speaker(OURS), lab.speaker(FRR)];
+  await execOk([
+    ...['ip', 'link', 'add', 'eth1', 'netns', ours.namespace, 'type', 'veth'],
+    ...['peer', 'name', 'eth1', 'netns', theirs.namespace],
+  ]);
+  for (const { name } of [ours, theirs]) {
+    // Nodes and routers forward; the kernel then takes no default route from advertisements.
+    await lab.run(name, 'sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.ip_forward=1');
+    await lab.run(name, 'ip link set eth1 up');
+  }
+}
+
+/** Of eth1, once it may be used. */
+async function linkLocalOf(lab: BgpLab, name: string): Promise<string> {
+  let found = '';
+  await eventually(
+    async () => {
+      const text = await lab.run(name, 'ip -6 -o address show dev eth1 scope link -tentative');
+      found = /inet6 (fe80::[0-9a-f:]+)/.exec(text)?.[1] ?? '';
+      return found !== '';
+    },
+    20_000,
+    () => `${name} has no link-local address`,
+  );
+  return found;
+}
