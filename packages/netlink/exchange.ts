@@ -6,7 +6,9 @@ import { MessageWriter } from './message_writer.ts';
 import type { NetlinkSocket } from './netlink_socket.ts';
 import { NLM_F, NLMSG } from './uapi.ts';
 
-const DUMP_ATTEMPTS = 10;
+const ATTEMPTS = 10;
+/** The kernel answers inside send(2); a read that finds nothing there waits this long before it asks again. */
+const ANSWER_MS = 100;
 /** Keeps the answers of a batch whose every request fails well inside the receive buffer. */
 const BATCH_REQUESTS = 256;
 
@@ -38,7 +40,7 @@ export class Exchange {
     write: (writer: MessageWriter) => void,
     read: (message: MessageCursor) => T | undefined,
   ): T[] {
-    for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt += 1) {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const found: T[] = [];
       const sequence = this.#ask(type, NLM_F.REQUEST | NLM_F.DUMP, write);
       const { ended, isInterrupted } = this.#listen(sequence, (message) => {
@@ -50,24 +52,28 @@ export class Exchange {
     }
     throw new NetlinkError(
       'EINTR',
-      `Cannot list ${what}: changed during each of ${DUMP_ATTEMPTS} attempts`,
+      `Cannot list ${what}: changed during each of ${ATTEMPTS} attempts`,
     );
   }
 
-  /** One question with one answer. Throws NetlinkError when the kernel refuses. */
+  /** One question with one answer. Throws NetlinkError: the kernel's refusal, or ETIMEDOUT when it said nothing. */
   get<T>(
     what: string,
     type: number,
     write: (writer: MessageWriter) => void,
     read: (message: MessageCursor) => T | undefined,
   ): T | undefined {
-    let found: T | undefined;
-    const sequence = this.#ask(type, NLM_F.REQUEST | NLM_F.ACK, write);
-    const { ended } = this.#listen(sequence, (message) => {
-      found ??= read(message);
-    });
-    if (ended?.code !== undefined) throw refusal(`get ${what}`, ended);
-    return found;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const found: T[] = [];
+      const sequence = this.#ask(type, NLM_F.REQUEST | NLM_F.ACK, write);
+      const { ended } = this.#listen(sequence, (message) => {
+        const value = read(message);
+        if (value !== undefined) found.push(value);
+      });
+      if (ended?.code !== undefined) throw refusal(`get ${what}`, ended);
+      if (ended !== undefined) return found[0];
+    }
+    throw new NetlinkError('ETIMEDOUT', `Cannot get ${what}: ${ATTEMPTS} requests had no answer`);
   }
 
   /** Carries `count` requests out in order; `write` appends the message of request `index`. */
@@ -119,17 +125,18 @@ export class Exchange {
 
   /** Whether the answer to the last request came. */
   #collect(base: number, size: number, answers: Map<number, Answer>): boolean {
-    for (let received = this.#socket.receive(); received.kind !== 'empty'; ) {
-      if (received.kind === 'datagram') {
-        const message = new MessageCursor(received.bytes);
+    const last = base + size - 1;
+    this.#drain(
+      () => answers.has(last),
+      (bytes) => {
+        const message = new MessageCursor(bytes);
         while (message.next()) {
           if (message.type !== NLMSG.ERROR) continue;
           answers.set(message.sequence, decodeAnswer(message));
         }
-      }
-      received = this.#socket.receive();
-    }
-    return answers.has(base + size - 1);
+      },
+    );
+    return answers.has(last);
   }
 
   #ask(type: number, flags: number, write: (writer: MessageWriter) => void): number {
@@ -141,17 +148,15 @@ export class Exchange {
     return this.#sequence;
   }
 
-  // Reads until nothing is left, also after a failure: what stays in the queue, or a dump that is under way,
-  // would spoil the next request.
   #listen(sequence: number, onMessage: (message: MessageCursor) => void): Conversation {
     let ended: Answer | undefined;
     let isInterrupted = false;
     let failure: unknown;
-    for (let received = this.#socket.receive(); received.kind !== 'empty'; ) {
-      if (received.kind === 'overrun') isInterrupted = true;
-      else {
+    const isOverrun = this.#drain(
+      () => ended !== undefined || failure !== undefined,
+      (bytes) => {
         try {
-          const message = new MessageCursor(received.bytes);
+          const message = new MessageCursor(bytes);
           while (message.next()) {
             if (message.sequence !== sequence) continue;
             if ((message.flags & NLM_F.DUMP_INTR) !== 0) isInterrupted = true;
@@ -162,11 +167,23 @@ export class Exchange {
         } catch (error) {
           failure ??= error;
         }
-      }
-      received = this.#socket.receive();
-    }
+      },
+    );
     if (failure !== undefined) throw failure;
-    return { ended, isInterrupted };
+    return { ended, isInterrupted: isInterrupted || isOverrun };
+  }
+
+  // Reads until nothing is left, also after a failure: what stays in the queue, or a dump that is under way,
+  // would spoil the next request. Answers whether something was lost.
+  #drain(isComplete: () => boolean, onDatagram: (bytes: Uint8Array) => void): boolean {
+    let isOverrun = false;
+    for (;;) {
+      const received = this.#socket.receive();
+      if (received.kind === 'datagram') onDatagram(received.bytes);
+      else if (received.kind === 'overrun') isOverrun = true;
+      else if (isOverrun || isComplete()) return isOverrun;
+      else if (!this.#socket.waitUntilReadable(ANSWER_MS)) return isOverrun;
+    }
   }
 }
 

@@ -11,6 +11,8 @@ export class FakeLibc implements Libc {
   readonly sent: Uint8Array[] = [];
   readonly closed: number[] = [];
   readonly filters: Uint8Array[] = [];
+  /** What a poll(2) that waits brings. */
+  readonly late: Step[] = [];
   /** Called with each sent datagram; its answers go to the queue. */
   answer: (bytes: Uint8Array) => Step[] = () => [];
   readonly #sending: (() => void)[] = [];
@@ -93,6 +95,11 @@ export class FakeLibc implements Libc {
   close(fd: number): number {
     this.closed.push(fd);
     return 0;
+  }
+
+  poll(): number {
+    this.queue.push(...this.late.splice(0, 1));
+    return this.queue.length;
   }
 
   pollAsync(_fds: Uint8Array, _timeoutMs: number, done: (ready: number) => void): void {

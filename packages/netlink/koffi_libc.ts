@@ -6,6 +6,7 @@ const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
 const SOCK_FILTER_BYTES = 8;
 const SOCK_FPROG_BYTES = 16;
+const POLLFD_BYTES = 8;
 
 let loaded: Libc | undefined;
 
@@ -65,10 +66,16 @@ function load(): Libc {
     eventfd: (initial, flags) => Number(functions.eventfd(initial, flags)),
     eventfdWrite: (fd) => Number(functions.eventfdWrite(fd, 1)),
     interfaceIndex: (name) => Number(functions.nameToIndex(name)),
+    poll: (fds, timeoutMs) => Number(functions.poll(fds, fds.length / POLLFD_BYTES, timeoutMs)),
     pollAsync(fds, timeoutMs, done) {
-      functions.poll.async(fds, fds.length / 8, timeoutMs, (error: unknown, ready: unknown) => {
-        done(error ? -1 : Number(ready));
-      });
+      functions.poll.async(
+        fds,
+        fds.length / POLLFD_BYTES,
+        timeoutMs,
+        (error: unknown, ready: unknown) => {
+          done(error ? -1 : Number(ready));
+        },
+      );
     },
     errno: () => koffi.errno(),
   };

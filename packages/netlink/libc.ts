@@ -24,6 +24,8 @@ export interface Libc {
   eventfdWrite(fd: number): number;
   /** 0: there is no such interface. */
   interfaceIndex(name: string): number;
+  /** poll(2); answers the number of ready descriptors. @param fds struct pollfd each, 8 bytes */
+  poll(fds: Uint8Array, timeoutMs: number): number;
   /**
    * poll(2) on a thread of the pool; `done` gets the number of ready descriptors. `fds` (struct pollfd
    * each, 8 bytes) must stay reachable until then: nothing else keeps it alive.

@@ -1,5 +1,5 @@
-// A netlink socket and the conversation on it. The kernel carries a request out inside send(2): its answer
-// waits in the receive queue before send returns, and a dump goes on inside recv(2). So nothing here waits.
+// A netlink socket. The kernel carries a request out inside send(2): its answer is in the receive queue before
+// send returns, and a dump goes on inside recv(2).
 import { errnoName, NetlinkError } from './errors.ts';
 import type { Libc } from './libc.ts';
 
@@ -14,6 +14,7 @@ const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 const MSG_DONTWAIT_TRUNC = 0x60;
+const POLLIN = 1;
 const ERRNO = { EINTR: 4, EAGAIN: 11, ENOBUFS: 105 } as const;
 /** The kernel sends dumps in pieces of at most 32 KiB, but a single message may be longer. */
 const RECEIVE_BYTES = 128 * 1024;
@@ -104,6 +105,15 @@ export class NetlinkSocket {
       if (errno === ERRNO.ENOBUFS) return { kind: 'overrun' };
       if (errno !== ERRNO.EINTR) throw this.#failure('receive netlink answer');
     }
+  }
+
+  /** Waits for something to receive; whether it came. Blocks the thread. */
+  waitUntilReadable(timeoutMs: number): boolean {
+    const fds = new Uint8Array(8);
+    const view = new DataView(fds.buffer);
+    view.setInt32(0, this.#fd, true);
+    view.setInt16(4, POLLIN, true);
+    return this.#libc.poll(fds, timeoutMs) > 0;
   }
 
   close(): void {

@@ -106,6 +106,26 @@ test('linkByName() is undefined when the kernel knows no such device', () => {
   assert.equal(libc.sent.length, 1);
 });
 
+test('linkByName() waits for an answer that is not there at once', () => {
+  const libc = new FakeLibc();
+  libc.late.push({ bytes: messageBytes(RTM.NEWLINK, 0, 1, LINK) }, refused(1, 0));
+  assert.notEqual(new RtNetlink(libc).linkByName('ens33'), undefined);
+  assert.equal(libc.sent.length, 1);
+});
+
+test('linkByName() asks again when no answer came, and does not take silence for "no such device"', () => {
+  const libc = new FakeLibc();
+  libc.answer = (bytes) =>
+    libc.sent.length === 1 ? [] : [link(sequenceOf(bytes)), refused(sequenceOf(bytes), 0)];
+  assert.notEqual(new RtNetlink(libc).linkByName('ens33'), undefined);
+  assert.equal(libc.sent.length, 2);
+  libc.answer = () => [];
+  assert.throws(() => new RtNetlink(libc).linkByName('ens33'), {
+    code: 'ETIMEDOUT',
+    message: 'Cannot get link "ens33": 10 requests had no answer',
+  });
+});
+
 const deletes = (count: number): Request[] =>
   Array.from({ length: count }, (_, index) => ({ kind: 'link-delete', index: index + 1 }));
 
