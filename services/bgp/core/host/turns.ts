@@ -4,6 +4,7 @@ import type { Clock } from '@calico/clock';
 
 /** Longest time of a turn before it is given up; what is begun is finished. */
 const TURN_MS = 8;
+const READING_MS = 4;
 
 /** Calls back once, after what is waiting now. */
 export type Defer = (callback: () => void) => void;
@@ -25,12 +26,21 @@ export class Turns {
 
   /** Whether this turn's time is used up. */
   get isOver(): boolean {
+    return this.#spentMs >= TURN_MS;
+  }
+
+  /** Whether what is left is needed for what follows from what was read. */
+  get isReadingOver(): boolean {
+    return this.#spentMs >= READING_MS;
+  }
+
+  get #spentMs(): number {
     const now = this.#clock.monotonic();
     if (this.#startedAt === undefined) {
       this.#startedAt = now;
       this.#next();
     }
-    return now - this.#startedAt >= TURN_MS;
+    return now - this.#startedAt;
   }
 
   /** Asks for another turn. */

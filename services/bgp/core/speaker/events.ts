@@ -120,7 +120,8 @@ export type UpdateNews =
 export type SpeakerInput =
   | { readonly kind: 'configure'; readonly config: SpeakerConfig; readonly now: number }
   | { readonly kind: 'event'; readonly event: SpeakerEvent; readonly now: number }
-  | { readonly kind: 'flush' }
+  /** `slice` as of Speaker.flush(). */
+  | { readonly kind: 'flush'; readonly slice?: number }
   | { readonly kind: 'recovered'; readonly now: number; readonly isOverdue: boolean }
   /** Somebody connects. */
   | {

@@ -37,7 +37,7 @@ export function replaySpeaker(
         speaker.handle(input.event, input.now);
         break;
       case 'flush':
-        effects.push(speaker.flush());
+        effects.push(speaker.flush(input.slice));
         break;
       case 'recovered':
         speaker.checkRecovered(input.now, input.isOverdue);

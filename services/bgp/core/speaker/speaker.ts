@@ -59,7 +59,7 @@ export type SpeakerOptions = {
 /** How long routes are kept when the peer is back but does not finish its table. */
 const STALE_AFTER_RETURN_MS = 120_000;
 
-/** Prefixes that one flush() decides on, and judges for up to so many update groups: a few milliseconds. */
+/** Prefixes that one flush() decides on unless told otherwise, and judges for up to so many update groups. */
 const SLICE = 2_048;
 const GROUPS_PER_SLICE = 8;
 
@@ -217,11 +217,12 @@ export class Speaker {
   /**
    * Decides, tells the peers, and answers what is to be done, in order. Does so much at a time that
    * nobody waits long: `continue` says that there is more.
+   * @param prefixes to decide on
    */
-  flush(): SpeakerEffect[] {
-    this.#record?.({ kind: 'flush' });
+  flush(prefixes = SLICE): SpeakerEffect[] {
+    this.#record?.({ kind: 'flush', slice: prefixes });
     const isJudging = this.#policies.rejudge(this.#peers.values());
-    const slice = Math.ceil(SLICE / Math.max(1, this.#groups.size / GROUPS_PER_SLICE));
+    const slice = Math.ceil(prefixes / Math.max(1, this.#groups.size / GROUPS_PER_SLICE));
     const changed = this.#rib.settle(slice);
     this.#effects.push(...this.#routeNews.of(changed, this.#rib.isLosing));
     const isFilling = this.#groups.update(changed, slice);
