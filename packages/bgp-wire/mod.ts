@@ -31,6 +31,7 @@ export {
   BmpStatistic,
   PeerDownReason,
 } from './bmp/types.ts';
+export { joinBytes } from './bytes.ts';
 export {
   type AddPathFamily,
   type AddressFamily,

@@ -2,7 +2,7 @@
 //
 //   Host --messages, notes, routes--> BmpMonitor --onWork------------> adapter
 //                                         <--connected(), take()-- adapter --tcp--> collector
-import { type BmpMessage, type BmpPeer, encodeBmp } from '@calico/bgp-wire';
+import { type BmpMessage, type BmpPeer, encodeBmp, joinBytes } from '@calico/bgp-wire';
 import type { Clock } from '@calico/clock';
 import type { CollectorSource } from '../../ports.ts';
 import type { SessionMessage } from '../host/session_message.ts';
@@ -137,7 +137,7 @@ export class BmpMonitor implements CollectorSource {
 
   /** The next bytes for the collector; undefined when it knows everything. */
   take(): Uint8Array | undefined {
-    if (this.#waiting.length > 0) return joined(this.#waiting.splice(0));
+    if (this.#waiting.length > 0) return joinBytes(this.#waiting.splice(0));
     const now = this.#options.clock.now();
     for (const peer of this.#peers.values()) {
       for (const [table, feed] of peer.feeds) {
@@ -180,15 +180,5 @@ export class BmpMonitor implements CollectorSource {
 }
 
 function monitoring(peer: BmpPeer, updates: readonly Uint8Array[]): Uint8Array {
-  return joined(updates.map((update) => encodeBmp({ kind: 'route-monitoring', peer, update })));
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return joinBytes(updates.map((update) => encodeBmp({ kind: 'route-monitoring', peer, update })));
 }

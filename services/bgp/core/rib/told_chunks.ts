@@ -1,4 +1,5 @@
 // What one reader of an Adj-RIB-Out has had encoded, kept for others who come to the same place.
+import { joinBytes } from '@calico/bgp-wire';
 import { NOBODY, type Part } from './update_batch.ts';
 
 /** Where a reader is: it has been told everything up to this entry. */
@@ -55,7 +56,7 @@ export function newChunk(from: number, to: Place, parts: readonly Part[]): Chunk
     from,
     to,
     parts,
-    everything: joined(parts.filter(({ only }) => only === NOBODY)),
+    everything: joinBytes(bytesOf(parts.filter(({ only }) => only === NOBODY))),
     exceptions: new Set(parts.flatMap(({ except, only }) => [except, only])),
   };
 }
@@ -63,21 +64,13 @@ export function newChunk(from: number, to: Place, parts: readonly Part[]): Chunk
 /** @param source of the reader: it is not told what it has said itself */
 export function bytesFor({ parts, everything, exceptions }: Chunk, source: number): Uint8Array {
   if (!exceptions.has(source)) return everything;
-  return joined(
-    parts.filter(({ except, only }) => except !== source && (only === NOBODY || only === source)),
+  return joinBytes(
+    bytesOf(
+      parts.filter(({ except, only }) => except !== source && (only === NOBODY || only === source)),
+    ),
   );
 }
 
-function joined(parts: readonly Part[]): Uint8Array {
-  const [first] = parts;
-  if (parts.length === 1 && first !== undefined) return first.bytes;
-  let length = 0;
-  for (const { bytes } of parts) length += bytes.length;
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const { bytes } of parts) {
-    whole.set(bytes, at);
-    at += bytes.length;
-  }
-  return whole;
+function bytesOf(parts: readonly Part[]): Uint8Array[] {
+  return parts.map(({ bytes }) => bytes);
 }

@@ -2,6 +2,7 @@
 import {
   encodeMrt,
   fitsMrt,
+  joinBytes,
   type MrtEntry,
   MrtError,
   type MrtPeer,
@@ -40,10 +41,10 @@ export function* dumpTable(speaker: Speaker, now: number): Generator<Uint8Array,
     records.push(encodeRoutes({ kind: 'routes', timestamp, sequence, prefix, entries }));
     sequence += 1;
     if (records.length < RECORDS_PER_PIECE) continue;
-    yield joined(records);
+    yield joinBytes(records);
     records = [];
   }
-  if (records.length > 0) yield joined(records);
+  if (records.length > 0) yield joinBytes(records);
 }
 
 type Source = { readonly index: number; readonly originated: number };
@@ -64,14 +65,4 @@ function entryOf({ data, source }: Path, sources: ReadonlyMap<string, Source>): 
   if (found === undefined) return [];
   const { attributes, nextHop } = data;
   return [{ peer: found.index, originated: found.originated, attributes, nextHop }];
-}
-
-function joined(records: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(records.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const record of records) {
-    whole.set(record, at);
-    at += record.length;
-  }
-  return whole;
 }
