@@ -44,6 +44,8 @@ export type Sample = {
 };
 
 const SETTLING_MS = 500;
+/** Seconds in that time that an idle daemon may use. */
+const SETTLED_CPU = 0.05;
 
 export async function measure(
   arena: Arena,
@@ -74,7 +76,7 @@ async function observe(
   const connectStart = performance.now();
   await within(signal, connectAll(endpoints, plan.connecting ?? endpoints.length));
   const connected = performance.now();
-  await sleep(SETTLING_MS);
+  await within(signal, settled(pids));
 
   const fib = plan.world.hasKernel ? new Fib(pids[0] ?? 0) : undefined;
   await running.lag?.();
@@ -150,6 +152,17 @@ async function listening(signal: AbortSignal): Promise<void> {
     socket.destroy();
     await sleep(50);
     if (isThere) return;
+  }
+}
+
+/** Until what follows a start and new sessions is over: whoever is measured has nothing else to do. */
+async function settled(pids: readonly number[]): Promise<void> {
+  for (
+    let cpu = 0, before = -1;
+    cpu - before > SETTLED_CPU;
+    before = cpu, cpu = usageOf(pids).cpu
+  ) {
+    await sleep(SETTLING_MS);
   }
 }
 

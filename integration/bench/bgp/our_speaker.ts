@@ -11,6 +11,7 @@ import { Listeners } from '../../../services/bgp/adapters/listeners.ts';
 import { createTcpTransport } from '../../../services/bgp/adapters/tcp_transport.ts';
 import { resourcesOf } from '../../../services/bgp/core/cluster/resources.ts';
 import { BgpNode } from '../../../services/bgp/core/node/bgp_node.ts';
+import { rehearse } from '../../../services/bgp/core/rehearsal/rehearse.ts';
 import type { Log } from '../../../services/bgp/ports.ts';
 import {
   bgpConfiguration,
@@ -52,6 +53,7 @@ if (world.hasKernel) {
   void watchKernel((news) => node.kernelChanged(news), parts);
 }
 node.setResources(resourcesOf(resources(world)), { inSync: true, revision: 1n });
+rehearse(systemClock, node.speaker.rib);
 
 const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 delay.enable();

@@ -5,8 +5,8 @@ import type { PrefixTable } from './prefix_table.ts';
 type Range = {
   readonly family: 4 | 6;
   readonly length: number;
-  readonly words: readonly number[];
-  readonly masks: readonly number[];
+  readonly words: Uint32Array;
+  readonly masks: Uint32Array;
 };
 
 export class PrefixRanges {
@@ -39,7 +39,7 @@ function contains({ words, masks }: Range, table: PrefixTable, id: number): bool
 
 function rangeOf({ family, value, length }: Prefix): Range {
   const count = family === 4 ? 1 : 4;
-  const words = Array.from({ length: count }, (_, at) =>
+  const words = Uint32Array.from({ length: count }, (_, at) =>
     Number((value >> BigInt(32 * (count - 1 - at))) & 0xffff_ffffn),
   );
   const masks = words.map((_, at) => {
