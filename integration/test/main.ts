@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import { ROOT, sweepAbandoned } from '../lab/mod.ts';
 import {
   add,
-  type Count,
+  complaints,
+  NOTHING,
   runNodeTests,
   runStages,
   STAGES,
@@ -22,6 +23,7 @@ Runs format, lint, types, contracts, floors and unit tests (Node and Deno), then
   --integration  only the integration tests
   --list         print the integration test files
 
+An integration test that fails is run once more; if it passes then, it is named before the closing line.
 Integration tests need root: they make network namespaces with real etcd, NATS, BIRD and Docker in them.
 `;
 
@@ -53,12 +55,13 @@ if (values.help) {
   process.exitCode = 1;
 } else {
   const started = performance.now();
-  let count: Count = { passed: 0, failed: 0, skipped: 0 };
+  let count = NOTHING;
   if (!values.integration && positionals.length === 0) count = add(count, await runStages(STAGES));
   if (!values.unit) {
     await sweepAbandoned();
     count = add(count, await runStages(files.map(integrationStage)));
   }
+  for (const complaint of complaints(count)) console.log(complaint);
   console.log(`took ${((performance.now() - started) / 60_000).toFixed(1)} minutes`);
   console.log(summary(count));
   process.exitCode = count.failed === 0 ? 0 : 1;
@@ -68,5 +71,6 @@ function integrationStage(path: string): Stage {
   return {
     name: `integration: ${path.split('/').at(-2)}/${basename(path, '_integration_test.ts')}`,
     run: () => runNodeTests([path]),
+    isRepeatable: true,
   };
 }
