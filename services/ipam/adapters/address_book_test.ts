@@ -161,3 +161,43 @@ test('a request whose caller has gone while records were read writes nothing', a
   await systemClock.sleep(20);
   assert.equal(store.commits, 0);
 });
+
+test('an assignment compares of the node’s blocks only the one that it takes from', async () => {
+  const store = storeWith('10.0.0.0/24', 30);
+  const one = book(store);
+  await one.autoAssign(assignRequest('n', 'h', 14));
+  const compared: string[] = [];
+  const commit = store.commit.bind(store);
+  store.commit = (transaction) => {
+    compared.push(...transaction.compare.map(({ key }) => key));
+    return commit(transaction);
+  };
+  const { addresses } = await one.autoAssign(assignRequest('n', 'h2'));
+  const isOfBlock = (key: string): boolean => key.includes('/block/');
+  const name = addresses[0]?.block.replace('/', '-') ?? '';
+  assert.deepEqual(compared.filter(isOfBlock).toSorted(), [
+    `/calico/ipam/v2/assignment/ipv4/block/${name}`,
+    `/calico/ipam/v2/host/n/ipv4/block/${name}`,
+  ]);
+});
+
+test('another writer’s changes of what was only guessed are noticed, with one lost race', async () => {
+  const store = storeWith('10.0.0.0/24', 30);
+  let conflicts = 0;
+  const onConflict = (): number => ++conflicts;
+  const options = { store, clock: systemClock, random: () => 0, onConflict };
+  const one = new AddressBook(new ProgramRunner(options));
+  const { addresses } = await one.autoAssign(assignRequest('n', 'h'));
+  const name = addresses[0]?.block.replace('/', '-') ?? '';
+
+  store.records.put(`/calico/ipam/v2/host/n/ipv4/block/${name}`, '{"state":"pending"}');
+  await one.autoAssign(assignRequest('n', 'h2', 3));
+  assert.equal(conflicts, 1);
+  assert.deepEqual(inconsistencies(store.records.values), []);
+
+  // The block is full. That the node has got another one meanwhile is noticed before it takes a third.
+  const other = await book(store).ensureBlock({ node: 'n', family: 4, pools: [] });
+  const next = await one.autoAssign(assignRequest('n', 'h3'));
+  assert.equal(next.addresses[0]?.block, other.block);
+  assert.equal(conflicts, 2);
+});

@@ -12,6 +12,7 @@ import {
   type Plan,
   type Program,
   type Reads,
+  type Transaction,
 } from '../core/program.ts';
 import type { Random, RecordStore } from '../ports.ts';
 import { RecordCache } from './record_cache.ts';
@@ -58,6 +59,8 @@ const MAX_UNDER_WAY = 2;
 /** Few requests gain nothing by sharing, and would only wait for each other. */
 const MANY = 16;
 const MAX_SMALL_UNDER_WAY = 8;
+/** The revision of a transaction that neither compares nor writes. */
+const NOTHING = 0n;
 
 export class GroupCommit {
   readonly #options: GroupOptions;
@@ -82,18 +85,40 @@ export class GroupCommit {
       return Promise.reject(new IpamError('contended', `Cannot serve ${lane}: ${state}`));
     }
     this.#counts.set(lane, count + 1);
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const abort = (): void => reject(signal?.reason);
-    if (signal?.aborted === true) abort();
-    signal?.addEventListener('abort', abort, { once: true });
-    this.#waiting.push({ lane, start, signal, resolve, reject, attempts: 0 });
-    this.#wake();
-    return promise.finally(() => {
-      signal?.removeEventListener('abort', abort);
-      const left = (this.#counts.get(lane) ?? 1) - 1;
-      if (left > 0) this.#counts.set(lane, left);
-      else this.#counts.delete(lane);
-    }) as Promise<T>;
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      const end = (): void => {
+        if (isOver) return;
+        isOver = true;
+        signal?.removeEventListener('abort', abort);
+        this.#leave(lane);
+      };
+      const job: Job = {
+        lane,
+        start,
+        signal,
+        resolve: (value) => {
+          end();
+          resolve(value as T);
+        },
+        reject: (reason) => {
+          end();
+          reject(reason);
+        },
+        attempts: 0,
+      };
+      const abort = (): void => job.reject(signal?.reason);
+      signal?.addEventListener('abort', abort, { once: true });
+      if (signal?.aborted === true) abort();
+      this.#waiting.push(job);
+      this.#wake();
+    });
+  }
+
+  #leave(lane: string): void {
+    const left = (this.#counts.get(lane) ?? 1) - 1;
+    if (left > 0) this.#counts.set(lane, left);
+    else this.#counts.delete(lane);
   }
 
   /** The entry as last seen, else as it is. Only for choosing a lane. */
@@ -237,13 +262,18 @@ export class GroupCommit {
       const waited = outcomes.map(([job]) => job).filter((job) => !isGone(job));
       return { again: [...waited, ...behind], lost: [], alone };
     }
-    const revision = await this.#commit(batch);
+    const { transaction } = batch;
+    const revision = await this.#commit(transaction);
     if (revision === undefined) {
       return { again: behind, lost: outcomes.map(([job]) => job), alone };
     }
     for (const [job, outcome] of outcomes) {
       if (outcome.kind === 'done') job.resolve(outcomeOf(outcome.plan, revision));
       else if (outcome.kind === 'refused') job.reject(outcome.error);
+    }
+    if (revision !== NOTHING) {
+      await answersAreSent();
+      this.#remember(batch, transaction, revision);
     }
     return { again: behind, lost: [], alone };
   }
@@ -275,29 +305,29 @@ export class GroupCommit {
   }
 
   /** The revision at which it committed; undefined: another writer was faster. */
-  async #commit(batch: Batch): Promise<bigint | undefined> {
-    const { transaction } = batch;
-    if (transaction.operations.length === 0 && transaction.compare.length === 0) return 0n;
+  async #commit(transaction: Transaction): Promise<bigint | undefined> {
+    if (transaction.operations.length === 0 && transaction.compare.length === 0) return NOTHING;
     try {
       const result = await this.#options.store.commit(transaction);
-      if (result.kind === 'conflict') {
-        this.#cache.learned(transaction, result.current);
-        return undefined;
-      }
-      this.#cache.wrote(transaction.operations, result.revision);
-      for (const [prefix, listing] of batch.listingsAfter(result.revision)) {
-        this.#cache.setListing(prefix, listing);
-      }
-      return result.revision;
+      if (result.kind === 'committed') return result.revision;
+      this.#cache.learned(transaction, result.current);
+      return undefined;
     } catch (error) {
       this.#cache.doubt(transaction);
       throw error;
     }
   }
 
+  #remember(batch: Batch, { operations }: Transaction, revision: bigint): void {
+    this.#cache.wrote(operations, revision);
+    for (const [prefix, listing] of batch.listingsAfter(revision)) {
+      this.#cache.setListing(prefix, listing);
+    }
+  }
+
   #read(batch: Batch, reads: ReadSet, wanted: Reads): Known | Promise<Known> {
     const { keys = [], prefixes = [], presumedAbsent = [], isHint = false } = wanted;
-    if (!isHint) {
+    if (!isHint && wanted.isGuess !== true) {
       for (const key of keys) reads.keys.add(key);
       for (const prefix of prefixes) reads.prefixes.add(prefix);
     }
@@ -342,6 +372,11 @@ export class GroupCommit {
     batch.noteListing(prefix, listing);
     return true;
   }
+}
+
+/** What does not concern them can wait for that. */
+function answersAreSent(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Its caller cancelled, or its deadline passed. */

@@ -68,6 +68,10 @@ export class RecordCache {
   /** What is remembered of the key contradicts itself: an entry and a listing, or two listings. */
   contradicted(key: string): void {
     this.forget(key);
+    this.#forgetListingsOf(key);
+  }
+
+  #forgetListingsOf(key: string): void {
     for (const prefix of this.#listings.keys()) {
       if (key.startsWith(prefix)) this.forgetListing(prefix);
     }
@@ -90,16 +94,13 @@ export class RecordCache {
     let isExplained = false;
     for (const { key, modRevision } of compare) {
       const entry = current.get(key);
-      isExplained ||= (entry?.modRevision ?? 0n) !== modRevision;
       this.set(key, entry);
+      if ((entry?.modRevision ?? 0n) === modRevision) continue;
+      isExplained = true;
+      this.#forgetListingsOf(key); // also those that only guesses were made from
     }
-    for (const { prefix } of unchanged) {
-      const changed = compare.some(
-        ({ key, modRevision }) =>
-          key.startsWith(prefix) && (current.get(key)?.modRevision ?? 0n) !== modRevision,
-      );
-      if (!isExplained || changed) this.forgetListing(prefix);
-    }
+    if (isExplained) return;
+    for (const { prefix } of unchanged) this.forgetListing(prefix);
   }
 
   /** The transaction may have happened or not. */

@@ -1,6 +1,7 @@
 // What can be done to a block. Pure: a block goes in, a new block comes out.
 import { type Address, addressAt, ordinalOf } from '@calico/ip';
 import { type Attribute, type Block, storedTime } from './records/block.ts';
+import { withNumber } from './records/sequence_numbers.ts';
 
 export type Owner = {
   readonly handleId: string;
@@ -49,16 +50,12 @@ export function releaseOrdinals(block: Block, ordinals: readonly number[]): Bloc
   const freed = [...new Set(ordinals)].filter((ordinal) => block.allocations[ordinal] != null);
   if (freed.length === 0) return block;
   const allocations = [...block.allocations];
-  const sequenceNumbers = [...block.sequenceNumbers];
-  for (const ordinal of freed) {
-    allocations[ordinal] = null;
-    sequenceNumbers[ordinal] = undefined;
-  }
+  for (const ordinal of freed) allocations[ordinal] = null;
   return {
     ...block,
     ...withoutUnusedAttributes(allocations, block.attributes),
     unallocated: [...block.unallocated, ...freed],
-    sequenceNumbers,
+    sequenceNumbers: withNumber(block.sequenceNumbers, freed, undefined),
     sequenceNumber: block.sequenceNumber + 1n,
   };
 }
@@ -131,16 +128,12 @@ export function countFree(block: Block, reserved: Reserved = nothingReserved): n
 function give(block: Block, ordinals: readonly number[], owner: Owner): Block {
   const { attributes, index } = findOrAddAttribute(block.attributes, owner);
   const allocations = [...block.allocations];
-  const sequenceNumbers = [...block.sequenceNumbers];
-  for (const ordinal of ordinals) {
-    allocations[ordinal] = index;
-    sequenceNumbers[ordinal] = block.sequenceNumber;
-  }
+  for (const ordinal of ordinals) allocations[ordinal] = index;
   return {
     ...block,
     allocations,
     attributes,
-    sequenceNumbers,
+    sequenceNumbers: withNumber(block.sequenceNumbers, ordinals, block.sequenceNumber),
     sequenceNumber: block.sequenceNumber + 1n,
   };
 }

@@ -16,8 +16,8 @@ export interface Content {
 }
 
 /**
- * What a program rests on: unless it is a hint, the outcome may be used only if it is all still so
- * when the transaction commits. A runner may therefore answer from memory, and compare.
+ * What a program rests on: unless it is a hint or a guess, the outcome may be used only if it is all
+ * still so when the transaction commits. A runner may therefore answer from memory, and compare.
  */
 export type Reads = {
   readonly keys?: readonly string[];
@@ -27,6 +27,8 @@ export type Reads = {
   readonly presumedAbsent?: readonly string[];
   /** Read afresh, to look around; what becomes of it is compared by the draft alone. */
   readonly isHint?: true;
+  /** As a hint, but from memory where it is there: for what most likely is still so. */
+  readonly isGuess?: true;
 };
 
 /** What was read. Asking for something that was not requested is a programming error. */

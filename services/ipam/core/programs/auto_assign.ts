@@ -1,7 +1,20 @@
 // AutoAssign: one step takes from at most one block per family, and writes block, handle and, for a
 // new block, affinity in one transaction. The caller repeats steps until `isComplete`.
-import { addressAt, type Family, formatAddress, formatPrefix, type Prefix } from '@calico/ip';
-import { assignFree, isEmpty, type Owner, ordinalsOfHandle } from '../block_algebra.ts';
+import {
+  addressAt,
+  type Family,
+  formatAddress,
+  formatPrefix,
+  type Prefix,
+  prefixContains,
+} from '@calico/ip';
+import {
+  type Assignment,
+  assignFree,
+  isEmpty,
+  type Owner,
+  ordinalsOfHandle,
+} from '../block_algebra.ts';
 import { Draft, type Entry, type Known, type Program, plan, type Reading } from '../program.ts';
 import { affinityState, CONFIRMED, hostAffinity } from '../records/affinity.ts';
 import type { Block } from '../records/block.ts';
@@ -83,10 +96,7 @@ export function* assignStep(request: AssignRequest, now: number): Program<Assign
   const known = yield {
     keys: [...CONFIG_KEYS, ...selectionKeys(request), handleKey(handleId), givenUpKey(handleId)],
     presumedAbsent: [handleKey(handleId), givenUpKey(handleId)],
-    prefixes: [
-      ...POOL_PREFIXES,
-      ...families.map((family) => affinitiesPrefix(request.node, family)),
-    ],
+    prefixes: POOL_PREFIXES,
   };
   const handle = handleOf(handleId, known);
   const draft = new Draft();
@@ -118,12 +128,19 @@ function summary(takings: ReadonlyMap<Family, Taking>): AssignStep {
   };
 }
 
-// An entry stays the same object while it is kept in memory: its key is read once.
-const blocksOfAffinities = new WeakMap<Entry, Prefix | undefined>();
+/** A block that the node's affinity record names. */
+type Affine = { readonly cidr: Prefix; readonly record: Entry };
 
-function blockOfAffinity(entry: Entry): Prefix | undefined {
-  if (!blocksOfAffinities.has(entry)) blocksOfAffinities.set(entry, cidrOfKey(entry.key));
-  return blocksOfAffinities.get(entry);
+// An entry stays the same object while it is kept in memory: its key is read once.
+const affines = new WeakMap<Entry, readonly Affine[]>();
+
+function affineOf(record: Entry): readonly Affine[] {
+  const known = affines.get(record);
+  if (known !== undefined) return known;
+  const cidr = cidrOfKey(record.key);
+  const made = cidr === undefined ? [] : [{ cidr, record }];
+  affines.set(record, made);
+  return made;
 }
 
 class Taker {
@@ -137,6 +154,8 @@ class Taker {
   /** What decides whether released addresses are free again. */
   readonly #age: { readonly now: number; readonly cooldownMs: number };
   readonly #listing = new BlockListing();
+  /** The node's affinity records. */
+  #affinities: readonly Entry[] = [];
 
   constructor(request: AssignRequest, family: Family, known: Known, draft: Draft, now: number) {
     this.#request = request;
@@ -150,26 +169,12 @@ class Taker {
   }
 
   *take(handleCidrs: readonly Prefix[]): Reading<Taking> {
-    const { node, owner } = this.#request;
-    const affinities = this.#known
-      .list(affinitiesPrefix(node, this.#family))
-      .flatMap((entry) => blockOfAffinity(entry) ?? []);
-    const blocks: Known = yield { keys: [...handleCidrs, ...affinities].map(blockKey) };
-    const held = handleCidrs.flatMap((cidr) => this.#heldIn(blocks.get(blockKey(cidr)), owner));
+    const held = yield* this.#held(handleCidrs);
     const missing = this.#request.wanted[this.#family].count - held.length;
     if (missing <= 0) return { held, block: undefined, isEnough: true, obstacle: undefined };
-
     const pools = this.#eligible();
-    const own = affinities
-      .flatMap((cidr) => {
-        const entry = blocks.get(blockKey(cidr));
-        return entry === undefined ? [] : (existingBlock(entry, this.#age) ?? []);
-      })
-      .filter(({ block }) => block.affinity === hostAffinity(node));
     const taken =
-      this.#fromOwn(own, pools, missing) ??
-      (yield* this.#fromNewBlock(own, pools, missing)) ??
-      (yield* this.#fromOthers(pools, missing));
+      (yield* this.#fromOwn(pools, missing)) ?? (yield* this.#fromElsewhere(pools, missing));
     if (typeof taken === 'string') {
       return { held, block: undefined, isEnough: false, obstacle: taken };
     }
@@ -182,25 +187,54 @@ class Taker {
     };
   }
 
+  *#held(cidrs: readonly Prefix[]): Reading<readonly AssignedAddress[]> {
+    if (cidrs.length === 0) return [];
+    const blocks = yield { keys: cidrs.map(blockKey) };
+    const { owner } = this.#request;
+    return cidrs.flatMap((cidr) => this.#heldIn(blocks.get(blockKey(cidr)), owner));
+  }
+
   #eligible(): StoredPool[] {
     const { node, namespace, use, wanted } = this.#request;
     const explicit = wanted[this.#family].pools;
     return eligiblePools({ node, namespace, use, family: this.#family, explicit }, this.#known);
   }
 
-  #fromOwn(own: readonly StoredBlock[], pools: readonly StoredPool[], count: number) {
+  /** The blocks before the one with room are only guessed to be full: they need not be compared. */
+  *#fromOwn(pools: readonly StoredPool[], count: number): Reading<Assignment | undefined> {
+    const prefix = affinitiesPrefix(this.#request.node, this.#family);
+    this.#affinities = (yield { prefixes: [prefix], isGuess: true }).list(prefix);
+    const own = this.#affinities.flatMap(affineOf);
+    const blocks = yield { keys: own.map(({ cidr }) => blockKey(cidr)), isGuess: true };
     for (const pool of pools) {
-      for (const { block, entry } of own) {
-        if (poolOf([pool], block.cidr) === undefined) continue;
-        const taken = this.#assign(block, count);
-        if (taken.ordinals.length === 0) continue;
-        writeBlock(this.#draft, taken.block, entry);
-        this.#confirmAffinity(block.cidr);
+      for (const { cidr, record } of own) {
+        if (!prefixContains(pool.cidr, cidr)) continue;
+        const mine = this.#ownBlock(blocks.get(blockKey(cidr)));
+        const taken = mine === undefined ? undefined : this.#assign(mine.block, count);
+        if (mine === undefined || taken === undefined || taken.ordinals.length === 0) continue;
+        writeBlock(this.#draft, taken.block, mine.entry);
+        this.#confirmAffinity(record.key, record);
         this.#draft.expect(pool.entry.key, pool.entry);
         return taken;
       }
     }
     return undefined;
+  }
+
+  *#fromElsewhere(pools: readonly StoredPool[], count: number): Reading<Assignment | string> {
+    const prefix = affinitiesPrefix(this.#request.node, this.#family);
+    this.#affinities = (yield { prefixes: [prefix] }).list(prefix);
+    const keys = this.#affinities.flatMap(affineOf).map(({ cidr }) => blockKey(cidr));
+    const blocks = yield { keys };
+    const own = keys.flatMap((key) => this.#ownBlock(blocks.get(key)) ?? []);
+    return (
+      (yield* this.#fromNewBlock(own, pools, count)) ?? (yield* this.#fromOthers(pools, count))
+    );
+  }
+
+  #ownBlock(entry: Entry | undefined): StoredBlock | undefined {
+    const found = entry === undefined ? undefined : existingBlock(entry, this.#age);
+    return found?.block.affinity === hostAffinity(this.#request.node) ? found : undefined;
   }
 
   *#fromNewBlock(own: readonly StoredBlock[], pools: readonly StoredPool[], count: number) {
@@ -227,7 +261,7 @@ class Taker {
     const mine = claimed(found, node, this.#now);
     const taken = this.#assign(mine, count);
     writeBlock(this.#draft, taken.block, existing?.entry);
-    this.#confirmAffinity(cidr);
+    this.#confirmAffinity(affinityKey(node, cidr), this.#affinityOf(cidr));
     if (previous !== undefined) this.#draft.delete(previous.key, previous);
     this.#draft.expect(pool.entry.key, pool.entry);
     this.#giveBackStrays(own);
@@ -262,7 +296,7 @@ class Taker {
       return taken;
     }
     const all = pools.map(({ cidr }) => formatPrefix(cidr)).join(' ');
-    const owned = this.#known.list(affinitiesPrefix(node, this.#family)).length;
+    const owned = this.#affinities.length;
     const limit = blockLimit(config, maxBlocks);
     return owned >= limit
       ? `${limitReached(limit)}; No IPs available in pools: [${all}]`
@@ -275,9 +309,7 @@ class Taker {
   }
 
   /** Writes the affinity record unless it is there and confirmed; either way it must not change. */
-  #confirmAffinity(cidr: Prefix): void {
-    const key = affinityKey(this.#request.node, cidr);
-    const entry = this.#affinityOf(cidr);
+  #confirmAffinity(key: string, entry: Entry | undefined): void {
     if (entry !== undefined && affinityState(entry.value) === 'confirmed') {
       this.#draft.expect(key, entry);
     } else {
@@ -287,9 +319,7 @@ class Taker {
 
   #affinityOf(cidr: Prefix): Entry | undefined {
     const key = affinityKey(this.#request.node, cidr);
-    return this.#known
-      .list(affinitiesPrefix(this.#request.node, this.#family))
-      .find((found) => found.key === key);
+    return this.#affinities.find((found) => found.key === key);
   }
 
   #heldIn(entry: Entry | undefined, owner: Owner): AssignedAddress[] {

@@ -9,7 +9,7 @@ export const CONFIRMED = formatJson({ state: 'confirmed', deleted: false });
 
 /** State of an affinity record; old writers left the value of a confirmed one empty. */
 export function affinityState(text: string): AffinityState {
-  if (text === '') return 'confirmed';
+  if (text === '' || text === CONFIRMED) return 'confirmed';
   try {
     const { state } = parseJson(text) as { state?: unknown };
     return state === 'confirmed' || state === 'pendingDeletion' ? state : 'pending';

@@ -2,6 +2,7 @@
 import { formatPrefix, type Prefix, parsePrefix, prefixSize } from '@calico/ip';
 import { IpamError } from '../ipam_error.ts';
 import { formatJson, parseJson } from './lossless_json.ts';
+import { formatNumbers, type SequenceNumbers } from './sequence_numbers.ts';
 
 /** Who holds addresses of a block and what is known of them. Other writers' fields stay in `rest`. */
 export type Attribute = {
@@ -26,7 +27,7 @@ export type Block = {
   /** Grows with every write; starts at the time of creation in nanoseconds. */
   readonly sequenceNumber: bigint;
   /** By ordinal: the block's sequence number when the address was assigned. */
-  readonly sequenceNumbers: readonly (bigint | undefined)[];
+  readonly sequenceNumbers: SequenceNumbers;
   readonly deleted: boolean;
   /** Fields of other writers, kept as they were. */
   readonly rest: Readonly<Record<string, unknown>>;
@@ -93,26 +94,9 @@ export function formatBlock(block: Block): string {
     unallocated: block.unallocated,
   });
   const attributes = block.attributes.map(attributeText);
+  const numbers = formatNumbers(block.sequenceNumbers);
   // Appended as text: writing a bigint in any other way is many times slower.
-  const numbers: string[] = [];
-  for (const ordinal of inTextOrder(block.allocations.length)) {
-    const number = block.sequenceNumbers[ordinal];
-    if (number !== undefined) numbers.push(`"${ordinal}":${number}`);
-  }
-  return `${json.slice(0, -1)},"attributes":[${attributes.join()}],"deleted":${block.deleted},"sequenceNumber":${block.sequenceNumber},"sequenceNumberForAllocation":{${numbers.join()}}}`;
-}
-
-const orders = new Map<number, readonly number[]>();
-
-/** Ordinals in the order of their texts, as upstream writes them: one block, one text. */
-function inTextOrder(size: number): readonly number[] {
-  const known = orders.get(size);
-  if (known !== undefined) return known;
-  const order = Array.from({ length: size }, (_, ordinal) => String(ordinal))
-    .toSorted()
-    .map(Number);
-  orders.set(size, order);
-  return order;
+  return `${json.slice(0, -1)},"attributes":[${attributes.join()}],"deleted":${block.deleted},"sequenceNumber":${block.sequenceNumber},"sequenceNumberForAllocation":${numbers}}`;
 }
 
 // An attribute stays the same object through the versions of its block: its text is made once.
