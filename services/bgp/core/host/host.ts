@@ -3,7 +3,7 @@
 //   Transport --opened, data, drained, closed--> Host --events--> Speaker
 //   Clock -------timers------------------------>  |  <--effects---   |
 //                                                 +--> Transport, Clock, onRoutes, onNote
-import { encodeMessage, HEADER_LENGTH, MessageType } from '@calico/bgp-wire';
+import { encodeMessage, HEADER_LENGTH, joinBytes, MessageType } from '@calico/bgp-wire';
 import type { Clock } from '@calico/clock';
 import type { Address } from '@calico/ip';
 import type { Connection, ConnectionHandler, Transport } from '../../ports.ts';
@@ -13,6 +13,7 @@ import type { BfdNews, Note, PeerTimer, SpeakerEffect, SpeakerEvent } from '../s
 import type { Speaker } from '../speaker/speaker.ts';
 import { ConnectionRate } from './connection_rate.ts';
 import { Link } from './link.ts';
+import { Pace } from './pace.ts';
 import { receivedMessage, type SessionMessage } from './session_message.ts';
 import { Timers } from './timers.ts';
 import { type Defer, Turns } from './turns.ts';
@@ -55,6 +56,7 @@ export class Host {
   /** Connections with something to read, in the order in which it came. */
   readonly #readable = new Map<Link, string>();
   readonly #turns: Turns;
+  readonly #pace = new Pace();
   readonly #rate = new ConnectionRate();
   /** Hold timers that have run out while there may be something to read. */
   readonly #overdue = new Set<string>();
@@ -188,7 +190,7 @@ export class Host {
       }
       // What is read next may depend on this message; only on a KEEPALIVE nothing does.
       if (type !== MessageType.Keepalive || !isEstablished) this.#flush();
-      if (this.#turns.isOver) break;
+      if (this.#turns.isReadingOver) break;
     }
     this.#take({ kind: 'updates', peer, side: link.side, bodies });
     return !link.isClosed;
@@ -215,7 +217,7 @@ export class Host {
         for (const [link, peer] of Array.from(this.#readable)) {
           this.#readable.delete(link);
           if (this.#read(peer, link)) this.#readable.set(link, peer);
-          if (this.#turns.isOver) break;
+          if (this.#turns.isReadingOver) break;
         }
         this.#flush();
       } while (this.#hasWork && !this.#turns.isOver);
@@ -231,7 +233,10 @@ export class Host {
 
   #flush(): void {
     this.#hasMore = false;
-    for (const effect of this.#options.speaker.flush()) this.#perform(effect);
+    const { speaker, clock } = this.#options;
+    const start = clock.monotonic();
+    for (const effect of speaker.flush(this.#pace.slice)) this.#perform(effect);
+    this.#pace.learn(clock.monotonic() - start, this.#hasMore);
   }
 
   #perform(effect: SpeakerEffect): void {
@@ -316,7 +321,7 @@ export class Host {
   #send(peer: string, side: Side, messages: readonly Uint8Array[]): void {
     const link = this.#links.get(linkKey(peer, side));
     // One write for all: a system call per message costs more than the copy.
-    const isWritable = link !== undefined && this.#write(peer, link, joined(messages));
+    const isWritable = link !== undefined && this.#write(peer, link, joinBytes(messages));
     if (isWritable) this.#events.push({ kind: 'writable', peer });
   }
 
@@ -367,20 +372,6 @@ export class Host {
     const event: ConnectionEvent = { kind: 'timer', timer: timer as TimerName };
     this.#dispatch({ kind: 'session', peer, event: { kind: 'connection', side, event } });
   }
-}
-
-function joined(messages: readonly Uint8Array[]): Uint8Array {
-  const [first] = messages;
-  if (messages.length === 1 && first !== undefined) return first;
-  let length = 0;
-  for (const message of messages) length += message.length;
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const message of messages) {
-    whole.set(message, at);
-    at += message.length;
-  }
-  return whole;
 }
 
 const NOBODY: ConnectionHandler = {
