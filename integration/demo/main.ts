@@ -16,7 +16,14 @@ import { missingFeatures } from './requirements.ts';
 import { Screen } from './screen.ts';
 import { showPods, showReachability, showRoutes, showStatus, showWire } from './show_steps.ts';
 
-type Options = { mode?: Mode; nodes: number; runtime: Runtime; keep: boolean; vm: boolean };
+type Options = {
+  mode?: Mode;
+  nodes: number;
+  runtime: Runtime;
+  keep: boolean;
+  vm: boolean;
+  kernel?: string;
+};
 
 const program = new Command('npm run demo --')
   .description(
@@ -38,6 +45,7 @@ const program = new Command('npm run demo --')
     "run it in QEMU on Debian's cloud kernel, which has the ipip module (slow: no hardware acceleration is needed)",
     false,
   )
+  .option('--kernel <series>', "with --vm: Debian's newest kernel of this series, such as 6.1")
   .addHelpText(
     'after',
     `
@@ -130,6 +138,7 @@ async function runInVirtualMachine(): Promise<number> {
     onLine: (line: string) => console.log(line),
     timeoutMs: 20 * 60_000,
     signal: interruptSignal(),
+    ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
   });
 }
 

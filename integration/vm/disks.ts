@@ -1,7 +1,6 @@
 // The machine's three disks: Debian, the project's node_modules, the project itself. Only the last one
 // is made anew for each run.
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type ExecOptions, exec, execOk, ROOT } from '../lab/mod.ts';
 import { cached, digest } from './cache.ts';
@@ -58,7 +57,7 @@ export async function debianDisk(
   const texts = await Promise.all(lists.map((file) => readFile(file, 'utf8')));
   const packages = [...texts.flatMap(packageNames), 'kmod'].toSorted();
   const key = digest(kernel.version, firstProgram, packages.join(' '));
-  return cached('debian', `${key}.img`, async (path) => {
+  return cached(`debian-${kernel.series}`, `${key}.img`, async (path) => {
     const tree = `${path}.tree`;
     try {
       await bootstrap(tree, packages, signal);
@@ -136,27 +135,24 @@ export async function projectDisk(
   await writeFile(join(tree, '.calico-vm', 'command'), command);
   // The project is at the same path inside, so that what Node compiled here serves there too: without
   // it every process spends most of its start, at a twentieth of the speed, on compiling.
-  await cp(await compiledModules(signal), join(tree, '.calico-vm', 'compile'), { recursive: true });
+  await compilePrograms(join(tree, '.calico-vm', 'compile'), signal);
   await makeDisk(tree, path, 256, signal);
   await rm(tree, { recursive: true });
 }
 
-/** Where Node keeps what it compiled, after every program has been loaded once. */
-async function compiledModules(signal: AbortSignal): Promise<string> {
-  const directory =
-    process.env['NODE_COMPILE_CACHE'] ??
-    join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'calico-ts', 'compile');
-  await mkdir(directory, { recursive: true });
+/**
+ * Loads every program once and leaves what Node compiled of them in the directory. Not the cache that
+ * this process uses: that has everything that was ever run here, and copying it takes longer.
+ */
+async function compilePrograms(directory: string, signal: AbortSignal): Promise<void> {
   const options: ExecOptions = {
     cwd: ROOT,
     env: { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: directory, ...NO_SERVICE },
     input: JSON.stringify({ cniVersion: '1.1.0', name: 'k8s', type: 'calico', runDir: NOWHERE }),
     signal,
   };
-  for (const program of PROGRAMS) {
-    await exec([join(ROOT, 'node_modules/.bin/node'), ...program.split(' ')], options);
-  }
-  return directory;
+  const node = join(ROOT, 'node_modules/.bin/node');
+  await Promise.all(PROGRAMS.map((program) => exec([node, ...program.split(' ')], options)));
 }
 
 async function copyTree(

@@ -20,6 +20,8 @@ export type MachineRun = {
   /** From the start of the machine; building its disks the first time is not counted. */
   readonly timeoutMs: number;
   readonly memoryMebibytes?: number;
+  /** Of Debian's kernels the newest of this series, such as "6.1"; without it, the newest. */
+  readonly kernel?: string;
   /** Ends the machine and what makes its disks. */
   readonly signal?: AbortSignal;
 };
@@ -56,7 +58,7 @@ export async function runInVm(run: MachineRun): Promise<number> {
 
 async function machine(run: MachineRun, project: string, signal: AbortSignal): Promise<string[]> {
   run.onLine('· virtual machine: its kernel');
-  const linux = await kernel(signal);
+  const linux = await kernel(signal, run.kernel);
   run.onLine(
     `· virtual machine: Linux ${linux.version}; the disk with Debian (made once, a minute)`,
   );
