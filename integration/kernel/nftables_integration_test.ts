@@ -99,13 +99,15 @@ test('what we write and what libnftables writes reads the same', async () => {
 
 /** libnftables lists look-ups by classes, but does not read them. */
 function withoutClassRules({ chains, sets }: Ruleset): Ruleset {
-  const isReadable = ({ statements }: Rule): boolean =>
-    statements.every(({ kind }) => kind !== 'class-verdict-map');
   const kept = [...chains].map(([name, chain]): [string, Chain] => [
     name,
     { ...chain, rules: chain.rules.filter(isReadable) },
   ]);
   return { chains: new Map(kept), sets };
+}
+
+function isReadable({ statements }: Rule): boolean {
+  return statements.every(({ kind }) => kind !== 'class-verdict-map');
 }
 
 function linesOf(text: string): string[] {

@@ -160,14 +160,15 @@ const asked = { map: { key: { meta: { key: 'oifname' } }, data: '@class/to' } };
 const compared = { match: { op: '!=', left: asked, right: '0x0 [invalid type]' } };
 const lookedUp = { vmap: { key: '0x0 [invalid type]', data: '@d/1' } };
 
+function textOf(...expr: unknown[]): string | undefined {
+  const { chains } = parseListing(
+    listing({ chain: { name: 'a/1' } }, { rule: { chain: 'a/1', expr } }),
+  );
+  const [rule] = chains.get('a/1')?.rules ?? [];
+  return rule && ruleText(rule);
+}
+
 test('parseListing() reads a look-up by class, which is two expressions', () => {
-  const textOf = (...expr: unknown[]): string | undefined => {
-    const { chains } = parseListing(
-      listing({ chain: { name: 'a/1' } }, { rule: { chain: 'a/1', expr } }),
-    );
-    const [rule] = chains.get('a/1')?.rules ?? [];
-    return rule && ruleText(rule);
-  };
   const text = 'oifname map @class/to != 0x0 0x0 vmap @d/1';
   assert.equal(textOf(compared, lookedUp, { accept: null }), `${text} accept`);
   const others = [
