@@ -19,6 +19,7 @@ import type { KernelReconciler } from './kernel_reconciler.ts';
 import type { LocalEndpoints } from './local_endpoints.ts';
 import type { Uplink } from './overlay.ts';
 import { NOTHING_REPAIRED, repairPods } from './pod_repair.ts';
+import { PodRoutes } from './pod_routes.ts';
 import type { ConnectionCutter } from './policy/connections/connection_cutter.ts';
 import type { PolicyCommitter } from './policy_committer.ts';
 import { dependsOnAddresses, NOTED_KINDS, POLICY_KINDS } from './policy_inputs.ts';
@@ -59,6 +60,7 @@ export class Agent {
   #isDataplaneComplete = false;
   /** Of the last look at routes and devices. */
   #local: readonly LocalEndpoint[] = [];
+  readonly #podRoutes = new PodRoutes();
   readonly #notes: PolicyNotes;
   #areNotesStale = true;
   #isAsked = false;
@@ -236,6 +238,7 @@ export class Agent {
       node,
       view,
       local: this.#parts.local.endpoints(),
+      podRoutes: this.#podRoutes,
       uplink: this.#uplink,
       missing,
     });

@@ -203,7 +203,7 @@ function sameMap<T>(
   b: ReadonlyMap<string, T>,
   same: (a: T, b: T) => boolean,
 ): boolean {
-  return a.size === b.size && missing(a, b, same).length === 0;
+  return a === b || (a.size === b.size && missing(a, b, same).length === 0);
 }
 
 export function sameTunnel(a: TunnelDevice, b: TunnelDevice): boolean {

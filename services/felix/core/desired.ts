@@ -3,7 +3,7 @@ import { felixConfigurationFor, type Kind, type WorkloadEndpoint } from '@calico
 import type { ClusterView } from '../ports.ts';
 import type { Dataplane } from './dataplane.ts';
 import { computeOverlay, type Uplink } from './overlay.ts';
-import { computePodRoutes } from './pod_routes.ts';
+import type { PodRoutes } from './pod_routes.ts';
 import type { MissingFeatures } from './pools.ts';
 import { tunnelSettings } from './tunnel_settings.ts';
 
@@ -20,15 +20,16 @@ export type DesiredInputs = {
   readonly view: ClusterView;
   /** Endpoints whose host end felix looks after. */
   readonly local: readonly WorkloadEndpoint[];
+  readonly podRoutes: PodRoutes;
   readonly uplink: Uplink | undefined;
   readonly missing: MissingFeatures;
 };
 
 /** Before the cluster is known only the node's own pods are wanted; nothing may be pruned then. */
 export function desiredDataplane(inputs: DesiredInputs): Dataplane {
-  const { node, view, local, uplink, missing } = inputs;
+  const { node, view, local, podRoutes, uplink, missing } = inputs;
   const configuration = felixConfigurationFor(node, view.list('FelixConfiguration'));
-  const pods = computePodRoutes(local, configuration);
+  const pods = podRoutes.compute(local, configuration);
   if (!view.inSync) {
     return { ...pods, tunnels: new Map(), neighbours: new Map(), fdb: new Map() };
   }
@@ -47,6 +48,6 @@ export function desiredDataplane(inputs: DesiredInputs): Dataplane {
     fdb: overlay.fdb,
     podDevices: pods.podDevices,
     // A local pod wins over a block elsewhere that claims the same address.
-    routes: new Map([...overlay.routes, ...pods.routes]),
+    routes: overlay.routes.size === 0 ? pods.routes : new Map([...overlay.routes, ...pods.routes]),
   };
 }

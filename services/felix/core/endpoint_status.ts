@@ -1,3 +1,4 @@
+import type { WorkloadEndpoint } from '@calico/model';
 import type { PodDeviceSettings } from './dataplane.ts';
 import { endpointKey, type LocalEndpoint } from './workload_endpoint.ts';
 
@@ -11,6 +12,9 @@ export type LocalEndpointStatus = {
   readonly reason: string;
 };
 
+/** Of endpoints that are up. */
+const wellKnown = new WeakMap<WorkloadEndpoint, LocalEndpointStatus>();
+
 /** What is said about the node's endpoints; one whose ADD is not finished is not mentioned. */
 export function endpointStatuses(
   local: readonly LocalEndpoint[],
@@ -22,6 +26,9 @@ export function endpointStatuses(
     const { metadata, spec } = endpoint;
     const interfaceName = spec.interfaceName ?? '';
     const device = devices.get(interfaceName);
+    const isWell = device?.up === true && failures.size === 0;
+    const before = isWell ? wellKnown.get(endpoint) : undefined;
+    if (before !== undefined) return before;
     const failure = failures.get(endpointKey(endpoint));
     const problem =
       failure ??
@@ -30,7 +37,7 @@ export function endpointStatuses(
         : device.up
           ? undefined
           : `device ${interfaceName} is down`);
-    return {
+    const status: LocalEndpointStatus = {
       namespace: metadata.namespace ?? '',
       name: metadata.name,
       pod: spec.pod ?? '',
@@ -39,5 +46,7 @@ export function endpointStatuses(
       state: problem === undefined ? 'up' : failure === undefined ? 'down' : 'error',
       reason: problem ?? '',
     };
+    if (isWell) wellKnown.set(endpoint, status);
+    return status;
   });
 }

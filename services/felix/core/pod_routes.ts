@@ -9,30 +9,93 @@ import {
   PROTOCOL_BOOT,
   routeKey,
 } from './dataplane.ts';
+import { listChanges } from './policy/graph/list_changes.ts';
 
 /** Metric the kernel gives to an IPv6 route that asks for none (IP6_RT_PRIO_USER). */
 const IPV6_METRIC = 1024;
 
-export function computePodRoutes(
-  endpoints: readonly WorkloadEndpoint[],
-  configuration: FelixConfiguration['spec'],
-): {
+export type PodState = {
   readonly routes: ReadonlyMap<string, OwnedRoute>;
   readonly podDevices: ReadonlyMap<string, PodDeviceSettings>;
-} {
-  const routes = new Map<string, OwnedRoute>();
-  const podDevices = new Map<string, PodDeviceSettings>();
-  for (const endpoint of endpoints) {
-    const { spec } = endpoint;
-    const device = spec.interfaceName;
-    if (device === undefined || !device.startsWith(POD_DEVICE_PREFIX)) continue;
-    const canSpoof =
-      configuration.workloadSourceSpoofing === 'Any' &&
-      (spec.allowSpoofedSourcePrefixes?.length ?? 0) > 0;
-    podDevices.set(device, { ...POD_DEVICE_SETTINGS, reversePathFilter: !canSpoof });
-    for (const [key, route] of routesOf(endpoint, device)) routes.set(key, route);
+};
+
+const STRICT = { ...POD_DEVICE_SETTINGS, reversePathFilter: true };
+const SPOOFING = { ...POD_DEVICE_SETTINGS, reversePathFilter: false };
+
+/** Follows the list of endpoints; what has not changed is the same object as before. */
+export class PodRoutes {
+  #endpoints: readonly WorkloadEndpoint[] = [];
+  #maySpoof = false;
+  #state: PodState = { routes: new Map(), podDevices: new Map() };
+  /** Two endpoints claim one device or address: the later one has it. */
+  #hasRivals = false;
+
+  compute(
+    endpoints: readonly WorkloadEndpoint[],
+    { workloadSourceSpoofing }: FelixConfiguration['spec'],
+  ): PodState {
+    const maySpoof = workloadSourceSpoofing === 'Any';
+    const isWhole = this.#hasRivals || maySpoof !== this.#maySpoof;
+    const { removed, added } = listChanges(isWhole ? [] : this.#endpoints, endpoints);
+    this.#endpoints = endpoints;
+    this.#maySpoof = maySpoof;
+    if (!isWhole && sameHostEnds(removed, added)) return this.#state;
+    const { routes, podDevices } = this.#state;
+    this.#state = isWhole
+      ? this.#with(new Map(), new Map(), [], endpoints)
+      : this.#with(new Map(routes), new Map(podDevices), removed, added);
+    // What goes may have been a rival of what stays, and what comes of what was there.
+    if (this.#hasRivals && !isWhole) this.#state = this.#with(new Map(), new Map(), [], endpoints);
+    return this.#state;
   }
-  return { routes, podDevices };
+
+  #with(
+    routes: Map<string, OwnedRoute>,
+    podDevices: Map<string, PodDeviceSettings>,
+    removed: readonly WorkloadEndpoint[],
+    added: readonly WorkloadEndpoint[],
+  ): PodState {
+    for (const endpoint of removed) {
+      const device = deviceOf(endpoint);
+      if (device === undefined) continue;
+      podDevices.delete(device);
+      for (const [key] of routesOf(endpoint, device)) routes.delete(key);
+    }
+    this.#hasRivals = false;
+    for (const endpoint of added) {
+      const device = deviceOf(endpoint);
+      if (device === undefined) continue;
+      this.#hasRivals ||= podDevices.has(device);
+      podDevices.set(device, this.#maySpoof && spoofs(endpoint) ? SPOOFING : STRICT);
+      for (const [key, route] of routesOf(endpoint, device)) {
+        this.#hasRivals ||= routes.has(key);
+        routes.set(key, route);
+      }
+    }
+    return { routes, podDevices };
+  }
+}
+
+function deviceOf({ spec }: WorkloadEndpoint): string | undefined {
+  return spec.interfaceName?.startsWith(POD_DEVICE_PREFIX) ? spec.interfaceName : undefined;
+}
+
+function spoofs({ spec }: WorkloadEndpoint): boolean {
+  return (spec.allowSpoofedSourcePrefixes?.length ?? 0) > 0;
+}
+
+/** Whether they differ in labels and the like only. */
+function sameHostEnds(
+  removed: readonly WorkloadEndpoint[],
+  added: readonly WorkloadEndpoint[],
+): boolean {
+  if (removed.length !== added.length) return false;
+  const ends = new Set(removed.map(hostEnd));
+  return ends.size === removed.length && added.every((endpoint) => ends.has(hostEnd(endpoint)));
+}
+
+function hostEnd(endpoint: WorkloadEndpoint): string {
+  return JSON.stringify([deviceOf(endpoint), endpoint.spec.ipNetworks, spoofs(endpoint)]);
 }
 
 const known = new WeakMap<WorkloadEndpoint, readonly (readonly [string, OwnedRoute])[]>();
