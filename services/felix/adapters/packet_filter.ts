@@ -9,7 +9,7 @@ import {
   type Ruleset,
   type Transaction,
 } from '@calico/nftables';
-import { compile } from '../core/policy/compiler/compile.ts';
+import { type CompileOptions, compile } from '../core/policy/compiler/compile.ts';
 import { PolicyGraph } from '../core/policy/graph/policy_graph.ts';
 import type { RulesetChanges } from '../core/policy/graph/ruleset_store.ts';
 import type { Log, PacketFilter, PolicyInputs } from '../ports.ts';
@@ -24,25 +24,28 @@ export type PacketFilterOptions = {
   readonly node?: string;
   /** Path of a network namespace; undefined: the one this process is in. */
   readonly netns?: string;
+  /** For tests. */
+  readonly compile?: CompileOptions;
 };
 
 /** Opens table `inet calico` without touching it. Throws NftablesError when libnftables is missing. */
-export function openPacketFilter({ logger, netns }: PacketFilterOptions): PacketFilter {
-  return new NftPacketFilter(logger, netns);
+export function openPacketFilter(options: PacketFilterOptions): PacketFilter {
+  return new NftPacketFilter(options);
 }
 
 class NftPacketFilter implements PacketFilter {
   readonly #log: Log;
   readonly #table: Nftables;
   readonly #callbacks: ((detail: string) => void)[] = [];
-  readonly #graph = new PolicyGraph();
+  readonly #graph: PolicyGraph;
   readonly #committed: Parameters<PacketFilter['onCommitted']>[0][] = [];
   /** What the kernel holds, once known; `ruleset` undefined: no table. */
   #kernel: { readonly ruleset: Ruleset | undefined } | undefined;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(log: Log, netns: string | undefined) {
-    this.#log = log;
+  constructor({ logger, netns, compile: options }: PacketFilterOptions) {
+    this.#log = logger;
+    this.#graph = new PolicyGraph(options);
     this.#table = openNftables({
       table: TABLE,
       onForeignChange: ({ detail }) => this.#tampered(detail),

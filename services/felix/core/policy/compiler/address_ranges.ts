@@ -37,11 +37,3 @@ export function addressRangeText(family: Family, { first, last }: AddressRange):
   if (!isPrefix) return `${text}-${formatAddress({ family, value: last })}`;
   return `${text}/${addressBits(family) - (size.toString(2).length - 1)}`;
 }
-
-/** Every address in the prefix, as nft lists it. */
-export function* addressesIn({ family, value, length }: Prefix): Iterable<string> {
-  const end = value + prefixSize({ family, value, length });
-  for (let address = value; address < end; address++) {
-    yield formatAddress({ family, value: address });
-  }
-}

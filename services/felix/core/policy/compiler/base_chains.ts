@@ -4,6 +4,7 @@
 import { type Family, formatAddress } from '@calico/ip';
 import type { FilterSettings } from '../meaning/settings.ts';
 import { ending } from './chains.ts';
+import { dispatchRule, FROM_POD, TO_POD } from './dispatch.ts';
 import { PORT_PROTOCOLS } from './port_compiler.ts';
 import {
   type BaseChain,
@@ -18,8 +19,6 @@ import {
 } from './ruleset.ts';
 
 /** Names of the sets that these chains refer to. */
-export const FROM_POD = 'dispatch/from-pod';
-export const TO_POD = 'dispatch/to-pod';
 export const podSources = (family: Family): string => `pods/source${family}`;
 export const podSpoofed = (family: Family): string => `pods/spoofed${family}`;
 export const nodeAddresses = (family: Family): string => `nodes/${family}`;
@@ -172,7 +171,7 @@ function fromPod(settings: FilterSettings): Rule[] {
   }
   return [
     ...rules,
-    { statements: [{ kind: 'verdict-map', field: 'iifname', map: FROM_POD }], comment: 'dispatch' },
+    dispatchRule(FROM_POD),
     ending('closed: the policy of this interface is not known'),
   ];
 }
@@ -180,7 +179,7 @@ function fromPod(settings: FilterSettings): Rule[] {
 function toPod(settings: FilterSettings): Rule[] {
   return [
     ...invalid(settings),
-    { statements: [{ kind: 'verdict-map', field: 'oifname', map: TO_POD }], comment: 'dispatch' },
+    dispatchRule(TO_POD),
     ending('closed: the policy of this interface is not known'),
   ];
 }

@@ -19,7 +19,7 @@ import {
 } from '../meaning/ordering.ts';
 import { type RuleTerms, ruleTerms } from '../meaning/rule_terms.ts';
 import { unlessUnreadable } from '../meaning/unreadable.ts';
-import { contentId, readableName } from './identifiers.ts';
+import { readableName, shortId } from './identifiers.ts';
 import { policyRules } from './policy_rules.ts';
 import {
   type Chain,
@@ -112,7 +112,7 @@ export class ChainBuilder {
     ]);
     const ends = profiles.map((name) => this.#profileTerms(direction, name)?.length ?? null);
     // All that its rules depend on: a program of one name never changes.
-    const id = contentId(
+    const id = shortId(
       JSON.stringify([policies, profiles, ends, isContinued, this.#settings.denyAction]),
     );
     const name = `program-${SHORT[direction]}/${id}`;

@@ -9,8 +9,9 @@ import { membersOf } from '../meaning/members.ts';
 import { applicable, orderTiers } from '../meaning/ordering.ts';
 import { sliceMember } from '../meaning/services.ts';
 import { type FilterSettings, filterSettings } from '../meaning/settings.ts';
-import { baseChains, FROM_POD, podSources, podSpoofed, TO_POD } from './base_chains.ts';
+import { baseChains, podSources, podSpoofed } from './base_chains.ts';
 import { ChainBuilder } from './chains.ts';
+import { addDispatch, FROM_POD, TO_POD } from './dispatch.ts';
 import { addFixedSets } from './fixed_sets.ts';
 import { MemberSelections } from './member_selections.ts';
 import {
@@ -21,15 +22,20 @@ import {
   spoofedSet,
 } from './pod_sources.ts';
 import { withoutUnused } from './references.ts';
-import type { Chain, NamedSet, Ruleset, Verdict } from './ruleset.ts';
+import type { Chain, NamedSet, Ruleset } from './ruleset.ts';
 import { elementsOf, SetBuilder } from './set_builder.ts';
 
 const FAMILIES: readonly Family[] = [4, 6];
 
-export function compile(inputs: PolicyInputs): Ruleset {
+export type CompileOptions = {
+  /** So many nets of about one length are blocks instead of ranges (set_form.ts); for tests. */
+  readonly fewestBlocks?: number | undefined;
+};
+
+export function compile(inputs: PolicyInputs, { fewestBlocks }: CompileOptions = {}): Ruleset {
   const settings = filterSettings(inputs.felixConfiguration, inputs.ipPools);
   const profileOf = profileLookup(inputs.profiles);
-  const selections = new MemberSelections(membersOf(inputs, profileOf));
+  const selections = new MemberSelections(membersOf(inputs, profileOf), fewestBlocks);
   const [built, fixed, asked] = [
     new Map<string, Chain>(),
     new Map<string, NamedSet>(),
@@ -44,7 +50,7 @@ export function compile(inputs: PolicyInputs): Ruleset {
     chains: built,
   });
   for (const [name, chain] of baseChains(settings)) chains.add(name, chain);
-  addDispatch(inputs, profileOf, sets, chains);
+  addPrograms(inputs, profileOf, sets, chains);
   addSources(inputs.localEndpoints, settings, sets);
   addFixedSets(inputs, sets);
   addHosts(hostParts(inputs, profileOf, settings), settings, chains, sets);
@@ -52,7 +58,7 @@ export function compile(inputs: PolicyInputs): Ruleset {
 }
 
 /** Per endpoint an element in each of two maps; programs are shared. */
-function addDispatch(
+function addPrograms(
   inputs: PolicyInputs,
   profileOf: ProfileLookup,
   sets: SetBuilder,
@@ -62,19 +68,19 @@ function addDispatch(
     ...inputs.networkPolicies,
     ...inputs.globalNetworkPolicies,
   ]);
-  const from = new Map<string, Verdict>();
-  const to = new Map<string, Verdict>();
+  const from = new Map<string, string>();
+  const to = new Map<string, string>();
   for (const endpoint of byRank(inputs.localEndpoints)) {
     const { interfaceName, profiles = [] } = endpoint.spec;
     if (interfaceName === undefined || from.has(interfaceName)) continue;
     const labels = endpointLabels(endpoint, profileOf);
     const out = chains.program('egress', applicable(tiers, 'egress', labels), profiles);
     const into = chains.program('ingress', applicable(tiers, 'ingress', labels), profiles);
-    from.set(interfaceName, `goto ${out}`);
-    to.set(interfaceName, `goto ${into}`);
+    from.set(interfaceName, out);
+    to.set(interfaceName, into);
   }
-  sets.addVerdictMap(FROM_POD, 'egress program of each pod', from);
-  sets.addVerdictMap(TO_POD, 'ingress program of each pod', to);
+  addDispatch(FROM_POD, from, sets);
+  addDispatch(TO_POD, to, sets);
 }
 
 /** Of two endpoints with one interface the first one counts. */

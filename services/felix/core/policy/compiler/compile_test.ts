@@ -4,6 +4,7 @@ import { parseResource, type WorkloadEndpoint } from '@calico/model';
 import { ruleText } from '@calico/nftables';
 import type { PolicyInputs } from '../../../ports.ts';
 import { compile } from './compile.ts';
+import { dispatched, FROM_POD, TO_POD } from './dispatch.ts';
 import type { Ruleset } from './ruleset.ts';
 
 function resource(kind: string, metadata: object, spec: object): unknown {
@@ -59,12 +60,12 @@ const globalPolicy = (name: string, spec: object): unknown =>
 /** Rules as nft would list them, without ids. */
 function listing(ruleset: Ruleset, chain: string): string[] {
   return (ruleset.chains.get(chain)?.rules ?? []).map((rule) =>
-    ruleText(rule).replaceAll(/\/[0-9a-f]{20}\b/gu, '/*'),
+    ruleText(rule).replaceAll(/\/(?:[0-9a-f]{20}|[0-9a-v]{15})\b/gu, '/*'),
   );
 }
 
 function programOf(ruleset: Ruleset, direction: 'from' | 'to', interfaceName: string): string {
-  const verdict = ruleset.sets.get(`dispatch/${direction}-pod`)?.elements.get(interfaceName);
+  const verdict = dispatched(ruleset, direction === 'from' ? FROM_POD : TO_POD, interfaceName);
   return verdict?.split(' ')[1] ?? assert.fail(`${interfaceName} has no program`);
 }
 
@@ -81,7 +82,8 @@ test('compile() gives every endpoint two map elements and shares all else', () =
   assert.equal(programOf(few, 'to', 'cali1'), programOf(few, 'to', 'cali2'));
   assert.notEqual(programOf(few, 'to', 'cali1'), programOf(few, 'to', 'cali3'));
   assert.equal(programOf(few, 'from', 'cali1'), programOf(few, 'from', 'cali3'));
-  assert.equal(many.sets.get('dispatch/to-pod')?.elements.size, 103);
+  assert.equal(many.sets.get('class/to-pod')?.elements.size, 103);
+  assert.equal(many.sets.get('program/to-pod')?.elements.size, 2);
 });
 
 test('compile() writes a policy as one chain, with sets for selectors, nets, ports', () => {

@@ -22,7 +22,7 @@ function addNodes({ nodes, felixConfiguration }: FixedInputs, sets: SetBuilder):
   const known = [...nodes.flatMap(nodePrefixes), ...external];
   for (const family of FAMILIES) {
     const own = known.filter((prefix) => prefix.family === family);
-    sets.prefixes(nodeAddresses(family), family, own, true, 'addresses of all nodes');
+    sets.prefixes(nodeAddresses(family), family, own, 'addresses of all nodes');
   }
 }
 
@@ -47,7 +47,7 @@ function addPools({ ipPools }: FixedInputs, sets: SetBuilder): void {
   for (const family of FAMILIES) {
     const ofFamily = (prefixes: readonly Prefix[]): Prefix[] =>
       prefixes.filter((prefix) => prefix.family === family);
-    sets.prefixes(allPools(family), family, ofFamily(all), true, 'all pools');
-    sets.prefixes(natPools(family), family, ofFamily(nat), true, 'pools with natOutgoing');
+    sets.prefixes(allPools(family), family, ofFamily(all), 'all pools');
+    sets.prefixes(natPools(family), family, ofFamily(nat), 'pools with natOutgoing');
   }
 }

@@ -25,6 +25,14 @@ function hash(text: string): string {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** 15 characters, as many as a class may have: 75 bits of the same. */
+export function shortId(text: string): string {
+  return BigInt(`0x${contentId(text)}`)
+    .toString(32)
+    .padStart(16, '0')
+    .slice(0, 15);
+}
+
 /** A name that shows its origin; what is too long or holds other characters is told apart by an id. */
 export function readableName(kind: string, ...parts: readonly string[]): string {
   const text = [kind, ...parts].join('/');

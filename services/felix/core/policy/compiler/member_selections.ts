@@ -1,5 +1,5 @@
 // What selectors find, by looking at every member of the cluster: the meaning of selection.
-import { type Family, formatAddress } from '@calico/ip';
+import { type Family, formatAddress, type Prefix } from '@calico/ip';
 import type { Selector } from '@calico/selector';
 import type { Member } from '../meaning/members.ts';
 import type { CounterRef, NamedSet, PortProtocol } from './ruleset.ts';
@@ -12,7 +12,7 @@ import {
   type SelectedAddresses,
   type Selections,
 } from './set_builder.ts';
-import { contentOf, roomFor, takesRanges } from './set_form.ts';
+import { contentOf, formsOf, roomFor } from './set_form.ts';
 
 const PROTOCOL_NUMBERS: Readonly<Record<PortProtocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
@@ -21,8 +21,11 @@ export class MemberSelections implements Selections {
   readonly #known = new Map<string, readonly Member[]>();
   readonly #addresses = new Map<string, SelectedAddresses>();
 
-  constructor(members: readonly Member[]) {
+  readonly #fewestBlocks: number | undefined;
+
+  constructor(members: readonly Member[], fewestBlocks?: number) {
     this.#members = members;
+    this.#fewestBlocks = fewestBlocks;
   }
 
   addresses(selector: Selector, family: Family): SelectedAddresses {
@@ -32,11 +35,7 @@ export class MemberSelections implements Selections {
     const prefixes = this.#selection(selector)
       .flatMap((member) => member.prefixes)
       .filter((prefix) => prefix.family === family);
-    const distinct = [...new Map(prefixes.map((prefix) => [prefixText(prefix), prefix])).values()];
-    const content = contentOf(distinct);
-    const hasRanges = takesRanges(content);
-    const elements = addressElements(family, distinct, hasRanges);
-    const found = { hasRanges, room: roomFor(content), elements };
+    const found = selectedAddresses(family, prefixes, this.#fewestBlocks);
     this.#addresses.set(key, found);
     return found;
   }
@@ -44,7 +43,8 @@ export class MemberSelections implements Selections {
   joined(family: Family, claims: readonly CounterClaim[]): NamedSet['elements'] {
     const elements = new Map<string, CounterRef>();
     for (const { counter, selector, suffixes } of claims.toReversed()) {
-      for (const address of this.addresses(selector, family).elements.keys()) {
+      const [part] = this.addresses(selector, family).parts;
+      for (const address of part?.elements.keys() ?? []) {
         for (const suffix of suffixes) elements.set(`${address}${suffix}`, counter);
       }
     }
@@ -64,6 +64,24 @@ export class MemberSelections implements Selections {
     this.#known.set(selector.canonical, found);
     return found;
   }
+}
+
+/** Of prefixes of one family, also of such that overlap. */
+export function selectedAddresses(
+  family: Family,
+  prefixes: readonly Prefix[],
+  fewestBlocks?: number,
+): SelectedAddresses {
+  const distinct = [...new Map(prefixes.map((prefix) => [prefixText(prefix), prefix])).values()];
+  const { content, byBlock } = contentOf(distinct);
+  const forms = formsOf(family, content, fewestBlocks);
+  const parts = forms.map((form) => {
+    const own = [...byBlock]
+      .filter(([block]) => form === (forms.includes(block) ? block : 'ranges'))
+      .flatMap(([, members]) => members);
+    return { form, elements: addressElements(family, own, form) };
+  });
+  return { parts, room: roomFor(content) };
 }
 
 /** "address . number" of every port of one member that is asked for. */

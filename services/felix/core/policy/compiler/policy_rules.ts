@@ -33,33 +33,35 @@ export function policyRules(rules: readonly RuleTerms[], sets: SetBuilder, owner
   );
   const names = new Set<string>();
   const steps = stepsOf(parts, (selector, family) => sets.roomOf(selector, family));
-  return steps.map((step) =>
-    step.kind === 'rule' ? oneRule(step.part, sets, owner) : lookupRule(step, sets, owner, names),
+  return steps.flatMap((step) =>
+    step.kind === 'rule'
+      ? plainRules(step.part, sets, owner)
+      : lookupRules(step, sets, owner, names),
   );
 }
 
-function oneRule({ terms, rule, action }: RulePart, sets: SetBuilder, owner: Owner): Rule {
+function plainRules({ terms, rule, action }: RulePart, sets: SetBuilder, owner: Owner): Rule[] {
   const comment = ruleTitle(owner, rule, action);
-  const matches = terms.map((term) => written(term, sets));
   const denied = action === 'Deny' ? owner.denied(comment) : [];
-  return {
+  // What is logged goes on to the next rule.
+  return written(terms, sets, { isOnce: action === 'Log' }).map((matches) => ({
     statements: [...matches, ...denied, COUNTER, ...actionStatements(action, owner)],
     comment,
-  };
+  }));
 }
 
 /** `names`: of the chain's look-ups up to now. */
-function lookupRule(
+function lookupRules(
   { parts, lookup }: Extract<Step, { kind: 'lookup' }>,
   sets: SetBuilder,
   owner: Owner,
   names: Set<string>,
-): Rule {
+): Rule[] {
   const action = parts[0]?.action ?? 'Deny';
   const { fields, interval } = lookup;
-  const common = lookup.common.map((term) => written(term, sets));
+  const common = written(lookup.common, sets);
   // Not what is in it: when rules change it stays the same map.
-  const id = contentId(JSON.stringify([action, common, fields, interval]));
+  const id = contentId(JSON.stringify([action, common.flat(), fields, interval]));
   const map = unused(`${owner.chain}/lookup-${id}`, names);
   const numbers = [...new Set(parts.map(({ rule }) => rule))];
   const counted = new Map(numbers.map((rule) => [rule, ruleTitle(owner, rule, action)]));
@@ -68,7 +70,8 @@ function lookupRule(
   const comment = `${owner.title} rules ${action}`;
   const denied = action === 'Deny' ? owner.denied(comment) : [];
   const asked: Statement = { kind: 'counter-map', fields, map };
-  return { statements: [...common, asked, ...denied, ...actionStatements(action, owner)], comment };
+  const then = [asked, ...denied, ...actionStatements(action, owner)];
+  return common.map((matches) => ({ statements: [...matches, ...then], comment }));
 }
 
 function ruleTitle({ title }: Owner, rule: number, action: RuleTerms['action']): string {

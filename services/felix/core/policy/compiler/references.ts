@@ -14,8 +14,7 @@ export function referencesOf({ rules }: Chain): References {
     for (const statement of statements) {
       const target = statement.kind === 'verdict' ? targetOf(statement.verdict) : undefined;
       if (target !== undefined) chains.push(target);
-      const set = setOf(statement);
-      if (set !== undefined) sets.add(set);
+      for (const set of setsOf(statement)) sets.add(set);
     }
   }
   return { chains, sets };
@@ -24,13 +23,14 @@ export function referencesOf({ rules }: Chain): References {
 /** The chain that a verdict leads to. */
 export function targetOf(value: ElementValue): string | undefined {
   const [kind, target] = value?.split(' ') ?? [];
-  return kind === 'counter' ? undefined : target;
+  return kind === 'jump' || kind === 'goto' ? target : undefined;
 }
 
-function setOf(statement: Statement): string | undefined {
-  if (statement.kind === 'verdict-map' || statement.kind === 'counter-map') return statement.map;
-  if (statement.kind !== 'match' || !statement.value.startsWith('@')) return undefined;
-  return statement.value.slice(1);
+function setsOf(statement: Statement): readonly string[] {
+  if (statement.kind === 'class-verdict-map') return [statement.classes, statement.map];
+  if (statement.kind === 'verdict-map' || statement.kind === 'counter-map') return [statement.map];
+  if (statement.kind !== 'match' || !statement.value.startsWith('@')) return [];
+  return [statement.value.slice(1)];
 }
 
 /**

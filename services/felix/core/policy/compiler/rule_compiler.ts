@@ -10,6 +10,7 @@ import {
   type Alternative,
   fieldsOf,
   netsValue,
+  notSelected,
   other,
   type Term,
 } from './terms.ts';
@@ -93,7 +94,7 @@ function addressMatches(
   const notNets = ofFamily(side.notNets, family);
   if (notNets.length > 0) terms.push(other(mismatch(field, netsValue(notNets, family, sets))));
   if (side.notSelector) {
-    terms.push(other(mismatch(field, `@${sets.selected(side.notSelector, family)}`)));
+    terms.push(...notSelected(field, side.notSelector, sets).map(other));
   }
   return terms;
 }

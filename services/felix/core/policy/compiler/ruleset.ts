@@ -33,6 +33,13 @@ export type Match = {
 export type Statement =
   | Match
   | { readonly kind: 'verdict-map'; readonly field: Field; readonly map: string }
+  /** The field's class by the first map, the verdict of that by the second one. */
+  | {
+      readonly kind: 'class-verdict-map';
+      readonly field: Field;
+      readonly classes: string;
+      readonly map: string;
+    }
   /** Matches when the map leads to a counter, which then counts. */
   | { readonly kind: 'counter-map'; readonly fields: readonly Field[]; readonly map: string }
   | { readonly kind: 'verdict'; readonly verdict: Verdict }
@@ -57,6 +64,7 @@ export type Field =
   | 'ip daddr'
   | 'ip6 saddr'
   | 'ip6 daddr'
+  | MaskedField
   | `${PortProtocol | 'th'} ${'sport' | 'dport'}`
   | `${'icmp' | 'icmpv6'} ${'type' | 'code'}`
   | 'ct state'
@@ -65,17 +73,22 @@ export type Field =
   | 'fib saddr type'
   | 'fib saddr . oif type';
 
+/** The address under a mask, to be looked up in a set: "ip saddr & 255.255.255.0". */
+export type MaskedField = `${'ip' | 'ip6'} ${'saddr' | 'daddr'} & ${string}`;
+
 export type KeyType = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'ifname';
 
 export type CounterRef = `counter ${string}`;
-export type ElementValue = Verdict | CounterRef | undefined;
+/** At most 15 characters. */
+export type ClassRef = `class ${string}`;
+export type ElementValue = Verdict | CounterRef | ClassRef | undefined;
 
 export type NamedSet = {
-  readonly kind: 'set' | 'verdict-map' | 'counter-map';
+  readonly kind: 'set' | 'verdict-map' | 'counter-map' | 'class-map';
   readonly key: readonly KeyType[];
   readonly interval: boolean;
   readonly comment: string;
-  /** Values are the verdicts or counters of a map. */
+  /** Values are the verdicts, counters or classes of a map. */
   readonly elements: ReadonlyMap<string, ElementValue>;
   /** Of a counter map: what each counter counts, by its name, which is that of the map, "/" and a part without "/". */
   readonly counters?: ReadonlyMap<string, string> | undefined;

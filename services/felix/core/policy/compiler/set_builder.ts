@@ -7,24 +7,28 @@ import {
   formatAddress,
   formatPrefix,
   type Prefix,
+  subnets,
 } from '@calico/ip';
 import type { Selector } from '@calico/selector';
 import { type ServiceName, serviceSelector, serviceText } from '../meaning/services.ts';
-import { addressesIn, addressRangeText, rangesOf } from './address_ranges.ts';
+import { addressRangeText, rangesOf } from './address_ranges.ts';
 import { contentId, readableName } from './identifiers.ts';
 import type { Lookup } from './lookups/lookup.ts';
-import type { CounterRef, KeyType, NamedSet, PortProtocol, Verdict } from './ruleset.ts';
+import type { ClassRef, CounterRef, KeyType, NamedSet, PortProtocol, Verdict } from './ruleset.ts';
+import type { Form } from './set_form.ts';
 
 export type PortRange = { readonly first: number; readonly last: number };
 
 const ADDRESS_BITS = { 4: 32, 6: 128 } as const;
-/** The elements of an address set, and whether there are ranges among them. */
+/** What is found in an address set: an address that one of the parts covers. */
 export type SelectedAddresses = {
-  readonly hasRanges: boolean;
-  /** How many elements a look-up has to expect of them; undefined: they cannot be part of one. */
+  /** At least one. */
+  readonly parts: readonly AddressPart[];
+  /** How many elements a look-up has to expect of the only part; undefined: it cannot be part of one. */
   readonly room: number | undefined;
-  readonly elements: NamedSet['elements'];
 };
+
+export type AddressPart = { readonly form: Form; readonly elements: NamedSet['elements'] };
 
 /** The addresses of what a selector matches, each before each of the suffixes, lead to one counter. */
 export type CounterClaim = {
@@ -75,7 +79,8 @@ export class SetBuilder {
     return name;
   }
 
-  addVerdictMap(name: string, comment: string, elements: ReadonlyMap<string, Verdict>): string {
+  /** By names: of interfaces, or of classes. */
+  addVerdictMap(name: string, comment: string, elements: ReadonlyMap<string, Verdict>): void {
     this.#sets.set(name, {
       kind: 'verdict-map',
       key: ['ifname'],
@@ -83,7 +88,16 @@ export class SetBuilder {
       comment,
       elements,
     });
-    return name;
+  }
+
+  addClassMap(name: string, comment: string, elements: ReadonlyMap<string, ClassRef>): void {
+    this.#sets.set(name, {
+      kind: 'class-map',
+      key: ['ifname'],
+      interval: false,
+      comment,
+      elements,
+    });
   }
 
   /** How many elements a look-up has to expect of a selector; undefined: it cannot be part of one. */
@@ -111,33 +125,28 @@ export class SetBuilder {
     this.#sets.set(name, { kind: 'counter-map', key, interval, comment, elements, counters });
   }
 
-  /** Addresses of one family of all that a selector matches. */
-  selected(selector: Selector, family: Family): string {
-    const { hasRanges, elements } = this.#selections.addresses(selector, family);
-    // A set cannot change its kind: so the kind is part of its name.
-    const name = `${hasRanges ? 'nets' : 'endpoints'}${family}/${contentId(selector.uniqueId)}`;
-    if (this.#sets.has(name)) return name;
-    return this.add(name, {
-      key: [addressType(family)],
-      interval: hasRanges,
-      comment: selector.canonical,
-      elements,
+  /** Addresses of one family of all that a selector matches: the sets of which any may have an address. */
+  selected(selector: Selector, family: Family): readonly { name: string; form: Form }[] {
+    const { parts } = this.#selections.addresses(selector, family);
+    return parts.map(({ form, elements }) => {
+      // A set cannot change its kind: so the kind is part of its name.
+      const name = `${partNoun(family, form)}/${contentId(selector.uniqueId)}`;
+      if (!this.#sets.has(name)) {
+        const interval = form === 'ranges';
+        const comment = selector.canonical;
+        this.add(name, { key: [addressType(family)], interval, comment, elements });
+      }
+      return { name, form };
     });
   }
 
   /** One address set out of prefixes, which may overlap. */
-  prefixes(
-    name: string,
-    family: Family,
-    prefixes: readonly Prefix[],
-    interval: boolean,
-    comment: string,
-  ): string {
+  prefixes(name: string, family: Family, prefixes: readonly Prefix[], comment: string): string {
     return this.add(name, {
       key: [addressType(family)],
-      interval,
+      interval: true,
       comment,
-      elements: addressElements(family, prefixes, interval),
+      elements: addressElements(family, prefixes, 'ranges'),
     });
   }
 
@@ -145,7 +154,7 @@ export class SetBuilder {
   nets(nets: readonly Prefix[], family: Family): string {
     const text = aggregate(nets).toSorted(comparePrefixes).map(formatPrefix).join(',');
     const name = `nets${family}/${contentId(text)}`;
-    return this.#sets.has(name) ? name : this.prefixes(name, family, nets, true, text);
+    return this.#sets.has(name) ? name : this.prefixes(name, family, nets, text);
   }
 
   /** A list of port numbers in a rule. */
@@ -185,12 +194,13 @@ export class SetBuilder {
   serviceAddresses(service: ServiceName, family: Family): string {
     const name = readableName(`service${family}`, service.namespace, service.name);
     if (this.#sets.has(name)) return name;
-    const { elements } = this.#services.addresses(serviceSelector(service), family);
+    // A service has no nets, so there is one part.
+    const [part] = this.#services.addresses(serviceSelector(service), family).parts;
     return this.add(name, {
       key: [addressType(family)],
       interval: false,
       comment: `service ${serviceText(service)}`,
-      elements,
+      elements: part?.elements ?? new Map(),
     });
   }
 
@@ -220,17 +230,28 @@ export class SetBuilder {
   }
 }
 
-/** As elements of a set: ranges that do not overlap, or every address. */
+/** As elements of a set: ranges that do not overlap, or blocks of one length. */
 export function addressElements(
   family: Family,
   prefixes: readonly Prefix[],
-  interval: boolean,
+  form: Form,
 ): ReadonlyMap<string, undefined> {
   return elementsOf(
-    interval
+    form === 'ranges'
       ? rangesOf(prefixes).map((range) => addressRangeText(family, range))
-      : prefixes.flatMap((prefix) => [...addressesIn(prefix)]),
+      : prefixes.flatMap((prefix) => [...blocksIn(prefix, form)]),
   );
+}
+
+/** First addresses of the blocks of this length that a prefix is made of. */
+export function* blocksIn(prefix: Prefix, length: number): Iterable<string> {
+  for (const block of subnets(prefix, length)) yield formatAddress(block);
+}
+
+/** endpoints4, nets4, nets4-24 */
+function partNoun(family: Family, form: Form): string {
+  if (form === 'ranges') return `nets${family}`;
+  return form === ADDRESS_BITS[family] ? `endpoints${family}` : `nets${family}-${form}`;
 }
 
 export function addressType(family: Family): KeyType {

@@ -1,6 +1,6 @@
 // Conditions of packet-filter rules before they are written. Of those that rules have in large numbers it is known what
 // they are about, so that rules can be merged.
-import type { Family, Prefix } from '@calico/ip';
+import { addressBits, type Family, formatAddress, type Prefix } from '@calico/ip';
 import type { Selector } from '@calico/selector';
 import { type Field, type Match, match } from './ruleset.ts';
 import { type PortRange, prefixText, rangeText, type SetBuilder } from './set_builder.ts';
@@ -25,22 +25,65 @@ export function other(condition: Match): Term {
   return { kind: 'other', match: condition };
 }
 
-/** The condition as the packet filter has it. */
-export function written(term: Term, sets: SetBuilder): Match {
+/**
+ * The conjunction as the packet filter has it: any of these will do. With `isOnce` no packet matches two of them.
+ */
+export function written(
+  terms: readonly Term[],
+  sets: SetBuilder,
+  { isOnce = false } = {},
+): readonly (readonly Match[])[] {
+  return terms.reduce<readonly (readonly Match[])[]>(
+    (all, term) => {
+      const one = matchesOf(term, sets);
+      const next = one.map((own, index) =>
+        isOnce ? [own, ...one.slice(0, index).map(negated)] : [own],
+      );
+      return all.flatMap((before) => next.map((matches) => [...before, ...matches]));
+    },
+    [[]],
+  );
+}
+
+/** Any of them will do. */
+function matchesOf(term: Term, sets: SetBuilder): readonly Match[] {
   switch (term.kind) {
     case 'nets':
-      return match(term.field, netsValue(term.nets, familyOf(term.field), sets));
+      return [match(term.field, netsValue(term.nets, familyOf(term.field), sets))];
     case 'selected':
-      return match(term.field, `@${sets.selected(term.selector, familyOf(term.field))}`);
+      return selectedMatches(term.field, term.selector, sets);
     case 'ports':
-      return match(term.field, rangesValue(term.ranges, sets));
+      return [match(term.field, rangesValue(term.ranges, sets))];
     case 'protocol':
-      return match('meta l4proto', term.number);
+      return [match('meta l4proto', term.number)];
     case 'other':
-      return term.match;
+      return [term.match];
     default:
       return term satisfies never;
   }
+}
+
+/** Whether the address is of what the selector matches: any of these will do. */
+function selectedMatches(field: AddressField, selector: Selector, sets: SetBuilder): Match[] {
+  const family = familyOf(field);
+  return sets.selected(selector, family).map(({ name, form }) => {
+    const isPlain = form === 'ranges' || form === addressBits(family);
+    return match(isPlain ? field : `${field} & ${maskText(family, form)}`, `@${name}`);
+  });
+}
+
+/** That it is not: all of these. */
+export function notSelected(field: AddressField, selector: Selector, sets: SetBuilder): Match[] {
+  return selectedMatches(field, selector, sets).map(negated);
+}
+
+function negated({ fields, value }: Match): Match {
+  return { kind: 'match', fields, operator: '!=', value };
+}
+
+function maskText(family: Family, length: number): string {
+  const zeros = BigInt(addressBits(family) - length);
+  return formatAddress({ family, value: ((1n << BigInt(length)) - 1n) << zeros });
 }
 
 export function fieldsOf(term: Term): readonly Field[] {

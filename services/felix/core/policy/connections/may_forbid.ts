@@ -27,7 +27,7 @@ export function mayForbid(before: Ruleset, after: Ruleset): boolean {
 
 type Change = 'grows' | 'shrinks' | 'any';
 
-/** Undefined: the same elements. A verdict map that gains interfaces takes nothing away. */
+/** Undefined: the same elements. A map that gains interfaces or classes takes nothing away. */
 function changeOf(before: NamedSet, after: NamedSet): Change | undefined {
   if (before.elements === after.elements) return undefined;
   const { old, young } = candidates(before.elements, after.elements);
@@ -40,7 +40,8 @@ function changeOf(before: NamedSet, after: NamedSet): Change | undefined {
   const hasNew = young.some(
     (element) => after.elements.has(element) && !before.elements.has(element),
   );
-  if (after.kind === 'verdict-map') return isKept ? undefined : 'any';
+  const isDispatch = after.kind === 'verdict-map' || after.kind === 'class-map';
+  if (isDispatch) return isKept ? undefined : 'any';
   // What intervals cover is not compared: one written differently is as good as another.
   if (isKept) return hasNew ? 'grows' : undefined;
   return hasNew ? 'any' : 'shrinks';

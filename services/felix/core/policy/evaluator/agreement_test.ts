@@ -7,7 +7,7 @@ import { compile } from '../compiler/compile.ts';
 import { explain } from '../explain/explain.ts';
 import type { Packet } from './packet.ts';
 import { arrivals, packets } from './random_packets.ts';
-import { lookupWorlds, ruleWorlds, worlds } from './random_worlds.ts';
+import { fewestBlocks, lookupWorlds, ruleWorlds, worlds } from './random_worlds.ts';
 import { judge } from './reference_evaluator.ts';
 import { evaluate } from './ruleset_evaluator.ts';
 
@@ -32,8 +32,9 @@ function compare(
     fc.property(
       worldsTried,
       fc.array(packetsTried, { minLength: 15, maxLength: 30 }),
-      (world, some) => {
-        const ruleset = compile(world);
+      fewestBlocks,
+      (world, some, fewest) => {
+        const ruleset = compile(world, { fewestBlocks: fewest });
         for (const packet of some) {
           const { outcome, trace } = evaluate(ruleset, packet);
           counts[outcome]++;
@@ -66,8 +67,9 @@ test('look-ups decide as their rules do one after the other, and name the one th
     fc.property(
       lookupWorlds,
       fc.array(packets, { minLength: 15, maxLength: 30 }),
-      (world, some) => {
-        const ruleset = compile(world);
+      fewestBlocks,
+      (world, some, fewest) => {
+        const ruleset = compile(world, { fewestBlocks: fewest });
         for (const { kind, elements } of ruleset.sets.values()) {
           lookups += Number(kind === 'counter-map');
           // A few rules and endpoints: no range of ports is written out one by one.

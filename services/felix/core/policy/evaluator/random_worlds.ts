@@ -161,7 +161,26 @@ const profiles = resources<Profile>(
   }),
   3,
 );
-const setSpec = fc.record({ nets: fc.oneof(nets, nets6) }, PLAIN);
+/** Of many lengths, and in each other. */
+const netsOfSets = fc.uniqueArray(
+  fc.constantFrom(
+    '10.65.0.1',
+    '10.65.0.2/31',
+    '10.65.0.4/30',
+    '10.65.0.4/31',
+    '10.65.0.0/23',
+    '10.65.0.0/22',
+    '10.64.0.0/15',
+    '10.64.0.0/12',
+    'fd00:65::2',
+    'fd00:65::2/127',
+    'fd00:65::/60',
+    'fd00:64::/30',
+    'fd00::/12',
+  ),
+  { minLength: 1, maxLength: 5 },
+);
+const setSpec = fc.record({ nets: fc.oneof(nets, nets6, netsOfSets) }, PLAIN);
 const networkSets = resources<NetworkSet>(
   fc.record({
     apiVersion: fc.constant(API_VERSION),
@@ -303,6 +322,9 @@ const hostEndpoints = fc.oneof(
     ),
   },
 );
+
+/** So many nets of about one length are blocks; undefined: as many as in real clusters, so none here. */
+export const fewestBlocks = fc.constantFrom(undefined, 1, 2);
 
 /** Endpoints 1 to 3 are on this node, named "node", as interfaces cali1 to cali3; 4 and 5 are elsewhere. */
 export const worlds: fc.Arbitrary<PolicyInputs> = fc

@@ -1,5 +1,6 @@
 // What the kernel would do with a packet, from the ruleset as data. Says which rules decided, by their comments.
-import { formatAddress } from '@calico/ip';
+import { type Address, formatAddress, parseAddress } from '@calico/ip';
+import { dispatched } from '../compiler/dispatch.ts';
 import type {
   BaseChain,
   Chain,
@@ -21,6 +22,7 @@ export type Evaluation = {
   readonly trace: readonly string[];
 };
 
+type Mapped = Extract<Statement, { kind: 'verdict-map' | 'class-verdict-map' }>;
 type Counting = Extract<Statement, { kind: 'counter-map' }>;
 
 /** Priority at which the kernel translates destinations (NF_IP_PRI_NAT_DST). */
@@ -122,9 +124,8 @@ class Walk {
         this.trace.push(`${chain}: ${title}`);
         return 'drop';
       }
-      if (statement.kind === 'verdict-map') {
-        const { elements } = this.#set(statement.map);
-        const verdict = elements.get(this.#text(statement.field)) as Verdict | undefined;
+      if (statement.kind === 'verdict-map' || statement.kind === 'class-verdict-map') {
+        const verdict = this.#mapped(statement);
         if (verdict === undefined) return undefined;
         this.trace.push(`${chain}: ${comment}`);
         return verdict;
@@ -140,6 +141,12 @@ class Walk {
       }
     }
     return undefined;
+  }
+
+  #mapped(statement: Mapped): Verdict | undefined {
+    const text = this.#text(statement.field);
+    if (statement.kind === 'class-verdict-map') return dispatched(this.#ruleset, statement, text);
+    return this.#set(statement.map).elements.get(text) as Verdict | undefined;
   }
 
   title({ statements, comment }: Rule): string | undefined {
@@ -185,13 +192,19 @@ class Walk {
 
   /** The value of a field that is an address or a number. */
   #number(field: Field | undefined): bigint | undefined {
-    const { source, sourcePort } = this.#packet;
+    const { sourcePort } = this.#packet;
     if (field === 'meta l4proto') return BigInt(this.#packet.protocol);
     const [, part] = field?.split(' ') ?? [];
-    if (part === 'saddr') return source.value;
-    if (part === 'daddr') return this.#destination().destination.value;
+    if (part === 'saddr' || part === 'daddr') return this.#address(field ?? 'ip saddr').value;
     if (part === 'sport') return BigInt(sourcePort);
     return part === 'dport' ? BigInt(this.#destination().port) : undefined;
+  }
+
+  #address(field: Field): Address {
+    const [name, mask] = field.split(' & ');
+    const address = name?.endsWith('saddr') ? this.#packet.source : this.#destination().destination;
+    if (mask === undefined) return address;
+    return { ...address, value: address.value & parseAddress(mask).value };
   }
 
   /** Before routing a packet has the destination that it was sent to. */
@@ -229,8 +242,7 @@ class Walk {
     if (field === 'meta l4proto') return String(rest.protocol);
     if (field === 'fib daddr type') return outputInterface === '' ? 'local' : 'unicast';
     if (header === 'fib') return inputInterface === '' ? 'local' : 'unicast';
-    if (part === 'saddr') return formatAddress(source);
-    if (part === 'daddr') return formatAddress(this.#destination().destination);
+    if (part === 'saddr' || part === 'daddr') return formatAddress(this.#address(field));
     if (part === 'sport') return String(rest.sourcePort);
     if (part === 'dport') return String(this.#destination().port);
     return String(part === 'type' ? rest.icmpType : rest.icmpCode);

@@ -9,7 +9,7 @@ import { compile } from '../compiler/compile.ts';
 import type { Ruleset } from '../compiler/ruleset.ts';
 import { PolicyGraph } from '../graph/policy_graph.ts';
 import { packets } from './random_packets.ts';
-import { worlds } from './random_worlds.ts';
+import { fewestBlocks, worlds } from './random_worlds.ts';
 import { judge } from './reference_evaluator.ts';
 import { evaluate } from './ruleset_evaluator.ts';
 import { EXPANDERS } from './state_lists.ts';
@@ -35,9 +35,10 @@ for (const [way, expand] of Object.entries(EXPANDERS)) {
       fc.property(
         fc.array(worlds, { minLength: 2, maxLength: 3 }),
         fc.array(packets, { minLength: 10, maxLength: 20 }),
-        (states, some) => {
+        fewestBlocks,
+        (states, some, fewest) => {
           const last = states.at(-1) as PolicyInputs;
-          const graph = new PolicyGraph();
+          const graph = new PolicyGraph({ fewestBlocks: fewest });
           let kernel: Ruleset | undefined;
           let held: Ruleset | undefined;
           let before: PolicyInputs | undefined;
@@ -61,7 +62,7 @@ for (const [way, expand] of Object.entries(EXPANDERS)) {
             before = state;
           }
           assert.ok(kernel);
-          assert.deepEqual(contents(kernel), contents(compile(last)));
+          assert.deepEqual(contents(kernel), contents(compile(last, { fewestBlocks: fewest })));
         },
       ),
       { numRuns: 12 },

@@ -1,5 +1,6 @@
 // Whether an endpoint is judged the same by two rulesets: its program, the chains that it reaches, and their sets.
-import type { ElementValue, NamedSet, Rule, Ruleset, Statement } from '../compiler/ruleset.ts';
+import { type Dispatch, dispatched } from '../compiler/dispatch.ts';
+import type { NamedSet, Rule, Ruleset, Statement, Verdict } from '../compiler/ruleset.ts';
 
 export class ProgramComparison {
   readonly #before: Ruleset;
@@ -12,15 +13,12 @@ export class ProgramComparison {
     this.#after = after;
   }
 
-  /** Of an element of a verdict map, for example an interface. */
-  isSame(map: string, element: string): boolean {
-    const [before, after] = [this.#before, this.#after].map((ruleset) =>
-      ruleset.sets.get(map)?.elements.get(element),
-    );
-    return this.#sameVerdict(before, after);
+  isSame(dispatch: Dispatch, interfaceName: string): boolean {
+    const before = dispatched(this.#before, dispatch, interfaceName);
+    return this.#sameVerdict(before, dispatched(this.#after, dispatch, interfaceName));
   }
 
-  #sameVerdict(before: ElementValue, after: ElementValue): boolean {
+  #sameVerdict(before: Verdict | undefined, after: Verdict | undefined): boolean {
     if (before === undefined || after === undefined) return before === after;
     const [[kind, from], [other, to]] = [before.split(' '), after.split(' ')];
     if (from === undefined || to === undefined) return before === after;

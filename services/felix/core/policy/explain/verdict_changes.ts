@@ -3,8 +3,8 @@
 import { type Address, parseAddress, parsePrefix } from '@calico/ip';
 import type { GlobalNetworkPolicy, NetworkPolicy, WorkloadEndpoint } from '@calico/model';
 import type { PolicyInputs } from '../../../ports.ts';
-import { FROM_POD, TO_POD } from '../compiler/base_chains.ts';
 import { compile } from '../compiler/compile.ts';
+import { FROM_POD, TO_POD } from '../compiler/dispatch.ts';
 import type { Ruleset } from '../compiler/ruleset.ts';
 import type { Packet } from '../evaluator/packet.ts';
 import { evaluate } from '../evaluator/ruleset_evaluator.ts';

@@ -85,7 +85,7 @@ export class LiveElements implements ReadonlyMap<string, ElementValue> {
 
   /** Makes it hold exactly these. */
   replace(elements: Elements): void {
-    for (const element of this.#current.keys()) if (!elements.has(element)) this.delete(element);
+    for (const element of this.keys()) if (!elements.has(element)) this.delete(element);
     for (const [element, verdict] of elements) this.set(element, verdict);
   }
 

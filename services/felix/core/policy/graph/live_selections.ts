@@ -27,7 +27,8 @@ const NO_PREFIXES: readonly Prefix[] = [];
 
 /** Something that a rule asks of all members that one selector matches. */
 interface Output {
-  readonly elements: LiveElements;
+  /** Others may take their place. */
+  readonly all: readonly LiveElements[];
   load(members: readonly LiveMember[]): void;
   change(before: LiveMember | undefined, after: LiveMember | undefined): void;
 }
@@ -36,12 +37,14 @@ type Selected = { readonly selector: Selector; readonly outputs: Map<string, Out
 
 export type LiveSelectionsParts = {
   readonly onChange: (elements: LiveElements) => void;
-  /** Ranges became necessary, or are not any more: these elements are replaced by others. */
+  /** Other parts took the place of these elements. */
   readonly onReplaced: (before: LiveElements) => void;
-  /** Look-ups that these are part of are made for another size. */
+  /** Other parts are beside them now, or look-ups that they are part of are made for another size. */
   readonly onResized: (elements: LiveElements) => void;
   /** Whether these are a set of their own, beside the look-ups that they are part of. */
   readonly isNamed: (elements: LiveElements) => boolean;
+  /** As in CompileOptions. */
+  readonly fewestBlocks?: number | undefined;
 };
 
 export class LiveSelections implements Selections {
@@ -79,7 +82,7 @@ export class LiveSelections implements Selections {
   joined(family: Family, claims: readonly CounterClaim[]): LiveElements {
     const parts = claims.map(({ selector, ...claim }) => ({
       ...claim,
-      source: this.#addresses(selector, family).elements,
+      source: this.#addresses(selector, family).onlyElements,
     }));
     const joined = new JoinedElements(parts, this.#parts.onChange);
     this.#releases.set(joined, () => {
@@ -118,12 +121,14 @@ export class LiveSelections implements Selections {
       output.load(this.#members.matching(selector));
       selected.outputs.set(key, output);
     }
-    const { elements } = output;
-    this.#releases.set(elements, () => {
-      // Others that took their place may be in use: then they were asked for.
-      const isInUse = output.elements !== elements && this.#releases.has(output.elements);
-      if (!isInUse) this.#drop(selected, key);
-    });
+    const { isNamed } = this.#parts;
+    for (const elements of output.all) {
+      this.#releases.set(elements, () => {
+        // Others of them, also those that took their place, may be in use.
+        const isInUse = output.all.some((one) => isNamed(one) || one.watchers.size > 0);
+        if (!isInUse) this.#drop(selected, key);
+      });
+    }
     return output;
   }
 
@@ -144,27 +149,34 @@ export class LiveSelections implements Selections {
   }
 }
 
-class AddressOutput implements Output {
+class AddressOutput implements Output, SelectedAddresses {
   readonly #family: Family;
   readonly #addresses: AddressElements;
   readonly #parts: LiveSelectionsParts;
 
   constructor(family: Family, parts: LiveSelectionsParts) {
     this.#family = family;
-    this.#addresses = new AddressElements(family, parts.onChange);
+    this.#addresses = new AddressElements(family, parts);
     this.#parts = parts;
   }
 
-  get hasRanges(): boolean {
-    return this.#addresses.hasRanges;
+  get parts(): AddressElements['parts'] {
+    return this.#addresses.parts;
+  }
+
+  get all(): readonly LiveElements[] {
+    return this.parts.map(({ elements }) => elements);
+  }
+
+  /** Where `room` says that they can be part of a look-up. */
+  get onlyElements(): LiveElements {
+    const [only, ...more] = this.all;
+    if (only === undefined || more.length > 0) throw new TypeError('There is more than one part');
+    return only;
   }
 
   get room(): number | undefined {
     return this.#addresses.room;
-  }
-
-  get elements(): LiveElements {
-    return this.#addresses.elements;
   }
 
   load(members: readonly LiveMember[]): void {
@@ -173,14 +185,17 @@ class AddressOutput implements Output {
   }
 
   change(before: LiveMember | undefined, after: LiveMember | undefined): void {
-    const { elements: known, room } = this;
+    const { all: known, parts, room } = this;
     const { removed, added } = listChanges(
       before?.prefixes ?? NO_PREFIXES,
       after?.prefixes ?? NO_PREFIXES,
     );
     this.#addresses.change(this.#own(removed), this.#own(added));
-    if (this.elements !== known) this.#parts.onReplaced(known);
-    else if (this.room !== room) this.#parts.onResized(known);
+    if (this.parts === parts && this.room === room) return;
+    for (const elements of known) {
+      if (this.all.includes(elements)) this.#parts.onResized(elements);
+      else this.#parts.onReplaced(elements);
+    }
   }
 
   #own(prefixes: readonly Prefix[]): readonly Prefix[] {
@@ -195,6 +210,10 @@ class PortOutput implements Output {
   constructor(request: NamedPortRequest, onChange: (elements: LiveElements) => void) {
     this.#request = request;
     this.elements = new LiveElements(onChange);
+  }
+
+  get all(): readonly LiveElements[] {
+    return [this.elements];
   }
 
   load(members: readonly LiveMember[]): void {

@@ -11,8 +11,10 @@
 import type { Family } from '@calico/ip';
 import type { WorkloadEndpoint } from '@calico/model';
 import type { PolicyInputs } from '../../../ports.ts';
-import { baseChains, FROM_POD, podSources, podSpoofed, TO_POD } from '../compiler/base_chains.ts';
+import { baseChains, podSources, podSpoofed } from '../compiler/base_chains.ts';
 import { ChainBuilder, policyChain, profileChain } from '../compiler/chains.ts';
+import type { CompileOptions } from '../compiler/compile.ts';
+import { addDispatch, FROM_POD, TO_POD } from '../compiler/dispatch.ts';
 import { addFixedSets } from '../compiler/fixed_sets.ts';
 import { MemberSelections } from '../compiler/member_selections.ts';
 import {
@@ -32,6 +34,7 @@ import { EndpointPrograms, type LocalEndpoint } from './endpoint_programs.ts';
 import { HostPolicies } from './host_policies.ts';
 import { inputChanges, isInputChanged } from './input_versions.ts';
 import { listChanges } from './list_changes.ts';
+import { LiveDispatch } from './live_dispatch.ts';
 import type { LiveElements } from './live_elements.ts';
 import { LiveSelections, type LiveSelectionsParts } from './live_selections.ts';
 import { MemberList } from './member_list.ts';
@@ -48,6 +51,11 @@ export class PolicyGraph {
   #settings = '';
   #engine: Engine | undefined;
   #ruleset: Ruleset = NOTHING;
+  readonly #options: CompileOptions;
+
+  constructor(options: CompileOptions = {}) {
+    this.#options = options;
+  }
 
   /**
    * The ruleset for these inputs, and how it differs from the one before; at first from an empty one. Throws what goes wrong
@@ -61,7 +69,7 @@ export class PolicyGraph {
     const before = this.#ruleset;
     // Settings are in every chain; they hardly ever change.
     const isNew = this.#engine === undefined || text !== this.#settings;
-    const engine = isNew ? new Engine(settings) : (this.#engine as Engine);
+    const engine = isNew ? new Engine(settings, this.#options) : (this.#engine as Engine);
     // One that fails half-way is in between its inputs: the next update begins with a new one.
     this.#engine = undefined;
     const changes = engine.update(isNew ? undefined : this.#inputs, inputs);
@@ -85,14 +93,15 @@ class Engine {
   readonly #members: MemberList;
   readonly #programs: EndpointPrograms;
   readonly #hosts: HostPolicies;
-  readonly #dispatch: { readonly from: LiveElements; readonly to: LiveElements };
+  readonly #from: LiveDispatch;
+  readonly #to: LiveDispatch;
   readonly #sources: readonly PodSources[];
   readonly #locals = new Map<WorkloadEndpoint, Local>();
   readonly #byInterface = new Map<string, readonly Local[]>();
   readonly #toRebuild = new Set<string>();
   #profileOf: ProfileLookup = profileLookup([]);
 
-  constructor(settings: FilterSettings) {
+  constructor(settings: FilterSettings, { fewestBlocks }: CompileOptions) {
     this.#store = new RulesetStore({
       onReleased: (elements) => {
         this.#selections.release(elements);
@@ -110,6 +119,7 @@ class Engine {
         for (const chain of store.resized(elements)) this.#toRebuild.add(chain);
       },
       isNamed: (elements) => store.isNamed(elements),
+      fewestBlocks,
     };
     this.#selections = new LiveSelections(parts);
     this.#services = new LiveSelections(parts);
@@ -125,10 +135,10 @@ class Engine {
     for (const [name, chain] of baseChains(settings)) this.#chains.add(name, chain);
     const pinned = new Map<string, NamedSet>();
     const sets = new SetBuilder(new MemberSelections([]), pinned);
-    sets.addVerdictMap(FROM_POD, 'egress program of each pod', new Map());
-    sets.addVerdictMap(TO_POD, 'ingress program of each pod', new Map());
+    for (const dispatch of [FROM_POD, TO_POD]) addDispatch(dispatch, new Map(), sets);
     const pin = (name: string): LiveElements => store.pin(name, pinned.get(name) as NamedSet);
-    this.#dispatch = { from: pin(FROM_POD), to: pin(TO_POD) };
+    this.#from = new LiveDispatch(store, FROM_POD, pin);
+    this.#to = new LiveDispatch(store, TO_POD, pin);
     this.#sources = podSourceSets(settings).map(({ name, set, elementsOf }) => {
       sets.add(name, { ...set, elements: new Map() });
       return { elements: pin(name), elementsOf };
@@ -254,9 +264,8 @@ class Engine {
   #point(interfaceName: string): void {
     const [owner] = this.#byInterface.get(interfaceName) ?? [];
     const programs = owner && this.#programs.programsOf(owner);
-    const { from, to } = this.#dispatch;
-    this.#store.point(from, interfaceName, programs && `goto ${programs.egress}`);
-    this.#store.point(to, interfaceName, programs && `goto ${programs.ingress}`);
+    this.#from.point(interfaceName, programs?.egress);
+    this.#to.point(interfaceName, programs?.ingress);
   }
 
   #updatePolicies(before: PolicyInputs | undefined, after: PolicyInputs): void {

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import type { PolicyInputs } from '../../../ports.ts';
 import { compile } from '../compiler/compile.ts';
 import type { NamedSet, Ruleset } from '../compiler/ruleset.ts';
-import { worlds } from '../evaluator/random_worlds.ts';
+import { fewestBlocks, worlds } from '../evaluator/random_worlds.ts';
 import { PolicyGraph } from './policy_graph.ts';
 import type { RulesetChanges } from './ruleset_store.ts';
 
@@ -87,10 +87,13 @@ function changed(
   };
 }
 
+const three = fc.array(worlds, { minLength: 3, maxLength: 3 });
+
 test('after any changes the graph has what compile() makes of the same inputs', () => {
   fc.assert(
-    fc.property(fc.array(worlds, { minLength: 3, maxLength: 3 }), steps, (all, some) => {
-      const graph = new PolicyGraph();
+    fc.property(three, steps, fewestBlocks, (all, some, fewest) => {
+      const options = { fewestBlocks: fewest };
+      const graph = new PolicyGraph(options);
       let inputs = all[0] as PolicyInputs;
       let carried: Ruleset = { chains: new Map(), sets: new Map() };
       const earlier: { ruleset: Ruleset; expected: unknown }[] = [];
@@ -99,7 +102,7 @@ test('after any changes the graph has what compile() makes of the same inputs', 
         if (step?.from === 2 && step.keep[0])
           inputs = { ...inputs, felixConfiguration: all[2]?.felixConfiguration };
         const changes = graph.update(inputs);
-        const expected = plain(compile(inputs));
+        const expected = plain(compile(inputs, options));
         assert.deepEqual(plain(changes.ruleset), expected);
         carried = patched(carried, changes);
         assert.deepEqual(plain(carried), expected);
@@ -113,7 +116,6 @@ test('after any changes the graph has what compile() makes of the same inputs', 
 });
 
 test('after an update that failed half-way the next one is as if it had never been tried', () => {
-  const three = fc.array(worlds, { minLength: 3, maxLength: 3 });
   fc.assert(
     fc.property(three, (all) => {
       const graph = new PolicyGraph();
