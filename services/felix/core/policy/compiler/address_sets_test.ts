@@ -15,7 +15,7 @@ const NETS = ['10.0.0.1', '10.0.0.9', '10.1.0.0/23', '10.1.0.0/24', '10.2.0.0/16
 
 function member(): Member {
   const prefixes = NETS.map((net) => parsePrefix(net));
-  return { labels: { kind: 'wide' }, prefixes, ports: [] } as unknown as Member;
+  return { labels: { kind: 'wide' }, prefixes, ports: [] };
 }
 
 /** The rules of one policy as nft would list them, and the sets; there, two nets are many. */

@@ -89,7 +89,7 @@ test('few nets beside many addresses are ranges beside a hash', () => {
 });
 
 /** Apart from each other. */
-function some(first: number, count: number): Prefix[] {
+function netsFrom(first: number, count: number): Prefix[] {
   return Array.from({ length: count }, (_, n) =>
     parsePrefix(`10.${(first + n) >> 6}.${((first + n) & 63) << 2}.0/23`),
   );
@@ -97,13 +97,13 @@ function some(first: number, count: number): Prefix[] {
 
 test('six hundred ranges that come at once after others in the same version are all there is', () => {
   const live = new AddressElements(4, { onChange: () => {} });
-  live.change([], some(0, 1));
-  live.change(some(0, 1), some(1, 1));
-  live.change(some(1, 1), some(100, 600));
+  live.change([], netsFrom(0, 1));
+  live.change(netsFrom(0, 1), netsFrom(1, 1));
+  live.change(netsFrom(1, 1), netsFrom(100, 600));
   const [part] = live.parts;
   part?.elements.take();
   assert.deepEqual(
     new Map(part?.elements),
-    selectedAddresses(4, some(100, 600)).parts[0]?.elements,
+    selectedAddresses(4, netsFrom(100, 600)).parts[0]?.elements,
   );
 });
