@@ -37,12 +37,14 @@ import type { Note } from '../speaker/events.ts';
 import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
 import { type Listen, listenFor } from './listen.ts';
 import { NO_WAY, peersWithoutWay } from './lost_ways.ts';
+import { logNote } from './note_log.ts';
 import { Observers } from './observers.ts';
 import { Operator } from './operator.ts';
 import { Paths } from './paths.ts';
-import { peerStatus } from './peer_status.ts';
+import { PeerStatuses } from './peer_statuses.ts';
 import { removalFor } from './removal.ts';
 import { Repairs } from './repairs.ts';
+import { Reports } from './reports.ts';
 
 export type BgpNodeOptions = {
   readonly node: string;
@@ -79,7 +81,6 @@ const RESYNC_MS = 30_000;
 const RETRY_MS = 3_000;
 /** Kernel events that belong together arrive within this time. */
 const KERNEL_SETTLING_MS = 20;
-const REPORT_DELAY_MS = 50;
 /** How long own routes may stay incomplete before peers are told that they are all. */
 const EXPORT_PATIENCE_MS = 60_000;
 
@@ -96,6 +97,8 @@ export class BgpNode {
   readonly #repairs = new Repairs();
   readonly #paths: Paths;
   readonly #observers: Observers;
+  readonly #statuses: PeerStatuses;
+  readonly #reports: Reports;
   readonly #interfaces = new Map<string, string | undefined>();
   readonly #startedAt: number;
   #derivation: Derivation = { derived: undefined, problems: ['No resources have arrived yet'] };
@@ -109,11 +112,8 @@ export class BgpNode {
   #isRemovalFull = false;
   #lastResync: number;
   #listenProblem: string | undefined;
-  #reported = '';
-  #reportedApplied = '';
   #cancelMaintenance: CancelTimer = () => {};
   #cancelKernel: CancelTimer | undefined;
-  #cancelReport: CancelTimer | undefined;
   #cancelRemoval: CancelTimer | undefined;
   #needsResync = false;
 
@@ -132,6 +132,15 @@ export class BgpNode {
       ...(timing === undefined ? {} : { timing }),
       ...(record === undefined ? {} : { record }),
     });
+    this.#statuses = new PeerStatuses(this.speaker.peers, (peer) => this.#paths.statusOf(peer));
+    this.#reports = new Reports({
+      clock,
+      reporter: options.reporter,
+      statuses: this.#statuses,
+      node: this,
+      isApplied: () => this.#kernel.isDone && this.#derivation.derived !== undefined,
+      onPeers: () => this.operator.peersChanged(),
+    });
     const { node, collector, recording } = options;
     this.#observers = new Observers({ speaker: this.speaker, clock, node, collector, recording });
     this.#kernel = new KernelSync(kernel, this.speaker.rib, {
@@ -147,7 +156,7 @@ export class BgpNode {
       defer: options.defer,
       onRoutes: (news) => {
         this.#kernel.update(news);
-        this.#report();
+        this.#reports.soon();
         this.#observers.routes(news.prefixes);
       },
       onNote: (note) => {
@@ -204,9 +213,7 @@ export class BgpNode {
   }
 
   peers(): PeerStatus[] {
-    return Array.from(this.speaker.peers.values(), (peer) =>
-      peerStatus(peer, this.#paths.statusOf(peer.config)),
-    );
+    return this.#statuses.list();
   }
 
   /** Paths that BFD watches and that are up, or not. */
@@ -239,14 +246,15 @@ export class BgpNode {
     this.#completeExports();
     this.#allowRemoval();
     this.setRevision(state.revision);
-    this.#report();
+    this.#reports.soon();
   }
 
   /** @param speaker of the derivation, with routes that go later */
   #configure(derived: Derived, speaker: SpeakerConfig): void {
     const { pools, subnet, services, statics, programs } = derived;
     const blocks = speaker.ownRoutes.filter(({ kind }) => kind === 'block');
-    const ownBlocks = blockTexts(blocks.map(({ prefix }) => prefix));
+    const { aggregates = [] } = speaker.local;
+    const ownBlocks = blockTexts([...blocks.map(({ prefix }) => prefix), ...aggregates]);
     this.#host.configure(this.#parting.configure(speaker, derived.leftOut));
     this.#watchPaths();
     this.#kernel.configure({ pools, subnet, services, statics, programs, ownBlocks });
@@ -262,13 +270,13 @@ export class BgpNode {
   /** Everything up to the revision has been given to setResources(). */
   setRevision(revision: bigint): void {
     this.#revision = revision;
-    this.#reportApplied();
+    this.#reports.applied();
   }
 
   /** Why peers cannot connect to us; undefined when they can. */
   setListenProblem(problem: string | undefined): void {
     this.#listenProblem = problem;
-    this.#report();
+    this.#reports.soon();
   }
 
   /** @param interfaceName where a link-local address is */
@@ -285,7 +293,7 @@ export class BgpNode {
       if (asksForLinks(this.#given?.resources.bgpPeers)) this.deriveAgain();
       if (this.#needsResync) this.#resync();
       else this.#kernel.followWays();
-      this.#report();
+      this.#reports.soon();
       for (const peer of peersWithoutWay(this.speaker, this.#options.kernel)) {
         this.#host.order({ kind: 'session', peer, event: NO_WAY });
       }
@@ -306,7 +314,7 @@ export class BgpNode {
       }
       this.#host.pathChanged(peer, status);
     }
-    this.#report();
+    this.#reports.soon();
   }
 
   #watchPaths(): void {
@@ -334,7 +342,7 @@ export class BgpNode {
   stop(): void {
     this.#cancelMaintenance();
     this.#cancelKernel?.();
-    this.#cancelReport?.();
+    this.#reports.stop();
     this.#cancelRemoval?.();
     this.#host.stop();
   }
@@ -355,7 +363,7 @@ export class BgpNode {
     this.#reviewParting();
     const age = now - this.#lastResync;
     if (age >= RESYNC_MS || (this.#kernel.hasFailed && age >= RETRY_MS)) this.#resync();
-    this.#report();
+    this.#reports.soon();
   }
 
   #reviewHandover(): void {
@@ -378,7 +386,7 @@ export class BgpNode {
     this.#needsResync = false;
     this.#lastResync = this.#options.clock.now();
     this.#kernel.resync();
-    this.#report();
+    this.#reports.soon();
   }
 
   #completeExports(): void {
@@ -395,7 +403,7 @@ export class BgpNode {
     const removal = removalFor(this.speaker, state, this.#options.clock.now());
     this.#isRemovalFull = removal.isFull;
     this.#kernel.allowRemoval(removal);
-    this.#report();
+    this.#reports.soon();
   }
 
   #repaired(routes: readonly string[]): void {
@@ -405,40 +413,14 @@ export class BgpNode {
 
   /** Somebody may wait for it. */
   #settled(): void {
-    this.#reportApplied();
-    this.#report();
+    this.#reports.applied();
+    this.#reports.soon();
   }
 
   #noted(note: Note): void {
-    const { log } = this.#options;
-    const { kind, ...fields } = note;
-    switch (kind) {
-      case 'up':
-        log.info('session established', fields);
-        break;
-      case 'down':
-        log.warn('session lost', fields);
-        break;
-      case 'end-of-rib':
-        if (!this.#isRemovalFull) this.#allowRemovalSoon();
-        log.info('peer has sent all its routes', fields);
-        break;
-      case 'malformed':
-        log.warn('peer sent a malformed update', fields);
-        break;
-      case 'prefix-limit':
-        log.warn('peer has told about as many routes as it may, or more', fields);
-        break;
-      case 'path-limit':
-        log.warn('peer tells more paths of a prefix than are kept: refused the rest', fields);
-        break;
-      case 'swept':
-        log.info('routes that a peer did not renew are gone', fields);
-        break;
-      default:
-        kind satisfies never;
-    }
-    this.#report();
+    if (note.kind === 'end-of-rib' && !this.#isRemovalFull) this.#allowRemovalSoon();
+    logNote(this.#options.log, note);
+    this.#reports.soon();
   }
 
   /** Not from inside the speaker's own step. */
@@ -446,32 +428,6 @@ export class BgpNode {
     this.#cancelRemoval ??= this.#options.clock.setTimer(0, () => {
       this.#cancelRemoval = undefined;
       this.#allowRemoval();
-    });
-  }
-
-  /** At once: somebody may wait for it. */
-  #reportApplied(): void {
-    if (!this.#kernel.isDone || this.#derivation.derived === undefined) return;
-    const text = `${this.#revision} ${this.isInSync}`;
-    if (text === this.#reportedApplied) return;
-    this.#reportedApplied = text;
-    this.#options.reporter.applied(this.#revision, this.isInSync);
-  }
-
-  /** Reports soon, and only what changed. */
-  #report(): void {
-    this.#cancelReport ??= this.#options.clock.setTimer(REPORT_DELAY_MS, () => {
-      this.#cancelReport = undefined;
-      const { reporter } = this.#options;
-      const peers = this.peers();
-      const messages = this.messages;
-      const text = settingsText({ peers, messages, ready: this.isReady });
-      this.#reportApplied();
-      if (text === this.#reported) return;
-      this.#reported = text;
-      reporter.peers(peers);
-      this.operator.peersChanged();
-      reporter.health({ ready: this.isReady, messages });
     });
   }
 }

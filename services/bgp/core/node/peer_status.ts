@@ -6,20 +6,24 @@ import { agreementTexts } from './agreement.ts';
 
 export function peerStatus(peer: Peer, bfd: BfdStatus | undefined): PeerStatus {
   const { config, session, received, advertised, live } = peer;
-  const state = stateName(session);
-  const reason = peer.isHeld ? 'Waits for BFD' : session.lastError;
   return {
     address: config.address,
     port: config.port,
     remoteAsn: config.session.remoteAsn,
     type: config.type,
-    state,
+    state: stateName(session),
     since: session.since,
-    lastError: state === 'Established' ? '' : reason,
+    lastError: lastErrorOf(peer),
     received: received.size,
     advertised: advertised.size,
     remoteNode: config.remoteNode,
     bfd,
     agreed: live === undefined ? [] : agreementTexts(config, live.negotiated),
   };
+}
+
+/** Empty while established. */
+export function lastErrorOf(peer: Peer): string {
+  if (stateName(peer.session) === 'Established') return '';
+  return peer.isHeld ? 'Waits for BFD' : peer.session.lastError;
 }
