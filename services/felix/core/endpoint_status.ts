@@ -12,8 +12,8 @@ export type LocalEndpointStatus = {
   readonly reason: string;
 };
 
-/** Of endpoints that are up. */
-const wellKnown = new WeakMap<WorkloadEndpoint, LocalEndpointStatus>();
+/** What was said last: of ten thousand endpoints hardly any is another than before. */
+const known = new WeakMap<WorkloadEndpoint, LocalEndpointStatus>();
 
 /** What is said about the node's endpoints; one whose ADD is not finished is not mentioned. */
 export function endpointStatuses(
@@ -23,30 +23,36 @@ export function endpointStatuses(
 ): LocalEndpointStatus[] {
   const finished = local.filter(({ record }) => record === undefined || record.phase === 'present');
   return finished.map(({ endpoint }) => {
-    const { metadata, spec } = endpoint;
-    const interfaceName = spec.interfaceName ?? '';
-    const device = devices.get(interfaceName);
-    const isWell = device?.up === true && failures.size === 0;
-    const before = isWell ? wellKnown.get(endpoint) : undefined;
-    if (before !== undefined) return before;
-    const failure = failures.get(endpointKey(endpoint));
-    const problem =
-      failure ??
-      (device === undefined
-        ? `device ${interfaceName} does not exist`
-        : device.up
-          ? undefined
-          : `device ${interfaceName} is down`);
-    const status: LocalEndpointStatus = {
-      namespace: metadata.namespace ?? '',
-      name: metadata.name,
-      pod: spec.pod ?? '',
-      interfaceName,
-      addresses: (spec.ipNetworks ?? []).map((network) => network.split('/')[0] ?? network),
-      state: problem === undefined ? 'up' : failure === undefined ? 'down' : 'error',
-      reason: problem ?? '',
-    };
-    if (isWell) wellKnown.set(endpoint, status);
+    const name = endpoint.spec.interfaceName ?? '';
+    const device = devices.get(name);
+    const failure = failures.size === 0 ? undefined : failures.get(endpointKey(endpoint));
+    const problem = failure ?? deviceProblem(name, device);
+    const state = problem === undefined ? 'up' : failure === undefined ? 'down' : 'error';
+    const before = known.get(endpoint);
+    if (before?.state === state && before.reason === (problem ?? '')) return before;
+    const status = statusOf(endpoint, state, problem ?? '');
+    known.set(endpoint, status);
     return status;
   });
+}
+
+function deviceProblem(name: string, device: PodDeviceSettings | undefined): string | undefined {
+  if (device === undefined) return `device ${name} does not exist`;
+  return device.up ? undefined : `device ${name} is down`;
+}
+
+function statusOf(
+  { metadata, spec }: WorkloadEndpoint,
+  state: LocalEndpointStatus['state'],
+  reason: string,
+): LocalEndpointStatus {
+  return {
+    namespace: metadata.namespace ?? '',
+    name: metadata.name,
+    pod: spec.pod ?? '',
+    interfaceName: spec.interfaceName ?? '',
+    addresses: (spec.ipNetworks ?? []).map((network) => network.split('/')[0] ?? network),
+    state,
+    reason,
+  };
 }

@@ -45,7 +45,9 @@ export class LocalEndpoints {
     let hasChanged = false;
     for (const key of keys) hasChanged = this.#settle(key) || hasChanged;
     if (!hasChanged) return;
-    this.#list = [...this.#byKey.values()].flat();
+    const list: LocalEndpoint[] = [];
+    for (const some of this.#byKey.values()) list.push(...some);
+    this.#list = list;
     this.#endpoints = this.#list.map(({ endpoint }) => endpoint);
   }
 

@@ -1,5 +1,5 @@
-// What has been added to and taken from a list, by identity. Lists of a cluster are long and change in few places: equal
-// ends and equal places are passed over before anything is put into a set.
+// What has been added to and taken from a list, by identity. Lists of a cluster are long and change in few places: both are
+// gone through side by side, and only what has no place in the other is put into a set.
 
 export type ListChanges<T> = { readonly removed: readonly T[]; readonly added: readonly T[] };
 
@@ -8,20 +8,21 @@ const NOTHING = { removed: [], added: [] } as const;
 /** No element may be in a list twice. */
 export function listChanges<T>(before: readonly T[], after: readonly T[]): ListChanges<T> {
   if (before === after) return NOTHING;
-  const shorter = Math.min(before.length, after.length);
-  let start = 0;
-  while (start < shorter && before[start] === after[start]) start++;
-  let tail = 0;
-  while (tail < shorter - start && before.at(-1 - tail) === after.at(-1 - tail)) tail++;
-  const gone = before.slice(start, before.length - tail);
-  const come = after.slice(start, after.length - tail);
-  return gone.length === come.length ? byPlace(gone, come) : bySet(gone, come);
-}
-
-function byPlace<T>(before: readonly T[], after: readonly T[]): ListChanges<T> {
-  const differs = (list: readonly T[], other: readonly T[]): T[] =>
-    list.filter((element, index) => element !== other[index]);
-  return bySet(differs(before, after), differs(after, before));
+  const gone: T[] = [];
+  const come: T[] = [];
+  let [old, young] = [0, 0];
+  while (old < before.length && young < after.length) {
+    const [one, other] = [before[old] as T, after[young] as T];
+    const isSame = one === other;
+    // One of them is passed over, or both where that does not help.
+    const isOldKept = !isSame && after[young + 1] === one;
+    const isYoungKept = !isSame && !isOldKept && before[old + 1] === other;
+    if (!isSame && !isOldKept) gone.push(one);
+    if (!isSame && !isYoungKept) come.push(other);
+    if (!isOldKept) old += 1;
+    if (!isYoungKept) young += 1;
+  }
+  return bySet([...gone, ...before.slice(old)], [...come, ...after.slice(young)]);
 }
 
 function bySet<T>(before: readonly T[], after: readonly T[]): ListChanges<T> {
