@@ -162,6 +162,12 @@ const REFUSED: readonly (readonly [
     /prefixAdvertisements\[0\]\.communities\[0\]: expected "aa:nn"/,
     { name: 'default' },
   ],
+  [
+    'BGPConfiguration',
+    { aggregates: [{ cidr: '10.244.0.0/16' }, { cidr: '10.244.1.0/24' }] },
+    /aggregates\[1\]\.cidr: expected none that overlaps with spec\.aggregates\[0\]/,
+    { name: 'default' },
+  ],
   ['BGPConfiguration', { ignoredInterfaces: ['*'] }, /not "\*" alone/, { name: 'default' }],
   [
     'BGPPeer',

@@ -1,3 +1,4 @@
+import { parsePrefix, prefixesOverlap } from '@calico/ip';
 import * as z from 'zod';
 import type { ObjectMeta } from '../resource.ts';
 import type { Report, SchemaStyle } from '../schema_style.ts';
@@ -77,6 +78,8 @@ function bgpConfigurationFields(style: SchemaStyle) {
       .optional(),
     /** Ours: a node's blocks that lie side by side are one route, unless Disabled. */
     blockAggregation: z.enum(['Enabled', 'Disabled']).optional(),
+    /** Ours: external peers are told these in place of the routes inside, while there are any. */
+    aggregates: cidrs,
     programClusterRoutes: z.enum(PROGRAM_CLUSTER_ROUTES).optional(),
     ipv4NormalRoutePriority: routePriority.optional(),
     ipv6NormalRoutePriority: routePriority.optional(),
@@ -103,6 +106,7 @@ export function bgpConfigurationSpec(style: SchemaStyle) {
     bgpConfigurationFields(style),
     [['communities', 'prefixAdvertisements'], checkCommunities],
     [['nodeToNodeMeshEnabled'], checkMesh],
+    [['aggregates'], checkAggregates],
   );
 }
 
@@ -126,6 +130,16 @@ function checkCommunities(spec: Spec, report: Report): void {
       const message = 'expected "aa:nn", "aa:nn:mm" or a name that spec.communities defines';
       report(['prefixAdvertisements', index, 'communities', at], text, message);
     }
+  }
+}
+
+function checkAggregates({ aggregates = [] }: Spec, report: Report): void {
+  const read = aggregates.map(({ cidr }) => parsePrefix(cidr));
+  for (const [index, prefix] of read.entries()) {
+    const other = read.findIndex((each, at) => at < index && prefixesOverlap(each, prefix));
+    if (other < 0) continue;
+    const message = `expected none that overlaps with spec.aggregates[${other}]`;
+    report(['aggregates', index, 'cidr'], aggregates[index]?.cidr, message);
   }
 }
 

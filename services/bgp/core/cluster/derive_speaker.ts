@@ -1,6 +1,6 @@
 // From the cluster's resources to what this node's speaker should be. Pure.
 import { parseRouterId } from '@calico/bgp-wire';
-import { type Family, formatAddress, type Prefix } from '@calico/ip';
+import { type Family, formatAddress, type Prefix, parsePrefix } from '@calico/ip';
 import { bgpConfigurationFor, type IPPool, type Node, routerIdFromName } from '@calico/model';
 import type { BmpSettings } from '../bmp/settings.ts';
 import type { RecordingSettings } from '../mrt/session_recording.ts';
@@ -110,6 +110,9 @@ export function deriveSpeaker(
           ...(configuration.confederation === undefined
             ? {}
             : { confederation: configuration.confederation.identifier }),
+          ...(configuration.aggregates?.length
+            ? { aggregates: configuration.aggregates.map(({ cidr }) => parsePrefix(cidr)) }
+            : {}),
           clusterId: self.clusterId ?? (topology.isReflector(self) ? ownRouterId : undefined),
           pools: pools.map(({ pool: _pool, ...policy }) => policy),
           advertisements: deriveAdvertisements(configuration),

@@ -8,7 +8,14 @@ import {
   prependMember,
   withoutMembers,
 } from '@calico/bgp-wire';
-import { type Address, isLinkLocal, type Prefix, prefixContains, sameAddress } from '@calico/ip';
+import {
+  type Address,
+  formatPrefix,
+  isLinkLocal,
+  type Prefix,
+  prefixContains,
+  sameAddress,
+} from '@calico/ip';
 import {
   DEFAULT_LOCAL_PREFERENCE,
   type Path,
@@ -25,6 +32,7 @@ import {
   findPrefixRule,
   findRule,
   judgePrefixesOnly,
+  NO_FILTERS,
   type RouteChanges,
 } from './route_filter.ts';
 import type { LocalPolicy, PeerPolicy, PoolPolicy } from './types.ts';
@@ -92,6 +100,7 @@ export class ExportPolicy {
     if (this.#local.advertisements.length > 0 || policy.role !== undefined) return -1;
     if (policy.isDispensable) return -1;
     if (this.#local.confederation !== undefined && !policy.isInternal) return -1;
+    if (this.#local.aggregates !== undefined && !policy.isInternal) return -1;
     const rule = findPrefixRule(rules, prefixes, id) + 1;
     const pool = this.#pools.lastContaining(prefixes, id) + 1;
     const isService = Number(this.#services.lastContaining(prefixes, id) >= 0);
@@ -119,7 +128,7 @@ export class ExportPolicy {
     const refusal = this.#protocolRefusal(path, peer, policy);
     if (refusal !== undefined) return { kind: 'rejected', reason: refusal };
     const rule = this.#findRule(path, policy);
-    const reason = rule?.name ?? this.#clusterRefusal(path);
+    const reason = rule?.name ?? this.#clusterRefusal(path) ?? this.#aggregateOf(path, policy);
     if (rule === undefined ? reason !== undefined : !rule.accepts) {
       return { kind: 'rejected', reason: reason ?? '' };
     }
@@ -146,6 +155,12 @@ export class ExportPolicy {
     };
   }
 
+  /** Whether external peers may be told of the route by way of an aggregate. */
+  mayAggregate(path: Path): boolean {
+    const refusal = this.#protocolRefusal(path, '', ANYBODY) ?? this.#clusterRefusal(path);
+    return refusal === undefined;
+  }
+
   /** What BGP itself forbids; filters cannot allow it. */
   #protocolRefusal(path: Path, peer: string, policy: PeerPolicy): string | undefined {
     const { source, data } = path;
@@ -154,6 +169,8 @@ export class ExportPolicy {
       if (source.isInternal && policy.isInternal && !this.#isReflected(source, policy)) {
         return 'internal routes are not told to internal peers';
       }
+    } else if (source.isAggregate && (policy.isInternal || policy.isMember)) {
+      return 'aggregates are for external peers';
     }
     const leak = policy.role === undefined ? undefined : exportLeak(data.attributes, policy.role);
     if (leak !== undefined) return leak;
@@ -200,8 +217,18 @@ export class ExportPolicy {
     return this.#isReflectedService(prefix) ? undefined : 'not in an enabled pool';
   }
 
+  /** That external peers are told an aggregate instead. An accepting filter rule tells them the route as well. */
+  #aggregateOf({ prefix }: Path, policy: PeerPolicy): string | undefined {
+    if (policy.isInternal || policy.isMember) return undefined;
+    const found = this.#local.aggregates?.find(
+      (each) => each.length < prefix.length && prefixContains(each, prefix),
+    );
+    return found === undefined ? undefined : `part of the aggregate "${formatPrefix(found)}"`;
+  }
+
   #clusterReason({ prefix, source }: Path): string {
     if (source.kind === 'local') {
+      if (source.isAggregate) return 'aggregated here';
       return source.client === undefined ? 'originated here' : `injected by "${source.client}"`;
     }
     return this.#poolOf(prefix)?.isEnabled ? 'in an enabled pool' : 'in a range of services';
@@ -300,6 +327,17 @@ export class ExportPolicy {
 }
 
 const NONE: readonly number[] = [];
+
+/** Some external peer. */
+const ANYBODY: PeerPolicy = {
+  address: { family: 4, value: 0n },
+  isInternal: false,
+  isReflectorClient: false,
+  nextHopMode: 'Auto',
+  localAsn: 0,
+  allowedOwnAs: 0,
+  filters: NO_FILTERS,
+};
 
 /** RFC 8326: what is told so is the last choice. */
 const FAREWELL: RouteChanges = {

@@ -13,6 +13,8 @@ export type PathSource =
       readonly kind: 'local';
       /** Who has injected the path; absent: it is this node's own. */
       readonly client?: string;
+      /** Stands for routes inside of it. */
+      readonly isAggregate?: true;
     }
   | {
       readonly kind: 'peer';

@@ -27,9 +27,10 @@ export class Policies {
     this.#interfaceOf = interfaceOf;
   }
 
-  make(local: LocalPolicy): void {
+  make(local: LocalPolicy): ExportPolicy {
     this.exports = new ExportPolicy(local, this.#interfaceOf);
     this.imports = new ImportPolicy(local, this.#interfaceOf);
+    return this.exports;
   }
 
   /** Judges the peers' routes anew, and tells them what changes for them; rejudge() does it bit by bit. */

@@ -22,6 +22,7 @@ import {
   type SessionTiming,
   type Side,
 } from '../session/types.ts';
+import { Aggregates } from './aggregates.ts';
 import { changeOf, FAMILIES, type PeerConfig, type SpeakerConfig, settingsText } from './config.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
 import type {
@@ -77,6 +78,7 @@ export class Speaker {
   readonly #groups = new UpdateGroups(this.#rib, this.#peers);
   readonly #guests = new Guests();
   readonly #routeNews = new RouteNews();
+  readonly #aggregates = new Aggregates(this.#rib);
   #config: SpeakerConfig | undefined;
   readonly #outbox = new Outbox();
   #exportsComplete = false;
@@ -157,7 +159,7 @@ export class Speaker {
     this.#outbox.noteForAll();
     const isNewPolicy =
       before === undefined || settingsText(before.local) !== settingsText(config.local);
-    if (isNewPolicy) this.#policies.make(config.local);
+    if (isNewPolicy) this.#aggregates.configure(config.local, this.#policies.make(config.local));
     const changed = this.#configurePeers(this.#guests.join(config.peers, config.ranges ?? []), now);
     this.#ownRoutes.configure(config.ownRoutes);
     this.#policies.apply(isNewPolicy ? [...this.#peers.values()] : changed);
@@ -224,6 +226,7 @@ export class Speaker {
     const isJudging = this.#policies.rejudge(this.#peers.values());
     const slice = Math.ceil(prefixes / Math.max(1, this.#groups.size / GROUPS_PER_SLICE));
     const changed = this.#rib.settle(slice);
+    this.#aggregates.follow(changed);
     this.#effects.push(...this.#routeNews.of(changed, this.#rib.isLosing));
     const isFilling = this.#groups.update(changed, slice);
     // A reflector's table is complete only when its own peers' are.

@@ -1,0 +1,119 @@
+// What FRR and BIRD show of aggregates. About 15 s.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventually } from '../lab/wait.ts';
+import { BgpLab } from './bgp_lab.ts';
+import { FrrRouter } from './frr_router.ts';
+
+const cannotRun = process.getuid?.() === 0 ? false : 'network namespaces need root';
+const OURS = 'k8s-node01';
+const FRR = 'frr';
+const BIRD = 'bird';
+const POOL = '10.244.0.0/16';
+const OUR_BLOCK = '10.244.85.192/26';
+const FROM_BIRD = '10.244.200.0/24';
+const FRR_ASN = 65_000;
+
+const FRR_CONFIGURATION = `frr defaults traditional
+router bgp ${FRR_ASN}
+ bgp router-id 192.168.80.100
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ coalesce-time 50
+ neighbor 192.168.80.101 remote-as 64512
+ neighbor 192.168.80.101 timers connect 1
+ address-family ipv4 unicast
+  network 172.30.0.0/24
+  neighbor 192.168.80.101 soft-reconfiguration inbound
+ exit-address-family
+`;
+
+const BIRD_CONFIGURATION = `router id 192.168.80.103;
+log stderr all;
+protocol device { scan time 2; }
+protocol static four { ipv4; route ${FROM_BIRD} blackhole; }
+protocol bgp ours {
+  local 192.168.80.103 as 65010;
+  neighbor 192.168.80.101 as 64512;
+  connect delay time 1; connect retry time 1; error wait time 1,2;
+  ipv4 { import all; export all; };
+}
+`;
+
+test('FRR and BIRD are told an aggregate', { skip: cannotRun }, async (t) => {
+  const lab = await BgpLab.start({ [FRR]: 100, [OURS]: 101, [BIRD]: 103 });
+  try {
+    await lab.apply('IPPool', 'outside', { cidr: '172.30.0.0/16', blockSize: 26 });
+    await configure(lab, {});
+    await lab.apply('BGPPeer', 'frr', { peerIP: '192.168.80.100', asNumber: FRR_ASN });
+    await lab.apply('BGPPeer', 'bird', { peerIP: '192.168.80.103', asNumber: 65_010 });
+    await lab.affinity(OURS, OUR_BLOCK);
+    lab.startBgp(OURS);
+    const frr = new FrrRouter(lab, FRR, FRR_CONFIGURATION);
+    await frr.start();
+    await scenario(lab, frr, t);
+  } finally {
+    await lab.stop();
+  }
+});
+
+function configure(lab: BgpLab, spec: object): Promise<void> {
+  return lab.apply('BGPConfiguration', 'default', {
+    asNumber: 64512,
+    nodeToNodeMeshEnabled: false,
+    ...spec,
+  });
+}
+
+type Context = { test(name: string, run: () => Promise<void>): Promise<void> };
+
+async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> {
+  /** What FRR shows of a prefix, once it is as expected. */
+  async function frrShows(prefix: string, ...expected: readonly RegExp[]): Promise<void> {
+    let text = '';
+    await eventually(
+      async () => {
+        text = await frr.show(`bgp ipv4 unicast ${prefix}`);
+        return expected.every((each) => each.test(text));
+      },
+      20_000,
+      () => `FRR shows ${text}\n${lab.process(`bgp-${OURS}`).log().slice(-2000)}`,
+    );
+  }
+
+  await t.test('own blocks are one route, which hides nothing', async () => {
+    await frrShows(OUR_BLOCK, /\n  64512\n/);
+    await configure(lab, { aggregates: [{ cidr: POOL }] });
+    await frrShows(POOL, /\n  64512, \(aggregated by 64512 192\.168\.80\.101\)/);
+    await frrShows(OUR_BLOCK, /% Network not in table/);
+    assert.doesNotMatch(await frr.show(`bgp ipv4 unicast ${POOL}`), /atomic-aggregate/);
+    // What is in no block must not come back by a default route.
+    await lab.routesBecome(OURS, [
+      `blackhole ${OUR_BLOCK}`,
+      `blackhole ${POOL}`,
+      '172.30.0.0/24 via 192.168.80.100 dev ens33',
+    ]);
+  });
+
+  await t.test('with a route of another AS inside it is marked', async () => {
+    await lab.startBird(BIRD, '2', BIRD_CONFIGURATION);
+    await frrShows(
+      POOL,
+      /\n  64512, \(aggregated by 64512 192\.168\.80\.101\)/,
+      /atomic-aggregate/,
+    );
+    await frrShows(FROM_BIRD, /% Network not in table/);
+    const text = await lab.birdc(BIRD, `show route ${POOL} all protocol ours`);
+    assert.match(text, /BGP\.atomic_aggr:/);
+    assert.match(text, /BGP\.aggregator: 192\.168\.80\.101 AS64512/);
+    assert.match(text, /BGP\.as_path: 64512\n/);
+  });
+
+  await t.test('it ends with the last route inside', async () => {
+    await lab.release(OURS, OUR_BLOCK);
+    await frrShows(POOL, /\n  64512 65010, \(aggregated by 64512 192\.168\.80\.101\)/);
+    await lab.process('bird-bird').stop('SIGTERM');
+    await frrShows(POOL, /% Network not in table/);
+    await lab.routesBecome(OURS, ['172.30.0.0/24 via 192.168.80.100 dev ens33']);
+  });
+}
