@@ -20,7 +20,10 @@ export class Fixture {
   readonly table = new RibFiller();
   readonly repaired: string[] = [];
   settledCount = 0;
+  /** Calls back when others have had their turn. */
+  defer: (callback: () => void) => void = (callback) => callback();
   readonly sync = new KernelSync(this.kernel, this.table.rib, {
+    defer: (callback) => this.defer(callback),
     onRepaired: (routes) => this.repaired.push(...routes),
     onSettled: () => {
       this.settledCount += 1;

@@ -3,6 +3,7 @@
 import { formatAddress, formatPrefix, type Prefix } from '@calico/ip';
 import type { KernelPort, RouteFailure } from '../../ports.ts';
 import type { RouteNews } from '../host/host.ts';
+import type { Defer } from '../host/turns.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import type { ChangeKind, Removal } from './changes.ts';
 import { KernelReading } from './kernel_reading.ts';
@@ -12,8 +13,12 @@ import { RouteWriter } from './route_writer.ts';
 import { type KernelRoute, type KernelTarget, sameTarget } from './types.ts';
 
 const TUNNEL = 'tunl0';
+/** Prefixes that are planned anew at a time: a millisecond or two of compiled code. */
+const SLICE = 2_048;
 
 export type SyncEvents = {
+  /** Calls back when others have had their turn. */
+  readonly defer: Defer;
   /** Routes that someone else removed or altered, and that are put right. */
   readonly onRepaired: (routes: readonly string[]) => void;
   /** What is wanted is in the kernel, but for `problems`. */
@@ -31,6 +36,9 @@ export class KernelSync {
   #tunnelIndex: number | undefined;
   #reading: KernelReading | undefined;
   #isReadAgain = false;
+  /** When everything has been planned anew, the kernel is read, or only written. */
+  #isReadNext = false;
+  #isPlanningOn = false;
 
   constructor(kernel: KernelPort, rib: LocRib, events: SyncEvents) {
     this.#kernel = kernel;
@@ -38,6 +46,7 @@ export class KernelSync {
     this.#states = new RouteStates(rib.prefixes);
     this.#plan = new RoutePlan(rib, this.#states);
     this.#writer = new RouteWriter(kernel, this.#states, {
+      defer: events.defer,
       onDone: (id) => {
         this.#reading?.touch(id);
         this.#forgive(id);
@@ -75,7 +84,7 @@ export class KernelSync {
 
   /** What is wanted is in the kernel. */
   get isDone(): boolean {
-    return this.#failures.size === 0 && this.#writer.isIdle;
+    return this.#failures.size === 0 && this.#writer.isIdle && !this.#plan.isPlanning;
   }
 
   /** Something could not be written: to be tried again. */
@@ -92,7 +101,7 @@ export class KernelSync {
     this.#tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
     this.#plan.configure({ ...inputs, tunnelIndex: this.#tunnelIndex });
     this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
-    this.#commit();
+    this.#carryOut();
   }
 
   /** Best paths changed. */
@@ -120,6 +129,23 @@ export class KernelSync {
       this.#plan.configure({ ...this.#inputs, tunnelIndex });
     }
     this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
+    this.#isReadNext = true;
+    this.#carryOut();
+  }
+
+  /** Plans what is to be planned anew, a slice per turn, and then does what follows from it. */
+  #carryOut(): void {
+    if (this.#isPlanningOn) return;
+    this.#plan.planOn(SLICE);
+    if (this.#plan.isPlanning) {
+      this.#isPlanningOn = true;
+      return this.#events.defer(() => {
+        this.#isPlanningOn = false;
+        this.#carryOut();
+      });
+    }
+    if (!this.#isReadNext) return this.#commit();
+    this.#isReadNext = false;
     // What happens after this call may have been passed by already.
     this.#isReadAgain = this.#reading !== undefined;
     if (!this.#isReadAgain) this.#read();
@@ -146,7 +172,7 @@ export class KernelSync {
     const tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
     if (tunnelIndex !== this.#tunnelIndex) return this.resync();
     this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
-    return this.#commit();
+    return this.#carryOut();
   }
 
   /** Whether what the monitor saw is not what this service did last. */

@@ -139,6 +139,7 @@ test('routes of an earlier process stay until they may go', () => {
   const before = new Fixture().learn({}, { prefix: '10.244.7.0/26', from: '192.168.80.102' });
   const table = new RibFiller();
   const sync = new KernelSync(before.kernel, table.rib, {
+    defer: (callback) => callback(),
     onRepaired: () => {},
     onSettled: () => {},
   });

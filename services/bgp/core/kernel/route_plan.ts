@@ -24,6 +24,7 @@ export type Ask = (address: Address, interfaceName?: string) => Resolution | und
 /** What was planned for routes of the same kind through the same next hop. */
 type Planned = { readonly nextHop: Address; readonly plan: Plan };
 
+const DONE = -1;
 const SOURCES = 0x1_0000;
 const KINDS = 0x1000;
 
@@ -36,6 +37,10 @@ export class RoutePlan {
   /** Prefixes with a route that the operator has asked for: held. */
   readonly #statics = new Set<number>();
   readonly #planned = new Map<number, Planned>();
+  /** Next prefix to be planned anew; -1: none. */
+  #next = DONE;
+  /** Something has changed after the walk had begun: once more. */
+  #isAgain = false;
   #pools = new PrefixRanges([]);
   #services = new PrefixRanges([]);
   #inputs: PlanInputs | undefined;
@@ -55,15 +60,23 @@ export class RoutePlan {
     return this.#problems.get(id);
   }
 
-  /** Plans everything anew. */
+  /** Prefixes may still be planned by what was so before: planOn(). */
+  get isPlanning(): boolean {
+    return this.#next !== DONE;
+  }
+
+  /** Everything is to be planned anew: planOn(). */
   configure(inputs: PlanInputs): void {
     this.#inputs = inputs;
     this.#pools = new PrefixRanges(inputs.pools.map(({ prefix }) => prefix));
     this.#services = new PrefixRanges(inputs.services);
-    this.#planAll();
+    this.#startAnew();
   }
 
-  /** @param ask the kernel's answer for an address; called for every next hop in use */
+  /**
+   * What has changed lets everything be planned anew: planOn().
+   * @param ask the kernel's answer for an address; called for every next hop in use
+   */
   resolve(ask: Ask): void {
     let isChanged = false;
     const used = this.#usedNextHops();
@@ -75,7 +88,7 @@ export class RoutePlan {
       this.#nextHops.set(text, { ...nextHop, resolution });
       isChanged = true;
     }
-    if (isChanged) this.#planAll();
+    if (isChanged) this.#startAnew();
   }
 
   /** Plans these prefixes anew. `ask` is called for next hops not seen before. */
@@ -83,18 +96,30 @@ export class RoutePlan {
     for (const id of ids) this.#plan(id, ask);
   }
 
-  #planAll(): void {
+  /** Plans up to `limit` prefixes anew, as far as that is needed. */
+  planOn(limit: number): void {
+    if (!this.isPlanning) return;
+    const { prefixes } = this.#rib;
+    const end = Math.min(prefixes.limit, this.#next + limit);
+    for (let id = this.#next; id < end; id++) if (prefixes.has(id)) this.#plan(id, undefined);
+    this.#next = end < prefixes.limit ? end : DONE;
+    if (this.isPlanning || !this.#isAgain) return;
+    this.#isAgain = false;
+    this.#next = 0;
+  }
+
+  #startAnew(): void {
     this.#planned.clear();
-    for (const id of this.#problems.keys()) this.#states.prefixes.release(id);
-    this.#problems.clear();
     for (const id of this.#statics) {
       this.#states.want(id, undefined);
+      this.#note(id, undefined);
       this.#states.prefixes.release(id);
     }
     this.#statics.clear();
     for (const each of this.#inputs?.statics ?? []) this.#planStatic(each);
-    const { prefixes } = this.#rib;
-    for (let id = 0; id < prefixes.limit; id++) if (prefixes.has(id)) this.#plan(id, undefined);
+    // A walk that always began anew might never end.
+    this.#isAgain = this.#next > 0;
+    if (!this.isPlanning) this.#next = 0;
   }
 
   #planStatic(route: PlanInputs['statics'][number]): void {

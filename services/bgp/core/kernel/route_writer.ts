@@ -4,6 +4,7 @@
 //   mark() --> dirty --> additions ----------------------> KernelPort.apply() --> RouteStates.found()
 //                   \--> removals, until no loss goes on -->   "      , or removeWays()
 import type { KernelPort, RouteFailure } from '../../ports.ts';
+import type { Defer } from '../host/turns.ts';
 import { IntQueue, withRow } from '../rib/columns.ts';
 import { ChangeBatch } from './change_batch.ts';
 import { type ChangeKind, changeOf, type Removal } from './changes.ts';
@@ -17,12 +18,16 @@ import type { KernelRoute, KernelTarget } from './types.ts';
 const BATCH = 16_384;
 /** From so many removals on it is worth asking whether all routes through a next hop go. */
 const MANY = 512;
+/** Routes that are looked at in one turn of the event loop: some milliseconds. */
+const TURN = 32_768;
 
 const Dirty = 1;
 const Leaving = 2;
 const UnderWay = 4;
 
 export type WriterEvents = {
+  /** Calls back when others have had their turn. */
+  readonly defer: Defer;
   readonly onDone: (id: number) => void;
   readonly onFailed: (
     id: number,
@@ -173,9 +178,15 @@ export class RouteWriter {
 
   /** Ways that all go are taken out whole; what is left then goes route by route. */
   #removeWays(): boolean {
-    const ids = new Int32Array(this.#leaving.size);
-    let count = 0;
-    while (this.#leaving.size > 0) {
+    this.#isBusy = true;
+    this.#gather(new Int32Array(this.#leaving.size), 0);
+    return true;
+  }
+
+  /** @param from so many of `ids` have been gathered */
+  #gather(ids: Int32Array, from: number): void {
+    let count = from;
+    for (let looked = 0; looked < TURN && this.#leaving.size > 0; looked++) {
       const id = this.#leaving.shift();
       if (!this.#takeLeaving(id)) {
         this.#states.prefixes.release(id);
@@ -185,7 +196,7 @@ export class RouteWriter {
       ids[count] = id;
       count += 1;
     }
-    this.#isBusy = true;
+    if (this.#leaving.size > 0) return this.#events.defer(() => this.#gather(ids, count));
     this.#kernel.removeWays(ids.subarray(0, count), (gone, isLast) => {
       for (const id of gone) {
         this.#done(id, undefined);
@@ -194,7 +205,6 @@ export class RouteWriter {
       }
       if (isLast) this.#waysAreGone(ids.subarray(0, count));
     });
-    return true;
   }
 
   #waysAreGone(ids: Int32Array): void {

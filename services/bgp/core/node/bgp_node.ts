@@ -144,6 +144,7 @@ export class BgpNode {
     const { node, collector, recording } = options;
     this.#observers = new Observers({ speaker: this.speaker, clock, node, collector, recording });
     this.#kernel = new KernelSync(kernel, this.speaker.rib, {
+      defer: options.defer ?? ((callback) => void clock.setTimer(0, callback)),
       onRepaired: (routes) => this.#repaired(routes),
       onSettled: () => this.#settled(),
     });
