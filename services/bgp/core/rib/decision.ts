@@ -18,7 +18,9 @@ export class Decision {
   readonly #attributes: AttributeTable;
   /** The best path and those as good up to the tie-breaks, with different next hops. */
   readonly chosen: number[] = [];
+  /** Rows that no rule has taken out yet: the first so many. An array that is emptied gets its memory anew. */
   readonly #remaining: number[] = [];
+  #count = 0;
 
   constructor(paths: PathTable, attributes: AttributeTable) {
     this.#paths = paths;
@@ -30,23 +32,27 @@ export class Decision {
     const { chosen } = this;
     const only = this.#paths.firstOf(prefix);
     if (only >= 0 && this.#paths.nextOf(only) < 0 && this.#paths.isUsable(only)) {
-      // An array that has been emptied gets its memory anew.
-      chosen.length = 1;
-      chosen[0] = only;
-      return only;
+      return this.#choose(only);
     }
-    chosen.length = 0;
-    const remaining = this.#keepHighestRank(prefix);
-    const first = remaining[0];
-    if (first === undefined) return -1;
-    chosen.push(first);
-    if (remaining.length === 1) return first;
+    this.#keepHighestRank(prefix);
+    if (this.#count === 0) {
+      chosen.length = 0;
+      return -1;
+    }
+    if (this.#count === 1) return this.#choose(this.#remaining[0] as number);
     this.#removeWorseMed();
     this.#removeInternal();
-    const best = this.#breakTies();
-    chosen[0] = best;
+    const best = this.#choose(this.#breakTies());
     if (!this.#isLocal(best)) this.#addOtherNextHops();
     return best;
+  }
+
+  /**
+   * Whether a path falls to the other by the first rules already: such a path has no say in anything, as
+   * those that are left are compared among themselves. Both have been let in.
+   */
+  isOutclassed(row: number, by: number): boolean {
+    return this.#wholeRank(row) > this.#wholeRank(by);
   }
 
   /** The rule by which `a` beats `b`; undefined when `b` is at least as good. */
@@ -72,52 +78,73 @@ export class Decision {
     return undefined;
   }
 
+  #choose(best: number): number {
+    this.chosen.length = 1;
+    this.chosen[0] = best;
+    return best;
+  }
+
   /** The first four rules in one comparison: who originates it, then what the rank of attributes says. */
-  #keepHighestRank(prefix: number): number[] {
+  #wholeRank(row: number): number {
+    return this.#origin(row) * ORIGIN + this.#rank(row);
+  }
+
+  #keepHighestRank(prefix: number): void {
     const remaining = this.#remaining;
     const paths = this.#paths;
-    remaining.length = 0;
+    let count = 0;
     let lowest = Number.POSITIVE_INFINITY;
     for (let row = paths.firstOf(prefix); row >= 0; row = paths.nextOf(row)) {
       if (!paths.isUsable(row)) continue;
-      const rank = this.#origin(row) * ORIGIN + this.#rank(row);
+      const rank = this.#wholeRank(row);
       if (rank > lowest) continue;
-      if (rank < lowest) remaining.length = 0;
+      if (rank < lowest) count = 0;
       lowest = rank;
-      remaining.push(row);
+      remaining[count] = row;
+      count += 1;
     }
-    return remaining;
+    this.#count = count;
   }
 
   /** MED says something only among paths through one AS, so a path falls to any of its own AS. */
   #removeWorseMed(): void {
-    const all = this.#remaining;
-    const med = this.#med(all[0] as number);
-    if (all.every((row) => this.#med(row) === med)) return;
+    const first = this.#med(this.#remaining[0] as number);
+    if (this.#areAll((row) => this.#med(row) === first)) return;
     const lowest = new Map<number, number>();
-    for (const row of all) {
+    for (let at = 0; at < this.#count; at++) {
+      const row = this.#remaining[at] as number;
+      const med = this.#med(row);
       const neighbour = this.#neighbour(row);
-      lowest.set(neighbour, Math.min(this.#med(row), lowest.get(neighbour) ?? this.#med(row)));
+      lowest.set(neighbour, Math.min(med, lowest.get(neighbour) ?? med));
     }
-    this.#keep(all.filter((row) => this.#med(row) === lowest.get(this.#neighbour(row))));
+    this.#keep((row) => this.#med(row) === lowest.get(this.#neighbour(row)));
   }
 
   #removeInternal(): void {
-    const all = this.#remaining;
-    const isInternal = this.#isInternal(all[0] as number);
-    if (all.every((row) => this.#isInternal(row) === isInternal)) return;
-    this.#keep(all.filter((row) => this.#isInternal(row) === 0));
+    const first = this.#isInternal(this.#remaining[0] as number);
+    if (this.#areAll((row) => this.#isInternal(row) === first)) return;
+    this.#keep((row) => this.#isInternal(row) === 0);
   }
 
-  #keep(rows: readonly number[]): void {
-    this.#remaining.length = 0;
-    this.#remaining.push(...rows);
+  #areAll(isSo: (row: number) => boolean): boolean {
+    for (let at = 0; at < this.#count; at++) if (!isSo(this.#remaining[at] as number)) return false;
+    return true;
+  }
+
+  #keep(stays: (row: number) => boolean): void {
+    let count = 0;
+    for (let at = 0; at < this.#count; at++) {
+      const row = this.#remaining[at] as number;
+      if (stays(row)) this.#remaining[count++] = row;
+    }
+    this.#count = count;
   }
 
   #breakTies(): number {
     let best = this.#remaining[0] as number;
-    for (const row of this.#remaining) {
-      if (row !== best && this.#compareTies(row, best) < 0) best = row;
+    for (let at = 1; at < this.#count; at++) {
+      const row = this.#remaining[at] as number;
+      if (this.#compareTies(row, best) < 0) best = row;
     }
     return best;
   }
@@ -132,7 +159,8 @@ export class Decision {
 
   #addOtherNextHops(): void {
     const { chosen } = this;
-    for (const row of this.#remaining) {
+    for (let at = 0; at < this.#count; at++) {
+      const row = this.#remaining[at] as number;
       if (!chosen.some((other) => this.#haveSameNextHop(row, other))) chosen.push(row);
     }
   }

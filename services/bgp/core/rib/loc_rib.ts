@@ -119,8 +119,8 @@ export class LocRib {
       this.prefixes.retain(prefix);
       this.attributes.retain(received);
       if (attributes >= 0) this.attributes.retain(attributes);
-      paths.add(prefix, source, pathId, received, attributes);
-      if (attributes >= 0) this.#unsettle(prefix, 0);
+      const added = paths.add(prefix, source, pathId, received, attributes);
+      if (this.#matters(added)) this.#unsettle(prefix, 0);
       return true;
     }
     const before = paths.attributesOf(row);
@@ -253,6 +253,19 @@ export class LocRib {
     return true;
   }
 
+  /**
+   * Whether the outcome may be another one with or without the path. Most paths of a prefix that many
+   * peers tell are worse than its best one, and of no account.
+   */
+  #matters(row: number): boolean {
+    const { paths } = this;
+    if (paths.isRefused(row)) return false;
+    const best = this.bestOf(paths.prefixOf(row));
+    if (best < 0 || best === row || this.tellsAll || !paths.isUsable(best)) return true;
+    // While the prefix is unsettled, the best path may be another, or another's row; then it is decided anyway.
+    return !this.decision.isOutclassed(row, best);
+  }
+
   #touch(row: number): void {
     const state = this.paths.is(row, PathFlag.Used) ? Touched : 0;
     this.#unsettle(this.paths.prefixOf(row), state);
@@ -274,7 +287,7 @@ export class LocRib {
     const prefix = this.paths.prefixOf(row);
     const received = this.paths.receivedOf(row);
     const attributes = this.paths.attributesOf(row);
-    this.#touch(row);
+    if (this.#matters(row)) this.#touch(row);
     this.paths.remove(row);
     this.attributes.release(received);
     if (attributes >= 0) this.attributes.release(attributes);
@@ -301,10 +314,11 @@ export class LocRib {
     const { paths, decision } = this;
     const before = this.bestOf(prefix);
     const best = decision.decide(prefix);
+    const isShared = decision.chosen.length > 1;
     let isChanged =
       this.tellsAll || before !== best || ((this.#states[prefix] as number) & Touched) !== 0;
     for (let row = paths.firstOf(prefix); row >= 0; row = paths.nextOf(row)) {
-      const isUsed = row === best || decision.chosen.includes(row);
+      const isUsed = row === best || (isShared && decision.chosen.includes(row));
       if (paths.is(row, PathFlag.Used) === isUsed) continue;
       paths.setFlag(row, PathFlag.Used, isUsed);
       isChanged = true;

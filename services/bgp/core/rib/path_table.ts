@@ -15,8 +15,16 @@ export const PathFlag = {
 
 const UNUSABLE = PathFlag.Doomed;
 
-/** Counts of one source. */
-type Source = { value: PathSource; accepted: number; refused: number; stale: number };
+type Source = {
+  value: PathSource;
+  accepted: number;
+  refused: number;
+  stale: number;
+  /** A bit per prefix: it has paths of the source. A chain need not be searched for what is not in it. */
+  prefixes: Uint8Array;
+  /** Some of its paths have identifiers: a prefix may have several. */
+  hasIds: boolean;
+};
 
 export class PathTable {
   readonly #rows = new RowAllocator();
@@ -46,7 +54,9 @@ export class PathTable {
   }
 
   addSource(value: PathSource): number {
-    return this.#sources.push({ value, accepted: 0, refused: 0, stale: 0 }) - 1;
+    const prefixes = new Uint8Array(8);
+    const counts = { accepted: 0, refused: 0, stale: 0 };
+    return this.#sources.push({ value, ...counts, prefixes, hasIds: false }) - 1;
   }
 
   /** What is known of the source changes, for all its paths. */
@@ -133,6 +143,7 @@ export class PathTable {
 
   /** The row, doomed or not; -1 for none. */
   find(prefix: number, source: number, pathId: number): number {
+    if (!this.#hasPaths(prefix, source)) return -1;
     for (let row = this.firstOf(prefix); row >= 0; row = this.nextOf(row)) {
       if (this.#sourceOf[row] === source && this.#pathIds[row] === pathId) return row;
     }
@@ -160,6 +171,7 @@ export class PathTable {
     this.#first[prefix] = row + 1;
     this.#size += 1;
     this.#count(row, 1);
+    this.#note(prefix, source, pathId);
     return row;
   }
 
@@ -200,6 +212,31 @@ export class PathTable {
     this.#prefixes[row] = 0;
     this.#rows.give(row);
     this.#size -= 1;
+    this.#forget(prefix, this.#sourceOf[row] as number);
+  }
+
+  #hasPaths(prefix: number, source: number): boolean {
+    const { prefixes } = this.#source(source);
+    const at = prefix >>> 3;
+    return at < prefixes.length && ((prefixes[at] as number) & (1 << (prefix & 7))) !== 0;
+  }
+
+  #note(prefix: number, source: number, pathId: number): void {
+    const held = this.#source(source);
+    const at = prefix >>> 3;
+    if (at >= held.prefixes.length) held.prefixes = withRow(held.prefixes, at);
+    (held.prefixes[at] as number) |= 1 << (prefix & 7);
+    if (pathId !== 0) held.hasIds = true;
+  }
+
+  #forget(prefix: number, source: number): void {
+    const { prefixes, hasIds } = this.#source(source);
+    if (hasIds) {
+      for (let row = this.firstOf(prefix); row >= 0; row = this.nextOf(row)) {
+        if (this.#sourceOf[row] === source) return;
+      }
+    }
+    (prefixes[prefix >>> 3] as number) &= ~(1 << (prefix & 7));
   }
 
   // Columns that hold zeros for most rows are written only where they do not, see withRow().
