@@ -1,5 +1,6 @@
 // One unary call from its first byte to its answer, whoever carries the bytes.
 import { status } from '@grpc/grpc-js';
+import { type Deadline, deadlines } from './deadlines.ts';
 import { RpcError, toGrpcStatus } from './errors.ts';
 import type { Headers } from './http2/header_decoder.ts';
 import { frameOf, messageOf } from './unary_frame.ts';
@@ -60,7 +61,7 @@ export class ServedCall implements UnaryCall {
   readonly #chunks: Uint8Array[] = [];
   #controller: AbortController | undefined;
   #length = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #limit: Deadline | undefined;
   #isOver = false;
   #isCancelled = false;
 
@@ -76,11 +77,11 @@ export class ServedCall implements UnaryCall {
     this.#handlers = handlers;
     const timeoutMs = timeoutOf(headers['grpc-timeout']);
     if (timeoutMs === undefined || timeoutMs > LONGEST_MS) return;
-    this.deadline = performance.now() + timeoutMs;
-    this.#timer = setTimeout(() => {
+    this.#limit = deadlines.add(timeoutMs, () => {
       this.#fail({ code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded' });
       this.#cancel();
-    }, timeoutMs);
+    });
+    this.deadline = this.#limit.at;
   }
 
   get peer(): string {
@@ -112,7 +113,7 @@ export class ServedCall implements UnaryCall {
 
   /** Nobody waits any more. */
   close(): void {
-    clearTimeout(this.#timer);
+    deadlines.remove(this.#limit);
     if (this.#isOver) return;
     this.#isOver = true;
     this.#cancel();
@@ -159,7 +160,7 @@ export class ServedCall implements UnaryCall {
   #finish(): boolean {
     if (!this.#canAnswer) return false;
     this.#isOver = true;
-    clearTimeout(this.#timer);
+    deadlines.remove(this.#limit);
     return true;
   }
 }

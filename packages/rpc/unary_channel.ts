@@ -5,6 +5,7 @@
 import { createConnection, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { addressIdentity } from './address_identity.ts';
+import { deadlines } from './deadlines.ts';
 import { Http2Connection } from './http2/connection.ts';
 import { CODE } from './http2/frames.ts';
 import type { Header } from './http2/header_table.ts';
@@ -52,6 +53,8 @@ const COMMON_HEADERS: readonly Header[] = [
   ['content-type', 'application/grpc'],
   ['te', 'trailers'],
 ];
+/** Requests that differ in path or timeout, whose headers are kept. */
+const MOST_FIELDS = 64;
 const DEFAULT_MOST_BYTES = 64 << 20;
 
 export class UnaryChannel {
@@ -115,6 +118,8 @@ class Connection {
   /** The peer has spoken HTTP/2. Nothing is sent before: so it is known what was not. */
   #isReady = false;
   #calls = 0;
+  /** By timeout and path. */
+  readonly #fields = new Map<string, readonly Header[]>();
   #pinging: NodeJS.Timeout | undefined;
   #keepAlive: NodeJS.Timeout | undefined;
 
@@ -188,7 +193,7 @@ class Connection {
   #exchange(
     path: string,
     message: Uint8Array,
-    { timeoutMs, signal, headers }: UnaryOptions,
+    { timeoutMs, signal, headers = {} }: UnaryOptions,
     mostBytes: number,
   ): Promise<Uint8Array> {
     if (signal?.aborted === true) return Promise.reject(UnaryFailure.cancelled(false));
@@ -201,7 +206,7 @@ class Connection {
       const settle = (): void => {
         if (isOver) return;
         isOver = true;
-        clearTimeout(timer);
+        deadlines.remove(limit);
         signal?.removeEventListener('abort', abort);
         if (--this.#calls === 0) this.#socket.unref();
         if (stream !== undefined) this.#http.reset(stream, CODE.CANCEL);
@@ -210,10 +215,10 @@ class Connection {
         else resolve(outcome);
       };
       answer.onSettled = settle;
-      const timer = setTimeout(() => {
+      const limit = deadlines.add(timeoutMs, () => {
         answer.giveUp(UnaryFailure.deadline(timeoutMs, stream !== undefined));
         this.#ping();
-      }, timeoutMs);
+      });
       const abort = (): void => answer.giveUp(UnaryFailure.cancelled(stream !== undefined));
       signal?.addEventListener('abort', abort, { once: true });
       const start = (): void => {
@@ -222,14 +227,26 @@ class Connection {
           answer.giveUp(UnaryFailure.refused());
           return;
         }
-        const fields: Header[] = [POST, this.#scheme, [':path', path], ...COMMON_HEADERS];
-        fields.push(['grpc-timeout', `${Math.max(1, Math.ceil(timeoutMs))}m`]);
-        for (const name in headers) fields.push([name, headers[name] as string]);
-        stream = this.#http.request(fields, frameOf(message), answer);
+        const fields = this.#fieldsOf(path, Math.max(1, Math.ceil(timeoutMs)));
+        const more = Object.entries(headers);
+        const all = more.length === 0 ? fields : [...fields, ...more];
+        stream = this.#http.request(all, frameOf(message), answer);
       };
       if (this.#http.hasRoom) start();
       else this.#waiting.push(start);
     });
+  }
+
+  /** The same list for the same request: it is encoded once. */
+  #fieldsOf(path: string, timeoutMs: number): readonly Header[] {
+    const name = `${timeoutMs}${path}`;
+    const known = this.#fields.get(name);
+    if (known !== undefined) return known;
+    const timeout: Header = ['grpc-timeout', `${timeoutMs}m`];
+    const made = [POST, this.#scheme, [':path', path] as const, ...COMMON_HEADERS, timeout];
+    if (this.#fields.size >= MOST_FIELDS) this.#fields.clear();
+    this.#fields.set(name, made);
+    return made;
   }
 
   /** Ends the connection when the peer does not answer any more. */

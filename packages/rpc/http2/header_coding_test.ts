@@ -36,6 +36,32 @@ test('decode() follows a table that is made smaller, and refuses one that is lar
   assert.throws(() => new HeaderDecoder().decode(bytes('3fe2ff01')), Http2Error);
 });
 
+test('a block that is read again means what the table says by then', () => {
+  const decoder = new HeaderDecoder();
+  decoder.decode(bytes('40 01 61 01 62')); // a: b, added
+  assert.deepEqual(decoder.decode(bytes('be')), { a: 'b' });
+  assert.deepEqual(decoder.decode(bytes('be')), { a: 'b' });
+  decoder.decode(bytes('40 01 63 01 64')); // c: d, added before it
+  assert.deepEqual(decoder.decode(bytes('be')), { c: 'd' });
+  assert.deepEqual(decoder.decode(bytes('40 01 65 01 66')), { e: 'f' });
+  assert.deepEqual(decoder.decode(bytes('40 01 65 01 66')), { e: 'f' }); // added twice
+  assert.deepEqual(decoder.decode(bytes('c0')), { c: 'd' });
+});
+
+test('a list of headers that is written again names what the table has by then', () => {
+  const encoder = new HeaderEncoder();
+  const decoder = new HeaderDecoder();
+  const lists: Header[][] = [[['a', 'b']], [['grpc-timeout', '1m']], [['c', 'd']]];
+  for (const index of [0, 0, 1, 0, 1, 2, 0, 1, 2, 0, 2]) {
+    const list = lists[index] ?? [];
+    assert.deepEqual(decoder.decode(encoder.encode(list)), Object.fromEntries(list));
+  }
+  encoder.limit(0);
+  for (const list of [...lists, ...lists]) {
+    assert.deepEqual(decoder.decode(encoder.encode(list)), Object.fromEntries(list));
+  }
+});
+
 test('decode() refuses what ends early, names nothing, or is filled up wrongly', () => {
   const wrong = ['82 40', 'c0', '80', '41 8c f1', '41 82 ff ff', '41 81 00', '7f ff ff ff ff 7f'];
   for (const hex of wrong) {

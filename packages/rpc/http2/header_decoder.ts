@@ -8,17 +8,34 @@ export type Headers = Readonly<Record<string, string>>;
 
 /** A limit on what a short block can expand to. */
 const MOST_TEXT = 64 << 10;
+/** Of blocks that are kept: how many, and how long. */
+const MOST_KEPT = 16;
+const MOST_KEPT_BYTES = 256;
 /** Of the fourth further byte of a number: only padding can follow. */
 const MOST_SCALE = 128 ** 3;
 
 /** Reads the blocks of one direction of a connection, in the order in which they come. */
 export class HeaderDecoder {
   readonly #table = new DynamicTable();
+  /** What blocks say as long as the table stays as it is: most are like one of the last few. */
+  readonly #kept = new Map<string, Headers>();
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
 
   /** @throws Http2Error: the connection cannot go on, what follows depends on this */
   decode(block: Buffer): Headers {
+    if (block.length > MOST_KEPT_BYTES) return this.#read(block);
+    const text = block.toString('latin1');
+    const kept = this.#kept.get(text);
+    if (kept !== undefined) return kept;
+    const { version } = this.#table;
+    const headers = this.#read(block);
+    if (this.#table.version !== version || this.#kept.size >= MOST_KEPT) this.#kept.clear();
+    if (this.#table.version === version) this.#kept.set(text, headers);
+    return headers;
+  }
+
+  #read(block: Buffer): Headers {
     this.#bytes = block;
     this.#at = 0;
     const headers: Record<string, string> = {};

@@ -29,6 +29,8 @@ export class HeaderEncoder {
   #left = DEFAULT_TABLE_BYTES;
   #mustSayEmpty = false;
   #bytes: number[] = [];
+  /** Blocks as long as the table stays as it is: callers keep the lists that they send again. */
+  #written = new WeakMap<readonly Header[], Buffer>();
 
   /** The other end allows this much. Unless it is enough, the table is not used any more. */
   limit(bytes: number): void {
@@ -36,14 +38,23 @@ export class HeaderEncoder {
     this.#added.clear();
     this.#left = 0;
     this.#mustSayEmpty = true;
+    this.#written = new WeakMap();
   }
 
-  encode(headers: Iterable<Header>): Buffer {
+  /** The bytes are not to be changed. */
+  encode(headers: readonly Header[]): Buffer {
+    const written = this.#written.get(headers);
+    if (written !== undefined) return written;
+    const { size } = this.#added;
     this.#bytes = [];
+    const isPlain = !this.#mustSayEmpty;
     if (this.#mustSayEmpty) this.#bytes.push(RESIZED);
     this.#mustSayEmpty = false;
     for (const header of headers) this.#write(header);
-    return Buffer.from(this.#bytes);
+    const block = Buffer.from(this.#bytes);
+    if (this.#added.size !== size) this.#written = new WeakMap();
+    else if (isPlain) this.#written.set(headers, block);
+    return block;
   }
 
   #write(header: Header): void {

@@ -81,6 +81,8 @@ export class DynamicTable {
   #headers: Header[] = [];
   #bytes = 0;
   #most = DEFAULT_TABLE_BYTES;
+  /** Grows with every change. */
+  version = 0;
 
   /** `index` as it is written: static headers first, then from the newest. */
   at(index: number): Header | undefined {
@@ -89,12 +91,14 @@ export class DynamicTable {
   }
 
   add(header: Header): void {
+    this.version++;
     this.#headers.push(header);
     this.#bytes += sizeOf(header);
     this.#evict();
   }
 
   resize(most: number): void {
+    this.version++;
     this.#most = most;
     this.#evict();
   }

@@ -173,9 +173,8 @@ test('an assignment compares of the node’s blocks only the one that it takes f
     return commit(transaction);
   };
   const { addresses } = await one.autoAssign(assignRequest('n', 'h2'));
-  const isOfBlock = (key: string): boolean => key.includes('/block/');
   const name = addresses[0]?.block.replace('/', '-') ?? '';
-  assert.deepEqual(compared.filter(isOfBlock).toSorted(), [
+  assert.deepEqual(compared.filter((key) => key.includes('/block/')).toSorted(), [
     `/calico/ipam/v2/assignment/ipv4/block/${name}`,
     `/calico/ipam/v2/host/n/ipv4/block/${name}`,
   ]);
