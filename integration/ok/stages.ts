@@ -135,6 +135,7 @@ async function unitTestsOnNode(): Promise<Outcome> {
     'packages/**/*_test.ts',
     'services/**/*_test.ts',
     'integration/ok/*_test.ts',
+    'integration/deploy/*_test.ts',
   ]);
 }
 
