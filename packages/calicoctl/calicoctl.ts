@@ -2,12 +2,14 @@
 import { Command, CommanderError, Option } from 'commander';
 import { CommandError } from './command_error.ts';
 import { addBgp } from './commands/bgp.ts';
+import { addCluster } from './commands/cluster_diags.ts';
 import { addConvert } from './commands/convert.ts';
+import { addDatastore } from './commands/datastore.ts';
 import { addDelete } from './commands/delete.ts';
 import { addGet } from './commands/get.ts';
 import { addIpam } from './commands/ipam.ts';
 import { addLabel } from './commands/label.ts';
-import { addNode } from './commands/node_status.ts';
+import { addNode } from './commands/node.ts';
 import { addPatch } from './commands/patch.ts';
 import { addPolicy } from './commands/policy.ts';
 import { addValidate } from './commands/validate.ts';
@@ -15,7 +17,7 @@ import { addVersion } from './commands/version.ts';
 import { addWhy } from './commands/why.ts';
 import { addApply, addCreate, addReplace } from './commands/write.ts';
 import { openConnections } from './connections.ts';
-import type { Runner } from './session.ts';
+import type { Captured, Runner } from './session.ts';
 import { DEFAULT_FILE, loadSettings, SETTINGS } from './settings.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -33,6 +35,15 @@ export async function runCalicoctl(args: readonly string[], terminal: Terminal):
   }
 }
 
+async function captured(words: readonly string[], terminal: Terminal): Promise<Captured> {
+  let text = '';
+  const write = (more: string): void => {
+    text += more;
+  };
+  const code = await runCalicoctl(words, { ...terminal, out: write, err: write });
+  return { code, text };
+}
+
 function createProgram(terminal: Terminal): Command {
   const program = new Command('calicoctl');
   program
@@ -48,13 +59,13 @@ function createProgram(terminal: Terminal): Command {
     .showHelpAfterError('Add --help to see what is accepted, with examples.')
     .showSuggestionAfterError();
   const run: Runner = async (body) => {
-    const settings = await loadSettings(
-      program.opts<{ config?: string }>().config,
-      terminal.environment,
-    );
+    const { config } = program.opts<{ config?: string }>();
+    const settings = await loadSettings(config, terminal.environment);
     const connections = openConnections(settings);
+    const command = (words: readonly string[]) =>
+      captured(config === undefined ? words : ['--config', config, ...words], terminal);
     try {
-      await body({ terminal, settings, connections });
+      await body({ terminal, settings, connections, command });
     } finally {
       connections.close();
     }
@@ -87,6 +98,8 @@ const COMMANDS = [
   addBgp,
   addWhy,
   addPolicy,
+  addCluster,
+  addDatastore,
   addVersion,
 ];
 

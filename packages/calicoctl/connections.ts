@@ -1,6 +1,7 @@
 // Clients of the services, opened when first used and closed together.
 import type { ResourceService } from '@calico/proto/api/v1/resources';
 import type { BgpService } from '@calico/proto/bgp/v1/bgp';
+import type { FelixService } from '@calico/proto/felix/v1/felix';
 import type { IpamAdminService } from '@calico/proto/ipam/v1/admin';
 import type { IpamService } from '@calico/proto/ipam/v1/ipam';
 import type { ClusterPolicyService } from '@calico/proto/status/v1/policy';
@@ -20,6 +21,8 @@ type Services = {
   policy: typeof ClusterPolicyService;
   /** The speaker of the node that this command runs on. */
   bgp: typeof BgpService;
+  /** The agent of the node that this command runs on. */
+  felix: typeof FelixService;
 };
 
 export type ServiceName = keyof Services;
@@ -44,6 +47,7 @@ const DESCRIPTORS: { readonly [K in ServiceName]: () => Promise<Services[K]> } =
   status: async () => (await import('@calico/proto/status/v1/status')).StatusService,
   policy: async () => (await import('@calico/proto/status/v1/policy')).ClusterPolicyService,
   bgp: async () => (await import('@calico/proto/bgp/v1/bgp')).BgpService,
+  felix: async () => (await import('@calico/proto/felix/v1/felix')).FelixService,
 };
 
 /** No answer from a service: it does not run, or the way to it is closed. */
@@ -73,10 +77,19 @@ export function openConnections(settings: Settings): Connections {
 }
 
 export function targetOf(service: ServiceName, settings: Settings): string {
-  return service === 'bgp' ? `unix:${settings.runDir}/bgp.sock` : settings[addressField(service)];
+  return isLocal(service)
+    ? `unix:${settings.runDir}/${service}.sock`
+    : settings[addressField(service)];
 }
 
-function addressField(service: Exclude<ServiceName, 'bgp'>) {
+/** Of this node, behind a socket in the run directory. */
+function isLocal(service: ServiceName): service is LocalService {
+  return service === 'bgp' || service === 'felix';
+}
+
+type LocalService = 'bgp' | 'felix';
+
+function addressField(service: Exclude<ServiceName, LocalService>) {
   if (service === 'policy') return 'statusAddress';
   return service === 'ipamAdmin' ? 'ipamAddress' : (`${service}Address` as const);
 }
@@ -106,7 +119,9 @@ function isNoAnswer(code: string): boolean {
 }
 
 function noAnswer(service: ServiceName, target: string, cause: Error): NoAnswerError {
-  const variable = service === 'bgp' ? 'CALICO_RUN_DIR' : SETTINGS[addressField(service)].variable;
+  const variable = isLocal(service)
+    ? SETTINGS.runDir.variable
+    : SETTINGS[addressField(service)].variable;
   return new NoAnswerError(
     `Cannot get an answer from ${service} at "${target}": ${detailsOf(cause)}`,
     {

@@ -1,7 +1,8 @@
 import { KINDS, type KindInfo } from '@calico/model';
-import { formatListings, type Listing, parseOutputFormat } from '../formats/output.ts';
+import { formatListings, type Listing, parseOutputFormat, portable } from '../formats/output.ts';
 import type { ResourceDocument } from '../formats/resource_columns.ts';
 import { kindOf, namespaceFor } from '../kind_argument.ts';
+import { listResources } from '../list_resources.ts';
 import { requestsOf, toDocument } from '../requests.ts';
 import type { CommandAdder, Session } from '../session.ts';
 import { documentsOf, type FileOptions, requireOne, withFileOptions } from './file_options.ts';
@@ -88,22 +89,14 @@ async function getOne(
   return toDocument(resource);
 }
 
-async function listAll(
-  { connections }: Session,
-  { kind }: KindInfo,
-  namespace: string,
-): Promise<Listing> {
-  const resources: ResourceDocument[] = [];
-  let pageToken = '';
-  let revision = '';
-  do {
-    const request = { kind, namespace, pageToken };
-    const page = await connections.ask('api', (client) => client.list(request));
-    resources.push(...page.resources.map(toDocument));
-    revision = String(page.revision);
-    pageToken = page.nextPageToken;
-  } while (pageToken !== '');
-  return { kind, resources: resources.toSorted(byName), isSingle: false, revision };
+async function listAll(session: Session, { kind }: KindInfo, namespace: string): Promise<Listing> {
+  const { resources, revision } = await listResources(session, kind, namespace);
+  return {
+    kind,
+    resources: resources.map(toDocument).toSorted(byName),
+    isSingle: false,
+    revision: String(revision),
+  };
 }
 
 function byName({ metadata: a }: ResourceDocument, { metadata: b }: ResourceDocument): number {
@@ -126,9 +119,5 @@ async function defaultAsn(session: Session): Promise<string> {
 const DEFAULT_ASN = '64512';
 
 function exported(listing: Listing): Listing {
-  const resources = listing.resources.map((resource) => {
-    const { resourceVersion: _r, uid: _u, creationTimestamp: _c, ...metadata } = resource.metadata;
-    return { ...resource, metadata };
-  });
-  return { ...listing, resources };
+  return { ...listing, resources: listing.resources.map(portable) };
 }

@@ -4,8 +4,7 @@ import { NoAnswerError, targetOf } from '../connections.ts';
 import { formatNodeStatus, NOT_RUNNING } from '../formats/node_status.ts';
 import type { CommandAdder, Session } from '../session.ts';
 
-export const addNode: CommandAdder = (parent, run) => {
-  const node = parent.command('node').description('look at the node that this command runs on');
+export const addNodeStatus: CommandAdder = (node, run) => {
   node
     .command('status')
     .description("show the sessions of this node's BGP speaker")

@@ -8,6 +8,7 @@ import {
 } from '@calico/model';
 import { CommandError } from '../command_error.ts';
 import { formatPreview } from '../formats/preview.ts';
+import { listResources } from '../list_resources.ts';
 import type { Session } from '../session.ts';
 import { refuseProblems } from './node_problems.ts';
 
@@ -38,16 +39,11 @@ function messageOf({ resource }: Extract<Enforcement, { kind: 'put' }>) {
   return { kind, namespace, name, json: JSON.stringify(resource) };
 }
 
-async function stagedPolicies({ connections }: Session): Promise<StagedPolicy[]> {
+async function stagedPolicies(session: Session): Promise<StagedPolicy[]> {
   const found: StagedPolicy[] = [];
   for (const kind of STAGED_KINDS) {
-    let pageToken = '';
-    do {
-      const request = { kind, namespace: '', pageToken };
-      const page = await connections.ask('api', (client) => client.list(request));
-      found.push(...page.resources.map(({ json }) => parseStored(kind, json)));
-      pageToken = page.nextPageToken;
-    } while (pageToken !== '');
+    const { resources } = await listResources(session, kind);
+    found.push(...resources.map(({ json }) => parseStored(kind, json)));
   }
   return found;
 }

@@ -73,6 +73,12 @@ export function formatListings(
   }
 }
 
+/** Without what belongs to the cluster that it was read from. */
+export function portable(resource: ResourceDocument): ResourceDocument {
+  const { resourceVersion: _r, uid: _u, creationTimestamp: _c, ...metadata } = resource.metadata;
+  return { ...resource, metadata };
+}
+
 function namesOf({ kind, resources }: Listing): string[] {
   return resources.map(({ metadata }) => `${kind.toLowerCase()}/${metadata.name}\n`);
 }

@@ -1,0 +1,61 @@
+// A bundle of texts for whoever looks into a problem elsewhere. What cannot be had is in it as its error.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { CommandError } from './command_error.ts';
+import { tarArchive } from './formats/tar.ts';
+import type { Session } from './session.ts';
+
+/** One file of the bundle. */
+export type Piece = {
+  /** Inside the bundle. */
+  readonly path: string;
+  readonly text: () => Promise<string>;
+};
+
+/** What a command prints; a failure of it is part of the answer. */
+export function commandPiece({ command }: Session, path: string, words: string): Piece {
+  return {
+    path,
+    text: async () => {
+      const { code, text } = await command(words.split(' '));
+      return code === 0 ? text : `${text}(exit code ${code})\n`;
+    },
+  };
+}
+
+/** Collects the pieces one after the other and says where the bundle is. @throws CommandError */
+export async function saveBundle(
+  { terminal }: Session,
+  name: string,
+  pieces: readonly Piece[],
+  directory: string,
+): Promise<void> {
+  const now = terminal.now();
+  const folder = `${name}-${new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
+  const files = [];
+  for (const { path, text } of pieces) {
+    terminal.out(`Collecting ${path}\n`);
+    const content = await text().catch((cause: unknown) => `Cannot collect: ${reason(cause)}\n`);
+    files.push({ path: `${folder}/${path}`, content: new TextEncoder().encode(content) });
+  }
+  const file = join(directory, `${folder}.tar.gz`);
+  try {
+    await mkdir(directory).catch(exists);
+    await writeFile(file, gzipSync(tarArchive(files, now / 1000)), { mode: 0o600 });
+  } catch (cause) {
+    throw new CommandError(`Cannot write "${file}": ${reason(cause)}`, {
+      cause,
+      advice: 'Choose a directory that may be written with --output-dir.',
+    });
+  }
+  terminal.out(`Diags saved to ${file}\n`);
+}
+
+function exists(cause: unknown): void {
+  if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

@@ -1,0 +1,30 @@
+// A block as the assignments that would make it.
+import { formatAddress, parsePrefix } from '@calico/ip';
+import type { IPAMBlock } from '@calico/model';
+
+export type BlockContents = {
+  /** The node that holds the block; undefined: none. */
+  readonly node: string | undefined;
+  readonly addresses: readonly {
+    readonly address: string;
+    readonly handleId: string;
+    /** Where it is used: the block's node, unless it is borrowed. */
+    readonly node: string;
+    readonly attributes: Readonly<Record<string, string>>;
+  }[];
+};
+
+/** What cools down after its release is left out. */
+export function blockContents(spec: IPAMBlock['spec']): BlockContents {
+  const cidr = parsePrefix(spec.cidr);
+  const [, owner] = /^host:(.+)$/.exec(spec.affinity ?? '') ?? [];
+  const addresses = spec.allocations.flatMap((index, ordinal) => {
+    const held = index === null ? undefined : spec.attributes[index];
+    if (held === undefined || held.releasedAt !== undefined) return [];
+    const attributes = held.secondary ?? {};
+    const address = formatAddress({ family: cidr.family, value: cidr.value + BigInt(ordinal) });
+    const node = attributes['node'] ?? owner ?? '';
+    return [{ address, handleId: held.handle_id ?? '', node, attributes }];
+  });
+  return { node: owner, addresses };
+}
