@@ -171,7 +171,7 @@ test('what somebody else changes is reported and restored, and connections survi
     ['delete', 'table', 'inet', 'calico'],
     ['flush', 'chain', 'inet', 'calico', 'pods/from'],
     ['insert', 'rule', 'inet', 'calico', 'forward-to-pods', 'accept'],
-    ['flush', 'map', 'inet', 'calico', 'dispatch/to-pod'],
+    ['flush', 'map', 'inet', 'calico', 'class/to-pod'],
     ['flush', 'ruleset'],
   ];
   for (const words of vandalism) {
