@@ -22,11 +22,10 @@ import {
 import { type Address, addressFromBytes } from '@calico/ip';
 import { ByteStore, LONGEST } from './byte_store.ts';
 import { RowAllocator, withRow } from './columns.ts';
+import { DecodedSets } from './decoded_sets.ts';
 import { NextHopTable } from './next_hop_table.ts';
 import { DEFAULT_LOCAL_PREFERENCE, type PathData } from './path.ts';
-
-/** Sets whose decoded form is kept: those in use just now. A power of two. */
-const DECODED = 1_024;
+import { hashBytes, RowIndex } from './row_index.ts';
 
 /**
  * How the bytes are to be read. `Outside`: the next hop is not among them. `Plain`: AttributeScanner
@@ -63,9 +62,7 @@ const NO_PROBLEMS: readonly AttributeProblem[] = [];
 export class AttributeTable {
   readonly #rows = new RowAllocator();
   readonly #bytes = new ByteStore();
-  #slots = new Int32Array(128);
-  #size = 0;
-  #hashes = new Int32Array(64);
+  readonly #index = new RowIndex();
   #references = new Int32Array(64);
   #readings = new Uint8Array(64);
   /** Row of the next hop. */
@@ -79,11 +76,10 @@ export class AttributeTable {
   readonly #hops = new NextHopTable();
   readonly #rewriter = new AttributeRewriter();
   readonly #scanner = new AttributeScanner();
-  readonly #decodedIds = new Int32Array(DECODED).fill(-1);
-  readonly #decoded = Array.from<PathData | undefined>({ length: DECODED });
+  readonly #decoded = new DecodedSets();
 
   get size(): number {
-    return this.#size;
+    return this.#index.size;
   }
 
   /**
@@ -105,15 +101,15 @@ export class AttributeTable {
       (nextHop === undefined ? 0 : Reading.Outside);
     const outside = nextHop === undefined ? undefined : addressFromBytes(nextHop);
     const known = outside === undefined ? INSIDE : this.#hops.find(outside);
+    const hash = known === undefined ? NONE : hashOf(bytes, start, end, reading, known);
     if (known !== undefined) {
-      const hash = hashOf(bytes, start, end, reading, known);
       const id = this.#find(hash, bytes, start, end, reading, known);
       if (id >= 0) {
         this.#hold(id);
         return { kind: 'set', id, problems: NO_PROBLEMS };
       }
     }
-    const scanned = this.#addScanned(bytes, start, end, reading, outside, context);
+    const scanned = this.#addScanned(hash, bytes, start, end, reading, outside, context);
     if (scanned >= 0) return { kind: 'set', id: scanned, problems: NO_PROBLEMS };
     const decoded = new AttributeDecoder(context).decode(bytes.subarray(start, end));
     const address = outside ?? decoded.nextHop;
@@ -122,9 +118,9 @@ export class AttributeTable {
     const isLost = problems.some(({ treatment }) => treatment === 'treat-as-withdraw');
     if (address === undefined || isLost) return { kind: 'withdraw', problems };
     const hop = this.#hops.intern(address);
-    const id = this.#add(bytes, start, end, reading, hop);
+    const id = this.#add(hash, bytes, start, end, reading, hop);
     this.#setNumbers(id, attributes);
-    this.#remember(id, { attributes, nextHop: address });
+    this.#decoded.set(id, { attributes, nextHop: address });
     return { kind: 'set', id, problems };
   }
 
@@ -144,9 +140,9 @@ export class AttributeTable {
       this.#hold(found);
       return found;
     }
-    const id = this.#add(bytes, 0, bytes.length, reading, hop);
+    const id = this.#add(hash, bytes, 0, bytes.length, reading, hop);
     this.#setNumbers(id, attributes);
-    this.#remember(id, data);
+    this.#decoded.set(id, data);
     return id;
   }
 
@@ -178,16 +174,10 @@ export class AttributeTable {
     const reading = isInside ? 0 : Reading.Outside;
     const hop = this.#hops.intern(change.nextHop);
     const key = isInside ? INSIDE : hop;
-    const found = this.#find(
-      hashOf(bytes, 0, length, reading, key),
-      bytes,
-      0,
-      length,
-      reading,
-      key,
-    );
+    const hash = hashOf(bytes, 0, length, reading, key);
+    const found = this.#find(hash, bytes, 0, length, reading, key);
     if (found < 0) {
-      const added = this.#add(bytes, 0, length, reading, hop);
+      const added = this.#add(hash, bytes, 0, length, reading, hop);
       // Whether it is marked is not known until it is decoded.
       (this.#readings[added] as number) |= Reading.Plain | Reading.Unread | Reading.Marked;
       return added;
@@ -209,11 +199,10 @@ export class AttributeTable {
 
   /** Decoded; the same object as long as the set is in use again and again. */
   dataOf(id: number): PathData {
-    const place = id & (DECODED - 1);
-    const held = this.#decoded[place];
-    if (held !== undefined && this.#decodedIds[place] === id) return held;
+    const held = this.#decoded.get(id);
+    if (held !== undefined) return held;
     const { attributes } = new AttributeDecoder(this.#contextOf(id)).decode(this.#bytes.get(id));
-    return this.#remember(id, { attributes, nextHop: this.nextHopOf(id) });
+    return this.#decoded.set(id, { attributes, nextHop: this.nextHopOf(id) });
   }
 
   nextHopOf(id: number): Address {
@@ -275,13 +264,6 @@ export class AttributeTable {
     };
   }
 
-  #remember(id: number, data: PathData): PathData {
-    const place = id & (DECODED - 1);
-    this.#decodedIds[place] = id;
-    this.#decoded[place] = data;
-    return data;
-  }
-
   #find(
     hash: number,
     bytes: Uint8Array,
@@ -290,36 +272,42 @@ export class AttributeTable {
     reading: number,
     hop: number,
   ): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const id = (this.#slots[slot] as number) - 1;
+    const index = this.#index;
+    for (let slot = index.startOf(hash); ; slot = index.after(slot)) {
+      const id = index.rowAt(slot);
       if (id < 0) return -1;
-      if (this.#hashes[id] !== hash) continue;
+      if (index.hashOf(id) !== hash) continue;
       if (((this.#readings[id] as number) & KEY_BITS) !== reading) continue;
       if (hop !== INSIDE && this.#nextHops[id] !== hop) continue;
       if (this.#bytes.equals(id, bytes, start, end)) return id;
     }
   }
 
-  /** Takes the caller's reference to the next hop over, and leaves the numbers to the caller. */
-  #add(bytes: Uint8Array, start: number, end: number, reading: number, hop: number): number {
-    const isInside = (reading & Reading.Outside) === 0;
-    const hash = hashOf(bytes, start, end, reading, isInside ? INSIDE : hop);
-    if ((this.#size + 1) * 2 > this.#slots.length) this.#rehash();
+  /**
+   * Takes the caller's reference to the next hop over, and leaves the numbers to the caller.
+   * @param hash NONE: the next hop was new, so nobody could look for it
+   */
+  #add(
+    hash: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    reading: number,
+    hop: number,
+  ): number {
     const id = this.#rows.take();
     this.#makeRoom(id);
-    this.#hashes[id] = hash;
     this.#references[id] = 1;
     this.#readings[id] = reading;
     this.#nextHops[id] = hop;
     this.#bytes.put(id, bytes, start, end);
-    this.#insert(hash, id);
-    this.#size += 1;
+    this.#index.add(id, hash === NONE ? hashOf(bytes, start, end, reading, hop) : hash);
     return id;
   }
 
   /** A set that nothing is the matter with, without making objects of it; below 0: it has to be decoded. */
   #addScanned(
+    hash: number,
     bytes: Uint8Array,
     start: number,
     end: number,
@@ -333,7 +321,7 @@ export class AttributeTable {
     const { origin, pathLength, localPreference, med, neighbour, isMarked } = scanner;
     const hop =
       outside === undefined ? this.#hops.internIpv4(scanner.nextHop) : this.#hops.intern(outside);
-    const id = this.#add(bytes, start, end, reading, hop);
+    const id = this.#add(hash, bytes, start, end, reading, hop);
     (this.#readings[id] as number) |= Reading.Plain | (isMarked ? Reading.Marked : 0);
     const preference = localPreference < 0 ? DEFAULT_LOCAL_PREFERENCE : localPreference;
     this.#ranks[id] = rank(preference, pathLength, origin);
@@ -368,10 +356,9 @@ export class AttributeTable {
   }
 
   #makeRoom(id: number): void {
-    if (id < this.#hashes.length) return;
-    this.#hashes = withRow(this.#hashes, id);
-    const last = this.#hashes.length - 1;
-    this.#references = withRow(this.#references, last);
+    if (id < this.#references.length) return;
+    this.#references = withRow(this.#references, id);
+    const last = this.#references.length - 1;
     this.#readings = withRow(this.#readings, last);
     this.#nextHops = withRow(this.#nextHops, last);
     this.#ranks = withRow(this.#ranks, last);
@@ -381,43 +368,12 @@ export class AttributeTable {
     this.#clusterLengths = withRow(this.#clusterLengths, last);
   }
 
-  #insert(hash: number, id: number): void {
-    const mask = this.#slots.length - 1;
-    let slot = hash & mask;
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = id + 1;
-  }
-
-  #rehash(): void {
-    const before = this.#slots;
-    this.#slots = new Int32Array(before.length * 2);
-    for (const held of before) {
-      if (held !== 0) this.#insert(this.#hashes[held - 1] as number, held - 1);
-    }
-  }
-
-  /** Closes the gap, so that no lookup ends early. */
   #remove(id: number): void {
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    let gap = (this.#hashes[id] as number) & mask;
-    while (slots[gap] !== id + 1) gap = (gap + 1) & mask;
-    for (let slot = (gap + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const home = (this.#hashes[(slots[slot] as number) - 1] as number) & mask;
-      if (((slot - home) & mask) < ((slot - gap) & mask)) continue;
-      slots[gap] = slots[slot] as number;
-      gap = slot;
-    }
-    slots[gap] = 0;
+    this.#index.remove(id);
     this.#bytes.delete(id);
     this.#hops.release(this.#nextHops[id] as number);
-    const place = id & (DECODED - 1);
-    if (this.#decodedIds[place] === id) {
-      this.#decodedIds[place] = -1;
-      this.#decoded[place] = undefined;
-    }
+    this.#decoded.delete(id);
     this.#rows.give(id);
-    this.#size -= 1;
   }
 }
 
@@ -436,7 +392,7 @@ function rank(localPreference: number, pathLength: number, origin: number): numb
   return preference * 0x1_0000 + Math.min(pathLength, 0x3fff) * 4 + origin;
 }
 
-/** FNV-1a, with what else makes sets different. */
+/** @param hop its number when it is not among the bytes, otherwise INSIDE */
 function hashOf(
   bytes: Uint8Array,
   start: number,
@@ -444,12 +400,7 @@ function hashOf(
   reading: number,
   hop: number,
 ): number {
-  let hash = Math.imul(0x811c_9dc5 ^ reading ^ (hop << 2), 0x0100_0193);
-  for (let at = start; at < end; at++) {
-    hash = Math.imul(hash ^ (bytes[at] as number), 0x0100_0193);
-  }
-  hash ^= hash >>> 15;
-  return hash & 0x7fff_ffff;
+  return hashBytes(bytes, start, end, reading ^ Math.imul(hop + 1, 0x85eb_ca6b));
 }
 
 /** RFC 7606 section 3 (d): a missing mandatory attribute withdraws. */

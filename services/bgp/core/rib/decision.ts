@@ -79,7 +79,8 @@ export class Decision {
   }
 
   #choose(best: number): number {
-    this.chosen.length = 1;
+    // Even when nothing changes, setting a length costs a call of the runtime.
+    if (this.chosen.length !== 1) this.chosen.length = 1;
     this.chosen[0] = best;
     return best;
   }

@@ -24,9 +24,12 @@ function randomPath(random: Random, source = Math.floor(random() * SOURCES)): Pa
   });
 }
 
+function who({ source }: Path): string {
+  return source.kind === 'peer' ? source.peer : 'local';
+}
+
 /** Who is best, and who is used beside it. */
 function outcomeOf(rib: LocRib): string[] {
-  const who = ({ source }: Path): string => (source.kind === 'peer' ? source.peer : 'local');
   return Array.from(rib.entries(), ({ prefix, best, multipath }) => {
     assert.ok(best);
     return `${formatPrefix(prefix)}: ${who(best)} of ${multipath.map(who).join(' ')}`;
