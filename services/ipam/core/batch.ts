@@ -119,14 +119,8 @@ export class Batch {
   listingsAfter(revision: bigint): Map<string, Listing> {
     return new Map(
       [...this.#unchanged.keys()].map((prefix) => {
-        const entries = this.known
-          .list(prefix)
-          .map((entry) =>
-            entry.modRevision === UNWRITTEN
-              ? { key: entry.key, value: entry.value, modRevision: revision }
-              : entry,
-          );
-        return [prefix, { entries, revision }];
+        const entries = this.known.list(prefix);
+        return [prefix, { entries: settled(entries, revision), revision }];
       }),
     );
   }
@@ -170,6 +164,14 @@ export class Batch {
     }
     return [...merged.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1));
   }
+}
+
+/** The entries as written at the revision; the same list where nothing of it was. */
+function settled(entries: readonly Entry[], modRevision: bigint): readonly Entry[] {
+  if (entries.every((entry) => entry.modRevision !== UNWRITTEN)) return entries;
+  return entries.map((entry) =>
+    entry.modRevision === UNWRITTEN ? { key: entry.key, value: entry.value, modRevision } : entry,
+  );
 }
 
 /** An entry that is about to be written; its text is made when it is needed. */

@@ -21,27 +21,49 @@ export type StoredPool = IpPool & { readonly entry: Entry };
 export const CONFIG_KEYS: readonly string[] = [CONFIG_RESOURCE_KEY, CONFIG_KEY];
 export const POOL_PREFIXES: readonly string[] = [POOLS_PREFIX, RESERVATIONS_PREFIX];
 
-export function configOf(known: Known): IpamConfig {
-  return readConfig(known.get(CONFIG_RESOURCE_KEY)?.value, known.get(CONFIG_KEY)?.value);
-}
-
-export function reservationsOf(known: Known): Prefix[] {
-  return reservedPrefixes(known.list(RESERVATIONS_PREFIX).map(({ value }) => value));
-}
-
+// Entries and listings stay the same objects while they are kept in memory: each is read once.
+const NO_CONFIG = readConfig(undefined, undefined);
+const configs = new WeakMap<Entry, { readonly legacy: Entry | undefined; config: IpamConfig }>();
+const reservations = new WeakMap<readonly Entry[], readonly Prefix[]>();
+const listedPools = new WeakMap<readonly Entry[], readonly StoredPool[]>();
 const parsed = new WeakMap<Entry, StoredPool>();
 
+export function configOf(known: Known): IpamConfig {
+  const resource = known.get(CONFIG_RESOURCE_KEY);
+  const legacy = known.get(CONFIG_KEY);
+  const source = resource ?? legacy;
+  if (source === undefined) return NO_CONFIG;
+  const read = configs.get(source);
+  if (read !== undefined && read.legacy === legacy) return read.config;
+  const config = readConfig(resource?.value, legacy?.value);
+  configs.set(source, { legacy, config });
+  return config;
+}
+
+export function reservationsOf(known: Known): readonly Prefix[] {
+  const listing = known.list(RESERVATIONS_PREFIX);
+  const read = reservations.get(listing) ?? reservedPrefixes(listing.map(({ value }) => value));
+  reservations.set(listing, read);
+  return read;
+}
+
 /** The pools that can be read, sorted by name; one that cannot is as if it were not there. */
-export function poolsOf(known: Known): StoredPool[] {
-  return known.list(POOLS_PREFIX).flatMap((entry) => {
-    try {
-      const pool = parsed.get(entry) ?? { ...parsePool(entry.key, entry.value), entry };
-      parsed.set(entry, pool);
-      return [pool];
-    } catch {
-      return [];
-    }
-  });
+export function poolsOf(known: Known): readonly StoredPool[] {
+  const listing = known.list(POOLS_PREFIX);
+  const read = listedPools.get(listing) ?? listing.flatMap(storedPools);
+  listedPools.set(listing, read);
+  return read;
+}
+
+/** One, or none if it cannot be read. */
+function storedPools(entry: Entry): readonly StoredPool[] {
+  try {
+    const pool = parsed.get(entry) ?? { ...parsePool(entry.key, entry.value), entry };
+    parsed.set(entry, pool);
+    return [pool];
+  } catch {
+    return [];
+  }
 }
 
 /** The pool of this name or CIDR. @throws IpamError 'not-found' */
