@@ -1,4 +1,4 @@
-// What FRR and BIRD show of aggregates. About 15 s.
+// What FRR and BIRD show of aggregates, and FRR of several AS numbers of one router. About 20 s.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '../lab/wait.ts';
@@ -40,7 +40,7 @@ protocol bgp ours {
 }
 `;
 
-test('FRR and BIRD are told an aggregate', { skip: cannotRun }, async (t) => {
+test('aggregates and AS numbers with FRR and BIRD', { skip: cannotRun }, async (t) => {
   const lab = await BgpLab.start({ [FRR]: 100, [OURS]: 101, [BIRD]: 103 });
   try {
     await lab.apply('IPPool', 'outside', { cidr: '172.30.0.0/16', blockSize: 26 });
@@ -65,9 +65,16 @@ function configure(lab: BgpLab, spec: object): Promise<void> {
   });
 }
 
+/** FRR's line with the path. */
+function from(...asns: readonly number[]): RegExp {
+  return new RegExp(`\\n  ${asns.join(' ')}\\n`);
+}
+
 type Context = { test(name: string, run: () => Promise<void>): Promise<void> };
 
 async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> {
+  const client = lab.bgpClient(OURS);
+
   /** What FRR shows of a prefix, once it is as expected. */
   async function frrShows(prefix: string, ...expected: readonly RegExp[]): Promise<void> {
     let text = '';
@@ -115,5 +122,61 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
     await lab.process('bird-bird').stop('SIGTERM');
     await frrShows(POOL, /% Network not in table/);
     await lab.routesBecome(OURS, ['172.30.0.0/24 via 192.168.80.100 dev ens33']);
+  });
+
+  /** The AS path of a route of FRR's as this node shows it, once it is as expected. */
+  async function weShow(prefix: string, expected: string): Promise<void> {
+    const seen: string[] = [];
+    await eventually(
+      async () => {
+        seen.length = 0;
+        for await (const route of client.listRoutes({ prefix })) seen.push(route.asPath.join(' '));
+        return seen[0] === expected;
+      },
+      20_000,
+      () => `AS paths to ${prefix} are ${seen.join()}`,
+    );
+  }
+
+  const frrPeer = { peerIP: '192.168.80.100', asNumber: FRR_ASN };
+  const inFrr = (...lines: readonly string[]): Promise<void> =>
+    frr.configure(`router bgp ${FRR_ASN}`, ...lines);
+
+  await t.test('FRR knows this node by another AS number', async () => {
+    await configure(lab, {});
+    await lab.affinity(OURS, OUR_BLOCK);
+    await inFrr('neighbor 192.168.80.101 remote-as 65100');
+    const local = { ...frrPeer, localASNumber: 65_100 };
+    await lab.apply('BGPPeer', 'frr', local);
+    await frrShows(OUR_BLOCK, from(65_100));
+    await weShow('172.30.0.0/24', '65000');
+    await lab.apply('BGPPeer', 'frr', { ...local, localASPrepend: 'Sent' });
+    await frrShows(OUR_BLOCK, from(65_100, 64_512));
+    await weShow('172.30.0.0/24', '65000');
+    await lab.apply('BGPPeer', 'frr', { ...local, localASPrepend: 'Both' });
+    await weShow('172.30.0.0/24', '65100 65000');
+    await frrShows(OUR_BLOCK, from(65_100, 64_512));
+  });
+
+  await t.test('FRR knows this node by either AS number', async () => {
+    const local = { ...frrPeer, localASNumber: 65_100, localASPrepend: 'Both', localASDual: true };
+    await lab.apply('BGPPeer', 'frr', local);
+    await frrShows(OUR_BLOCK, from(65_100, 64_512));
+    await inFrr('neighbor 192.168.80.101 remote-as 64512');
+    await frrShows(OUR_BLOCK, from(64_512));
+    await weShow('172.30.0.0/24', '65000');
+    const { peers } = await client.listPeers({});
+    const agreed = peers.flatMap((peer) => peer.agreed);
+    assert.ok(agreed.includes('we are AS 64512'), agreed.join());
+  });
+
+  await t.test('this node knows FRR by another AS number', async () => {
+    await lab.apply('BGPPeer', 'frr', { ...frrPeer, asNumber: 65_200 });
+    await inFrr('neighbor 192.168.80.101 local-as 65200');
+    await weShow('172.30.0.0/24', '65200 65000');
+    await frrShows(OUR_BLOCK, from(65_200, 64_512));
+    await inFrr('neighbor 192.168.80.101 local-as 65200 no-prepend replace-as');
+    await weShow('172.30.0.0/24', '65200');
+    await frrShows(OUR_BLOCK, from(64_512));
   });
 }

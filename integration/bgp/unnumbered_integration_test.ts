@@ -138,10 +138,8 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
 
 async function joinByLink(lab: BgpLab): Promise<void> {
   const [ours, theirs] = [lab.speaker(OURS), lab.speaker(FRR)];
-  await execOk([
-    ...['ip', 'link', 'add', 'eth1', 'netns', ours.namespace, 'type', 'veth'],
-    ...['peer', 'name', 'eth1', 'netns', theirs.namespace],
-  ]);
+  const ends = `eth1 netns ${ours.namespace} type veth peer name eth1 netns ${theirs.namespace}`;
+  await execOk(`ip link add ${ends}`.split(' '));
   for (const { name } of [ours, theirs]) {
     // Nodes and routers forward; the kernel then takes no default route from advertisements.
     await lab.run(name, 'sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.ip_forward=1');

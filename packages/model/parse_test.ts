@@ -200,6 +200,11 @@ const REFUSED: readonly (readonly [
     { peerIP: '192.0.2.1', asNumber: 1, multihop: 2, ttlSecurity: 1 },
     /multihop: expected none with ttlSecurity/,
   ],
+  [
+    'BGPPeer',
+    { peerIP: '192.0.2.1', asNumber: 1, localASPrepend: 'Both' },
+    /localASPrepend: expected none without localASNumber/,
+  ],
   ['BGPPeer', { peerPrefix: '192.0.2.0/24' }, /asNumber: is required except with peerSelector/],
   ['BGPPeer', { peerPrefix: '192.0.2.1/24', asNumber: 1 }, /peerPrefix/],
   [

@@ -52,7 +52,18 @@ export function bgpPeerSpec(style: SchemaStyle) {
       ],
       checkFarEnd,
     ],
-    [['multihop', 'ttlSecurity', 'role', 'roleStrict'], checkPeerOptions],
+    [
+      [
+        'multihop',
+        'ttlSecurity',
+        'role',
+        'roleStrict',
+        'localASNumber',
+        'localASPrepend',
+        'localASDual',
+      ],
+      checkPeerOptions,
+    ],
   );
 }
 

@@ -2,7 +2,7 @@
 // peer without them behaves as upstream's.
 import * as z from 'zod';
 import type { Report, SchemaStyle } from '../schema_style.ts';
-import { exactNet, integer, interfaceName, textThat } from './scalars.ts';
+import { asNumber, exactNet, integer, interfaceName, textThat } from './scalars.ts';
 
 /** Whole seconds in a text such as "90s" or "1m30s". */
 function wholeSeconds(accepts: (seconds: number) => boolean, expected: string) {
@@ -39,6 +39,13 @@ export function bgpPeerOptions(style: SchemaStyle) {
     peerInterface: interfaceName.optional(),
     /** Of one peerPrefix at the same time; unset: 100. */
     maxPeers: integer(1, 10_000).optional(),
+    /**
+     * "Sent": what the peer is sent shows the node's own AS number behind localASNumber. "Both": what the peer
+     * tells is taken in with localASNumber in front, too. Unset: "None".
+     */
+    localASPrepend: z.enum(['None', 'Sent', 'Both']).optional(),
+    /** Speaks as the node's own AS number to a peer that refuses localASNumber. */
+    localASDual: z.boolean().optional(),
     /** Never dials, only answers. */
     passive: z.boolean().optional(),
     /** TTL of what is sent to the peer; unset: the kernel's. */
@@ -82,13 +89,21 @@ export function bgpPeerOptions(style: SchemaStyle) {
 type Options = z.output<ReturnType<typeof optionsObject>>;
 
 function optionsObject(style: SchemaStyle) {
-  return style.object({ ...bgpPeerOptions(style), ttlSecurity: integer(0, 255).optional() });
+  return style.object({
+    ...bgpPeerOptions(style),
+    ttlSecurity: integer(0, 255).optional(),
+    localASNumber: asNumber.optional(),
+  });
 }
 
 export function checkPeerOptions(options: Options, report: Report): void {
   const { multihop, ttlSecurity } = options;
   if (multihop !== undefined && ttlSecurity) {
     report(['multihop'], multihop, 'expected none with ttlSecurity, which sends with 255');
+  }
+  for (const field of ['localASPrepend', 'localASDual'] as const) {
+    if (options[field] === undefined || options.localASNumber !== undefined) continue;
+    report([field], options[field], 'expected none without localASNumber');
   }
   if (options.roleStrict && options.role === undefined) {
     report(['roleStrict'], true, 'expected none without role');

@@ -224,7 +224,12 @@ class Derivation implements PeerDerivation {
     const { isInside, ownAsn } = this.#confederation.towards(asn, self.asn);
     const localAsn = spec.localASNumber ?? ownAsn;
     const isInternal = localAsn === asn;
+    if (spec.localASDual && (ownAsn === asn || isInternal)) {
+      throw new Error('localASDual is for external peers, by either AS number');
+    }
     const isMember = isInside && !isInternal;
+    const { localASPrepend = 'None' } = spec;
+    const isForeign = !isInternal && !isMember && localAsn !== ownAsn;
     const { role: wanted, ...session } = sessionOptions(spec, family);
     const role = isInternal || isMember ? undefined : wanted;
     return {
@@ -236,7 +241,15 @@ class Derivation implements PeerDerivation {
       sourceAddress: hasSource ? own : undefined,
       ...(onLink === undefined ? {} : { interface: onLink }),
       socket: { password: this.#passwordOf(spec), ...ttlOptions(spec) },
-      session: { localAsn, routerId: this.#routerId, remoteAsn: asn, isMember, role, ...session },
+      session: {
+        localAsn,
+        ...(isForeign && spec.localASDual ? { dualAsn: ownAsn } : {}),
+        routerId: this.#routerId,
+        remoteAsn: asn,
+        isMember,
+        role,
+        ...session,
+      },
       policy: {
         address,
         isInternal,
@@ -244,6 +257,8 @@ class Derivation implements PeerDerivation {
         isReflectorClient: isInternal && this.#isClient(type, node),
         nextHopMode: spec.nextHopMode ?? (spec.keepOriginalNextHop ? 'Keep' : 'Auto'),
         localAsn,
+        ...(isForeign && localASPrepend !== 'None' ? { shownAsn: ownAsn } : {}),
+        ...(isForeign && localASPrepend === 'Both' ? { prependsReceived: true } : {}),
         allowedOwnAs: spec.numAllowedLocalASNumbers ?? 0,
         filters,
         ...(role === undefined ? {} : { role: { own: role, remoteAsn: asn } }),

@@ -98,7 +98,7 @@ export class ExportPolicy {
     // Advertisements depend on the prefix; roles mark what passes (RFC 9234); a confederation has
     // paths that look otherwise outside (RFC 5065).
     if (this.#local.advertisements.length > 0 || policy.role !== undefined) return -1;
-    if (policy.isDispensable) return -1;
+    if (policy.isDispensable || policy.shownAsn !== undefined) return -1;
     if (this.#local.confederation !== undefined && !policy.isInternal) return -1;
     if (this.#local.aggregates !== undefined && !policy.isInternal) return -1;
     const rule = findPrefixRule(rules, prefixes, id) + 1;
@@ -295,7 +295,7 @@ export class ExportPolicy {
       ? this.#internal(passed, isReflected ? source.routerId : undefined)
       : policy.isMember
         ? toMember(this.#internal(passed, undefined), policy.localAsn)
-        : external(passed, policy.localAsn, source.kind === 'local', isMarked);
+        : external(passed, policy, source.kind === 'local', isMarked);
     const answer = { attributes, nextHop };
     this.#last = { from: data, policy, source, key, data: answer };
     return answer;
@@ -356,7 +356,7 @@ function toMember(attributes: PathAttributes, localAsn: number): PathAttributes 
 /** @param isMarked told to customers only from here on (RFC 9234) */
 function external(
   attributes: PathAttributes,
-  localAsn: number,
+  { localAsn, shownAsn }: PeerPolicy,
   isOwn: boolean,
   isMarked: boolean,
 ): PathAttributes {
@@ -367,9 +367,10 @@ function external(
     multiExitDiscriminator,
     ...rest
   } = attributes;
+  const asns = shownAsn === undefined ? [localAsn] : [localAsn, shownAsn];
   return {
     ...rest,
-    asPath: prependAs(withoutMembers(attributes.asPath ?? []), [localAsn]),
+    asPath: prependAs(withoutMembers(attributes.asPath ?? []), asns),
     ...(isMarked ? { onlyToCustomer: attributes.onlyToCustomer ?? localAsn } : {}),
     // MED from one AS is not passed to another (RFC 4271 section 5.1.4).
     ...(isOwn && multiExitDiscriminator !== undefined ? { multiExitDiscriminator } : {}),

@@ -1,5 +1,5 @@
 // Which announcements of a peer are taken in, and as what.
-import { asPathContains, Community, hasMembers } from '@calico/bgp-wire';
+import { asPathContains, Community, hasMembers, prependAs } from '@calico/bgp-wire';
 import { type Prefix, sameAddress } from '@calico/ip';
 import type { AttributeTable } from '../rib/attribute_table.ts';
 import type { PathData } from '../rib/path.ts';
@@ -31,6 +31,7 @@ export class ImportPolicy {
   takesAsIs(id: number, attributes: AttributeTable, peer: PeerPolicy): boolean {
     const { address, confederation, routerId } = this.#local;
     if (peer.role !== undefined || confederation !== undefined) return false;
+    if (peer.shownAsn !== undefined) return false;
     if (!attributes.isUnmarked(id) || attributes.hasAs(id, peer.localAsn)) return false;
     if (attributes.clusterLengthOf(id) > 0 || attributes.originatorOf(id) === routerId)
       return false;
@@ -47,7 +48,8 @@ export class ImportPolicy {
       (!peer.isInternal && communities?.includes(Community.GracefulShutdown)) ||
       communities?.includes(Community.LongLivedStale);
     const marked = peer.role === undefined ? received : mark(received, peer.role);
-    const data = isLeaving ? applyChanges(marked, LAST_RESORT) : marked;
+    const taken = peer.prependsReceived ? prepended(marked, peer.localAsn) : marked;
+    const data = isLeaving ? applyChanges(taken, LAST_RESORT) : taken;
     const rules = peer.filters.import[prefix.family];
     const rule =
       rules.length === 0
@@ -81,6 +83,13 @@ function mark(data: PathData, role: PeerRole): PathData {
   return { nextHop: data.nextHop, attributes: { ...data.attributes, onlyToCustomer } };
 }
 
+function prepended({ nextHop, attributes }: PathData, asn: number): PathData {
+  return {
+    nextHop,
+    attributes: { ...attributes, asPath: prependAs(attributes.asPath ?? [], [asn]) },
+  };
+}
+
 /** The peer is about to go (RFC 8326 section 4) or has been away for long: every other path is better. */
 const LAST_RESORT: RouteChanges = {
   id: 'last-resort',
@@ -104,6 +113,7 @@ export function importRefusal(
   const { confederation } = local;
   const own =
     asPathContains(asPath, peer.localAsn) +
+    (peer.shownAsn === undefined ? 0 : asPathContains(asPath, peer.shownAsn)) +
     (isInside && confederation !== undefined ? asPathContains(asPath, confederation) : 0);
   if (own > peer.allowedOwnAs) return `AS path holds our own AS number ${own} times`;
   if (peer.isInternal) {

@@ -63,6 +63,11 @@ function to(role: Role): PeerPolicy {
   return { ...EXTERNAL, role: { own: role, remoteAsn: 65000 } };
 }
 
+function pathTo(peer: PeerPolicy): string {
+  const outcome = exported(path({ isInternal: false, asPath: sequence(7) }), peer);
+  return typeof outcome === 'string' ? outcome : outcome.asPath;
+}
+
 function own(prefix: string): Path {
   return path({ from: 'local', prefix });
 }
@@ -86,6 +91,35 @@ test('an own block goes to external peers with the own AS and without local pref
     asPath: '64512',
     nextHop: '192.168.80.100',
   });
+});
+
+test('the AS number behind the one that a peer knows is shown to it where that is asked for', () => {
+  const peer = { ...EXTERNAL, localAsn: 65_100 };
+  assert.equal(pathTo(peer), '65100 7');
+  assert.equal(pathTo({ ...peer, shownAsn: 64_512 }), '65100 64512 7');
+});
+
+test('a peer that is shown two AS numbers tells a loop with either, and is told them in front', () => {
+  const peer: PeerPolicy = {
+    ...EXTERNAL,
+    localAsn: 65_100,
+    shownAsn: 64_512,
+    prependsReceived: true,
+  };
+  const importing = new ImportPolicy(LOCAL);
+  const { prefix, data } = path({ isInternal: false, asPath: sequence(7) });
+  const outcome = importing.import(prefix, data, peer);
+  assert.equal(outcome.kind, 'accepted');
+  assert.equal(
+    outcome.kind === 'accepted' ? formatAsPath(outcome.data.attributes.asPath ?? []) : '',
+    '65100 7',
+  );
+  for (const asn of [65_100, 64_512]) {
+    const refused = importRefusal(path({ asPath: sequence(7, asn) }).data, peer, LOCAL);
+    assert.match(refused ?? '', /own AS number 1 times/);
+  }
+  const quiet = { ...EXTERNAL, localAsn: 65_100 };
+  assert.equal(importRefusal(path({ asPath: sequence(7, 64_512) }).data, quiet, LOCAL), undefined);
 });
 
 test('what an internal peer told goes to external peers only', () => {

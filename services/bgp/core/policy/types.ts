@@ -41,6 +41,10 @@ export type PeerPolicy = {
   readonly nextHopMode: 'Auto' | 'Self' | 'Keep';
   /** Our AS as this peer knows it. */
   readonly localAsn: number;
+  /** Our AS behind `localAsn` in what an external peer is sent, and a loop in what it tells; absent: neither. */
+  readonly shownAsn?: number;
+  /** What the peer tells is taken in with `localAsn` in front. */
+  readonly prependsReceived?: true;
   /** How often our own AS may occur in a path. */
   readonly allowedOwnAs: number;
   readonly filters: PeerFilters;

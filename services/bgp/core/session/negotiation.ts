@@ -64,6 +64,7 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
     kind: 'agreed',
     negotiated: {
       remoteOpen,
+      ...(localOpen.asn === config.dualAsn ? { usesDualAsn: true } : {}),
       holdTimeSeconds,
       keepaliveSeconds: keepaliveOf(holdTimeSeconds, config.keepaliveSeconds),
       families,

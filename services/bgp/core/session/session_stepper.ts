@@ -1,4 +1,11 @@
-import { CeaseSubcode, cease, ErrorCode, hardReset, type Notification } from '@calico/bgp-wire';
+import {
+  CeaseSubcode,
+  cease,
+  ErrorCode,
+  hardReset,
+  type Notification,
+  OpenError,
+} from '@calico/bgp-wire';
 import { isDecider, judgeCollision } from './collision.ts';
 import { stepConnection } from './connection.ts';
 import type { Session, SessionEvent } from './session.ts';
@@ -26,7 +33,7 @@ export class SessionStepper {
 
   constructor(session: Session, config: SessionConfig, now: number) {
     this.session = session;
-    this.#config = config;
+    this.#config = spokenAs(session, config);
     this.#now = now;
   }
 
@@ -89,6 +96,9 @@ export class SessionStepper {
   #connection(side: Side, event: ConnectionEvent): void {
     const before = this.#at(side);
     const { next, effects, failure } = stepConnection(before, event, this.#config);
+    if (this.#config.dualAsn !== undefined && refusesAsn(event)) {
+      this.#set({ usesDualAsn: !this.session.usesDualAsn });
+    }
     this.#put(side, next);
     if (before.kind !== 'open-confirm' && next.kind === 'open-confirm') {
       // Before our KEEPALIVE goes out: the peer takes it as the word that this connection stays.
@@ -256,6 +266,19 @@ export class SessionStepper {
   #set(changes: Partial<Session>): void {
     this.session = { ...this.session, ...changes };
   }
+}
+
+/** The configuration by the AS number that this session is tried with. */
+function spokenAs({ usesDualAsn }: Session, config: SessionConfig): SessionConfig {
+  const { dualAsn } = config;
+  return usesDualAsn && dualAsn !== undefined ? { ...config, localAsn: dualAsn } : config;
+}
+
+/** The peer has another AS number configured for us. */
+function refusesAsn(event: ConnectionEvent): boolean {
+  if (event.kind !== 'message' || event.message.kind !== 'notification') return false;
+  const { code, subcode } = event.message;
+  return code === ErrorCode.Open && subcode === OpenError.BadPeerAs;
 }
 
 /** Has not said a word yet. */

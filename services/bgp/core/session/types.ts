@@ -28,6 +28,8 @@ export type Side = (typeof SIDES)[number];
 export type SessionConfig = {
   readonly localAsn: number;
   readonly routerId: number;
+  /** Spoken as where the peer refuses `localAsn`; absent: nothing. */
+  readonly dualAsn?: number;
   readonly remoteAsn: number;
   /** The peer is in another member AS of our confederation (RFC 5065). */
   readonly isMember: boolean;
@@ -89,6 +91,8 @@ export const DEFAULT_TIMING: SessionTiming = {
 /** What both OPEN messages agree on. */
 export type Negotiated = {
   readonly remoteOpen: Open;
+  /** The peer knows us by `dualAsn`. */
+  readonly usesDualAsn?: true;
   /** 0: neither keepalives nor a hold timer. */
   readonly holdTimeSeconds: number;
   readonly keepaliveSeconds: number;

@@ -56,6 +56,7 @@ export const PLAIN_SOCKET: PeerSocket = {
 export type PeerSession = Pick<
   SessionConfig,
   | 'localAsn'
+  | 'dualAsn'
   | 'routerId'
   | 'remoteAsn'
   | 'isMember'

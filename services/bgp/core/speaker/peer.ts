@@ -79,7 +79,10 @@ export class Peer {
     const held = this.#policy;
     if (held?.configured === configured && held.negotiated === negotiated) return held.policy;
     const { extendedNextHop, knowsLongLived } = negotiated;
-    const policy = { ...configured, extendedNextHop, knowsLongLived };
+    const { dualAsn } = this.config.session;
+    const own =
+      negotiated.usesDualAsn && dualAsn !== undefined ? asItself(configured, dualAsn) : configured;
+    const policy = { ...own, extendedNextHop, knowsLongLived };
     this.#policy = { configured, negotiated, policy };
     return policy;
   }
@@ -148,6 +151,12 @@ export class Peer {
     // Without End-of-RIB there is no sign; the first routes come at once.
     return now - this.session.since >= SETTLING_MS;
   }
+}
+
+/** Without another AS number in front. */
+function asItself(configured: PeerPolicy, localAsn: number): PeerPolicy {
+  const { shownAsn: _shownAsn, prependsReceived: _prependsReceived, ...rest } = configured;
+  return { ...rest, localAsn };
 }
 
 const SETTLING_MS = 5_000;
