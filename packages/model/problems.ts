@@ -33,10 +33,13 @@ export function fieldText(path: readonly PropertyKey[]): string {
   }, '');
 }
 
+/** All fields are named but for those of FelixConfiguration, whose list would bury the message. */
+const MOST_NAMED = 40;
+
 export function unknownField(name: string, known: readonly string[]): string {
   const nearest = nearestOf(name, known);
   if (nearest !== undefined) return `is not a known field; did you mean "${nearest}"?`;
-  return known.length === 0 || known.length > 12
+  return known.length === 0 || known.length > MOST_NAMED
     ? 'is not a known field'
     : `is not a known field; expected ${known.join(', ')}`;
 }

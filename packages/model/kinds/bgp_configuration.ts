@@ -14,6 +14,7 @@ import {
   isCommunity,
   ofFamily,
   port,
+  shortName,
   textThat,
 } from './scalars.ts';
 
@@ -59,9 +60,7 @@ function bgpConfigurationFields(style: SchemaStyle) {
     serviceExternalIPs: cidrs,
     serviceLoadBalancerIPs: cidrs,
     serviceLoadBalancerAggregation: z.enum(['Enabled', 'Disabled']).optional(),
-    communities: z
-      .array(style.object({ name: z.string().regex(/^[a-zA-Z0-9_.-]{1,128}$/), value: community }))
-      .optional(),
+    communities: z.array(style.object({ name: shortName, value: community })).optional(),
     prefixAdvertisements: z
       .array(style.object({ cidr: exactNet, communities: z.array(z.string()) }))
       .optional(),

@@ -6,22 +6,26 @@ import {
   address,
   integer,
   interfaceName,
+  ipProblem,
   macAddress,
   net,
   nodeName,
   ofFamily,
   port,
+  shortName,
   textThat,
 } from './scalars.ts';
 
-const portName = z.string().regex(/^[a-zA-Z0-9_.-]{1,128}$/);
+const oneAddress = textThat(
+  (text) =>
+    ipProblem(() => parsePrefix(text, { hostBits: 'clear' })) ??
+    (isWhole(text) ? undefined : 'expected the prefix of one address: /32 or /128'),
+);
 
-const oneAddress = net.superRefine((text, context) => {
-  const { family, length } = parsePrefix(text, { hostBits: 'clear' });
-  if (length === addressBits(family)) return;
-  const message = 'expected the prefix of one address: /32 or /128';
-  context.addIssue({ code: 'custom', input: text, message });
-});
+function isWhole(prefix: string): boolean {
+  const { family, length } = parsePrefix(prefix, { hostBits: 'clear' });
+  return length === addressBits(family);
+}
 
 const quantity = z.union([z.string(), z.number()]);
 
@@ -62,7 +66,7 @@ export function workloadEndpointSpec(style: SchemaStyle) {
     ports: z
       .array(
         style.object({
-          name: portName.or(z.literal('')),
+          name: shortName.or(z.literal('')),
           protocol,
           port: integer(0, 65_535),
           hostPort: integer(0, 65_535).optional(),
@@ -87,7 +91,7 @@ export function hostEndpointSpec(style: SchemaStyle) {
     interfaceName: hostInterface.optional(),
     expectedIPs: z.array(address).optional(),
     profiles: z.array(z.string()).optional(),
-    ports: z.array(style.object({ name: portName, protocol, port })).optional(),
+    ports: z.array(style.object({ name: shortName, protocol, port })).optional(),
     qosControls: qosControls(style).optional(),
   });
   return style.cross(schema, [['interfaceName', 'expectedIPs'], checkSelectsInterface]);

@@ -108,6 +108,8 @@ const portRange = z.union([z.string(), z.number()]).superRefine((input, context)
 
 /** Parameters that our services read; the others are checked and kept for upstream's. */
 function ownParameters(style: SchemaStyle) {
+  const tables = style.object({ min: integer(1, 0xffff_ffff), max: integer(1, 0xffff_ffff) });
+  const healthTimeout = style.object({ name: z.string(), timeout: duration });
   const hostPort = style.object({
     protocol: z.string(),
     port: integer(0, 65_535),
@@ -128,6 +130,9 @@ function ownParameters(style: SchemaStyle) {
     failsafeInboundHostPorts: z.array(hostPort).optional(),
     failsafeOutboundHostPorts: z.array(hostPort).optional(),
     routeRefreshInterval: duration.optional(),
+    routeTableRange: tables.optional(),
+    routeTableRanges: z.array(tables).optional(),
+    healthTimeoutOverrides: z.array(healthTimeout).optional(),
     defaultEndpointToHostAction: z.enum(['Drop', 'Accept', 'Return']).optional(),
     nftablesFilterDenyAction: z.enum(['Drop', 'Reject']).optional(),
     natOutgoingExclusions: z.enum(['IPPoolsOnly', 'IPPoolsAndHostIPs']).optional(),
@@ -158,11 +163,8 @@ const REST = {
   ),
   bpfDSROptoutCIDRs: z.array(exactNet).optional(),
   bpfExcludeCIDRsFromNAT: z.array(exactNet).optional(),
-  bpfIPFragTimeout: z.unknown().optional(),
-  healthTimeoutOverrides: z.array(z.unknown()).optional(),
+  bpfIPFragTimeout: z.union([z.number(), duration]).optional(),
   kubeNodePortRanges: z.array(z.union([z.string(), z.number()])).optional(),
-  routeTableRange: z.unknown().optional(),
-  routeTableRanges: z.array(z.unknown()).optional(),
 } satisfies Record<string, z.ZodType>;
 
 export function felixConfigurationSpec(style: SchemaStyle) {

@@ -47,6 +47,13 @@ export const interfaceName = textThat((text) =>
     : 'expected an interface name of 1 to 15 characters from a-z, A-Z, 0-9, "_", "." and "-"',
 );
 
+/** Of a port or a community. */
+export const shortName = textThat((text) =>
+  /^[a-zA-Z0-9_.-]{1,128}$/.test(text)
+    ? undefined
+    : 'expected a name of 1 to 128 characters from a-z, A-Z, 0-9, "_", "." and "-"',
+);
+
 export const address = textThat((text) => ipProblem(() => parseAddress(text)));
 
 /** Refuses bits behind the prefix length. */
@@ -132,7 +139,7 @@ export function isCommunity(text: string): boolean {
   return parts.length === 3 && parts.every((part) => Number(part) <= 0xffff_ffff);
 }
 
-function ipProblem(parse: () => unknown): string | undefined {
+export function ipProblem(parse: () => unknown): string | undefined {
   try {
     parse();
     return undefined;
