@@ -23,3 +23,4 @@ export {
   resourceSubject,
   SYNCED_SUBJECT,
 } from './subjects.ts';
+export { untilConnected } from './until_connected.ts';

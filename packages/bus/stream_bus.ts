@@ -16,6 +16,7 @@ import { ReportSender } from './report_sender.ts';
 import { encodeResourceEvent, encodeSynced, type SyncedMarker } from './resource_message.ts';
 import { orSkip, readContents, subscribeResources } from './resource_subscription.ts';
 import { type NodeTopic, resourceSubject, SYNCED_SUBJECT } from './subjects.ts';
+import { untilConnected } from './until_connected.ts';
 
 export type StreamBusOptions = {
   readonly streams: StreamPort;
@@ -142,27 +143,8 @@ export class StreamBus implements Bus {
     return AbortSignal.any([signal, this.#closing.signal]);
   }
 
-  readonly #usable = (signal: AbortSignal): Promise<void> => {
-    const { streams } = this.#options;
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason);
-      if (streams.connected) return resolve();
-      const end = (): void => {
-        unsubscribe();
-        signal.removeEventListener('abort', abort);
-      };
-      const abort = (): void => {
-        end();
-        reject(signal.reason);
-      };
-      const unsubscribe = streams.onStateChange((connected) => {
-        if (!connected) return;
-        end();
-        resolve();
-      });
-      signal.addEventListener('abort', abort, { once: true });
-    });
-  };
+  readonly #usable = (signal: AbortSignal): Promise<void> =>
+    untilConnected(this.#options.streams, signal);
 
   readonly #skipped = (subject: string, cause: MessageError): void => {
     this.#garbage++;

@@ -5,7 +5,7 @@
 //                       |                         watch etcd: publish, marker, publish, marker, …
 //                       +-- lease or NATS lost --------+---- stream or history not as known: repair
 import { hostname } from 'node:os';
-import type { Bus, BusLogger } from '@calico/bus';
+import { type Bus, type BusLogger, untilConnected } from '@calico/bus';
 import type { Clock } from '@calico/clock';
 import { CompactedError, type Store, StoreUnavailable } from '@calico/store';
 import { BatchReader } from './batch_reader.ts';
@@ -98,7 +98,7 @@ class RunningRelay implements Relay {
     while (!signal.aborted) {
       let place: Leadership | undefined;
       try {
-        await connected(bus, signal);
+        await untilConnected(bus, signal);
         place = await campaign({ store, clock, signal, candidate });
         logger.info('Relaying etcd to NATS: this replica leads');
         this.#leading = true;
@@ -237,23 +237,4 @@ class RunningRelay implements Relay {
     const { random = Math.random } = this.#options;
     return delayMs * (0.5 + random());
   }
-}
-
-/** Resolves when the bus is connected; rejects with the signal's reason. */
-function connected(bus: Bus, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
-    if (bus.connected) return resolve();
-    const abort = (): void => {
-      unsubscribe();
-      reject(signal.reason);
-    };
-    const unsubscribe = bus.onStateChange((isConnected) => {
-      if (!isConnected) return;
-      unsubscribe();
-      signal.removeEventListener('abort', abort);
-      resolve();
-    });
-    signal.addEventListener('abort', abort, { once: true });
-  });
 }
