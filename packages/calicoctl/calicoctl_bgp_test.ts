@@ -1,18 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
-import { CommandLine } from './testing/command_line.ts';
-import { MemoryServices } from './testing/memory_services.ts';
+import { test } from 'node:test';
+import { memoryCluster } from './testing/memory_cluster.ts';
 
-let services: MemoryServices;
-const calicoctl = new CommandLine(() => services.environment);
-
-before(async () => {
-  services = await MemoryServices.start();
-});
-
-after(() => services.stop());
-
-beforeEach(() => services.clear());
+const { calicoctl } = memoryCluster();
 
 test('node status shows the sessions', async () => {
   const out = await calicoctl.succeeds('node status');

@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
-import { CommandLine } from './testing/command_line.ts';
-import { MemoryServices } from './testing/memory_services.ts';
+import { test } from 'node:test';
+import { memoryCluster } from './testing/memory_cluster.ts';
 import { NODES, POOL } from './testing/sample_documents.ts';
 
-let services: MemoryServices;
-const calicoctl = new CommandLine(() => services.environment);
-
-before(async () => {
-  services = await MemoryServices.start();
-});
-
-after(() => services.stop());
-
-beforeEach(() => services.clear());
+const { services, calicoctl } = memoryCluster();
 
 test('delete by name and by file', async () => {
   await calicoctl.succeeds('apply -f -', `${NODES}---\n${POOL}`);

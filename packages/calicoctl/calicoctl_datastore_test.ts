@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
-import { CommandLine } from './testing/command_line.ts';
-import { MemoryServices } from './testing/memory_services.ts';
+import { beforeEach, test } from 'node:test';
+import { memoryCluster } from './testing/memory_cluster.ts';
 import { NODES, POLICY, POOL } from './testing/sample_documents.ts';
 
-let services: MemoryServices;
-const calicoctl = new CommandLine(() => services.environment);
-
-before(async () => {
-  services = await MemoryServices.start();
-});
-
-after(() => services.stop());
+const { services, calicoctl } = memoryCluster();
 
 const CLUSTER = `apiVersion: projectcalico.org/v3
 kind: ClusterInformation
@@ -20,7 +12,6 @@ spec: {clusterGUID: g, datastoreReady: true}
 `;
 
 beforeEach(async () => {
-  services.clear();
   await calicoctl.succeeds('apply -f -', CLUSTER);
 });
 

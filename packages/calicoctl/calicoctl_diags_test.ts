@@ -4,21 +4,17 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { CommandLine } from './testing/command_line.ts';
-import { MemoryServices } from './testing/memory_services.ts';
+import { memoryCluster } from './testing/memory_cluster.ts';
 import { NODES } from './testing/sample_documents.ts';
 
-let services: MemoryServices;
 let folder: string;
-const calicoctl = new CommandLine(() => services.environment);
+const { calicoctl } = memoryCluster();
 
 before(async () => {
-  services = await MemoryServices.start();
   folder = await mkdtemp(join(tmpdir(), 'calicoctl-diags-'));
 });
 
 after(async () => {
-  await services.stop();
   await rm(folder, { recursive: true });
 });
 

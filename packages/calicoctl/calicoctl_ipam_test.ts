@@ -4,25 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { CheckProblemKind } from '@calico/proto/ipam/v1/admin';
-import { CommandLine } from './testing/command_line.ts';
-import { MemoryServices } from './testing/memory_services.ts';
+import { memoryCluster } from './testing/memory_cluster.ts';
 
-let services: MemoryServices;
-const calicoctl = new CommandLine(() => services.environment);
+const { services, calicoctl } = memoryCluster();
 let folder: string;
 
 before(async () => {
-  services = await MemoryServices.start();
   folder = await mkdtemp(join(tmpdir(), 'calicoctl-ipam-'));
 });
 
 after(async () => {
-  await services.stop();
   await rm(folder, { recursive: true });
 });
 
 beforeEach(() => {
-  services.clear();
   services.admin.checkParts = [
     { summary: { clusterGuid: 'g', calicoVersion: '1' } },
     {

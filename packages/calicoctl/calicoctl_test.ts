@@ -1,18 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
-import { CommandLine } from './testing/command_line.ts';
-import { MemoryServices } from './testing/memory_services.ts';
+import { test } from 'node:test';
+import { memoryCluster } from './testing/memory_cluster.ts';
 
-let services: MemoryServices;
-const calicoctl = new CommandLine(() => services.environment);
-
-before(async () => {
-  services = await MemoryServices.start();
-});
-
-after(() => services.stop());
-
-beforeEach(() => services.clear());
+const { services, calicoctl } = memoryCluster();
 
 test('ipam show and release', async () => {
   services.assigned.set('10.244.58.193', 'net.1').set('10.244.58.194', 'net.2');

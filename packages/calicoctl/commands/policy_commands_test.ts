@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import type { PreviewChangeRequest } from '@calico/proto/status/v1/policy';
-import { CommandLine } from '../testing/command_line.ts';
-import { MemoryServices } from '../testing/memory_services.ts';
+import { memoryCluster } from '../testing/memory_cluster.ts';
 
-let services: MemoryServices;
-const calicoctl = new CommandLine(() => services.environment);
-
-before(async () => {
-  services = await MemoryServices.start();
-});
-after(() => services.stop());
-beforeEach(() => services.clear());
+const { services, calicoctl } = memoryCluster();
 
 test('why asks what was asked, and prints text or JSON', async () => {
   services.policy.why = {

@@ -1,6 +1,5 @@
 // The services that calicoctl calls, in memory, behind real gRPC on a unix socket.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { changeProblems, parseResource, ValidationError } from '@calico/model';
 import {
@@ -40,14 +39,9 @@ export class MemoryServices {
   readonly #folder: string;
   readonly #servers: RpcServer[] = [];
 
+  /** @param folder where their sockets are; removed at the end */
   constructor(folder: string) {
     this.#folder = folder;
-  }
-
-  static async start(): Promise<MemoryServices> {
-    const services = new MemoryServices(await mkdtemp(join(tmpdir(), 'calicoctl-')));
-    await services.serve();
-    return services;
   }
 
   get environment(): Record<string, string> {
