@@ -2,6 +2,7 @@
 // it goes on where it ended. A workload that was about to start there cannot any more: its endpoint is
 // written only while its handle exists.
 import { IpamError } from '../core/ipam_error.ts';
+import { elsewhereMark } from '../core/programs/elsewhere.ts';
 import {
   deleteNode,
   ENDPOINTS_PREFIX,
@@ -40,6 +41,7 @@ export class NodeRemover {
     const addresses: string[] = [];
     const blocks: string[] = [];
     for (let round = 0; round < MOST_ROUNDS; round++) {
+      const elsewhere = await this.#runner.run(() => elsewhereMark(node), signal);
       // Whatever takes its time is followed by another look: workloads may have started meanwhile.
       await this.#refuseWorkloads(node, signal);
       const released = await this.#releaseHandles(node, signal);
@@ -49,7 +51,7 @@ export class NodeRemover {
       blocks.push(...taken);
       if (taken.length > 0) continue;
       const { group } = this.#runner;
-      const done = await group.run(`node "${node}"`, () => deleteNode(node), signal);
+      const done = await group.run(`node "${node}"`, () => deleteNode(node, elsewhere), signal);
       if (done.isGone) return { addresses, blocks, revision: done.revision };
     }
     throw new IpamError(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '@calico/clock';
+import { parseAddress } from '@calico/ip';
 import { nodeKey, workloadEndpointKey } from '../core/records/keys.ts';
 import { assignRequest } from '../core/sample_requests.ts';
 import { AddressBook } from './address_book.ts';
@@ -52,6 +53,39 @@ test('a workload that starts at any moment of the removal keeps its Node', async
     const { refusal, isThere } = await removeUnder(number);
     assert.match(refusal, /Node "n1": 1 workload endpoint\(s\) .* default\/n1-k8s-late/);
     assert.ok(isThere, `commit ${number}`);
+  }
+});
+
+/** All blocks are n2's; n1 takes an address of one before the operation of this number of the removal. */
+async function removeWhileBorrowing(number: number) {
+  const { store, remover } = await world();
+  const other = new AddressBook(
+    new ProgramRunner({ store, clock: systemClock, random: Math.random }),
+  );
+  await other.releaseByHandle('net.early');
+  await other.releaseAffinity('n1', undefined, true);
+  const blocks = { family: 4, value: parseAddress('10.0.0.0').value, length: 24 } as const;
+  await other.claimAffinity(blocks, 'n2');
+  await other.autoAssign(assignRequest('n1', 'net.borrowed'));
+  let operations = 0;
+  store.beforeAnswer = async () => {
+    if (operations++ !== number) return;
+    store.beforeAnswer = () => {};
+    await other.autoAssign(assignRequest('n1', 'net.late'));
+  };
+  await remover.remove('n1');
+  store.beforeAnswer = () => {};
+  const isThere = store.records.values.has(nodeKey('n1'));
+  return { isThere, left: (await other.utilization([]))[0]?.inUse, operations };
+}
+
+test('an address that the node takes of another’s block at any moment of its removal goes with it', async () => {
+  const undisturbed = await removeWhileBorrowing(-1);
+  assert.deepEqual([undisturbed.left, undisturbed.isThere], [0, false]);
+  assert.ok(undisturbed.operations > 10);
+  for (let number = 0; number < undisturbed.operations; number++) {
+    const { left, isThere } = await removeWhileBorrowing(number);
+    assert.deepEqual([left, isThere], [0, false], `operation ${number}`);
   }
 });
 

@@ -45,6 +45,7 @@ import {
   selectionKeys,
   selectsNode,
 } from './context.ts';
+import { markElsewhere } from './elsewhere.ts';
 import { findBlock } from './find_block.ts';
 import { unlessGivenUp } from './given_up.ts';
 import { ownedBy, type WorkloadOwner } from './owner.ts';
@@ -292,6 +293,7 @@ class Taker {
     if (lender !== undefined) {
       const taken = this.#assign(lender.block, count);
       writeBlock(this.#draft, taken.block, lender.entry);
+      yield* markElsewhere(this.#draft, node, this.#now);
       this.#draft.expect(lender.pool.entry.key, lender.pool.entry);
       return taken;
     }

@@ -2,8 +2,8 @@
 import { RESOURCE_ROOT } from '@calico/model';
 import { isHeld } from '../block_algebra.ts';
 import { IpamError } from '../ipam_error.ts';
-import { Draft, type Program, plan } from '../program.ts';
-import { affinitiesPrefix, blocksPrefix, nodeKey } from '../records/keys.ts';
+import { Draft, type Entry, type Program, plan } from '../program.ts';
+import { affinitiesPrefix, blocksPrefix, elsewhereKey, nodeKey } from '../records/keys.ts';
 import { parseJson } from '../records/lossless_json.ts';
 import { readableBlock } from './stored_block.ts';
 
@@ -50,18 +50,27 @@ export function* handlesOfNode(node: string): Program<string[]> {
   return { value: [...found].toSorted() };
 }
 
-/** Deletes the Node if it holds no block. Answers whether it is gone, and when it went. */
-export function* deleteNode(node: string): Program<{ isGone: boolean; revision: bigint }> {
-  const key = nodeKey(node);
+/**
+ * Deletes the Node if it holds no block, and took no address of another's since `elsewhere` was read (see
+ * elsewhere.ts). Answers whether it is gone, and when it went.
+ */
+export function* deleteNode(
+  node: string,
+  elsewhere: Entry | undefined,
+): Program<{ isGone: boolean; revision: bigint }> {
+  const [key, mark] = [nodeKey(node), elsewhereKey(node)];
   const prefixes = ([4, 6] as const).map((family) => affinitiesPrefix(node, family));
-  const known = yield { keys: [key], prefixes };
-  if (prefixes.some((prefix) => known.list(prefix).length > 0)) {
+  const known = yield { keys: [key, mark], prefixes };
+  const isChanged = known.get(mark)?.modRevision !== elsewhere?.modRevision;
+  if (isChanged || prefixes.some((prefix) => known.list(prefix).length > 0)) {
     return { value: { isGone: false, revision: 0n } };
   }
   const entry = known.get(key);
   if (entry === undefined) return { value: { isGone: true, revision: 0n } };
   const draft = new Draft();
   draft.delete(key, entry);
+  if (elsewhere === undefined) draft.expect(mark, undefined);
+  else draft.delete(mark, elsewhere);
   return {
     ...plan({ isGone: true, revision: 0n }, draft),
     valueAt: (revision) => ({ isGone: true, revision }),

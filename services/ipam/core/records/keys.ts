@@ -17,6 +17,11 @@ export function givenUpKey(handleId: string): string {
   return GIVEN_UP_PREFIX + handleId;
 }
 
+/** When the node last took an address of a block that is not its own; ours alone. */
+export function elsewhereKey(node: string): string {
+  return `/calico-ts/ipam/elsewhere/${node}`;
+}
+
 export function workloadEndpointKey(namespace: string, name: string): string {
   return `${RESOURCES}/workloadendpoints/${namespace}/${name}`;
 }
