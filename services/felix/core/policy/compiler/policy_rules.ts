@@ -7,7 +7,7 @@ import { shapeOf } from './lookups/shape.ts';
 import { alternatives } from './rule_compiler.ts';
 import { COUNTER, type Rule, type Statement } from './ruleset.ts';
 import type { SetBuilder } from './set_builder.ts';
-import { written } from './terms.ts';
+import { type Term, written } from './terms.ts';
 
 export type Owner = {
   /** Name of the chain. */
@@ -25,12 +25,7 @@ export type Owner = {
 
 /** Every rule counts what it decides on; an established connection's packets come to no rule. */
 export function policyRules(rules: readonly RuleTerms[], sets: SetBuilder, owner: Owner): Rule[] {
-  const parts = rules.flatMap((rule) =>
-    alternatives(rule, sets).map((terms): RulePart => {
-      const { number, action } = rule;
-      return { terms, shape: shapeOf(terms), rule: number, action };
-    }),
-  );
+  const parts = rules.flatMap((rule) => partsOf(rule, sets));
   const names = new Set<string>();
   const steps = stepsOf(parts, (selector, family) => sets.roomOf(selector, family));
   return steps.flatMap((step) =>
@@ -38,6 +33,24 @@ export function policyRules(rules: readonly RuleTerms[], sets: SetBuilder, owner
       ? plainRules(step.part, sets, owner)
       : lookupRules(step, sets, owner, names),
   );
+}
+
+/** Of rules that ask for no set yet: they are the same for everyone, and the same objects as before. */
+const known = new WeakMap<RuleTerms, readonly RulePart[]>();
+
+function partsOf(rule: RuleTerms, sets: SetBuilder): readonly RulePart[] {
+  const before = known.get(rule);
+  if (before !== undefined) return before;
+  const { number, action } = rule;
+  const parts = alternatives(rule, sets).map(
+    (terms): RulePart => ({ terms, shape: shapeOf(terms), rule: number, action }),
+  );
+  if (parts.every(({ terms }) => !terms.some(asksSet))) known.set(rule, parts);
+  return parts;
+}
+
+function asksSet(term: Term): boolean {
+  return term.kind === 'other' && term.match.value.startsWith('@');
 }
 
 function plainRules({ terms, rule, action }: RulePart, sets: SetBuilder, owner: Owner): Rule[] {

@@ -43,9 +43,31 @@ export type SideTerms = {
 
 /** `namespace` is that of the policy, '' for a global one. Throws SelectorError, IpError, RangeError. */
 export function ruleTerms(rules: readonly PolicyRule[], namespace: string): RuleTerms[] {
-  return rules.map((rule, index) => ({
+  const isLong = rules.length >= MANY;
+  return rules.map((rule, index) =>
+    isLong ? knownTerms(rule, index + 1, namespace) : termsOf(rule, index + 1, namespace),
+  );
+}
+
+/** A policy of so many rules changes in few of them: the others are the same objects as before. */
+const MANY = 64;
+const MOST_KNOWN = 5_000;
+const known = new Map<string, RuleTerms>();
+
+function knownTerms(rule: PolicyRule, number: number, namespace: string): RuleTerms {
+  const text = JSON.stringify([number, namespace, rule]);
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  if (known.size >= MOST_KNOWN) known.clear();
+  const terms = termsOf(rule, number, namespace);
+  known.set(text, terms);
+  return terms;
+}
+
+function termsOf(rule: PolicyRule, number: number, namespace: string): RuleTerms {
+  return {
     action: rule.action,
-    number: index + 1,
+    number,
     ipVersion: rule.ipVersion,
     protocol: numberOf(rule.protocol),
     notProtocol: numberOf(rule.notProtocol),
@@ -54,7 +76,7 @@ export function ruleTerms(rules: readonly PolicyRule[], namespace: string): Rule
     source: sideTerms(rule.source ?? {}, namespace),
     destination: sideTerms(rule.destination ?? {}, namespace),
     isNeverMet: rule.http !== undefined,
-  }));
+  };
 }
 
 function numberOf(protocol: PolicyRule['protocol']): number | undefined {

@@ -131,11 +131,19 @@ function fewestOf({ content, interval, key }: Lookup): number {
   return key.length === 1 ? FEWEST.ranges : FEWEST.boxes;
 }
 
+/** Of a long policy that changes most parts are those of before. */
+const knownKinds = new WeakMap<RulePart, string | undefined>();
+
+function kindOf(part: RulePart): string | undefined {
+  if (!knownKinds.has(part)) knownKinds.set(part, kindFor(part));
+  return knownKinds.get(part);
+}
+
 /**
  * Parts of one kind can be one look-up; undefined: it stays a rule. The transport header is looked into only for rules
  * that do so anyway: other packets need not have one.
  */
-function kindOf({ shape, action }: RulePart): string | undefined {
+function kindFor({ shape, action }: RulePart): string | undefined {
   const { selected, family, columns, others } = shape;
   // Every Log rule that matches writes a line.
   if (action === 'Log') return undefined;
