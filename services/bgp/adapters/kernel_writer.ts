@@ -21,6 +21,8 @@ export const TABLE_MAIN = 254;
 const FEW = 128;
 /** Prefixes that are told to be gone at a time. */
 const SLICE = 8_192;
+/** Routes that are counted at a time. */
+const COUNTED = 65_536;
 
 export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
   readonly #batch: Batch;
@@ -48,7 +50,26 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
   }
 
   removeWays(prefixes: Int32Array, onGone: (gone: Int32Array, isLast: boolean) => void): void {
-    const ways = this.#objects.onlyFor(prefixes);
+    this.#count(prefixes, 0, this.#objects.newCounts(), onGone);
+  }
+
+  close(): void {
+    this.#batch.close();
+  }
+
+  /** A slice per turn of the event loop. */
+  #count(
+    prefixes: Int32Array,
+    from: number,
+    counts: Int32Array,
+    onGone: (gone: Int32Array, isLast: boolean) => void,
+  ): void {
+    const next = from + COUNTED;
+    this.#objects.count(prefixes.subarray(from, next), counts);
+    if (next < prefixes.length) {
+      return void setImmediate(() => this.#count(prefixes, next, counts, onGone));
+    }
+    const ways = this.#objects.onlyFor(counts);
     if (ways.length === 0) return onGone(new Int32Array(), true);
     for (const { id } of ways) this.#batch.add({ kind: 'nexthop-delete', id });
     this.#batch.submit((failures) => {
@@ -57,10 +78,6 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
       for (const way of ways) this.#objects.forget(way);
       this.#tell(prefixes, 0, isGone, onGone);
     });
-  }
-
-  close(): void {
-    this.#batch.close();
   }
 
   #submit(done: (failures: readonly RequestFailure[]) => void): void {

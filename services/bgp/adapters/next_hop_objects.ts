@@ -68,13 +68,21 @@ export class NextHopObjects {
     this.#last = undefined;
   }
 
-  /** Ways with objects that no other routes refer to than those of these prefixes, if they are many. */
-  onlyFor(prefixes: Int32Array): Way[] {
-    const counts = new Int32Array(this.#all.length);
-    for (const prefix of prefixes) {
-      const at = (this.#ofPrefix[prefix] ?? 0) - 1;
+  /** Routes by the position of the way whose object they refer to: none yet. */
+  newCounts(): Int32Array {
+    return new Int32Array(this.#all.length);
+  }
+
+  /** Adds the routes of these prefixes. */
+  count(prefixes: Int32Array, counts: Int32Array): void {
+    for (let index = 0; index < prefixes.length; index++) {
+      const at = this.indexOf(prefixes[index] as number);
       if (at >= 0) (counts[at] as number) += 1;
     }
+  }
+
+  /** Ways with objects that no other routes refer to than those counted, if they are many. */
+  onlyFor(counts: Int32Array): Way[] {
     return this.#all.filter(
       ({ id, index, routes }) => id !== 0 && routes >= MANY && counts[index] === routes,
     );
