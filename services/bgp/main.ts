@@ -22,6 +22,7 @@ import { FeedReader } from './adapters/feed_reader.ts';
 import { HeldReporter } from './adapters/held_reporter.ts';
 import { watchKernel } from './adapters/kernel_monitor.ts';
 import { KernelRoutes } from './adapters/kernel_routes.ts';
+import { loadLateLibraries } from './adapters/late_libraries.ts';
 import { LinkNeighbours } from './adapters/link_neighbours.ts';
 import { Listeners } from './adapters/listeners.ts';
 import { publishMetrics } from './adapters/metrics.ts';
@@ -113,7 +114,7 @@ await runService({
     });
     reader.start();
     publishMetrics(metrics, node);
-    await turn();
+    await loadLateLibraries();
     const { linkCluster } = await import('./adapters/cluster_link.ts');
     const cluster = await linkCluster(context, nats, startedAt);
     reporter.tellTo(cluster.reporter);
@@ -121,7 +122,11 @@ await runService({
     await turn();
     const { bgpService } = await import('./adapters/grpc_handlers.ts');
     const server = await context.serve(bgpService(node, name, version));
+    await turn();
+    const { rehearse } = await import('./core/rehearsal/rehearse.ts');
+    const endRehearsal = rehearse(clock, node.speaker.rib);
     return async () => {
+      endRehearsal();
       await server.stop();
       listeners.close();
       node.stop();
