@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { copyFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import {
   type Certificate,
@@ -20,6 +21,12 @@ import {
 const CONTROL = '192.168.80.10';
 /** With the server's reason, or without when its closing was faster than its alert. */
 const REFUSED = /refuses our (?:TLS )?certificate/;
+
+const NETWORK_SET = `apiVersion: projectcalico.org/v3
+kind: GlobalNetworkSet
+metadata: { name: renewed }
+spec: { nets: [192.0.2.0/24] }
+`;
 
 let lab: Lab;
 let member: Certificate;
@@ -130,6 +137,35 @@ test('a server whose certificate is for another address is not trusted', async (
   });
   assert.doesNotMatch(log, /reachable again/);
   await impostor.stop();
+});
+
+test('certificates of another authority take over while every service runs on', async () => {
+  await makeAuthority(lab.directory, 'next');
+  const owners = [{ name: 'control', address: CONTROL }, ...lab.topology.nodes];
+  for (const { name, address } of owners) {
+    await makeCertificate(lab.directory, name, [address], 'next');
+  }
+  // Whoever is asked anew trusts the new authority only.
+  copyFileSync(certificateOf(lab.directory, 'next').cert, member.ca);
+  const pids = () => lab.processes.map(({ pid }) => pid);
+  const [etcd, nats] = [lab.process('etcd'), lab.process('nats')];
+  for (const broker of [etcd, nats]) {
+    await broker.stop();
+    lab.startProcess(broker);
+  }
+  const before = pids();
+  let said = '';
+  await eventually(
+    async () => {
+      const flags = ['--wait', '--timeout', '10s', '-f', '-'];
+      const { stdout, stderr } = await lab.calicoctl(['apply', ...flags], { input: NETWORK_SET });
+      said = `${stdout}${stderr}`;
+      return stdout.includes('2/2 nodes');
+    },
+    60_000,
+    () => `the cluster does not come back: ${said}`,
+  );
+  assert.deepEqual(pids(), before);
 });
 
 function callEnvironment({ ca, cert, key }: Certificate): Record<string, string> {

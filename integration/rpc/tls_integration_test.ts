@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import {
   connectRpc,
@@ -64,6 +65,9 @@ function tlsFiles(name: string, authority = 'ca'): Required<TlsFiles> {
 
 const handlers = {
   getVersion: async () => ({ version: '1' }),
+  watch: async function* () {
+    yield {};
+  },
 } as unknown as ServiceHandlers<typeof ResourceService>;
 
 const quiet = { info: () => {}, error: () => {} };
@@ -118,3 +122,64 @@ test('TLS files that are missing or incomplete are named', async (t) => {
   await assert.rejects(serve(t, noKey), /"\/nowhere.key"/);
   await assert.rejects(serve(t, { ca: tlsFiles('server').ca }), /both a certificate and a key/);
 });
+
+test('certificates that are renewed serve from the next connection on', async (t) => {
+  makeCertificate('renewed', 'ca');
+  makeCertificate('renewed-client', 'ca');
+  const said: string[] = [];
+  const server = await serveRpc({
+    services: [[ResourceService, handlers]],
+    listen: '127.0.0.1:0',
+    tls: tlsFiles('renewed'),
+    insecure: false,
+    logger: { ...quiet, info: (message) => said.push(message) },
+  });
+  t.after(() => server.stop(100));
+  // A client lives on; the one before it has a connection that stays as it was.
+  const old = connectRpc(ResourceService, server.address, { tls: tlsFiles('renewed-client') });
+  t.after(() => old.close());
+  assert.equal((await old.getVersion({})).version, '1');
+  const idle = connectRpc(ResourceService, server.address, { tls: tlsFiles('renewed-client') });
+  t.after(() => idle.close());
+
+  makeCertificate('renewed', 'other-ca');
+  await assert.rejects(ask(server.address, tlsFiles('client')), refused, 'the new one is shown');
+  assert.equal(
+    await ask(server.address, { ...tlsFiles('client'), ca: inDirectory('other-ca.pem') }),
+    '1',
+  );
+  assert.ok(said.includes('TLS files have changed, new connections use them'));
+  assert.equal((await old.getVersion({})).version, '1');
+
+  makeCertificate('renewed', 'ca');
+  makeCertificate('renewed-client', 'other-ca');
+  await assert.rejects(idle.getVersion({}), refused, 'its new certificate is not trusted');
+  makeCertificate('renewed-client', 'ca');
+  await eventually(async () => {
+    const answer = await idle.getVersion({}).catch(() => undefined);
+    return answer?.version === '1';
+  });
+});
+
+test('a client of streams begins each connection with the files as they are', async (t) => {
+  makeCertificate('stream-client', 'other-ca');
+  const { address } = await serve(t, tlsFiles('server'));
+  const client = connectRpc(ResourceService, address, { tls: tlsFiles('stream-client') });
+  t.after(() => client.close());
+  const first = async (): Promise<unknown> => {
+    for await (const event of client.watch({})) return event;
+    return undefined;
+  };
+  await assert.rejects(first(), refused);
+  makeCertificate('stream-client', 'ca');
+  await eventually(async () => (await first().catch(() => undefined)) !== undefined);
+});
+
+/** A refused connection is not tried again at once. */
+async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + 60_000;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error('it does not come');
+    await sleep(50);
+  }
+}

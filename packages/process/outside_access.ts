@@ -1,6 +1,7 @@
 // How etcd and NATS are spoken to, from their settings. Plain text is what `http://` and `nats://` ask
 // for, so it is not refused; over a network it is said once in the log.
 import { readFileSync } from 'node:fs';
+import type { TlsFiles } from '@calico/rpc';
 import { isLocal } from '@calico/rpc/listen_address';
 import type { Logger } from '@calico/telemetry';
 import type * as common from './common_settings.ts';
@@ -9,10 +10,10 @@ import { type Config, ConfigError } from './settings.ts';
 type EtcdConfig = Config<typeof common.etcd>;
 type NatsConfig = Config<typeof common.nats>;
 
-/** What openEtcd() takes; the contents of the files. */
+/** What openEtcd() takes; paths of the files. */
 export type EtcdAccess = {
   readonly endpoints: string[];
-  readonly tls: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer } | undefined;
+  readonly tls: TlsFiles | undefined;
 };
 
 /** What connectBus() takes; paths of the files. */
@@ -53,14 +54,7 @@ export function etcdAccess(config: EtcdConfig, logger: Logger): EtcdAccess {
     'use https:// and set ETCD_CA_CERT_FILE, ETCD_CERT_FILE and ETCD_KEY_FILE',
     logger,
   );
-  const tls = given
-    ? {
-        ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
-        ...(cert === undefined ? {} : { cert: readFileSync(cert) }),
-        ...(key === undefined ? {} : { key: readFileSync(key) }),
-      }
-    : undefined;
-  return { endpoints: [...etcdEndpoints], tls };
+  return { endpoints: [...etcdEndpoints], tls: given ? { ca, cert, key } : undefined };
 }
 
 /** @throws ConfigError when the settings contradict each other */

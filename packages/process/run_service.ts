@@ -3,7 +3,14 @@ import nodeModule from 'node:module';
 import { systemClock } from '@calico/clock';
 import type { TlsFiles } from '@calico/rpc';
 import { parseListenAddress, securityOf } from '@calico/rpc/listen_address';
-import { createLogger, type Logger, startTelemetry, startTracing } from '@calico/telemetry';
+import { RenewedTlsFiles } from '@calico/rpc/tls_files';
+import {
+  createLogger,
+  type HttpTls,
+  type Logger,
+  startTelemetry,
+  startTracing,
+} from '@calico/telemetry';
 import { baseSettings } from './common_settings.ts';
 import { type Host, processHost, type StopSignal } from './host.ts';
 import { type BaseConfig, type ServiceContext, serviceContext } from './service_context.ts';
@@ -116,7 +123,6 @@ async function startObserving(
 ) {
   const address = parseListenAddress(httpListen);
   const security = securityOf(address, { tls: tls !== undefined, insecure }, 'listen on');
-  const files = tls?.cert !== undefined && tls.key !== undefined ? tls : undefined;
   if (otlpEndpoint !== undefined) {
     const tracing = await startTracing(name);
     const { installCallTracing } = await import('@calico/rpc');
@@ -126,7 +132,8 @@ async function startObserving(
   const telemetry = await startTelemetry({
     service: name,
     httpListen,
-    tls: security === 'tls' ? (files as { cert: string; key: string }) : undefined,
+    // readConfig() has seen to it that there are both files.
+    tls: security === 'tls' ? (new RenewedTlsFiles(tls ?? {}) as HttpTls) : undefined,
   });
   started.push(() => telemetry.stop());
   return { ...telemetry, security };

@@ -1,6 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { ChannelCredentials, type ChannelOptions, ServerCredentials } from '@grpc/grpc-js';
+import type { Server as TlsServer } from 'node:tls';
+import {
+  type CallCredentials,
+  ChannelCredentials,
+  type ChannelOptions,
+  type Server,
+  ServerCredentials,
+} from '@grpc/grpc-js';
 import { addressIdentity } from './address_identity.ts';
+import { contextOptions, type RenewedTlsFiles } from './tls_files.ts';
 import type { PemFiles } from './unary_channel.ts';
 
 /** Paths of PEM files. With `ca` both ends prove who they are (mutual TLS). */
@@ -10,29 +17,93 @@ export type TlsFiles = {
   readonly key?: string | undefined;
 };
 
-export function serverCredentials(tls: TlsFiles | undefined): ServerCredentials {
-  if (tls === undefined) return ServerCredentials.createInsecure();
-  if (tls.cert === undefined || tls.key === undefined) {
+export function serverCredentials(files: RenewedTlsFiles | undefined): ServerCredentials {
+  if (files === undefined) return ServerCredentials.createInsecure();
+  const { ca = null, cert, key } = files.current();
+  if (cert == null || key == null) {
     throw new TypeError('Cannot serve TLS: both a certificate and a key file are needed');
   }
-  const pair = { cert_chain: readPem(tls.cert), private_key: readPem(tls.key) };
-  const ca = tls.ca === undefined ? null : readPem(tls.ca);
+  const pair = { cert_chain: cert, private_key: key };
   return ServerCredentials.createSsl(ca, [pair], ca !== null);
 }
 
-/** The files' texts, for a connection that is made without grpc-js. */
-export function readTlsFiles(tls: TlsFiles): PemFiles {
-  const { ca, cert, key } = tls;
-  return { ca: readPem(ca), cert: readPem(cert), key: readPem(key) };
+/**
+ * From now on the server's TLS listeners take each connection with the files as they are then. Where
+ * grpc-js keeps its listeners elsewhere, or the runtime cannot change theirs, they stay as they are.
+ */
+export function renewListeners(server: Server, files: RenewedTlsFiles): void {
+  const { http2Servers } = server as unknown as {
+    http2Servers?: ReadonlyMap<Partial<Pick<TlsServer, 'setSecureContext'>> & TlsServer, unknown>;
+  };
+  for (const listener of http2Servers?.keys() ?? []) {
+    if (listener.listenerCount('secureConnection') === 0) continue;
+    let used = files.current();
+    // Before that of node:tls, which begins TLS.
+    listener.prependListener('connection', () => {
+      const now = files.current();
+      if (now === used) return;
+      listener.setSecureContext?.(contextOptions(now));
+      used = now;
+    });
+  }
 }
 
 /** @param host whom the server's certificate has to name: a host name or an IP address. */
-export function clientCredentials(tls: TlsFiles | undefined, host: string): ChannelCredentials {
-  if (tls === undefined) return ChannelCredentials.createInsecure();
-  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+export function clientCredentials(
+  files: RenewedTlsFiles | undefined,
+  host: string,
+): ChannelCredentials {
+  if (files === undefined) return ChannelCredentials.createInsecure();
+  const { cert, key } = files.current();
+  if ((cert == null) !== (key == null)) {
     throw new TypeError('Cannot use TLS: a certificate file and its key file go together');
   }
-  const files = [readPem(tls.ca), readPem(tls.key), readPem(tls.cert)] as const;
+  return new RenewedChannelCredentials(files, host);
+}
+
+type Connecting = Parameters<ChannelCredentials['_createSecureConnector']>;
+type Connector = ReturnType<ChannelCredentials['_createSecureConnector']>;
+
+/** Begins each connection with the files as they are then. */
+class RenewedChannelCredentials extends ChannelCredentials {
+  readonly #files: RenewedTlsFiles;
+  readonly #host: string;
+  #used: { readonly pem: PemFiles; readonly credentials: ChannelCredentials } | undefined;
+
+  constructor(files: RenewedTlsFiles, host: string) {
+    super();
+    this.#files = files;
+    this.#host = host;
+  }
+
+  override _isSecure(): boolean {
+    return true;
+  }
+
+  override _equals(other: ChannelCredentials): boolean {
+    return other === this;
+  }
+
+  override _createSecureConnector(...[target, options, call]: Connecting): Connector {
+    const connector = (): Connector => this.#now()['_createSecureConnector'](target, options, call);
+    const first = connector();
+    return {
+      connect: (socket) => connector().connect(socket),
+      waitForReady: () => first.waitForReady(),
+      getCallCredentials: (): CallCredentials => first.getCallCredentials(),
+      destroy: () => first.destroy(),
+    };
+  }
+
+  #now(): ChannelCredentials {
+    const pem = this.#files.current();
+    if (this.#used?.pem !== pem) this.#used = { pem, credentials: sslOf(pem, this.#host) };
+    return this.#used.credentials;
+  }
+}
+
+function sslOf({ ca, cert, key }: PemFiles, host: string): ChannelCredentials {
+  const files = [ca ?? null, key ?? null, cert ?? null] as const;
   const identity = addressIdentity(host);
   if (identity === undefined) return ChannelCredentials.createSsl(...files);
   const { checkServerIdentity } = identity;
@@ -43,15 +114,4 @@ export function clientCredentials(tls: TlsFiles | undefined, host: string): Chan
 export function tlsOptions(host: string): ChannelOptions {
   const identity = addressIdentity(host);
   return identity === undefined ? {} : { 'grpc.ssl_target_name_override': identity.servername };
-}
-
-function readPem(path: string): Buffer;
-function readPem(path: string | undefined): Buffer | null;
-function readPem(path: string | undefined): Buffer | null {
-  if (path === undefined) return null;
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new TypeError(`Cannot read TLS file "${path}": ${(cause as Error).message}`, { cause });
-  }
 }

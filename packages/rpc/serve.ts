@@ -1,7 +1,7 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { Server, type ServerCredentials } from '@grpc/grpc-js';
 import { MOST_REQUEST_BYTES, SERVER_OPTIONS } from './channel_options.ts';
-import { serverCredentials, type TlsFiles } from './credentials.ts';
+import { renewListeners, serverCredentials, type TlsFiles } from './credentials.ts';
 import { addService, type RpcLogger, type ServiceHandlers } from './handlers.ts';
 import { addHealth } from './health.ts';
 import {
@@ -13,6 +13,7 @@ import {
 } from './listen_address.ts';
 import { addReflection } from './reflection.ts';
 import type { UnaryRoute } from './served_call.ts';
+import { RenewedTlsFiles } from './tls_files.ts';
 import { ShortConnections, takeUnaryCalls, type UnaryRoutes } from './unary_server.ts';
 import { claimSocketPath, protectSocket } from './unix_socket.ts';
 
@@ -49,10 +50,12 @@ export async function serveRpc<const T extends readonly DescService[]>(
 ): Promise<RpcServer> {
   const { tls, insecure, logger } = options;
   const services = options.services as readonly Served<DescService>[];
+  const renewed = (): void => logger.info('TLS files have changed, new connections use them');
+  const files = tls === undefined ? undefined : new RenewedTlsFiles(tls, renewed);
   const listeners = options.listen.split(',').map((text) => {
     const address = parseListenAddress(text.trim());
     const security = securityOf(address, { tls: tls !== undefined, insecure }, 'listen on');
-    const credentials = serverCredentials(security === 'tls' ? tls : undefined);
+    const credentials = serverCredentials(security === 'tls' ? files : undefined);
     return { address, security, credentials };
   });
   const server = new Server(SERVER_OPTIONS);
@@ -70,6 +73,7 @@ export async function serveRpc<const T extends readonly DescService[]>(
   for (const { address, security, credentials } of listeners) {
     bound.push({ address: await bind(server, address, credentials, { routes, short }), security });
   }
+  if (files !== undefined) renewListeners(server, files);
   health(true);
   for (const listener of bound) logger.info('listening', listener);
   const [first] = bound as [Bound];

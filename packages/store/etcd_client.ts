@@ -2,10 +2,11 @@
 // own policies switched off. What is retried, and for how long, is decided here, since a commit must
 // never be sent twice.
 import type { Clock } from '@calico/clock';
+import { RenewedTlsFiles } from '@calico/rpc/tls_files';
 import { Etcd3, type IOptions } from 'etcd3';
 import { storeError, wasNotSent } from './etcd_errors.ts';
 import { EtcdKv } from './etcd_kv.ts';
-import { checkAddresses, type EtcdTls } from './etcd_tls.ts';
+import { type EtcdTls, secureEndpoints } from './etcd_tls.ts';
 
 export type StoreLogger = {
   info(message: string, fields?: object): void;
@@ -58,10 +59,11 @@ export class EtcdClient {
     this.watchProbeMs = options.watchProbeMs ?? 5_000;
     // One more than there are endpoints: the first failure may only show a connection long dead.
     this.#attempts = endpoints.length + 1;
-    this.#kv = new EtcdKv(endpoints, tls);
+    const isTls = endpoints[0]?.startsWith('https:') === true;
+    const files = isTls ? new RenewedTlsFiles(tls ?? {}) : undefined;
+    this.#kv = new EtcdKv(endpoints, files);
     this.etcd = new Etcd3({
       hosts: [...endpoints],
-      ...(tls ? { credentials: credentialsOf(tls) } : {}),
       faultHandling: { host: () => REFUSE_NONE, global: REFUSE_NONE } as unknown as Policies,
       grpcOptions: {
         'grpc.initial_reconnect_backoff_ms': 100,
@@ -77,7 +79,7 @@ export class EtcdClient {
         'grpc.max_send_message_length': -1,
       },
     });
-    if (endpoints[0]?.startsWith('https:')) checkAddresses(this.etcd, tls ?? {});
+    if (files !== undefined) secureEndpoints(this.etcd, files);
   }
 
   /** A request that changes nothing: tried on every endpoint within the time limit. */
@@ -133,14 +135,6 @@ export class EtcdClient {
       }
     }
   }
-}
-
-function credentialsOf({ ca, cert, key }: EtcdTls): NonNullable<IOptions['credentials']> {
-  return {
-    rootCertificate: (ca ?? null) as Buffer, // grpc-js: null is the system's
-    ...(key ? { privateKey: key } : {}),
-    ...(cert ? { certChain: cert } : {}),
-  };
 }
 
 /** The caller waits no longer. A write goes on: whether it has taken effect is unknown by then. */

@@ -1,5 +1,6 @@
 // etcd's KV service over lean unary calls. One endpoint is used until it fails, then the next.
 import { UnaryChannel, type UnaryPeer } from '@calico/rpc';
+import type { RenewedTlsFiles } from '@calico/rpc/tls_files';
 import type { RequestOptions } from './etcd_client.ts';
 import {
   type Range,
@@ -9,7 +10,6 @@ import {
   readTxn,
   txnRequest,
 } from './etcd_messages.ts';
-import type { EtcdTls } from './etcd_tls.ts';
 import type { Transaction, TransactionResult } from './store.ts';
 
 /** Lists are read in pages, but one page of large values can be long. */
@@ -20,8 +20,8 @@ export class EtcdKv {
   // Processes spread over the members.
   #current = process.pid;
 
-  constructor(endpoints: readonly string[], tls: EtcdTls | undefined) {
-    this.#channels = endpoints.map((url) => new UnaryChannel(peerOf(url, tls), MOST_BYTES));
+  constructor(endpoints: readonly string[], files: RenewedTlsFiles | undefined) {
+    this.#channels = endpoints.map((url) => new UnaryChannel(peerOf(url, files), MOST_BYTES));
   }
 
   /** @throws UnaryFailure, RangeError when the answer cannot be read */
@@ -55,7 +55,7 @@ export class EtcdKv {
   }
 }
 
-function peerOf(endpoint: string, tls: EtcdTls | undefined): UnaryPeer {
+function peerOf(endpoint: string, files: RenewedTlsFiles | undefined): UnaryPeer {
   const { protocol, hostname, port } = new URL(endpoint);
   const host = hostname.replace(/^\[|\]$/g, '');
   const defaultPort = protocol === 'https:' ? 443 : 80;
@@ -63,6 +63,9 @@ function peerOf(endpoint: string, tls: EtcdTls | undefined): UnaryPeer {
     kind: 'tcp',
     host,
     port: port === '' ? defaultPort : Number(port),
-    tls: protocol === 'https:' ? (tls ?? {}) : undefined,
+    // Asked for at each connection.
+    get tls() {
+      return files?.current();
+    },
   };
 }
