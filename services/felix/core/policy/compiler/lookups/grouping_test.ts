@@ -52,11 +52,21 @@ test('stepsOf() makes an element of what differs, as narrow as can be', () => {
     `ip saddr: ${numbers(12)}`,
   ]);
   assert.deepEqual(texts(twelve((index) => allow({ nets: [net(index)] }, [80]))), [
-    `ip saddr~: ${numbers(12)}`,
+    `ip saddr & 255.255.0.0: ${numbers(12)}`,
   ]);
   assert.deepEqual(texts(twelve((index) => allow({ nets: [net(index)] }, [80 + index]))), [
-    `ip saddr . tcp dport~: ${numbers(12)}`,
+    `ip saddr & 255.255.0.0 . tcp dport: ${numbers(12)}`,
   ]);
+  // A single address beside wide nets: they would be too many blocks.
+  const address = '192.0.2.1';
+  assert.deepEqual(
+    texts(twelve((index) => allow({ nets: [index === 0 ? address : net(index)] }, [80]))),
+    [`ip saddr~: ${numbers(12)}`],
+  );
+  assert.deepEqual(
+    texts(twelve((index) => allow({ nets: [net(index)] }, [80 + index, '8000:8003']))),
+    [`ip saddr . tcp dport~: ${numbers(12)}`],
+  );
   assert.deepEqual(
     texts(twelve((index) => ({ ...allow({}, [80]), protocol: index % 2 === 0 ? 'TCP' : 'UDP' }))),
     [`meta l4proto . th dport: ${numbers(12)}`],
@@ -89,7 +99,10 @@ test('stepsOf() never lists a wide range of ports, though the protocol beside it
 
 test('stepsOf() leaves a few as they are: rules cost less than the look-up', () => {
   assert.deepEqual(texts(list(3, (index) => allow({}, [80 + index]))), ['1', '2', '3']);
-  assert.equal(texts(list(11, (index) => allow({ nets: [net(index)] }, [80 + index]))).length, 11);
+  const some = (count: number) =>
+    list(count, (index) => allow({ nets: [net(index)] }, [80 + index, '8000:8003']));
+  assert.equal(texts(some(11)).length, 11);
+  assert.equal(texts(some(12)).length, 1);
   assert.equal(texts(list(5, (index) => allow({ selector: `a == '${index}'` }))).length, 10);
 });
 
@@ -111,7 +124,10 @@ test('stepsOf() moves a rule forward past others only when no packet matches bot
     exception,
     allow({ nets: [net(index)] }),
   ]);
-  assert.deepEqual(texts(pairs), ['ip saddr~: 1 3 5 7', 'ip saddr~: 2 4 6 8']);
+  assert.deepEqual(texts(pairs), [
+    'ip saddr & 255.255.255.0: 1 3 5 7',
+    'ip saddr & 255.255.0.0: 2 4 6 8',
+  ]);
 });
 
 test('stepsOf() cuts rules of many nets and ports into look-ups of a bounded size', () => {

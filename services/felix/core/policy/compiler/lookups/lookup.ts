@@ -9,12 +9,15 @@ import type { Selector } from '@calico/selector';
 import { addressRangeText } from '../address_ranges.ts';
 import { PORT_PROTOCOLS } from '../port_compiler.ts';
 import type { Field, KeyType } from '../ruleset.ts';
-import type { Term } from '../terms.ts';
+import { masked, type Term } from '../terms.ts';
+import { blocksOf } from './blocks.ts';
 import { disjointBoxes } from './boxes.ts';
 import { COLUMNS, type Column, columnOf, hasPorts, type Range, type Shape } from './shape.ts';
 
 /** Elements of all rules of a look-up: every two are compared here, and the kernel takes milliseconds to change so many. */
 const MOST_BOXES = 1024;
+/** Ranges are cut into so many blocks each on average; where they would be more they stay ranges. */
+const BLOCKS_OF_A_BOX = 16;
 /** Numbers of one column that are written one by one instead of as ranges. */
 const MOST_SINGLES = 16;
 
@@ -114,17 +117,21 @@ function listedLookup(
   if (boxesIn(products) > MOST_BOXES) return undefined;
   const boxes = disjointBoxes(products, MOST_BOXES);
   if (boxes === undefined) return undefined;
+  const hasRanges = boxes.some(({ box }) => box.some((range) => range.first !== range.last));
+  const most = Math.min(MOST_BOXES, BLOCKS_OF_A_BOX * boxes.length);
+  const blocks = hasRanges ? blocksOf(boxes, columns, family, most) : undefined;
   const elements = new Map(
-    boxes.map(({ owner, box }) => [
+    (blocks?.boxes ?? boxes).map(({ owner, box }) => [
       box.map((range, index) => rangeText(columns[index] as Column, range, family)).join(' . '),
       parts[owner]?.rule ?? 0,
     ]),
   );
-  const interval = boxes.some(({ box }) => box.some((range) => range.first !== range.last));
+  const { fields, key } = fieldsAndKey(first, columns, family);
   return {
-    ...fieldsAndKey(first, columns, family),
+    fields: fields.map((field, index) => masked(field, blocks?.lengths[index])),
+    key,
     common: commonTerms(first, columns),
-    interval,
+    interval: hasRanges && blocks === undefined,
     content: { kind: 'listed', elements },
   };
 }
