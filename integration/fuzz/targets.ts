@@ -25,7 +25,7 @@ import { goldens } from '../../packages/bgp-wire/testdata/goldens.ts';
 import { anyMessage, contextOf, fromHex } from '../../packages/bgp-wire/testing.ts';
 import { mutate, type Random } from './mutator.ts';
 import { checkTable, LONG_UPDATES } from './table_target.ts';
-import { reasonToReset } from './update_oracle.ts';
+import { namesNoRoutes, reasonToReset } from './update_oracle.ts';
 
 export type Target = {
   readonly name: string;
@@ -122,7 +122,11 @@ function checkMessage(bytes: Uint8Array, random: Random): boolean {
   const decoded = attempt(() => decodeMessage(frame, context), ProtocolError);
   if (frame.type === UPDATE) {
     const reason = reasonToReset(frame.body, context);
-    if (decoded === undefined && reason === undefined) {
+    const hasNoRoutes = reason === undefined && namesNoRoutes(frame.body);
+    if (hasNoRoutes && decoded?.value.kind === 'update' && isFaulty(decoded.value)) {
+      throw new Error('An UPDATE with a fault and without routes was accepted');
+    }
+    if (decoded === undefined && reason === undefined && !hasNoRoutes) {
       throw new Error('An UPDATE resets the session though RFC 7606 says to keep it');
     }
     if (decoded !== undefined && reason !== undefined) {
@@ -132,6 +136,10 @@ function checkMessage(bytes: Uint8Array, random: Random): boolean {
   if (decoded === undefined) return false;
   if (random.oneIn(16)) checkRoundTrip(decoded.value, context);
   return true;
+}
+
+function isFaulty({ problems }: Update): boolean {
+  return problems.some(({ treatment, type }) => treatment === 'treat-as-withdraw' && type !== 15);
 }
 
 /** What was understood without a fault can be said, and is understood the same again. */

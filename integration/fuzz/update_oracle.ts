@@ -22,6 +22,36 @@ export function reasonToReset(body: Uint8Array, context: WireContext): string | 
   return faultOfAttributes(body.subarray(attributesFrom, attributesEnd), hasPathIds);
 }
 
+/**
+ * Whether there are attributes beside MP_UNREACH_NLRI but no routes: section 5.2 lets no more of their faults
+ * pass than those that cost the attribute alone. Of a message whose lengths are right.
+ */
+export function namesNoRoutes(body: Uint8Array): boolean {
+  const from = 4 + u16(body, 0);
+  const end = from + u16(body, from - 2);
+  return end === body.length && hasNoRoutes(body.subarray(from, end));
+}
+
+function hasNoRoutes(bytes: Uint8Array): boolean {
+  let hasOthers = false;
+  for (let at = 0; at < bytes.length; ) {
+    const [flags = 0, type] = [bytes[at], bytes[at + 1]];
+    const isLong = (flags & EXTENDED_LENGTH) !== 0;
+    const from = at + (isLong ? 4 : 3);
+    const end = from + (isLong ? u16(bytes, at + 2) : (bytes[at + 2] ?? 0));
+    // A list that cannot be read to its end is one of others.
+    if (end > bytes.length) return true;
+    if (type === MP_REACH) {
+      const hasPrefixes = end > from + 5 + (bytes[from + 3] ?? 0);
+      // Nobody here can tell whether another family's are any.
+      if (hasPrefixes || familyOf(bytes.subarray(from, end)) === undefined) return false;
+    }
+    if (type !== MP_UNREACH) hasOthers = true;
+    at = end;
+  }
+  return hasOthers;
+}
+
 function faultOfAttributes(
   bytes: Uint8Array,
   hasPathIds: (family: 4 | 6) => boolean,
@@ -56,8 +86,7 @@ function isMpAttribute(
   hasPathIds: (family: 4 | 6) => boolean,
 ): boolean {
   if (value.length < 3) return false;
-  const afi = u16(value, 0);
-  const family = value[2] !== 1 ? undefined : afi === 1 ? 4 : afi === 2 ? 6 : undefined;
+  const family = familyOf(value);
   let at = 3;
   if (type === MP_REACH) {
     const length = value[3];
@@ -68,6 +97,11 @@ function isMpAttribute(
   }
   if (family === undefined) return true;
   return arePrefixes(value.subarray(at), family === 4 ? 32 : 128, hasPathIds(family));
+}
+
+function familyOf(value: Uint8Array): 4 | 6 | undefined {
+  const afi = u16(value, 0);
+  return value[2] !== 1 ? undefined : afi === 1 ? 4 : afi === 2 ? 6 : undefined;
 }
 
 function arePrefixes(bytes: Uint8Array, bits: number, hasPathIds: boolean): boolean {

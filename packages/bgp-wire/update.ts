@@ -33,7 +33,33 @@ export function decodeUpdate(body: Uint8Array, context: WireContext): Update {
   const attributes =
     nextHop === undefined ? decoded.attributes : { ...decoded.attributes, nextHop };
   const problems = [...decoded.problems, ...findMissing(attributes, announced, decoded.reach)];
+  if (!namesRoutes(announced, decoded.reach)) refuseFaults(problems, attributes);
   return { kind: 'update', withdrawn, announced, ...decoded, attributes, problems };
+}
+
+function namesRoutes(announced: readonly Nlri[], reach: Reachable | undefined): boolean {
+  // Prefixes of families that are not spoken here are left out.
+  const isOther = reach !== undefined && reach.family === undefined;
+  return announced.length > 0 || isOther || (reach?.nlri.length ?? 0) > 0;
+}
+
+/**
+ * RFC 7606 section 5.2: attributes without routes are in no message that is well formed, so where a fault of
+ * them asks for more than to do without one, the routes may just not have been found. MP_UNREACH_NLRI alone
+ * says what it withdraws.
+ */
+function refuseFaults(problems: readonly AttributeProblem[], attributes: PathAttributes): void {
+  const hasOthers = Object.keys(attributes).length > 0;
+  const fault = problems.find(
+    ({ treatment, type }) =>
+      treatment === 'treat-as-withdraw' && (hasOthers || type !== AttributeType.MpUnreach),
+  );
+  if (fault === undefined) return;
+  throw new ProtocolError(
+    ErrorCode.Update,
+    UpdateError.MalformedAttributeList,
+    `Cannot read UPDATE: it names no routes to withdraw for a fault of attribute "${fault.type}": ${fault.message}`,
+  );
 }
 
 function splitFields(body: Uint8Array): {

@@ -63,6 +63,12 @@ export class UpdateFields {
     return isAlone && unreach.nlri.end === unreach.nlri.start ? unreach.family : undefined;
   }
 
+  /** There are attributes beside those that carry prefixes. */
+  get hasOrdinary(): boolean {
+    const { start, end } = this.attributes;
+    return this.multiprotocol.reduce((rest, gap) => rest - (gap.end - gap.start), end - start) > 0;
+  }
+
   #findMultiprotocol(start: number, end: number): void {
     const { body } = this;
     for (let at = start; at < end; ) {

@@ -19,6 +19,8 @@ import {
 
 const GOOD = '400101 00 400200 400304 0a000001';
 const MP_REACH = '800e 0e 0002 01 00'; // next hop length 0
+/** MP_REACH_NLRI of VPN routes. */
+const OTHER_FAMILY = '800e08 0001 80 00 00 180a01';
 
 const length = (hex: string): string => fromHex(hex).length.toString(16).padStart(4, '0');
 
@@ -110,6 +112,14 @@ const RESETS: readonly (readonly [name: string, bytes: Uint8Array, subcode: numb
   ['MP_UNREACH_NLRI with a broken prefix', body('800f05 0002 01 81 00', ''), 9],
   ['MP_UNREACH_NLRI twice', body('800f03 0002 01 800f03 0002 01', ''), 1],
   ['an unknown well-known attribute', body(`${GOOD} 4063 01 07`), 2],
+  ['an unknown well-known attribute without routes', body('4063 01 07', ''), 2],
+  ['the same beside withdrawn routes', body('4063 01 07', '', '18 0a0102'), 2],
+  ['the same beside MP_UNREACH_NLRI', body('800f03 0002 01 4063 01 07', ''), 2],
+  ['the same with routes of a family not spoken here', body(`${OTHER_FAMILY} 4063 01 07`, ''), 2],
+  ['a fault without routes to withdraw', body(`${GOOD} c00803 000000`, ''), 1],
+  ['the same beside withdrawn routes', body('c00803 000000', '', '18 0a0102'), 1],
+  ['the same beside MP_UNREACH_NLRI', body('800f03 0002 01 c00803 000000', ''), 1],
+  ['attributes without routes that run over the end', body('4001ff 00', ''), 1],
 ];
 
 for (const [name, bytes, subcode] of RESETS) {
@@ -120,6 +130,22 @@ for (const [name, bytes, subcode] of RESETS) {
     );
   });
 }
+
+test('decodeUpdate() does without an attribute where there are no routes, too', () => {
+  for (const attributes of [
+    `${GOOD} 400601 00`,
+    '800f03 0002 01 400601 00',
+    'c00706 000000000000',
+  ]) {
+    assert.equal(decode(body(attributes, '')).problems[0]?.treatment, 'attribute-discard');
+  }
+});
+
+test('decodeUpdate() lives with wrong flags of MP_UNREACH_NLRI alone, and with faults of other families', () => {
+  for (const attributes of ['c00f03 0002 01', `${OTHER_FAMILY} c00803 000000`]) {
+    assert.equal(decode(body(attributes, '')).problems[0]?.treatment, 'treat-as-withdraw');
+  }
+});
 
 test('decodeUpdate() keeps unknown transitive attributes only', () => {
   const { attributes } = decode(body(`${GOOD} 8064 01 07 c063 01 07`));

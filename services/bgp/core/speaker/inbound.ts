@@ -3,6 +3,7 @@ import {
   type AttributeProblem,
   decodeMessage,
   MessageType,
+  type MpFields,
   NlriCursor,
   type Span,
   UpdateFields,
@@ -61,11 +62,14 @@ export class Inbound {
     if (unreach?.family !== undefined) this.#withdraw(body, unreach.family, unreach.nlri, false);
     let problems: readonly AttributeProblem[] = NO_PROBLEMS;
     if (announced.end > announced.start) problems = this.#announce(fields, 4, announced, undefined);
-    if (reach?.family !== undefined && reach.nlri.end > reach.nlri.start) {
+    if (hasPrefixes(reach)) {
       const nextHop = this.#nextHopOf(body.subarray(reach.nextHop.start, reach.nextHop.end));
       problems = [...problems, ...this.#announce(fields, reach.family, reach.nlri, nextHop)];
     }
-    if (fields.isFaulty && problems.length === 0) problems = this.#faultsOf(body);
+    // What no prefix asks for is looked at all the same: an unknown well-known attribute, a fault without routes.
+    const isRead = announced.end > announced.start || hasPrefixes(reach);
+    const isToRead = fields.isFaulty || (!isRead && fields.hasOrdinary);
+    if (isToRead && problems.length === 0) problems = this.#faultsOf(body);
     if (problems.length === 0 && this.#excess === excessBefore) return NOTHING_TO_SAY;
     const news: UpdateNews[] = problems.map(({ message: problem }) => ({
       kind: 'malformed',
@@ -172,4 +176,9 @@ export class Inbound {
     const message = decodeMessage({ type: MessageType.Update, body }, this.#context);
     return message.kind === 'update' ? message.problems : [];
   }
+}
+
+/** Of a family that is spoken here. */
+function hasPrefixes(reach: MpFields | undefined): reach is MpFields & { readonly family: Family } {
+  return reach?.family !== undefined && reach.nlri.end > reach.nlri.start;
 }

@@ -43,6 +43,40 @@ test('a peer that tells too many paths of a prefix keeps its session, and it is 
   assert.equal(rib.paths.size, PATHS_PER_SOURCE);
 });
 
+test('attributes that no prefix asks for are looked at, too', () => {
+  const rib = new LocRib();
+  const { source } = new AdjRibIn(rib, path().source);
+  const judge = { judge: () => 0, done: () => undefined } as unknown as ImportJudge;
+  const negotiated = { context: DEFAULT_CONTEXT, families: [4] } as unknown as Negotiated;
+  const inbound = new Inbound(rib, judge, source, negotiated, false);
+  const withdrawn = [0, 2, 8, 10];
+  const unknown = [0x40, 99, 0];
+  const unreach = [0x80, 15, 3, 0, 2, 1];
+  const otherFamily = [0x80, 14, 8, 0, 1, 128, 0, 0, 24, 10, 1];
+  for (const [head, attributes] of [
+    [[0, 0], unknown],
+    [withdrawn, unknown],
+    [
+      [0, 0],
+      [...unreach, ...unknown],
+    ],
+    [
+      [0, 0],
+      [...otherFamily, ...unknown],
+    ],
+  ] as const) {
+    const body = Uint8Array.from([...head, 0, attributes.length, ...attributes]);
+    assert.throws(
+      () => inbound.apply(body),
+      (cause) => cause instanceof ProtocolError && cause.subcode === 2,
+    );
+  }
+  for (const attributes of [[], [0x40, 1, 1, 0], [...unreach, 0x40, 1, 1, 0]]) {
+    const body = Uint8Array.from([...withdrawn, 0, attributes.length, ...attributes]);
+    assert.deepEqual(inbound.apply(body).news, []);
+  }
+});
+
 test('a message that resets the session leaves no attributes behind', () => {
   const rib = new LocRib();
   const { source } = new AdjRibIn(rib, path().source);
