@@ -10,6 +10,7 @@
 import { UpdatePacker, type WireContext } from '@calico/bgp-wire';
 import type { Prefix } from '@calico/ip';
 import type { AttributeTable } from './attribute_table.ts';
+import { ChangeList, START } from './change_list.ts';
 import { IntQueue, RowAllocator, withRow } from './columns.ts';
 import type { PathData } from './path.ts';
 import type { PrefixTable } from './prefix_table.ts';
@@ -35,8 +36,6 @@ export type Change = {
   readonly source: number;
 };
 
-/** The list's sentinel. */
-const START = 0;
 const GONE = -1;
 
 const Flag = {
@@ -54,6 +53,7 @@ export class AdjRibOut {
   readonly #context: WireContext;
   readonly #packer: UpdatePacker;
   readonly #rows = new RowAllocator(1);
+  readonly #order = new ChangeList();
   /** First entry of a prefix; 0 for none. */
   #first = new Int32Array(64);
   #prefixOf = new Int32Array(64);
@@ -61,15 +61,11 @@ export class AdjRibOut {
   #attributesOf = new Int32Array(64);
   #sourceOf = new Int32Array(64);
   #sibling = new Int32Array(64);
-  #next = new Int32Array(64);
-  #previous = new Int32Array(64);
-  #versions = new Float64Array(64);
   #flags = new Uint8Array(64);
   readonly #gone = new IntQueue();
   readonly #readers = new Set<Reader>();
   readonly #chunks = new ToldChunks();
   readonly #told = new Map<number, number>();
-  #version = 0;
   #size = 0;
 
   /** @param context how the messages are written; its `addPath` names families with identifiers */
@@ -84,11 +80,7 @@ export class AdjRibOut {
   fork(readers: readonly Reader[]): AdjRibOut {
     const copy = new AdjRibOut(this.#prefixes, this.#attributes, this.#context);
     const moved = new Map<Place, number>();
-    for (
-      let from = this.#next[START] as number;
-      from !== START;
-      from = this.#next[from] as number
-    ) {
+    for (let from = this.#order.after(START); from !== START; from = this.#order.after(from)) {
       const entry = copy.#append(
         this.#prefixAt(from),
         this.#pathOf[from] as number,
@@ -106,7 +98,7 @@ export class AdjRibOut {
       this.#readers.delete(reader);
       const entry = moved.get(reader.place) ?? START;
       copy.#readers.add(reader);
-      copy.#move(reader.place, entry, copy.#versions[entry] as number);
+      copy.#move(reader.place, entry, copy.#order.versionOf(entry));
     }
     this.#reclaim();
     return copy;
@@ -115,7 +107,7 @@ export class AdjRibOut {
   /** Takes up to `limit` entries out of a table without readers; whether there are more. */
   drain(limit: number): boolean {
     for (let count = 0; count < limit; count++) {
-      const entry = this.#next[START] as number;
+      const entry = this.#order.after(START);
       if (entry === START) return false;
       const attributes = this.#attributesOf[entry] as number;
       if (attributes >= 0) this.#attributes.release(attributes);
@@ -149,7 +141,7 @@ export class AdjRibOut {
   }
 
   isAtEnd({ place }: Reader): boolean {
-    return this.#next[place.entry] === START;
+    return this.#order.after(place.entry) === START;
   }
 
   /** How many entries are for the reader. */
@@ -238,7 +230,7 @@ export class AdjRibOut {
     return (
       (this.#prefixOf[entry] as number) > 0 &&
       (this.#attributesOf[entry] as number) >= 0 &&
-      (this.#versions[entry] as number) <= place.version &&
+      this.#order.versionOf(entry) <= place.version &&
       this.#sourceOf[entry] !== source
     );
   }
@@ -262,7 +254,7 @@ export class AdjRibOut {
       this.#attributes.retain(attributes);
       this.#count(source, 1);
     }
-    this.#linkAtTail(entry);
+    this.#order.append(entry);
     if (attributes < 0) this.#queueGone(entry);
     return entry;
   }
@@ -290,7 +282,7 @@ export class AdjRibOut {
       (this.#flags[entry] as number) |= Flag.SourceChanged;
     }
     this.#unlink(entry);
-    this.#linkAtTail(entry);
+    this.#order.append(entry);
     if (attributes < 0) this.#queueGone(entry);
     if (this.#readers.size === 0) this.#reclaim();
   }
@@ -306,21 +298,9 @@ export class AdjRibOut {
     this.#told.set(source, (this.#told.get(source) ?? 0) + by);
   }
 
-  #linkAtTail(entry: number): void {
-    const tail = this.#previous[START] as number;
-    this.#next[tail] = entry;
-    this.#previous[entry] = tail;
-    this.#next[entry] = START;
-    this.#previous[START] = entry;
-    this.#version += 1;
-    this.#versions[entry] = this.#version;
-  }
-
   #unlink(entry: number): void {
-    const previous = this.#previous[entry] as number;
-    const next = this.#next[entry] as number;
-    this.#next[previous] = next;
-    this.#previous[next] = previous;
+    const previous = this.#order.before(entry);
+    this.#order.remove(entry);
     if (((this.#flags[entry] as number) & Flag.Place) === 0) return;
     (this.#flags[entry] as number) &= ~Flag.Place;
     (this.#flags[previous] as number) |= Flag.Place;
@@ -352,14 +332,14 @@ export class AdjRibOut {
       const entry = this.#gone.peek();
       // It may have come back since.
       if (this.#attributesOf[entry] === GONE) {
-        if ((this.#versions[entry] as number) > slowest) return;
-        this.#chunks.dropBefore(this.#versions[entry] as number);
+        if (this.#order.versionOf(entry) > slowest) return;
+        this.#chunks.dropBefore(this.#order.versionOf(entry));
         this.#forget(entry);
       }
       (this.#flags[entry] as number) &= ~Flag.Queued;
       this.#gone.shift();
     }
-    if (!this.#chunks.isEmpty && slowest === this.#version) this.#chunks.clear();
+    if (!this.#chunks.isEmpty && slowest === this.#order.version) this.#chunks.clear();
   }
 
   #forget(entry: number): void {
@@ -386,9 +366,6 @@ export class AdjRibOut {
     this.#attributesOf = withRow(this.#attributesOf, last);
     this.#sourceOf = withRow(this.#sourceOf, last);
     this.#sibling = withRow(this.#sibling, last);
-    this.#next = withRow(this.#next, last);
-    this.#previous = withRow(this.#previous, last);
-    this.#versions = withRow(this.#versions, last);
     this.#flags = withRow(this.#flags, last);
   }
 
@@ -398,13 +375,13 @@ export class AdjRibOut {
     const batch = new UpdateBatch(tables, this.#packer, this.#context);
     let last = from;
     for (let count = 0; count < limit; count++) {
-      const entry = this.#next[last] as number;
+      const entry = this.#order.after(last);
       if (entry === START) break;
       last = entry;
       this.#addTo(batch, entry);
     }
     const chunk = newChunk(version, { entry: START, version: 0 }, batch.encode());
-    this.#move(chunk.to, last, this.#versions[last] as number);
+    this.#move(chunk.to, last, this.#order.versionOf(last));
     if (this.#readers.size > 1) this.#chunks.keep(chunk);
     return chunk;
   }
