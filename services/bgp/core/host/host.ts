@@ -36,6 +36,8 @@ export type HostOptions = {
   readonly onNote: (note: Note) => void;
   /** Messages of the sessions, without UPDATEs. */
   readonly onMessage?: (message: SessionMessage) => void;
+  /** What an established session sends, pieces of whole messages. */
+  readonly onSent?: (peer: string, pieces: readonly Uint8Array[]) => void;
   /** Bodies of the UPDATEs of a peer, after they have been taken in. */
   readonly onUpdates?: (peer: string, bodies: readonly Uint8Array[]) => void;
 };
@@ -130,9 +132,9 @@ export class Host {
   #handler(peer: string, link: Link): ConnectionHandler {
     return {
       opened: () => {
-        const { side } = link;
-        const event = { kind: 'connection', side, event: { kind: 'opened' } } as const;
-        if (!link.isClosed) this.#dispatch({ kind: 'session', peer, event });
+        if (link.isClosed) return;
+        link.open();
+        this.#readSoon(peer, link);
       },
       data: (bytes) => {
         if (link.isClosed) return;
@@ -320,6 +322,7 @@ export class Host {
 
   #send(peer: string, side: Side, messages: readonly Uint8Array[]): void {
     const link = this.#links.get(linkKey(peer, side));
+    if (link !== undefined) this.#options.onSent?.(peer, messages);
     // One write for all: a system call per message costs more than the copy.
     const isWritable = link !== undefined && this.#write(peer, link, joinBytes(messages));
     if (isWritable) this.#events.push({ kind: 'writable', peer });

@@ -18,6 +18,8 @@ export type Malformed = {
 };
 
 export type Received =
+  /** The connection that was dialled is there. */
+  | { readonly kind: 'opened' }
   | { readonly kind: 'frame'; readonly frame: Frame }
   | Malformed
   /** The connection ended after everything else was read. */
@@ -37,6 +39,7 @@ export class Link {
   readonly #inbox: Uint8Array[] = [];
   #inboxBytes = 0;
   #isResting = false;
+  #isOpened = false;
   #closed: string | undefined;
   #context: WireContext = DEFAULT_CONTEXT;
 
@@ -51,6 +54,11 @@ export class Link {
   readAs(context: WireContext): void {
     this.#context = context;
     if (context.extendedMessages) this.#framer.allowExtendedMessages();
+  }
+
+  /** The far end has answered. */
+  open(): void {
+    this.#isOpened = true;
   }
 
   push(bytes: Uint8Array): void {
@@ -68,6 +76,10 @@ export class Link {
 
   /** What comes next, in the order of its arrival; undefined until more arrives. */
   next(): Received | undefined {
+    if (this.#isOpened) {
+      this.#isOpened = false;
+      return { kind: 'opened' };
+    }
     try {
       for (;;) {
         const frame = this.#framer.next();
