@@ -13,6 +13,7 @@ import { unlessUnreadable } from '../meaning/unreadable.ts';
 import { inputChanges } from './input_versions.ts';
 import type { LiveMember } from './live_selections.ts';
 import { pairByKey } from './pairs.ts';
+import { ProfileUsers } from './profile_users.ts';
 
 export type MemberChange = (before: LiveMember | undefined, after: LiveMember | undefined) => void;
 
@@ -29,6 +30,7 @@ type ParsedNets = {
 
 export class MemberList {
   readonly #known = new Map<MemberResource, Known>();
+  readonly #heirs = new ProfileUsers<MemberResource>();
   readonly #onChange: MemberChange;
 
   constructor(onChange: MemberChange) {
@@ -46,9 +48,11 @@ export class MemberList {
       const { removed, added } = inputChanges(before, after, list);
       for (const [gone, come] of pairByKey(removed, added)) this.#replace(gone, come, profileOf);
     }
-    if (changedProfiles.size === 0) return;
-    for (const [resource, member] of this.#known) {
-      if (inheritsFrom(resource, changedProfiles)) this.#relabel(resource, member, profileOf);
+    // At first all have been made with the labels that they lend.
+    if (before === undefined) return;
+    for (const resource of this.#heirs.of(changedProfiles)) {
+      const member = this.#known.get(resource);
+      if (member !== undefined) this.#relabel(resource, member, profileOf);
     }
   }
 
@@ -59,8 +63,14 @@ export class MemberList {
   ): void {
     const before = gone && this.#known.get(gone);
     const after = come && this.#make(come, profileOf, before);
-    if (gone !== undefined) this.#known.delete(gone);
-    if (come !== undefined && after !== undefined) this.#known.set(come, after);
+    if (gone !== undefined) {
+      this.#known.delete(gone);
+      this.#heirs.delete(profilesOf(gone), gone);
+    }
+    if (come !== undefined && after !== undefined) {
+      this.#known.set(come, after);
+      this.#heirs.add(profilesOf(come), come);
+    }
     this.#onChange(before, after);
   }
 
@@ -84,15 +94,16 @@ export class MemberList {
   }
 }
 
-function inheritsFrom(resource: MemberResource, profiles: ReadonlySet<string>): boolean {
+/** Those that lend it labels. */
+function profilesOf(resource: MemberResource): readonly string[] {
   switch (resource.kind) {
     case 'WorkloadEndpoint':
     case 'HostEndpoint':
-      return resource.spec.profiles?.some((name) => profiles.has(name)) ?? false;
+      return resource.spec.profiles ?? [];
     case 'NetworkSet':
-      return profiles.has(`kns.${resource.metadata.namespace ?? ''}`);
+      return [`kns.${resource.metadata.namespace ?? ''}`];
     case 'GlobalNetworkSet':
-      return false;
+      return [];
     default:
       return resource satisfies never;
   }

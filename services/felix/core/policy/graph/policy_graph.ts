@@ -26,7 +26,7 @@ import {
 } from '../compiler/pod_sources.ts';
 import type { NamedSet, Ruleset } from '../compiler/ruleset.ts';
 import { SetBuilder } from '../compiler/set_builder.ts';
-import { endpointLabels, type ProfileLookup, profileLookup } from '../meaning/labels.ts';
+import { endpointLabels, ProfileBook } from '../meaning/labels.ts';
 import type { Direction } from '../meaning/ordering.ts';
 import { sliceMember } from '../meaning/services.ts';
 import { type FilterSettings, filterSettings } from '../meaning/settings.ts';
@@ -39,6 +39,7 @@ import type { LiveElements } from './live_elements.ts';
 import { LiveSelections, type LiveSelectionsParts } from './live_selections.ts';
 import { MemberList } from './member_list.ts';
 import { pairByKey, resourceKey } from './pairs.ts';
+import { ProfileUsers } from './profile_users.ts';
 import { type RulesetChanges, RulesetStore } from './ruleset_store.ts';
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -97,9 +98,10 @@ class Engine {
   readonly #to: LiveDispatch;
   readonly #sources: readonly PodSources[];
   readonly #locals = new Map<WorkloadEndpoint, Local>();
+  readonly #heirs = new ProfileUsers<Local>();
   readonly #byInterface = new Map<string, readonly Local[]>();
   readonly #toRebuild = new Set<string>();
-  #profileOf: ProfileLookup = profileLookup([]);
+  readonly #profiles = new ProfileBook();
 
   constructor(settings: FilterSettings, { fewestBlocks }: CompileOptions) {
     this.#store = new RulesetStore({
@@ -125,7 +127,7 @@ class Engine {
     this.#services = new LiveSelections(parts);
     this.#chains = new ChainBuilder({
       sets: new SetBuilder(this.#selections, store.sets, this.#services),
-      profileOf: (name) => this.#profileOf(name),
+      profileOf: this.#profiles.lookup,
       settings,
       chains: store.chains,
     });
@@ -147,7 +149,7 @@ class Engine {
 
   update(before: PolicyInputs | undefined, after: PolicyInputs): RulesetChanges {
     const profiles = this.#updateProfiles(before, after);
-    this.#members.update(before, after, this.#profileOf, profiles);
+    this.#members.update(before, after, this.#profiles.lookup, profiles);
     this.#updateServices(before, after);
     this.#updateLocals(before?.localEndpoints ?? [], after.localEndpoints, profiles);
     this.#updatePolicies(before, after);
@@ -155,7 +157,7 @@ class Engine {
       this.#programs.setTiers(after.tiers);
     }
     if (before === undefined || isFixedChanged(before, after)) this.#updateFixedSets(after);
-    this.#hosts.update(before, after, this.#profileOf, (labels) =>
+    this.#hosts.update(before, after, this.#profiles.lookup, (labels) =>
       this.#programs.policiesFor(labels),
     );
     for (const local of this.#programs.settle()) this.#point((local as Local).interfaceName);
@@ -169,9 +171,8 @@ class Engine {
   /** Answers the names of profiles that are different now. */
   #updateProfiles(before: PolicyInputs | undefined, after: PolicyInputs): ReadonlySet<string> {
     const { removed, added } = inputChanges(before, after, 'profiles');
-    const names = new Set([...removed, ...added].map(({ metadata }) => metadata.name));
+    const names = this.#profiles.change(removed, added);
     if (names.size === 0) return names;
-    this.#profileOf = profileLookup(after.profiles);
     for (const name of names) {
       for (const direction of DIRECTIONS) this.#rebuildLater(profileChain(direction, name));
     }
@@ -200,10 +201,7 @@ class Engine {
     for (const endpoint of removed) this.#deleteLocal(endpoint);
     for (const endpoint of added) this.#addLocal(endpoint);
     if (profiles.size === 0) return;
-    const concerned = [...this.#locals.values()].filter((local) =>
-      local.profiles.some((name) => profiles.has(name)),
-    );
-    for (const { endpoint } of concerned) {
+    for (const { endpoint } of this.#heirs.of(profiles)) {
       this.#deleteLocal(endpoint);
       this.#addLocal(endpoint);
     }
@@ -212,7 +210,7 @@ class Engine {
   #addLocal(endpoint: WorkloadEndpoint): void {
     const { interfaceName, profiles = [] } = endpoint.spec;
     if (interfaceName === undefined) return;
-    const labels = endpointLabels(endpoint, this.#profileOf);
+    const labels = endpointLabels(endpoint, this.#profiles.lookup);
     const local: Local = {
       endpoint,
       labels,
@@ -221,6 +219,7 @@ class Engine {
       rank: endpointRank(endpoint),
     };
     this.#locals.set(endpoint, local);
+    this.#heirs.add(profiles, local);
     const others = this.#byInterface.get(interfaceName) ?? [];
     const owners = [...others, local].toSorted((a, b) => (a.rank < b.rank ? -1 : 1));
     this.#setOwners(interfaceName, owners);
@@ -231,7 +230,8 @@ class Engine {
     const local = this.#locals.get(endpoint);
     if (local === undefined) return;
     this.#locals.delete(endpoint);
-    const { interfaceName } = local;
+    const { interfaceName, profiles } = local;
+    this.#heirs.delete(profiles, local);
     const owners = this.#byInterface.get(interfaceName) ?? [];
     this.#setOwners(
       interfaceName,

@@ -34,12 +34,27 @@ export type ProfileLookup = (name: string) => ProfileSpec | undefined;
  * Kubernetes could be reached before somebody wrote a profile.
  */
 export function profileLookup(profiles: readonly Profile[]): ProfileLookup {
-  const found = new Map<string, ProfileSpec | undefined>();
-  for (const { metadata, spec } of profiles) found.set(metadata.name, spec);
-  return (name) => {
-    if (!found.has(name)) found.set(name, impliedProfile(name));
-    return found.get(name);
+  const book = new ProfileBook();
+  book.change([], profiles);
+  return book.lookup;
+}
+
+/** The same, while profiles come and go. */
+export class ProfileBook {
+  /** With those that are implied, once they were asked for. */
+  readonly #found = new Map<string, ProfileSpec | undefined>();
+
+  readonly lookup: ProfileLookup = (name) => {
+    if (!this.#found.has(name)) this.#found.set(name, impliedProfile(name));
+    return this.#found.get(name);
   };
+
+  /** Answers the names of those that may be different now. */
+  change(removed: readonly Profile[], added: readonly Profile[]): ReadonlySet<string> {
+    for (const { metadata } of removed) this.#found.delete(metadata.name);
+    for (const { metadata, spec } of added) this.#found.set(metadata.name, spec);
+    return new Set([...removed, ...added].map(({ metadata }) => metadata.name));
+  }
 }
 
 function impliedProfile(name: string): ProfileSpec | undefined {
