@@ -12,7 +12,7 @@ import { frr } from './frr.ts';
 import { gobgp } from './gobgp.ts';
 import { measure, type Sample } from './measure.ts';
 import { ours } from './ours.ts';
-import { rawSeconds } from './raw_netlink.ts';
+import { type RawCost, rawCost } from './raw_netlink.ts';
 import { formatRows } from './table.ts';
 import { WORKLOADS, type Workload } from './workloads.ts';
 
@@ -39,7 +39,7 @@ async function run(arena: Arena, workload: Workload, size: number): Promise<void
   if (workload.hasKernel) daemons = daemons.filter(({ hasKernel }) => hasKernel);
   const plan = workload.plan(size);
   const samples = new Map<Daemon, Sample[]>(daemons.map((daemon) => [daemon, []]));
-  const raw: Record<'plain' | 'object', number[]> = { plain: [], object: [] };
+  const raw: Record<'plain' | 'object', RawCost[]> = { plain: [], object: [] };
   for (let round = 0; round < Number(options.repeat); round++) {
     for (const daemon of daemons) {
       try {
@@ -52,7 +52,7 @@ async function run(arena: Arena, workload: Workload, size: number): Promise<void
     }
     if (plan.space.length !== 24 || !workload.hasKernel) continue;
     for (const kind of ['plain', 'object'] as const) {
-      raw[kind].push(rawSeconds(arena.inside, size, INTERFACE, kind === 'object'));
+      raw[kind].push(rawCost(arena.inside, size, INTERFACE, kind === 'object'));
       await arena.flush();
     }
   }
@@ -60,10 +60,17 @@ async function run(arena: Arena, workload: Workload, size: number): Promise<void
   console.log(formatRows(workload, size, rows));
   for (const [kind, list] of Object.entries(raw)) {
     if (list.length === 0) continue;
-    const limit = percentile(list, 50);
-    const mine = rows.get('ours')?.seconds;
-    const ratio = mine === undefined ? '' : `; ours takes ${(mine / limit).toFixed(2)} times that`;
-    console.log(`\nraw netlink, ${kind}: ${limit.toFixed(3)} s${ratio}`);
+    const mine = rows.get('ours');
+    const texts = (['seconds', 'cpu'] as const).map((field) => {
+      const limit = percentile(
+        list.map((cost) => cost[field]),
+        50,
+      );
+      const ratio =
+        mine === undefined ? '' : `, ours ${(mine[field] / limit).toFixed(2)} times that`;
+      return `${field} ${limit.toFixed(3)}${ratio}`;
+    });
+    console.log(`\nraw netlink, ${kind}: ${texts.join('; ')}`);
   }
 }
 
