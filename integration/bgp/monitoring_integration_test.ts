@@ -8,6 +8,7 @@ import {
   type BmpMessage,
   DEFAULT_CONTEXT,
   decodeMessage,
+  decodeMrt,
   MessageFramer,
 } from '@calico/bgp-wire';
 import { formatAddress, formatPrefix } from '@calico/ip';
@@ -38,6 +39,7 @@ test('BMP and MRT beside BIRD 2', { skip: cannotRun }, async (t) => {
     await lab.apply('BGPConfiguration', 'default', {
       asNumber: 64512,
       bmp: { collector: COLLECTOR.join(':') },
+      sessionRecording: {},
     });
     await lab.affinity('k8s-node01', '10.244.85.192/26');
     const peers = [lab.speaker('k8s-node01')];
@@ -52,6 +54,7 @@ test('BMP and MRT beside BIRD 2', { skip: cannotRun }, async (t) => {
     await lab.routesBecome('k8s-node01', expected, 15_000);
 
     await t.test('a dump is what bgpdump reads', () => dumps(lab));
+    await t.test('a recording of the session is what bgpdump reads, both ways', () => records(lab));
     await t.test('the collector hears of the session, the routes and the end', async () => {
       await lab.birdc('bird', 'disable blocks');
       await lab.routesBecome('k8s-node01', ['blackhole 10.244.85.192/26']);
@@ -95,6 +98,28 @@ async function dumps(lab: BgpLab): Promise<void> {
     [...remote, '10.244.235.192/26', '', 'IGP', '192.168.80.100'],
     [...remote, '10.244.236.0/26', '', 'IGP', '192.168.80.100'],
   ]);
+}
+
+async function records(lab: BgpLab): Promise<void> {
+  const file = join(lab.speaker('k8s-node01').directory, 'bgp', 'sessions.mrt');
+  const lines = (await execOk(['bgpdump', '-m', file])).trim().split('\n');
+  // BGP4MP|time|A|peer|AS|prefix|(path identifier|)AS path|origin|next hop|…
+  const told = lines.map((line) => line.split('|')).filter((fields) => fields[2] === 'A');
+  const seen = told.map(
+    (fields) => `${fields[0]} ${fields[5]} ${fields[fields.indexOf('IGP') + 1]}`,
+  );
+  assert.deepEqual([...new Set(seen)].toSorted(), [
+    'BGP4MP_AP 10.244.235.192/26 192.168.80.100',
+    'BGP4MP_AP 10.244.236.0/26 192.168.80.100',
+    'BGP4MP_LOCAL 10.244.85.192/26 192.168.80.101',
+  ]);
+  const ways = [...decodeMrt(readFileSync(file))].flatMap((record) =>
+    record.kind === 'message' ? `${record.isLocal === true} ${record.message[18]}` : [],
+  );
+  // Both ends' OPEN, UPDATE and KEEPALIVE.
+  for (const isLocal of [true, false]) {
+    for (const type of [1, 2, 4]) assert.ok(ways.includes(`${isLocal} ${type}`), ways.join());
+  }
 }
 
 function checkStory(lines: readonly string[]): void {

@@ -137,27 +137,33 @@ function readSessionRecord(
   subtype: number,
   body: ByteReader,
 ): MrtRecord | undefined {
-  const two = { hasTwoOctetAs: true } as const;
-  const paths = { hasPathIds: true } as const;
-  switch (subtype) {
-    case Bgp4MpSubtype.MessageAs4:
-      return readMessage(timestamp, body, {});
-    case Bgp4MpSubtype.Message:
-      return readMessage(timestamp, body, two);
-    case Bgp4MpSubtype.MessageAs4AddPath:
-      return readMessage(timestamp, body, paths);
-    case Bgp4MpSubtype.MessageAddPath:
-      return readMessage(timestamp, body, { ...two, ...paths });
-    case Bgp4MpSubtype.StateChangeAs4: {
-      const ends = readEnds(body, false);
-      return { kind: 'state-change', timestamp, ...ends, from: body.u16(), to: body.u16() };
-    }
-    default:
-      return undefined;
+  if (subtype === Bgp4MpSubtype.StateChangeAs4) {
+    const ends = readEnds(body, false);
+    return { kind: 'state-change', timestamp, ...ends, from: body.u16(), to: body.u16() };
   }
+  const form = FORMS[subtype];
+  return form === undefined ? undefined : readMessage(timestamp, body, form);
 }
 
-type Form = { readonly hasTwoOctetAs?: true; readonly hasPathIds?: true };
+type Form = {
+  readonly isLocal?: true;
+  readonly hasTwoOctetAs?: true;
+  readonly hasPathIds?: true;
+};
+
+const LOCAL = { isLocal: true } as const;
+const TWO = { hasTwoOctetAs: true } as const;
+const PATHS = { hasPathIds: true } as const;
+const FORMS: Readonly<Record<number, Form>> = {
+  [Bgp4MpSubtype.MessageAs4]: {},
+  [Bgp4MpSubtype.Message]: TWO,
+  [Bgp4MpSubtype.MessageAs4AddPath]: PATHS,
+  [Bgp4MpSubtype.MessageAddPath]: { ...TWO, ...PATHS },
+  [Bgp4MpSubtype.MessageAs4Local]: LOCAL,
+  [Bgp4MpSubtype.MessageLocal]: { ...LOCAL, ...TWO },
+  [Bgp4MpSubtype.MessageAs4LocalAddPath]: { ...LOCAL, ...PATHS },
+  [Bgp4MpSubtype.MessageLocalAddPath]: { ...LOCAL, ...TWO, ...PATHS },
+};
 
 function readMessage(timestamp: number, body: ByteReader, form: Form): MrtRecord {
   const ends = readEnds(body, form.hasTwoOctetAs === true);

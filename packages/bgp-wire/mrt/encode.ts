@@ -53,12 +53,8 @@ export function encodeMrt(record: MrtRecord): Uint8Array {
     case 'message': {
       const { timestamp, message, hasTwoOctetAs = false, hasPathIds = false } = record;
       writeEnds(body, record, hasTwoOctetAs);
-      return frame(
-        timestamp,
-        MrtType.Bgp4Mp,
-        messageSubtype(hasTwoOctetAs, hasPathIds),
-        body.bytes(message),
-      );
+      const subtype = messageSubtype(hasTwoOctetAs, hasPathIds, record.isLocal === true);
+      return frame(timestamp, MrtType.Bgp4Mp, subtype, body.bytes(message));
     }
     case 'state-change':
       writeEnds(body, record, false);
@@ -105,9 +101,13 @@ function writeEnds(body: ByteWriter, ends: MrtEnds, hasTwoOctetAs: boolean): voi
   body.bytes(addressBytes(ends.peerAddress)).bytes(addressBytes(ends.localAddress));
 }
 
-function messageSubtype(hasTwoOctetAs: boolean, hasPathIds: boolean): number {
+function messageSubtype(hasTwoOctetAs: boolean, hasPathIds: boolean, isLocal: boolean): number {
   const { Message, MessageAs4, MessageAddPath, MessageAs4AddPath } = Bgp4MpSubtype;
+  const { MessageLocal, MessageAs4Local, MessageLocalAddPath, MessageAs4LocalAddPath } =
+    Bgp4MpSubtype;
+  if (hasPathIds && isLocal) return hasTwoOctetAs ? MessageLocalAddPath : MessageAs4LocalAddPath;
   if (hasPathIds) return hasTwoOctetAs ? MessageAddPath : MessageAs4AddPath;
+  if (isLocal) return hasTwoOctetAs ? MessageLocal : MessageAs4Local;
   return hasTwoOctetAs ? Message : MessageAs4;
 }
 

@@ -80,6 +80,10 @@ const RECORDS: readonly MrtRecord[] = [
       { hasTwoOctetAs: true },
       { hasPathIds: true },
       { hasTwoOctetAs: true, hasPathIds: true },
+      { isLocal: true },
+      { isLocal: true, hasTwoOctetAs: true },
+      { isLocal: true, hasPathIds: true },
+      { isLocal: true, hasTwoOctetAs: true, hasPathIds: true },
     ] as const
   ).map(
     (form) =>
@@ -100,6 +104,13 @@ function file(records: readonly MrtRecord[]): Uint8Array {
 
 test('records are read back as they were written', () => {
   assert.deepEqual([...decodeMrt(file(RECORDS))], RECORDS);
+});
+
+test('messages have the subtypes of RFC 6396 and RFC 8050', () => {
+  const subtypes = RECORDS.filter(({ kind }) => kind === 'message').map(
+    (record) => encodeMrt(record)[7],
+  );
+  assert.deepEqual(subtypes, [4, 1, 9, 8, 7, 6, 11, 10]);
 });
 
 test('records of other kinds are left out', () => {

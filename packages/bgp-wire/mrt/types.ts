@@ -17,8 +17,12 @@ export const Bgp4MpSubtype = {
   Message: 1,
   MessageAs4: 4,
   StateChangeAs4: 5,
+  MessageLocal: 6,
+  MessageAs4Local: 7,
   MessageAddPath: 8,
   MessageAs4AddPath: 9,
+  MessageLocalAddPath: 10,
+  MessageAs4LocalAddPath: 11,
 } as const;
 
 /** States of a session in the numbers of RFC 6396 section 4.4.1. */
@@ -76,6 +80,8 @@ export type MrtRecord =
   | (MrtEnds & {
       readonly kind: 'message';
       readonly timestamp: number;
+      /** The local end has sent it; absent: the peer. */
+      readonly isLocal?: true;
       /** Absent: AS numbers have four octets. */
       readonly hasTwoOctetAs?: true;
       /** Absent: prefixes have no path identifiers. */

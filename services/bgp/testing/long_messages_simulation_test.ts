@@ -60,8 +60,9 @@ class Observed implements RecordingPort, CollectorPort {
     }
   }
 
+  /** Of the peer. */
   get messages(): MrtRecord[] {
-    return this.records.filter(({ kind }) => kind === 'message');
+    return this.records.filter((record) => record.kind === 'message' && !record.isLocal);
   }
 }
 

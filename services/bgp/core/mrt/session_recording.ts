@@ -1,19 +1,20 @@
-// What peers say and when their sessions come and go, as MRT records (RFC 6396 section 4.4).
+// What peers say and are told, and when their sessions come and go, as MRT records (RFC 6396 section 4.4).
 //
 //   Host --messages, notes--> SessionRecording --records--> adapter --> file
 import {
   DEFAULT_CONTEXT,
   encodeFrame,
   encodeMrt,
+  MessageFramer,
   MessageType,
   type MrtEnds,
   type MrtRecord,
   MrtState,
-  type WireContext,
 } from '@calico/bgp-wire';
 import type { Clock } from '@calico/clock';
 import type { RecordingPort } from '../../ports.ts';
 import type { SessionMessage } from '../host/session_message.ts';
+import type { Negotiated } from '../session/types.ts';
 import type { Note } from '../speaker/events.ts';
 import type { Peer } from '../speaker/peer.ts';
 import type { Speaker } from '../speaker/speaker.ts';
@@ -36,8 +37,8 @@ export class SessionRecording {
   #settings: RecordingSettings | undefined;
   /** A session's end is told when its peer may be gone from the configuration. */
   readonly #established = new Map<string, MrtEnds>();
-  /** How messages of established sessions are to be read: also the one that ends its session. */
-  readonly #contexts = new Map<string, WireContext>();
+  /** What established sessions have agreed on: also their last messages are to be read by it. */
+  readonly #agreed = new Map<string, Negotiated>();
 
   constructor(options: SessionRecordingOptions) {
     this.#options = options;
@@ -50,10 +51,26 @@ export class SessionRecording {
     this.#options.port?.configure(settings?.maxBytes);
   }
 
-  /** A message that the peer has sent and that is no UPDATE. */
-  received(message: SessionMessage): void {
-    const peer = this.#recorded(message.peer);
-    if (peer !== undefined) this.#write([this.#message(peer, message.bytes)]);
+  /** A message that is no UPDATE, of either end. */
+  told({ peer: key, direction, bytes }: SessionMessage): void {
+    const peer = this.#recorded(key);
+    if (peer !== undefined) this.#write([this.#message(peer, bytes, direction)]);
+  }
+
+  /** What an established session sends, pieces of whole messages. */
+  sent(key: string, pieces: readonly Uint8Array[]): void {
+    const peer = this.#recorded(key);
+    if (peer === undefined) return;
+    const framer = new MessageFramer();
+    framer.allowExtendedMessages();
+    const records: MrtRecord[] = [];
+    for (const piece of pieces) {
+      framer.push(piece);
+      for (let next = framer.next(); next !== undefined; next = framer.next()) {
+        records.push(this.#message(peer, encodeFrame(next.type, next.body, true), 'sent'));
+      }
+    }
+    this.#write(records);
   }
 
   /** Bodies of UPDATEs that the peer has sent. */
@@ -61,14 +78,16 @@ export class SessionRecording {
     const peer = this.#recorded(key);
     if (peer === undefined) return;
     this.#write(
-      bodies.map((body) => this.#message(peer, encodeFrame(MessageType.Update, body, true))),
+      bodies.map((body) =>
+        this.#message(peer, encodeFrame(MessageType.Update, body, true), 'received'),
+      ),
     );
   }
 
   noted(note: Note): void {
     if (note.kind === 'up') {
       const live = this.#options.speaker.peers.get(note.peer)?.live;
-      if (live !== undefined) this.#contexts.set(note.peer, live.negotiated.context);
+      if (live !== undefined) this.#agreed.set(note.peer, live.negotiated);
       const peer = this.#recorded(note.peer);
       if (peer === undefined) return;
       const ends = this.#ends(peer);
@@ -77,7 +96,7 @@ export class SessionRecording {
     } else if (note.kind === 'down') {
       const ends = this.#established.get(note.peer);
       this.#established.delete(note.peer);
-      this.#contexts.delete(note.peer);
+      this.#agreed.delete(note.peer);
       if (ends !== undefined) this.#changed(ends, MrtState.Established, MrtState.Idle);
     }
   }
@@ -92,30 +111,32 @@ export class SessionRecording {
     return this.#options.speaker.peers.get(key);
   }
 
-  #message(peer: Peer, message: Uint8Array): MrtRecord {
-    const established = this.#contexts.get(peer.config.key);
-    const context = established ?? peer.live?.negotiated.context ?? DEFAULT_CONTEXT;
+  #message(peer: Peer, message: Uint8Array, direction: SessionMessage['direction']): MrtRecord {
+    const agreed = this.#agreed.get(peer.config.key) ?? peer.live?.negotiated;
+    const way = direction === 'sent' ? agreed?.sendContext : agreed?.context;
+    const context = way ?? DEFAULT_CONTEXT;
     return {
       kind: 'message',
       timestamp: this.#timestamp,
       ...this.#ends(peer),
+      ...(direction === 'sent' ? { isLocal: true } : {}),
       ...(context.fourOctetAs ? {} : { hasTwoOctetAs: true }),
       ...(context.addPath.length === 0 ? {} : { hasPathIds: true }),
       message,
     };
   }
 
-  #ends({ config }: Peer): MrtEnds {
+  #ends({ config, policy }: Peer): MrtEnds {
     const { address, session, sourceAddress } = config;
     const { family } = address;
     const own = this.#options.speaker.config?.local.address[family];
     return {
       peerAsn: session.remoteAsn,
-      localAsn: session.localAsn,
+      localAsn: policy.localAsn,
       interfaceIndex: 0,
       family,
       peerAddress: address,
-      localAddress: sourceAddress ?? own ?? { family, value: 0n },
+      localAddress: policy.linkLocal ?? sourceAddress ?? own ?? { family, value: 0n },
     };
   }
 

@@ -165,6 +165,7 @@ export class BgpNode {
         this.#noted(note);
       },
       onMessage: (message) => this.#observers.told(message),
+      onSent: (peer, pieces) => this.#observers.sent(peer, pieces),
       onUpdates: (peer, bodies) => this.#observers.updates(peer, bodies),
     });
     this.operator = new Operator(this.#host);

@@ -49,7 +49,12 @@ export class Observers {
   /** A message that is no UPDATE. */
   told(message: SessionMessage): void {
     this.#monitor.observe(message);
-    if (message.direction === 'received') this.#recording.received(message);
+    this.#recording.told(message);
+  }
+
+  /** What an established session sends, pieces of whole messages. */
+  sent(peer: string, pieces: readonly Uint8Array[]): void {
+    this.#recording.sent(peer, pieces);
   }
 
   /** Bodies of UPDATEs that the peer has sent. */
