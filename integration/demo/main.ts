@@ -136,7 +136,7 @@ async function runInVirtualMachine(): Promise<number> {
   return runInVm({
     command,
     onLine: (line: string) => console.log(line),
-    timeoutMs: 20 * 60_000,
+    timeoutMs: 28 * 60_000,
     signal: interruptSignal(),
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
   });

@@ -39,7 +39,7 @@ test('the machine and its files go when the walk-through is interrupted', option
   const demo = startDemo(t);
   await eventually(
     () => demo.lines.some((line) => line.includes('booted')),
-    5 * MINUTES,
+    15 * MINUTES,
     () => `the machine does not boot: ${demo.lines.join('\n')}`,
     () => demo.hasEnded(),
   );
