@@ -5,17 +5,17 @@ import { encodeMessage, KEEPALIVE } from '@calico/bgp-wire';
 import { FakeClock } from '@calico/clock';
 import type { Connection, ConnectionHandler, KernelPort } from '../../ports.ts';
 import { BgpNode } from '../node/bgp_node.ts';
-import { CONTEXT, linesOf, openOf, PEERS, resourcesFor } from './script.ts';
+import { CONTEXT, type ImaginedPeer, linesOf, openOf, PEERS, resourcesFor } from './script.ts';
 
 /** So many make all of it fast; the first take some milliseconds each, the last less than one. */
-const SCENES = 60;
+const SCENES = 120;
 const NAME = 'rehearsal';
 
 type Actor = { readonly handler: ConnectionHandler; readonly lines: readonly Uint8Array[] };
 
 export class Rehearsal {
   readonly #node: BgpNode;
-  readonly #actors: readonly Actor[];
+  readonly #actors: Actor[] = [];
   readonly #deferred: (() => void)[] = [];
   #played = 0;
 
@@ -33,12 +33,6 @@ export class Rehearsal {
       log: { info: ignore, warn: ignore },
     });
     this.#node.setResources(resourcesFor(NAME), { inSync: true, revision: 1n });
-    this.#actors = PEERS.map((peer) => {
-      const handler = this.#node.accept(peer.address, NOBODY);
-      this.#say(handler, encodeMessage(openOf(peer), CONTEXT));
-      this.#say(handler, encodeMessage(KEEPALIVE, CONTEXT));
-      return { handler, lines: linesOf(peer) };
-    });
   }
 
   /** Paths in the node's tables. */
@@ -50,14 +44,26 @@ export class Rehearsal {
     return this.#node.kernelRouteCount;
   }
 
-  /** Plays one scene more; whether there is another. */
+  /** Plays one scene more; whether there is another. In the first an actor each comes in. */
   next(): boolean {
+    const newcomer = PEERS[this.#actors.length];
+    if (newcomer !== undefined) {
+      this.#enter(newcomer);
+      return true;
+    }
     for (const { handler, lines } of this.#actors) {
       const line = lines[this.#played % lines.length];
       if (line !== undefined) this.#say(handler, line);
     }
     this.#played += 1;
     return this.#played < SCENES;
+  }
+
+  #enter(peer: ImaginedPeer): void {
+    const handler = this.#node.accept(peer.address, NOBODY);
+    this.#say(handler, encodeMessage(openOf(peer), CONTEXT));
+    this.#say(handler, encodeMessage(KEEPALIVE, CONTEXT));
+    this.#actors.push({ handler, lines: linesOf(peer) });
   }
 
   #say(handler: ConnectionHandler, bytes: Uint8Array): void {

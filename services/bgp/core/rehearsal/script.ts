@@ -75,7 +75,7 @@ export function openOf({ asn, routerId }: ImaginedPeer): Message {
   return { kind: 'open', asn, holdTimeSeconds: 90, routerId, capabilities };
 }
 
-const PREFIXES = 256;
+const PREFIXES = 128;
 /** So many have the same attributes. */
 const PER_SET = 4;
 
