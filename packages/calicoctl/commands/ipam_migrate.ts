@@ -36,6 +36,11 @@ again. Repeat the command to see what is left.`,
 async function migrate(session: Session, options: MigrateOptions): Promise<void> {
   const { terminal, connections } = session;
   const request = { from: options.fromPool ?? '', to: options.toPool ?? '' };
+  if (request.from === request.to) {
+    throw new CommandError(
+      `Cannot migrate from pool "${request.from}" to itself: expected another pool for --to-pool`,
+    );
+  }
   const plan = await connections.ask('ipamAdmin', (client) => client.planMigration(request));
   terminal.out(formatPlan(plan));
   if (plan.obstacles.length > 0) {

@@ -142,7 +142,7 @@ function patcher(key: ResourceKey, type: PatchType, patch: string): (document: u
         } catch (cause) {
           throw new RpcError(
             'INVALID_ARGUMENT',
-            `Cannot patch ${keyTitle(key)}: ${firstLine(cause)}`,
+            `Cannot patch ${keyTitle(key)}: ${patchFault(cause)}`,
             {
               cause,
             },
@@ -155,6 +155,13 @@ function patcher(key: ResourceKey, type: PatchType, patch: string): (document: u
         `Cannot patch ${keyTitle(key)}: type ${type}: expected MERGE, JSON or STRATEGIC`,
       );
   }
+}
+
+/** 'operation 0 {"op":"remove","path":"/spec/x"}: …' */
+function patchFault(cause: unknown): string {
+  const { index, operation } = cause as { index?: number; operation?: unknown };
+  const which = index === undefined ? '' : `operation ${index} ${JSON.stringify(operation)}: `;
+  return `${which}${firstLine(cause)}`;
 }
 
 function parsePatch(key: ResourceKey, patch: string): unknown {
