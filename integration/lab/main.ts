@@ -1,16 +1,17 @@
-// npm run lab -- up|exec|status|down: a cluster to look into and to develop against.
+// npm run lab -- up|exec|pod|status|down: a cluster to look into and to develop against.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { inNamespace } from './fabric.ts';
 import { Lab } from './lab.ts';
+import { podCommand, podOf, podsText } from './pod_commands.ts';
 import { RUNTIMES, type Runtime } from './processes.ts';
 import { isAlive, type LabState, labDirectory, readStates } from './state.ts';
 import { sweepAbandoned, takeDown } from './sweep.ts';
 import { MODES, type Mode, planTopology } from './topology.ts';
 
 const program = new Command('lab')
-  .usage('up|exec|status|down [options]')
+  .usage('up|exec|pod|status|down [options]')
   .enablePositionalOptions() // options after the node of "exec" are the command's
   .description(
     'A cluster of network namespaces on this machine: real etcd, NATS, services and kernel.',
@@ -22,6 +23,8 @@ Examples:
   npm run lab -- up --mode vxlan --nodes 5
   npm run lab -- exec k8s-node02 ip route
   npm run lab -- exec control calicoctl get nodes -o wide
+  npm run lab -- pod add web k8s-node01 -l app=web
+  npm run lab -- exec default/web ip addr
   npm run lab -- status
   npm run lab -- down`,
   );
@@ -49,18 +52,23 @@ program
 
 program
   .command('exec <node> [command...]')
-  .description('run a command on a node (or on "control"); calicoctl is there')
+  .description(
+    'run a command on a node, on "control", or in a pod (namespace/name); calicoctl is there',
+  )
   .passThroughOptions()
   .option('--lab <prefix>', 'which lab, when several run')
   .action((node: string, command: string[], { lab }: { lab?: string }) => {
     const state = choose(lab);
     const topology = planTopology(state.prefix, state.mode, state.nodeCount);
-    const found = [{ name: 'control', namespace: topology.control }, ...topology.nodes].find(
-      ({ name }) => name === node,
-    );
+    const pod = podOf(state, node);
+    const found = [
+      { name: 'control', namespace: topology.control },
+      ...topology.nodes,
+      ...(pod === undefined ? [] : [{ name: node, namespace: pod.netns }]),
+    ].find(({ name }) => name === node);
     if (found === undefined) {
       fail(
-        `Cannot find node "${node}": there are control, ${topology.nodes.map(({ name }) => name).join(', ')}`,
+        `Cannot find node "${node}": there are control, ${topology.nodes.map(({ name }) => name).join(', ')}; ${podsText(state)}`,
       );
     }
     const shell = `. ${join(labDirectory(state.prefix), 'environment')}
@@ -77,6 +85,8 @@ program
     const { status } = spawnSync(binary, args, { stdio: 'inherit' });
     process.exitCode = status ?? 1;
   });
+
+program.addCommand(podCommand(choose));
 
 program
   .command('status')
@@ -104,7 +114,9 @@ program
     if (states.length === 0) console.log('No lab is running.');
   });
 
-await program.parseAsync();
+await program.parseAsync().catch((cause: unknown) => {
+  fail(cause instanceof Error ? cause.message : String(cause));
+});
 
 function choose(prefix: string | undefined): LabState {
   const states = readStates().filter((state) =>
