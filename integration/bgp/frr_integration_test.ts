@@ -1,5 +1,7 @@
-// What FRR and BIRD show of aggregates, and FRR of several AS numbers of one router. About 20 s.
+// What FRR and BIRD show of aggregates, of several AS numbers of one router, and of roles. About 25 s.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from '../lab/wait.ts';
 import { BgpLab } from './bgp_lab.ts';
@@ -40,7 +42,7 @@ protocol bgp ours {
 }
 `;
 
-test('aggregates and AS numbers with FRR and BIRD', { skip: cannotRun }, async (t) => {
+test('aggregates, AS numbers and roles with FRR and BIRD', { skip: cannotRun }, async (t) => {
   const lab = await BgpLab.start({ [FRR]: 100, [OURS]: 101, [BIRD]: 103 });
   try {
     await lab.apply('IPPool', 'outside', { cidr: '172.30.0.0/16', blockSize: 26 });
@@ -138,6 +140,20 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
     );
   }
 
+  const birdFile = join(lab.speaker(BIRD).directory, 'bird.conf');
+
+  async function birdHas(prefix: string, isThere: boolean): Promise<void> {
+    let text = '';
+    await eventually(
+      async () => {
+        text = await lab.birdc(BIRD, `show route ${prefix} all protocol ours`).catch(() => '');
+        return text.includes('BGP.as_path') === isThere;
+      },
+      20_000,
+      () => `BIRD has ${text}`,
+    );
+  }
+
   const frrPeer = { peerIP: '192.168.80.100', asNumber: FRR_ASN };
   const inFrr = (...lines: readonly string[]): Promise<void> =>
     frr.configure(`router bgp ${FRR_ASN}`, ...lines);
@@ -178,5 +194,38 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
     await inFrr('neighbor 192.168.80.101 local-as 65200 no-prepend replace-as');
     await weShow('172.30.0.0/24', '65200');
     await frrShows(OUR_BLOCK, from(64_512));
+  });
+
+  await t.test('roles: what a provider told goes to no other provider (RFC 9234)', async () => {
+    await inFrr(
+      'no neighbor 192.168.80.101 local-as 65200',
+      'neighbor 192.168.80.101 local-role provider strict-mode',
+    );
+    await lab.apply('BGPPeer', 'frr', { ...frrPeer, role: 'Customer', roleStrict: true });
+    await weShow('172.30.0.0/24', '65000');
+    // An external peer that is no provider is told; one that is, is not.
+    lab.process('bird-bird').start();
+    await birdHas('172.30.0.0/24', true);
+    writeFileSync(
+      birdFile,
+      BIRD_CONFIGURATION.replace('neighbor', 'local role provider; neighbor'),
+    );
+    await lab.birdc(BIRD, 'configure');
+    const bird = { peerIP: '192.168.80.103', asNumber: 65_010, role: 'Customer' };
+    await lab.apply('BGPPeer', 'bird', bird);
+    await birdHas(OUR_BLOCK, true);
+    await birdHas('172.30.0.0/24', false);
+  });
+
+  await t.test('roles that do not fit are refused, and it is said', async () => {
+    await inFrr('neighbor 192.168.80.101 local-role customer');
+    await eventually(
+      async () => {
+        const { peers } = await client.listPeers({});
+        return peers.some(({ lastError }) => /[Rr]ole/.test(lastError));
+      },
+      20_000,
+      () => 'the session goes on',
+    );
   });
 }
