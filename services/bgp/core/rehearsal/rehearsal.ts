@@ -1,4 +1,4 @@
-// A node that exists for ignore, with peers that are imagined: it takes in, decides, tells and programs a
+// A node that exists for nobody, with peers that are imagined: it takes in, decides, tells and programs a
 // small table again and again, so that the runtime has compiled what a real table needs before one comes.
 // Code that is new to the runtime is many times slower, and its compilers take as much time again.
 import { encodeMessage, KEEPALIVE } from '@calico/bgp-wire';

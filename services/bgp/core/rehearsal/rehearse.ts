@@ -25,7 +25,7 @@ export function rehearse(
   let known = paths.size;
   const play = (): void => {
     const { size } = paths;
-    if (size >= ENOUGH) return;
+    if (size >= ENOUGH) return end();
     if (size !== known) {
       known = size;
       cancel = clock.setTimer(BUSY_REST_MS, play);
@@ -33,10 +33,17 @@ export function rehearse(
     }
     const before = clock.monotonic();
     rehearsal ??= begin();
-    if (!rehearsal.next()) return;
+    if (!rehearsal.next()) return end();
     const rest = Math.max(SHORTEST_REST_MS, (clock.monotonic() - before) * REST);
     cancel = clock.setTimer(rest, play);
   };
+  /** Who could end it holds its tables otherwise. */
+  const end = (): void => {
+    rehearsal = undefined;
+  };
   let cancel = clock.setTimer(SHORTEST_REST_MS, play);
-  return () => cancel();
+  return () => {
+    cancel();
+    end();
+  };
 }
