@@ -17,7 +17,7 @@ export type SourceDocument = {
   readonly lineOf: (path: readonly (string | number)[]) => number | undefined;
 };
 
-export const STANDARD_INPUT = 'standard input';
+const STANDARD_INPUT = 'standard input';
 
 /** @param location a file, a directory, or "-"; @throws CommandError */
 export async function readDocuments(

@@ -59,7 +59,6 @@ export type * from './resources.ts';
 export {
   BGP_ROUTE_PROTOCOL,
   decideBlockRoute,
-  FELIX_ROUTE_PROTOCOL,
   ipPoolOf,
   podMtu,
   type RouteDecision,

@@ -24,7 +24,7 @@ export function problemsOf(
 }
 
 /** "spec.ingress[0].action" */
-export function fieldText(path: readonly PropertyKey[]): string {
+function fieldText(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
     const name = String(part);

@@ -5,7 +5,7 @@ import type { IPPool } from './resources.ts';
 
 /** rtm_protocol values of the two owners. */
 export const BGP_ROUTE_PROTOCOL = 12;
-export const FELIX_ROUTE_PROTOCOL = 80;
+const FELIX_ROUTE_PROTOCOL = 80;
 
 export type RouteDecision = {
   readonly owner: 'bgp' | 'felix';

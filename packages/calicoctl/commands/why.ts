@@ -4,7 +4,7 @@ import { formatWhy, protocolNumberOf, type ShownDirection } from '../formats/why
 import type { CommandAdder, Session } from '../session.ts';
 import { refuseProblems } from './node_problems.ts';
 
-export type WhyOptions = {
+type WhyOptions = {
   readonly protocol: string;
   readonly port: string;
   readonly sourcePort?: string;

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { Report, SchemaStyle } from '../schema_style.ts';
 import { cidr, selector } from './scalars.ts';
 
-export const encapsulationMode = z.enum(['Never', 'Always', 'CrossSubnet']);
+const encapsulationMode = z.enum(['Never', 'Always', 'CrossSubnet']);
 
 export const ipPoolStatus = z.looseObject({
   conditions: z.array(z.looseObject({ type: z.string(), status: z.string() })).optional(),

@@ -3,7 +3,7 @@
 import type { Store } from '@calico/store';
 
 /** Outside /calico/, so that it is nobody's data. */
-export const IDENTITY_KEY = '/calico-relay/identity';
+const IDENTITY_KEY = '/calico-relay/identity';
 
 /**
  * Identity of etcd's history: "<cluster id>-<mark>". A new mark is made when there is none, or when

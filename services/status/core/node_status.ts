@@ -8,7 +8,7 @@ import type { NodeReports } from './node_reports.ts';
 export type NodeStatus = MessageInitShape<typeof NodeStatusSchema>;
 
 /** What has said nothing for this long is taken for gone: three missed heartbeats. */
-export const SILENT_AFTER_MS = 30_000;
+const SILENT_AFTER_MS = 30_000;
 
 const COMPONENTS = ['felix', 'bgp'] as const;
 
