@@ -126,14 +126,14 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
     await lab.routesBecome(OURS, ['172.30.0.0/24 via 192.168.80.100 dev ens33']);
   });
 
-  /** The AS path of a route of FRR's as this node shows it, once it is as expected. */
+  /** The AS path of a route of FRR's as this node shows it, once it is as expected; '' for none. */
   async function weShow(prefix: string, expected: string): Promise<void> {
     const seen: string[] = [];
     await eventually(
       async () => {
         seen.length = 0;
         for await (const route of client.listRoutes({ prefix })) seen.push(route.asPath.join(' '));
-        return seen[0] === expected;
+        return (seen[0] ?? '') === expected;
       },
       20_000,
       () => `AS paths to ${prefix} are ${seen.join()}`,
@@ -196,11 +196,38 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
     await frrShows(OUR_BLOCK, from(64_512));
   });
 
-  await t.test('roles: what a provider told goes to no other provider (RFC 9234)', async () => {
+  await t.test('paths with our own AS number, as often as it is allowed', async () => {
     await inFrr(
       'no neighbor 192.168.80.101 local-as 65200',
-      'neighbor 192.168.80.101 local-role provider strict-mode',
+      'network 172.31.0.0/24 route-map looped',
+      'exit',
+      'route-map looped permit 10',
+      'set as-path prepend 64512',
     );
+    await lab.apply('BGPPeer', 'frr', { ...frrPeer, numAllowedLocalASNumbers: 1 });
+    await weShow('172.31.0.0/24', '65000 64512');
+    await lab.apply('BGPPeer', 'frr', frrPeer);
+    await weShow('172.31.0.0/24', '');
+    await weShow('172.30.0.0/24', '65000');
+  });
+
+  await t.test('a router that is about to go is the last resort (RFC 8326)', async () => {
+    await inFrr('bgp graceful-shutdown');
+    await eventually(
+      async () => {
+        for await (const route of client.listRoutes({ prefix: '172.30.0.0/24' })) {
+          if (route.communities.includes('65535:0')) return route.localPreference === 0;
+        }
+        return false;
+      },
+      20_000,
+      () => 'the route of a router that is about to go has no local preference of 0',
+    );
+    await inFrr('no bgp graceful-shutdown');
+  });
+
+  await t.test('roles: what a provider told goes to no other provider (RFC 9234)', async () => {
+    await inFrr('neighbor 192.168.80.101 local-role provider strict-mode');
     await lab.apply('BGPPeer', 'frr', { ...frrPeer, role: 'Customer', roleStrict: true });
     await weShow('172.30.0.0/24', '65000');
     // An external peer that is no provider is told; one that is, is not.
