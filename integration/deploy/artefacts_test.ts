@@ -52,6 +52,15 @@ test('systemd: units start files that exist and set variables that these read', 
   }
 });
 
+/** systemd.exec(5): what makes a mount namespace. */
+const OWN_MOUNTS =
+  /^(?:Private(?:Tmp|Devices|Mounts|IPC)|Protect(?:System|Home|Proc|Kernel\w+|ControlGroups)|ReadOnlyPaths|ReadWritePaths|InaccessiblePaths|TemporaryFileSystem|Bind\w+|RootDirectory|DynamicUser)=/m;
+
+test('systemd: felix sees the namespaces of pods that are mounted while it runs', () => {
+  assert.doesNotMatch(read('systemd/calico-felix.service'), OWN_MOUNTS);
+  assert.match(read('systemd/calico-bgp.service'), OWN_MOUNTS);
+});
+
 test('systemd: calico.env sets variables that a service reads, also where it only proposes', () => {
   const lines = read('systemd/calico.env').matchAll(/^#?([A-Z]\w+)=(.*)$/gm);
   for (const [, variable = ''] of lines) assert.ok(isKnown(variable, names), variable);
