@@ -37,7 +37,7 @@ export function rehearse(
     const rest = Math.max(SHORTEST_REST_MS, (clock.monotonic() - before) * REST);
     cancel = clock.setTimer(rest, play);
   };
-  /** Who could end it holds its tables otherwise. */
+  /** Otherwise whoever may end it would hold its tables. */
   const end = (): void => {
     rehearsal = undefined;
   };
