@@ -1,5 +1,5 @@
 // What comes of one call: a message, or why there is none.
-import { CODE } from './http2/frames.ts';
+import { CODE, MOST_HEADER_BYTES } from './http2/frames.ts';
 import type { Headers } from './http2/header_decoder.ts';
 import type { StreamOwner } from './http2/stream.ts';
 import { failureOfHeaders, UnaryFailure } from './unary_failure.ts';
@@ -40,6 +40,10 @@ export class UnaryAnswer implements StreamOwner {
     if (this.#length > this.#mostBytes) this.#settle(UnaryFailure.tooLong(this.#mostBytes));
     else if (isEnd) this.#settle(UnaryFailure.lost(new Error('The answer has no status')));
     else this.#chunks.push(bytes);
+  }
+
+  onHeadersTooLong(): void {
+    this.#settle(UnaryFailure.tooLong(MOST_HEADER_BYTES, 'headers'));
   }
 
   onReset(code: number, error: Error | undefined): void {

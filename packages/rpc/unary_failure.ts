@@ -52,8 +52,8 @@ export class UnaryFailure extends Error {
     return new UnaryFailure(status.CANCELLED, 'Cancelled on client', { isSent });
   }
 
-  static tooLong(mostBytes: number): UnaryFailure {
-    const details = `Received message larger than max (${mostBytes} bytes)`;
+  static tooLong(mostBytes: number, what = 'message'): UnaryFailure {
+    const details = `Received ${what} larger than max (${mostBytes} bytes)`;
     return new UnaryFailure(status.RESOURCE_EXHAUSTED, details);
   }
 

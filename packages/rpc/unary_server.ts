@@ -205,6 +205,10 @@ class ShortCall implements CallCarrier, StreamOwner {
     this.isOpen = false;
     this.#call.close();
   }
+
+  onHeadersTooLong(): void {
+    this.onReset();
+  }
 }
 
 class StreamCarrier implements CallCarrier {

@@ -13,6 +13,7 @@ import {
   goAwayFrame,
   HEAD_BYTES,
   Http2Error,
+  MOST_HEADER_BYTES,
   MOST_WINDOW,
   numberFrame,
   SETTING,
@@ -46,13 +47,18 @@ export const CLIENT_GREETING: Buffer = Buffer.concat([
   settingsFrame([
     [SETTING.ENABLE_PUSH, 0],
     [SETTING.INITIAL_WINDOW_SIZE, STREAM_WINDOW],
+    [SETTING.MAX_HEADER_LIST_SIZE, MOST_HEADER_BYTES],
     [ONLY_UNARY_CALLS, 1],
   ]),
 ]);
 
+/** Request Header Fields Too Large (RFC 6585). */
+const TOO_LONG: readonly Header[] = [[':status', '431']];
+
 const SERVER_GREETING = settingsFrame([
   [SETTING.INITIAL_WINDOW_SIZE, STREAM_WINDOW],
   [SETTING.MAX_CONCURRENT_STREAMS, MOST_STREAMS],
+  [SETTING.MAX_HEADER_LIST_SIZE, MOST_HEADER_BYTES],
 ]);
 
 export type ConnectionEvents = {
@@ -250,18 +256,30 @@ export class Http2Connection {
     if (!isNew) this.#checkBegun(id);
     if (stream === undefined) return;
     if (stream.hasReceivedEnd) throw new Http2Error(CODE.STREAM_CLOSED, 'headers after the end');
+    if (headers === undefined) {
+      this.#refuseHeaders(stream);
+      return;
+    }
     if (isEnd) this.#receivedEnd(stream);
     if (!isNew) stream.owner?.onHeaders(headers, isEnd);
     else if (isEnd) stream.owner?.onData(Buffer.alloc(0), true);
   }
 
-  #accept(id: number, headers: Headers): Stream | undefined {
+  /** Section 10.5.1: the exchange ends, the connection goes on. */
+  #refuseHeaders(stream: Stream): void {
+    const { owner } = stream;
+    if (this.#isServer && !stream.hasSentEnd) this.respond(stream, TOO_LONG);
+    this.reset(stream, this.#isServer ? CODE.NO_ERROR : CODE.CANCEL);
+    owner?.onHeadersTooLong();
+  }
+
+  #accept(id: number, headers: Headers | undefined): Stream | undefined {
     if (id % 2 === 0) throw new Http2Error(CODE.PROTOCOL_ERROR, `a client's stream ${id}`);
     this.#lastSeen = id;
     const stream = new Stream(id, this.#outbox.streamWindow);
     const isFull = this.#isLeaving || this.#streams.size >= MOST_STREAMS;
-    stream.owner = isFull ? undefined : this.#events.onStream?.(stream, headers);
-    if (stream.owner === undefined) {
+    if (headers !== undefined && !isFull) stream.owner = this.#events.onStream?.(stream, headers);
+    if (stream.owner === undefined && (headers !== undefined || isFull)) {
       this.#outbox.write(numberFrame(FRAME.RST_STREAM, id, CODE.REFUSED_STREAM));
       return undefined;
     }

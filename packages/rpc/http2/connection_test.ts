@@ -17,6 +17,7 @@ import {
   settingsFrame,
 } from './frames.ts';
 import type { Headers } from './header_decoder.ts';
+import type { Header } from './header_table.ts';
 import type { Stream, StreamOwner } from './stream.ts';
 
 async function sockets(t: TestContext): Promise<[Socket, Socket]> {
@@ -38,10 +39,10 @@ async function sockets(t: TestContext): Promise<[Socket, Socket]> {
 class Recorder implements StreamOwner {
   readonly headers: Headers[] = [];
   readonly #chunks: Buffer[] = [];
-  readonly #end = Promise.withResolvers<'complete' | number>();
+  readonly #end = Promise.withResolvers<'complete' | 'too long' | number>();
 
-  /** 'complete', or the code of a reset. */
-  get end(): Promise<'complete' | number> {
+  /** 'complete', 'too long', or the code of a reset. */
+  get end(): Promise<'complete' | 'too long' | number> {
     return this.#end.promise;
   }
 
@@ -57,6 +58,10 @@ class Recorder implements StreamOwner {
   onData(bytes: Buffer, isEnd: boolean): void {
     this.#chunks.push(Buffer.from(bytes));
     if (isEnd) this.#end.resolve('complete');
+  }
+
+  onHeadersTooLong(): void {
+    this.#end.resolve('too long');
   }
 
   onReset(code: number): void {
@@ -166,6 +171,32 @@ test('a peer that allows more exchanges makes room', async (t) => {
   peer.write(settingsFrame([[SETTING.MAX_CONCURRENT_STREAMS, 2]]));
   await peer.next(FRAME.SETTINGS);
   assert.deepEqual(rooms, [true]);
+});
+
+test('headers that are too long end their exchange, not the connection', async (t) => {
+  const [near, far] = await sockets(t);
+  const long: Header = ['x-long', '-'.repeat(100_000)];
+  const server: Http2Connection = new Http2Connection(far, 'server', {
+    onClose: () => {},
+    onStream: (stream, headers) => {
+      const path = headers[':path'];
+      const more: Header[] = path === '/long' ? [['a', 'b'], long] : [['a', 'b']];
+      queueMicrotask(() => server.respond(stream, [[':status', '200'], ...more]));
+      return new Recorder();
+    },
+  });
+  const client = await ready(near);
+  const answerTo = async (headers: Header[]): Promise<Recorder> => {
+    const recorder = new Recorder();
+    client.request(headers, Buffer.alloc(1), recorder);
+    await recorder.end;
+    return recorder;
+  };
+  const inOrder = { ':status': '200', a: 'b' };
+  assert.equal(await (await answerTo([[':path', '/long']])).end, 'too long');
+  assert.deepEqual((await answerTo([[':path', '/short']])).headers, [inOrder]);
+  assert.deepEqual((await answerTo([[':path', '/short'], long])).headers, [{ ':status': '431' }]);
+  assert.deepEqual((await answerTo([[':path', '/short']])).headers, [inOrder]);
 });
 
 test('a peer that leaves refuses what it has not seen; the rest is answered', async (t) => {

@@ -21,6 +21,7 @@ export const SETTING = {
   MAX_CONCURRENT_STREAMS: 3,
   INITIAL_WINDOW_SIZE: 4,
   MAX_FRAME_SIZE: 5,
+  MAX_HEADER_LIST_SIZE: 6,
 } as const;
 
 export const CODE = {
@@ -41,6 +42,8 @@ export const HEAD_BYTES = 9;
 export const MOST_PAYLOAD_BYTES = 16_384;
 export const MOST_WINDOW = 2 ** 31 - 1;
 export const DEFAULT_WINDOW = 65_535;
+/** Headers that are longer (section 6.5.2 says how that is counted) are not looked at. */
+export const MOST_HEADER_BYTES = 64 << 10;
 
 /** What ends a connection. */
 export class Http2Error extends Error {

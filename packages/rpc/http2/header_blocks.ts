@@ -2,12 +2,14 @@
 import { CODE, FLAG, FRAME, type Frame, HEAD_BYTES, Http2Error, withoutPadding } from './frames.ts';
 import { HeaderDecoder, type Headers } from './header_decoder.ts';
 
-const MOST_BYTES = 64 << 10;
+/** Of a block that is read at all, be it only for what it says about the table. */
+const MOST_BYTES = 256 << 10;
 const PRIORITY_BYTES = 5;
 
 export type HeaderBlock = {
   readonly stream: number;
-  readonly headers: Headers;
+  /** Undefined: too long. */
+  readonly headers: Headers | undefined;
   /** Nothing follows on the stream. */
   readonly isEnd: boolean;
 };

@@ -1,13 +1,13 @@
 // Header blocks, read. https://www.rfc-editor.org/rfc/rfc7541#section-6
-import { CODE, Http2Error } from './frames.ts';
-import { DEFAULT_TABLE_BYTES, DynamicTable, type Header } from './header_table.ts';
+import { CODE, Http2Error, MOST_HEADER_BYTES } from './frames.ts';
+import { DEFAULT_TABLE_BYTES, DynamicTable, type Header, sizeOf } from './header_table.ts';
 import { decodeHuffman } from './huffman.ts';
 
 /** By name in lower case; of a name that comes twice the first. */
 export type Headers = Readonly<Record<string, string>>;
 
-/** A limit on what a short block can expand to. */
-const MOST_TEXT = 64 << 10;
+/** Longer texts than a block can have. */
+const MOST_NUMBER = 1 << 20;
 /** Of blocks that are kept: how many, and how long. */
 const MOST_KEPT = 16;
 const MOST_KEPT_BYTES = 256;
@@ -22,8 +22,11 @@ export class HeaderDecoder {
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
 
-  /** @throws Http2Error: the connection cannot go on, what follows depends on this */
-  decode(block: Buffer): Headers {
+  /**
+   * Undefined: they are too long to be kept; the table has followed them, so that what comes next can be
+   * read. @throws Http2Error: the connection cannot go on
+   */
+  decode(block: Buffer): Headers | undefined {
     if (block.length > MOST_KEPT_BYTES) return this.#read(block);
     const text = block.toString('latin1');
     const kept = this.#kept.get(text);
@@ -31,11 +34,11 @@ export class HeaderDecoder {
     const { version } = this.#table;
     const headers = this.#read(block);
     if (this.#table.version !== version || this.#kept.size >= MOST_KEPT) this.#kept.clear();
-    if (this.#table.version === version) this.#kept.set(text, headers);
+    if (this.#table.version === version && headers !== undefined) this.#kept.set(text, headers);
     return headers;
   }
 
-  #read(block: Buffer): Headers {
+  #read(block: Buffer): Headers | undefined {
     this.#bytes = block;
     this.#at = 0;
     const headers: Record<string, string> = {};
@@ -45,15 +48,14 @@ export class HeaderDecoder {
         const header = this.#next();
         if (header === undefined) continue;
         const [name, value] = header;
-        length += name.length + value.length;
-        if (length > MOST_TEXT) throw new RangeError(`more than ${MOST_TEXT} characters`);
-        if (!Object.hasOwn(headers, name)) headers[name] = value;
+        length += sizeOf(header);
+        if (length <= MOST_HEADER_BYTES && !Object.hasOwn(headers, name)) headers[name] = value;
       }
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
       throw new Http2Error(CODE.COMPRESSION_ERROR, `headers cannot be read: ${cause.message}`);
     }
-    return headers;
+    return length > MOST_HEADER_BYTES ? undefined : headers;
   }
 
   /** Undefined: something was said about the table. */
@@ -104,7 +106,7 @@ export class HeaderDecoder {
     for (let scale = 1; ; scale *= 128) {
       const byte = this.#byte();
       value += (byte & 0x7f) * scale;
-      if (value > MOST_TEXT || scale > MOST_SCALE) throw new RangeError('a number is too large');
+      if (value > MOST_NUMBER || scale > MOST_SCALE) throw new RangeError('a number is too large');
       if (byte < 0x80) return value;
     }
   }

@@ -7,6 +7,8 @@ export interface StreamOwner {
   onHeaders(headers: Headers, isEnd: boolean): void;
   /** A part of what was read: to be copied by whoever keeps it long. */
   onData(bytes: Buffer, isEnd: boolean): void;
+  /** It came with more headers than are looked at, and was taken back. Nothing follows. */
+  onHeadersTooLong(): void;
   /** The other end took it back, or the connection is gone. Nothing follows. */
   onReset(code: number, error: Error | undefined): void;
 }
