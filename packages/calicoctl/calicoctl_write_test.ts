@@ -81,7 +81,7 @@ test('documents without kind or name and empty input are refused', async () => {
   assert.match(await calicoctl.fails('apply -f -', 'kind: IPPool'), /IPPool has no metadata\.name/);
   assert.match(
     await calicoctl.fails('apply -f -', 'kind: Foo\nmetadata: {name: x}'),
-    /find kind "Foo"/,
+    /^standard input, document 1: Cannot find kind "Foo"/,
   );
   assert.match(
     await calicoctl.fails('apply -f -', '---\n'),

@@ -33,7 +33,7 @@ export function requestsOf(
     if (typeof name !== 'string' || name === '') {
       throw new CommandError(`Cannot use ${place}: ${kind} has no metadata.name`);
     }
-    const info = Object.hasOwn(KINDS, kind) ? KINDS[kind as Kind] : kindOf(kind);
+    const info = Object.hasOwn(KINDS, kind) ? KINDS[kind as Kind] : kindOf(kind, `${place}: `);
     if (!info.namespaced) {
       return { source, kind: info.kind, namespace: '', name, document: source.value };
     }

@@ -1,7 +1,8 @@
 // apply --dry-run: what the documents would do, without doing it.
 import type { Resource } from '@calico/proto/api/v1/resources';
+import { CommandError } from '../command_error.ts';
 import { formatPreview } from '../formats/preview.ts';
-import { type Request, toMessage } from '../requests.ts';
+import { placeOf, type Request, toMessage } from '../requests.ts';
 import type { Session } from '../session.ts';
 import { refuseProblems } from './node_problems.ts';
 
@@ -27,9 +28,12 @@ export async function dryRun(
   const checked: Resource[] = [];
   for (const [index, request] of requests.entries()) {
     const earlier = requests.slice(0, index).filter(({ kind }) => DEPENDED_ON.has(kind));
-    const { resource } = await connections.ask('api', (client) =>
-      client.validate({ resource: toMessage(request), earlier: earlier.map(toMessage) }),
-    );
+    const message = { resource: toMessage(request), earlier: earlier.map(toMessage) };
+    const { resource } = await connections
+      .ask('api', (client) => client.validate(message))
+      .catch((cause: unknown) => {
+        throw cause instanceof CommandError ? cause : refused(request, cause);
+      });
     if (resource !== undefined) checked.push(resource);
   }
   terminal.out(`${requests.length} resource(s) would be applied\n`);
@@ -40,4 +44,9 @@ export async function dryRun(
   );
   terminal.out(formatPreview(nodes));
   refuseProblems(problems);
+}
+
+function refused(request: Request, cause: unknown): CommandError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new CommandError(`${placeOf(request)}: ${reason}`, { cause });
 }
