@@ -1,4 +1,4 @@
-// What FRR and BIRD show of aggregates, of several AS numbers of one router, and of roles. About 25 s.
+// What FRR and BIRD show of aggregates, of several AS numbers of one router, and of roles. About 30 s.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -226,12 +226,24 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
     await inFrr('no bgp graceful-shutdown');
   });
 
+  await t.test('what is to be dropped at a neighbour goes no further (RFC 7999)', async () => {
+    await inFrr(
+      'network 172.30.9.0/24 route-map dropped',
+      'exit',
+      'route-map dropped permit 10',
+      'set community blackhole',
+    );
+    await weShow('172.30.9.0/24', '65000');
+    lab.process('bird-bird').start();
+    await birdHas('172.30.0.0/24', true);
+    await birdHas('172.30.9.0/24', false);
+  });
+
   await t.test('roles: what a provider told goes to no other provider (RFC 9234)', async () => {
     await inFrr('neighbor 192.168.80.101 local-role provider strict-mode');
     await lab.apply('BGPPeer', 'frr', { ...frrPeer, role: 'Customer', roleStrict: true });
     await weShow('172.30.0.0/24', '65000');
     // An external peer that is no provider is told; one that is, is not.
-    lab.process('bird-bird').start();
     await birdHas('172.30.0.0/24', true);
     writeFileSync(
       birdFile,
@@ -240,6 +252,14 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
     await lab.birdc(BIRD, 'configure');
     const bird = { peerIP: '192.168.80.103', asNumber: 65_010, role: 'Customer' };
     await lab.apply('BGPPeer', 'bird', bird);
+    await eventually(
+      async () => {
+        const { peers } = await client.listPeers({});
+        return peers.every(({ agreed }) => agreed.includes('we are customer'));
+      },
+      20_000,
+      () => 'a session has no role',
+    );
     await birdHas(OUR_BLOCK, true);
     await birdHas('172.30.0.0/24', false);
   });

@@ -294,6 +294,21 @@ async function scenario(lab: BgpLab, t: Context): Promise<void> {
     },
   );
 
+  await t.test('an UPDATE of more than 4,096 octets (RFC 8654)', async () => {
+    const communities = Array.from({ length: 500 }, (_, index) => `64512:1:${index}`);
+    await lab.apply('BGPConfiguration', 'default', {
+      asNumber: 64512,
+      nodeToNodeMeshEnabled: false,
+      prefixAdvertisements: [{ cidr: OUR_BLOCK, communities }],
+    });
+    await session({}, { options: 'enable extended messages;' });
+    await isUp();
+    const { peers } = await client.listPeers({});
+    assert.match(peers[0]?.agreed.join() ?? '', /extended messages/);
+    const text = await routeAtBird(OUR_BLOCK);
+    assert.equal(text.match(/\(64512, 1, \d+\)/g)?.length, communities.length);
+  });
+
   await t.test('two members of a confederation (RFC 5065)', async () => {
     await lab.apply('BGPConfiguration', 'default', {
       asNumber: 65001,
