@@ -76,7 +76,8 @@ export class LinkNeighbours implements LinkPort {
     this.#cancelLook?.();
     this.#cancelLook = undefined;
     if (this.#links.size === 0) return;
-    for (const [name, link] of this.#links) {
+    // Of those that are there now: each may take its place anew.
+    for (const [name, link] of Array.from(this.#links)) {
       const index = interfaceIndex(name);
       if (typeof link === 'object' && link.index === index) {
         const own = this.#ownText(index);
