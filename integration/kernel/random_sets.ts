@@ -114,6 +114,20 @@ export const LOOKUPS: Readonly<Record<string, SetShape & { readonly fields: read
       ),
     ),
   },
+  'lookup/blocks': {
+    kind: 'counter-map',
+    key: ['ipv4_addr', 'inet_service'],
+    interval: false,
+    fields: ['ip saddr & 255.255.0.0', 'tcp dport'],
+    element: octet.map((n) => `10.${n}.0.0 . ${n}`),
+  },
+  'lookup/blocks6': {
+    kind: 'counter-map',
+    key: ['ipv6_addr'],
+    interval: false,
+    fields: ['ip6 daddr & ffff:fff0::'],
+    element: octet.map((n) => `fd00:${(n * 16).toString(16)}::`),
+  },
   'lookup/boxes6': {
     kind: 'counter-map',
     key: ['ipv6_addr', 'inet_service', 'inet_service'],
