@@ -24,9 +24,9 @@ export class RenewedTlsFiles {
    * one is missing or the key is not that of the certificate, what they held before.
    */
   current(): PemFiles {
-    const stamp = stampOf(this.#paths);
-    if (stamp === this.#stamp) return this.#pem;
     try {
+      const stamp = stampOf(this.#paths);
+      if (stamp === this.#stamp) return this.#pem;
       const pem = readAll(this.#paths);
       checkPem(pem);
       this.#pem = pem;
