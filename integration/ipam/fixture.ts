@@ -12,7 +12,7 @@ import { connectRpc, type RpcClient } from '@calico/rpc';
 import { openEtcd, type Store } from '@calico/store';
 import { silentLogger } from '@calico/telemetry';
 import { inconsistencies } from '../../services/ipam/core/consistency.ts';
-import { runtimeCommand } from '../lab/mod.ts';
+import { compileCache, runtimeCommand } from '../lab/mod.ts';
 
 export const SKIP = existsSync('/usr/bin/etcd') ? false : 'needs etcd: apt-get install etcd-server';
 
@@ -143,6 +143,7 @@ export class IpamFixture {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: {
         PATH: process.env['PATH'] ?? '',
+        ...compileCache(),
         TMPDIR: tmpdir(),
         ETCD_ENDPOINTS: this.endpoint,
         CALICO_LISTEN: `unix:${this.#socket(number)}`,

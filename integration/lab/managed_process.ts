@@ -96,7 +96,7 @@ export class ManagedProcess {
 }
 
 /** What the last run of a program has compiled is as good for this one: half of a service's start. */
-function compileCache(): Record<string, string> {
+export function compileCache(): Record<string, string> {
   const directory = process.env['NODE_COMPILE_CACHE'];
   return directory === undefined ? {} : { NODE_COMPILE_CACHE: directory };
 }

@@ -2,7 +2,7 @@ export { type Certificate, certificateOf, makeAuthority, makeCertificate } from 
 export { type ExecOptions, exec, execOk, type Result } from './exec.ts';
 export { deleteNamespaces, inNamespace, ipBatch, namespacesOf } from './fabric.ts';
 export { Lab, type LabOptions } from './lab.ts';
-export { ManagedProcess } from './managed_process.ts';
+export { compileCache, ManagedProcess } from './managed_process.ts';
 export { isolationPolicy, nodesManifest, poolManifest } from './manifests.ts';
 export { LineMonitor } from './monitor.ts';
 export { connects, type PingResult, ping } from './ping.ts';

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { RpcError, type RpcServer, type ServiceHandlers, serveRpc } from '@calico/rpc';
 import { cannotRun, makeNetns, runIn } from '../kernel/netns_fixture.ts';
-import { ROOT } from '../lab/mod.ts';
+import { compileCache, ROOT } from '../lab/mod.ts';
 
 type Handlers = ServiceHandlers<typeof ResourceService>;
 
@@ -109,6 +109,7 @@ function start(
   const child = spawn('ip', ['netns', 'exec', host, process.execPath, entry], {
     env: {
       PATH: process.env['PATH'],
+      ...compileCache(),
       CALICO_NODENAME: 'k8s-node02',
       CALICO_API_ADDRESS: address,
       ...env,
