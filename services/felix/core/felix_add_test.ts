@@ -2,8 +2,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseResource } from '@calico/model';
 import { Killed } from './fake_world.ts';
-import { CHECK, fails, HOST, POD, world } from './sample_world.ts';
+import { CHECK, HOST, POD, world } from './sample_world.ts';
 import { ADD_STEPS, REMOVE_STEPS } from './steps.ts';
+import { WorkloadError, type WorkloadErrorKind } from './workload_error.ts';
+
+async function fails(
+  promise: Promise<unknown>,
+  kind: WorkloadErrorKind,
+  pattern: RegExp,
+): Promise<void> {
+  await assert.rejects(promise, (error) => {
+    assert(error instanceof WorkloadError, String(error));
+    assert.equal(error.kind, kind);
+    assert.match(error.message, pattern);
+    return true;
+  });
+}
 
 test('add() connects a pod, DEL takes everything back', async () => {
   const w = world();

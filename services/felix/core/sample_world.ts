@@ -1,10 +1,8 @@
 // A world with one node, one pool and one pod to add; for tests.
-import assert from 'node:assert/strict';
 import { parseResource } from '@calico/model';
 import { FakeWorld } from './fake_world.ts';
 import { NOTHING_PARTICULAR, type Workload } from './workload.ts';
 import type { CheckRequest } from './workload_check.ts';
-import { WorkloadError, type WorkloadErrorKind } from './workload_error.ts';
 
 export const POD: Workload = {
   containerId: 'c1',
@@ -42,17 +40,4 @@ export function world(poolSpec: Record<string, unknown> = {}): FakeWorld {
   fresh.put(pool(poolSpec));
   fresh.put(node('n1', '192.168.80.101/24'));
   return fresh;
-}
-
-export async function fails(
-  promise: Promise<unknown>,
-  kind: WorkloadErrorKind,
-  pattern: RegExp,
-): Promise<void> {
-  await assert.rejects(promise, (error) => {
-    assert(error instanceof WorkloadError, String(error));
-    assert.equal(error.kind, kind);
-    assert.match(error.message, pattern);
-    return true;
-  });
 }
