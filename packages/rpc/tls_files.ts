@@ -2,6 +2,7 @@
 // restart. Connections that are open stay: TLS looks at certificates only when it begins.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import type { TlsFiles } from './credentials.ts';
 import type { PemFiles } from './unary_channel.ts';
 
@@ -40,9 +41,11 @@ export class RenewedTlsFiles {
 }
 
 /** Throws when a file is half written, or key and certificate are not of each other. */
-function checkPem({ ca, cert, key }: PemFiles): void {
-  const [, certificate] = [ca, cert].map((pem) =>
-    pem == null ? undefined : new X509Certificate(pem),
+function checkPem(pem: PemFiles): void {
+  createSecureContext(contextOptions(pem)); // of Deno's it is no check
+  const { ca, cert, key } = pem;
+  const [, certificate] = [ca, cert].map((text) =>
+    text == null ? undefined : new X509Certificate(text),
   );
   const privateKey = key == null ? undefined : createPrivateKey(key);
   if (certificate === undefined || privateKey === undefined) return;
