@@ -84,14 +84,15 @@ function spoofs({ spec }: WorkloadEndpoint): boolean {
   return (spec.allowSpoofedSourcePrefixes?.length ?? 0) > 0;
 }
 
-/** Whether they differ in labels and the like only. */
+/** Whether they differ in labels and the like only, each with one of the others. */
 function sameHostEnds(
   removed: readonly WorkloadEndpoint[],
   added: readonly WorkloadEndpoint[],
 ): boolean {
   if (removed.length !== added.length) return false;
-  const ends = new Set(removed.map(hostEnd));
-  return ends.size === removed.length && added.every((endpoint) => ends.has(hostEnd(endpoint)));
+  const [before, after] = [new Set(removed.map(hostEnd)), new Set(added.map(hostEnd))];
+  const areDistinct = before.size === removed.length && after.size === added.length;
+  return areDistinct && before.isSubsetOf(after);
 }
 
 function hostEnd(endpoint: WorkloadEndpoint): string {

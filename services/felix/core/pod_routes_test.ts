@@ -48,10 +48,10 @@ test('PodRoutes follows any changes to what a fresh look finds', () => {
   );
 });
 
-const pod = (role: string): WorkloadEndpoint =>
+const pod = (role: string, interfaceName = 'cali1', address = '10.0.0.1/32'): WorkloadEndpoint =>
   ({
     metadata: { name: 'a', labels: { role } },
-    spec: { interfaceName: 'cali1', ipNetworks: ['10.0.0.1/32'] },
+    spec: { interfaceName, ipNetworks: [address] },
   }) as unknown as WorkloadEndpoint;
 
 test('PodRoutes answers the same objects when only labels have changed', () => {
@@ -60,4 +60,12 @@ test('PodRoutes answers the same objects when only labels have changed', () => {
   assert.equal(pods.compute([pod('db')], {}), before);
   assert.equal(before.routes.size, 1);
   assert.equal(pods.compute([], {}).routes.size, 0);
+});
+
+test('PodRoutes takes the route of an endpoint that goes while two others come to claim one device', () => {
+  const pods = new PodRoutes();
+  pods.compute([pod('web'), pod('web', 'cali2', '10.0.0.2/32')], {});
+  const { routes, podDevices } = pods.compute([pod('db'), pod('cache')], {});
+  assert.deepEqual([...routes.keys()], ['10.0.0.1/32 0']);
+  assert.deepEqual([...podDevices.keys()], ['cali1']);
 });
