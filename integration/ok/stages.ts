@@ -21,7 +21,7 @@ export type Stage = {
 };
 
 export const NOTHING: Count = { passed: 0, failed: 0, skipped: 0, unstable: [] };
-/** More files than these do not fail by chance. */
+/** Of the stages that run one after the other: more than these do not fail by chance. */
 const REPETITIONS = 3;
 
 /** Nothing takes that long, unless it hangs; the virtual machine alone needs ten minutes on a busy host. */
