@@ -10,19 +10,26 @@ import { MemberSelections } from './member_selections.ts';
 import { policyRules } from './policy_rules.ts';
 import { type NamedSet, verdict } from './ruleset.ts';
 import { SetBuilder } from './set_builder.ts';
+import { blockLength } from './set_form.ts';
 
 const NETS = ['10.0.0.1', '10.0.0.9', '10.1.0.0/23', '10.1.0.0/24', '10.2.0.0/16', 'fd00::/30'];
 
-function member(): Member {
-  const prefixes = NETS.map((net) => parsePrefix(net));
+function member(nets: readonly string[]): Member {
+  const prefixes = nets.map((net) => parsePrefix(net));
   return { labels: { kind: 'wide' }, prefixes, ports: [] };
 }
 
 /** The rules of one policy as nft would list them, and the sets; there, two nets are many. */
-function compiled(...rules: readonly object[]): {
+function compiled(...rules: readonly object[]): Compiled {
+  return compiledWith(NETS, rules);
+}
+
+type Compiled = {
   readonly texts: readonly string[];
   readonly sets: ReadonlyMap<string, NamedSet>;
-} {
+};
+
+function compiledWith(nets: readonly string[], rules: readonly object[]): Compiled {
   const sets = new Map<string, NamedSet>();
   const owner = {
     chain: 'policy/p',
@@ -34,7 +41,7 @@ function compiled(...rules: readonly object[]): {
     denied: () => [],
   };
   const terms = ruleTerms(rules as Parameters<typeof ruleTerms>[0], '');
-  const builder = new SetBuilder(new MemberSelections([member()], 2), sets);
+  const builder = new SetBuilder(new MemberSelections([member(nets)], 2), sets);
   const texts = policyRules(terms, builder, owner).map((rule) =>
     ruleText(rule).replaceAll(/\/(?:[0-9a-f]{20}|[0-9a-v]{15})\b/gu, ''),
   );
@@ -99,10 +106,34 @@ test('rules of one set that differ in ports are one look-up, asked once for each
 });
 
 test('one address, one net and one range more do not make parts of their own', () => {
-  const few = new MemberSelections([member()]);
+  const few = new MemberSelections([member(NETS)]);
   const { parts } = few.addresses(parseSelector('all()'), 4);
   assert.deepEqual(
     parts.map(({ form, elements }) => [form, [...elements.keys()]]),
     [['ranges', ['10.0.0.1', '10.0.0.9', '10.1.0.0/23', '10.2.0.0/16']]],
   );
+});
+
+test('sets of nets of every length at both ends are 49 rules at most', () => {
+  for (const ipVersion of [4, 6] as const) {
+    const [bits, bases] =
+      ipVersion === 4 ? [32, ['10.0.0.0', '11.0.0.0']] : [128, ['fc00::', 'fd00::']];
+    const nets = Array.from({ length: bits - 7 }, (_, index) =>
+      bases.map((base) => `${base}/${index + 8}`),
+    ).flat();
+    const both = { action: 'Log', ipVersion, source: wide, destination: wide };
+    const { texts } = compiledWith(nets, [both]);
+    assert.ok(texts.length >= 36 && texts.length <= 49, `${texts.length} rules`);
+    // The last one is for what is in no other part of either end.
+    assert.ok((texts.at(-1)?.split('!=').length ?? 0) - 1 <= 12, texts.at(-1));
+  }
+});
+
+test('IPv6 nets of lengths that are given out are blocks, sixteen each at most', () => {
+  const lengths = [28, 32, 36, 40, 44, 48, 52, 56, 60, 64, 128];
+  assert.deepEqual(
+    lengths.map((length) => blockLength({ family: 6, length })),
+    [32, 32, 40, 40, 48, 48, 56, 56, 64, 64, 128],
+  );
+  assert.equal(blockLength({ family: 6, length: 120 }), 'ranges');
 });

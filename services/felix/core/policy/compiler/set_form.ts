@@ -10,14 +10,18 @@ import { addressBits, type Family, type Prefix } from '@calico/ip';
 
 /** Fewer nets than these are quickly gone through: the kernel takes a tenth of a millisecond for them. */
 export const FEWEST_BLOCKS = 1024;
-/** A net is cut into blocks of the next of these lengths. They are few, since each that a set has is a look-up. */
+/**
+ * A net is cut into blocks of the next of these lengths. They are few, since each that a set has is a look-up, and a rule that
+ * asks sets at both ends asks each part of one with each of the other: 49 rules at most. IPv6 nets are given out by four
+ * bits: /32, /36, /40 and so on are blocks.
+ */
 const LENGTHS: Readonly<Record<Family, readonly number[]>> = {
   4: [32, 30, 27, 24, 20, 16],
-  6: Array.from({ length: 28 }, (_, index) => 128 - 4 * index),
+  6: [128, 64, 56, 48, 40, 32],
 };
 
-/** A net that would be more than eight blocks is a range: they are wide, and so they are few. */
-const MOST_HALVINGS = 3;
+/** A net that would be more than sixteen blocks is a range: they are wide, and so they are few. */
+const MOST_HALVINGS = 4;
 
 /** Blocks of one length, each a first address, in a hash; or ranges. Single addresses are blocks as well. */
 export type Form = number | 'ranges';
