@@ -260,7 +260,10 @@ export interface FelixActions {
   check(request: CheckRequest): void;
   /** Answers what was removed. */
   collectGarbage(network: string, valid: readonly WorkloadKey[]): Promise<readonly WorkloadKey[]>;
-  /** One sentence for each thing without which add() would fail. */
+  /**
+   * One sentence for each thing without which add() would fail. A locked datastore is none: it is meant, holds
+   * on all nodes at once, and a runtime that hears of it counts the whole node as not ready.
+   */
   notReadyBecause(): Promise<readonly string[]>;
   info(): NodeInfo;
 }

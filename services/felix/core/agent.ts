@@ -11,6 +11,7 @@
 import type { CancelTimer, Clock } from '@calico/clock';
 import type { Kind } from '@calico/model';
 import type { ClusterView, Kernel, Log, PodNetwork, Reporter, StateReport } from '../ports.ts';
+import { datastoreLock } from './datastore_lock.ts';
 import { DATAPLANE_KINDS, desiredDataplane } from './desired.ts';
 import { endpointStatuses } from './endpoint_status.ts';
 import type { FeatureProbe } from './feature_probe.ts';
@@ -185,6 +186,8 @@ export class Agent {
     if (inSync) book.forgetDeleted(revision);
     if (this.#areNotesStale) health.setCondition('policy-notes', this.#notes.list());
     this.#areNotesStale = false;
+    const lock = datastoreLock(view.list('ClusterInformation'));
+    health.setCondition('lock', lock === undefined ? [] : [lock]);
     const isConcerned = this.#isDataplaneConcerned(local.list(), inSync);
     if (isConcerned) this.#settleDataplane(local.list(), inSync);
     const isComplete = policy && this.#isDataplaneComplete;

@@ -10,7 +10,6 @@ import type {
   ResourceStore,
 } from '../ports.ts';
 import type { Agent } from './agent.ts';
-import { datastoreLock } from './datastore_lock.ts';
 import type { HealthLog } from './health_log.ts';
 import type { Workload, WorkloadKey, WorkloadRecord } from './workload.ts';
 import type { WorkloadAdder } from './workload_adder.ts';
@@ -82,8 +81,6 @@ export class Felix implements FelixActions {
     const answers = await Promise.all([reasonOf(addresses.probe()), reasonOf(store.probe())]);
     const reasons = answers.filter((reason) => reason !== undefined);
     if (!view.inSync) reasons.push("the cluster's policies are not known yet");
-    const lock = datastoreLock(view.list('ClusterInformation'));
-    if (lock !== undefined) reasons.push(lock);
     const enabled = view.list('IPPool').filter(({ spec }) => !spec.disabled);
     const refused = enabled.flatMap((pool) => this.#parts.refusalOf(pool) ?? []);
     // As long as one pool serves, pods can be connected.
