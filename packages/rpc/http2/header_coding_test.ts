@@ -48,6 +48,70 @@ test('a block that is read again means what the table says by then', () => {
   assert.deepEqual(decoder.decode(bytes('c0')), { c: 'd' });
 });
 
+test('a block that is read again means what a long block has made of the table', () => {
+  const long: Header = ['grpc-message', '-'.repeat(300)];
+  const literal = ([name, value]: Header): Buffer =>
+    // Added to the table; a value of 127 bytes or more has its length in further bytes.
+    Buffer.concat([
+      Buffer.of(0x40, name.length),
+      Buffer.from(name),
+      bytes('7fad01'),
+      Buffer.from(value),
+    ]);
+  const decoder = new HeaderDecoder();
+  decoder.decode(bytes('40 01 61 01 62')); // a: b, added
+  assert.deepEqual(decoder.decode(bytes('be')), { a: 'b' });
+  decoder.decode(literal(long));
+  assert.deepEqual(decoder.decode(bytes('be')), Object.fromEntries([long]));
+  assert.deepEqual(decoder.decode(bytes('bf')), { a: 'b' });
+  decoder.decode(Buffer.concat([bytes('20'), Buffer.alloc(300, 0x82)])); // the table is emptied
+  assert.throws(() => decoder.decode(bytes('bf')), Http2Error);
+});
+
+test('blocks that come again are read as if nothing of them were kept', () => {
+  const added = ['61 01 63', '61 01 64', '62 01 63'].map((text) => `40 01 ${text}`);
+  const known = ['be', 'bf', 'c0', '82'];
+  const parts = [...known, ...known, ...added, '20 3f e1 1f', '82'.repeat(300)];
+  const random = randomBytes(3);
+  const part = (): string => parts[random() % parts.length] as string;
+  for (let connection = 0; connection < 300; connection++) {
+    const [decoder, plain] = [new HeaderDecoder(), new HeaderDecoder()];
+    let blocks = 0;
+    for (let expected: unknown = {}; expected !== undefined && blocks < 60; blocks++) {
+      const block = bytes(added[blocks] ?? (random() < 128 ? part() : part() + part()));
+      expected = outcome(() => plain.decode(padded(block, 300))); // too long to be kept
+      assert.deepEqual(
+        outcome(() => decoder.decode(padded(block, 0))),
+        expected,
+      );
+    }
+  }
+});
+
+/** The same bytes each time. */
+function randomBytes(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state >>> 24;
+  };
+}
+
+/** With `:method: GET` behind it, and so many times more. */
+function padded(block: Buffer, times: number): Buffer {
+  return Buffer.concat([block, Buffer.alloc(1 + times, 0x82)]);
+}
+
+/** Undefined: the connection is over. */
+function outcome<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    assert.ok(error instanceof Http2Error, String(error));
+    return undefined;
+  }
+}
+
 test('a list of headers that is written again names what the table has by then', () => {
   const encoder = new HeaderEncoder();
   const decoder = new HeaderDecoder();
@@ -138,11 +202,7 @@ test('encode() stops using a table that the other end does not keep', () => {
 });
 
 test('decode() of any bytes answers or refuses', () => {
-  let seed = 7;
-  const byte = (): number => {
-    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
-    return seed >>> 24;
-  };
+  const byte = randomBytes(7);
   for (let round = 0; round < 20_000; round++) {
     const block = Buffer.from(Array.from({ length: byte() % 40 }, byte));
     try {

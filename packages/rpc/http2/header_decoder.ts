@@ -19,6 +19,7 @@ export class HeaderDecoder {
   readonly #table = new DynamicTable();
   /** What blocks say as long as the table stays as it is: most are like one of the last few. */
   readonly #kept = new Map<string, Headers>();
+  #keptVersion = 0;
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
 
@@ -28,13 +29,16 @@ export class HeaderDecoder {
    */
   decode(block: Buffer): Headers | undefined {
     if (block.length > MOST_KEPT_BYTES) return this.#read(block);
+    const { version } = this.#table;
+    if (version !== this.#keptVersion) this.#kept.clear();
+    this.#keptVersion = version;
     const text = block.toString('latin1');
     const kept = this.#kept.get(text);
     if (kept !== undefined) return kept;
-    const { version } = this.#table;
     const headers = this.#read(block);
-    if (this.#table.version !== version || this.#kept.size >= MOST_KEPT) this.#kept.clear();
-    if (this.#table.version === version && headers !== undefined) this.#kept.set(text, headers);
+    if (this.#table.version !== version || headers === undefined) return headers;
+    if (this.#kept.size >= MOST_KEPT) this.#kept.clear();
+    this.#kept.set(text, headers);
     return headers;
   }
 
