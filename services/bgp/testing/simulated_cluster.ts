@@ -5,7 +5,7 @@ import type { AnyResource } from '@calico/model';
 import { resourcesOf } from '../core/cluster/resources.ts';
 import { BgpNode, type Listen } from '../core/node/bgp_node.ts';
 import type { Speaker, SpeakerOptions } from '../core/speaker/speaker.ts';
-import type { CollectorPort, PeerStatus, RecordingPort, Reporter } from '../ports.ts';
+import type { CollectorPort, LinkPort, PeerStatus, RecordingPort, Reporter } from '../ports.ts';
 import { FakeKernel } from './fake_kernel.ts';
 import { type Random, SimulatedNetwork, seededRandom } from './simulated_network.ts';
 
@@ -48,10 +48,12 @@ export class SimulatedNode {
     const record = cluster.recordOf(name);
     const collector = cluster.collectorOf(name);
     const recording = cluster.recordingOf(name);
+    const links = cluster.linksOf(name);
     this.bgp = new BgpNode({
       ...(record === undefined ? {} : { record }),
       ...(collector === undefined ? {} : { collector }),
       ...(recording === undefined ? {} : { recording }),
+      ...(links === undefined ? {} : { links }),
       node: name,
       routerId: '',
       clock: cluster.clock,
@@ -95,6 +97,8 @@ export class SimulatedCluster {
   collectorOf: (name: string) => CollectorPort | undefined = () => undefined;
   /** Who keeps what peers of a node say; set before start(). */
   recordingOf: (name: string) => RecordingPort | undefined = () => undefined;
+  /** Who finds the far ends of a node's links; set before start(). */
+  linksOf: (name: string) => LinkPort | undefined = () => undefined;
 
   constructor(seed: number, pieceBytes?: number) {
     this.#random = seededRandom(seed);

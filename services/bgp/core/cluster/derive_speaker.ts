@@ -26,8 +26,6 @@ export type Derived = {
   readonly services: readonly Prefix[];
   /** Ways to peers behind gateways. */
   readonly statics: readonly StaticRoute[];
-  /** Whose far ends are peers. */
-  readonly links: readonly string[];
   readonly programs: Programs;
   /** Listen on the node's own address only (BGPConfiguration.bindMode). */
   readonly bindsNodeAddress: boolean;
@@ -91,7 +89,6 @@ export function deriveSpeaker(
       leftOut: peers.leftOut,
       services: services.all,
       statics: peers.reachableBy,
-      links: peers.links,
       programs,
       subnet: self.subnet,
       bindsNodeAddress: configuration.bindMode === 'NodeIP',
@@ -101,6 +98,7 @@ export function deriveSpeaker(
         listenPort: self.listenPort,
         peers: peers.peers,
         ranges: peers.ranges,
+        links: peers.links,
         ownRoutes: deriveOwnRoutes(self, resources, services.announced),
         local: {
           asn: self.asn,

@@ -394,7 +394,7 @@ test('who is at the far end of a link is a peer as soon as it is known', () => {
   assert.deepEqual(waiting.problems, [
     'Cannot use BGPPeer "leaf": nobody has advertised itself on interface "eth1" yet',
   ]);
-  assert.deepEqual(waiting.derived?.links, ['eth1']);
+  assert.deepEqual(waiting.derived?.speaker.links, ['eth1']);
   const { derived } = deriveSpeaker('a', '', resourcesOf(resources), {
     ...surroundings,
     neighbourOn: () => parseAddress('fe80::7'),

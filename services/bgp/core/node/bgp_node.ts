@@ -237,7 +237,7 @@ export class BgpNode {
     });
     if (state.inSync) this.#inSyncAt ??= clock.now();
     const { derived } = this.#derivation;
-    links?.configure(derived?.links ?? []);
+    links?.configure(derived?.speaker.links ?? []);
     const text = settingsText(derived);
     if (derived !== undefined && text !== this.#derivedText) {
       this.#derivedText = text;

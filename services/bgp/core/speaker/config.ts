@@ -97,6 +97,8 @@ export type SpeakerConfig = {
   readonly peers: ReadonlyMap<string, PeerConfig>;
   /** Who may come without being known by its address. */
   readonly ranges?: readonly PeerRange[];
+  /** Interfaces whose far ends are peers; they are among `peers` once they are known. */
+  readonly links?: readonly string[];
   readonly ownRoutes: readonly OwnRoute[];
 };
 

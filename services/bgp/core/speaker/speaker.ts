@@ -23,6 +23,7 @@ import {
   type Side,
 } from '../session/types.ts';
 import { Aggregates } from './aggregates.ts';
+import { areAllComplete } from './completeness.ts';
 import { changeOf, FAMILIES, type PeerConfig, type SpeakerConfig, settingsText } from './config.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
 import type {
@@ -134,8 +135,7 @@ export class Speaker {
   checkRecovered(now: number, isOverdue: boolean): boolean {
     if (!this.#isRecovering) return true;
     this.#record?.({ kind: 'recovered', now, isOverdue });
-    const isDone = [...this.#peers.values()].every((peer) => peer.isComplete(now));
-    const isReady = this.#exportsComplete && this.#config !== undefined && isDone;
+    const isReady = this.#exportsComplete && areAllComplete(this, now);
     this.#isRecovering = !isOverdue && !isReady;
     return !this.#isRecovering;
   }
