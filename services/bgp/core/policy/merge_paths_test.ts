@@ -9,7 +9,13 @@ import {
 } from '@calico/bgp-wire';
 import * as fc from 'fast-check';
 import { sequence } from '../../testing/paths.ts';
-import { mergePaths } from './merge_paths.ts';
+import { MergedPaths } from './merge_paths.ts';
+
+function mergePaths(all: readonly PathAttributes[]): PathAttributes {
+  const paths = new MergedPaths();
+  for (const each of all) paths.add(each);
+  return paths.merged;
+}
 
 function summary(...all: readonly PathAttributes[]): string {
   const { asPath = [], atomicAggregate = false } = mergePaths(all);
@@ -79,6 +85,32 @@ test('order and repetition of the parts change nothing, and no AS number is made
       assert.equal(summary(...parts.toReversed(), ...parts), text);
       const [, found = ''] = /^\[(.*)\]/.exec(text) ?? [];
       for (const path of paths) assert.ok(formatAsPath(path).startsWith(found));
+    }),
+  );
+});
+
+test('what has gone leaves nothing behind', () => {
+  const part = fc.record({
+    origin: fc.constantFrom(Origin.Igp, Origin.Egp, Origin.Incomplete),
+    asPath: fc
+      .array(fc.integer({ min: 1, max: 2 }), { maxLength: 3 })
+      .map((asns): AsPath => (asns.length === 0 ? [] : sequence(...asns))),
+    atomicAggregate: fc.boolean(),
+    communities: fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 3 }),
+    largeCommunities: fc.array(
+      fc.nat(3).map((local2) => ({ global: 1, local1: 2, local2 })),
+      { maxLength: 3 },
+    ),
+    onlyToCustomer: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
+  });
+  fc.assert(
+    fc.property(fc.array(part, { minLength: 1 }), fc.array(part), (kept, gone) => {
+      const paths = new MergedPaths();
+      for (const each of gone) paths.add(each as PathAttributes);
+      for (const each of kept) paths.add(each as PathAttributes);
+      for (const each of gone) paths.remove(each as PathAttributes);
+      assert.equal(paths.size, kept.length);
+      assert.deepEqual(paths.merged, mergePaths(kept as PathAttributes[]));
     }),
   );
 });

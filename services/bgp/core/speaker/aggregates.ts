@@ -1,20 +1,28 @@
 // Routes that stand for others: each is there as long as something inside of it is.
+//
+//   best paths --> sets of attributes, counted --> what they say together --> a path of our own
 import type { PathAttributes } from '@calico/bgp-wire';
 import { formatPrefix, type Prefix } from '@calico/ip';
 import type { ExportPolicy } from '../policy/export_policy.ts';
-import { mergePaths } from '../policy/merge_paths.ts';
+import { MergedPaths } from '../policy/merge_paths.ts';
 import type { LocalPolicy } from '../policy/types.ts';
+import { withRow } from '../rib/columns.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import { PrefixRanges } from '../rib/prefix_ranges.ts';
 
 type Aggregate = {
   readonly prefix: Prefix;
-  /** What the best paths inside say, by the numbers of their prefixes. */
-  readonly parts: Map<number, PathAttributes>;
+  /** How many best paths inside have a set of attributes, by its number: held. */
+  readonly sets: Map<number, number>;
+  readonly summary: MergedPaths;
+  isTold: boolean;
 };
 
 /** Before what others tell of the same prefix. */
 const LOCAL_PREFERENCE = 2_147_482_623;
+/** Prefixes that one call judges by a new policy. */
+const WALK = 1_024;
+const DONE = -1;
 
 export class Aggregates {
   readonly #rib: LocRib;
@@ -22,62 +30,144 @@ export class Aggregates {
   #exports: ExportPolicy | undefined;
   #ranges = new PrefixRanges([]);
   #all: readonly Aggregate[] = [];
+  /** Number of the set of attributes that a prefix is a part with, plus one; 0: it is none. */
+  #parts = new Int32Array(64);
+  /** They may have to say something else. */
+  readonly #changed = new Set<Aggregate>();
+  /** Next prefix to be judged by a new policy. */
+  #next = DONE;
   #source = -1;
 
   constructor(rib: LocRib) {
     this.#rib = rib;
   }
 
-  /** The policy is another: looks at all routes again. */
+  /** The policy is another. Other aggregates are there at once: what is inside them is told no more. */
   configure(local: LocalPolicy, exports: ExportPolicy): void {
     const { aggregates = [] } = local;
-    const wanted = new Set(aggregates.map(formatPrefix));
-    for (const { prefix } of this.#all) {
-      if (!wanted.has(formatPrefix(prefix))) this.#rib.remove(prefix, this.#source);
-    }
+    const isSame =
+      aggregates.map(formatPrefix).join() ===
+      this.#all.map(({ prefix }) => formatPrefix(prefix)).join();
     this.#local = local;
     this.#exports = exports;
+    if (!isSame) return this.#startAnew(aggregates);
+    if (aggregates.length === 0) return;
+    // Who aggregates may be another.
+    for (const aggregate of this.#all) this.#changed.add(aggregate);
+    this.#next = 0;
+  }
+
+  /**
+   * Whether there is more to judge by a new policy.
+   * @param changed numbers of prefixes whose best paths are others now
+   */
+  follow(changed: readonly number[]): boolean {
+    if (this.#all.length === 0) return false;
+    for (const id of changed) this.#follow(id);
+    const isJudging = this.#judgeSome();
+    // That something is there is told at once; what it says, when nothing more is about to change it.
+    const mayChange = this.#rib.isUnsettled || isJudging;
+    for (const aggregate of this.#changed) {
+      const isNew = aggregate.isTold !== aggregate.sets.size > 0;
+      if (isNew || !mayChange) this.#tell(aggregate);
+    }
+    return isJudging;
+  }
+
+  #judgeSome(): boolean {
+    if (this.#next === DONE) return false;
+    const { limit } = this.#rib.prefixes;
+    const end = Math.min(limit, this.#next + WALK);
+    for (let id = this.#next; id < end; id++) this.#follow(id);
+    this.#next = end < limit ? end : DONE;
+    return this.#next !== DONE;
+  }
+
+  #startAnew(aggregates: readonly Prefix[]): void {
+    const rib = this.#rib;
+    const wanted = new Set(aggregates.map(formatPrefix));
+    for (const { prefix, sets } of this.#all) {
+      for (const set of sets.keys()) rib.attributes.release(set);
+      if (!wanted.has(formatPrefix(prefix))) rib.remove(prefix, this.#source);
+    }
+    this.#parts = new Int32Array(64);
+    this.#changed.clear();
+    this.#next = DONE;
     this.#ranges = new PrefixRanges(aggregates);
-    this.#all = aggregates.map((prefix) => ({ prefix, parts: new Map() }));
+    this.#all = aggregates.map((prefix) => ({
+      prefix,
+      sets: new Map(),
+      summary: new MergedPaths(),
+      isTold: false,
+    }));
     if (aggregates.length === 0) return;
     if (this.#source < 0) {
-      this.#source = this.#rib.paths.addSource({ kind: 'local', isAggregate: true });
+      this.#source = rib.paths.addSource({ kind: 'local', isAggregate: true });
     }
-    for (let id = 0; id < this.#rib.prefixes.limit; id++) {
-      if (this.#rib.bestOf(id) >= 0) this.#follow(id);
-    }
+    for (let id = 0; id < rib.prefixes.limit; id++) this.#follow(id);
     for (const aggregate of this.#all) this.#tell(aggregate);
   }
 
-  /** @param changed numbers of prefixes whose best paths are others now */
-  follow(changed: readonly number[]): void {
-    if (this.#all.length === 0) return;
-    const touched = new Set<Aggregate>();
-    for (const id of changed) {
-      const aggregate = this.#follow(id);
-      if (aggregate !== undefined) touched.add(aggregate);
-    }
-    for (const aggregate of touched) this.#tell(aggregate);
+  #follow(id: number): void {
+    const { prefixes } = this.#rib;
+    if (!prefixes.has(id)) return;
+    const aggregate = this.#all[this.#ranges.lastContaining(prefixes, id)];
+    if (aggregate === undefined || prefixes.lengthOf(id) === aggregate.prefix.length) return;
+    if (!this.#isDecided(id)) return;
+    const before = (this.#parts[id] ?? 0) - 1;
+    const set = this.#setOf(id);
+    if (before === set) return;
+    this.#parts = withRow(this.#parts, id);
+    this.#parts[id] = set + 1;
+    if (set >= 0) this.#add(aggregate, set);
+    if (before >= 0) this.#remove(aggregate, before);
+    this.#changed.add(aggregate);
   }
 
-  /** Answers the aggregate that the prefix is a part of, or was. */
-  #follow(id: number): Aggregate | undefined {
+  /** Otherwise its best path has gone, and its row may be another's; it is among the changed ones soon. */
+  #isDecided(id: number): boolean {
+    const { paths } = this.#rib;
+    const row = this.#rib.bestOf(id);
+    return row < 0 || (paths.prefixOf(row) === id && paths.isUsable(row));
+  }
+
+  /** Number of the attributes that the prefix is a part with; -1: it is none. */
+  #setOf(id: number): number {
     const rib = this.#rib;
-    const aggregate = this.#all[this.#ranges.lastContaining(rib.prefixes, id)];
-    if (aggregate === undefined) return undefined;
-    if (rib.prefixes.lengthOf(id) === aggregate.prefix.length) return undefined;
     const row = rib.bestOf(id);
-    const path = row < 0 ? undefined : rib.pathOf(row);
-    if (path === undefined || !this.#exports?.mayAggregate(path)) aggregate.parts.delete(id);
-    else aggregate.parts.set(id, path.data.attributes);
-    return aggregate;
+    if (row < 0) return -1;
+    return this.#exports?.mayAggregate(rib.pathOf(row)) ? rib.paths.attributesOf(row) : -1;
   }
 
-  #tell({ prefix, parts }: Aggregate): void {
+  #add({ sets, summary }: Aggregate, set: number): void {
+    const count = sets.get(set) ?? 0;
+    sets.set(set, count + 1);
+    if (count > 0) return;
+    const { attributes } = this.#rib;
+    attributes.retain(set);
+    summary.add(attributes.dataOf(set).attributes);
+  }
+
+  #remove({ sets, summary }: Aggregate, set: number): void {
+    const count = (sets.get(set) ?? 0) - 1;
+    if (count > 0) {
+      sets.set(set, count);
+      return;
+    }
+    const { attributes } = this.#rib;
+    sets.delete(set);
+    summary.remove(attributes.dataOf(set).attributes);
+    attributes.release(set);
+  }
+
+  #tell(aggregate: Aggregate): void {
+    const { prefix, summary } = aggregate;
     const local = this.#local;
-    if (parts.size === 0 || local === undefined) return this.#rib.remove(prefix, this.#source);
+    this.#changed.delete(aggregate);
+    aggregate.isTold = summary.size > 0;
+    if (!aggregate.isTold || local === undefined) return this.#rib.remove(prefix, this.#source);
     const merged: PathAttributes = {
-      ...mergePaths([...new Set(parts.values())]),
+      ...summary.merged,
       localPreference: LOCAL_PREFERENCE,
       aggregator: { asn: local.confederation ?? local.asn, routerId: local.routerId },
     };

@@ -65,7 +65,7 @@ class Table {
 
   #settle(): void {
     const { rib } = this.filler;
-    while (rib.isUnsettled) this.aggregates.follow(rib.settle());
+    while (this.aggregates.follow(rib.settle()) || rib.isUnsettled);
   }
 }
 
@@ -127,4 +127,62 @@ test('communities that fill no message are left out rather than the aggregate', 
     table.put({ from: 'local', prefix: `10.244.${part}.0/26`, communities });
   }
   assert.deepEqual(table.told(EXTERNAL), ['10.244.0.0/16 [64512] aggregated here']);
+});
+
+test('while routes come and go, only whether the aggregate is there is told', () => {
+  const table = new Table();
+  table.configure(WITH);
+  const { rib } = table.filler;
+  const told = (): string[] => table.told(EXTERNAL).filter((each) => each.includes('/16'));
+  for (let part = 0; part < 4; part++) {
+    const fields = { ...LEARNED, prefix: `10.244.${part}.0/26`, asPath: sequence(65010, part) };
+    table.filler.put(path(fields));
+  }
+  table.aggregates.follow(rib.settle(2));
+  assert.equal(rib.isUnsettled, true);
+  table.aggregates.follow(rib.settle(2));
+  assert.deepEqual(told(), []);
+  table.aggregates.follow(rib.settle(2));
+  // The first part alone, as long as more is to come: what all say is told once.
+  const [first] = told();
+  assert.match(first ?? '', /^10\.244\.0\.0\/16 \[64512 65010/);
+  while (rib.isUnsettled) table.aggregates.follow(rib.settle(2));
+  assert.deepEqual(told(), ['10.244.0.0/16 [64512 65010] atomic aggregated here']);
+});
+
+test('a new policy judges bit by bit what is inside, and leaves the aggregate meanwhile', () => {
+  const table = new Table();
+  table.configure(WITH);
+  const { rib } = table.filler;
+  for (let part = 0; part < 6_000; part++) {
+    const prefix = `10.244.${part >> 5}.${(part & 31) * 8}/29`;
+    table.filler.put(path({ ...LEARNED, prefix }));
+  }
+  while (rib.isUnsettled) table.aggregates.follow(rib.settle());
+  assert.deepEqual(table.told(EXTERNAL).length, 1);
+  const closed = { ...WITH, pools: [] };
+  table.aggregates.configure(closed, new ExportPolicy(closed));
+  let calls = 1;
+  for (; table.aggregates.follow(rib.settle()); calls++) {
+    assert.notEqual(rib.get(parsePrefix('10.244.0.0/16'))?.best, undefined);
+  }
+  assert.ok(calls > 1, `${calls} calls`);
+  while (rib.isUnsettled) table.aggregates.follow(rib.settle());
+  assert.equal(rib.get(parsePrefix('10.244.0.0/16'))?.best, undefined);
+});
+
+test('sets of attributes that nobody has any more are let go', () => {
+  const table = new Table();
+  table.configure(WITH);
+  const { attributes } = table.filler.rib;
+  const before = attributes.size;
+  for (let round = 0; round < 20; round++) {
+    table.put({ ...LEARNED, asPath: sequence(65010, round + 1) });
+  }
+  table.remove(LEARNED);
+  assert.equal(attributes.size, before);
+  table.put(LEARNED);
+  table.configure(PLAIN);
+  table.remove(LEARNED);
+  assert.equal(attributes.size, before);
 });

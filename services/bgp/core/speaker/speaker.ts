@@ -223,10 +223,10 @@ export class Speaker {
    */
   flush(prefixes = SLICE): SpeakerEffect[] {
     this.#record?.({ kind: 'flush', slice: prefixes });
-    const isJudging = this.#policies.rejudge(this.#peers.values());
+    let isMore = this.#policies.rejudge(this.#peers.values());
     const slice = Math.ceil(prefixes / Math.max(1, this.#groups.size / GROUPS_PER_SLICE));
     const changed = this.#rib.settle(slice);
-    this.#aggregates.follow(changed);
+    if (this.#aggregates.follow(changed)) isMore = true;
     this.#effects.push(...this.#routeNews.of(changed, this.#rib.isLosing));
     const isFilling = this.#groups.update(changed, slice);
     // A reflector's table is complete only when its own peers' are.
@@ -236,7 +236,7 @@ export class Speaker {
     if (changed.length > 0) this.#outbox.noteForAll();
     this.#effects.push(...this.#outbox.batches(this.#peers.values(), mayEndRib));
     if (isFilling) this.#outbox.noteForAll();
-    if (isJudging || isFilling || this.#rib.isUnsettled) this.#effects.push({ kind: 'continue' });
+    if (isMore || isFilling || this.#rib.isUnsettled) this.#effects.push({ kind: 'continue' });
     return this.#effects.splice(0);
   }
 
