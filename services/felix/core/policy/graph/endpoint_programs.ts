@@ -74,7 +74,7 @@ export class EndpointPrograms {
   /** A policy comes, changes, or goes (`resource` undefined). Its chains have to be stale already. */
   setPolicy(key: string, resource: AnyPolicy | undefined): void {
     const before = this.#policies.get(key);
-    const selector = resource && policyOf(resource)?.selector;
+    const selector = resource && policyOf(resource, before?.resource)?.selector;
     if (before !== undefined && resource !== undefined && selector !== undefined) {
       const isSame = before.selector.canonical === selector.canonical;
       if (isSame && isForWorkloads(before.resource) === isForWorkloads(resource)) {

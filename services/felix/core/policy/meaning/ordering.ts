@@ -6,7 +6,7 @@ import {
   type Tier,
 } from '@calico/model';
 import type { Labels, Selector } from '@calico/selector';
-import { type RuleTerms, ruleTerms } from './rule_terms.ts';
+import { type ReadRules, type RuleTerms, ruleTerms } from './rule_terms.ts';
 import { policySelector } from './selectors.ts';
 import { unlessUnreadable } from './unreadable.ts';
 
@@ -144,18 +144,18 @@ const known = new WeakMap<AnyPolicy, Policy | undefined>();
 
 /**
  * Undefined for a policy that cannot be read: it counts as absent, as one that the store would never have taken. The
- * same object for the same resource.
+ * same object for the same resource. `before`: an older version of it, whose terms are taken over where they are the same.
  */
-export function policyOf(policy: AnyPolicy): Policy | undefined {
+export function policyOf(policy: AnyPolicy, before?: AnyPolicy): Policy | undefined {
   if (!known.has(policy))
     known.set(
       policy,
-      unlessUnreadable(() => readPolicy(policy)),
+      unlessUnreadable(() => readPolicy(policy, before)),
     );
   return known.get(policy);
 }
 
-function readPolicy(policy: AnyPolicy): Policy {
+function readPolicy(policy: AnyPolicy, before: AnyPolicy | undefined): Policy {
   const { kind, metadata, spec } = policy;
   const { ingress = [], egress = [] } = spec;
   const namespace = kind === 'NetworkPolicy' ? (metadata.namespace ?? '') : '';
@@ -167,9 +167,19 @@ function readPolicy(policy: AnyPolicy): Policy {
     selector: policySelector(policy),
     stage: stageOf(policy),
     appliesOnForward: 'applyOnForward' in spec && spec.applyOnForward === true,
-    ingress: types.includes('Ingress') ? ruleTerms(ingress, namespace) : undefined,
-    egress: types.includes('Egress') ? ruleTerms(egress, namespace) : undefined,
+    ingress: types.includes('Ingress')
+      ? ruleTerms(ingress, namespace, readRules('ingress', before))
+      : undefined,
+    egress: types.includes('Egress')
+      ? ruleTerms(egress, namespace, readRules('egress', before))
+      : undefined,
   };
+}
+
+/** Those of a policy that has been read already. */
+function readRules(direction: Direction, policy: AnyPolicy | undefined): ReadRules | undefined {
+  const terms = policy && known.get(policy)?.[direction];
+  return terms && { rules: policy?.spec[direction] ?? [], terms };
 }
 
 function impliedTypes(ingress: number, egress: number): readonly ('Ingress' | 'Egress')[] {

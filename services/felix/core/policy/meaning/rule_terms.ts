@@ -41,27 +41,30 @@ export type SideTerms = {
   readonly service: ServiceName | undefined;
 };
 
-/** `namespace` is that of the policy, '' for a global one. Throws SelectorError, IpError, RangeError. */
-export function ruleTerms(rules: readonly PolicyRule[], namespace: string): RuleTerms[] {
-  const isLong = rules.length >= MANY;
-  return rules.map((rule, index) =>
-    isLong ? knownTerms(rule, index + 1, namespace) : termsOf(rule, index + 1, namespace),
-  );
+/** What rules were and what they said. */
+export type ReadRules = {
+  readonly rules: readonly PolicyRule[];
+  readonly terms: readonly RuleTerms[];
+};
+
+/**
+ * `namespace` is that of the policy, '' for a global one. A policy of many rules changes in few of them: the terms of those that
+ * read as in `before`, of the same policy, are the same objects. Throws SelectorError, IpError, RangeError.
+ */
+export function ruleTerms(
+  rules: readonly PolicyRule[],
+  namespace: string,
+  before?: ReadRules,
+): RuleTerms[] {
+  return rules.map((rule, index) => {
+    const known = before?.terms[index];
+    const isSame = known !== undefined && readsAs(rule, before?.rules[index]);
+    return isSame ? known : termsOf(rule, index + 1, namespace);
+  });
 }
 
-/** A policy of so many rules changes in few of them: the others are the same objects as before. */
-const MANY = 64;
-const MOST_KNOWN = 5_000;
-const known = new Map<string, RuleTerms>();
-
-function knownTerms(rule: PolicyRule, number: number, namespace: string): RuleTerms {
-  const text = JSON.stringify([number, namespace, rule]);
-  const before = known.get(text);
-  if (before !== undefined) return before;
-  if (known.size >= MOST_KNOWN) known.clear();
-  const terms = termsOf(rule, number, namespace);
-  known.set(text, terms);
-  return terms;
+function readsAs(rule: PolicyRule, other: PolicyRule | undefined): boolean {
+  return rule === other || JSON.stringify(rule) === JSON.stringify(other);
 }
 
 function termsOf(rule: PolicyRule, number: number, namespace: string): RuleTerms {
