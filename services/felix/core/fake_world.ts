@@ -96,7 +96,7 @@ export class FakeWorld {
   #lives = 0;
 
   /** Starts a felix; the one before counts as killed. */
-  start(crashAt?: Step): Assembly {
+  start(crashAt?: Step, onStep?: (step: Step) => void): Assembly {
     const life = ++this.#lives;
     let isDead = false;
     const alive = (): void => {
@@ -202,9 +202,9 @@ export class FakeWorld {
       jitter: () => 0.5,
       step: (step) => {
         alive();
-        if (step !== crashAt) return;
-        isDead = true;
-        throw new Killed(`killed at ${step}`);
+        onStep?.(step);
+        isDead = step === crashAt;
+        if (isDead) throw new Killed(`killed at ${step}`);
       },
     });
     assembly.start();

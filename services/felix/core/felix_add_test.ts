@@ -194,17 +194,18 @@ test('a pool whose tunnel the kernel lacks is refused by name', async () => {
   assert.match((await felix.actions.notReadyBecause()).join(), /ipip module/);
 });
 
+function clusterInformation(datastoreReady: boolean) {
+  return parseResource({
+    apiVersion: 'projectcalico.org/v3',
+    kind: 'ClusterInformation',
+    metadata: { name: 'default' },
+    spec: { datastoreReady },
+  });
+}
+
 test('add() while the datastore is locked is refused, and goes on when it is opened', async () => {
   const w = world();
-  const lock = (datastoreReady: boolean) =>
-    w.put(
-      parseResource({
-        apiVersion: 'projectcalico.org/v3',
-        kind: 'ClusterInformation',
-        metadata: { name: 'default' },
-        spec: { datastoreReady },
-      }),
-    );
+  const lock = (datastoreReady: boolean) => w.put(clusterInformation(datastoreReady));
   const felix = w.start();
   const early = await w.settle(felix.actions.add(POD));
   lock(false);
@@ -226,4 +227,28 @@ test('add() while the datastore is locked is refused, and goes on when it is ope
   felix.viewChanged(['ClusterInformation']);
   await w.pass(100);
   assert.deepEqual(w.reports.at(-1)?.messages, []);
+});
+
+test('add() under way when the datastore is locked writes no endpoint and takes all back', async () => {
+  const w = world();
+  const felix = w.start(undefined, (step) => {
+    if (step === 'add:address-assigned') w.put(clusterInformation(false));
+    assert.notEqual(step, 'add:endpoint-written');
+  });
+  await fails(w.settle(felix.actions.add(POD)), 'unavailable', /datastore is locked/);
+  assert.deepEqual(w.list('WorkloadEndpoint'), []);
+  await w.pass(10_000);
+  assert.deepEqual(w.leftovers(), []);
+});
+
+test('add() that is locked out while its predecessor is removed takes no address', async () => {
+  const w = world();
+  await w.settle(w.start().actions.add(POD));
+  w.netns.delete('/ns/a');
+  const felix = w.start(undefined, (step) => {
+    if (step === 'del:policy-committed') w.put(clusterInformation(false));
+    assert(!step.startsWith('add:'), step);
+  });
+  const next = { ...POD, containerId: 'c2', netns: '/ns/b' };
+  await fails(w.settle(felix.actions.add(next)), 'unavailable', /datastore is locked/);
 });

@@ -60,11 +60,11 @@ export class WorkloadAdder {
       if (old === undefined) pods.check(podInterfaceOf(draft));
       this.#refuseKnownPools(workload);
       await requireSync();
-      this.#refuseLocked();
       this.#refuseKnownPools(workload);
       if (old !== undefined) await remover.finishRemoval(old);
       await this.#supersede(draft);
       pods.check(podInterfaceOf(draft));
+      this.#refuseLocked();
       // Nothing is awaited between this and the record in memory.
       this.#refuseTaken(draft);
       return this.#connect(draft);
@@ -90,6 +90,9 @@ export class WorkloadAdder {
       // Before there is an interface: a pod never runs open.
       await commitPolicy().catch(commitFailed);
       step('add:policy-committed');
+      // Nothing is awaited between this and the endpoint's way to the store: who sees that this node knows of the
+      // lock may read all endpoints.
+      this.#refuseLocked();
       const pod = podInterfaceOf(record);
       pods.createPair(pod);
       step('add:veth-created');
