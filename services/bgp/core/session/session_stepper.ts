@@ -96,9 +96,7 @@ export class SessionStepper {
   #connection(side: Side, event: ConnectionEvent): void {
     const before = this.#at(side);
     const { next, effects, failure } = stepConnection(before, event, this.#config);
-    if (this.#config.dualAsn !== undefined && refusesAsn(event)) {
-      this.#set({ usesDualAsn: !this.session.usesDualAsn });
-    }
+    if (refusesAsn(event)) this.#reconsiderAsn(before);
     this.#put(side, next);
     if (before.kind !== 'open-confirm' && next.kind === 'open-confirm') {
       // Before our KEEPALIVE goes out: the peer takes it as the word that this connection stays.
@@ -116,6 +114,17 @@ export class SessionStepper {
       }
     }
     if (failure !== undefined) this.#failed(side, before, failure);
+  }
+
+  /**
+   * The peer has refused the AS number of our OPEN. Where several connections were told the same number,
+   * it refuses all of them: once is enough.
+   */
+  #reconsiderAsn(connection: Connection): void {
+    const { dualAsn } = this.#config;
+    const { usesDualAsn = false } = this.session;
+    if (dualAsn === undefined || saidDualAsn(connection, dualAsn) !== usesDualAsn) return;
+    this.#set({ usesDualAsn: !usesDualAsn });
   }
 
   #survivesCollisions(side: Side, { remoteOpen }: Negotiated): boolean {
@@ -279,6 +288,13 @@ function refusesAsn(event: ConnectionEvent): boolean {
   if (event.kind !== 'message' || event.message.kind !== 'notification') return false;
   const { code, subcode } = event.message;
   return code === ErrorCode.Open && subcode === OpenError.BadPeerAs;
+}
+
+/** Whether our OPEN had that number; undefined: the peer has nothing to refuse, or has agreed to it. */
+function saidDualAsn(connection: Connection, dualAsn: number): boolean | undefined {
+  if (connection.kind === 'open-sent') return connection.localOpen.asn === dualAsn;
+  if (connection.kind !== 'open-confirm') return undefined;
+  return connection.negotiated.usesDualAsn === true;
 }
 
 /** Has not said a word yet. */
