@@ -131,3 +131,22 @@ test('a source has so many paths of one prefix and no more; what is stale gives 
   assert.equal(rib.paths.staleOf(source), 0);
   assert.equal(count(), PATHS_PER_SOURCE + 1);
 });
+
+test('a source without paths counts no more, and may have some again', () => {
+  const table = new Table();
+  const { paths } = table.rib;
+  const route = path({ from: 'fe80::1', onLink: 'eth1' });
+  assert.deepEqual([...paths.interfaces()], []);
+  for (let round = 0; round < 2; round++) {
+    table.put(route);
+    table.put({ ...route, pathId: 1 });
+    assert.deepEqual([...paths.interfaces()], ['eth1']);
+    table.remove(route);
+    table.settle();
+    assert.deepEqual([...paths.interfaces()], ['eth1'], 'one path is left');
+    table.remove({ ...route, pathId: 1 });
+    table.settle();
+    assert.deepEqual([...paths.interfaces()], []);
+    assert.equal(paths.find(0, table.sourceOf(route), 0), -1);
+  }
+});

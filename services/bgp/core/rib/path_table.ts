@@ -20,15 +20,20 @@ type Source = {
   accepted: number;
   refused: number;
   stale: number;
+  /** Doomed ones too. */
+  rows: number;
   /** A bit per prefix: it has paths of the source. A chain need not be searched for what is not in it. */
   prefixes: Uint8Array;
   /** Some of its paths have identifiers: a prefix may have several. */
   hasIds: boolean;
 };
 
+/** Many sources have no paths, and some never will again: they share this. */
+const NO_PREFIXES = new Uint8Array(0);
+
 export class PathTable {
   readonly #rows = new RowAllocator();
-  readonly #sources: (Source | undefined)[] = [];
+  readonly #sources: Source[] = [];
   /** Plus one; 0: the row is free. */
   #prefixes = new Int32Array(64);
   #sourceOf = new Int32Array(64);
@@ -54,9 +59,9 @@ export class PathTable {
   }
 
   addSource(value: PathSource): number {
-    const prefixes = new Uint8Array(8);
-    const counts = { accepted: 0, refused: 0, stale: 0 };
-    return this.#sources.push({ value, ...counts, prefixes, hasIds: false }) - 1;
+    const counts = { accepted: 0, refused: 0, stale: 0, rows: 0 };
+    const source = { value, ...counts, prefixes: NO_PREFIXES, hasIds: false };
+    return this.#sources.push(source) - 1;
   }
 
   /** What is known of the source changes, for all its paths. */
@@ -68,11 +73,11 @@ export class PathTable {
     return this.#source(source).value;
   }
 
-  /** Where link-local next hops of sources are. */
+  /** Where link-local next hops of paths are. */
   interfaces(): ReadonlySet<string> {
     return new Set(
-      this.#sources.flatMap((source) =>
-        source?.value.kind === 'peer' ? (source.value.interface ?? []) : [],
+      this.#sources.flatMap(({ value, rows }) =>
+        value.kind === 'peer' && rows > 0 ? (value.interface ?? []) : [],
       ),
     );
   }
@@ -226,11 +231,20 @@ export class PathTable {
     const at = prefix >>> 3;
     if (at >= held.prefixes.length) held.prefixes = withRow(held.prefixes, at);
     (held.prefixes[at] as number) |= 1 << (prefix & 7);
+    held.rows += 1;
     if (pathId !== 0) held.hasIds = true;
   }
 
   #forget(prefix: number, source: number): void {
-    const { prefixes, hasIds } = this.#source(source);
+    const held = this.#source(source);
+    const { prefixes, hasIds } = held;
+    held.rows -= 1;
+    if (held.rows === 0) {
+      // Peers come and go: what is as large as the table must not stay.
+      held.prefixes = NO_PREFIXES;
+      held.hasIds = false;
+      return;
+    }
     if (hasIds) {
       for (let row = this.firstOf(prefix); row >= 0; row = this.nextOf(row)) {
         if (this.#sourceOf[row] === source) return;
