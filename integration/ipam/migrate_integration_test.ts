@@ -56,6 +56,11 @@ metadata: {name: p}
 spec: {cidr: 10.30.0.0/24, blockSize: 28}
 ---
 apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: {name: retired}
+spec: {cidr: 10.31.0.0/24, blockSize: 28}
+---
+apiVersion: projectcalico.org/v3
 kind: Node
 metadata: {name: n1}
 spec: {bgp: {ipv4Address: 192.0.2.1/24}}
@@ -81,6 +86,19 @@ metadata: {name: n1-k8s-a-eth0, namespace: shop}
 spec: {node: n1, orchestrator: k8s, pod: a, endpoint: eth0, interfaceName: cali1, ipNetworks: [10.30.0.5/32]}
 `;
 
+/** What would refuse some of the assignments that were made before. */
+const LATER = `
+apiVersion: projectcalico.org/v3
+kind: IPPool
+metadata: {name: retired}
+spec: {cidr: 10.31.0.0/24, blockSize: 28, disabled: true}
+---
+apiVersion: projectcalico.org/v3
+kind: IPAMConfiguration
+metadata: {name: default}
+spec: {strictAffinity: true, maxBlocksPerHost: 4}
+`;
+
 describe('datastore migrate', { skip: SKIP }, () => {
   let old: Cluster;
   let next: Cluster;
@@ -104,15 +122,18 @@ describe('datastore migrate', { skip: SKIP }, () => {
     await ipam.claimAffinity({ cidr: '10.30.0.16/28', node: 'n2' });
     await assign('n1', '10.30.0.5', 'a');
     await assign('n2', '10.30.0.6', 'borrows');
+    await assign('n1', '10.31.0.1', 'old');
+    await old.calicoctl('apply -f -', LATER);
     await old.calicoctl('datastore migrate lock');
     const text = await old.calicoctl('datastore migrate export');
     await next.calicoctl('datastore migrate lock');
-    const said = 'Successfully imported 9 resource(s), 2 block(s) with 2 address(es)\n';
+    const said = 'Successfully imported 11 resource(s), 3 block(s) with 3 address(es)\n';
     assert.equal(await next.calicoctl('datastore migrate import -f -', text), said);
     // Whoever was interrupted begins again.
     assert.equal(await next.calicoctl('datastore migrate import -f -', text), said);
     for (const question of [
       'get ippools -o wide',
+      'ipam show --show-configuration',
       'get np -A -o wide',
       'get wep -A -o wide',
       'get affinities -o wide',

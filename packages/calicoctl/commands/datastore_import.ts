@@ -1,7 +1,6 @@
 // `datastore migrate import`: resources through api, blocks and addresses through ipam.
-import { parseStored } from '@calico/model';
 import { CommandError } from '../command_error.ts';
-import { blockContents } from '../formats/block_contents.ts';
+import { type ImportedBlock, planImport } from '../import_plan.ts';
 import { checkRequests, type Request, requestsOf, toMessage } from '../requests.ts';
 import type { CommandAdder, Session } from '../session.ts';
 import { isLocked } from './datastore_lock.ts';
@@ -19,7 +18,8 @@ Example:
   calicoctl datastore migrate import -f cluster.yaml
 
 The datastore has to be locked, and nodes should not use it yet. An import that was interrupted is
-repeated: what is there already stays as it is. Addresses keep their handles and attributes.`,
+repeated: what is there already stays as it is. Addresses keep their handles and attributes; those
+that no pool holds any more, or of which no node is known, are left out and listed at the end.`,
     );
   withFileOptions(command).action((options: FileOptions) =>
     run((session) => importAll(session, options)),
@@ -28,28 +28,26 @@ repeated: what is there already stays as it is. Addresses keep their handles and
 
 async function importAll(session: Session, options: FileOptions): Promise<void> {
   const requests = requestsOf(await documentsOf(session, options), options.namespace);
-  const blocks = requests.filter(({ kind }) => kind === 'IPAMBlock');
   const resources = requests.filter(({ kind }) => kind !== 'IPAMBlock');
   checkRequests(resources, 'import');
+  const { first, blocks, last, leftOut } = planImport(requests);
   if (!(await isLocked(session))) {
     throw new CommandError('Cannot import into the datastore: it is not locked', {
       advice: 'Run "calicoctl datastore migrate lock" first, with the address of the new api.',
     });
   }
-  await applyAll(
-    session,
-    resources.filter((request) => !isEndpoint(request)),
-  );
+  await applyAll(session, first);
   let addresses = 0;
   for (const block of blocks) addresses += await importBlock(session, block);
-  await applyAll(session, resources.filter(isEndpoint));
+  await applyAll(session, last);
   session.terminal.out(
     `Successfully imported ${resources.length} resource(s), ${blocks.length} block(s) with ${addresses} address(es)\n`,
   );
-}
-
-function isEndpoint({ kind }: Request): boolean {
-  return kind === 'WorkloadEndpoint';
+  if (leftOut.length === 0) return;
+  throw new CommandError(`Cannot import all addresses, left out:\n  ${leftOut.join('\n  ')}`, {
+    advice:
+      'All else is imported. Those that are in a pool and in use need an IPReservation before "unlock".',
+  });
 }
 
 async function applyAll({ connections }: Session, requests: readonly Request[]): Promise<void> {
@@ -59,15 +57,15 @@ async function applyAll({ connections }: Session, requests: readonly Request[]):
 }
 
 /** The number of its addresses. @throws CommandError when the new datastore has something else there */
-async function importBlock({ connections }: Session, { document, name }: Request): Promise<number> {
-  const { spec } = parseStored('IPAMBlock', JSON.stringify(document));
-  const { node, addresses } = blockContents(spec);
+async function importBlock({ connections }: Session, block: ImportedBlock): Promise<number> {
+  const { name, cidr, node, addresses } = block;
   if (node !== undefined) {
-    const claim = { cidr: spec.cidr, node };
-    const { failed } = await connections.ask('ipam', (client) => client.claimAffinity(claim));
+    const { failed } = await connections.ask('ipam', (client) =>
+      client.claimAffinity({ cidr, node }),
+    );
     if (failed.length > 0) {
       throw new CommandError(
-        `Cannot import IPAMBlock "${name}": "${spec.cidr}" is another node's already, not "${node}"'s`,
+        `Cannot import IPAMBlock "${name}": "${cidr}" is another node's already, not "${node}"'s`,
         { advice: 'Import into a datastore that no node uses yet.' },
       );
     }

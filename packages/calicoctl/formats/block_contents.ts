@@ -5,13 +5,16 @@ import type { IPAMBlock } from '@calico/model';
 export type BlockContents = {
   /** The node that holds the block; undefined: none. */
   readonly node: string | undefined;
-  readonly addresses: readonly {
-    readonly address: string;
-    readonly handleId: string;
-    /** Where it is used: the block's node, unless it is borrowed. */
-    readonly node: string;
-    readonly attributes: Readonly<Record<string, string>>;
-  }[];
+  readonly addresses: readonly HeldAddress[];
+};
+
+export type HeldAddress = {
+  readonly address: string;
+  /** Undefined: it was assigned without one. */
+  readonly handleId: string | undefined;
+  /** Where it is used: the block's node, unless it is borrowed; undefined: the block does not tell. */
+  readonly node: string | undefined;
+  readonly attributes: Readonly<Record<string, string>>;
 };
 
 /** What cools down after its release is left out. */
@@ -23,8 +26,8 @@ export function blockContents(spec: IPAMBlock['spec']): BlockContents {
     if (held === undefined || held.releasedAt !== undefined) return [];
     const attributes = held.secondary ?? {};
     const address = formatAddress({ family: cidr.family, value: cidr.value + BigInt(ordinal) });
-    const node = attributes['node'] ?? owner ?? '';
-    return [{ address, handleId: held.handle_id ?? '', node, attributes }];
+    const node = attributes['node'] ?? owner;
+    return [{ address, handleId: held.handle_id, node, attributes }];
   });
   return { node: owner, addresses };
 }
