@@ -42,10 +42,10 @@ export function planRoute(entry: RibEntry, context: PlanContext): Plan {
   const { prefix, best } = entry;
   if (best === undefined) return NONE;
   if (best.source.kind === 'local') {
-    // Felix routes the addresses; the block behind them must not leave the node again.
-    const isBlock = context.ownBlocks.has(formatPrefix(prefix));
+    // Felix routes the addresses; what is behind them, or inside of an aggregate, must not leave the node again.
+    const isHeld = best.source.isAggregate || context.ownBlocks.has(formatPrefix(prefix));
     const isSingle = prefix.length === addressBits(prefix.family);
-    return isBlock && !isSingle ? { kind: 'route', target: { type: 'blackhole', hops: [] } } : NONE;
+    return isHeld && !isSingle ? { kind: 'route', target: { type: 'blackhole', hops: [] } } : NONE;
   }
   if (context.services.some((range) => prefixContains(range, prefix))) return NONE;
   const pool = context.pools.findLast((each) => prefixContains(each.prefix, prefix))?.pool;

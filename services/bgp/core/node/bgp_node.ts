@@ -255,8 +255,7 @@ export class BgpNode {
   #configure(derived: Derived, speaker: SpeakerConfig): void {
     const { pools, subnet, services, statics, programs } = derived;
     const blocks = speaker.ownRoutes.filter(({ kind }) => kind === 'block');
-    const { aggregates = [] } = speaker.local;
-    const ownBlocks = blockTexts([...blocks.map(({ prefix }) => prefix), ...aggregates]);
+    const ownBlocks = blockTexts(blocks.map(({ prefix }) => prefix));
     this.#host.configure(this.#parting.configure(speaker, derived.leftOut));
     this.#watchPaths();
     this.#kernel.configure({ pools, subnet, services, statics, programs, ownBlocks });
