@@ -39,11 +39,17 @@ export class Deadlines {
     this.#wakesAt = Number.POSITIVE_INFINITY;
     const now = performance.now();
     const late = [...this.#open].filter(({ at }) => at <= now);
-    for (const deadline of late) this.#open.delete(deadline);
-    let earliest = Number.POSITIVE_INFINITY;
-    for (const { at } of this.#open) earliest = Math.min(earliest, at);
-    if (earliest < this.#wakesAt) this.#wakeAt(earliest);
-    for (const { onLate } of late) onLate();
+    try {
+      for (const deadline of late) {
+        // One that was called before it may have removed it.
+        if (this.#open.delete(deadline)) deadline.onLate();
+      }
+    } finally {
+      // What is late still, because one before it threw, has its turn at once.
+      let earliest = Number.POSITIVE_INFINITY;
+      for (const { at } of this.#open) earliest = Math.min(earliest, at);
+      if (earliest < this.#wakesAt) this.#wakeAt(earliest);
+    }
   }
 }
 

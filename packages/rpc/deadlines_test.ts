@@ -48,3 +48,49 @@ test('what is set from within a passing deadline passes too', async () => {
   });
   clearInterval(alive);
 });
+
+test('a deadline that fails keeps none of the others from passing', () => {
+  const { setTimeout } = globalThis;
+  const timers: (() => void)[] = [];
+  const setTimer = (onTime: () => void) => {
+    timers.push(onTime);
+    return { unref: () => {} };
+  };
+  const passed: number[] = [];
+  let failures = 0;
+  globalThis.setTimeout = setTimer as unknown as typeof setTimeout;
+  try {
+    const deadlines = new Deadlines();
+    for (const number of [1, 2, 3]) {
+      deadlines.add(0, () => {
+        passed.push(number);
+        if (number < 3) throw new Error('this one');
+      });
+    }
+    for (let look = timers.shift(); look !== undefined; look = timers.shift()) {
+      try {
+        look();
+      } catch {
+        failures++;
+      }
+    }
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+  assert.deepEqual([passed, failures], [[1, 2, 3], 2]);
+});
+
+test('a deadline that another removes as it passes does not pass', async () => {
+  const deadlines = new Deadlines();
+  const alive = setInterval(() => {}, 1000);
+  let count = 0;
+  const both: ReturnType<Deadlines['add']>[] = [];
+  const passing = (): void => {
+    count++;
+    for (const each of both) deadlines.remove(each);
+  };
+  both.push(deadlines.add(1, passing), deadlines.add(1, passing));
+  await new Promise<void>((resolve) => void deadlines.add(20, resolve));
+  clearInterval(alive);
+  assert.equal(count, 1);
+});
