@@ -24,6 +24,7 @@ import {
   poolForClaim,
   releaseBlock,
 } from '../core/programs/claim.ts';
+import { NodeSightings } from '../core/programs/elsewhere.ts';
 import {
   type EnsuredBlock,
   type EnsureRequest,
@@ -67,16 +68,18 @@ export class AddressBook {
 
   async autoAssign(request: AssignRequest, signal?: AbortSignal): Promise<Assigned> {
     const { group } = this.#runner;
+    const repeated = { ...request, sightings: new NodeSightings() };
     for (;;) {
       const lane = laneOfNode(request.node);
-      const step = await group.run(lane, (now) => assignStep(request, now), signal);
+      const step = await group.run(lane, (now) => assignStep(repeated, now), signal);
       if (step.isComplete) return conclude(request, step);
     }
   }
 
   assignIp(request: AssignIpRequest, signal?: AbortSignal): Promise<AssignedAddress> {
     const lane = laneOfNode(request.node);
-    return this.#runner.group.run(lane, (now) => assignIp(request, now), signal);
+    const repeated = { ...request, sightings: new NodeSightings() };
+    return this.#runner.group.run(lane, (now) => assignIp(repeated, now), signal);
   }
 
   /** Answers the addresses that were not assigned as described. */

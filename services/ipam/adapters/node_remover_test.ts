@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '@calico/clock';
 import { parseAddress } from '@calico/ip';
-import { nodeKey, workloadEndpointKey } from '../core/records/keys.ts';
+import { elsewhereKey, handleKey, nodeKey, workloadEndpointKey } from '../core/records/keys.ts';
 import { assignRequest } from '../core/sample_requests.ts';
 import { AddressBook } from './address_book.ts';
 import { NodeRemover } from './node_remover.ts';
@@ -87,6 +87,50 @@ test('an address that the node takes of another’s block at any moment of its r
     const { left, isThere } = await removeWhileBorrowing(number);
     assert.deepEqual([left, isThere], [0, false], `operation ${number}`);
   }
+});
+
+test('an assignment that waits for its commit while the Node is removed is refused', async () => {
+  const { store, remover } = await world();
+  store.records.put(nodeKey('n2'), '{}');
+  const other = new AddressBook(
+    new ProgramRunner({ store, clock: systemClock, random: Math.random }),
+  );
+  const blocks = { family: 4, value: parseAddress('10.0.0.0').value, length: 24 } as const;
+  const assignments = [
+    () => other.autoAssign(assignRequest('n2', 'net.late')),
+    () => {
+      const owner = { handleId: 'net.late', secondary: { node: 'n2' } };
+      const address = parseAddress('10.0.0.77');
+      return other.assignIp({ address, node: 'n2', owner, use: undefined });
+    },
+  ];
+  await other.claimAffinity(blocks, 'n1');
+  for (const assign of assignments) {
+    store.records.put(nodeKey('n2'), '{}');
+    store.beforeAnswer = async (kind) => {
+      if (kind !== 'commit') return;
+      store.beforeAnswer = () => {};
+      await remover.remove('n2');
+    };
+    await assert.rejects(assign(), /Cannot assign .* node "n2": its Node was deleted meanwhile/);
+    assert.equal(store.records.values.has(handleKey('net.late')), false);
+    assert.equal(store.records.values.has(elsewhereKey('n2')), false);
+  }
+});
+
+test('what a node without a Node took of another’s block goes with its removal, and so does the mark', async () => {
+  const { store, remover } = await world();
+  const other = new AddressBook(
+    new ProgramRunner({ store, clock: systemClock, random: Math.random }),
+  );
+  const blocks = { family: 4, value: parseAddress('10.0.0.0').value, length: 24 } as const;
+  await other.claimAffinity(blocks, 'n1');
+  const { addresses } = await other.autoAssign(assignRequest('n2', 'net.borrowed'));
+  assert.ok(store.records.values.has(elsewhereKey('n2')));
+  const removed = await remover.remove('n2');
+  assert.deepEqual(removed.addresses, [addresses[0]?.address]);
+  assert.equal(removed.revision, 0n);
+  assert.equal(store.records.values.has(elsewhereKey('n2')), false);
 });
 
 test('an address whose handle lost its record does not hold up the removal', async () => {

@@ -10,7 +10,7 @@ import { poolOf, type Use } from '../records/ip_pool.ts';
 import { affinityKey, blockKey, givenUpKey, handleKey } from '../records/keys.ts';
 import type { AssignedAddress } from './auto_assign.ts';
 import { CONFIG_KEYS, configOf, POOL_PREFIXES, poolsOf, type StoredPool } from './context.ts';
-import { markElsewhere } from './elsewhere.ts';
+import { markElsewhere, type NodeSightings } from './elsewhere.ts';
 import { unlessGivenUp } from './given_up.ts';
 import { ownedBy, type WorkloadOwner } from './owner.ts';
 import { handleOf, storedBlock, writeBlock, writeHandle } from './stored_block.ts';
@@ -23,6 +23,8 @@ export type AssignIpRequest = {
   readonly workload?: WorkloadOwner | undefined;
   /** Undefined: not checked against the pool. */
   readonly use: Use | undefined;
+  /** As in AssignRequest. */
+  readonly sightings?: NodeSightings | undefined;
 };
 
 export function* assignIp(request: AssignIpRequest, now: number): Program<AssignedAddress> {
@@ -55,7 +57,7 @@ export function* assignIp(request: AssignIpRequest, now: number): Program<Assign
     const key = affinityKey(node, cidr);
     draft.put(key, around.get(key), CONFIRMED);
   } else if (block.affinity !== hostAffinity(node)) {
-    yield* markElsewhere(draft, node, now);
+    yield* markElsewhere(draft, node, now, request.sightings);
   }
   const handle = ownedBy(handleOf(owner.handleId, known), request.workload, node, now);
   writeHandle(draft, handle, [assigned], known.get(handleKey(owner.handleId)));

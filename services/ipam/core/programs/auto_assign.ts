@@ -45,7 +45,7 @@ import {
   selectionKeys,
   selectsNode,
 } from './context.ts';
-import { markElsewhere } from './elsewhere.ts';
+import { markElsewhere, type NodeSightings } from './elsewhere.ts';
 import { findBlock } from './find_block.ts';
 import { unlessGivenUp } from './given_up.ts';
 import { ownedBy, type WorkloadOwner } from './owner.ts';
@@ -68,6 +68,8 @@ export type AssignRequest = {
   readonly wanted: Readonly<Record<Family, { count: number; pools: readonly string[] }>>;
   /** 0: the configured limit. */
   readonly maxBlocks: number;
+  /** The request's own, for all of its attempts; undefined: there is one attempt. */
+  readonly sightings?: NodeSightings | undefined;
 };
 
 export type AssignedAddress = {
@@ -293,7 +295,7 @@ class Taker {
     if (lender !== undefined) {
       const taken = this.#assign(lender.block, count);
       writeBlock(this.#draft, taken.block, lender.entry);
-      yield* markElsewhere(this.#draft, node, this.#now);
+      yield* markElsewhere(this.#draft, node, this.#now, this.#request.sightings);
       this.#draft.expect(lender.pool.entry.key, lender.pool.entry);
       return taken;
     }

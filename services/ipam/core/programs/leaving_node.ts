@@ -66,8 +66,12 @@ export function* deleteNode(
     return { value: { isGone: false, revision: 0n } };
   }
   const entry = known.get(key);
-  if (entry === undefined) return { value: { isGone: true, revision: 0n } };
   const draft = new Draft();
+  if (entry === undefined) {
+    // A mark that came after the Node had gone.
+    if (elsewhere !== undefined) draft.delete(mark, elsewhere);
+    return plan({ isGone: true, revision: 0n }, draft);
+  }
   draft.delete(key, entry);
   if (elsewhere === undefined) draft.expect(mark, undefined);
   else draft.delete(mark, elsewhere);
