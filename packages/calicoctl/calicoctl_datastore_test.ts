@@ -54,3 +54,10 @@ test('what export prints can be imported elsewhere, pools before what needs them
   );
   assert.match(await calicoctl.succeeds('get np -A'), /closed/);
 });
+
+test('import replaces what is there already', async () => {
+  await calicoctl.succeeds('apply -f -', POOL.replace('Always', 'Never'));
+  await calicoctl.succeeds('datastore migrate lock');
+  await calicoctl.succeeds('datastore migrate import -f -', POOL);
+  assert.match(await calicoctl.succeeds('get ippools -o wide'), /Always/);
+});

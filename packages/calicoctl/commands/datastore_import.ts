@@ -18,8 +18,9 @@ Example:
   calicoctl datastore migrate import -f cluster.yaml
 
 The datastore has to be locked, and nodes should not use it yet. An import that was interrupted is
-repeated: what is there already stays as it is. Addresses keep their handles and attributes; those
-that no pool holds any more, or of which no node is known, are left out and listed at the end.`,
+repeated: resources that are there already are replaced, addresses that are held already stay.
+Addresses keep their handles and attributes; those that no pool holds any more, or of which no node
+is known, are left out and listed at the end.`,
     );
   withFileOptions(command).action((options: FileOptions) =>
     run((session) => importAll(session, options)),
