@@ -1,6 +1,8 @@
 // `datastore migrate export`: all resources, and the blocks with what is assigned of them.
 import { KINDS, type Kind } from '@calico/model';
+import type { Resource } from '@calico/proto/api/v1/resources';
 import { stringify } from 'yaml';
+import { blocksAndEndpoints } from '../blocks_and_endpoints.ts';
 import { CommandError } from '../command_error.ts';
 import { portable, YAML } from '../formats/output.ts';
 import type { ResourceDocument } from '../formats/resource_columns.ts';
@@ -25,8 +27,9 @@ belongs to the old cluster alone: its ClusterInformation, and uid, revision and 
     .action(() => run(exportAll));
 };
 
-/** What others name comes first; endpoints come behind the blocks that hold their addresses. */
+/** What others name. */
 const FIRST: readonly Kind[] = ['Tier', 'IPAMConfiguration', 'IPPool', 'IPReservation', 'Node'];
+/** Behind all others, and read together. */
 const LAST: readonly Kind[] = ['IPAMBlock', 'WorkloadEndpoint'];
 /** Made anew in every cluster, or made from the blocks. */
 const LEFT_OUT: readonly Kind[] = ['ClusterInformation', 'BlockAffinity'];
@@ -37,20 +40,23 @@ async function exportAll(session: Session): Promise<void> {
       advice: 'Run "calicoctl datastore migrate lock --wait" first.',
     });
   }
-  for (const kind of orderedKinds()) {
-    const { resources } = await listResources(session, kind);
-    for (const resource of resources) {
-      const document = portable(toDocument(resource));
-      if (isBuiltIn(document)) continue;
-      session.terminal.out(`---\n${stringify(document, YAML)}`);
-    }
+  const list = async (kind: Kind) => (await listResources(session, kind)).resources;
+  for (const kind of orderedKinds()) print(session, await list(kind));
+  print(session, await blocksAndEndpoints(list));
+}
+
+function print({ terminal }: Session, resources: readonly Resource[]): void {
+  for (const resource of resources) {
+    const document = portable(toDocument(resource));
+    if (!isBuiltIn(document)) terminal.out(`---\n${stringify(document, YAML)}`);
   }
 }
 
+/** Without the last. */
 function orderedKinds(): Kind[] {
   const apart = new Set([...FIRST, ...LAST, ...LEFT_OUT]);
   const others = Object.values(KINDS).map(({ kind }) => kind);
-  return [...FIRST, ...others.filter((kind) => !apart.has(kind)), ...LAST];
+  return [...FIRST, ...others.filter((kind) => !apart.has(kind))];
 }
 
 /** The same in every cluster, and not to be written. */
