@@ -18,6 +18,9 @@ export const SERVICE_ACCOUNT_PREFIX = 'pcsa.';
 
 const NAMESPACE_PROFILE = 'kns.';
 const SERVICE_ACCOUNT_PROFILE = 'ksa.';
+/** Labels that a namespace lends, with its name. */
+const LENT_NAME = `${NAMESPACE_PREFIX}projectcalico.org/name`;
+const LENT_METADATA_NAME = `${NAMESPACE_PREFIX}kubernetes.io/metadata.name`;
 /** The profile that allows all, without a resource. */
 export const DEFAULT_ALLOW = 'projectcalico-default-allow';
 const ALLOW_ALL = { ingress: [{ action: 'Allow' }], egress: [{ action: 'Allow' }] } as const;
@@ -41,18 +44,15 @@ export function profileLookup(profiles: readonly Profile[]): ProfileLookup {
 
 /** The same, while profiles come and go. */
 export class ProfileBook {
-  /** With those that are implied, once they were asked for. */
-  readonly #found = new Map<string, ProfileSpec | undefined>();
+  /** Of resources. Those that are implied are not kept: pods of ever new namespaces may name them. */
+  readonly #stored = new Map<string, ProfileSpec>();
 
-  readonly lookup: ProfileLookup = (name) => {
-    if (!this.#found.has(name)) this.#found.set(name, impliedProfile(name));
-    return this.#found.get(name);
-  };
+  readonly lookup: ProfileLookup = (name) => this.#stored.get(name) ?? impliedProfile(name);
 
   /** Answers the names of those that may be different now. */
   change(removed: readonly Profile[], added: readonly Profile[]): ReadonlySet<string> {
-    for (const { metadata } of removed) this.#found.delete(metadata.name);
-    for (const { metadata, spec } of added) this.#found.set(metadata.name, spec);
+    for (const { metadata } of removed) this.#stored.delete(metadata.name);
+    for (const { metadata, spec } of added) this.#stored.set(metadata.name, spec);
     return new Set([...removed, ...added].map(({ metadata }) => metadata.name));
   }
 }
@@ -63,8 +63,8 @@ function impliedProfile(name: string): ProfileSpec | undefined {
   if (!name.startsWith(NAMESPACE_PROFILE)) return undefined;
   const namespace = name.slice(NAMESPACE_PROFILE.length);
   const labelsToApply = {
-    [`${NAMESPACE_PREFIX}projectcalico.org/name`]: namespace,
-    [`${NAMESPACE_PREFIX}kubernetes.io/metadata.name`]: namespace,
+    [LENT_NAME]: namespace,
+    [LENT_METADATA_NAME]: namespace,
   };
   return { ...ALLOW_ALL, labelsToApply };
 }

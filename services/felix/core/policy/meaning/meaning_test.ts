@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type EntityRule, parseResource, type WorkloadEndpoint } from '@calico/model';
-import { endpointLabels, profileLookup } from './labels.ts';
+import { endpointLabels, ProfileBook, profileLookup } from './labels.ts';
 import { sideSelector } from './selectors.ts';
 
 test('endpointLabels() adds what Calico knows, and what profiles lend, the first one first', () => {
@@ -35,6 +35,27 @@ test('endpointLabels() adds what Calico knows, and what profiles lend, the first
     'projectcalico.org/orchestrator': 'k8s',
     'projectcalico.org/serviceaccount': 'sa',
   });
+});
+
+test('ProfileBook keeps what is stored; what is implied stands in for it and is not kept', () => {
+  const profile = {
+    apiVersion: 'projectcalico.org/v3' as const,
+    kind: 'Profile' as const,
+    metadata: { name: 'kns.red' },
+    spec: { labelsToApply: { 'pcns.team': 'red' } },
+  };
+  const book = new ProfileBook();
+  const implied = book.lookup('kns.red');
+  assert.deepEqual(implied?.labelsToApply, {
+    'pcns.projectcalico.org/name': 'red',
+    'pcns.kubernetes.io/metadata.name': 'red',
+  });
+  assert.notEqual(book.lookup('kns.red'), implied);
+  assert.deepEqual(book.change([], [profile]), new Set(['kns.red']));
+  assert.equal(book.lookup('kns.red'), profile.spec);
+  book.change([profile], []);
+  assert.deepEqual(book.lookup('kns.red'), implied);
+  assert.equal(book.lookup('nowhere'), undefined);
 });
 
 const NAMESPACE = 'projectcalico.org/namespace';
