@@ -52,18 +52,18 @@ export class Icmp6Socket {
   readonly #buffer = new Uint8Array(MAX_MESSAGE);
   readonly #from = new Uint8Array(MAX_SOCKET_ADDRESS);
   /** One that is connected would hear nobody but a group. */
-  readonly #sender: number;
+  #sender = -1;
   readonly #destination: Uint8Array;
-  #receiver: number;
+  #receiver = -1;
 
   /** @throws NetlinkError with the code of the system call: "EPERM", "ENODEV" … */
   constructor(options: Icmp6Options) {
-    this.#receiver = open();
-    this.#sender = open();
     this.#destination = encodeSocketAddress(options.destination, 0);
     new DataView(this.#destination.buffer).setUint32(SCOPE_OFFSET, options.interfaceIndex, true);
     const device = new TextEncoder().encode(`${options.interfaceName}\0`);
     try {
+      this.#receiver = open();
+      this.#sender = open();
       for (const fd of [this.#receiver, this.#sender]) {
         setBytes(fd, SOL_SOCKET, SO_BINDTODEVICE, device);
       }
@@ -118,9 +118,8 @@ export class Icmp6Socket {
   }
 
   close(): void {
-    if (this.#receiver < 0) return;
-    for (const fd of [this.#receiver, this.#sender]) systemLibc().close(fd);
-    this.#receiver = -1;
+    for (const fd of [this.#receiver, this.#sender]) if (fd >= 0) systemLibc().close(fd);
+    [this.#receiver, this.#sender] = [-1, -1];
   }
 }
 
