@@ -53,7 +53,9 @@ export class KernelSync {
       },
       onFailed: (id, failure, kind, route) =>
         this.#failed(id, describeFailure(failure, kind, route)),
-      onIdle: events.onSettled,
+      onIdle: () => {
+        if (!this.#plan.isPlanning) events.onSettled();
+      },
     });
   }
 
@@ -200,7 +202,7 @@ export class KernelSync {
     for (let id = 0; id < this.#states.limit; id++) {
       if (!this.#states.isRight(id)) this.#writer.mark(id);
     }
-    this.#writer.pump();
+    this.#writer.review();
   }
 
   #failed(id: number, text: string): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fixture } from '../../testing/kernel_fixture.ts';
 import type { PathFields } from '../../testing/paths.ts';
+import { REMOVE_ANYTHING } from './changes.ts';
 
 const COUNT = 5_000;
 
@@ -37,4 +38,13 @@ test('very many routes are planned anew a part at a time, by what is configured 
   fixture.configure({});
   takeTurns();
   assert.deepEqual([kernel.routes.size, sync.isDone], [COUNT, true]);
+
+  const { settledCount } = fixture;
+  kernel.log.length = 0;
+  fixture.configure({});
+  sync.allowRemoval(REMOVE_ANYTHING);
+  assert.deepEqual([fixture.settledCount, sync.isDone], [settledCount, false]);
+  assert.equal(takeTurns(), 2);
+  assert.deepEqual([fixture.settledCount, sync.isDone], [settledCount + 1, true]);
+  assert.deepEqual(kernel.log, [], 'what changes nothing is in force, too');
 });

@@ -83,6 +83,12 @@ export class RouteWriter {
     this.#enqueue(this.#dirty, id, Dirty);
   }
 
+  /** As pump(), and says when nothing is left to do also where nothing was. */
+  review(): void {
+    this.#isSettled = false;
+    this.pump();
+  }
+
   /** Goes on until the kernel has something to do that takes time, or nothing is left. */
   pump(): void {
     if (this.#isPumping) return;
