@@ -203,6 +203,19 @@ test('a peer behind a gateway gets a route, which its own announcement does not 
   assert.deepEqual(fixture.kernel.describe(), ['172.16.0.9/32 via 172.16.0.9']);
 });
 
+test('a peer that could not be reached by what it told is reached behind its gateway', () => {
+  const fixture = new Fixture();
+  const [address, gateway] = ['172.16.0.9', '192.168.80.1'].map((text) => parseAddress(text));
+  assert.ok(address !== undefined && gateway !== undefined);
+  fixture.kernel.ways.set('172.16.0.7', undefined);
+  fixture.learn({ prefix: '172.16.0.9/32', via: '172.16.0.7' }, { via: '192.168.80.1' });
+  assert.match(fixture.sync.problems.join(), /Cannot route "172.16.0.9\/32"/);
+  fixture.more = { statics: [{ address, gateway }] };
+  fixture.configure({});
+  assert.ok(fixture.kernel.describe().includes('172.16.0.9/32 via 192.168.80.1'));
+  assert.deepEqual(fixture.sync.problems, []);
+});
+
 test('programClusterRoutes leaves out what it says', () => {
   for (const [spec, programs, count] of [
     [{}, { noEncapsulation: false, ipip: true }, 0],

@@ -127,9 +127,10 @@ export class RoutePlan {
     this.#statics.add(id);
     const planned = planStatic(route, (address) => this.#resolutionOf(address));
     this.#states.want(id, planned);
-    if (planned !== undefined) return;
     const [address, gateway] = [route.address, route.gateway].map(formatAddress);
-    this.#note(id, `Cannot reach peer "${address}" by "${gateway}": that is no neighbour`);
+    const problem = `Cannot reach peer "${address}" by "${gateway}": that is no neighbour`;
+    // Also what was wrong while it was a prefix like others is over.
+    this.#note(id, planned === undefined ? problem : undefined);
   }
 
   /** @param ask undefined: all next hops are known */
