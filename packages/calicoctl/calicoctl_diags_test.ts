@@ -43,7 +43,8 @@ test('node diags goes on when services do not answer, and takes logs along', asy
   const [logs, directory] = [join(folder, 'logs'), join(folder, 'node')];
   await mkdir(join(logs, 'cni'), { recursive: true });
   await writeFile(join(logs, 'cni', 'cni.log'), 'a line\n');
-  const words = ['node', 'diags', '--log-dir', logs, '--output-dir', directory];
+  await writeFile(join(logs, 'ü.log'), 'another\n');
+  const words = ['node', 'diags', '--log-dir', `${logs}/`, '--output-dir', directory];
   await calicoctl.succeeds(words);
   assert.match(await bundled(directory, 'node_status.txt'), /192\.168\.80\.101/);
   assert.match(
@@ -53,6 +54,7 @@ test('node diags goes on when services do not answer, and takes logs along', asy
   assert.match(await bundled(directory, 'proc/version'), /^Linux/);
   assert.match(await bundled(directory, 'interfaces.txt'), /^all forwarding=\d rp_filter=/m);
   assert.equal(await bundled(directory, 'logs/cni/cni.log'), 'a line\n');
+  assert.equal(await bundled(directory, 'logs/%C3%BC.log'), 'another\n');
 });
 
 test('a bundle that cannot be written says where, and what to do', async () => {

@@ -1,4 +1,4 @@
-// A bundle of texts for whoever looks into a problem elsewhere. What cannot be had is in it as its error.
+// A bundle of files for whoever looks into a problem elsewhere. What cannot be had is in it as its error.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -8,16 +8,16 @@ import type { Session } from './session.ts';
 
 /** One file of the bundle. */
 export type Piece = {
-  /** Inside the bundle. */
+  /** Inside the bundle: at most 62 characters, in ASCII. */
   readonly path: string;
-  readonly text: () => Promise<string>;
+  readonly content: () => Promise<string | Uint8Array>;
 };
 
 /** What a command prints; a failure of it is part of the answer. */
 export function commandPiece({ command }: Session, path: string, words: string): Piece {
   return {
     path,
-    text: async () => {
+    content: async () => {
       const { code, text } = await command(words.split(' '));
       return code === 0 ? text : `${text}(exit code ${code})\n`;
     },
@@ -34,10 +34,11 @@ export async function saveBundle(
   const now = terminal.now();
   const folder = `${name}-${new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
   const files = [];
-  for (const { path, text } of pieces) {
+  for (const { path, content } of pieces) {
     terminal.out(`Collecting ${path}\n`);
-    const content = await text().catch((cause: unknown) => `Cannot collect: ${reason(cause)}\n`);
-    files.push({ path: `${folder}/${path}`, content: new TextEncoder().encode(content) });
+    const found = await content().catch((cause: unknown) => `Cannot collect: ${reason(cause)}\n`);
+    const bytes = typeof found === 'string' ? new TextEncoder().encode(found) : found;
+    files.push({ path: `${folder}/${path}`, content: bytes });
   }
   const file = join(directory, `${folder}.tar.gz`);
   try {

@@ -29,9 +29,9 @@ It asks api, ipam and status. For one node's kernel and sessions run "calicoctl 
 function clusterPieces(session: Session): Piece[] {
   return [
     commandPiece(session, 'version.txt', 'version'),
-    { path: 'status/nodes.json', text: () => statusText(session, 'nodes') },
-    { path: 'status/peers.json', text: () => statusText(session, 'peers') },
-    { path: 'status/endpoints.json', text: () => statusText(session, 'endpoints') },
+    { path: 'status/nodes.json', content: () => statusText(session, 'nodes') },
+    { path: 'status/peers.json', content: () => statusText(session, 'peers') },
+    { path: 'status/endpoints.json', content: () => statusText(session, 'endpoints') },
     commandPiece(session, 'ipam/show.txt', 'ipam show --show-blocks'),
     commandPiece(session, 'ipam/borrowed.txt', 'ipam show --show-borrowed'),
     commandPiece(session, 'ipam/configuration.txt', 'ipam show --show-configuration'),

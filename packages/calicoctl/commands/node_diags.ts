@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commandPiece, type Piece, saveBundle } from '../diagnostics.ts';
+import { logPieces, MOST_BYTES } from '../log_pieces.ts';
 import type { CommandAdder, Session } from '../session.ts';
 
 export const addNodeDiags: CommandAdder = (node, run) => {
@@ -62,9 +63,9 @@ function nodePieces(session: Session): Piece[] {
     commandPiece(session, 'node_status.txt', 'node status'),
     commandPiece(session, 'bgp_peers.txt', 'bgp peers'),
     commandPiece(session, 'bgp_routes.txt', 'bgp routes'),
-    { path: 'felix.json', text: () => felixText(session) },
+    { path: 'felix.json', content: () => felixText(session) },
     ...PROC.map((name) => filePiece(`proc/${name}`, `/proc/${name}`)),
-    { path: 'interfaces.txt', text: interfaceSettings },
+    { path: 'interfaces.txt', content: interfaceSettings },
     ...FILES.map((file) => filePiece(file.slice(1), file)),
   ];
 }
@@ -98,22 +99,6 @@ async function interfaceSettings(): Promise<string> {
   return lines.join('');
 }
 
-/** The newest part of a log is what matters. */
-const MOST_BYTES = 4_000_000;
-const LONGEST_NAME = 60;
-
-async function logPieces(directory: string): Promise<Piece[]> {
-  const found = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
-  return found
-    .filter((entry) => entry.isFile() && /\.log/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => file.length - directory.length <= LONGEST_NAME)
-    .map((file) => filePiece(`logs${file.slice(directory.length)}`, file));
-}
-
 function filePiece(path: string, file: string): Piece {
-  return {
-    path,
-    text: async () => (await readFile(file)).subarray(-MOST_BYTES).toString('utf8'),
-  };
+  return { path, content: async () => (await readFile(file)).subarray(-MOST_BYTES) };
 }
