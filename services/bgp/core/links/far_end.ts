@@ -20,6 +20,8 @@ const LEAST_INTERVAL_MS = 3_000;
 const ANSWER_DELAY_MS = 500;
 /** By then a router that was asked has answered, though it has just advertised itself. */
 const PROBE_MS = 5_000;
+/** A second router that has not advertised itself for so long may have gone. */
+const ABSENCE_MS = 2 * INTERVAL_MS;
 
 export type FarEndParts = {
   readonly clock: Clock;
@@ -48,6 +50,7 @@ export class FarEnd {
   #advertisedAt = Number.NEGATIVE_INFINITY;
   #cancelAdvertising: CancelTimer = () => {};
   #cancelProbe: CancelTimer | undefined;
+  #cancelReview: CancelTimer = () => {};
 
   constructor(parts: FarEndParts) {
     this.#parts = parts;
@@ -74,6 +77,7 @@ export class FarEnd {
   stop(): void {
     this.#cancelAdvertising();
     this.#cancelProbe?.();
+    this.#cancelReview();
   }
 
   /** A valid message from another sender on the link, which has come over no router. */
@@ -98,6 +102,11 @@ export class FarEnd {
       this.#rivalAnswered = true;
       return;
     }
+    this.#ask();
+  }
+
+  #ask(): void {
+    this.#cancelReview();
     [this.#routerAnswered, this.#rivalAnswered] = [false, false];
     this.#parts.send('solicitation');
     this.#cancelProbe = this.#parts.clock.setTimer(PROBE_MS, () => this.#conclude());
@@ -110,6 +119,10 @@ export class FarEnd {
     const isMoved = this.#rivalAnswered && !this.#routerAnswered;
     if (isMoved) this.#router = this.#rival;
     this.#isShared = this.#rivalAnswered && this.#routerAnswered;
+    // Who has gone tells nobody.
+    if (this.#isShared) {
+      this.#cancelReview = this.#parts.clock.setTimer(ABSENCE_MS, () => this.#ask());
+    }
     if (isMoved || wasShared !== this.#isShared) this.#parts.onChange();
   }
 

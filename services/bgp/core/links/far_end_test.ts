@@ -94,11 +94,29 @@ test('a second router on the link does not take the place of the first, and is t
   hearBoth();
   assert.deepEqual(found, ['fe80::1', 'fe80::1']);
   assert.equal(end.problem, 'has two other routers: "fe80::1" is the peer, "fe80::2" is not');
-  // The second one is gone: the next look at it finds nobody.
-  end.heard('advertisement', TWO);
+  // While it is there, it stays said.
+  for (let count = 0; count < 6; count++) {
+    clock.advance(5_000);
+    hearBoth();
+  }
+  assert.deepEqual(found, ['fe80::1', 'fe80::1']);
+});
+
+test('a second router that has gone without a word is told about no more', () => {
+  const { clock, found, sent, end } = link();
+  end.heard('advertisement', ONE);
+  for (const each of [TWO, ONE, TWO]) end.heard('advertisement', each);
+  clock.advance(5_000);
+  assert.notEqual(end.problem, undefined);
+  clock.advance(20_000);
+  assert.ok(sent.includes('25000 solicitation'));
+  end.heard('advertisement', ONE);
   clock.advance(5_000);
   assert.equal(end.problem, undefined);
   assert.equal(end.address, ONE);
+  assert.deepEqual(found, ['fe80::1', 'fe80::1', 'fe80::1']);
+  clock.advance(60_000);
+  assert.equal(sent.filter((each) => each.endsWith('solicitation')).length, 3);
 });
 
 test('the only neighbour that the kernel knows is taken until a router advertises itself', () => {
