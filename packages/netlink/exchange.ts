@@ -31,8 +31,9 @@ export class Exchange {
 
   /**
    * Dumps a table; `read` sees every message. When the table changed meanwhile (NLM_F_DUMP_INTR) or the
-   * receive buffer overflowed, starts over, after `restart`.
-   * Throws NetlinkError (the kernel's refusal, or EINTR when ten attempts were interrupted) and NetlinkDecodeError.
+   * receive buffer overflowed, starts over.
+   * Throws NetlinkError (the kernel's refusal; after ten attempts EINTR, or ETIMEDOUT when none was interrupted, but
+   * left without an end) and NetlinkDecodeError.
    */
   dump<T>(
     what: string,
@@ -40,6 +41,7 @@ export class Exchange {
     write: (writer: MessageWriter) => void,
     read: (message: MessageCursor) => T | undefined,
   ): T[] {
+    let wasInterrupted = false;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const found: T[] = [];
       const sequence = this.#ask(type, NLM_F.REQUEST | NLM_F.DUMP, write);
@@ -49,7 +51,9 @@ export class Exchange {
       });
       if (ended?.code !== undefined) throw refusal(`list ${what}`, ended);
       if (ended !== undefined && !isInterrupted) return found;
+      wasInterrupted ||= isInterrupted;
     }
+    if (!wasInterrupted) throw unanswered(`list ${what}`);
     throw new NetlinkError(
       'EINTR',
       `Cannot list ${what}: changed during each of ${ATTEMPTS} attempts`,
@@ -73,10 +77,13 @@ export class Exchange {
       if (ended?.code !== undefined) throw refusal(`get ${what}`, ended);
       if (ended !== undefined) return found[0];
     }
-    throw new NetlinkError('ETIMEDOUT', `Cannot get ${what}: ${ATTEMPTS} requests had no answer`);
+    throw unanswered(`get ${what}`);
   }
 
-  /** Carries `count` requests out in order; `write` appends the message of request `index`. */
+  /**
+   * Carries `count` requests out in order; `write` appends the message of request `index`. They are sent once: without
+   * an answer to the last of a part, all of it that no answer names are ENOBUFS.
+   */
   batch(
     count: number,
     write: (writer: MessageWriter, index: number, sequence: number) => void,
@@ -191,6 +198,10 @@ const LOST: Answer = {
   code: 'ENOBUFS',
   message: 'the answer was lost: whether it was carried out is unknown',
 };
+
+function unanswered(action: string): NetlinkError {
+  return new NetlinkError('ETIMEDOUT', `Cannot ${action}: ${ATTEMPTS} requests had no answer`);
+}
 
 function refusal(action: string, answer: Answer): NetlinkError {
   const code = answer.code ?? 'EIO';

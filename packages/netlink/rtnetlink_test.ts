@@ -126,6 +126,19 @@ test('linkByName() asks again when no answer came, and does not take silence for
   });
 });
 
+test('links() asks again when a dump has no end, and names the silence', () => {
+  const libc = new FakeLibc();
+  libc.answer = (bytes) =>
+    libc.sent.length === 1 ? [] : [link(sequenceOf(bytes)), done(sequenceOf(bytes))];
+  assert.equal(new RtNetlink(libc).links().length, 1);
+  assert.equal(libc.sent.length, 2);
+  libc.answer = (bytes) => [link(sequenceOf(bytes))];
+  assert.throws(() => new RtNetlink(libc).links(), {
+    code: 'ETIMEDOUT',
+    message: 'Cannot list links: 10 requests had no answer',
+  });
+});
+
 const deletes = (count: number): Request[] =>
   Array.from({ length: count }, (_, index) => ({ kind: 'link-delete', index: index + 1 }));
 
@@ -154,6 +167,15 @@ test('execute() says ENOBUFS for requests whose answers were lost', () => {
     new RtNetlink(libc).execute(deletes(2)).map(({ code }) => code),
     ['EEXIST', 'ENOBUFS'],
   );
+});
+
+test('execute() sends once, and says ENOBUFS for each request when no answer comes', () => {
+  const libc = new FakeLibc();
+  assert.deepEqual(
+    new RtNetlink(libc).execute(deletes(2)).map(({ code }) => code),
+    ['ENOBUFS', 'ENOBUFS'],
+  );
+  assert.equal(libc.sent.length, 1);
 });
 
 test('execute() reports a send that failed for each of its requests', () => {
