@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -62,6 +62,19 @@ test('a bundle that cannot be written says where, and what to do', async () => {
     await calicoctl.fails('cluster diags --output-dir /proc/nowhere'),
     /^Cannot write "\/proc\/nowhere\/.*": ENOENT.*\nChoose a directory .* --output-dir/s,
   );
+});
+
+test('a bundle is not written over what is there, nor through a link', async () => {
+  const directory = join(folder, 'linked');
+  const [target, name] = [join(folder, 'target'), 'calico-cluster-diags-19700101T001640Z.tar.gz'];
+  await mkdir(directory);
+  await writeFile(target, 'kept');
+  await symlink(target, join(directory, name));
+  assert.equal(
+    await calicoctl.fails(['cluster', 'diags', '--output-dir', directory]),
+    `Cannot write "${join(directory, name)}": it exists already\nChoose a directory that may be written with --output-dir.\n`,
+  );
+  assert.equal(await readFile(target, 'utf8'), 'kept');
 });
 
 test('node run says what runs a node here, whatever it is given', async () => {

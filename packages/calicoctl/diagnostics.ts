@@ -42,10 +42,14 @@ export async function saveBundle(
   }
   const file = join(directory, `${folder}.tar.gz`);
   try {
-    await mkdir(directory).catch(exists);
-    await writeFile(file, gzipSync(tarArchive(files, now / 1000)), { mode: 0o600 });
+    await mkdir(directory).catch((cause: unknown) => {
+      if (!isThere(cause)) throw cause;
+    });
+    // Its name can be guessed: in /tmp somebody else could have put a link there.
+    await writeFile(file, gzipSync(tarArchive(files, now / 1000)), { mode: 0o600, flag: 'wx' });
   } catch (cause) {
-    throw new CommandError(`Cannot write "${file}": ${reason(cause)}`, {
+    const state = isThere(cause) ? 'it exists already' : reason(cause);
+    throw new CommandError(`Cannot write "${file}": ${state}`, {
       cause,
       advice: 'Choose a directory that may be written with --output-dir.',
     });
@@ -53,8 +57,8 @@ export async function saveBundle(
   terminal.out(`Diags saved to ${file}\n`);
 }
 
-function exists(cause: unknown): void {
-  if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+function isThere(cause: unknown): boolean {
+  return (cause as NodeJS.ErrnoException).code === 'EEXIST';
 }
 
 function reason(cause: unknown): string {
