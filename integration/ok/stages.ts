@@ -21,13 +21,11 @@ export type Stage = {
 };
 
 export const NOTHING: Count = { passed: 0, failed: 0, skipped: 0, unstable: [] };
-/** Of the stages that run one after the other: more than these do not fail by chance. */
+/** More files than these do not fail by chance. */
 const REPETITIONS = 3;
 
 /** Nothing takes that long, unless it hangs; the virtual machine alone needs ten minutes on a busy host. */
 const HALF_AN_HOUR = 1_800_000;
-
-const PATIENTLY = ['nice', '-n', '5'];
 
 export const STAGES: readonly Stage[] = [
   { name: 'format (biome)', run: () => tool(['biome', 'check', '.']) },
@@ -141,17 +139,10 @@ async function unitTestsOnNode(): Promise<Outcome> {
   ]);
 }
 
-/**
- * Runs test files with node's runner and reads the counts from its closing lines.
- *
- * @param isPatient leaves the processors to whatever else wants them
- */
-export async function runNodeTests(
-  patterns: readonly string[],
-  isPatient = false,
-): Promise<Outcome> {
+/** Runs test files with node's runner and reads the counts from its closing lines. */
+export async function runNodeTests(patterns: readonly string[]): Promise<Outcome> {
   const { code, stdout, stderr } = await exec(
-    [...(isPatient ? PATIENTLY : []), 'node', '--test', '--test-reporter=spec', ...patterns],
+    ['node', '--test', '--test-reporter=spec', ...patterns],
     { cwd: ROOT, timeoutMs: HALF_AN_HOUR },
   );
   const count = (word: string): number =>

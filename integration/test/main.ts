@@ -59,10 +59,7 @@ if (values.help) {
   if (!values.integration && positionals.length === 0) count = add(count, await runStages(STAGES));
   if (!values.unit) {
     await sweepAbandoned();
-    // The virtual machine takes ten minutes of one processor and shares nothing else with the other tests.
-    const sides = [files.filter((path) => !isMachine(path)), files.filter(isMachine)];
-    const counts = await Promise.all(sides.map((side) => runStages(side.map(integrationStage))));
-    count = counts.reduce(add, count);
+    count = add(count, await runStages(files.map(integrationStage)));
   }
   for (const complaint of complaints(count)) console.log(complaint);
   console.log(`took ${((performance.now() - started) / 60_000).toFixed(1)} minutes`);
@@ -70,14 +67,10 @@ if (values.help) {
   process.exitCode = count.failed === 0 ? 0 : 1;
 }
 
-function isMachine(path: string): boolean {
-  return path.startsWith('integration/vm/');
-}
-
 function integrationStage(path: string): Stage {
   return {
     name: `integration: ${path.split('/').at(-2)}/${basename(path, '_integration_test.ts')}`,
-    run: () => runNodeTests([path], isMachine(path)),
+    run: () => runNodeTests([path]),
     isRepeatable: true,
   };
 }
