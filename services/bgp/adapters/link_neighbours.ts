@@ -22,8 +22,8 @@ type Link = {
   readonly index: number;
   readonly socket: Icmp6Socket;
   readonly farEnd: FarEnd;
-  /** Own link-local addresses, as text. */
-  own: string;
+  /** Link-local addresses of this end. */
+  own: readonly Address[];
 };
 
 export type LinkNeighboursParts = {
@@ -80,9 +80,7 @@ export class LinkNeighbours implements LinkPort {
     for (const [name, link] of Array.from(this.#links)) {
       const index = interfaceIndex(name);
       if (typeof link === 'object' && link.index === index) {
-        const own = this.#ownText(index);
-        if (own !== link.own) link.farEnd.announce();
-        link.own = own;
+        this.#lookAtOwn(link);
         continue;
       }
       this.#close(name);
@@ -102,10 +100,12 @@ export class LinkNeighbours implements LinkPort {
         types: ROUTER_TYPES,
       });
       const farEnd = this.#farEnd(name, index, socket);
+      const link: Link = { index, socket, farEnd, own: [] };
       this.#poller ??= new Poller();
-      this.#poller.add(socket.fd, () => this.#read(index, socket, farEnd));
+      this.#poller.add(socket.fd, () => this.#read(link));
       farEnd.start();
-      return { index, socket, farEnd, own: this.#ownText(index) };
+      link.own = this.#own(index);
+      return link;
     } catch (cause) {
       if (!(cause instanceof NetlinkError)) throw cause;
       return `cannot be used to find a peer: ${cause.message}`;
@@ -126,29 +126,35 @@ export class LinkNeighbours implements LinkPort {
     });
   }
 
-  #read(index: number, socket: Icmp6Socket, farEnd: FarEnd): void {
+  #read(link: Link): void {
+    const { socket, farEnd } = link;
+    let isLookedAt = false;
     for (let count = 0; count < MESSAGES_AT_ONCE; count++) {
       const datagram = socket.receive();
       if (datagram === undefined) return;
       const message = readRouterMessage(datagram.bytes);
-      if (message !== undefined && !this.#isOwn(index, datagram.from)) {
-        farEnd.heard(message, datagram.from);
-      }
+      if (message === undefined) continue;
+      const { from } = datagram;
+      const isKnown = [...link.own, farEnd.address].some((each) => isSame(each, from));
+      // This end may have another address since the last look; the kernel is not asked for every message of a flood.
+      if (!isKnown && !isLookedAt) this.#lookAtOwn(link);
+      isLookedAt ||= !isKnown;
+      // Another program of this node may advertise it as well.
+      if (!link.own.some((each) => isSame(each, from))) farEnd.heard(message, from);
     }
   }
 
-  /** Another program of this node may advertise it as well. */
-  #isOwn(index: number, from: Address): boolean {
-    return this.#own(index).some((address) => sameAddress(address, from));
+  #lookAtOwn(link: Link): void {
+    const own = this.#own(link.index);
+    if (own.map(formatAddress).join() !== link.own.map(formatAddress).join()) {
+      link.farEnd.announce();
+    }
+    link.own = own;
   }
 
   #own(index: number): Address[] {
     const all = this.#parts.netlink.addresses({ family: 6, interfaceIndex: index });
     return all.map(({ address }) => address).filter(isLinkLocal);
-  }
-
-  #ownText(index: number): string {
-    return this.#own(index).map(formatAddress).join();
   }
 
   #close(name: string): void {
@@ -159,4 +165,8 @@ export class LinkNeighbours implements LinkPort {
     this.#poller?.remove(link.socket.fd);
     link.socket.close();
   }
+}
+
+function isSame(a: Address | undefined, b: Address): boolean {
+  return a !== undefined && sameAddress(a, b);
 }
