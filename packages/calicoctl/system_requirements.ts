@@ -36,7 +36,8 @@ const OLDEST = [5, 6] as const;
 
 export type Finding = {
   readonly subject: string;
-  readonly verdict: 'ok' | 'limited' | 'missing';
+  /** 'unknown': nothing tells of it; felix finds out. */
+  readonly verdict: 'ok' | 'limited' | 'missing' | 'unknown';
   readonly text: string;
 };
 
@@ -50,6 +51,7 @@ export function checkSystem(facts: SystemFacts): Finding[] {
       const text = `missing${what}; try "modprobe ${module}", or a kernel with ${option}`;
       return { subject: module, verdict: only === undefined ? 'missing' : 'limited', text };
     }
+    if (presence === 'unknown') return { subject: module, verdict: 'unknown', text: 'not known' };
     return { subject: module, verdict: 'ok', text: presence };
   }
 }
@@ -79,7 +81,7 @@ function presenceOf(
 ): string {
   if (loaded.has(module)) return 'OK';
   if (available.has(module)) return 'OK, is loaded when needed';
-  if (configuration === undefined) return available.size === 0 ? 'not known' : 'missing';
+  if (configuration === undefined) return available.size === 0 ? 'unknown' : 'missing';
   const [, value] = new RegExp(`^${option}=([ym])$`, 'm').exec(configuration) ?? [];
   // Without a file of it a module cannot be loaded, whatever the kernel was configured for.
   return value === 'y' ? 'OK' : 'missing';
@@ -89,4 +91,16 @@ export function formatFindings(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ subject }) => subject.length));
   const lines = findings.map(({ subject, text }) => `  ${subject.padEnd(width)}  ${text}\n`);
   return `Checking the system of this node...\n${lines.join('')}`;
+}
+
+/** The last line where nothing is missing that no node can do without. */
+export function formatConclusion(findings: readonly Finding[]): string {
+  const unknown = findings.filter(({ verdict }) => verdict === 'unknown');
+  const isLimited = findings.some(({ verdict }) => verdict === 'limited');
+  const some = isLimited ? ' Some features are missing.' : '';
+  if (unknown.length === 0) {
+    return `System meets minimum system requirements to run Calico!${some}\n`;
+  }
+  const names = unknown.map(({ subject }) => subject).join(', ');
+  return `Nothing is known to be missing, but this could not be seen: ${names}.${some}\n`;
 }

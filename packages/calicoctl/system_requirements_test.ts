@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkSystem, formatFindings, type SystemFacts } from './system_requirements.ts';
+import {
+  checkSystem,
+  formatConclusion,
+  formatFindings,
+  type SystemFacts,
+} from './system_requirements.ts';
 
 const ALL = [
   'veth',
@@ -43,12 +48,21 @@ test('checkSystem() tells what cannot be done without from what only some pools 
   assert.deepEqual(wrong({ isRoot: false }), ['user limited']);
 });
 
-test('checkSystem() does not take for missing what it cannot know', () => {
-  const nothing = {
-    configuration: undefined,
-    loaded: new Set<string>(),
-    available: new Set<string>(),
-  };
-  assert.deepEqual(wrong(nothing), []);
-  assert.match(formatFindings(checkSystem({ ...GOOD, ...nothing })), /\n {2}veth +not known\n/);
+test('what cannot be known is neither missing nor there', () => {
+  const nothing = { loaded: new Set(['veth']), available: new Set<string>() };
+  const findings = checkSystem({ ...GOOD, ...nothing });
+  const verdicts = findings.map(({ subject, verdict }) => `${subject} ${verdict}`);
+  assert.deepEqual(verdicts.slice(1, 4), ['user ok', 'veth ok', 'nf_tables unknown']);
+  assert.match(formatFindings(findings), /\n {2}nf_tables +not known\n/);
+  assert.equal(
+    formatConclusion(findings),
+    'Nothing is known to be missing, but this could not be seen: nf_tables, nf_conntrack, nft_ct, nft_nat, nft_masq, nft_log, vxlan, ipip.\n',
+  );
+});
+
+test('formatConclusion() of a system of which all is known', () => {
+  const meets = 'System meets minimum system requirements to run Calico!';
+  assert.equal(formatConclusion(checkSystem(GOOD)), `${meets}\n`);
+  const few = checkSystem({ ...GOOD, isRoot: false });
+  assert.equal(formatConclusion(few), `${meets} Some features are missing.\n`);
 });

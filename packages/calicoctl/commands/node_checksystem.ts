@@ -4,7 +4,12 @@ import { release } from 'node:os';
 import { gunzipSync } from 'node:zlib';
 import { CommandError } from '../command_error.ts';
 import type { CommandAdder, Session } from '../session.ts';
-import { checkSystem, formatFindings, type SystemFacts } from '../system_requirements.ts';
+import {
+  checkSystem,
+  formatConclusion,
+  formatFindings,
+  type SystemFacts,
+} from '../system_requirements.ts';
 
 export const addCheckSystem: CommandAdder = (node, run) => {
   node
@@ -30,10 +35,7 @@ async function checkThisSystem({ terminal }: Session): Promise<void> {
       "System doesn't meet one or more minimum systems requirements to run Calico",
     );
   }
-  const isLimited = findings.some(({ verdict }) => verdict === 'limited');
-  terminal.out(
-    `System meets minimum system requirements to run Calico!${isLimited ? ' Some features are missing.' : ''}\n`,
-  );
+  terminal.out(formatConclusion(findings));
 }
 
 async function systemFacts(): Promise<SystemFacts> {
