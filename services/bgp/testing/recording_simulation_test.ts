@@ -5,17 +5,19 @@ import {
   DEFAULT_CONTEXT,
   decodeMessage,
   decodeMrt,
+  type Message,
   MessageFramer,
   type MrtRecord,
 } from '@calico/bgp-wire';
 import { formatAddress, formatPrefix } from '@calico/ip';
 import type { RecordingPort } from '../ports.ts';
-import { affinity, bgpConfiguration, node, pool } from './resources.ts';
+import { affinity, bgpConfiguration, bgpPeer, node, pool } from './resources.ts';
 import { SimulatedCluster } from './simulated_cluster.ts';
 
 class Keeper implements RecordingPort {
   maxBytes: number | undefined;
   readonly lines: string[] = [];
+  readonly records: MrtRecord[] = [];
 
   configure(maxBytes: number | undefined): void {
     this.maxBytes = maxBytes;
@@ -23,7 +25,10 @@ class Keeper implements RecordingPort {
 
   write(records: readonly Uint8Array[]): void {
     if (this.maxBytes === undefined) return;
-    for (const record of decodeMrt(Buffer.concat(records))) this.lines.push(textOf(record));
+    for (const record of decodeMrt(Buffer.concat(records))) {
+      this.records.push(record);
+      this.lines.push(textOf(record));
+    }
   }
 }
 
@@ -33,13 +38,17 @@ function textOf(record: MrtRecord): string {
   const isSent = record.kind === 'message' && record.isLocal === true;
   const ends = isSent ? `${local} > ${peer}` : `${peer} > ${local}`;
   if (record.kind === 'state-change') return `${ends} ${record.from} to ${record.to}`;
-  const framer = new MessageFramer();
-  framer.push(record.message);
-  const frame = framer.next();
-  assert.ok(frame !== undefined);
-  const message = decodeMessage(frame, DEFAULT_CONTEXT);
+  const message = messageOf(record.message);
   const prefixes = message.kind === 'update' ? message.announced : [];
   return [ends, message.kind, ...prefixes.map(({ prefix }) => formatPrefix(prefix))].join(' ');
+}
+
+function messageOf(bytes: Uint8Array): Message {
+  const framer = new MessageFramer();
+  framer.push(bytes);
+  const frame = framer.next();
+  assert.ok(frame !== undefined);
+  return decodeMessage(frame, DEFAULT_CONTEXT);
 }
 
 function start(sessionRecording: object): { cluster: SimulatedCluster; keeper: Keeper } {
@@ -85,4 +94,33 @@ test('without a choice all peers are recorded', () => {
   for (const octet of [101, 102]) {
     assert.ok(keeper.lines.includes(`192.168.80.${octet} > 192.168.80.100 5 to 6`));
   }
+});
+
+test('each attempt is recorded by the AS number that the peer was told', () => {
+  const cluster = new SimulatedCluster(1);
+  const keeper = new Keeper();
+  cluster.recordingOf = (name) => (name === 'a' ? keeper : undefined);
+  const local = { localASNumber: 65_100, localASPrepend: 'Both', localASDual: true };
+  cluster.resources = [
+    bgpConfiguration({ asNumber: 64_512, nodeToNodeMeshEnabled: false, sessionRecording: {} }),
+    pool('10.244.0.0/16'),
+    node('a', '192.168.80.100/24'),
+    node('b', '192.168.80.101/24', { asNumber: 65_000 }),
+    bgpPeer('a-b', { node: 'a', peerIP: '192.168.80.101', asNumber: 65_000, ...local }),
+    bgpPeer('b-a', { node: 'b', peerIP: '192.168.80.100', asNumber: 64_512 }),
+  ];
+  for (const name of ['a', 'b']) cluster.start(name);
+  cluster.advance(30_000);
+  assert.ok(cluster.isConverged());
+  const told = new Set<number>();
+  const refused = new Set<number>();
+  for (const record of keeper.records) {
+    if (record.kind !== 'message') continue;
+    const message = messageOf(record.message);
+    if (message.kind === 'notification') refused.add(record.localAsn);
+    if (message.kind !== 'open' || record.isLocal !== true) continue;
+    assert.equal(record.localAsn, message.asn);
+    told.add(message.asn);
+  }
+  assert.deepEqual([[...told], [...refused]], [[65_100, 64_512], [65_100]]);
 });

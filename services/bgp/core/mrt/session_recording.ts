@@ -39,6 +39,8 @@ export class SessionRecording {
   readonly #established = new Map<string, MrtEnds>();
   /** What established sessions have agreed on: also their last messages are to be read by it. */
   readonly #agreed = new Map<string, Negotiated>();
+  /** Our AS number in the last OPEN to a peer, which may know us by one of two. */
+  readonly #said = new WeakMap<Peer, number>();
 
   constructor(options: SessionRecordingOptions) {
     this.#options = options;
@@ -52,9 +54,11 @@ export class SessionRecording {
   }
 
   /** A message that is no UPDATE, of either end. */
-  told({ peer: key, direction, bytes }: SessionMessage): void {
+  told({ peer: key, direction, kind, bytes }: SessionMessage): void {
     const peer = this.#recorded(key);
-    if (peer !== undefined) this.#write([this.#message(peer, bytes, direction)]);
+    if (peer === undefined) return;
+    if (direction === 'sent' && kind === 'open') this.#said.set(peer, spokenAsn(peer));
+    this.#write([this.#message(peer, bytes, direction)]);
   }
 
   /** What an established session sends, pieces of whole messages. */
@@ -126,13 +130,14 @@ export class SessionRecording {
     };
   }
 
-  #ends({ config, policy }: Peer): MrtEnds {
+  #ends(peer: Peer): MrtEnds {
+    const { config, policy, live } = peer;
     const { address, session, sourceAddress } = config;
     const { family } = address;
     const own = this.#options.speaker.config?.local.address[family];
     return {
       peerAsn: session.remoteAsn,
-      localAsn: policy.localAsn,
+      localAsn: live ? policy.localAsn : (this.#said.get(peer) ?? spokenAsn(peer)),
       interfaceIndex: 0,
       family,
       peerAddress: address,
@@ -147,4 +152,10 @@ export class SessionRecording {
   #write(records: readonly MrtRecord[]): void {
     this.#options.port?.write(records.map((record) => encodeMrt(record)));
   }
+}
+
+/** What the peer is tried with. */
+function spokenAsn({ config, session }: Peer): number {
+  const { localAsn, dualAsn } = config.session;
+  return session.usesDualAsn && dualAsn !== undefined ? dualAsn : localAsn;
 }
