@@ -14,7 +14,7 @@ export interface AddressSetPart {
   change(gone: readonly Prefix[], come: readonly Prefix[]): void;
 }
 
-export type AddressElementsParts = {
+export type AddressElementsSettings = {
   readonly onChange: (elements: LiveElements) => void;
   readonly fewestBlocks?: number | undefined;
 };
@@ -23,14 +23,14 @@ type Counted = { readonly prefix: Prefix; count: number };
 
 export class AddressElements {
   readonly #family: Family;
-  readonly #settings: AddressElementsParts;
+  readonly #settings: AddressElementsSettings;
   readonly #counts = new Map<string, Counted>();
   /** Distinct prefixes: how many by the blocks that they can be made of, and how many of all are nets. */
   readonly #byBlock = new Map<Form, number>();
   #nets = 0;
   #parts: readonly AddressSetPart[];
 
-  constructor(family: Family, settings: AddressElementsParts) {
+  constructor(family: Family, settings: AddressElementsSettings) {
     this.#family = family;
     this.#settings = settings;
     this.#parts = [this.#make(addressBits(family))];

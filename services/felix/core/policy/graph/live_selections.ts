@@ -28,14 +28,14 @@ const NO_PREFIXES: readonly Prefix[] = [];
 /** Something that a rule asks of all members that one selector matches. */
 interface Output {
   /** Others may take their place. */
-  readonly all: readonly LiveElements[];
+  readonly elementsOfParts: readonly LiveElements[];
   load(members: readonly LiveMember[]): void;
   change(before: LiveMember | undefined, after: LiveMember | undefined): void;
 }
 
 type Selected = { readonly selector: Selector; readonly outputs: Map<string, Output> };
 
-export type LiveSelectionsParts = {
+export type LiveSelectionsHooks = {
   readonly onChange: (elements: LiveElements) => void;
   /** Other parts took the place of these elements. */
   readonly onReplaced: (before: LiveElements) => void;
@@ -48,14 +48,14 @@ export type LiveSelectionsParts = {
 };
 
 export class LiveSelections implements Selections {
-  readonly #parts: LiveSelectionsParts;
+  readonly #hooks: LiveSelectionsHooks;
   readonly #members = new LabelIndex<LiveMember>();
   readonly #selectors = new SelectorIndex<Selected>();
   readonly #selected = new Map<string, Selected>();
   readonly #releases = new WeakMap<LiveElements, () => void>();
 
-  constructor(parts: LiveSelectionsParts) {
-    this.#parts = parts;
+  constructor(hooks: LiveSelectionsHooks) {
+    this.#hooks = hooks;
   }
 
   /** A member comes (`before` undefined), goes (`after` undefined) or changes. */
@@ -84,10 +84,10 @@ export class LiveSelections implements Selections {
       ...claim,
       source: this.#addresses(selector, family).onlyElements,
     }));
-    const joined = new JoinedElements(parts, this.#parts.onChange);
+    const joined = new JoinedElements(parts, this.#hooks.onChange);
     this.#releases.set(joined, () => {
       joined.detach();
-      for (const { source } of parts) if (!this.#parts.isNamed(source)) this.release(source);
+      for (const { source } of parts) if (!this.#hooks.isNamed(source)) this.release(source);
     });
     return joined;
   }
@@ -96,14 +96,14 @@ export class LiveSelections implements Selections {
     return this.#output(
       selector,
       `addresses${family}`,
-      () => new AddressOutput(family, this.#parts),
+      () => new AddressOutput(family, this.#hooks),
     );
   }
 
   namedPorts(request: NamedPortRequest): NamedSet['elements'] {
     const { name, protocol, family } = request;
     const key = `port${family} ${protocol} ${name}`;
-    const make = (): PortOutput => new PortOutput(request, this.#parts.onChange);
+    const make = (): PortOutput => new PortOutput(request, this.#hooks.onChange);
     return this.#output(request.selector ?? allOf([]), key, make).elements;
   }
 
@@ -121,11 +121,11 @@ export class LiveSelections implements Selections {
       output.load(this.#members.matching(selector));
       selected.outputs.set(key, output);
     }
-    const { isNamed } = this.#parts;
-    for (const elements of output.all) {
+    const { isNamed } = this.#hooks;
+    for (const elements of output.elementsOfParts) {
       this.#releases.set(elements, () => {
         // Others of them, also those that took their place, may be in use.
-        const isInUse = output.all.some((one) => isNamed(one) || one.watchers.size > 0);
+        const isInUse = output.elementsOfParts.some((one) => isNamed(one) || one.watchers.size > 0);
         if (!isInUse) this.#drop(selected, key);
       });
     }
@@ -152,25 +152,25 @@ export class LiveSelections implements Selections {
 class AddressOutput implements Output, SelectedAddresses {
   readonly #family: Family;
   readonly #addresses: AddressElements;
-  readonly #parts: LiveSelectionsParts;
+  readonly #hooks: LiveSelectionsHooks;
 
-  constructor(family: Family, parts: LiveSelectionsParts) {
+  constructor(family: Family, hooks: LiveSelectionsHooks) {
     this.#family = family;
-    this.#addresses = new AddressElements(family, parts);
-    this.#parts = parts;
+    this.#addresses = new AddressElements(family, hooks);
+    this.#hooks = hooks;
   }
 
   get parts(): AddressElements['parts'] {
     return this.#addresses.parts;
   }
 
-  get all(): readonly LiveElements[] {
+  get elementsOfParts(): readonly LiveElements[] {
     return this.parts.map(({ elements }) => elements);
   }
 
   /** Where `room` says that they can be part of a look-up. */
   get onlyElements(): LiveElements {
-    const [only, ...more] = this.all;
+    const [only, ...more] = this.elementsOfParts;
     if (only === undefined || more.length > 0) throw new TypeError('There is more than one part');
     return only;
   }
@@ -185,7 +185,7 @@ class AddressOutput implements Output, SelectedAddresses {
   }
 
   change(before: LiveMember | undefined, after: LiveMember | undefined): void {
-    const { all: known, parts, room } = this;
+    const { elementsOfParts: known, parts, room } = this;
     const { removed, added } = listChanges(
       before?.prefixes ?? NO_PREFIXES,
       after?.prefixes ?? NO_PREFIXES,
@@ -193,8 +193,8 @@ class AddressOutput implements Output, SelectedAddresses {
     this.#addresses.change(this.#own(removed), this.#own(added));
     if (this.parts === parts && this.room === room) return;
     for (const elements of known) {
-      if (this.all.includes(elements)) this.#parts.onResized(elements);
-      else this.#parts.onReplaced(elements);
+      if (this.elementsOfParts.includes(elements)) this.#hooks.onResized(elements);
+      else this.#hooks.onReplaced(elements);
     }
   }
 
@@ -212,7 +212,7 @@ class PortOutput implements Output {
     this.elements = new LiveElements(onChange);
   }
 
-  get all(): readonly LiveElements[] {
+  get elementsOfParts(): readonly LiveElements[] {
     return [this.elements];
   }
 

@@ -36,7 +36,7 @@ import { inputChanges, isInputChanged } from './input_versions.ts';
 import { listChanges } from './list_changes.ts';
 import { LiveDispatch } from './live_dispatch.ts';
 import type { LiveElements } from './live_elements.ts';
-import { LiveSelections, type LiveSelectionsParts } from './live_selections.ts';
+import { LiveSelections, type LiveSelectionsHooks } from './live_selections.ts';
 import { MemberList } from './member_list.ts';
 import { pairByKey, resourceKey } from './pairs.ts';
 import { ProfileUsers } from './profile_users.ts';
@@ -112,7 +112,7 @@ class Engine {
       onChainGone: (name) => this.#chains.forget(name),
     });
     const store = this.#store;
-    const parts: LiveSelectionsParts = {
+    const hooks: LiveSelectionsHooks = {
       onChange: store.touch,
       onReplaced: (before) => {
         for (const chain of store.replaced(before)) this.#toRebuild.add(chain);
@@ -123,8 +123,8 @@ class Engine {
       isNamed: (elements) => store.isNamed(elements),
       fewestBlocks,
     };
-    this.#selections = new LiveSelections(parts);
-    this.#services = new LiveSelections(parts);
+    this.#selections = new LiveSelections(hooks);
+    this.#services = new LiveSelections(hooks);
     this.#chains = new ChainBuilder({
       sets: new SetBuilder(this.#selections, store.sets, this.#services),
       profileOf: this.#profiles.lookup,
