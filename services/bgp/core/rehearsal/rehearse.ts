@@ -6,13 +6,13 @@ import { Rehearsal } from './rehearsal.ts';
 /** A scene is followed by a rest of so many times as long, and at least the shortest. */
 const REST = 3;
 const SHORTEST_REST_MS = 2;
-/** After peers have told something. */
+/** After peers have told routes, or taken some back. */
 const BUSY_REST_MS = 100;
 /** So many real paths have made the code as fast as a rehearsal would. */
 const ENOUGH = 20_000;
 
 /**
- * Plays a rehearsal while the node's own peers have nothing to tell.
+ * Plays a rehearsal while the node has as many paths as before: its own peers hardly tell anything then.
  * @param rib the node's own
  * @returns ends it
  */
