@@ -41,12 +41,14 @@ export class LinkNeighbours implements LinkPort {
   readonly #links = new Map<string, Link | string>();
   #poller: Poller | undefined;
   #cancelLook: CancelTimer | undefined;
+  #isClosed = false;
 
   constructor(parts: LinkNeighboursParts) {
     this.#parts = parts;
   }
 
   configure(interfaces: readonly string[]): void {
+    if (this.#isClosed) return;
     for (const name of this.#links.keys()) {
       if (!interfaces.includes(name)) this.#close(name);
     }
@@ -67,6 +69,7 @@ export class LinkNeighbours implements LinkPort {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#cancelLook?.();
     for (const name of this.#links.keys()) this.#close(name);
     await this.#poller?.close();

@@ -20,5 +20,9 @@ test('an interface that does not exist is waited for, and no longer when it is n
   links.configure([]);
   clock.advance(10_000);
   assert.equal(changes, 0);
+  links.configure(['nowhere0']);
+  assert.equal(clock.pending, 1);
   await links.close();
+  links.configure(['nowhere0']);
+  assert.equal(clock.pending, 0, 'nothing goes on after close()');
 });

@@ -18,12 +18,14 @@ class Restart {
   readonly cluster = new SimulatedCluster(5);
   /** What the node has said to the far end. */
   readonly heard: Uint8Array[] = [];
+  /** Links that the node has asked about, again and again. */
+  readonly asked: string[] = [];
   #farEnd: Address | undefined;
 
   constructor(...others: readonly string[]) {
     const { cluster } = this;
     cluster.linksOf = () => ({
-      configure: () => {},
+      configure: (interfaces) => void this.asked.push(interfaces.join()),
       neighbourOn: () => this.#farEnd,
       problems: [],
     });
@@ -98,4 +100,15 @@ test('nobody waits for a far end for longer than for any other peer', () => {
   assert.ok(restart.hasRoute);
   restart.cluster.advance(3_000);
   assert.ok(!restart.hasRoute);
+});
+
+test('a stopped node takes nothing up again', () => {
+  const { cluster, asked } = new Restart();
+  assert.deepEqual(new Set(asked), new Set([LINK]));
+  cluster.kill('a');
+  asked.length = 0;
+  cluster.apply(cluster.resources.filter(({ kind }) => kind !== 'BGPPeer'));
+  cluster.node('a').bgp.kernelChanged({ kind: 'unknown' });
+  cluster.advance(1_000);
+  assert.deepEqual(asked, []);
 });

@@ -39,6 +39,7 @@ export class KernelSync {
   /** When everything has been planned anew, the kernel is read, or only written. */
   #isReadNext = false;
   #isPlanningOn = false;
+  #isStopped = false;
 
   constructor(kernel: KernelPort, rib: LocRib, events: SyncEvents) {
     this.#kernel = kernel;
@@ -123,6 +124,12 @@ export class KernelSync {
     this.#commit();
   }
 
+  /** Leaves the kernel as it is, for good: what has begun may find it closed. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#writer.stop();
+  }
+
   /** Reads the kernel and puts it right: after changes by others, and now and then anyway. */
   resync(): void {
     const tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
@@ -137,7 +144,7 @@ export class KernelSync {
 
   /** Plans what is to be planned anew, a slice per turn, and then does what follows from it. */
   #carryOut(): void {
-    if (this.#isPlanningOn) return;
+    if (this.#isPlanningOn || this.#isStopped) return;
     this.#plan.planOn(SLICE);
     if (this.#plan.isPlanning) {
       this.#isPlanningOn = true;
@@ -160,6 +167,7 @@ export class KernelSync {
       (route) => reading.visit(route),
       (isWhole) => {
         this.#reading = undefined;
+        if (this.#isStopped) return;
         if (isWhole) this.#repair(reading.finish((id) => this.#writer.isUnderWay(id)));
         this.#commit();
         if (!this.#isReadAgain) return;

@@ -48,3 +48,16 @@ test('very many routes are planned anew a part at a time, by what is configured 
   assert.deepEqual([fixture.settledCount, sync.isDone], [settledCount + 1, true]);
   assert.deepEqual(kernel.log, [], 'what changes nothing is in force, too');
 });
+
+test('what goes on when the service stops leaves the kernel as it is', () => {
+  const fixture = new Fixture().learn(...routes());
+  const { kernel, sync } = fixture;
+  const later: (() => void)[] = [];
+  fixture.defer = (callback) => later.push(callback);
+  kernel.log.length = 0;
+  fixture.configure({ vxlanMode: 'Always' });
+  sync.stop();
+  for (let next = later.shift(); next !== undefined; next = later.shift()) next();
+  sync.resync();
+  assert.deepEqual([kernel.routes.size, kernel.log, later.length], [COUNT, [], 0]);
+});

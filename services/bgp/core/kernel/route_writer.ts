@@ -51,6 +51,7 @@ export class RouteWriter {
   #isBusy = false;
   #isPumping = false;
   #isSettled = true;
+  #isStopped = false;
   /** Of those that are leaving now, no way goes as a whole any more. */
   #areWaysGone = false;
   /** More removals follow: one message may take them all out, once all are known. */
@@ -83,6 +84,11 @@ export class RouteWriter {
     this.#enqueue(this.#dirty, id, Dirty);
   }
 
+  /** Leaves the kernel as it is, for good. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   /** As pump(), and says when nothing is left to do also where nothing was. */
   review(): void {
     this.#isSettled = false;
@@ -91,7 +97,7 @@ export class RouteWriter {
 
   /** Goes on until the kernel has something to do that takes time, or nothing is left. */
   pump(): void {
-    if (this.#isPumping) return;
+    if (this.#isPumping || this.#isStopped) return;
     this.#isPumping = true;
     while (!this.#isBusy && this.#next()) this.#isSettled = false;
     this.#isPumping = false;
@@ -191,6 +197,7 @@ export class RouteWriter {
 
   /** @param from so many of `ids` have been gathered */
   #gather(ids: Int32Array, from: number): void {
+    if (this.#isStopped) return;
     let count = from;
     for (let looked = 0; looked < TURN && this.#leaving.size > 0; looked++) {
       const id = this.#leaving.shift();

@@ -116,6 +116,7 @@ export class BgpNode {
   #cancelKernel: CancelTimer | undefined;
   #cancelRemoval: CancelTimer | undefined;
   #needsResync = false;
+  #isStopped = false;
 
   constructor(options: BgpNodeOptions) {
     this.#options = options;
@@ -228,6 +229,7 @@ export class BgpNode {
     resources: ClusterResources,
     state: { readonly inSync: boolean; readonly revision: bigint },
   ): void {
+    if (this.#isStopped) return;
     const { node, routerId, clock, secrets, kernel, links } = this.#options;
     this.#given = { resources, inSync: state.inSync };
     this.#derivation = deriveSpeaker(node, routerId, resources, {
@@ -286,6 +288,7 @@ export class BgpNode {
   }
 
   kernelChanged(news: KernelNews): void {
+    if (this.#isStopped) return;
     if (news.kind === 'route' && !this.#kernel.contradicts(news.action, news.route)) return;
     if (news.kind !== 'ways') this.#needsResync = true;
     this.#cancelKernel ??= this.#options.clock.setTimer(KERNEL_SETTLING_MS, () => {
@@ -339,8 +342,10 @@ export class BgpNode {
     return name;
   }
 
-  /** Leaves quietly: peers keep our routes, the kernel keeps theirs. */
+  /** Leaves quietly: peers keep our routes, the kernel keeps theirs. What it is told later is ignored. */
   stop(): void {
+    this.#isStopped = true;
+    this.#kernel.stop();
     this.#cancelMaintenance();
     this.#cancelKernel?.();
     this.#reports.stop();
