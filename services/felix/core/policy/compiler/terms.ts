@@ -2,7 +2,7 @@
 // they are about, so that rules can be merged.
 import { addressBits, type Family, formatAddress, type Prefix } from '@calico/ip';
 import type { Selector } from '@calico/selector';
-import { type Field, type MaskedField, type Match, match } from './ruleset.ts';
+import { type Field, type Match, match } from './ruleset.ts';
 import { type PortRange, prefixText, rangeText, type SetBuilder } from './set_builder.ts';
 
 export type AddressField = Extract<Field, `${'ip' | 'ip6'} ${'saddr' | 'daddr'}`>;
@@ -80,13 +80,13 @@ function negated({ fields, value }: Match): Match {
   return { kind: 'match', fields, operator: '!=', value };
 }
 
-/** The field of an address, to be looked up among blocks of this length; undefined or that of one address: as it is. */
-export function masked(field: Field, length: number | undefined): Field {
+/** The field, to be looked up among blocks of this length; that of one address: as it is. */
+export function masked(field: AddressField, length: number): Field {
   const family = familyOf(field);
-  const zeros = addressBits(family) - (length ?? addressBits(family));
+  const zeros = addressBits(family) - length;
   if (zeros === 0) return field;
   const value = ((1n << BigInt(addressBits(family) - zeros)) - 1n) << BigInt(zeros);
-  return `${field} & ${formatAddress({ family, value })}` as MaskedField;
+  return `${field} & ${formatAddress({ family, value })}`;
 }
 
 export function fieldsOf(term: Term): readonly Field[] {
@@ -94,7 +94,7 @@ export function fieldsOf(term: Term): readonly Field[] {
   return [term.kind === 'protocol' ? 'meta l4proto' : term.field];
 }
 
-export function familyOf(field: Field): Family {
+export function familyOf(field: AddressField): Family {
   return field.startsWith('ip6 ') ? 6 : 4;
 }
 

@@ -9,7 +9,7 @@ import type { Selector } from '@calico/selector';
 import { addressRangeText } from '../address_ranges.ts';
 import { PORT_PROTOCOLS } from '../port_compiler.ts';
 import type { Field, KeyType } from '../ruleset.ts';
-import { masked, type Term } from '../terms.ts';
+import { type AddressField, masked, type Term } from '../terms.ts';
 import { blocksOf } from './blocks.ts';
 import { disjointBoxes } from './boxes.ts';
 import { COLUMNS, type Column, columnOf, hasPorts, type Range, type Shape } from './shape.ts';
@@ -128,7 +128,11 @@ function listedLookup(
   );
   const { fields, key } = fieldsAndKey(first, columns, family);
   return {
-    fields: fields.map((field, index) => masked(field, blocks?.lengths[index])),
+    fields: fields.map((field, index) => {
+      const length = blocks?.lengths[index];
+      // Only columns of addresses have lengths.
+      return length === undefined ? field : masked(field as AddressField, length);
+    }),
     key,
     common: commonTerms(first, columns),
     interval: hasRanges && blocks === undefined,
