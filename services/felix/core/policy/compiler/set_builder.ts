@@ -1,6 +1,7 @@
 // Collects the named sets that rules refer to. A set is named after what it stands for, so that all rules of all
 // policies that mean the same share it, and a change of its members touches no rule.
 import {
+  addressBits,
   aggregate,
   comparePrefixes,
   type Family,
@@ -19,7 +20,6 @@ import type { Form } from './set_form.ts';
 
 export type PortRange = { readonly first: number; readonly last: number };
 
-const ADDRESS_BITS = { 4: 32, 6: 128 } as const;
 /** What is found in an address set: an address that one of the parts covers. */
 export type SelectedAddresses = {
   /** At least one. */
@@ -251,7 +251,7 @@ export function* blocksIn(prefix: Prefix, length: number): Iterable<string> {
 /** endpoints4, nets4, nets4-24 */
 function partNoun(family: Family, form: Form): string {
   if (form === 'ranges') return `nets${family}`;
-  return form === ADDRESS_BITS[family] ? `endpoints${family}` : `nets${family}-${form}`;
+  return form === addressBits(family) ? `endpoints${family}` : `nets${family}-${form}`;
 }
 
 export function addressType(family: Family): KeyType {
@@ -260,12 +260,12 @@ export function addressType(family: Family): KeyType {
 
 /** More than one address. */
 export function isNet({ family, length }: Prefix): boolean {
-  return length < ADDRESS_BITS[family];
+  return length < addressBits(family);
 }
 
 /** As nft lists it: an address without a length. */
 export function prefixText(prefix: Prefix): string {
-  return prefix.length === ADDRESS_BITS[prefix.family]
+  return prefix.length === addressBits(prefix.family)
     ? formatAddress(prefix)
     : formatPrefix(prefix);
 }
