@@ -144,7 +144,7 @@ function verdictMapOf(value: Json | undefined): Statement | undefined {
   return { kind: 'verdict-map', field, map };
 }
 
-// As rule_expressions.ts writes it: a comparison that names the class map, and a look-up whose key libnftables takes for a
+// As class_expressions.ts writes it: a comparison that names the class map, and a look-up whose key libnftables takes for a
 // constant. It has no type for zero, and says so.
 function classVerdictMapOf(
   first: Json | undefined,
