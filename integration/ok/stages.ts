@@ -12,7 +12,11 @@ export type Count = {
   /** Stages that failed and passed when they were run again. */
   readonly unstable: readonly string[];
 };
-export type Outcome = Omit<Count, 'unstable'> & { readonly output: string };
+export type Outcome = Omit<Count, 'unstable'> & {
+  readonly output: string;
+  /** The runtime itself ended before it had counted. */
+  readonly isCrash?: boolean;
+};
 export type Stage = {
   readonly name: string;
   readonly run: () => Promise<Outcome>;
@@ -40,14 +44,15 @@ export const STAGES: readonly Stage[] = [
 
 /**
  * Runs stages one after the other, a line each; what failed is printed in full. A few repeatable ones that
- * failed are run once more: whoever reads the log sees both runs, and the name in the summary.
+ * failed, and those whose runtime crashed, are run once more: whoever reads the log sees both runs, and the name in the summary.
  */
 export async function runStages(stages: readonly Stage[]): Promise<Count> {
   let total = NOTHING;
   let repetitions = 0;
   for (const stage of stages) {
     const outcome = await runStage(stage.name, stage);
-    if (outcome.failed === 0 || !stage.isRepeatable || repetitions === REPETITIONS) {
+    const mayRepeat = stage.isRepeatable || outcome.isCrash;
+    if (outcome.failed === 0 || !mayRepeat || repetitions === REPETITIONS) {
       total = add(total, { ...outcome, unstable: [] });
       continue;
     }
@@ -177,6 +182,7 @@ async function unitTestsOnDeno(): Promise<Outcome> {
     failed: failed + broken,
     skipped: Number(closing?.[3] ?? 0),
     output: stdout + stderr,
+    isCrash: closing === null,
   };
 }
 

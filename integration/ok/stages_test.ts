@@ -26,6 +26,11 @@ test('a stage that fails again, or that is not repeatable, has failed', async ()
   assert.deepEqual(count, { passed: 4, failed: 2, skipped: 2, unstable: [] });
 });
 
+test('a stage whose runtime crashed is run once more', async () => {
+  const count = await runStages([stage('a', [{ ...FAILED, isCrash: true }, PASSED], false)]);
+  assert.deepEqual([count.failed, count.unstable], [0, ['a']]);
+});
+
 test('the fourth stage that fails is no accident', async () => {
   const three = ['a', 'b', 'c'].map((name) => stage(name, [FAILED, PASSED]));
   const count = await runStages([...three, stage('d', [FAILED])]);
