@@ -1,7 +1,7 @@
 // Mutual TLS with certificates made by openssl.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
@@ -159,6 +159,40 @@ test('certificates that are renewed serve from the next connection on', async (t
     const answer = await idle.getVersion({}).catch(() => undefined);
     return answer?.version === '1';
   });
+});
+
+test('files that do not fit are told of once, and what was there before goes on', async (t) => {
+  makeCertificate('halved', 'ca');
+  makeCertificate('halved-client', 'ca');
+  const said: string[] = [];
+  const error = (_: string, fields?: object): void => {
+    said.push((fields as { reason: string }).reason);
+  };
+  const logger = { ...quiet, error };
+  const server = await serveRpc({
+    services: [[ResourceService, handlers]],
+    listen: '127.0.0.1:0',
+    tls: tlsFiles('halved'),
+    insecure: false,
+    logger,
+  });
+  t.after(() => server.stop(100));
+  writeFileSync(inDirectory('halved.pem'), 'wrong');
+  utimesSync(inDirectory('halved.pem'), 1, 1);
+  for (let time = 0; time < 3; time++) {
+    assert.equal(await ask(server.address, tlsFiles('client')), '1');
+  }
+  assert.equal(said.length, 1);
+
+  said.length = 0;
+  const client = connectRpc(ResourceService, server.address, {
+    tls: tlsFiles('halved-client'),
+    logger,
+  });
+  t.after(() => client.close());
+  writeFileSync(inDirectory('halved-client.key'), 'wrong');
+  assert.equal((await client.getVersion({})).version, '1');
+  assert.ok(said.length > 0);
 });
 
 test('a client of streams begins each connection with the files as they are', async (t) => {

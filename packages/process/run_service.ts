@@ -3,7 +3,7 @@ import nodeModule from 'node:module';
 import { systemClock } from '@calico/clock';
 import type { TlsFiles } from '@calico/rpc';
 import { parseListenAddress, securityOf } from '@calico/rpc/listen_address';
-import { RenewedTlsFiles } from '@calico/rpc/tls_files';
+import { RenewedTlsFiles, TLS_FAILED } from '@calico/rpc/tls_files';
 import {
   createLogger,
   type HttpTls,
@@ -90,7 +90,7 @@ async function live<S extends Settings>(
   // What has been started, to be stopped in reverse order.
   const started: (() => Promise<void>)[] = [];
   try {
-    const telemetry = await startObserving(service.name, config, started);
+    const telemetry = await startObserving(service.name, config, logger, started);
     const { health, metrics, security, httpAddress } = telemetry;
     health.report('startup', { live: true, ready: false });
     const parts = { config, logger, metrics, health, clock: systemClock, version: VERSION };
@@ -119,6 +119,7 @@ async function live<S extends Settings>(
 async function startObserving(
   name: string,
   { httpListen, tls, insecure, otlpEndpoint }: FullConfig<Settings>,
+  logger: Logger,
   started: (() => Promise<void>)[],
 ) {
   const address = parseListenAddress(httpListen);
@@ -129,11 +130,12 @@ async function startObserving(
     installCallTracing(tracing);
     started.push(() => tracing.stop());
   }
+  const onFailed = (reason: string): void => logger.error(TLS_FAILED, { httpListen, reason });
   const telemetry = await startTelemetry({
     service: name,
     httpListen,
     // readConfig() has seen to it that there are both files.
-    tls: security === 'tls' ? (new RenewedTlsFiles(tls ?? {}) as HttpTls) : undefined,
+    tls: security === 'tls' ? (new RenewedTlsFiles(tls ?? {}, { onFailed }) as HttpTls) : undefined,
   });
   started.push(() => telemetry.stop());
   return { ...telemetry, security };

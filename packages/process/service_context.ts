@@ -46,7 +46,7 @@ export function serviceContext<C>(
     },
     connect: async (service, target) => {
       const { connectRpc } = await import('@calico/rpc');
-      return connectRpc(service, target, { tls, insecure });
+      return connectRpc(service, target, { tls, insecure, logger });
     },
   };
 }

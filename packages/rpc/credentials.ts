@@ -17,9 +17,9 @@ export type TlsFiles = {
   readonly key?: string | undefined;
 };
 
-export function serverCredentials(files: RenewedTlsFiles | undefined): ServerCredentials {
-  if (files === undefined) return ServerCredentials.createInsecure();
-  const { ca = null, cert, key } = files.current();
+export function serverCredentials(pem: PemFiles | undefined): ServerCredentials {
+  if (pem === undefined) return ServerCredentials.createInsecure();
+  const { ca = null, cert, key } = pem;
   if (cert == null || key == null) {
     throw new TypeError('Cannot serve TLS: both a certificate and a key file are needed');
   }
@@ -30,19 +30,25 @@ export function serverCredentials(files: RenewedTlsFiles | undefined): ServerCre
 /**
  * From now on the server's TLS listeners take each connection with the files as they are then. Where
  * grpc-js keeps its listeners elsewhere, or the runtime cannot change theirs, they stay as they are.
+ * @param first what the listeners were made with
  */
-export function renewListeners(server: Server, files: RenewedTlsFiles): void {
+export function renewListeners(server: Server, files: RenewedTlsFiles, first: PemFiles): void {
+  // As grpc-js has it; it would be lost with what is not said again.
+  const ciphers = process.env['GRPC_SSL_CIPHER_SUITES'];
   const { http2Servers } = server as unknown as {
     http2Servers?: ReadonlyMap<Partial<Pick<TlsServer, 'setSecureContext'>> & TlsServer, unknown>;
   };
   for (const listener of http2Servers?.keys() ?? []) {
     if (listener.listenerCount('secureConnection') === 0) continue;
-    let used = files.current();
+    let used = first;
     // Before that of node:tls, which begins TLS.
     listener.prependListener('connection', () => {
       const now = files.current();
       if (now === used) return;
-      listener.setSecureContext?.(contextOptions(now));
+      listener.setSecureContext?.({
+        ...contextOptions(now),
+        ...(ciphers === undefined ? {} : { ciphers }),
+      });
       used = now;
     });
   }

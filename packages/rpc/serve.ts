@@ -13,7 +13,7 @@ import {
 } from './listen_address.ts';
 import { addReflection } from './reflection.ts';
 import type { UnaryRoute } from './served_call.ts';
-import { RenewedTlsFiles } from './tls_files.ts';
+import { RenewedTlsFiles, TLS_FAILED } from './tls_files.ts';
 import { ShortConnections, takeUnaryCalls, type UnaryRoutes } from './unary_server.ts';
 import { claimSocketPath, protectSocket } from './unix_socket.ts';
 
@@ -50,12 +50,12 @@ export async function serveRpc<const T extends readonly DescService[]>(
 ): Promise<RpcServer> {
   const { tls, insecure, logger } = options;
   const services = options.services as readonly Served<DescService>[];
-  const renewed = (): void => logger.info('TLS files have changed, new connections use them');
-  const files = tls === undefined ? undefined : new RenewedTlsFiles(tls, renewed);
+  const files = tls === undefined ? undefined : renewedFiles(tls, options);
+  const pem = files?.current();
   const listeners = options.listen.split(',').map((text) => {
     const address = parseListenAddress(text.trim());
     const security = securityOf(address, { tls: tls !== undefined, insecure }, 'listen on');
-    const credentials = serverCredentials(security === 'tls' ? files : undefined);
+    const credentials = serverCredentials(security === 'tls' ? pem : undefined);
     return { address, security, credentials };
   });
   const server = new Server(SERVER_OPTIONS);
@@ -73,7 +73,7 @@ export async function serveRpc<const T extends readonly DescService[]>(
   for (const { address, security, credentials } of listeners) {
     bound.push({ address: await bind(server, address, credentials, { routes, short }), security });
   }
-  if (files !== undefined) renewListeners(server, files);
+  if (files !== undefined && pem !== undefined) renewListeners(server, files, pem);
   health(true);
   for (const listener of bound) logger.info('listening', listener);
   const [first] = bound as [Bound];
@@ -86,6 +86,16 @@ export async function serveRpc<const T extends readonly DescService[]>(
       await shutDown(server, short, graceMs);
     },
   };
+}
+
+function renewedFiles(
+  tls: TlsFiles,
+  { listen, logger }: Pick<ServeOptions<[]>, 'listen' | 'logger'>,
+): RenewedTlsFiles {
+  return new RenewedTlsFiles(tls, {
+    onRenewed: () => logger.info('TLS files have changed, new connections use them'),
+    onFailed: (reason) => logger.error(TLS_FAILED, { listen, reason }),
+  });
 }
 
 async function bind(

@@ -2,7 +2,7 @@
 // own policies switched off. What is retried, and for how long, is decided here, since a commit must
 // never be sent twice.
 import type { Clock } from '@calico/clock';
-import { RenewedTlsFiles } from '@calico/rpc/tls_files';
+import { RenewedTlsFiles, TLS_FAILED } from '@calico/rpc/tls_files';
 import { Etcd3, type IOptions } from 'etcd3';
 import { storeError, wasNotSent } from './etcd_errors.ts';
 import { EtcdKv } from './etcd_kv.ts';
@@ -60,7 +60,8 @@ export class EtcdClient {
     // One more than there are endpoints: the first failure may only show a connection long dead.
     this.#attempts = endpoints.length + 1;
     const isTls = endpoints[0]?.startsWith('https:') === true;
-    const files = isTls ? new RenewedTlsFiles(tls ?? {}) : undefined;
+    const onFailed = (reason: string): void => logger.warn(TLS_FAILED, { target: 'etcd', reason });
+    const files = isTls ? new RenewedTlsFiles(tls ?? {}, { onFailed }) : undefined;
     this.#kv = new EtcdKv(endpoints, files);
     this.etcd = new Etcd3({
       hosts: [...endpoints],

@@ -1,5 +1,5 @@
 // The one HTTP listener of a service: /metrics, /liveness, /readiness. Nothing else, GET only.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { HealthRegistry } from './health.ts';
@@ -34,8 +34,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     if (path === '/readiness') return send(response, health.ready ? 200 : 503, health.describe());
     send(response, 404, 'not found: try /metrics, /liveness, /readiness\n');
   };
-  const server = tls ? createHttps(tls.current(), answer) : createHttp(answer);
-  if (tls) renew(server as HttpsServer, tls);
+  const server = tls ? createRenewed(tls, answer) : createHttp(answer);
   server.requestTimeout = 10_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => {
@@ -54,14 +53,16 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
 }
 
 /** A certificate that was renewed serves from the next connection on. */
-function renew(server: HttpsServer, tls: HttpTls): void {
+function createRenewed(tls: HttpTls, answer: RequestListener): HttpsServer {
   let used = tls.current();
+  const server = createHttps(used, answer);
   // Before the listener that begins TLS.
   server.prependListener('connection', () => {
     const now = tls.current();
     if (now !== used) server.setSecureContext(now);
     used = now;
   });
+  return server;
 }
 
 function send(response: ServerResponse, status: number, body: string): void {
