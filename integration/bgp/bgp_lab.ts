@@ -186,6 +186,24 @@ export class BgpLab {
     return execOk(inNamespace(this.speaker(name).namespace, command));
   }
 
+  /** Of a device of the speaker, once it may be used. */
+  async linkLocalOf(name: string, device: string): Promise<string> {
+    let found = '';
+    await eventually(
+      async () => {
+        const text = await this.run(
+          name,
+          `ip -6 -o address show dev ${device} scope link -tentative`,
+        );
+        found = /inet6 (fe80::[0-9a-f:]+)/.exec(text)?.[1] ?? '';
+        return found !== '';
+      },
+      20_000,
+      () => `${device} of ${name} has no link-local address`,
+    );
+    return found;
+  }
+
   /** Routes with protocol bird, sorted, without trailing spaces. */
   async routes(name: string, family: 4 | 6 = 4): Promise<string[]> {
     const text = await this.run(name, `ip -${family} route show proto bird`);

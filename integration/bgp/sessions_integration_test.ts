@@ -96,21 +96,6 @@ async function scenario(lab: BgpLab, t: Context): Promise<void> {
     );
   }
 
-  /** Of the node's uplink, once it may be used. */
-  async function linkLocalOf(name: string): Promise<string> {
-    let found = '';
-    await eventually(
-      async () => {
-        const text = await lab.run(name, 'ip -6 -o address show dev ens33 scope link -tentative');
-        found = /inet6 (fe80::[0-9a-f:]+)/.exec(text)?.[1] ?? '';
-        return found !== '';
-      },
-      10_000,
-      () => `${name} has no link-local address`,
-    );
-    return found;
-  }
-
   /** BIRD's route to the prefix, with its attributes. */
   async function routeAtBird(prefix: string): Promise<string> {
     let text = '';
@@ -226,7 +211,9 @@ async function scenario(lab: BgpLab, t: Context): Promise<void> {
   });
 
   await t.test('IPv4 and IPv6 between link-local addresses alone', async () => {
-    const [ours, theirs] = await Promise.all([OURS, 'bird'].map(linkLocalOf));
+    const [ours, theirs] = await Promise.all(
+      [OURS, 'bird'].map((name) => lab.linkLocalOf(name, 'ens33')),
+    );
     const channels =
       'ipv4 { import all; export all; extended next hop on; }; ipv6 { import all; export all; };';
     await session(

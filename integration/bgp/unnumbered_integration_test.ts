@@ -88,7 +88,10 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
   }
 
   await t.test('each finds the other, and packets take the link', async () => {
-    const [ours, theirs] = [await linkLocalOf(lab, OURS), await linkLocalOf(lab, FRR)];
+    const [ours, theirs] = [
+      await lab.linkLocalOf(OURS, 'eth1'),
+      await lab.linkLocalOf(FRR, 'eth1'),
+    ];
     await routesGoBetween(ours, theirs);
     await lab.run(OURS, 'ip address add 10.244.85.193/32 dev lo');
     await lab.run(FRR, 'ip address add 172.30.0.1/32 dev lo');
@@ -104,14 +107,17 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
   });
 
   await t.test('FRR gets another address', async () => {
-    const [ours, before] = [await linkLocalOf(lab, OURS), await linkLocalOf(lab, FRR)];
+    const [ours, before] = [
+      await lab.linkLocalOf(OURS, 'eth1'),
+      await lab.linkLocalOf(FRR, 'eth1'),
+    ];
     await lab.run(FRR, `ip address add ${CHANGED}/64 dev eth1 nodad`);
     await lab.run(FRR, `ip address del ${before}/64 dev eth1`);
     await routesGoBetween(ours, CHANGED);
   });
 
   await t.test('this end gets another address', async () => {
-    const before = await linkLocalOf(lab, OURS);
+    const before = await lab.linkLocalOf(OURS, 'eth1');
     await lab.run(OURS, `ip address add fe80::beef/64 dev eth1 nodad`);
     await lab.run(OURS, `ip address del ${before}/64 dev eth1`);
     await routesGoBetween('fe80::beef', CHANGED);
@@ -121,7 +127,7 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
     await lab.run(FRR, 'ip link set eth1 down');
     await lab.routesBecome(OURS, [`blackhole ${OUR_BLOCK}`], 30_000);
     await lab.run(FRR, 'ip link set eth1 up');
-    const theirs = await linkLocalOf(lab, FRR);
+    const theirs = await lab.linkLocalOf(FRR, 'eth1');
     await routesGoBetween('fe80::beef', theirs);
   });
 
@@ -145,19 +151,4 @@ async function joinByLink(lab: BgpLab): Promise<void> {
     await lab.run(name, 'sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.ip_forward=1');
     await lab.run(name, 'ip link set eth1 up');
   }
-}
-
-/** Of eth1, once it may be used. */
-async function linkLocalOf(lab: BgpLab, name: string): Promise<string> {
-  let found = '';
-  await eventually(
-    async () => {
-      const text = await lab.run(name, 'ip -6 -o address show dev eth1 scope link -tentative');
-      found = /inet6 (fe80::[0-9a-f:]+)/.exec(text)?.[1] ?? '';
-      return found !== '';
-    },
-    20_000,
-    () => `${name} has no link-local address`,
-  );
-  return found;
 }

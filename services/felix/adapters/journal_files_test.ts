@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { WorkloadRecord } from '../core/workload.ts';
+import { NOTHING_PARTICULAR, type WorkloadRecord } from '../core/workload.ts';
 import { JournalFiles } from './journal_files.ts';
 
 const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -18,15 +18,8 @@ const RECORD: WorkloadRecord = {
     network: 'net',
     namespace: 'default',
     pod: 'p',
+    ...NOTHING_PARTICULAR,
     labels: { a: 'b' },
-    serviceAccount: '',
-    ports: [],
-    ipv4Pools: [],
-    ipv6Pools: [],
-    requestedAddresses: [],
-    mtu: 0,
-    ipv4: true,
-    ipv6: false,
   },
   hostInterface: 'cali1',
   containerMac: '02:00:00:00:00:01',
