@@ -3,8 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import type { Arena } from './arena.ts';
 import type { World } from './world.ts';
 
-/** How late the event loop was, in milliseconds. */
-export type Lag = { readonly longest: number; readonly p99: number };
+/** How late the event loop was, in milliseconds: longest, and without waiting for a processor. */
+export type Lag = { readonly late: number; readonly busy: number };
 
 export type Running = {
   readonly processes: readonly ChildProcess[];

@@ -37,8 +37,9 @@ export type Sample = {
   readonly lossCpu: number;
   readonly peakMegabytes: number;
   readonly bytesPerPath: number;
-  readonly longestLag: number;
-  readonly lagP99: number;
+  /** How late ours was, longest; and without waiting for a processor. */
+  readonly loopLate: number;
+  readonly loopBusy: number;
   /** Of the benchmark itself, which plays the peers. */
   readonly playersCpu: number;
 };
@@ -181,12 +182,12 @@ function memory(
   return { peakMegabytes: after.peakMegabytes, bytesPerPath: bytes / paths };
 }
 
-function worst(...lags: readonly (Lag | undefined)[]): Pick<Sample, 'longestLag' | 'lagP99'> {
+function worst(...lags: readonly (Lag | undefined)[]): Pick<Sample, 'loopLate' | 'loopBusy'> {
   const known = lags.flatMap((lag) => lag ?? []);
-  if (known.length === 0) return { longestLag: Number.NaN, lagP99: Number.NaN };
+  if (known.length === 0) return { loopLate: Number.NaN, loopBusy: Number.NaN };
   return {
-    longestLag: Math.max(...known.map(({ longest }) => longest)),
-    lagP99: Math.max(...known.map(({ p99 }) => p99)),
+    loopLate: Math.max(...known.map(({ late }) => late)),
+    loopBusy: Math.max(...known.map(({ busy }) => busy)),
   };
 }
 

@@ -2,12 +2,12 @@
 // tables, policy, kernel and its monitor; without feed, reports and gRPC.
 //   node our_speaker.ts WORLD.json
 import { readFileSync } from 'node:fs';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { systemClock } from '@calico/clock';
 import { openNetlink } from '@calico/netlink';
 import { watchKernel } from '../../../services/bgp/adapters/kernel_monitor.ts';
 import { KernelRoutes } from '../../../services/bgp/adapters/kernel_routes.ts';
 import { Listeners } from '../../../services/bgp/adapters/listeners.ts';
+import { LoopWatch } from '../../../services/bgp/adapters/loop_delay.ts';
 import { createTcpTransport } from '../../../services/bgp/adapters/tcp_transport.ts';
 import { resourcesOf } from '../../../services/bgp/core/cluster/resources.ts';
 import { BgpNode } from '../../../services/bgp/core/node/bgp_node.ts';
@@ -22,8 +22,6 @@ import {
 } from '../../../services/bgp/testing/resources.ts';
 import { NETWORK_LENGTH, SPEAKER, type World } from './world.ts';
 
-const RESOLUTION_MS = 10;
-const NANOSECONDS = 1e6;
 const NAME = 'speaker';
 const world = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as World;
 
@@ -55,11 +53,9 @@ if (world.hasKernel) {
 node.setResources(resourcesOf(resources(world)), { inSync: true, revision: 1n });
 rehearse(systemClock, node.speaker.rib);
 
-const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-delay.enable();
+const loop = new LoopWatch();
 process.on('message', () => {
-  process.send?.({ longest: late(delay.max), p99: late(delay.percentile(99)) });
-  delay.reset();
+  process.send?.({ late: loop.takeLate(), busy: loop.takeBusy() });
 });
 process.once('SIGTERM', () => process.exit(0));
 process.once('disconnect', () => process.exit(0));
@@ -95,8 +91,4 @@ function resources({ peers, isReflector, hasKernel }: World): Parameters<typeof 
           }),
     ),
   ];
-}
-
-function late(nanoseconds: number): number {
-  return Math.max(0, nanoseconds / NANOSECONDS - RESOLUTION_MS);
 }

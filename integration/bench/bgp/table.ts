@@ -19,7 +19,7 @@ export function formatRows(
     ...(extra === undefined ? [] : [EXTRAS[extra]]),
     'peak MB',
     'bytes per path',
-    'loop late ms, p99',
+    'loop late ms, own',
     'players CPU s',
     'ours to it: s, CPU',
   ];
@@ -35,9 +35,9 @@ export function formatRows(
         ...(extra === undefined ? [] : [extraOf(sample, extra)]),
         figure(sample.peakMegabytes, 0),
         figure(sample.bytesPerPath, 0),
-        Number.isNaN(sample.longestLag)
+        Number.isNaN(sample.loopLate)
           ? ''
-          : `${figure(sample.longestLag, 0)}, ${figure(sample.lagP99, 0)}`,
+          : `${figure(sample.loopLate, 0)}, ${figure(sample.loopBusy, 0)}`,
         figure(sample.playersCpu, 2),
         ours === undefined || name === 'ours' ? '' : ratios(ours, sample, extra),
       ]),

@@ -1,22 +1,33 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { watchLoopDelay } from './loop_delay.ts';
+import { LoopWatch } from './loop_delay.ts';
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-test('watchLoopDelay() tells the longest delay since the last question', async () => {
-  const read = watchLoopDelay();
-  if ('Deno' in globalThis) return assert.equal(read(), 0);
-  let longest = 0;
-  // On a loaded machine the sampling itself may be late.
-  for (let attempt = 0; attempt < 50 && longest < 30; attempt++) {
-    read();
-    // The first interval after a question is not counted.
-    await pause(30);
-    const until = performance.now() + 60;
-    while (performance.now() < until);
-    await pause(30);
-    longest = read();
-  }
-  assert.ok(longest >= 30, `${longest} ms`);
+const cpuMs = () => process.threadCpuUsage().user / 1_000;
+
+const take = (watch: LoopWatch) => [watch.takeLate(), watch.takeBusy()] as const;
+
+test('LoopWatch tells the longest delay since it was asked, and that it was our own', async () => {
+  const watch = new LoopWatch();
+  await pause(30);
+  take(watch);
+  for (const until = cpuMs() + 60; cpuMs() < until; );
+  await pause(30);
+  const [late, busy] = take(watch);
+  assert.ok(late >= 30, `${late} ms late`);
+  assert.ok(busy >= 30 && busy <= late, `${busy} of ${late} ms`);
+  watch.close();
+});
+
+test('LoopWatch does not take waiting for work', async () => {
+  const watch = new LoopWatch();
+  await pause(30);
+  take(watch);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60);
+  await pause(30);
+  const [late, busy] = take(watch);
+  assert.ok(late >= 30, `${late} ms late`);
+  assert.ok(busy < late / 2, `${busy} of ${late} ms`);
+  watch.close();
 });

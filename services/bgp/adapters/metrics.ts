@@ -1,8 +1,9 @@
 import type { Metrics } from '@calico/telemetry';
 import type { BgpNode } from '../core/node/bgp_node.ts';
-import { watchLoopDelay } from './loop_delay.ts';
+import { LoopWatch } from './loop_delay.ts';
 
 export function publishMetrics(metrics: Metrics, node: BgpNode): void {
+  const loop = new LoopWatch();
   const count = (isUp: boolean): number =>
     node.peers().filter(({ state }) => (state === 'Established') === isUp).length;
   metrics.observe('calico_bgp_peers_established', 'Sessions that are up', () => count(true));
@@ -28,6 +29,11 @@ export function publishMetrics(metrics: Metrics, node: BgpNode): void {
   metrics.observe(
     'calico_bgp_event_loop_delay_ms',
     'Longest time that the event loop was late since the last reading, in milliseconds',
-    watchLoopDelay(),
+    () => loop.takeLate(),
+  );
+  metrics.observe(
+    'calico_bgp_event_loop_busy_ms',
+    'Longest of these delays without the time that the event loop has waited for a processor, in milliseconds',
+    () => loop.takeBusy(),
   );
 }
