@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AnyResource } from '@calico/model';
 import { affinity, bgpConfiguration, node, pool } from './resources.ts';
-import { SimulatedCluster } from './simulated_cluster.ts';
+import { SimulatedCluster, type SimulatedNode } from './simulated_cluster.ts';
 
 const AUTO = { topology: 'Auto', meshLimit: 8 };
 
@@ -48,9 +48,10 @@ test('topology Auto: a reflector that dies takes no route with it', () => {
   for (const { bgp } of others) assert.equal(bgp.kernelRouteCount - 1, 18);
 });
 
-/** Routes that any node's kernel lost, also for a moment only. */
-function lossesDuring(cluster: SimulatedCluster, run: () => void): string[] {
-  const kernels = [...cluster.nodes.values()].map(({ kernel }) => kernel);
+/** Routes that any live node's kernel lost, also for a moment only. */
+function lossesDuring(cluster: SimulatedCluster, run: () => void, dead?: SimulatedNode): string[] {
+  const live = [...cluster.nodes.values()].filter((each) => each !== dead);
+  const kernels = live.map(({ kernel }) => kernel);
   const before = kernels.map(({ log }) => log.length);
   run();
   return kernels.flatMap(({ log }, i) =>
@@ -72,6 +73,30 @@ test('topology Auto: a mesh that grows too large becomes reflectors without losi
   const sessions = [...cluster.nodes.values()].map((each) => each.bgp.peers().length);
   assert.equal(sessions.filter((count) => count === 4).length, 16, sessions.join());
 });
+
+for (const diesAfter of [5, 50, 1_005]) {
+  test(`topology Auto: a reflector that dies ${diesAfter} ms into such a change takes no route with it`, () => {
+    const cluster = clusterOf(8);
+    cluster.advance(30_000);
+    cluster.apply(resources(20));
+    for (let i = 8; i < 20; i++) cluster.start(`n${i}`);
+    const nodes = [...cluster.nodes.values()];
+    const dead = nodes.find(({ bgp }) => bgp.peers().length === 19);
+    assert.ok(dead);
+    const dies = (): void => {
+      cluster.advance(diesAfter);
+      cluster.network.silence(dead.address);
+      cluster.advance(200_000);
+    };
+    const losses = lossesDuring(cluster, dies, dead);
+    const block = ` 10.244.${nodes.indexOf(dead)}.0/26 `;
+    assert.deepEqual(
+      losses.filter((line) => !line.includes(block)),
+      [],
+    );
+    for (const { bgp } of nodes) if (bgp !== dead.bgp) assert.equal(bgp.kernelRouteCount, 19);
+  });
+}
 
 test('topology Auto: the listener knows every peer as long as its session is wanted', () => {
   const cluster = clusterOf(8);
