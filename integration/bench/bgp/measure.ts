@@ -1,6 +1,7 @@
 // One measurement: a speaker is started, its peers connect, tell, and are killed.
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Address } from '@calico/ip';
 import { percentile } from '../figures.ts';
 import type { Arena } from './arena.ts';
 import type { Daemon, Lag, Running } from './daemon.ts';
@@ -20,6 +21,8 @@ export type Plan = {
   readonly connecting?: number;
   /** Routes that the kernel is waited for to have. */
   readonly routes: number;
+  /** In the route that is told last. */
+  readonly last?: Address;
   /** Paths in the tables in the end. */
   readonly paths: number;
   /** Peers that are killed in the end, one after another, and how many of the routes go with each. */
@@ -85,14 +88,14 @@ async function observe(
   const playersBefore = process.cpuUsage();
   const start = performance.now();
   const waits = endpoints.map((endpoint, number) => received(endpoint, number, plan));
-  if (fib !== undefined) waits.push(fib.until((added) => added >= plan.routes, signal));
+  if (fib !== undefined) waits.push(filled(fib, plan, signal));
   for (const [number, bytes] of plan.feeds.entries()) endpoints[number]?.feed(bytes);
   await within(signal, Promise.all(waits));
   const end = performance.now();
   const after = usageOf(pids);
   const players = process.cpuUsage(playersBefore);
   const lag = await running.lag?.();
-  const filled = {
+  const sample = {
     connect: seconds(connectStart, connected),
     seconds: seconds(start, end),
     cpu: after.cpu - before.cpu,
@@ -101,12 +104,13 @@ async function observe(
   };
   const lost = await lose(endpoints, plan, fib, () => usageOf(pids).cpu, signal);
   const lagAfter = plan.victims === undefined ? undefined : await running.lag?.();
-  return { ...filled, ...lost, ...worst(lag, lagAfter) };
+  fib?.close();
+  return { ...sample, ...lost, ...worst(lag, lagAfter) };
 }
 
 async function lose(
   endpoints: readonly Endpoint[],
-  { victims, routes }: Plan,
+  { victims, routes, last }: Plan,
   fib: Fib | undefined,
   cpu: () => number,
   signal: AbortSignal,
@@ -118,11 +122,17 @@ async function lose(
     const start = performance.now();
     endpoints[number]?.kill();
     const left = routes - (times.length + 1) * (victims?.routes ?? 0);
+    if (last !== undefined) await fib?.reaches(last, false, signal);
     await fib?.until((added) => added <= left, signal);
     times.push(seconds(start, performance.now()));
   }
   const [firstLoss = Number.NaN] = times;
   return { loss: percentile(times, 50), firstLoss, lossCpu: cpu() - cpuBefore };
+}
+
+async function filled(fib: Fib, { routes, last }: Plan, signal: AbortSignal): Promise<void> {
+  if (last !== undefined) await fib.reaches(last, true, signal);
+  await fib.until((added) => added >= routes, signal);
 }
 
 function received(endpoint: Endpoint, number: number, plan: Plan): Promise<void> {

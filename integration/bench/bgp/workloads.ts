@@ -1,8 +1,15 @@
 // What is measured. Sizes are prefixes for tables, peers for meshes and reflectors.
-import { parseAddress } from '@calico/ip';
+import { firstAddress, parseAddress } from '@calico/ip';
 import type { Plan } from './measure.ts';
 import { blocks, fullTable } from './updates.ts';
-import { NEXT_HOP, type PeerPlan, peerAddress, SPEAKER, type Space } from './world.ts';
+import {
+  markerPrefix,
+  NEXT_HOP,
+  type PeerPlan,
+  peerAddress,
+  SPEAKER,
+  type Space,
+} from './world.ts';
 
 export type Workload = {
   readonly title: string;
@@ -104,6 +111,7 @@ function tablePlan(
     feeds: peers.slice(0, feeders).map((peer, number) => fullTable(space, peer, number, nextHop)),
     expects: nothing,
     routes: count + feeders,
+    last: firstAddress(markerPrefix(feeders - 1)),
     paths: (count + 1) * feeders,
   };
 }
