@@ -43,7 +43,7 @@ test('FRR at the other end of a link without addresses', { skip: cannotRun }, as
       asNumber: 64512,
       nodeToNodeMeshEnabled: false,
     });
-    await lab.apply('BGPPeer', 'leaf', { peerInterface: 'eth1', asNumber: 65000 });
+    await lab.apply('BGPPeer', 'leaf', { peerInterface: 'eth1', remoteAS: 'External' });
     await lab.affinity(OURS, OUR_BLOCK);
     await lab.affinity(OURS, OUR_BLOCK6);
     await joinByLink(lab);
@@ -93,6 +93,8 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
       await lab.linkLocalOf(FRR, 'eth1'),
     ];
     await routesGoBetween(ours, theirs);
+    const { peers } = await client.listPeers({});
+    assert.equal(peers[0]?.remoteAsn, 65_000);
     await lab.run(OURS, 'ip address add 10.244.85.193/32 dev lo');
     await lab.run(FRR, 'ip address add 172.30.0.1/32 dev lo');
     await eventually(

@@ -54,7 +54,18 @@ const REFUSED: readonly (readonly [
     {},
     /exactly one of peerIP, peerSelector, peerPrefix, peerInterface or localWorkloadSelector, found 0/,
   ],
-  ['BGPPeer', { peerInterface: 'eth1' }, /asNumber: is required except with peerSelector/],
+  [
+    'BGPPeer',
+    { peerInterface: 'eth1' },
+    /asNumber: is required except with peerSelector, or remoteAS/,
+  ],
+  ['BGPPeer', { peerInterface: 'eth1', remoteAS: 'external' }, /remoteAS: expected/],
+  [
+    'BGPPeer',
+    { peerInterface: 'eth1', asNumber: 1, remoteAS: 'External' },
+    /remoteAS: expected none when spec.asNumber is given/,
+  ],
+  ['BGPPeer', { peerSelector: 'all()', remoteAS: 'Internal' }, /remoteAS: expected none with/],
   ['BGPPeer', { peerInterface: 'eth 1', asNumber: 1 }, /peerInterface: expected an interface/],
   [
     'BGPPeer',
@@ -235,6 +246,8 @@ const ACCEPTED: readonly (readonly [kind: string, spec: object, metadata?: objec
   ],
   ['BGPPeer', { peerPrefix: '2001:db8::/64', maxPeers: 4, asNumber: 1 }],
   ['BGPPeer', { peerInterface: 'eth1', asNumber: 65000 }],
+  ['BGPPeer', { peerInterface: 'eth1', remoteAS: 'External' }],
+  ['BGPPeer', { peerPrefix: '192.0.2.0/24', remoteAS: 'Internal' }],
   [
     'BGPConfiguration',
     { confederation: { identifier: 64512, members: [65001, 65002] } },

@@ -20,7 +20,7 @@ export function formatPeers(peers: readonly BgpPeerStatus[], nowMs: number): str
     .map((peer) => [
       peer.port === 0 || peer.port === 179 ? peer.address : `${peer.address} port ${peer.port}`,
       peer.remoteNode || '-',
-      String(peer.remoteAsn),
+      peer.remoteAsn === 0 ? '-' : String(peer.remoteAsn),
       peer.state,
       ageText(peer, nowMs),
       String(peer.prefixesReceived),
@@ -37,7 +37,7 @@ export function formatPeer(peer: BgpPeerStatus, nowMs: number): string {
     ['Peer', peer.address],
     ['Port', String(peer.port)],
     ['Node', peer.remoteNode],
-    ['AS', String(peer.remoteAsn)],
+    ['AS', peer.remoteAsn === 0 ? '' : String(peer.remoteAsn)],
     ['State', `${peer.state} for ${ageText(peer, nowMs)}`],
     ['Why', peer.lastError],
     ['Received', `${peer.prefixesReceived} routes`],

@@ -47,6 +47,7 @@ export function bgpPeerSpec(style: SchemaStyle) {
         'peerPrefix',
         'peerInterface',
         'asNumber',
+        'remoteAS',
         'localWorkloadSelector',
         'reachableBy',
       ],
@@ -86,11 +87,17 @@ function checkFarEnd(spec: Spec, report: Report): void {
     const fields = 'peerIP, peerSelector, peerPrefix, peerInterface or localWorkloadSelector';
     report([], undefined, `expected exactly one of ${fields}, found ${farEnds.length}`);
   }
-  if (given(peerSelector) && spec.asNumber !== undefined) {
-    report(['asNumber'], spec.asNumber, 'expected none with peerSelector: nodes know their own');
+  for (const field of ['asNumber', 'remoteAS'] as const) {
+    if (!given(peerSelector) || spec[field] === undefined) continue;
+    report([field], spec[field], 'expected none with peerSelector: nodes know their own');
   }
-  if (foreign.length > 0 && spec.asNumber === undefined) {
-    report(['asNumber'], undefined, 'is required except with peerSelector');
+  if (foreign.length > 0 && spec.asNumber === undefined && spec.remoteAS === undefined) {
+    const message =
+      'is required except with peerSelector, or remoteAS "External" (any but our own) or "Internal" in its place';
+    report(['asNumber'], undefined, message);
+  }
+  if (spec.asNumber !== undefined && spec.remoteAS !== undefined) {
+    report(['remoteAS'], spec.remoteAS, 'expected none when spec.asNumber is given');
   }
   if (given(peerPrefix) && isLinkLocalRange(peerPrefix)) {
     const message =

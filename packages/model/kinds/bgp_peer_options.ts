@@ -37,6 +37,8 @@ export function bgpPeerOptions(style: SchemaStyle) {
     peerPrefix: exactNet.optional(),
     /** Whoever is at the other end of this link, found by router advertisements, in place of peerIP. */
     peerInterface: interfaceName.optional(),
+    /** In place of asNumber: any AS number but our own, as the peer says in its OPEN; or our own. */
+    remoteAS: z.enum(['External', 'Internal']).optional(),
     /** Of one peerPrefix at the same time; unset: 100. */
     maxPeers: integer(1, 10_000).optional(),
     /**

@@ -80,6 +80,36 @@ test('a peer that delays its OPEN, and two that both do', () => {
   }
 });
 
+test('a peer whose AS number is taken from what it says', () => {
+  const external = { asNumber: undefined, remoteAS: 'External', role: 'Peer' };
+  const resources = (asn: number): AnyResource[] => [
+    ...pair(external, { role: 'Peer' }, asn),
+    ...blocks(1),
+  ];
+  const cluster = started(resources(65_000));
+  const { bgp, kernel } = cluster.node('a');
+  const peer = () => bgp.peers()[0];
+  assert.equal(peer()?.remoteAsn, 65_000);
+  assert.ok(peer()?.agreed.includes('AS 65000 by its OPEN'));
+  const mark = () => [...bgp.speaker.rib.entries()][0]?.best?.data.attributes.onlyToCustomer;
+  assert.equal(mark(), 65_000);
+  // Another AS is another peer: its routes are not those that were kept for a return.
+  cluster.kill('b');
+  cluster.advance(1_000);
+  assert.equal(kernel.routes.size, 1);
+  cluster.resources = resources(65_001).filter(({ kind }) => kind !== 'BlockAffinity');
+  cluster.start('b');
+  cluster.advance(4_000);
+  assert.equal(peer()?.remoteAsn, 65_001);
+  assert.equal(kernel.routes.size, 0);
+  // Ours is none of them.
+  const inside = started(pair({ asNumber: undefined, remoteAS: 'External' }));
+  assert.notEqual(stateAt(inside, 'a'), 'Established');
+  const errors = ['a', 'b'].map((name) => inside.node(name).bgp.peers()[0]?.lastError ?? '');
+  assert.match(errors.join(), /it is ours, and an external peer is configured|Bad peer AS/);
+  assert.equal(inside.node('a').bgp.peers()[0]?.remoteAsn, 0);
+});
+
 test('roles: the wrong ones do not meet', () => {
   const right = started(pair({ role: 'Provider' }, { role: 'Customer' }, 65000));
   assert.equal(stateAt(right, 'a'), 'Established');

@@ -12,8 +12,19 @@ export class Confederation {
   }
 
   /** Whether a peer's AS is inside, and which number of ours it knows. @param own AS of this node */
-  towards(asn: number, own: number): { readonly isInside: boolean; readonly ownAsn: number } {
-    const isInside = this.identifier !== undefined && (asn === own || this.#members.has(asn));
+  towards(
+    asn: number | 'any-other',
+    own: number,
+  ): { readonly isInside: boolean; readonly ownAsn: number } {
+    const isInside =
+      this.identifier !== undefined &&
+      asn !== 'any-other' &&
+      (asn === own || this.#members.has(asn));
     return { isInside, ownAsn: isInside ? own : (this.identifier ?? own) };
+  }
+
+  /** AS numbers that no external peer has. @param own AS of this node */
+  inside(own: number): readonly number[] {
+    return [own, ...this.#members, ...(this.identifier === undefined ? [] : [this.identifier])];
   }
 }

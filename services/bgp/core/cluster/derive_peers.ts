@@ -53,7 +53,7 @@ type Settings = { readonly type: PeerType; readonly spec: PeerSpec };
 type FarEnd = {
   readonly address: Address;
   readonly port: number;
-  readonly asn: number;
+  readonly asn: number | 'any-other';
   readonly node: NodeView | undefined;
   /** Where a link-local address is. */
   readonly interface?: string | undefined;
@@ -166,16 +166,15 @@ class Derivation implements PeerDerivation {
       return;
     }
     const target = splitPeerAddress(spec.peerIP ?? '');
-    if (target === undefined || spec.asNumber === undefined) {
-      throw new Error('it has neither peerIP with asNumber nor peerSelector');
-    }
+    if (target === undefined) throw new Error('it has neither peerIP nor peerSelector');
+    const asn = this.#asnOf(spec);
     const address = parseAddress(target.address);
     if (this.#isSelf(address)) return;
     const node = this.#nodes.find((each) => {
       const own = each.address[address.family];
       return own !== undefined && sameAddress(own, address);
     });
-    const farEnd = { address, port: target.port, asn: spec.asNumber, node };
+    const farEnd = { address, port: target.port, asn, node };
     this.#add({ ...farEnd, interface: target.interface }, { type, spec });
   }
 
@@ -223,6 +222,8 @@ class Derivation implements PeerDerivation {
       : NO_FILTERS;
     const { isInside, ownAsn } = this.#confederation.towards(asn, self.asn);
     const localAsn = spec.localASNumber ?? ownAsn;
+    const isAny = asn === 'any-other';
+    const remoteAsn = isAny ? { anyBut: [localAsn, ...this.#confederation.inside(self.asn)] } : asn;
     const isInternal = localAsn === asn;
     if (spec.localASDual && (ownAsn === asn || isInternal)) {
       throw new Error('localASDual is for external peers, by either AS number');
@@ -245,7 +246,7 @@ class Derivation implements PeerDerivation {
         localAsn,
         ...(isForeign && spec.localASDual ? { dualAsn: ownAsn } : {}),
         routerId: this.#routerId,
-        remoteAsn: asn,
+        remoteAsn,
         isMember,
         role,
         ...session,
@@ -261,7 +262,7 @@ class Derivation implements PeerDerivation {
         ...(isForeign && localASPrepend === 'Both' ? { prependsReceived: true } : {}),
         allowedOwnAs: spec.numAllowedLocalASNumbers ?? 0,
         filters,
-        ...(role === undefined ? {} : { role: { own: role, remoteAsn: asn } }),
+        ...(role === undefined ? {} : { role: { own: role, remoteAsn: isAny ? 0 : asn } }),
         ...(onLink === undefined ? {} : { linkLocal: this.#linkLocalOf(onLink) }),
       },
       ...limitOption(spec),
@@ -274,15 +275,14 @@ class Derivation implements PeerDerivation {
 
   /** Workloads of this node dial it; it never dials them, for they may have no speaker. */
   #addWorkloads(text: string, settings: Settings): void {
-    const { asNumber } = settings.spec;
-    if (asNumber === undefined) throw new Error('it has no asNumber');
+    const asn = this.#asnOf(settings.spec);
     const selector = parseSelector(text);
     const spec = { ...settings.spec, passive: true, sourceAddress: 'None' } as const;
     for (const { metadata, spec: workload } of this.#libraries.workloadEndpoints) {
       if (!selector.matches(metadata.labels ?? {})) continue;
       for (const network of workload.ipNetworks ?? []) {
         const address = firstAddress(parsePrefix(network));
-        const farEnd = { address, port: BGP_PORT, asn: asNumber, node: undefined };
+        const farEnd = { address, port: BGP_PORT, asn, node: undefined };
         this.#add(farEnd, { ...settings, spec });
       }
     }
@@ -290,9 +290,9 @@ class Derivation implements PeerDerivation {
 
   #addRange(text: string, settings: Settings): void {
     const prefix = parsePrefix(text);
-    const { asNumber, maxPeers = MAX_PEERS } = settings.spec;
-    if (asNumber === undefined) throw new Error('it has no asNumber');
-    const farEnd = { address: prefix, port: BGP_PORT, asn: asNumber, node: undefined };
+    const { maxPeers = MAX_PEERS } = settings.spec;
+    const asn = this.#asnOf(settings.spec);
+    const farEnd = { address: prefix, port: BGP_PORT, asn, node: undefined };
     const template = this.#configOf(farEnd, settings);
     const session = { ...template.session, isPassive: true };
     // The path is watched once there is somebody at its end.
@@ -302,19 +302,26 @@ class Derivation implements PeerDerivation {
 
   /** Nothing but the interface is known of the peer, and no address of the other family is on it. */
   #addLink(interfaceName: string, { type, spec }: Settings): void {
-    const { asNumber, addressFamilies = ['IPv4', 'IPv6'] } = spec;
-    if (asNumber === undefined) throw new Error('it has no asNumber');
+    const { addressFamilies = ['IPv4', 'IPv6'] } = spec;
+    const asn = this.#asnOf(spec);
     if (!this.links.includes(interfaceName)) this.links.push(interfaceName);
     this.#linkLocalOf(interfaceName);
     const address = this.#libraries.neighbourOn(interfaceName);
     if (address === undefined) {
       throw new Error(`nobody has advertised itself on interface "${interfaceName}" yet`);
     }
-    const farEnd = { address, port: BGP_PORT, asn: asNumber, node: undefined };
+    const farEnd = { address, port: BGP_PORT, asn, node: undefined };
     this.#add(
       { ...farEnd, interface: interfaceName },
       { type, spec: { ...spec, addressFamilies } },
     );
+  }
+
+  #asnOf({ asNumber, remoteAS, localASNumber }: PeerSpec): FarEnd['asn'] {
+    if (remoteAS === 'External') return 'any-other';
+    if (remoteAS === 'Internal') return localASNumber ?? this.#self.asn;
+    if (asNumber === undefined) throw new Error('it has neither asNumber nor remoteAS');
+    return asNumber;
   }
 
   #linkLocalOf(interfaceName: string): Address {

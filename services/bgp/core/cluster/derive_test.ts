@@ -405,6 +405,31 @@ test('who is at the far end of a link is a peer as soon as it is known', () => {
   assert.equal(leaf?.session.extendedNextHop, true);
 });
 
+test('a peer by any AS number but ours, and by ours', () => {
+  const peer = (spec: object) => {
+    const resources = [...NODES, bgpPeer('leaf', { peerIP: '192.168.80.7', ...spec })];
+    const { session, policy } =
+      derive('a', resources).derived?.speaker.peers.get('192.168.80.7') ?? {};
+    return [session?.remoteAsn, session?.localAsn, policy?.isInternal];
+  };
+  assert.deepEqual(peer({ remoteAS: 'External' }), [{ anyBut: [64512, 64512] }, 64512, false]);
+  assert.deepEqual(peer({ remoteAS: 'Internal' }), [64512, 64512, true]);
+  const local = { localASNumber: 65100 };
+  assert.deepEqual(peer({ remoteAS: 'External', ...local })[0], { anyBut: [65100, 64512] });
+  assert.deepEqual(peer({ remoteAS: 'Internal', ...local }), [65100, 65100, true]);
+});
+
+test('an external peer of a confederation is none of its members', () => {
+  const resources = [
+    ...NODES,
+    bgpConfiguration({ asNumber: 65001, confederation: { identifier: 100, members: [65002] } }),
+    bgpPeer('leaf', { peerIP: '192.168.80.7', remoteAS: 'External' }),
+  ];
+  const leaf = derive('a', resources).derived?.speaker.peers.get('192.168.80.7')?.session;
+  assert.equal(leaf?.localAsn, 100);
+  assert.deepEqual(leaf?.remoteAsn, { anyBut: [100, 65001, 65002, 100] });
+});
+
 test('workloads of this node as peers: passive, from wherever the kernel sends', () => {
   const resources = [
     ...NODES,

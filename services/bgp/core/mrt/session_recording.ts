@@ -132,11 +132,11 @@ export class SessionRecording {
 
   #ends(peer: Peer): MrtEnds {
     const { config, policy, live } = peer;
-    const { address, session, sourceAddress } = config;
+    const { address, sourceAddress } = config;
     const { family } = address;
     const own = this.#options.speaker.config?.local.address[family];
     return {
-      peerAsn: session.remoteAsn,
+      peerAsn: peer.remoteAsn,
       localAsn: live ? policy.localAsn : (this.#said.get(peer) ?? spokenAsn(peer)),
       interfaceIndex: 0,
       family,

@@ -10,6 +10,7 @@ export function agreementTexts({ session, socket }: PeerConfig, negotiated: Nego
   const texts = [
     holdTimeSeconds === 0 ? 'no hold timer' : `hold ${holdTimeSeconds}s`,
     ...families.map(familyText),
+    typeof session.remoteAsn === 'number' ? '' : `AS ${negotiated.remoteOpen.asn} by its OPEN`,
     negotiated.usesDualAsn ? `we are AS ${session.dualAsn}` : '',
     context.fourOctetAs ? '' : 'two-octet AS numbers',
     context.extendedMessages ? 'extended messages' : '',

@@ -9,7 +9,7 @@ export function peerStatus(peer: Peer, bfd: BfdStatus | undefined): PeerStatus {
   return {
     address: config.address,
     port: config.port,
-    remoteAsn: config.session.remoteAsn,
+    remoteAsn: peer.remoteAsn,
     type: config.type,
     state: stateName(session),
     since: session.since,

@@ -15,6 +15,7 @@ import type {
   GracefulRestartOffer,
   Negotiated,
   NegotiatedGracefulRestart,
+  RemoteAsn,
   SessionConfig,
 } from './types.ts';
 
@@ -26,13 +27,9 @@ type Named<K extends Capability['kind']> = Extract<Capability, { readonly kind: 
 type Find = <K extends Capability['kind']>(kind: K) => Named<K> | undefined;
 
 export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Open): Negotiation {
-  if (remoteOpen.asn !== config.remoteAsn) {
-    return refuse(
-      OpenError.BadPeerAs,
-      `Cannot accept AS number "${remoteOpen.asn}": ${config.remoteAsn} is configured`,
-    );
-  }
-  const isInternal = config.remoteAsn === config.localAsn;
+  const asnProblem = asnProblemOf(config.remoteAsn, remoteOpen.asn);
+  if (asnProblem !== undefined) return refuse(OpenError.BadPeerAs, asnProblem);
+  const isInternal = remoteOpen.asn === config.localAsn;
   if (isInternal && remoteOpen.routerId === config.routerId) {
     return refuse(
       OpenError.BadIdentifier,
@@ -91,6 +88,15 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
             ),
     },
   };
+}
+
+function asnProblemOf(expected: RemoteAsn, asn: number): string | undefined {
+  if (typeof expected === 'number') {
+    if (asn === expected) return undefined;
+    return `Cannot accept AS number "${asn}": ${expected} is configured`;
+  }
+  if (!expected.anyBut.includes(asn)) return undefined;
+  return `Cannot accept AS number "${asn}": it is ours, and an external peer is configured`;
 }
 
 /** A peer that names no family speaks IPv4 unicast (RFC 4760 section 8). */

@@ -130,3 +130,12 @@ test('long-lived stale times are those of the peer, for families of both (RFC 94
   const { gracefulRestart } = agreed(offer(0, true), offer(0, true));
   assert.equal(gracefulRestart?.keepsOnNotification, true);
 });
+
+test('any AS number but ours is taken as it is said', () => {
+  const external = { remoteAsn: { anyBut: [64512, 65100] } };
+  const { remoteOpen, context } = agreed(external, { localAsn: 65000 });
+  assert.deepEqual([remoteOpen.asn, context.peerKind], [65000, 'external']);
+  for (const localAsn of [64512, 65100]) {
+    assert.equal(refused(external, { localAsn }), 'OPEN message error: Bad peer AS');
+  }
+});

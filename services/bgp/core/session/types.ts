@@ -30,7 +30,7 @@ export type SessionConfig = {
   readonly routerId: number;
   /** Spoken as where the peer refuses `localAsn`; absent: nothing. */
   readonly dualAsn?: number;
-  readonly remoteAsn: number;
+  readonly remoteAsn: RemoteAsn;
   /** The peer is in another member AS of our confederation (RFC 5065). */
   readonly isMember: boolean;
   readonly families: readonly Family[];
@@ -55,6 +55,9 @@ export type SessionConfig = {
   readonly gracefulRestart: GracefulRestartOffer | undefined;
   readonly timing: SessionTiming;
 };
+
+/** Who the peer has to be: one AS number, or any that is none of ours, as its OPEN says. */
+export type RemoteAsn = number | { readonly anyBut: readonly number[] };
 
 export type GracefulRestartOffer = {
   readonly restartTimeSeconds: number;

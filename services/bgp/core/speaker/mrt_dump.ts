@@ -27,11 +27,12 @@ export function* dumpTable(speaker: Speaker, now: number): Generator<Uint8Array,
   const { routerId, asn } = local;
   const sources = new Map<string, Source>([['', { index: 0, originated: timestamp }]]);
   const peers: MrtPeer[] = [{ address: NOWHERE, asn, routerId }];
-  for (const [key, { config, live, session }] of speaker.peers) {
+  for (const [key, peer] of speaker.peers) {
+    const { config, live, session, remoteAsn } = peer;
     const originated = Math.floor(session.since / 1000);
     sources.set(key, { index: peers.length, originated });
     const id = live?.negotiated.remoteOpen.routerId ?? 0;
-    peers.push({ address: config.address, asn: config.session.remoteAsn, routerId: id });
+    peers.push({ address: config.address, asn: remoteAsn, routerId: id });
   }
   yield encodeMrt({ kind: 'peers', timestamp, routerId, view: '', peers });
   let records: Uint8Array[] = [];

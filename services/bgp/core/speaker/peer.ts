@@ -60,6 +60,8 @@ export class Peer {
   /** Where judging its routes by a new policy has come to; undefined: done. */
   rejudged: number | undefined;
   #policy: SessionPolicy | undefined;
+  /** Of its last session; 0 before. */
+  #saidAsn = 0;
 
   constructor(config: PeerConfig, rib: LocRib, now: number) {
     this.config = config;
@@ -71,6 +73,12 @@ export class Peer {
     this.advertised = new Advertised(rib, new Reader(this.received.source), undefined);
   }
 
+  /** The peer's AS number; where any will do, the one that it was last known by, or 0. */
+  get remoteAsn(): number {
+    const { remoteAsn } = this.config.session;
+    return typeof remoteAsn === 'number' ? remoteAsn : this.#saidAsn;
+  }
+
   /** What policy knows of the peer: what is configured, and what the session has agreed on. */
   get policy(): PeerPolicy {
     const { policy: configured } = this.config;
@@ -78,11 +86,17 @@ export class Peer {
     if (negotiated === undefined) return configured;
     const held = this.#policy;
     if (held?.configured === configured && held.negotiated === negotiated) return held.policy;
-    const { extendedNextHop, knowsLongLived } = negotiated;
+    const { extendedNextHop, knowsLongLived, remoteOpen } = negotiated;
     const { dualAsn } = this.config.session;
+    const { role } = configured;
     const own =
       negotiated.usesDualAsn && dualAsn !== undefined ? asItself(configured, dualAsn) : configured;
-    const policy = { ...own, extendedNextHop, knowsLongLived };
+    const policy = {
+      ...own,
+      extendedNextHop,
+      knowsLongLived,
+      ...(role === undefined ? {} : { role: { ...role, remoteAsn: remoteOpen.asn } }),
+    };
     this.#policy = { configured, negotiated, policy };
     return policy;
   }
@@ -112,6 +126,7 @@ export class Peer {
       isWaiting: false,
     };
     this.live = live;
+    this.#saidAsn = negotiated.remoteOpen.asn;
     this.wasEstablished = true;
     return live;
   }
