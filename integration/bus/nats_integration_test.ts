@@ -199,9 +199,15 @@ test('garbage on every subject is counted and skipped', { skip: SKIP }, async (c
     'calico.relay.synced',
     'calico.relay.other',
     'calico.node.n1',
-    ...['applied', 'applied.felix', 'peers', 'endpoints', 'health.bgp', 'nonsense'].map(
-      (topic) => `calico.node.n1.${topic}`,
-    ),
+    ...[
+      'applied',
+      'applied.felix',
+      'peers',
+      'endpoints',
+      'endpoints.0',
+      'health.bgp',
+      'nonsense',
+    ].map((topic) => `calico.node.n1.${topic}`),
   ];
   const early = rig.openFeed('early');
   await until('in sync', () => early.view.inSync);

@@ -102,7 +102,7 @@ test('decoders answer or throw MessageError for arbitrary bytes', () => {
       onlyMessageError(() => decodeResourceEvent(SUBJECT, data));
       onlyMessageError(() => decodeResourceEvent('calico.resource.nonsense', data));
       onlyMessageError(() => decodeSynced(data));
-      for (const topic of ['peers', 'endpoints', 'health.felix', 'applied.bgp', 'nonsense']) {
+      for (const topic of ['peers', 'endpoints.0', 'health.felix', 'applied.bgp', 'nonsense']) {
         onlyMessageError(() => decodeNodeReport(`calico.node.n1.${topic}`, data, 0));
       }
     }),

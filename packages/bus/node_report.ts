@@ -43,11 +43,13 @@ export type NodeReport = {
 }[NodeTopic];
 
 type AnyInit = Record<string, unknown> & {
+  readonly node?: string;
   readonly component?: string;
+  readonly part?: number;
   readonly time?: Timestamp;
 };
 
-/** Throws SubjectError when the node or component is no name. */
+/** Throws SubjectError when the node is no name, or the component or part is missing. */
 export function encodeNodeReport<T extends NodeTopic>(
   node: string,
   topic: T,
@@ -56,9 +58,9 @@ export function encodeNodeReport<T extends NodeTopic>(
 ): { readonly subject: string; readonly data: Uint8Array } {
   const { $typeName: _, ...init } = report as AnyInit;
   const schema: DescMessage = SCHEMAS[topic];
-  const component = TOPICS[topic].perComponent ? init.component : undefined;
+  const detail = detailOf(topic, init);
   const message = create(schema, { ...init, node, time: init.time ?? timestampFromMs(now) });
-  return { subject: nodeSubject(node, topic, component), data: toBinary(schema, message) };
+  return { subject: nodeSubject(node, topic, detail), data: toBinary(schema, message) };
 }
 
 /** Throws MessageError when the bytes are not the report that the subject names. */
@@ -67,20 +69,28 @@ export function decodeNodeReport(
   data: Uint8Array,
   receivedAt: number,
 ): NodeReport {
-  const { node, topic, component } = readSubject(subject);
+  const { node, topic, detail } = readSubject(subject);
   const schema: DescMessage = SCHEMAS[topic];
-  let message: { readonly node: string; readonly component?: string };
+  let message: AnyInit;
   try {
-    message = fromBinary(schema, data) as unknown as typeof message;
+    message = fromBinary(schema, data);
   } catch (cause) {
     throw new MessageError(`Cannot read "${subject}": not the expected protobuf message`, {
       cause,
     });
   }
-  if (message.node !== node || (component !== undefined && message.component !== component)) {
+  if (message.node !== node || detailOf(topic, message) !== detail) {
     throw new MessageError(`Cannot read "${subject}": it is of node "${message.node}"`);
   }
+  const { component } = message;
   return { topic, node, component, message, receivedAt } as unknown as NodeReport;
+}
+
+/** The value of the field that is in the subject too. */
+function detailOf(topic: NodeTopic, values: AnyInit): string | undefined {
+  const field = TOPICS[topic];
+  const value = field === undefined ? undefined : values[field];
+  return value === undefined ? undefined : String(value);
 }
 
 function readSubject(subject: string): ReturnType<typeof parseNodeSubject> {

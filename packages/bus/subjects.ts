@@ -3,7 +3,7 @@
 //   calico.resource.<plural>.<namespace or _>.<name>
 //   calico.resource.workloadendpoints.<node>.<namespace>.<name>
 //   calico.relay.synced
-//   calico.node.<node>.<topic>[.<component>]
+//   calico.node.<node>.<topic>[.<component or part>]
 import { KINDS, type Kind, type ResourceKey } from '@calico/model';
 import { SubjectError } from './errors.ts';
 import { escapeToken, NO_NAMESPACE, unescapeToken } from './subject_token.ts';
@@ -12,13 +12,13 @@ export const SYNCED_SUBJECT = 'calico.relay.synced';
 
 export type NodeTopic = 'applied' | 'peers' | 'endpoints' | 'health';
 
-/** Whether the topic has one subject per component of the node. */
-export const TOPICS: Readonly<Record<NodeTopic, { readonly perComponent: boolean }>> = {
-  applied: { perComponent: true },
-  peers: { perComponent: false },
-  endpoints: { perComponent: false },
-  health: { perComponent: true },
-};
+/** The field that tells a node's reports on one topic apart, each of which has a subject of its own. */
+export const TOPICS = {
+  applied: 'component',
+  peers: undefined,
+  endpoints: 'part',
+  health: 'component',
+} as const satisfies Record<NodeTopic, string | undefined>;
 
 const kindOfPlural = new Map<string, Kind>(
   Object.values(KINDS).map(({ kind, plural }) => [plural, kind]),
@@ -60,14 +60,15 @@ export function parseResourceSubject(subject: string): ResourceSubject {
   };
 }
 
-/** `component` is needed exactly for topics that are per component. Throws SubjectError. */
-export function nodeSubject(node: string, topic: NodeTopic, component?: string): string {
+/** `detail` is the value of the topic's field, if it has one. Throws SubjectError. */
+export function nodeSubject(node: string, topic: NodeTopic, detail?: string): string {
   const tokens = ['calico', 'node', escapeToken(node), topic];
-  if (TOPICS[topic].perComponent) {
-    if (component === undefined) {
-      throw new SubjectError(`Cannot report "${topic}" of node "${node}": no component is named`);
+  const field = TOPICS[topic];
+  if (field !== undefined) {
+    if (detail === undefined) {
+      throw new SubjectError(`Cannot report "${topic}" of node "${node}": no ${field} is named`);
     }
-    tokens.push(escapeToken(component));
+    tokens.push(escapeToken(detail));
   }
   return tokens.join('.');
 }
@@ -75,22 +76,23 @@ export function nodeSubject(node: string, topic: NodeTopic, component?: string):
 export type NodeSubject = {
   readonly node: string;
   readonly topic: NodeTopic;
-  readonly component: string | undefined;
+  /** The value of the topic's field. */
+  readonly detail: string | undefined;
 };
 
 /** Throws SubjectError for a subject that nodeSubject() does not make. */
 export function parseNodeSubject(subject: string): NodeSubject {
-  const [calico, area, node, topic = '', component, ...more] = subject.split('.');
+  const [calico, area, node, topic = '', detail, ...more] = subject.split('.');
   if (calico !== 'calico' || area !== 'node' || node === undefined || more.length > 0) {
     throw unknown(subject);
   }
-  if (!isTopic(topic) || TOPICS[topic].perComponent !== (component !== undefined)) {
+  if (!isTopic(topic) || (TOPICS[topic] === undefined) !== (detail === undefined)) {
     throw unknown(subject);
   }
   return {
     node: unescapeToken(node),
     topic,
-    component: component === undefined ? undefined : unescapeToken(component),
+    detail: detail === undefined ? undefined : unescapeToken(detail),
   };
 }
 

@@ -47,21 +47,18 @@ test('parseResourceSubject() is the inverse of resourceSubject()', () => {
   );
 });
 
-test('nodeSubject() names node, topic and component', () => {
+test('nodeSubject() names node, topic and component or part', () => {
   assert.equal(nodeSubject('k8s-node01', 'peers'), 'calico.node.k8s-node01.peers');
   assert.equal(nodeSubject('a.b', 'applied', 'felix'), 'calico.node.a%2Eb.applied.felix');
+  assert.equal(nodeSubject('n', 'endpoints', '3'), 'calico.node.n.endpoints.3');
   assert.throws(() => nodeSubject('n', 'health'), SubjectError);
 });
 
 test('parseNodeSubject() is the inverse of nodeSubject()', () => {
   fc.assert(
     fc.property(NAME, TOPIC, NAME, (node, topic, by) => {
-      const component = TOPICS[topic].perComponent ? by : undefined;
-      assert.deepEqual(parseNodeSubject(nodeSubject(node, topic, component)), {
-        node,
-        topic,
-        component,
-      });
+      const detail = TOPICS[topic] === undefined ? undefined : by;
+      assert.deepEqual(parseNodeSubject(nodeSubject(node, topic, detail)), { node, topic, detail });
     }),
     { numRuns: 1_000 },
   );

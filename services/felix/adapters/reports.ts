@@ -2,6 +2,7 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Bus } from '@calico/bus';
 import { EndpointState } from '@calico/proto/events/v1/events';
+import { EndpointParts } from '../core/endpoint_parts.ts';
 import type { Reporter, StateReport } from '../ports.ts';
 
 const COMPONENT = 'felix';
@@ -17,6 +18,7 @@ export class BusReporter implements Reporter {
   readonly #version: string;
   readonly #started: number;
   readonly #sent = new Map<string, string>();
+  readonly #parts = new EndpointParts();
   #endpoints: StateReport['endpoints'] | undefined;
 
   constructor(parts: {
@@ -37,16 +39,8 @@ export class BusReporter implements Reporter {
     if (this.#isNew('applied', [inSync, String(revision)])) {
       this.#bus.report(this.#node, 'applied', { component: COMPONENT, revision, inSync });
     }
-    // The same array holds the same: ten thousand endpoints are not written out to find that.
-    if (endpoints !== this.#endpoints && this.#isNew('endpoints', endpoints)) {
-      this.#bus.report(this.#node, 'endpoints', {
-        endpoints: endpoints.map((endpoint) => ({
-          ...endpoint,
-          addresses: [...endpoint.addresses],
-          state: STATES[endpoint.state],
-        })),
-      });
-    }
+    // The same array holds the same.
+    if (endpoints !== this.#endpoints) this.#reportEndpoints(endpoints);
     this.#endpoints = endpoints;
     if (this.#isNew('health', [ready, messages])) {
       this.#bus.report(this.#node, 'health', {
@@ -55,6 +49,20 @@ export class BusReporter implements Reporter {
         messages: [...messages],
         version: this.#version,
         started: timestampFromMs(this.#started),
+      });
+    }
+  }
+
+  #reportEndpoints(all: StateReport['endpoints']): void {
+    for (const { part, parts, endpoints } of this.#parts.changes(all)) {
+      this.#bus.report(this.#node, 'endpoints', {
+        part,
+        parts,
+        endpoints: endpoints.map((endpoint) => ({
+          ...endpoint,
+          addresses: [...endpoint.addresses],
+          state: STATES[endpoint.state],
+        })),
       });
     }
   }

@@ -1,6 +1,8 @@
 // StatusService on top of the board.
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Clock } from '@calico/clock';
 import { findKind, KINDS } from '@calico/model';
+import type { NodeEndpoints, NodeEndpointsSchema } from '@calico/proto/events/v1/events';
 import type { AppliedTarget, StatusService } from '@calico/proto/status/v1/status';
 import { RpcError, type ServiceHandlers } from '@calico/rpc';
 import { appliedProgress, type Progress } from '../core/applied_progress.ts';
@@ -52,7 +54,7 @@ export function createHandlers(
       nodes: reportsFor(node).flatMap(({ peers }) => peers ?? []),
     }),
     listEndpoints: async ({ node }) => ({
-      nodes: reportsFor(node).flatMap(({ endpoints }) => endpoints ?? []),
+      nodes: reportsFor(node).flatMap(({ endpoints }) => wholeOf(endpoints)),
     }),
 
     async *waitApplied({ targets }, { signal }) {
@@ -80,6 +82,20 @@ export function createHandlers(
       }
     },
   };
+}
+
+/** What a node said in parts, as one; nothing when it has not said all. */
+function wholeOf(parts: readonly NodeEndpoints[]): MessageInitShape<typeof NodeEndpointsSchema>[] {
+  const newest = parts.at(-1);
+  if (newest === undefined) return [];
+  const { node, time } = newest;
+  return [
+    {
+      node,
+      endpoints: parts.flatMap(({ endpoints }) => endpoints),
+      ...(time === undefined ? {} : { time }),
+    },
+  ];
 }
 
 function checkTargets(targets: readonly AppliedTarget[]): void {

@@ -4,8 +4,9 @@ import { create } from '@bufbuild/protobuf';
 import { FakeClock } from '@calico/clock';
 import { ResourceView } from '@calico/feed';
 import { parseResource } from '@calico/model';
-import { NodeAppliedSchema } from '@calico/proto/events/v1/events';
+import { NodeAppliedSchema, NodeEndpointsSchema } from '@calico/proto/events/v1/events';
 import {
+  ListEndpointsRequestSchema,
   ListPeersRequestSchema,
   WaitAppliedRequestSchema,
   WatchNodesRequestSchema,
@@ -111,4 +112,26 @@ test('waitApplied() and listPeers() refuse what does not exist', async () => {
   }
   const request = create(ListPeersRequestSchema, { node: 'n9' });
   await assert.rejects(handlers.listPeers(request, context()), isCode('NOT_FOUND'));
+});
+
+test('listEndpoints() answers what a node said in parts as one', async () => {
+  const { board, handlers } = cluster('n1', 'n2');
+  for (const [part, name] of ['a', 'b'].entries()) {
+    const message = create(NodeEndpointsSchema, {
+      node: 'n1',
+      part,
+      parts: 2,
+      endpoints: [{ name }],
+    });
+    const component = undefined;
+    board.acceptReport({ topic: 'endpoints', node: 'n1', component, message, receivedAt: 1000 });
+  }
+  const { nodes = [] } = await handlers.listEndpoints(
+    create(ListEndpointsRequestSchema),
+    context(),
+  );
+  assert.deepEqual(
+    nodes.map(({ node, endpoints = [] }) => [node, ...endpoints.map(({ name }) => name)]),
+    [['n1', 'a', 'b']],
+  );
 });

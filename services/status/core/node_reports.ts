@@ -27,7 +27,10 @@ export type NodeReports = {
   readonly applied: ReadonlyMap<string, NodeApplied>;
   readonly health: ReadonlyMap<string, NodeHealth>;
   readonly peers: NodePeers | undefined;
-  readonly endpoints: NodeEndpoints | undefined;
+  /** All parts of the last complete division, the newest last. */
+  readonly endpoints: readonly NodeEndpoints[];
+  /** Of the division that was reported last: a felix that starts anew divides in its own way. */
+  readonly endpointParts: ReadonlyMap<number, NodeEndpoints>;
   /** When each component was last heard of, milliseconds since the Unix epoch. */
   readonly heardAt: ReadonlyMap<string, number>;
   readonly lastReportAt: number;
@@ -40,7 +43,8 @@ const SILENCE: NodeReports = {
   applied: new Map(),
   health: new Map(),
   peers: undefined,
-  endpoints: undefined,
+  endpoints: [],
+  endpointParts: new Map(),
   heardAt: new Map(),
   lastReportAt: 0,
 };
@@ -56,10 +60,23 @@ export function withReport(before: NodeReports = SILENCE, report: Report): NodeR
     case 'peers':
       return { ...heard, peers: report.message };
     case 'endpoints':
-      return { ...heard, endpoints: report.message };
+      return { ...heard, ...withPart(before, report.message) };
     default:
       return report satisfies never;
   }
+}
+
+function withPart(
+  before: NodeReports,
+  message: NodeEndpoints,
+): Pick<NodeReports, 'endpoints' | 'endpointParts'> {
+  const { part, parts } = message;
+  const others = [...before.endpointParts].filter(
+    ([number, other]) => number !== part && other.parts === parts,
+  );
+  const endpointParts = new Map(others).set(part, message);
+  const isComplete = endpointParts.size === parts;
+  return { endpointParts, endpoints: isComplete ? [...endpointParts.values()] : before.endpoints };
 }
 
 function heardOf(

@@ -20,7 +20,7 @@ export function nodeStatus(
   const health = [...(reports?.health.values() ?? [])];
   const complaints = complaintsOf(reports, now);
   const peers = reports?.peers?.peers ?? [];
-  const endpoints = reports?.endpoints?.endpoints ?? [];
+  const endpoints = reports?.endpoints.flatMap((part) => part.endpoints) ?? [];
   return {
     node,
     ready: complaints.length === 0 && health.every(({ ready }) => ready),

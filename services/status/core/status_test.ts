@@ -52,7 +52,7 @@ test('nodeStatus() counts peers and endpoints and is ready when both components 
       topic: 'endpoints',
       node: 'n1',
       component: undefined,
-      message: create(NodeEndpointsSchema, { endpoints: [{ state: EndpointState.UP }] }),
+      message: create(NodeEndpointsSchema, { parts: 1, endpoints: [{ state: EndpointState.UP }] }),
       receivedAt: 1000,
     },
   );
@@ -60,6 +60,29 @@ test('nodeStatus() counts peers and endpoints and is ready when both components 
   assert.equal(status.ready, true);
   assert.deepEqual([status.peersEstablished, status.peersTotal], [1, 2]);
   assert.deepEqual([status.endpointsUp, status.endpointsTotal], [1, 1]);
+});
+
+const part = (number: number, parts: number, ...names: string[]): Report => ({
+  topic: 'endpoints',
+  node: 'n1',
+  component: undefined,
+  message: create(NodeEndpointsSchema, {
+    part: number,
+    parts,
+    endpoints: names.map((name) => ({ name })),
+  }),
+  receivedAt: 1000,
+});
+
+const namesOf = (...reports: Report[]): string[] =>
+  told(...reports).endpoints.flatMap(({ endpoints }) => endpoints.map(({ name }) => name));
+
+test('withReport() shows a division of endpoints when all parts of it are there', () => {
+  const whole = part(0, 1, 'a', 'b');
+  assert.deepEqual(namesOf(whole, part(0, 2, 'a')), ['a', 'b']);
+  assert.deepEqual(namesOf(whole, part(0, 2, 'a'), part(1, 2, 'b', 'c')), ['a', 'b', 'c']);
+  assert.deepEqual(namesOf(part(1, 2, 'b'), part(0, 2, 'a'), part(1, 2)), ['a']);
+  assert.deepEqual(namesOf(part(1, 2, 'old'), whole), ['a', 'b']);
 });
 
 function messages(reports: NodeReports | undefined, now: number): string[] | undefined {
