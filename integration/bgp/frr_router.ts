@@ -1,4 +1,4 @@
-// FRR as a router in a speaker's namespace: zebra writes what bgpd learns into the kernel.
+// FRR as a router in a speaker's namespace: zebra writes what bgpd learns into the kernel, bfdd watches paths.
 import { chmodSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BgpLab } from './bgp_lab.ts';
@@ -17,9 +17,11 @@ export class FrrRouter {
     this.#lab = lab;
     this.#name = name;
     const zebra = { socket: this.#file('zserv.api'), command: this.#command('zebra') };
+    const control = ['--bfdctl', this.#file('bfdd.ctl')];
+    const bfdd = { socket: this.#file('bfdd.vty'), command: this.#command('bfdd', control) };
     this.#program = new Program(lab, name, {
-      files: { 'zebra.conf': '\n', 'bgpd.conf': configuration },
-      helpers: [zebra],
+      files: { 'zebra.conf': '\n', 'bfdd.conf': '\n', 'bgpd.conf': configuration },
+      helpers: [zebra, bfdd],
       command: this.#command('bgpd'),
       isReady: async () =>
         existsSync(this.#file('bgpd.vty')) && (await this.show('version')) !== '',
@@ -43,6 +45,11 @@ export class FrrRouter {
     await this.#vtysh(['configure terminal', ...lines]);
   }
 
+  /** To all of its daemons. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#program.signal(signal);
+  }
+
   log(): string {
     return this.#program.log();
   }
@@ -57,9 +64,9 @@ export class FrrRouter {
     return join(this.#lab.speaker(this.#name).directory, name);
   }
 
-  #command(name: string): string[] {
+  #command(name: string, own: readonly string[] = []): string[] {
     const files = ['-f', this.#file(`${name}.conf`), '-i', this.#file(`${name}.pid`)];
     const sockets = ['--vty_socket', this.#file(''), '-P', '0', '-z', this.#file('zserv.api')];
-    return [`/usr/lib/frr/${name}`, ...files, ...sockets, '--log', 'stdout'];
+    return [`/usr/lib/frr/${name}`, ...files, ...sockets, '--log', 'stdout', ...own];
   }
 }

@@ -1,15 +1,19 @@
-// A link without addresses of its own: both ends find each other by router advertisements. About 30 s.
+// Links without addresses of their own: both ends find each other by router advertisements. About 40 s.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { execOk } from '../lab/exec.ts';
-import { eventually } from '../lab/wait.ts';
+import { LineMonitor } from '../lab/monitor.ts';
+import { eventually, patient } from '../lab/wait.ts';
 import { BgpLab } from './bgp_lab.ts';
 import { FrrRouter } from './frr_router.ts';
 
 const cannotRun = process.getuid?.() === 0 ? false : 'network namespaces need root';
 const OURS = 'k8s-node01';
+const SECOND = 'k8s-node02';
 const FRR = 'frr';
 const OUR_BLOCK = '10.244.85.192/26';
+const THEIR_BLOCK = '10.244.58.192/26';
 const OUR_BLOCK6 = 'fd00:10:244::/122';
 const CHANGED = 'fe80::c0:ffee';
 
@@ -22,6 +26,7 @@ router bgp 65000
  coalesce-time 50
  neighbor eth1 interface remote-as external
  neighbor eth1 timers connect 1
+ neighbor eth1 bfd 3 300 300
  neighbor eth1 advertisement-interval 0
  address-family ipv4 unicast
   network 172.30.0.0/24
@@ -43,10 +48,14 @@ test('FRR at the other end of a link without addresses', { skip: cannotRun }, as
       asNumber: 64512,
       nodeToNodeMeshEnabled: false,
     });
-    await lab.apply('BGPPeer', 'leaf', { peerInterface: 'eth1', remoteAS: 'External' });
+    await lab.apply('BGPPeer', 'leaf', {
+      peerInterface: 'eth1',
+      remoteAS: 'External',
+      bfd: { enabled: true },
+    });
     await lab.affinity(OURS, OUR_BLOCK);
     await lab.affinity(OURS, OUR_BLOCK6);
-    await joinByLink(lab);
+    await joinByLink(lab, FRR);
     lab.startBgp(OURS);
     const frr = new FrrRouter(lab, FRR, CONFIGURATION);
     await frr.start();
@@ -108,6 +117,20 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
     );
   });
 
+  await t.test('FRR stops, and BFD tells', async () => {
+    const [ours, theirs] = [
+      await lab.linkLocalOf(OURS, 'eth1'),
+      await lab.linkLocalOf(FRR, 'eth1'),
+    ];
+    await pathBecomes(lab, OURS, 'Up');
+    frr.signal('SIGSTOP');
+    await lab.routesBecome(OURS, [`blackhole ${OUR_BLOCK}`], 30_000);
+    isBlamedOnBfd(lab);
+    frr.signal('SIGCONT');
+    await routesGoBetween(ours, theirs);
+    await pathBecomes(lab, OURS, 'Up');
+  });
+
   await t.test('FRR gets another address', async () => {
     const [ours, before] = [
       await lab.linkLocalOf(OURS, 'eth1'),
@@ -144,8 +167,89 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
   });
 }
 
-async function joinByLink(lab: BgpLab): Promise<void> {
-  const [ours, theirs] = [lab.speaker(OURS), lab.speaker(FRR)];
+test('two speakers of ours at the ends of a link without addresses', {
+  skip: cannotRun,
+}, async (t) => {
+  const lab = await BgpLab.start({ [OURS]: 101, [SECOND]: 102 });
+  try {
+    await lab.apply('BGPConfiguration', 'default', {
+      asNumber: 64512,
+      nodeToNodeMeshEnabled: false,
+      bfd: { enabled: true },
+    });
+    await lab.apply('BGPPeer', 'link', { peerInterface: 'eth1', remoteAS: 'Internal' });
+    await lab.affinity(OURS, OUR_BLOCK);
+    await lab.affinity(SECOND, THEIR_BLOCK);
+    await joinByLink(lab, SECOND);
+    for (const name of [OURS, SECOND]) lab.startBgp(name);
+    await between(lab, t);
+  } finally {
+    await lab.stop();
+  }
+});
+
+async function between(lab: BgpLab, t: Context): Promise<void> {
+  const service = `bgp-${SECOND}`;
+  const far = await lab.linkLocalOf(SECOND, 'eth1');
+  const near = await lab.linkLocalOf(OURS, 'eth1');
+  const ours = [`${THEIR_BLOCK} via inet6 ${far} dev eth1`, `blackhole ${OUR_BLOCK}`];
+  const theirs = [`${OUR_BLOCK} via inet6 ${near} dev eth1`, `blackhole ${THEIR_BLOCK}`];
+
+  async function areUp(): Promise<void> {
+    await lab.routesBecome(OURS, ours, 30_000);
+    await lab.routesBecome(SECOND, theirs, 30_000);
+    for (const name of [OURS, SECOND]) await pathBecomes(lab, name, 'Up');
+  }
+
+  await t.test('they find each other', areUp);
+
+  await t.test('one that stops is noticed by BFD', async () => {
+    const pid = lab.process(service).pid ?? 0;
+    process.kill(pid, 'SIGSTOP');
+    await lab.routesBecome(OURS, [`blackhole ${OUR_BLOCK}`], 30_000);
+    isBlamedOnBfd(lab);
+    process.kill(pid, 'SIGCONT');
+    await areUp();
+  });
+
+  await t.test('one that is killed and comes back disturbs no route', async () => {
+    const monitors = await Promise.all(
+      [OURS, SECOND].map((name) => LineMonitor.routes(lab.speaker(name).namespace)),
+    );
+    await lab.process(service).stop('SIGKILL');
+    // Longer than BFD takes to notice.
+    await sleep(patient(1_500));
+    lab.process(service).start();
+    await areUp();
+    const changes = await Promise.all(monitors.map((monitor) => monitor.stop()));
+    assert.deepEqual(changes.flat(), []);
+  });
+}
+
+/** What BFD says of the only peer's path. */
+async function pathBecomes(lab: BgpLab, name: string, expected: string): Promise<void> {
+  const client = lab.bgpClient(name);
+  let last = '';
+  await eventually(
+    async () => {
+      const answer = await client.listPeers({}).catch(() => undefined);
+      const [peer] = answer?.peers ?? [];
+      last = `${peer?.bfd?.state} ${peer?.bfd?.reason}`;
+      return peer?.bfd?.state === expected;
+    },
+    30_000,
+    () => `BFD of ${name} says "${last}"\n${lab.process(`bgp-${name}`).log().slice(-2000)}`,
+  );
+}
+
+/** Its hold timer would have taken 90 s, and its routes would have stayed for its return. */
+function isBlamedOnBfd(lab: BgpLab): void {
+  assert.match(lab.process(`bgp-${OURS}`).log(), /Cease: BFD down.*session lost/);
+}
+
+/** @param far who is at the other end of our eth1 */
+async function joinByLink(lab: BgpLab, far: string): Promise<void> {
+  const [ours, theirs] = [lab.speaker(OURS), lab.speaker(far)];
   const ends = `eth1 netns ${ours.namespace} type veth peer name eth1 netns ${theirs.namespace}`;
   await execOk(`ip link add ${ends}`.split(' '));
   for (const { name } of [ours, theirs]) {

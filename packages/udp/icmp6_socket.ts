@@ -5,6 +5,7 @@ import { errnoName, NetlinkError, systemLibc } from '@calico/netlink';
 import { hopFilter } from './hop_filter.ts';
 import {
   ADDRESS_FAMILY,
+  decodeScope,
   decodeSocketAddress,
   encodeSocketAddress,
   MAX_SOCKET_ADDRESS,
@@ -27,8 +28,6 @@ const EAGAIN = 11;
 /** RFC 4861: what is valid comes from the link, and only there a message still has that many. */
 const HOPS = 255;
 const MAX_MESSAGE = 1_500;
-/** Of struct sockaddr_in6. */
-const SCOPE_OFFSET = 24;
 
 /** Family AF_UNSPEC: what connect() takes for the end of a connection. */
 const NOWHERE = new Uint8Array(16);
@@ -58,8 +57,7 @@ export class Icmp6Socket {
 
   /** @throws NetlinkError with the code of the system call: "EPERM", "ENODEV" … */
   constructor(options: Icmp6Options) {
-    this.#destination = encodeSocketAddress(options.destination, 0);
-    new DataView(this.#destination.buffer).setUint32(SCOPE_OFFSET, options.interfaceIndex, true);
+    this.#destination = encodeSocketAddress(options.destination, 0, options.interfaceIndex);
     const device = new TextEncoder().encode(`${options.interfaceName}\0`);
     try {
       this.#receiver = open();
@@ -108,7 +106,8 @@ export class Icmp6Socket {
     for (;;) {
       const length = calls.receiveFrom(this.#receiver, this.#buffer, this.#from);
       if (length >= 0) {
-        return { from: decodeSocketAddress(this.#from), bytes: this.#buffer.subarray(0, length) };
+        const bytes = this.#buffer.subarray(0, length);
+        return { from: decodeSocketAddress(this.#from), scope: decodeScope(this.#from), bytes };
       }
       const errno = calls.errno();
       if (errno === EINTR) continue;

@@ -4,6 +4,7 @@ import { errnoName, NetlinkError, systemLibc } from '@calico/netlink';
 import { hopFilter } from './hop_filter.ts';
 import {
   ADDRESS_FAMILY,
+  decodeScope,
   decodeSocketAddress,
   encodeSocketAddress,
   MAX_SOCKET_ADDRESS,
@@ -28,6 +29,8 @@ export type UdpOptions = {
   readonly port: number;
   /** Takes datagrams of this end only, and send() goes there. */
   readonly remote?: { readonly address: Address; readonly port: number };
+  /** Index of the interface that link-local addresses are on. */
+  readonly scope?: number;
   /** Time to live, or hop limit, of what is sent: 1 to 255. */
   readonly hops?: number;
   /** Datagrams that arrive with less are dropped by the kernel: 1 to 255. */
@@ -35,7 +38,12 @@ export type UdpOptions = {
 };
 
 /** Valid until the next call of receive(). */
-export type Datagram = { readonly from: Address; readonly bytes: Uint8Array };
+export type Datagram = {
+  readonly from: Address;
+  /** Index of the interface that a link-local sender is on; 0 for other senders. */
+  readonly scope: number;
+  readonly bytes: Uint8Array;
+};
 
 /** Lives in the network namespace that was current when it was made. Never blocks. */
 export class UdpSocket {
@@ -74,7 +82,8 @@ export class UdpSocket {
     for (;;) {
       const length = calls.receiveFrom(this.#fd, this.#buffer, this.#from);
       if (length >= 0) {
-        return { from: decodeSocketAddress(this.#from), bytes: this.#buffer.subarray(0, length) };
+        const bytes = this.#buffer.subarray(0, length);
+        return { from: decodeSocketAddress(this.#from), scope: decodeScope(this.#from), bytes };
       }
       const errno = calls.errno();
       if (errno === EAGAIN || this.#fd < 0) return undefined;
@@ -88,7 +97,7 @@ export class UdpSocket {
     this.#fd = -1;
   }
 
-  #configure({ family, address, port, remote, hops, minimumHops }: UdpOptions): void {
+  #configure({ family, address, port, remote, scope, hops, minimumHops }: UdpOptions): void {
     this.#set(IPPROTO[family], TRAFFIC_CLASS[family], CLASS_CS6);
     if (family === 6) this.#set(IPPROTO[6], IPV6_V6ONLY, 1);
     if (hops !== undefined) this.#set(IPPROTO[family], HOPS[family], hops);
@@ -99,10 +108,10 @@ export class UdpSocket {
         throw failure('filter UDP socket');
       }
     }
-    const local = encodeSocketAddress(address ?? { family, value: 0n }, port);
+    const local = encodeSocketAddress(address ?? { family, value: 0n }, port, scope);
     if (systemLibc().bind(this.#fd, local) < 0) throw failure(`bind UDP port "${port}"`);
     if (remote === undefined) return;
-    const far = encodeSocketAddress(remote.address, remote.port);
+    const far = encodeSocketAddress(remote.address, remote.port, scope);
     if (calls.connect(this.#fd, far) < 0) throw failure('connect UDP socket');
   }
 

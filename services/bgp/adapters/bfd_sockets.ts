@@ -14,7 +14,12 @@ const HOPS = 255;
 /** So many packets are read before timers and other sockets have their turn. */
 const PACKETS_AT_ONCE = 256;
 
-type Receive = (from: Address, isMultihop: boolean, bytes: Uint8Array) => void;
+type Receive = (
+  from: Address,
+  isMultihop: boolean,
+  bytes: Uint8Array,
+  interfaceIndex: number,
+) => void;
 
 type Listening = { readonly socket: UdpSocket; readonly read: () => void; users: number };
 
@@ -30,11 +35,12 @@ export class BfdSockets {
   }
 
   /** @throws NetlinkError */
-  open({ address, sourceAddress, settings: { isMultihop } }: BfdTarget): BfdChannel {
-    const { family } = address;
+  open(target: BfdTarget): BfdChannel {
+    const { isMultihop } = target.settings;
+    const { family } = target.address;
     const leave = this.#listen(family, isMultihop);
     try {
-      const socket = this.#sender(address, sourceAddress, isMultihop);
+      const socket = this.#sender(target);
       return {
         send: (bytes) => void socket.send(bytes),
         close: () => {
@@ -80,7 +86,7 @@ export class BfdSockets {
       for (let count = 0; count < PACKETS_AT_ONCE; count++) {
         const datagram = socket.receive();
         if (datagram === undefined) return;
-        this.#receive(datagram.from, isMultihop, datagram.bytes);
+        this.#receive(datagram.from, isMultihop, datagram.bytes, datagram.scope);
       }
     };
     const listening = { socket, read, users: 0 };
@@ -90,14 +96,15 @@ export class BfdSockets {
   }
 
   /** Every session has a source port of its own. */
-  #sender(address: Address, source: Address | undefined, isMultihop: boolean): UdpSocket {
-    const remote = { address, port: portOf(isMultihop) };
-    const { family } = address;
+  #sender({ address, sourceAddress, link, settings }: BfdTarget): UdpSocket {
+    const remote = { address, port: portOf(settings.isMultihop) };
+    const scope = link?.interfaceIndex ?? 0;
+    const to = { family: address.family, address: sourceAddress, remote, scope, hops: HOPS };
     let offset = Math.floor(this.#random() * SOURCE_PORTS);
     for (let attempt = 1; ; attempt++) {
       const port = FIRST_SOURCE_PORT + (offset % SOURCE_PORTS);
       try {
-        return new UdpSocket({ family, address: source, port, remote, hops: HOPS });
+        return new UdpSocket({ ...to, port });
       } catch (cause) {
         const isTaken = cause instanceof NetlinkError && cause.code === 'EADDRINUSE';
         if (!isTaken || attempt === ATTEMPTS) throw cause;

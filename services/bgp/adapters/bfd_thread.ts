@@ -63,7 +63,7 @@ export class BfdThread implements BfdPort {
     worker.on('error', ({ message }: Error) => {
       log.warn('BFD has failed: it starts anew', { reason: message });
       const problem = `The thread of BFD has failed: ${message}`;
-      for (const { address } of this.#targets) onStatus(unwatched(address, clock.now(), problem));
+      for (const target of this.#targets) onStatus(unwatched(target, clock.now(), problem));
     });
     worker.once('exit', () => {
       this.#worker = undefined;

@@ -9,10 +9,7 @@ import type { BfdAnswer, BfdCommand } from './bfd_thread.ts';
 const port = parentPort;
 if (port === null) throw new Error('Cannot run BFD: this file is a worker');
 
-const sockets = new BfdSockets(
-  (from, isMultihop, bytes) => engine.receive(from, isMultihop, bytes),
-  Math.random,
-);
+const sockets = new BfdSockets((...datagram) => engine.receive(...datagram), Math.random);
 const engine = new BfdEngine({
   clock: systemClock,
   random: Math.random,

@@ -21,7 +21,7 @@ import {
   stepBfd,
   transmitInterval,
 } from './session.ts';
-import type { BfdEffect, BfdEvent, BfdStatus, BfdTarget, BfdTimer } from './types.ts';
+import type { BfdEffect, BfdEvent, BfdStatus, BfdTarget, BfdTimer, OnLink } from './types.ts';
 
 /** Sends to one peer. */
 export type BfdChannel = { send(bytes: Uint8Array): void; close(): void };
@@ -48,13 +48,14 @@ type Running = {
   readonly channel: BfdChannel;
 };
 
+const NO_LINK: Pick<OnLink, 'interfaceIndex'> = { interfaceIndex: 0 };
 /** Between two attempts to open a channel. */
 const RETRY_MS = 3_000;
 
 export class BfdEngine {
   readonly #options: BfdEngineOptions;
   readonly #timers: Timers;
-  /** By address. */
+  /** By keyOf(). */
   readonly #sessions = new Map<string, Running>();
   readonly #byDiscriminator = new Map<number, Running>();
   #wanted: ReadonlyMap<string, BfdTarget> = new Map();
@@ -66,7 +67,7 @@ export class BfdEngine {
 
   /** Makes the sessions what is wanted; those that stay the same are not disturbed. */
   configure(targets: readonly BfdTarget[]): void {
-    this.#wanted = new Map(targets.map((target) => [formatAddress(target.address), target]));
+    this.#wanted = new Map(targets.map((target) => [keyOf(target.address, target.link), target]));
     for (const [key, running] of this.#sessions) {
       const target = this.#wanted.get(key);
       if (target === undefined || placeText(target) !== placeText(running.target)) this.#stop(key);
@@ -82,9 +83,12 @@ export class BfdEngine {
     }
   }
 
-  /** A datagram that came from near enough. What is no packet for a session is ignored. */
-  receive(from: Address, isMultihop: boolean, bytes: Uint8Array): void {
-    const key = formatAddress(from);
+  /**
+   * A datagram that came from near enough. What is no packet for a session is ignored.
+   * @param interfaceIndex that a link-local sender is on; 0 for others
+   */
+  receive(from: Address, isMultihop: boolean, bytes: Uint8Array, interfaceIndex = 0): void {
+    const key = keyOf(from, { interfaceIndex });
     const running = this.#sessions.get(key);
     if (running === undefined || running.target.settings.isMultihop !== isMultihop) return;
     const packet = decode(bytes);
@@ -102,13 +106,13 @@ export class BfdEngine {
 
   #start(key: string, target: BfdTarget): void {
     const { open, clock, onStatus } = this.#options;
-    const { address, settings } = target;
+    const { settings } = target;
     let channel: BfdChannel;
     try {
       channel = open(target);
     } catch (cause) {
       const problem = cause instanceof Error ? cause.message : String(cause);
-      onStatus(unwatched(address, clock.now(), problem));
+      onStatus(unwatched(target, clock.now(), problem));
       this.#timers.set(`${key}|open`, RETRY_MS);
       return;
     }
@@ -189,7 +193,7 @@ export class BfdEngine {
     const { target, session, since } = running;
     running.times = timesOf(session);
     this.#options.onStatus({
-      address: target.address,
+      ...whereabouts(target),
       state: session.state,
       cause: session.cause,
       since,
@@ -201,9 +205,9 @@ export class BfdEngine {
 }
 
 /** The status of a path that cannot be watched. */
-export function unwatched(address: Address, since: number, problem: string): BfdStatus {
+export function unwatched(target: BfdTarget, since: number, problem: string): BfdStatus {
   return {
-    address,
+    ...whereabouts(target),
     since,
     problem,
     state: BfdState.Down,
@@ -212,6 +216,15 @@ export function unwatched(address: Address, since: number, problem: string): Bfd
     detectionMs: 0,
     isRemoteIndependent: false,
   };
+}
+
+function whereabouts({ address, link }: BfdTarget): Pick<BfdStatus, 'address' | 'interface'> {
+  return link === undefined ? { address } : { address, interface: link.interface };
+}
+
+function keyOf(address: Address, { interfaceIndex } = NO_LINK): string {
+  const text = formatAddress(address);
+  return interfaceIndex === 0 ? text : `${text}%${interfaceIndex}`;
 }
 
 function timesOf(session: BfdSession): BfdTimes {

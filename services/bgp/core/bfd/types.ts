@@ -14,9 +14,14 @@ export type BfdSettings = {
   readonly isMultihop: boolean;
 };
 
+/** Where a link-local address is. */
+export type OnLink = { readonly interface: string; readonly interfaceIndex: number };
+
 /** A session that is wanted. There is one per address, whatever uses it. */
 export type BfdTarget = {
   readonly address: Address;
+  /** Absent unless the address is link-local. */
+  readonly link?: OnLink;
   /** Undefined: the kernel's choice. */
   readonly sourceAddress: Address | undefined;
   readonly settings: BfdSettings;
@@ -37,6 +42,8 @@ export type BfdCause =
 
 export type BfdStatus = {
   readonly address: Address;
+  /** Where a link-local address is; absent for other addresses. */
+  readonly interface?: string;
   readonly state: BfdState;
   /** Undefined when up. */
   readonly cause: BfdCause | undefined;

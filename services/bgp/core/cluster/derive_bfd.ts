@@ -1,5 +1,5 @@
 // Whether and how the path to a peer is watched: BGPConfiguration.bfd, field by field under BGPPeer.bfd.
-import { type Address, type Prefix, prefixContains } from '@calico/ip';
+import { type Address, isLinkLocal, type Prefix, prefixContains } from '@calico/ip';
 import type { BGPPeer } from '@calico/model';
 import type { PeerBfd } from '../speaker/config.ts';
 import { parseDurationSeconds } from './duration.ts';
@@ -25,7 +25,7 @@ export function deriveBfd(
       minReceiveMs: milliseconds(spec.minReceiveInterval),
       minTransmitMs: milliseconds(spec.minTransmitInterval),
       detectMultiplier: spec.detectMultiplier ?? DETECT_MULTIPLIER,
-      isMultihop: spec.multihop ?? !isNeighbour,
+      isMultihop: !isLinkLocal(address) && (spec.multihop ?? !isNeighbour),
     },
     isStrict: spec.strict ?? false,
   };

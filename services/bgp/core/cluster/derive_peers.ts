@@ -266,10 +266,7 @@ class Derivation implements PeerDerivation {
         ...(onLink === undefined ? {} : { linkLocal: this.#linkLocalOf(onLink) }),
       },
       ...limitOption(spec),
-      bfd:
-        onLink === undefined
-          ? deriveBfd(this.#bfd, spec.bfd, address, self.subnet[family])
-          : undefined,
+      bfd: deriveBfd(this.#bfd, spec.bfd, address, self.subnet[family]),
     };
   }
 

@@ -388,7 +388,10 @@ test('a link-local peer waits for its interface, and is told our address there',
 });
 
 test('who is at the far end of a link is a peer as soon as it is known', () => {
-  const resources = [...NODES, bgpPeer('leaf', { peerInterface: 'eth1', asNumber: 65000 })];
+  const resources = [
+    ...NODES,
+    bgpPeer('leaf', { peerInterface: 'eth1', asNumber: 65000, bfd: { enabled: true } }),
+  ];
   const surroundings = { ...NO_SURROUNDINGS, linkLocalAddress: () => parseAddress('fe80::a') };
   const waiting = deriveSpeaker('a', '', resourcesOf(resources), surroundings);
   assert.deepEqual(waiting.problems, [
@@ -402,6 +405,7 @@ test('who is at the far end of a link is a peer as soon as it is known', () => {
   const leaf = derived?.speaker.peers.get('fe80::7%eth1');
   assert.equal(leaf?.interface, 'eth1');
   assert.deepEqual(leaf?.session.families, [4, 6]);
+  assert.equal(leaf?.bfd?.settings.isMultihop, false);
   assert.equal(leaf?.session.extendedNextHop, true);
 });
 

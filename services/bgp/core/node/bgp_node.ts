@@ -121,7 +121,7 @@ export class BgpNode {
   constructor(options: BgpNodeOptions) {
     this.#options = options;
     const { clock, kernel, timing, record } = options;
-    this.#paths = new Paths(options.bfd);
+    this.#paths = new Paths(options.bfd, (name) => kernel.interfaceIndex(name));
     this.#startedAt = clock.now();
     this.#lastResync = this.#startedAt;
     // The kernel's own routes are the mark of a restart: nothing else has to be remembered.
@@ -294,7 +294,7 @@ export class BgpNode {
     this.#cancelKernel ??= this.#options.clock.setTimer(KERNEL_SETTLING_MS, () => {
       this.#cancelKernel = undefined;
       this.#interfaces.clear();
-      if (asksForLinks(this.#given?.resources.bgpPeers)) this.deriveAgain();
+      if (asksForLinks(this.#given?.resources.bgpPeers)) this.#followLinks();
       if (this.#needsResync) this.#resync();
       else this.#kernel.followWays();
       this.#reports.soon();
@@ -309,7 +309,8 @@ export class BgpNode {
   pathChanged(status: BfdStatus): void {
     const before = this.#paths.take(status);
     for (const { config } of this.speaker.peers.values()) {
-      if (!sameAddress(config.address, status.address)) continue;
+      const isThere = config.interface === status.interface;
+      if (!isThere || !sameAddress(config.address, status.address)) continue;
       const { key: peer } = config;
       const [was, is] = [before?.state === BfdState.Up, status.state === BfdState.Up];
       if (is && !was) this.#options.log.info('path is up', { peer });
@@ -319,6 +320,11 @@ export class BgpNode {
       this.#host.pathChanged(peer, status);
     }
     this.#reports.soon();
+  }
+
+  #followLinks(): void {
+    this.deriveAgain();
+    this.#watchPaths();
   }
 
   #watchPaths(): void {
