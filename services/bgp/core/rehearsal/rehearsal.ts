@@ -1,23 +1,33 @@
 // A node that exists for nobody, with peers that are imagined: it takes in, decides, tells and programs a
 // small table again and again, so that the runtime has compiled what a real table needs before one comes.
 // Code that is new to the runtime is many times slower, and its compilers take as much time again.
-import { encodeMessage, KEEPALIVE } from '@calico/bgp-wire';
+import { encodeMessage, joinBytes, KEEPALIVE } from '@calico/bgp-wire';
 import { FakeClock } from '@calico/clock';
 import type { Connection, ConnectionHandler, KernelPort } from '../../ports.ts';
 import { BgpNode } from '../node/bgp_node.ts';
-import { CONTEXT, type ImaginedPeer, linesOf, openOf, PEERS, resourcesFor } from './script.ts';
+import {
+  CONTEXT,
+  type ImaginedPeer,
+  type Line,
+  linesOf,
+  openOf,
+  PEERS,
+  resourcesFor,
+} from './script.ts';
 
-/** So many make all of it fast; the first take some milliseconds each, the last less than one. */
+/** So many make all of it fast. */
 const SCENES = 120;
+/** Scenes of which every message is a step, as most of their code runs for the first time. */
+const SLOW_SCENES = 3;
 const NAME = 'rehearsal';
 
-type Actor = { readonly handler: ConnectionHandler; readonly lines: readonly Uint8Array[] };
+type Actor = { readonly handler: ConnectionHandler; readonly lines: readonly Line[] };
 
 export class Rehearsal {
   readonly #node: BgpNode;
   readonly #actors: Actor[] = [];
   readonly #deferred: (() => void)[] = [];
-  #played = 0;
+  readonly #steps = this.#play();
 
   constructor() {
     this.#node = new BgpNode({
@@ -32,7 +42,6 @@ export class Rehearsal {
       reporter: { peers: ignore, applied: ignore, health: ignore },
       log: { info: ignore, warn: ignore },
     });
-    this.#node.setResources(resourcesFor(NAME), { inSync: true, revision: 1n });
   }
 
   /** Paths in the node's tables. */
@@ -44,25 +53,36 @@ export class Rehearsal {
     return this.#node.kernelRouteCount;
   }
 
-  /** Plays one scene more; whether there is another. In the first an actor each comes in. */
+  /** Plays a step more: a few milliseconds of code that is new, or a scene. Whether there is another. */
   next(): boolean {
-    const newcomer = PEERS[this.#actors.length];
-    if (newcomer !== undefined) {
-      this.#enter(newcomer);
-      return true;
-    }
-    for (const { handler, lines } of this.#actors) {
-      const line = lines[this.#played % lines.length];
-      if (line !== undefined) this.#say(handler, line);
-    }
-    this.#played += 1;
-    return this.#played < SCENES;
+    return this.#steps.next().done !== true;
   }
 
-  #enter(peer: ImaginedPeer): void {
+  *#play(): Generator<void, void, undefined> {
+    const resources = resourcesFor(NAME);
+    yield;
+    this.#node.setResources(resources, { inSync: true, revision: 1n });
+    for (const peer of PEERS) yield* this.#enter(peer);
+    for (let scene = 0; scene < SCENES; scene++) {
+      for (const { handler, lines } of this.#actors) {
+        const line = lines[scene % lines.length];
+        if (line === undefined) continue;
+        for (const piece of scene < SLOW_SCENES ? line : [joinBytes(line)]) {
+          yield;
+          this.#say(handler, piece);
+        }
+      }
+    }
+  }
+
+  *#enter(peer: ImaginedPeer): Generator<void, void, undefined> {
+    yield;
     const handler = this.#node.accept(peer.address, NOBODY);
-    this.#say(handler, encodeMessage(openOf(peer), CONTEXT));
-    this.#say(handler, encodeMessage(KEEPALIVE, CONTEXT));
+    for (const message of [openOf(peer), KEEPALIVE]) {
+      yield;
+      this.#say(handler, encodeMessage(message, CONTEXT));
+    }
+    yield;
     this.#actors.push({ handler, lines: linesOf(peer) });
   }
 

@@ -4,7 +4,6 @@ import {
   DEFAULT_CONTEXT,
   encodeAnnouncement,
   encodeWithdrawal,
-  joinBytes,
   type Message,
   Origin,
   type PathAttributes,
@@ -12,7 +11,7 @@ import {
   type WireContext,
 } from '@calico/bgp-wire';
 import { type Address, type Prefix, parseAddress } from '@calico/ip';
-import { type AnyResource, parseResource } from '@calico/model';
+import type { AnyResource, IPPool, Kind, ResourceOf } from '@calico/model';
 import { type ClusterResources, resourcesOf } from '../cluster/resources.ts';
 
 /** Documentation's addresses (RFC 5737) and AS numbers (RFC 5398): nothing of it leaves the process. */
@@ -42,15 +41,18 @@ export const PEERS: readonly ImaginedPeer[] = [1, 2, 3].map((number) => ({
   tells: number < 3,
 }));
 
+/** As parsed ones are: parsing would cost the event loop 20 ms, most of it for making validators. */
 export function resourcesFor(node: string): ClusterResources {
   return resourcesOf([
     resource('Node', node, { bgp: { ipv4Address: `${NETWORK}.254/24` } }),
     resource('BGPConfiguration', 'default', {
       asNumber: OWN_ASN,
+      listenPort: 179,
+      logSeverityScreen: 'Info',
       nodeToNodeMeshEnabled: false,
       programClusterRoutes: 'Enabled',
     }),
-    ...POOLS.map((cidr, index) => resource('IPPool', `pool-${index}`, { cidr })),
+    ...POOLS.map((cidr, index) => resource('IPPool', `pool-${index}`, poolSpec(cidr))),
     resource('BGPFilter', 'nothing', { exportV4: [{ action: 'Reject' }] }),
     ...PEERS.map(({ asn, tells }, index) =>
       resource('BGPPeer', `peer-${index}`, {
@@ -63,8 +65,23 @@ export function resourcesFor(node: string): ClusterResources {
   ]);
 }
 
-function resource(kind: string, name: string, spec: object): AnyResource {
-  return parseResource({ apiVersion: 'projectcalico.org/v3', kind, metadata: { name }, spec });
+function poolSpec(cidr: string): IPPool['spec'] {
+  return {
+    cidr,
+    blockSize: 26,
+    ipipMode: 'Never',
+    vxlanMode: 'Never',
+    natOutgoing: false,
+    disabled: false,
+    disableBGPExport: false,
+    nodeSelector: 'all()',
+    allowedUses: ['Workload', 'Tunnel'],
+    assignmentMode: 'Automatic',
+  };
+}
+
+function resource<K extends Kind>(kind: K, name: string, spec: ResourceOf<K>['spec']): AnyResource {
+  return { apiVersion: 'projectcalico.org/v3', kind, metadata: { name }, spec } as AnyResource;
 }
 
 export function openOf({ asn, routerId }: ImaginedPeer): Message {
@@ -79,10 +96,13 @@ const PREFIXES = 128;
 /** So many have the same attributes. */
 const PER_SET = 4;
 
+/** Messages of one scene. */
+export type Line = readonly Uint8Array[];
+
 /** What the peer says, scene by scene, over and over: a table, another of the same prefixes, no more. */
-export function linesOf(peer: ImaginedPeer): readonly Uint8Array[] {
+export function linesOf(peer: ImaginedPeer): readonly Line[] {
   if (!peer.tells) return [];
-  return [announcements(peer, 0), announcements(peer, PREFIXES), withdrawals()].map(joinBytes);
+  return [announcements(peer, 0), announcements(peer, PREFIXES), withdrawals()];
 }
 
 /** @param first number of the first set of attributes */
