@@ -273,14 +273,13 @@ export class AttributeTable {
     hop: number,
   ): number {
     const index = this.#index;
-    for (let slot = index.startOf(hash); ; slot = index.after(slot)) {
-      const id = index.rowAt(slot);
-      if (id < 0) return -1;
+    for (let id = index.firstOf(hash); id >= 0; id = index.after(id)) {
       if (index.hashOf(id) !== hash) continue;
       if (((this.#readings[id] as number) & KEY_BITS) !== reading) continue;
       if (hop !== INSIDE && this.#nextHops[id] !== hop) continue;
       if (this.#bytes.equals(id, bytes, start, end)) return id;
     }
+    return -1;
   }
 
   /**

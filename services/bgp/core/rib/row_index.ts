@@ -1,36 +1,37 @@
-// Rows of a table by a hash of what they hold: open addressing, one look at a row's hash before anything
-// else is compared.
+// Rows of a table by a hash of what they hold: one look at a row's hash before anything else is compared.
 //
-//   for (let slot = index.startOf(hash); ; slot = index.after(slot)) {
-//     const row = index.rowAt(slot);      -1: there is none
+//   for (let row = index.firstOf(hash); row >= 0; row = index.after(row)) {
 //     if (index.hashOf(row) === hash && ...) return row;
 //   }
 import { withRow } from './columns.ts';
 
-const FIRST_SLOTS = 128;
+const FIRST_BUCKETS = 64;
 
+/** Linear hashing, as in PrefixTable: with each new row one bucket is split, and nobody waits for all of them. */
 export class RowIndex {
-  /** Rows plus one; 0: empty. A power of two of them, at least twice as many as rows. */
-  #slots = new Int32Array(FIRST_SLOTS);
+  /** First row of each bucket, plus one; 0: the bucket is empty. */
+  #heads = new Int32Array(FIRST_BUCKETS);
+  /** Next row of the same bucket, plus one; 0: the end. */
+  #next = new Int32Array(64);
   /** By row. */
   #hashes = new Int32Array(64);
+  #buckets = FIRST_BUCKETS;
+  /** The power of two from which on buckets have been split off: at most #buckets, more than half. */
+  #level = FIRST_BUCKETS;
   #size = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  startOf(hash: number): number {
-    return hash & (this.#slots.length - 1);
+  /** The first row that may have the hash; -1: there is none. */
+  firstOf(hash: number): number {
+    return (this.#heads[this.#bucketOf(hash)] as number) - 1;
   }
 
-  after(slot: number): number {
-    return (slot + 1) & (this.#slots.length - 1);
-  }
-
-  /** -1: nothing, and nothing of what is looked for behind. */
-  rowAt(slot: number): number {
-    return (this.#slots[slot] as number) - 1;
+  /** The next row that may have the same hash; -1: there is none. */
+  after(row: number): number {
+    return (this.#next[row] as number) - 1;
   }
 
   hashOf(row: number): number {
@@ -38,42 +39,53 @@ export class RowIndex {
   }
 
   add(row: number, hash: number): void {
-    if ((this.#size + 1) * 2 > this.#slots.length) this.#grow();
-    this.#hashes = withRow(this.#hashes, row);
+    if (row >= this.#hashes.length) {
+      this.#hashes = withRow(this.#hashes, row);
+      this.#next = withRow(this.#next, this.#hashes.length - 1);
+    }
     this.#hashes[row] = hash;
-    this.#insert(row, hash);
+    this.#link(row);
     this.#size += 1;
+    if (this.#size > this.#buckets) this.#split();
   }
 
-  /** Closes the gap, so that no search ends early. */
   remove(row: number): void {
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    let gap = (this.#hashes[row] as number) & mask;
-    while (slots[gap] !== row + 1) gap = (gap + 1) & mask;
-    for (let slot = (gap + 1) & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const home = (this.#hashes[(slots[slot] as number) - 1] as number) & mask;
-      if (((slot - home) & mask) < ((slot - gap) & mask)) continue;
-      slots[gap] = slots[slot] as number;
-      gap = slot;
+    const bucket = this.#bucketOf(this.hashOf(row));
+    const next = this.#next[row] as number;
+    let before = (this.#heads[bucket] as number) - 1;
+    if (before === row) {
+      this.#heads[bucket] = next;
+    } else {
+      while (this.#next[before] !== row + 1) before = (this.#next[before] as number) - 1;
+      this.#next[before] = next;
     }
-    slots[gap] = 0;
     this.#size -= 1;
   }
 
-  #insert(row: number, hash: number): void {
-    const mask = this.#slots.length - 1;
-    let slot = hash & mask;
-    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-    this.#slots[slot] = row + 1;
+  #bucketOf(hash: number): number {
+    const bucket = hash & (this.#level * 2 - 1);
+    return bucket < this.#buckets ? bucket : bucket - this.#level;
   }
 
-  #grow(): void {
-    const before = this.#slots;
-    this.#slots = new Int32Array(before.length * 2);
-    for (const held of before) {
-      if (held !== 0) this.#insert(held - 1, this.#hashes[held - 1] as number);
+  #link(row: number): void {
+    const bucket = this.#bucketOf(this.hashOf(row));
+    this.#next[row] = this.#heads[bucket] as number;
+    this.#heads[bucket] = row + 1;
+  }
+
+  /** One more bucket, which takes over what belongs to it from the bucket that had it so far. */
+  #split(): void {
+    const from = this.#buckets - this.#level;
+    this.#heads = withRow(this.#heads, this.#buckets);
+    this.#buckets += 1;
+    let row = (this.#heads[from] as number) - 1;
+    this.#heads[from] = 0;
+    while (row >= 0) {
+      const next = this.after(row);
+      this.#link(row);
+      row = next;
     }
+    if (this.#buckets === this.#level * 2) this.#level = this.#buckets;
   }
 }
 

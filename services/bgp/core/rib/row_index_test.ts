@@ -5,12 +5,13 @@ import { hashBytes, RowIndex } from './row_index.ts';
 
 function rowsOf(index: RowIndex, hash: number): number[] {
   const rows: number[] = [];
-  for (let slot = index.startOf(hash); index.rowAt(slot) >= 0; slot = index.after(slot)) {
-    const row = index.rowAt(slot);
+  for (let row = index.firstOf(hash); row >= 0; row = index.after(row)) {
     if (index.hashOf(row) === hash) rows.push(row);
   }
   return rows.toSorted((a, b) => a - b);
 }
+
+const hashOf = (row: number): number => Math.imul(row + 1, 0x9e37_79b1) & 0x7fff_ffff;
 
 test('RowIndex finds what was added and not removed, also where hashes meet', () => {
   const random = seededRandom(1);
@@ -33,6 +34,15 @@ test('RowIndex finds what was added and not removed, also where hashes meet', ()
         wanted.toSorted((a, b) => a - b),
       );
     }
+  }
+});
+
+test('RowIndex finds each of very many rows, while they come and when half have gone', () => {
+  const index = new RowIndex();
+  for (let row = 0; row < 100_000; row++) index.add(row, hashOf(row));
+  for (let row = 0; row < 100_000; row += 2) index.remove(row);
+  for (let row = 0; row < 100_000; row++) {
+    assert.deepEqual(rowsOf(index, hashOf(row)), row % 2 === 0 ? [] : [row]);
   }
 });
 
