@@ -141,6 +141,7 @@ async function unitTestsOnNode(): Promise<Outcome> {
     'services/**/*_test.ts',
     'integration/ok/*_test.ts',
     'integration/deploy/*_test.ts',
+    'integration/bench/**/*_test.ts',
   ]);
 }
 

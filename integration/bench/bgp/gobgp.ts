@@ -21,30 +21,35 @@ export const gobgp: Daemon = {
 };
 
 function configuration({ peers, isReflector }: World): string {
-  const those = (told: PeerPlan['told']): string[] =>
-    peers.filter((peer) => peer.told === told).map(({ address }) => address);
   return `[global.config]
   as = ${SPEAKER.asn}
   router-id = "${SPEAKER.address}"
   port = 179
   local-address-list = ["${SPEAKER.address}"]
-[global.apply-policy.config]
+${peers.every(({ told }) => told === 'all') ? '' : exportPolicy(peers)}
+${peers.map((peer) => neighbourOf(peer, isReflector)).join('')}`;
+}
+
+/** It asks for every route and peer: hence who is told comes first, and the many that are not have no rule. */
+function exportPolicy(peers: readonly PeerPlan[]): string {
+  const [all, markers] = (['all', 'markers'] as const).map((told) =>
+    peers.filter((peer) => peer.told === told).map(({ address }) => address),
+  );
+  return `[global.apply-policy.config]
   export-policy-list = ["told"]
-  default-export-policy = "accept-route"
+  default-export-policy = "reject-route"
 [[defined-sets.prefix-sets]]
   prefix-set-name = "markers"
   [[defined-sets.prefix-sets.prefix-list]]
     ip-prefix = "9.9.0.0/16"
     masklength-range = "16..24"
-${neighbourSet('silent', those('nothing'))}${neighbourSet('counted', those('markers'))}
+${neighbourSet('all', all)}${neighbourSet('markers', markers)}
 [[policy-definitions]]
   name = "told"
-${those('nothing').length === 0 ? '' : statement('silent', false)}
-${those('markers').length === 0 ? '' : `${statement('counted', true)}${statement('counted', false)}`}
-${peers.map((peer) => neighbourOf(peer, isReflector)).join('')}`;
+${acceptance('all', all)}${acceptance('markers', markers)}`;
 }
 
-function neighbourSet(name: string, addresses: readonly string[]): string {
+function neighbourSet(name: string, addresses: readonly string[] = []): string {
   if (addresses.length === 0) return '';
   const list = addresses.map((address) => `"${address}/32"`).join(', ');
   return `[[defined-sets.neighbor-sets]]
@@ -53,18 +58,17 @@ function neighbourSet(name: string, addresses: readonly string[]): string {
 `;
 }
 
-function statement(set: string, acceptsMarkers: boolean): string {
-  const prefixes = acceptsMarkers
-    ? `    [policy-definitions.statements.conditions.match-prefix-set]
+function acceptance(told: 'all' | 'markers', addresses: readonly string[] = []): string {
+  if (addresses.length === 0) return '';
+  const prefixes = `    [policy-definitions.statements.conditions.match-prefix-set]
       prefix-set = "markers"
-`
-    : '';
+`;
   return `  [[policy-definitions.statements]]
-    name = "${set}-${acceptsMarkers}"
+    name = "${told}"
     [policy-definitions.statements.conditions.match-neighbor-set]
-      neighbor-set = "${set}"
-${prefixes}    [policy-definitions.statements.actions]
-      route-disposition = "${acceptsMarkers ? 'accept' : 'reject'}-route"
+      neighbor-set = "${told}"
+${told === 'markers' ? prefixes : ''}    [policy-definitions.statements.actions]
+      route-disposition = "accept-route"
 `;
 }
 

@@ -1,66 +1,88 @@
-// Results as rows of Markdown.
+// What one workload of one size has cost everybody, in Markdown.
+import { markdownTable } from '../figures.ts';
 import type { Sample } from './measure.ts';
+import type { Outcome } from './turns.ts';
 import type { Workload } from './workloads.ts';
 
-const EXTRAS = { connect: 'connected s', loss: 'lost s (first)' } as const;
+export const OURS = 'ours';
 
-/** @param rows by the daemon's name; undefined: it did not finish */
-export function formatRows(
-  { title, extra }: Workload,
-  size: number,
-  rows: ReadonlyMap<string, Sample | undefined>,
-): string {
-  const others = [...rows.keys()].filter((name) => name !== 'ours');
-  const ours = rows.get('ours');
-  const heads = [
-    `${title}, ${size.toLocaleString('en')}`,
-    's',
-    'CPU s',
-    ...(extra === undefined ? [] : [EXTRAS[extra]]),
-    'peak MB',
-    'bytes per path',
-    'loop late ms, own',
-    'players CPU s',
-    'ours to it: s, CPU',
-  ];
-  const lines = ['ours', ...others].flatMap((name) => {
-    if (!rows.has(name)) return [];
-    const sample = rows.get(name);
-    if (sample === undefined) return [line([name, 'not done'])];
-    return [
-      line([
-        name,
-        figure(sample.seconds, 3),
-        figure(sample.cpu, 2),
-        ...(extra === undefined ? [] : [extraOf(sample, extra)]),
-        figure(sample.peakMegabytes, 0),
-        figure(sample.bytesPerPath, 0),
-        Number.isNaN(sample.loopLate)
-          ? ''
-          : `${figure(sample.loopLate, 0)}, ${figure(sample.loopBusy, 0)}`,
-        figure(sample.playersCpu, 2),
-        ours === undefined || name === 'ours' ? '' : ratios(ours, sample, extra),
-      ]),
-    ];
-  });
-  return ['', line(heads), line(heads.map(() => '---')), ...lines].join('\n');
+export type Result = {
+  readonly workload: Pick<Workload, 'title' | 'extra'>;
+  readonly size: number;
+  /** By the title of who was measured. */
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+};
+
+/** A row for each that was measured, ours first. */
+export function detailsOf({ workload, size, outcomes }: Result): string {
+  const { title, extra } = workload;
+  const names = [...outcomes.keys()].toSorted((a, b) => Number(b === OURS) - Number(a === OURS));
+  const mine = sampleOf(outcomes.get(OURS));
+  return markdownTable(
+    names.map((name) => {
+      const outcome = outcomes.get(name);
+      const sample = sampleOf(outcome);
+      const cell = (format: (found: Sample) => string): string =>
+        sample === undefined ? '' : format(sample);
+      return {
+        [`${title}, ${size.toLocaleString('en')}`]: name,
+        s: cell(({ seconds }) => secondsText(seconds)) || stateText(outcome),
+        'CPU s': cell(({ cpu }) => figure(cpu, 2)),
+        ...(extra && { [`${extra.field} s`]: cell((each) => extraText(each, extra.field)) }),
+        'peak MB': cell(({ peakMegabytes }) => figure(peakMegabytes, 0)),
+        'bytes per path': cell(({ bytesPerPath }) => figure(bytesPerPath, 0)),
+        'loop late ms, own': cell(loopText),
+        'players CPU s': cell(({ playersCpu }) => figure(playersCpu, 2)),
+        rounds: outcome?.kind === 'measured' ? outcome.rounds : '',
+        'ours to it: s, CPU': cell((its) =>
+          mine === undefined || name === OURS ? '' : ratios(mine, its, extra?.field),
+        ),
+      };
+    }),
+  );
 }
 
-function ratios(ours: Sample, other: Sample, extra: Workload['extra']): string {
-  const of = (field: keyof Sample): string => figure(ours[field] / other[field], 2);
-  const more = extra === undefined ? '' : `; ${extra} ${of(extra)}`;
-  return `${of('seconds')}, ${of('cpu')}${more}`;
+export function sampleOf(outcome: Outcome | undefined): Sample | undefined {
+  return outcome?.kind === 'measured' ? outcome.sample : undefined;
 }
 
-function extraOf(sample: Sample, extra: NonNullable<Workload['extra']>): string {
-  const text = figure(sample[extra], 4);
-  return extra === 'loss' ? `${text} (${figure(sample.firstLoss, 4)})` : text;
+/** Why there are no figures. */
+export function stateText(outcome: Outcome | undefined): string {
+  if (outcome === undefined || outcome.kind === 'measured') return '';
+  if (outcome.kind === 'failed') return 'failed';
+  const tried = outcome.as === undefined ? '' : `, by ${outcome.as.toLocaleString('en')}`;
+  return `over ${outcome.limit} s${tried}`;
 }
 
-function figure(value: number, digits: number): string {
-  return Number.isFinite(value) ? value.toFixed(digits) : '–';
+/** Three digits that count. */
+export function secondsText(value: number): string {
+  return figure(value, value >= 10 ? 1 : value >= 1 ? 2 : value >= 0.01 ? 3 : 4);
 }
 
-function line(cells: readonly string[]): string {
-  return `| ${cells.join(' | ')} |`;
+/** For a loss the median, and in brackets the first, unless there was only one. */
+export function extraText(sample: Sample, field: 'connect' | 'loss'): string {
+  const text = secondsText(sample[field]);
+  if (field !== 'loss' || text === '' || sample.firstLoss === sample.loss) return text;
+  return `${text} (${secondsText(sample.firstLoss)})`;
+}
+
+/** Longest delay of the event loop, and how much of it was not spent on waiting for a processor. */
+export function loopText({ loopLate, loopBusy }: Sample): string {
+  return Number.isNaN(loopLate) ? '' : `${figure(loopLate, 0)}, ${figure(loopBusy, 0)}`;
+}
+
+function ratios(mine: Sample, its: Sample, field: 'connect' | 'loss' | undefined): string {
+  const texts = [ratio(mine.seconds, its.seconds), ratio(mine.cpu, its.cpu)].join(', ');
+  return field === undefined || Number.isNaN(its[field])
+    ? texts
+    : `${texts}; ${field} ${ratio(mine[field], its[field])}`;
+}
+
+/** A dash when what was too little to be counted is a part of it. */
+export function ratio(mine: number, its: number): string {
+  return figure(mine / its, 2) || '–';
+}
+
+export function figure(value: number, digits: number): string {
+  return Number.isFinite(value) ? value.toFixed(digits) : '';
 }

@@ -14,9 +14,8 @@ import {
 export type Workload = {
   readonly title: string;
   readonly sizes: readonly number[];
-  /** A column that is measured beyond time, CPU and memory. */
-  readonly extra?: 'connect' | 'loss';
-  readonly hasKernel: boolean;
+  /** What else is measured beyond time, CPU and memory. */
+  readonly extra?: { readonly field: 'connect' | 'loss'; readonly title: string };
   readonly plan: (size: number) => Plan;
 };
 
@@ -33,7 +32,6 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
   rib: {
     title: '(a) full table into the RIB',
     sizes: TABLES,
-    hasKernel: false,
     plan: (count) => ({
       ...tablePlan(count, [external(0, 'nothing'), external(1, 'markers')], 1, false),
       expects: (_, number) => (number === 1 ? 1 : 0),
@@ -42,27 +40,24 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
   receiver: {
     title: '(a) full table to one receiver',
     sizes: TABLES,
-    hasKernel: false,
     plan: (count) => ({
       ...tablePlan(count, [external(0, 'nothing'), external(1, 'all')], 1, false),
       expects: (_, number) => (number === 1 ? count + 1 : 0),
     }),
   },
   kernel: {
-    title: '(a) full table into the kernel; (e) its peer killed',
+    title: '(a) full table into the kernel',
     sizes: TABLES,
-    extra: 'loss',
-    hasKernel: true,
+    extra: { field: 'loss', title: '(e) that peer killed, until the kernel is clean' },
     plan: (count) => ({
       ...tablePlan(count, [external(0, 'nothing')], 1, true),
       victims: { numbers: [0], routes: count },
     }),
   },
   mesh: {
-    title: '(b) mesh, 16 blocks per peer, into the kernel; one peer killed',
+    title: '(b) mesh, 16 blocks per peer, into the kernel',
     sizes: [50, 100, 200],
-    extra: 'loss',
-    hasKernel: true,
+    extra: { field: 'loss', title: '(b) one peer killed, until its routes are out' },
     plan: (peers) => ({
       ...blocksPlan(peers, false),
       connecting: POLITE,
@@ -72,8 +67,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
   reflector: {
     title: '(c) route reflector, 16 blocks per client, to every client',
     sizes: [200],
-    extra: 'connect',
-    hasKernel: false,
+    extra: { field: 'connect', title: '(c) all clients connect at once' },
     plan: (clients) => ({
       ...blocksPlan(clients, true),
       expects: () => (clients - 1) * BLOCKS,
@@ -82,7 +76,6 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
   equals: {
     title: `(d) ${EQUALS} peers with the same table, to one receiver`,
     sizes: [10_000, 100_000],
-    hasKernel: false,
     plan: (count) => {
       const feeders = Array.from({ length: EQUALS }, (_, index) => external(index, 'nothing'));
       return {
