@@ -182,6 +182,10 @@ test('packets that waited while the thread did not run have arrived in time', ()
   assert.equal(wire.states('10.0.0.1').length, changes);
 });
 
+function onLink(name: string, interfaceIndex: number): BfdTarget {
+  return { ...target('fe80::1'), link: { interface: name, interfaceIndex } };
+}
+
 test('neighbours with one link-local address on two links are two', () => {
   const { clock, random } = new Wire();
   const address = parseAddress('fe80::1');
@@ -197,11 +201,7 @@ test('neighbours with one link-local address on two links are two', () => {
     drain: () => {},
     onStatus: (status) => void told.push(`${status.interface} ${NAMES[status.state]}`),
   });
-  const on = (name: string, interfaceIndex: number): BfdTarget => ({
-    ...target('fe80::1'),
-    link: { interface: name, interfaceIndex },
-  });
-  engine.configure([on('eth1', 3), on('eth2', 4)]);
+  engine.configure([onLink('eth1', 3), onLink('eth2', 4)]);
   told.length = 0;
   const down = Uint8Array.from([0x20, 0x40, 3, 24, 0, 0, 0, 9, ...new Uint8Array(16)]);
   // Of an interface that is none of theirs, and of none at all.
@@ -212,6 +212,6 @@ test('neighbours with one link-local address on two links are two', () => {
   assert.deepEqual(new Set(told), new Set(['eth2 Init']));
   // The interface has gone and come back as another one.
   opened.length = 0;
-  engine.configure([on('eth1', 3), on('eth2', 7)]);
+  engine.configure([onLink('eth1', 3), onLink('eth2', 7)]);
   assert.deepEqual(opened, ['no eth2', 'eth2']);
 });

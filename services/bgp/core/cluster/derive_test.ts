@@ -50,7 +50,8 @@ function peersOf(name: string, resources: readonly AnyResource[]): PeerConfig[] 
 function summary(name: string, resources: readonly AnyResource[]): string[] {
   return peersOf(name, resources)
     .map(
-      ({ key, type, remoteNode, session }) => `${key} ${type} ${session.remoteAsn} ${remoteNode}`,
+      ({ key, type, remoteNode, session }) =>
+        `${key} ${type} ${JSON.stringify(session.remoteAsn)} ${remoteNode}`,
     )
     .toSorted();
 }
@@ -409,18 +410,20 @@ test('who is at the far end of a link is a peer as soon as it is known', () => {
   assert.equal(leaf?.session.extendedNextHop, true);
 });
 
+/** Whom a peer is taken for: its AS number, ours, and whether it is internal. */
+function takenFor(spec: object): unknown[] {
+  const resources = [...NODES, bgpPeer('leaf', { peerIP: '192.168.80.7', ...spec })];
+  const { session, policy } =
+    derive('a', resources).derived?.speaker.peers.get('192.168.80.7') ?? {};
+  return [session?.remoteAsn, session?.localAsn, policy?.isInternal];
+}
+
 test('a peer by any AS number but ours, and by ours', () => {
-  const peer = (spec: object) => {
-    const resources = [...NODES, bgpPeer('leaf', { peerIP: '192.168.80.7', ...spec })];
-    const { session, policy } =
-      derive('a', resources).derived?.speaker.peers.get('192.168.80.7') ?? {};
-    return [session?.remoteAsn, session?.localAsn, policy?.isInternal];
-  };
-  assert.deepEqual(peer({ remoteAS: 'External' }), [{ anyBut: [64512, 64512] }, 64512, false]);
-  assert.deepEqual(peer({ remoteAS: 'Internal' }), [64512, 64512, true]);
+  assert.deepEqual(takenFor({ remoteAS: 'External' }), [{ anyBut: [64512, 64512] }, 64512, false]);
+  assert.deepEqual(takenFor({ remoteAS: 'Internal' }), [64512, 64512, true]);
   const local = { localASNumber: 65100 };
-  assert.deepEqual(peer({ remoteAS: 'External', ...local })[0], { anyBut: [65100, 64512] });
-  assert.deepEqual(peer({ remoteAS: 'Internal', ...local }), [65100, 65100, true]);
+  assert.deepEqual(takenFor({ remoteAS: 'External', ...local })[0], { anyBut: [65100, 64512] });
+  assert.deepEqual(takenFor({ remoteAS: 'Internal', ...local }), [65100, 65100, true]);
 });
 
 test('an external peer of a confederation is none of its members', () => {

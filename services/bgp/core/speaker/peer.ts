@@ -126,7 +126,10 @@ export class Peer {
       isWaiting: false,
     };
     this.live = live;
-    this.#saidAsn = negotiated.remoteOpen.asn;
+    const { asn } = negotiated.remoteOpen;
+    // Another AS is another peer: nothing is kept for its return.
+    if (asn !== this.remoteAsn) this.received.retainOnly([]);
+    this.#saidAsn = asn;
     this.wasEstablished = true;
     return live;
   }

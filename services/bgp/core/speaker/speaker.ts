@@ -363,15 +363,13 @@ export class Speaker {
 
   #up(peer: Peer, { side, negotiated, isReplacing }: UpEffect): void {
     const { config, received } = peer;
-    const isAnotherAs = peer.remoteAsn !== negotiated.remoteOpen.asn;
     const live = peer.begin(side, negotiated);
     peer.ageing = undefined;
     received.setSource(live.source);
     peer.inbound = this.#policies.inboundFor(peer, negotiated);
     this.#note({ kind: 'up', peer: config.key });
     // RFC 4724 section 4.2: what the peer does not say it kept forwarding is dropped at once.
-    if (isAnotherAs) received.retainOnly([]);
-    else if (!isReplacing) received.retainOnly(negotiated.gracefulRestart?.forwarding ?? []);
+    if (!isReplacing) received.retainOnly(negotiated.gracefulRestart?.forwarding ?? []);
     if (received.staleCount > 0) this.#awaitReturn(peer, STALE_AFTER_RETURN_MS);
     else this.#cancelStale(peer);
     const { exports } = this.#policies;
