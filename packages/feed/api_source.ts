@@ -3,6 +3,7 @@ import { KINDS, type Kind } from '@calico/model';
 import type { Resource } from '@calico/proto/api/v1/resources';
 import type { ResourceApi } from './open_feed.ts';
 import { readResource } from './read_resource.ts';
+import { Reading } from './reading.ts';
 import type { SourceEvent } from './source_event.ts';
 
 export type ApiSourceOptions = {
@@ -41,20 +42,26 @@ export async function* apiSource(options: ApiSourceOptions): AsyncIterable<Sourc
 
 async function* listAndWatch(options: ApiSourceOptions): AsyncIterable<SourceEvent> {
   const { api, signal, skipped } = options;
-  const puts = (resource: Resource) => put(resource, skipped);
+  const reading = new Reading();
+  async function* puts(resources: readonly Resource[]): AsyncIterable<SourceEvent> {
+    for (const resource of resources) {
+      yield* reading.read(() => put(resource, skipped));
+      await reading.pause();
+    }
+  }
   let page = await api.list({}, { signal });
   const { revision } = page;
   yield { kind: 'snapshot-start', position: revision };
-  yield* page.resources.flatMap(puts);
+  yield* puts(page.resources);
   while (page.nextPageToken !== '') {
     page = await api.list({ pageToken: page.nextPageToken }, { signal });
-    yield* page.resources.flatMap(puts);
+    yield* puts(page.resources);
   }
   yield { kind: 'in-sync', revision };
   for await (const { event } of api.watch({ fromRevision: revision }, { signal })) {
     switch (event.case) {
       case 'put':
-        yield* puts(event.value);
+        yield* puts([event.value]);
         break;
       case 'removed':
         yield* removed(event.value, skipped);

@@ -1,5 +1,6 @@
 import type { Bus } from '@calico/bus';
 import { readResource } from './read_resource.ts';
+import { Reading } from './reading.ts';
 import type { SourceEvent } from './source_event.ts';
 
 /** The bus's resources as documents. Ends with the signal. */
@@ -8,6 +9,7 @@ export async function* natsSource(
   signal: AbortSignal,
   skipped: (reason: string) => void,
 ): AsyncIterable<SourceEvent> {
+  const reading = new Reading();
   for await (const message of bus.resources(signal)) {
     switch (message.kind) {
       case 'snapshot-start': {
@@ -20,9 +22,10 @@ export async function* natsSource(
         break;
       }
       case 'put': {
-        const read = readResource(message.resource);
+        const read = reading.read(() => readResource(message.resource));
         if (read.kind === 'garbage') skipped(read.reason);
         else yield { kind: 'put', resource: read.resource, revision: message.revision };
+        await reading.pause();
         break;
       }
       case 'removed':

@@ -112,7 +112,7 @@ await runService({
         health.report('speaker', { live: true, ready: node.isReady, detail });
       },
     });
-    reader.start();
+    await reader.start();
     publishMetrics(metrics, node);
     await loadLateLibraries();
     const { linkCluster } = await import('./adapters/cluster_link.ts');

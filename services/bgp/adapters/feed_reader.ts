@@ -36,8 +36,8 @@ export class FeedReader {
   }
 
   /** Gives out what an earlier process has remembered, if anything. */
-  start(): void {
-    const remembered = this.#options.cache.load();
+  async start(): Promise<void> {
+    const remembered = await this.#options.cache.load();
     if (remembered.length === 0) return;
     this.#options.onResources(resourcesOf(remembered), { inSync: false, revision: 0n });
   }

@@ -25,7 +25,7 @@ function fixture(remembered: readonly AnyResource[] = []) {
     view: new ResourceView(),
     clock,
     cache: {
-      load: () => [...remembered],
+      load: () => Promise.resolve([...remembered]),
       save: (resources) => {
         saved = resources();
       },
@@ -59,7 +59,7 @@ const B = node('b', '192.168.80.101/24');
 
 test('what is remembered comes first, as not in sync; nothing comes of an incomplete snapshot', async () => {
   const { clock, reader, given } = fixture([A]);
-  reader.start();
+  await reader.start();
   assert.deepEqual(given, [{ nodes: ['a'], blocks: 0, inSync: false, revision: 0n }]);
   await reader.run(events(clock, { kind: 'snapshot-start', source: 'nats' }, put(B), 100, 100));
   assert.equal(given.length, 1);
@@ -67,7 +67,7 @@ test('what is remembered comes first, as not in sync; nothing comes of an incomp
 
 test('changes that arrive together are looked at together, and remembered', async () => {
   const { clock, reader, given, saved, revisions } = fixture();
-  reader.start();
+  await reader.start();
   await reader.run(
     events(
       clock,

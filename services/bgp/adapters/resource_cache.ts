@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { CancelTimer, Clock } from '@calico/clock';
+import { Reading } from '@calico/feed';
 import { type AnyResource, type Kind, parseStored } from '@calico/model';
 import { RESOURCE_KINDS } from '../core/cluster/resources.ts';
 import type { Log } from '../ports.ts';
@@ -33,13 +34,18 @@ export class ResourceCache {
   }
 
   /** Empty when there is nothing that this node and this boot have written. */
-  load(): AnyResource[] {
+  async load(): Promise<AnyResource[]> {
     try {
       const stored = JSON.parse(readFileSync(this.#path, 'utf8')) as Stored;
       if (stored.node !== this.#node || stored.bootId !== bootId()) return [];
-      return stored.resources.flatMap(({ kind, json }) =>
-        REMEMBERED.includes(kind) ? [parseStored(kind as Kind, json)] : [],
-      );
+      const reading = new Reading();
+      const resources: AnyResource[] = [];
+      for (const { kind, json } of stored.resources) {
+        if (!REMEMBERED.includes(kind)) continue;
+        resources.push(reading.read(() => parseStored(kind as Kind, json)));
+        await reading.pause();
+      }
+      return resources;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
         this.#log.warn('cannot read remembered resources: starting without', { error });

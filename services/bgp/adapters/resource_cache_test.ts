@@ -20,9 +20,9 @@ function cacheAt(name: string, owner = 'a') {
   return { clock, warnings, path, cache: new ResourceCache(path, owner, clock, log) };
 }
 
-test('what was saved is loaded by the next process', () => {
+test('what was saved is loaded by the next process', async () => {
   const { cache, clock, path } = cacheAt('one');
-  assert.deepEqual(cache.load(), []);
+  assert.deepEqual(await cache.load(), []);
   let reads = 0;
   for (let round = 0; round < 10; round++) {
     cache.save(() => {
@@ -34,9 +34,7 @@ test('what was saved is loaded by the next process', () => {
   assert.equal(reads, 1, 'changes that follow at once are written together');
   assert.ok(!existsSync(`${path}.new`));
   assert.deepEqual(
-    cacheAt('one')
-      .cache.load()
-      .map(({ kind, metadata }) => [kind, metadata.name]),
+    (await cacheAt('one').cache.load()).map(({ kind, metadata }) => [kind, metadata.name]),
     [
       ['Node', 'a'],
       ['BlockAffinity', 'a-10-244-1-0-26'],
@@ -44,22 +42,22 @@ test('what was saved is loaded by the next process', () => {
   );
 });
 
-test('what another node or another boot wrote is not taken', () => {
+test('what another node or another boot wrote is not taken', async () => {
   const { cache, clock, path } = cacheAt('two');
   cache.save(() => RESOURCES);
   clock.advance(1_000);
-  assert.deepEqual(cacheAt('two', 'b').cache.load(), []);
+  assert.deepEqual(await cacheAt('two', 'b').cache.load(), []);
   const stored = JSON.parse(readFileSync(path, 'utf8')) as object;
   writeFileSync(path, JSON.stringify({ ...stored, bootId: 'earlier' }));
-  assert.deepEqual(cache.load(), []);
+  assert.deepEqual(await cache.load(), []);
 });
 
-test('a broken file is said and costs nothing else', () => {
+test('a broken file is said and costs nothing else', async () => {
   const { cache, clock, path, warnings } = cacheAt('three');
   cache.save(() => RESOURCES);
   clock.advance(1_000);
   writeFileSync(path, '{"bootId":');
-  assert.deepEqual(cache.load(), []);
+  assert.deepEqual(await cache.load(), []);
   assert.deepEqual(warnings, ['cannot read remembered resources: starting without']);
 });
 
