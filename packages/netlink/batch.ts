@@ -1,5 +1,6 @@
 // Very many requests without an object each: written into one buffer, handed over by one send(2) on a thread
-// of the runtime's pool. The kernel works inside send(2), so the event loop goes on meanwhile.
+// of the runtime's pool. The kernel works inside send(2), so the event loop goes on meanwhile, and what it
+// submits then goes out as soon as the kernel is free.
 import { type Answer, decodeAnswer } from './answer_codec.ts';
 import { NetlinkError } from './errors.ts';
 import type { Libc } from './libc.ts';
@@ -13,24 +14,40 @@ import { NLM_F, NLMSG } from './uapi.ts';
 
 /** For the answers to a batch whose every request fails. */
 const BUFFER_BYTES = 16 * 1024 * 1024;
+const BUFFER_START = 64 * 1024;
 /** Fits every socket's buffer. */
 const PIECE_BYTES = 64 * 1024;
 /** Sockets of one process are told apart as libnl does it. */
 const PORT_SHIFT = 2 ** 22;
 const PORTS = 1 << 10;
 
+/** Requests that the kernel is to carry out, and who is told what failed. */
+type Submitted = {
+  readonly writer: MessageWriter;
+  /** Sequence number of the first; those of the others follow. */
+  readonly first: number;
+  readonly count: number;
+  readonly done: (failures: readonly RequestFailure[]) => void;
+};
+
 export class RequestBatch implements Batch {
   readonly portId: number;
   readonly #socket: NetlinkSocket;
-  readonly #writer = new MessageWriter(64 * 1024);
   readonly #words: [number, number, number, number] = [0, 0, 0, 0];
+  #writer = new MessageWriter(BUFFER_START);
+  readonly #spare: MessageWriter[] = [];
+  /** The kernel works on the first; the others follow, each as soon as the one before is done. */
+  readonly #submitted: Submitted[] = [];
   count = 0;
   #sequence = 0;
-  #isUnderWay = false;
   #isClosed = false;
 
   constructor(libc: Libc) {
     [this.#socket, this.portId] = openSocket(libc);
+  }
+
+  get isBusy(): boolean {
+    return this.#submitted.length > 0;
   }
 
   add(request: Request): void {
@@ -54,30 +71,48 @@ export class RequestBatch implements Batch {
   }
 
   submit(done: (failures: readonly RequestFailure[]) => void): void {
-    this.#isUnderWay = true;
-    this.#socket.sendLater(this.#messages(), (failure) => {
-      this.#isUnderWay = false;
-      // The kernel did not let the socket have a larger buffer.
-      const failures = failure?.code === 'EMSGSIZE' ? this.execute() : this.#outcome(failure);
-      if (this.#isClosed) this.#socket.close();
-      done(failures);
-    });
+    this.#submitted.push({ ...this.#take(), done });
+    this.#writer = this.#spare.pop() ?? new MessageWriter(BUFFER_START);
+    if (this.#submitted.length === 1) this.#sendFirst();
   }
 
   execute(): readonly RequestFailure[] {
-    try {
-      for (const piece of pieces(this.#messages())) this.#socket.send(piece);
-      return this.#outcome(undefined);
-    } catch (error) {
-      if (!(error instanceof NetlinkError)) throw error;
-      return this.#outcome(error);
-    }
+    const taken = this.#take();
+    const failures = this.#sendInPieces(taken);
+    taken.writer.reset();
+    return failures;
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (!this.#isUnderWay) this.#socket.close();
+    if (!this.isBusy) this.#socket.close();
+  }
+
+  #sendFirst(): void {
+    const [first] = this.#submitted;
+    if (first === undefined) return;
+    this.#socket.sendLater(first.writer.bytes, (failure) => {
+      // The kernel did not let the socket have a larger buffer.
+      const isTooLong = failure?.code === 'EMSGSIZE';
+      const failures = isTooLong ? this.#sendInPieces(first) : this.#outcome(first, failure);
+      this.#submitted.shift();
+      this.#spare.push(first.writer.reset());
+      // First of all: the kernel waits for it.
+      this.#sendFirst();
+      first.done(failures);
+      if (this.#isClosed && !this.isBusy) this.#socket.close();
+    });
+  }
+
+  #sendInPieces(these: Omit<Submitted, 'done'>): readonly RequestFailure[] {
+    try {
+      for (const piece of pieces(these.writer.bytes)) this.#socket.send(piece);
+      return this.#outcome(these, undefined);
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      return this.#outcome(these, error);
+    }
   }
 
   #next(): number {
@@ -87,20 +122,23 @@ export class RequestBatch implements Batch {
     return this.#sequence;
   }
 
-  // The kernel answers a request that failed in any case, one that succeeded only when asked: the answer to
-  // the last says that all others have been heard.
-  #messages(): Uint8Array {
-    return this.#writer.addFlags(NLM_F.ACK).bytes;
+  /**
+   * What has been added. The kernel answers a request that failed in any case, one that succeeded only when
+   * asked: the answer to the last says that all others have been heard.
+   */
+  #take(): Omit<Submitted, 'done'> {
+    const { count } = this;
+    this.count = 0;
+    const writer = this.#writer.addFlags(NLM_F.ACK);
+    return { writer, first: this.#sequence - count + 1, count };
   }
 
   /** @param failure why none has been carried out */
-  #outcome(failure: NetlinkError | undefined): RequestFailure[] {
-    const { count } = this;
-    this.count = 0;
-    this.#writer.reset();
-    return failure === undefined
-      ? this.#collect(this.#sequence - count + 1, count)
-      : allFailed(count, failure);
+  #outcome(
+    { first, count }: Omit<Submitted, 'done'>,
+    failure: NetlinkError | undefined,
+  ): RequestFailure[] {
+    return failure === undefined ? this.#collect(first, count) : allFailed(count, failure);
   }
 
   #collect(first: number, count: number): RequestFailure[] {

@@ -141,6 +141,34 @@ test('a batch that is too long for the socket goes in pieces', () => {
   assert.equal(libc.sent.flatMap((bytes) => messagesIn(bytes)).length, 3_000);
 });
 
+test('what is submitted while the kernel works goes out when it is done, before that is told', () => {
+  const libc = new FakeLibc();
+  const batch = new RequestBatch(libc);
+  const template = routeTemplate('add', 4, ROUTE);
+  const told: string[] = [];
+  libc.answer = (bytes) => {
+    const [first, last] = messagesIn(bytes).map(({ sequence }) => sequence);
+    return [answer(first ?? 0, libc.sent.length === 2 ? 17 : 0), answer(last ?? 0, 0)];
+  };
+  const submit = (name: string): void => {
+    for (let index = 0; index < 2; index++) batch.addRoute(template, 24, index << 8, 0, 0, 0);
+    batch.submit((failures) => {
+      told.push(`${name} ${failures.map(({ code }) => code).join()} ${batch.isBusy}`);
+    });
+  };
+  submit('first');
+  submit('second');
+  submit('third');
+  assert.deepEqual([batch.count, libc.sent.length], [0, 0]);
+  libc.finishSends();
+  batch.close();
+  assert.deepEqual([libc.sent.length, told], [1, ['first  true']], 'one at a time');
+  libc.finishSends();
+  libc.finishSends();
+  assert.deepEqual(told, ['first  true', 'second EEXIST true', 'third  false']);
+  assert.deepEqual([libc.sent.length, libc.closed.length], [3, 1]);
+});
+
 test('close() waits for what is under way', () => {
   const libc = new FakeLibc();
   const batch = new RequestBatch(libc);

@@ -263,11 +263,16 @@ export interface Batch {
     d: number,
   ): void;
   /**
-   * Carries all out, in order, each for itself, and empties the batch. Nothing may be added before `done`
-   * is called with what failed.
+   * Carries all out, in order, each for itself, and empties the batch; after what was submitted before.
+   * @param done is called with what failed; the kernel may be at work on the next by then
    */
   submit(done: (failures: readonly RequestFailure[]) => void): void;
-  /** As submit(), here and now: for so few that another thread would not be worth its wake-up. */
+  /** What was submitted is not done. */
+  readonly isBusy: boolean;
+  /**
+   * As submit(), here and now: for so few that another thread would not be worth its wake-up. Not while the
+   * batch is busy, as answers could not be told apart.
+   */
   execute(): readonly RequestFailure[];
   /** Closes the socket once nothing is under way any more. */
   close(): void;

@@ -93,13 +93,13 @@ export interface KernelPort {
    */
   read(visit: (route: KernelRoute) => void, done: (isWhole: boolean) => void): void;
   /**
-   * Begins to carry out all changes, in order, each for itself. The batch must not change before `done`
-   * is called with what failed. One call at a time, of this or of removeWays().
+   * Begins to carry out all changes, in order, each for itself; after those of earlier calls. The batch must
+   * not change before `done` is called with what failed, and no prefix may be in two of them.
    */
   apply(changes: ChangeBatch, done: (failures: readonly RouteFailure[]) => void): void;
   /**
    * Begins to take out the next hops that no other routes go through than those of these prefixes, and
-   * these routes with them.
+   * these routes with them. Nothing else may be under way.
    * @param prefixes numbers of prefixes whose routes are to be removed
    * @param onGone is called with prefixes whose routes are gone, some at a time; in the end with `isLast`
    */

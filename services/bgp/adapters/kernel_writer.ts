@@ -24,12 +24,13 @@ const SLICE = 8_192;
 /** Routes that are counted at a time. */
 const COUNTED = 65_536;
 
+/** By position in a batch: the way whose object the route refers to. */
+type ByObject = (Way | undefined)[];
+
 export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
   readonly #batch: Batch;
   readonly #objects: NextHopObjects;
   readonly #removals = new Map<string, RouteTemplate>();
-  /** By position in the batch: the way whose object the route refers to. */
-  readonly #byObject: (Way | undefined)[] = [];
 
   constructor(netlink: Netlink, batch: Batch) {
     this.#batch = batch;
@@ -37,14 +38,16 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
   }
 
   apply(changes: ChangeBatch, done: (failures: readonly RouteFailure[]) => void): void {
-    this.#byObject.length = 0;
-    for (let index = 0; index < changes.count; index++) this.#add(changes, index);
+    const byObject: ByObject = [];
+    for (let index = 0; index < changes.count; index++) this.#add(changes, index, byObject);
     this.#submit((failures) => {
-      const lost = failures.filter(({ index, code }) => this.#hasLostObject(index, code));
-      if (lost.length === 0) return this.#finish(changes, failures, done);
-      this.#repeat(changes, lost, (others) => {
+      const isLost = ({ index, code }: RouteFailure): boolean =>
+        code === 'EINVAL' && byObject[index] !== undefined;
+      const lost = failures.filter(isLost);
+      if (lost.length === 0) return this.#finish(changes, byObject, failures, done);
+      this.#repeat(changes, byObject, lost, (others) => {
         const rest = failures.filter((failure) => !lost.includes(failure));
-        this.#finish(changes, [...rest, ...others], done);
+        this.#finish(changes, byObject, [...rest, ...others], done);
       });
     });
   }
@@ -81,7 +84,7 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
   }
 
   #submit(done: (failures: readonly RequestFailure[]) => void): void {
-    if (this.#batch.count > FEW) this.#batch.submit(done);
+    if (this.#batch.count > FEW || this.#batch.isBusy) this.#batch.submit(done);
     else done(this.#batch.execute());
   }
 
@@ -101,7 +104,7 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
     onGone(gone, isLast);
   }
 
-  #add(changes: ChangeBatch, index: number): void {
+  #add(changes: ChangeBatch, index: number, byObject: ByObject): void {
     const { prefixes } = changes;
     const id = changes.idOf(index);
     const kind = changes.kindOf(index);
@@ -110,7 +113,7 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
     const [hop] = target.hops;
     const isSingle = kind !== 'delete' && target.hops.length === 1 && hop !== undefined;
     const way = isSingle ? this.#objects.wayFor(family, hop) : undefined;
-    this.#byObject[index] = way === undefined || way.id === 0 ? undefined : way;
+    byObject[index] = way === undefined || way.id === 0 ? undefined : way;
     const template =
       way === undefined
         ? this.#templateFor(kind, family, target)
@@ -132,20 +135,17 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
     return template;
   }
 
-  #hasLostObject(index: number, code: string): boolean {
-    return code === 'EINVAL' && this.#byObject[index] !== undefined;
-  }
-
   /** Their objects are gone: once more without. */
   #repeat(
     changes: ChangeBatch,
+    byObject: ByObject,
     lost: readonly RouteFailure[],
     done: (failures: readonly RouteFailure[]) => void,
   ): void {
     // All of them first: what is written anew may refer to objects that are made for it.
-    const ways = new Set(lost.map(({ index }) => this.#byObject[index]));
+    const ways = new Set(lost.map(({ index }) => byObject[index]));
     for (const way of ways) if (way !== undefined) this.#objects.forget(way);
-    for (const { index } of lost) this.#add(changes, index);
+    for (const { index } of lost) this.#add(changes, index, byObject);
     this.#submit((failures) => {
       done(failures.map((each) => ({ ...each, index: lost[each.index]?.index ?? 0 })));
     });
@@ -153,13 +153,14 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
 
   #finish(
     changes: ChangeBatch,
+    byObject: ByObject,
     failures: readonly RouteFailure[],
     done: (failures: readonly RouteFailure[]) => void,
   ): void {
     const failed = new Set(failures.map(({ index }) => index));
     for (let index = 0; index < changes.count; index++) {
       if (failed.size > 0 && failed.has(index)) continue;
-      this.#objects.note(changes.idOf(index), this.#byObject[index]);
+      this.#objects.note(changes.idOf(index), byObject[index]);
     }
     done(failures);
   }

@@ -18,6 +18,8 @@ class Kernel {
   messages: string[] = [];
   readonly submitted: string[][] = [];
   failures: RequestFailure[][] = [];
+  /** Calls back when the kernel does its work. */
+  hold: ((work: () => void) => void) | undefined;
   objects = 0;
   readonly prefixes = new PrefixTable();
   readonly writer: KernelWriter;
@@ -30,7 +32,11 @@ class Kernel {
       },
       add: (request: Request) => void this.messages.push(request.kind),
       addRoute: (template) => void this.messages.push(wayOf(template)),
-      submit: (done) => done(this.execute()),
+      submit: (done) => {
+        const work = this.#take();
+        if (this.hold === undefined) done(work());
+        else this.hold(() => done(work()));
+      },
       execute: () => this.execute(),
     };
     const netlink: Partial<Netlink> = {
@@ -44,9 +50,16 @@ class Kernel {
   }
 
   execute(): RequestFailure[] {
-    this.submitted.push(this.messages);
+    return this.#take()();
+  }
+
+  #take(): () => RequestFailure[] {
+    const { messages } = this;
     this.messages = [];
-    return this.failures.shift() ?? [];
+    return () => {
+      this.submitted.push(messages);
+      return this.failures.shift() ?? [];
+    };
   }
 
   change(kind: ChangeKind, from: number, to: number, target: KernelTarget): RouteFailure[] {
@@ -148,4 +161,22 @@ test('very many routes whose object is gone share one that is made anew, which g
   const gone: number[] = [];
   kernel.writer.removeWays(ids, (part) => gone.push(...part));
   assert.deepEqual(gone, [...ids.subarray(512)], 'nobody counts routes of the object before');
+});
+
+test('an object that is lost while batches wait is made once more for all of them', () => {
+  const kernel = new Kernel();
+  kernel.change('add', 0, 600, A);
+  const works: (() => void)[] = [];
+  kernel.hold = (work) => works.push(work);
+  const failures = [kernel.change('add', 600, 800, A), kernel.change('add', 800, 1_000, A)];
+  assert.equal(works.length, 2);
+  const gone = Array.from({ length: 200 }, (_, index) => ({ index, code: 'EINVAL', message: '' }));
+  kernel.failures = [gone, gone];
+  for (let work = works.shift(); work !== undefined; work = works.shift()) work();
+  assert.deepEqual(failures, [[], []]);
+  assert.deepEqual(
+    kernel.submitted.slice(1).map(([first]) => first),
+    ['object 1', 'object 1', 'gateway', 'gateway'],
+  );
+  assert.equal(kernel.objects, 1, 'four hundred routes need none');
 });

@@ -64,7 +64,9 @@ export class NextHopObjects {
   forget(way: Way): void {
     this.#setId(way, 0);
     // Routes that refer to it are told from those by the next object.
-    this.#ways.delete(keyOf(way.family, way.hop));
+    const key = keyOf(way.family, way.hop);
+    // It may have a successor, when batches that refer to it were waiting.
+    if (this.#ways.get(key) === way) this.#ways.delete(key);
     this.#last = undefined;
   }
 

@@ -5,16 +5,18 @@ import type { KernelRoute, KernelTarget } from './types.ts';
 
 export class ChangeBatch {
   readonly prefixes: PrefixTable;
+  /** As long as they have ever been: an array that is emptied gets its memory anew. */
   readonly #kinds: ChangeKind[] = [];
   readonly #ids: number[] = [];
   readonly #targets: KernelTarget[] = [];
+  #count = 0;
 
   constructor(prefixes: PrefixTable) {
     this.prefixes = prefixes;
   }
 
   get count(): number {
-    return this.#ids.length;
+    return this.#count;
   }
 
   /**
@@ -22,15 +24,14 @@ export class ChangeBatch {
    * @param target what the kernel holds in the end; of a removal, what it holds before
    */
   push(kind: ChangeKind, id: number, target: KernelTarget): void {
-    this.#kinds.push(kind);
-    this.#ids.push(id);
-    this.#targets.push(target);
+    this.#kinds[this.#count] = kind;
+    this.#ids[this.#count] = id;
+    this.#targets[this.#count] = target;
+    this.#count += 1;
   }
 
   clear(): void {
-    this.#kinds.length = 0;
-    this.#ids.length = 0;
-    this.#targets.length = 0;
+    this.#count = 0;
   }
 
   kindOf(index: number): ChangeKind {

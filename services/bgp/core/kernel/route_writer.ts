@@ -1,5 +1,5 @@
 // From wanted to actual routes, a batch at a time: while the kernel works on one, changes gather for the
-// next, each prefix once.
+// next, each prefix once. A full batch is handed over early, so that the kernel goes on without a pause.
 //
 //   mark() --> dirty --> additions ----------------------> KernelPort.apply() --> RouteStates.found()
 //                   \--> removals, until no loss goes on -->   "      , or removeWays()
@@ -11,11 +11,10 @@ import { type ChangeKind, changeOf, type Removal } from './changes.ts';
 import type { RouteStates } from './route_states.ts';
 import type { KernelRoute, KernelTarget } from './types.ts';
 
-/**
- * Changes that the kernel is given at a time. It takes some 30 ms for so many, and waits for the next batch
- * until the event loop's turn is over: with smaller batches it would idle for much of the time.
- */
-const BATCH = 16_384;
+/** Changes that the kernel is given at a time: it takes some 10 ms for so many, the event loop 3. */
+const BATCH = 8_192;
+/** Batches that the kernel works on or is to work on next. Each longer than a turn of the event loop. */
+const DEPTH = 2;
 /** From so many removals on it is worth asking whether all routes through a next hop go. */
 const MANY = 512;
 /** Routes that are looked at in one turn of the event loop: some milliseconds. */
@@ -23,7 +22,10 @@ const TURN = 32_768;
 
 const Dirty = 1;
 const Leaving = 2;
+/** In a batch, or in a way that is being removed. */
 const UnderWay = 4;
+/** To be looked at when what is under way is done. */
+const Again = 8;
 
 export type WriterEvents = {
   /** Calls back when others have had their turn. */
@@ -43,12 +45,16 @@ export class RouteWriter {
   readonly #kernel: KernelPort;
   readonly #states: RouteStates;
   readonly #events: WriterEvents;
-  readonly #batch: ChangeBatch;
+  /** Gathers changes. */
+  #batch: ChangeBatch;
+  readonly #spare: ChangeBatch[] = [];
   /** Prefixes that are to be looked at, and those whose routes are to be removed: held. */
   readonly #dirty = new IntQueue();
   readonly #leaving = new IntQueue();
   #flags = new Uint8Array(64);
-  #isBusy = false;
+  /** Batches that the kernel has not done. */
+  #underWay = 0;
+  #isRemovingWays = false;
   #isPumping = false;
   #isSettled = true;
   #isStopped = false;
@@ -67,11 +73,11 @@ export class RouteWriter {
 
   /** Nothing is under way: what RouteStates says is what the kernel holds. */
   get isIdle(): boolean {
-    return !this.#isBusy && this.#dirty.size === 0 && this.#leaving.size === 0;
+    return !this.#isBusy && this.#batch.count + this.#dirty.size + this.#leaving.size === 0;
   }
 
-  get isBusy(): boolean {
-    return this.#isBusy;
+  get #isBusy(): boolean {
+    return this.#isRemovingWays || this.#underWay > 0;
   }
 
   /** The kernel may be about to change the prefix's route, or have done so. */
@@ -99,24 +105,28 @@ export class RouteWriter {
   pump(): void {
     if (this.#isPumping || this.#isStopped) return;
     this.#isPumping = true;
-    while (!this.#isBusy && this.#next()) this.#isSettled = false;
+    while (this.#next()) this.#isSettled = false;
     this.#isPumping = false;
     if (this.#isSettled || !this.isIdle) return;
     this.#isSettled = true;
     this.#events.onIdle();
   }
 
-  /** Whether there was something to do. */
+  /** Whether the kernel has got something to do. */
   #next(): boolean {
+    if (this.#isRemovingWays || this.#underWay === DEPTH) return false;
+    // A kernel that works can wait for a full batch: until then each prefix may change once more.
+    if (this.#underWay > 0 && this.#dirty.size + this.#leaving.size < BATCH) return false;
     this.#fillWithMarked();
     if (this.#batch.count === 0 && !this.isLosing) {
-      if (this.#leaving.size >= MANY && !this.#areWaysGone) return this.#removeWays();
+      const isAsked = this.#leaving.size >= MANY && !this.#areWaysGone;
+      if (isAsked) return this.#underWay === 0 && this.#removeWays();
       this.#fillWithLeaving();
     }
     if (this.#leaving.size === 0) this.#areWaysGone = false;
-    if (this.#batch.count === 0) return false;
-    this.#submit();
-    return true;
+    const isEnough = this.#batch.count >= (this.#underWay === 0 ? 1 : BATCH);
+    if (isEnough) this.#submit();
+    return isEnough;
   }
 
   /** Removals are put off. */
@@ -124,9 +134,11 @@ export class RouteWriter {
     const states = this.#states;
     while (this.#dirty.size > 0 && this.#batch.count < BATCH) {
       const id = this.#dirty.shift();
-      const kind = changeOf(states, id, this.removal);
       (this.#flags[id] as number) &= ~(Dirty | Leaving);
-      if (kind === 'delete') this.#enqueue(this.#leaving, id, Leaving);
+      const isUnderWay = this.isUnderWay(id);
+      const kind = isUnderWay ? undefined : changeOf(states, id, this.removal);
+      if (isUnderWay) (this.#flags[id] as number) |= Again;
+      else if (kind === 'delete') this.#enqueue(this.#leaving, id, Leaving);
       else if (kind !== undefined) this.#begin(kind, id, states.wantedOf(id));
       states.prefixes.release(id);
     }
@@ -155,17 +167,24 @@ export class RouteWriter {
   }
 
   #submit(): void {
-    this.#isBusy = true;
-    this.#kernel.apply(this.#batch, (failures) => {
-      this.#finish(failures);
-      this.#isBusy = false;
+    const batch = this.#batch;
+    this.#batch = this.#spare.pop() ?? new ChangeBatch(this.#states.prefixes);
+    this.#underWay += 1;
+    this.#kernel.apply(batch, (failures) => {
+      this.#underWay -= 1;
+      // First of all: the kernel waits for it.
+      if (this.#underWay === 0 && !this.#isStopped) this.#submitMarked();
+      this.#finish(batch, failures);
       this.pump();
     });
   }
 
-  #finish(failures: readonly RouteFailure[]): void {
-    const batch = this.#batch;
-    const states = this.#states;
+  #submitMarked(): void {
+    this.#fillWithMarked();
+    if (this.#batch.count > 0) this.#submit();
+  }
+
+  #finish(batch: ChangeBatch, failures: readonly RouteFailure[]): void {
     const failed = new Map(failures.map((failure) => [failure.index, failure]));
     for (let index = 0; index < batch.count; index++) {
       const id = batch.idOf(index);
@@ -175,10 +194,18 @@ export class RouteWriter {
       const isDone = failure === undefined || (isRemoval && failure.code === 'ESRCH');
       if (isDone) this.#done(id, isRemoval ? undefined : batch.targetOf(index));
       else this.#events.onFailed(id, failure, batch.kindOf(index), batch.routeOf(index));
-      (this.#flags[id] as number) &= ~UnderWay;
-      states.prefixes.release(id);
+      this.#end(id);
     }
     batch.clear();
+    this.#spare.push(batch);
+  }
+
+  /** Nothing of the prefix is under way any more. */
+  #end(id: number): void {
+    const isAgain = ((this.#flags[id] as number) & Again) !== 0;
+    (this.#flags[id] as number) &= ~(UnderWay | Again);
+    if (isAgain) this.mark(id);
+    this.#states.prefixes.release(id);
   }
 
   /** What the kernel holds now may not be what is wanted any more. */
@@ -190,7 +217,7 @@ export class RouteWriter {
 
   /** Ways that all go are taken out whole; what is left then goes route by route. */
   #removeWays(): boolean {
-    this.#isBusy = true;
+    this.#isRemovingWays = true;
     this.#gather(new Int32Array(this.#leaving.size), 0);
     return true;
   }
@@ -213,8 +240,7 @@ export class RouteWriter {
     this.#kernel.removeWays(ids.subarray(0, count), (gone, isLast) => {
       for (const id of gone) {
         this.#done(id, undefined);
-        (this.#flags[id] as number) &= ~UnderWay;
-        this.#states.prefixes.release(id);
+        this.#end(id);
       }
       if (isLast) this.#waysAreGone(ids.subarray(0, count));
     });
@@ -223,12 +249,11 @@ export class RouteWriter {
   #waysAreGone(ids: Int32Array): void {
     for (const id of ids) {
       if (((this.#flags[id] as number) & UnderWay) === 0) continue;
-      (this.#flags[id] as number) &= ~UnderWay;
       this.#enqueue(this.#leaving, id, Leaving);
-      this.#states.prefixes.release(id);
+      this.#end(id);
     }
     this.#areWaysGone = this.#leaving.size > 0;
-    this.#isBusy = false;
+    this.#isRemovingWays = false;
     this.pump();
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatPrefix, parseAddress } from '@calico/ip';
 import { Fixture, heldBack } from '../../testing/kernel_fixture.ts';
-import type { PathFields } from '../../testing/paths.ts';
+import { type PathFields, path } from '../../testing/paths.ts';
 
 function routes(count: number): PathFields[] {
   return Array.from({ length: count }, (_, index) => {
@@ -73,4 +73,36 @@ test('a route that waits for others to be removed stays when it is planned again
     assert.deepEqual([kernel.log, fixture.sync.isDone], [[], true]);
     assert.equal(kernel.routes.size, count + 1);
   }
+});
+
+test('a full batch waits beside the kernel; what changes of it meanwhile is looked at again', () => {
+  const fixture = new Fixture();
+  const { kernel, sync, table } = fixture;
+  const works: (() => void)[] = [];
+  kernel.hold = (work) => works.push(work);
+  const [first = {}, ...others] = routes(8_200);
+  fixture.learn(first);
+  fixture.learn(...others);
+  assert.equal(works.length, 2, 'one that the kernel works on, and 8,192 more');
+  const [lost = {}, changed = {}, refused = {}] = others;
+  kernel.foreign.add(refused.prefix ?? '');
+  table.remove(path(lost));
+  table.put(path({ ...changed, via: '192.168.80.2' }));
+  fixture.settle();
+  assert.equal(works.length, 2, 'the kernel has enough to do');
+  works.shift()?.();
+  assert.deepEqual([kernel.routes.size, works.length], [1, 1]);
+  table.put(path({ ...refused, via: '192.168.80.2' }));
+  fixture.settle();
+  works.shift()?.();
+  assert.equal(kernel.routes.size, 8_192, 'those before, without one that another owner has');
+  kernel.foreign.clear();
+  assert.ok(!sync.isDone);
+  for (let work = works.shift(); work !== undefined; work = works.shift()) work();
+  assert.deepEqual([kernel.routes.size, sync.isDone], [8_199, true]);
+  const elsewhere = kernel.describe().filter((text) => text.endsWith(' via 192.168.80.2'));
+  assert.deepEqual(
+    new Set(elsewhere),
+    new Set([changed, refused].map(({ prefix }) => `${prefix} via 192.168.80.2`)),
+  );
 });
