@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Sample } from './measure.ts';
 import { summaryOf } from './summary.ts';
-import { detailsOf, type Result, secondsText } from './table.ts';
+import { detailsOf, type Result, ratio, secondsText } from './table.ts';
 import type { Outcome } from './turns.ts';
 
 const NONE = Number.NaN;
@@ -97,4 +97,8 @@ test('summary: a size that was not tried says which one has told so', () => {
 test('seconds have three digits that count', () => {
   const texts = [54.321, 4.2849, 0.2401, 0.0123, 0.00344].map(secondsText);
   assert.deepEqual(texts, ['54.3', '4.28', '0.240', '0.012', '0.0034']);
+});
+
+test('ratios have two digits, small ones three, and need something to compare with', () => {
+  assert.deepEqual([ratio(1, 3), ratio(1, 30), ratio(0, 0)], ['0.33', '0.033', '–']);
 });

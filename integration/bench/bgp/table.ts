@@ -80,7 +80,8 @@ function ratios(mine: Sample, its: Sample, field: 'connect' | 'loss' | undefined
 
 /** A dash when what was too little to be counted is a part of it. */
 export function ratio(mine: number, its: number): string {
-  return figure(mine / its, 2) || '–';
+  const value = mine / its;
+  return figure(value, value < 0.1 ? 3 : 2) || '–';
 }
 
 export function figure(value: number, digits: number): string {
