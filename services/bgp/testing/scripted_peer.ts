@@ -32,7 +32,7 @@ const RESOURCES = [
 ];
 
 /** Time passes while the speaker works. */
-class WorkingClock extends FakeClock {
+export class WorkingClock extends FakeClock {
   workedMs = 0;
 
   override monotonic(): number {

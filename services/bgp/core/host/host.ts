@@ -62,6 +62,8 @@ export class Host {
   readonly #rate = new ConnectionRate();
   /** Hold timers that have run out while there may be something to read. */
   readonly #overdue = new Set<string>();
+  /** Peers to dial, a few per turn: a connection costs as much as many messages. */
+  readonly #dials = new Set<string>();
   #isRunning = false;
   /** The speaker has more to do. */
   #hasMore = false;
@@ -75,6 +77,7 @@ export class Host {
   }
 
   configure(config: SpeakerConfig): void {
+    this.#turns.begin();
     this.#options.speaker.configure(config, this.#options.clock.now());
     this.#run();
   }
@@ -125,6 +128,7 @@ export class Host {
   stop(): void {
     this.#timers.cancelAll('');
     this.#turns.stop();
+    this.#dials.clear();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
   }
@@ -222,6 +226,7 @@ export class Host {
           if (this.#turns.isReadingOver) break;
         }
         this.#flush();
+        this.#dialSome();
       } while (this.#hasWork && !this.#turns.isOver);
     } finally {
       this.#isRunning = false;
@@ -230,7 +235,8 @@ export class Host {
   }
 
   get #hasWork(): boolean {
-    return this.#hasMore || this.#events.length > 0 || this.#readable.size > 0;
+    const isWaiting = this.#events.length > 0 || this.#readable.size > 0 || this.#dials.size > 0;
+    return this.#hasMore || isWaiting;
   }
 
   #flush(): void {
@@ -279,8 +285,10 @@ export class Host {
         this.#candidate = undefined;
         return;
       case 'dial':
-        return this.#dial(peer);
+        this.#dials.add(peer);
+        return;
       case 'close':
+        if (work.side === 'outgoing') this.#dials.delete(peer);
         this.#links.get(linkKey(peer, work.side))?.close();
         this.#links.delete(linkKey(peer, work.side));
         return;
@@ -307,6 +315,14 @@ export class Host {
         return this.#timers.cancel(timerKey(peer, work.side, work.timer));
       default:
         work satisfies never;
+    }
+  }
+
+  #dialSome(): void {
+    for (const peer of this.#dials) {
+      this.#dials.delete(peer);
+      this.#dial(peer);
+      if (this.#turns.isOver) return;
     }
   }
 
@@ -342,6 +358,7 @@ export class Host {
 
   #forget(peer: string): void {
     this.#rate.forget(peer);
+    this.#dials.delete(peer);
     this.#timers.cancelAll(`${peer}|`);
     for (const name of this.#overdue) if (name.startsWith(`${peer}|`)) this.#overdue.delete(name);
     for (const side of SIDES) {

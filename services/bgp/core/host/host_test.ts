@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KEEPALIVE } from '@calico/bgp-wire';
-import { ScriptedPeer } from '../../testing/scripted_peer.ts';
+import { bgpConfiguration, bgpPeer, node } from '../../testing/resources.ts';
+import { ScriptedPeer, WorkingClock } from '../../testing/scripted_peer.ts';
+import { deriveSpeaker } from '../cluster/derive_speaker.ts';
+import { resourcesOf } from '../cluster/resources.ts';
+import type { SpeakerConfig } from '../speaker/config.ts';
+import { Speaker } from '../speaker/speaker.ts';
+import { Host } from './host.ts';
 
 const FLOOD = Array(5_000).fill(KEEPALIVE);
 
@@ -37,4 +43,72 @@ test('a flood of small messages does not hold a turn longer than it may last', (
   });
   clock.advance(0);
   assert.ok(worked > 0 && worked < 20, `${worked} ms`);
+});
+
+/** A host that needs a millisecond for each connection that it dials. */
+class Dialling {
+  readonly clock = new WorkingClock();
+  /** Ports, in order. */
+  readonly dialled: number[] = [];
+  closed = 0;
+  readonly #host = new Host({
+    speaker: new Speaker({ isRestarted: false }),
+    transport: {
+      dial: ({ port }) => {
+        this.dialled.push(port);
+        this.clock.workedMs += 1;
+        return { send: () => true, close: () => void (this.closed += 1) };
+      },
+    },
+    clock: this.clock,
+    random: () => 0,
+    onRoutes: () => {},
+    onNote: () => {},
+  });
+
+  configure(peers: number): void {
+    this.#host.configure(withPeers(peers));
+  }
+}
+
+const FIRST_PORT = 1_001;
+
+function withPeers(count: number): SpeakerConfig {
+  const { derived } = deriveSpeaker(
+    'a',
+    '',
+    resourcesOf([
+      bgpConfiguration({ asNumber: 64_512, nodeToNodeMeshEnabled: false }),
+      node('a', '192.168.80.100/24'),
+      ...Array.from({ length: count }, (_, index) => {
+        const peerIP = `192.168.80.101:${FIRST_PORT + index}`;
+        return bgpPeer(`peer-${index}`, { peerIP, asNumber: 64_512 });
+      }),
+    ]),
+  );
+  assert.ok(derived);
+  return derived.speaker;
+}
+
+test('many peers are dialled over some turns, the first at once, each once', () => {
+  const dialling = new Dialling();
+  const { clock, dialled } = dialling;
+  dialling.configure(100);
+  const first = dialled.length;
+  assert.ok(first > 0 && first < 20, `${first} in the first turn`);
+  clock.advance(0);
+  const ports = Array.from({ length: 100 }, (_, index) => FIRST_PORT + index);
+  assert.deepEqual(
+    dialled.toSorted((a, b) => a - b),
+    ports,
+  );
+});
+
+test('who is a peer no more is not dialled', () => {
+  const dialling = new Dialling();
+  dialling.configure(100);
+  dialling.configure(3);
+  dialling.clock.advance(0);
+  assert.equal(dialling.dialled.length - dialling.closed, 3);
+  assert.ok(dialling.dialled.length < 20);
 });

@@ -35,20 +35,22 @@ export class Turns {
   }
 
   get #spentMs(): number {
-    const now = this.#clock.monotonic();
+    return this.#clock.monotonic() - this.begin();
+  }
+
+  /** Work begins that is part of this turn, unless some has begun before. When that was. */
+  begin(): number {
     if (this.#startedAt === undefined) {
-      this.#startedAt = now;
+      this.#startedAt = this.#clock.monotonic();
       this.#next();
     }
-    return now - this.#startedAt;
+    return this.#startedAt;
   }
 
   /** Asks for another turn. */
   request(): void {
     this.#isWanted = true;
-    if (this.#startedAt !== undefined) return;
-    this.#startedAt = this.#clock.monotonic();
-    this.#next();
+    this.begin();
   }
 
   stop(): void {
