@@ -28,6 +28,7 @@ const SAME_FLOOR: readonly (readonly [from: string, to: string])[] = [
   ['store', 'telemetry'],
   ['store', 'rpc'],
   ['bus', 'telemetry'],
+  ['bus', 'rpc'],
   ['rpc', 'telemetry'],
   ['feed', 'telemetry'],
 ];

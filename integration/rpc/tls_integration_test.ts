@@ -1,7 +1,9 @@
 // Mutual TLS with certificates made by openssl.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
@@ -207,6 +209,18 @@ test('a client of streams begins each connection with the files as they are', as
   await assert.rejects(first(), refused);
   makeCertificate('stream-client', 'ca');
   await eventually(async () => (await first().catch(() => undefined)) !== undefined);
+});
+
+test('a client that never ends its handshake does not hold up the end', {
+  timeout: 60_000,
+}, async (t) => {
+  const server = await serve(t, tlsFiles('server'));
+  const [host, port] = server.address.split(':');
+  const silent = connect(Number(port), host).on('error', () => {});
+  t.after(() => silent.destroy());
+  await once(silent, 'connect');
+  assert.equal(await ask(server.address, tlsFiles('client')), '1'); // accepted later than the silent one
+  await server.stop(3_600_000);
 });
 
 /** A refused connection is not tried again at once. */

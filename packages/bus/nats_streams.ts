@@ -9,7 +9,7 @@ import type { ConnectBusOptions } from './connect_bus.ts';
 import { BusUnavailable } from './errors.ts';
 import { type Expectation, isStreamMissing, toBusError } from './nats_errors.ts';
 import { followStream } from './nats_follow.ts';
-import { tlsOptions } from './nats_tls.ts';
+import { natsTls } from './nats_tls.ts';
 import type {
   OutgoingMessage,
   PublishAck,
@@ -30,6 +30,7 @@ type Serve = Parameters<StreamPort['serve']>[1];
 
 export class NatsStreams implements StreamPort {
   readonly #options: ConnectBusOptions;
+  readonly #tls: ReturnType<typeof natsTls>;
   readonly #listeners = new Set<(connected: boolean) => void>();
   readonly #closing = new AbortController();
   readonly #served = new Map<string, Serve>();
@@ -41,6 +42,7 @@ export class NatsStreams implements StreamPort {
 
   constructor(options: ConnectBusOptions) {
     this.#options = options;
+    this.#tls = natsTls(options);
     this.#done = this.#run();
   }
 
@@ -133,18 +135,18 @@ export class NatsStreams implements StreamPort {
   async #run(): Promise<void> {
     const { logger } = this.#options;
     let delayMs = RETRY_MS.first;
-    let complained = false;
+    const complaints = new Set<string>();
     while (!this.#closing.signal.aborted) {
       try {
         const connection = await this.#connect();
         delayMs = RETRY_MS.first;
-        complained = false;
+        complaints.clear();
         await this.#use(connection);
       } catch (cause) {
         const message = `Cannot connect to NATS "${this.#options.servers}": ${textOf(cause)}`;
-        if (complained) logger.debug(message);
+        if (complaints.has(message)) logger.debug(message);
         else logger.warn(`${message}; trying again`);
-        complained = true;
+        complaints.add(message);
       }
       await this.#pause(delayMs);
       delayMs = Math.min(delayMs * 2, RETRY_MS.most);
@@ -152,10 +154,9 @@ export class NatsStreams implements StreamPort {
   }
 
   #connect(): Promise<NatsConnection> {
-    const { servers, name, token, credentials, tls } = this.#options;
-    const list = servers.split(',').map((server) => server.trim());
+    const { servers, name, token, credentials } = this.#options;
     return connect({
-      servers: list.map((server) => server.replace(/^tls:/, 'nats:')),
+      servers: servers.split(',').map((server) => server.trim().replace(/^tls:/, 'nats:')),
       name,
       reconnect: false,
       timeout: REQUEST_TIMEOUT_MS,
@@ -163,7 +164,7 @@ export class NatsStreams implements StreamPort {
       maxPingOut: 2,
       ...(token === undefined ? {} : { token }),
       ...(credentials === undefined ? {} : { authenticator: credsAuthenticator(credentials) }),
-      ...(tls === undefined ? {} : { tls: tlsOptions(tls, list) }),
+      ...(this.#tls === undefined ? {} : { tls: this.#tls() }),
     });
   }
 

@@ -37,22 +37,34 @@ export type UnaryRoutes = ReadonlyMap<string, UnaryRoute>;
 /** The connections that this file serves by itself. */
 export class ShortConnections {
   readonly #open = new Set<Http2Connection>();
-  /** Whose first bytes are awaited. */
-  readonly #greeting = new Set<Socket>();
+  /** Whose first bytes are awaited, or the end of whose TLS handshake; by their other end. */
+  readonly #greeting = new Map<string | Socket, Socket>();
   #isLeaving = false;
+
+  /** A connection that TLS begins on; greet() gets the deciphered one of the same other end. */
+  shakeHands(socket: Socket): void {
+    this.#await(socket);
+  }
 
   /** Tells the first bytes of a new connection, and whether a client of ours is at the other end. */
   greet(socket: Socket, tell: (bytes: Buffer, isOurs: boolean) => void): void {
-    if (this.#isLeaving) {
-      socket.destroy();
-      return;
-    }
-    this.#greeting.add(socket);
-    socket.once('close', () => this.#greeting.delete(socket));
+    const settle = this.#await(socket);
+    if (socket.destroyed) return;
     readGreeting(socket, (bytes, isOurs) => {
-      this.#greeting.delete(socket);
+      settle();
       tell(bytes, isOurs);
     });
+  }
+
+  #await(socket: Socket): () => void {
+    if (this.#isLeaving) socket.destroy();
+    const other = otherEnd(socket);
+    const settle = (): void => {
+      if (this.#greeting.get(other) === socket) this.#greeting.delete(other);
+    };
+    if (!socket.destroyed) this.#greeting.set(other, socket);
+    socket.once('close', settle);
+    return settle;
   }
 
   add(socket: Socket, greeting: Buffer, routes: UnaryRoutes, mostBytes: number): void {
@@ -73,13 +85,19 @@ export class ShortConnections {
   /** Lets calls finish, takes no new ones, and no connections. */
   leave(): void {
     this.#isLeaving = true;
-    for (const socket of this.#greeting) socket.destroy();
+    for (const socket of this.#greeting.values()) socket.destroy();
     for (const connection of this.#open) connection.leave();
   }
 
   destroy(): void {
     for (const connection of this.#open) connection.destroy();
   }
+}
+
+/** Of a Unix socket's it is nothing, but TLS is not spoken there. */
+function otherEnd(socket: Socket): string | Socket {
+  const { remoteAddress, remotePort } = socket;
+  return remoteAddress === undefined ? socket : `${remoteAddress}:${remotePort}`;
 }
 
 /**
@@ -122,6 +140,9 @@ function takeConnections(
   // Of a TLS listener the sockets that are deciphered come by another event.
   const isSecure = listener.listenerCount('secureConnection') > 0;
   const event = isSecure ? 'secureConnection' : 'connection';
+  if (isSecure) {
+    listener.prependListener('connection', (socket: Socket) => connections.shakeHands(socket));
+  }
   const [general] = listener.listeners(event) as [((socket: Socket) => void) | undefined];
   if (general === undefined) return;
   listener.off(event, general);

@@ -305,12 +305,15 @@ test('a server that leaves lets go of connections that have not greeted it', asy
   };
   const connections = new ShortConnections();
   const [before, after] = [await accepted(), await accepted()];
+  const [shaking, shakingAfter] = [await accepted(), await accepted()];
   connections.greet(before, () => {});
-  assert.equal(before.destroyed, false);
+  connections.shakeHands(shaking);
+  assert.deepEqual([before.destroyed, shaking.destroyed], [false, false]);
   connections.leave();
-  assert.equal(before.destroyed, true);
+  assert.deepEqual([before.destroyed, shaking.destroyed], [true, true]);
   connections.greet(after, () => {});
-  assert.equal(after.destroyed, true);
+  connections.shakeHands(shakingAfter);
+  assert.deepEqual([after.destroyed, shakingAfter.destroyed], [true, true]);
 });
 
 test('frames in any order do no harm', async (t) => {

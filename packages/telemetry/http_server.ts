@@ -1,7 +1,7 @@
 // The one HTTP listener of a service: /metrics, /liveness, /readiness. Nothing else, GET only.
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { HealthRegistry } from './health.ts';
 
 // An import would make all of the module's names at once; for some of them Node loads its whole HTTP
@@ -36,6 +36,11 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   };
   const server = tls ? createRenewed(tls, answer) : createHttp(answer);
   server.requestTimeout = 10_000;
+  const open = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => {
       reject(new Error(`Cannot serve HTTP on "${host}:${port}": ${cause.message}`, { cause }));
@@ -47,7 +52,8 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        server.closeAllConnections();
+        // closeAllConnections() would leave those whose TLS handshake is not over.
+        for (const socket of open) socket.destroy();
       }),
   };
 }
