@@ -1,4 +1,4 @@
-// Peers and strangers that behave badly, by the hundred, against the real process (about 35 s).
+// Peers and strangers that behave badly, by the hundred, against the real process (about 55 s).
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
@@ -11,6 +11,8 @@ const cannotRun = process.getuid?.() === 0 ? false : 'network namespaces need ro
 const OURS = 'k8s-node01';
 const TARGET = '10.88.255.1';
 const HOLD_SECONDS = 15;
+/** The least that the resource allows. */
+const SEND_HOLD_SECONDS = HOLD_SECONDS + 1;
 const FLOOD_MS = 6_000;
 const CROWD = 500;
 const TABLE: Routes = { first: 0x1000_0000, count: 100_000 };
@@ -22,11 +24,12 @@ function crowdAddress(index: number): string {
 }
 
 const crowd = Array.from({ length: CROWD }, (_, index) => crowdAddress(index + 1));
-const [FEEDER, READER, SLEEPER, STRANGER] = [
+const [FEEDER, READER, SLEEPER, STRANGER, DEAF] = [
   '10.88.128.1',
   '10.88.0.1',
   '10.88.0.2',
   '10.88.200.1',
+  '10.88.200.2',
 ] as const;
 
 suite('a node among bad company', { skip: cannotRun }, () => {
@@ -51,11 +54,18 @@ suite('a node among bad company', { skip: cannotRun }, () => {
       asNumber: 65_001,
       ...common,
     });
+    await lab.apply('BGPPeer', 'deaf', {
+      peerIP: DEAF,
+      asNumber: 65_000,
+      passive: true,
+      holdTime: `${HOLD_SECONDS}s`,
+      sendHoldTime: `${SEND_HOLD_SECONDS}s`,
+    });
     await lab.affinity(OURS, '10.244.85.192/26');
     await ipBatch(lab.speaker(OURS).namespace, [`address add ${TARGET}/16 dev ens33`]);
     await ipBatch(
       lab.speaker('others').namespace,
-      [...crowd, FEEDER, STRANGER].map((address) => `address add ${address}/16 dev ens33`),
+      [...crowd, FEEDER, STRANGER, DEAF].map((address) => `address add ${address}/16 dev ens33`),
     );
     // What the kernel holds for a peer that does not read is fixed too; here it is little beside a table.
     await lab.run(OURS, 'sysctl -qw net.ipv4.tcp_wmem=4096\t65536\t131072');
@@ -184,5 +194,28 @@ suite('a node among bad company', { skip: cannotRun }, () => {
     );
     // What waited in the kernel, and the table as it is now; not every change.
     assert.ok(heard < 2 * TABLE.count, `${heard} announcements`);
+  });
+
+  test('a peer that says keepalives and reads nothing loses its session (RFC 9687)', async () => {
+    await herd.order({ kind: 'close' });
+    const create = async (address: string, asn: number, routes: Routes): Promise<void> => {
+      const members = [{ address, asn, routes }];
+      await herd.order({ kind: 'create', holdTimeSeconds: HOLD_SECONDS, members });
+      await herd.order({ kind: 'dial', addresses: [address], target: TARGET });
+    };
+    await create(DEAF, 65_000, NO_ROUTES);
+    await herd.become(({ isEstablished }) => isEstablished, 10_000, log);
+    await herd.order({ kind: 'pause', address: DEAF });
+    await create(FEEDER, 65_001, TABLE);
+    const members = await herd.become(
+      ({ address, ended }) => address !== DEAF || ended !== '',
+      1_000 * SEND_HOLD_SECONDS + 10_000,
+      log,
+    );
+    // No NOTIFICATION reaches who does not read.
+    assert.match(members.find(({ address }) => address === DEAF)?.ended ?? '', /ECONNRESET|EPIPE/);
+    assert.match(log(), /Sent: Send hold timer expired.*session lost/);
+    assert.equal(members.find(({ address }) => address === FEEDER)?.ended, '');
+    await herd.become(({ address, told }) => address !== DEAF || told > TABLE.count, 30_000, log);
   });
 });

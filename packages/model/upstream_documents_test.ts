@@ -83,6 +83,11 @@ const REFUSED: readonly (readonly [
   ['BGPPeer', { peerIP: '192.0.2.1', asNumber: 1, reachableBy: 'fd00::1' }, /same family/],
   [
     'BGPPeer',
+    { peerIP: '192.0.2.1', asNumber: 1, sendHoldTime: '90s' },
+    /sendHoldTime: expected more than spec.holdTime, which is "90s"/,
+  ],
+  [
+    'BGPPeer',
     { peerIP: '192.0.2.1', asNumber: 1, holdTime: '2s' },
     /holdTime: expected "0s", or whole seconds from "3s" to "65535s"/,
   ],
@@ -248,6 +253,8 @@ const ACCEPTED: readonly (readonly [kind: string, spec: object, metadata?: objec
   ['BGPPeer', { peerInterface: 'eth1', asNumber: 65000 }],
   ['BGPPeer', { peerInterface: 'eth1', remoteAS: 'External' }],
   ['BGPPeer', { peerPrefix: '192.0.2.0/24', remoteAS: 'Internal' }],
+  ['BGPPeer', { peerIP: '192.0.2.1', asNumber: 1, holdTime: '3s', sendHoldTime: '4s' }],
+  ['BGPPeer', { peerIP: '192.0.2.1', asNumber: 1, sendHoldTime: '0s' }],
   [
     'BGPConfiguration',
     { confederation: { identifier: 64512, members: [65001, 65002] } },

@@ -57,6 +57,8 @@ export function bgpPeerSpec(style: SchemaStyle) {
       [
         'multihop',
         'ttlSecurity',
+        'holdTime',
+        'sendHoldTime',
         'role',
         'roleStrict',
         'localASNumber',

@@ -4,21 +4,35 @@ import * as z from 'zod';
 import type { Report, SchemaStyle } from '../schema_style.ts';
 import { asNumber, exactNet, integer, interfaceName, textThat } from './scalars.ts';
 
+/** As in BGPPeer, where it is not configured. */
+const HOLD_SECONDS = 90;
+
 /** Whole seconds in a text such as "90s" or "1m30s". */
 function wholeSeconds(accepts: (seconds: number) => boolean, expected: string) {
   return textThat((text) => {
-    const match = /^(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?$/.exec(text);
-    const [hours = 0, minutes = 0, rest = 0] = (match ?? [])
-      .slice(1)
-      .map((each) => Number(each ?? 0));
-    const isRead = (match !== null && text !== '') || text === '0';
-    return isRead && accepts(3600 * hours + 60 * minutes + rest) ? undefined : expected;
+    const seconds = readSeconds(text);
+    return seconds !== undefined && accepts(seconds) ? undefined : expected;
   });
+}
+
+function readSeconds(text: string): number | undefined {
+  const match = /^(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?$/.exec(text);
+  const isRead = (match !== null && text !== '') || text === '0';
+  if (!isRead) return undefined;
+  const [hours = 0, minutes = 0, rest = 0] = (match ?? [])
+    .slice(1)
+    .map((each) => Number(each ?? 0));
+  return 3600 * hours + 60 * minutes + rest;
 }
 
 const holdTime = wholeSeconds(
   (seconds) => seconds === 0 || (seconds >= 3 && seconds <= 65_535),
   'expected "0s", or whole seconds from "3s" to "65535s"',
+);
+
+const sendHoldTime = wholeSeconds(
+  (seconds) => seconds === 0 || (seconds >= 4 && seconds <= 65_535),
+  'expected "0s", or whole seconds from "4s" to "65535s"',
 );
 
 const delay = wholeSeconds(
@@ -54,6 +68,8 @@ export function bgpPeerOptions(style: SchemaStyle) {
     multihop: integer(1, 255).optional(),
     /** Proposed to the peer; "0s" stands for neither keepalives nor a hold timer. Unset: "90s". */
     holdTime: holdTime.optional(),
+    /** How long the peer may take nothing that is sent to it (RFC 9687); "0s": for ever. Unset: "8m", or twice holdTime. */
+    sendHoldTime: sendHoldTime.optional(),
     /** How long the peer may speak first on a new connection; unset: not at all. */
     delayOpen: delay.optional(),
     /** What this node is to the peer, external peers only (RFC 9234). */
@@ -106,6 +122,12 @@ export function checkPeerOptions(options: Options, report: Report): void {
   for (const field of ['localASPrepend', 'localASDual'] as const) {
     if (options[field] === undefined || options.localASNumber !== undefined) continue;
     report([field], options[field], 'expected none without localASNumber');
+  }
+  const { holdTime: hold, sendHoldTime: sendHold } = options;
+  const [holds, sendHolds] = [hold, sendHold].map((text) => readSeconds(text ?? ''));
+  if (sendHolds && sendHolds <= (holds ?? HOLD_SECONDS)) {
+    const expected = `expected more than spec.holdTime, which is "${hold ?? `${HOLD_SECONDS}s`}"`;
+    report(['sendHoldTime'], sendHold, expected);
   }
   if (options.roleStrict && options.role === undefined) {
     report(['roleStrict'], true, 'expected none without role');

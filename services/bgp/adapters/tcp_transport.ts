@@ -181,7 +181,13 @@ class TcpConnection implements Connection {
     }
     this.#socket.end();
     this.#socket.resume();
-    setTimeout(() => this.#socket.destroy(), LINGER_MS).unref();
+    setTimeout(() => this.#discard(), LINGER_MS).unref();
+  }
+
+  /** The kernel would go on for minutes to offer what a peer does not read. */
+  #discard(): void {
+    if (this.#socket.writableLength > 0) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
   }
 }
 

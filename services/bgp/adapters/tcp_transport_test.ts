@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { formatAddress, parseAddress, parsePrefix } from '@calico/ip';
 import { PLAIN_SOCKET } from '../core/speaker/config.ts';
@@ -92,6 +92,27 @@ test('both ends hear each other, and of the end', async () => {
     assert.deepEqual(far.recorder.events, ['data hello'], 'the end that closes hears no more');
   } finally {
     listener.close();
+  }
+});
+
+test('what a peer does not read ends with the connection', async () => {
+  const { listener, next } = await listening();
+  const peer = connect({ host: '127.0.0.1', port: listener.port });
+  peer.pause();
+  const ended = new Promise<string>((resolve) => {
+    peer.once('error', ({ message }) => resolve(message));
+  });
+  // It goes on to speak; that is how it hears of the end.
+  const speaking = setInterval(() => peer.write('x'), 20);
+  try {
+    const { connection } = await next;
+    assert.equal(connection.send(new Uint8Array(32 << 20)), false);
+    connection.close();
+    assert.match(await ended, /ECONNRESET|EPIPE/);
+  } finally {
+    clearInterval(speaking);
+    listener.close();
+    peer.destroy();
   }
 });
 

@@ -12,6 +12,7 @@ export function sessionConfig(changes: Partial<SessionConfig> = {}): SessionConf
     addPathReceive: false,
     addPathSend: false,
     holdTimeSeconds: 90,
+    sendHoldSeconds: undefined,
     keepaliveSeconds: undefined,
     isPassive: false,
     delayOpenMs: 0,

@@ -49,6 +49,7 @@ export function sessionOptions(
     keepsOnNotification: spec.gracefulNotification ?? false,
     longLivedSeconds: seconds(spec.longLivedRestartTime) ?? 0,
     holdTimeSeconds: seconds(spec.holdTime) ?? HOLD_TIME_SECONDS,
+    sendHoldSeconds: seconds(spec.sendHoldTime),
     keepaliveSeconds: seconds(spec.keepaliveTime),
     restartTimeSeconds: Math.min(LONGEST_RESTART_SECONDS, restartSeconds),
   };

@@ -9,6 +9,7 @@ export function agreementTexts({ session, socket }: PeerConfig, negotiated: Nego
   const { minimumTtl } = socket;
   const texts = [
     holdTimeSeconds === 0 ? 'no hold timer' : `hold ${holdTimeSeconds}s`,
+    session.sendHoldSeconds === undefined ? '' : `send hold ${negotiated.sendHoldSeconds}s`,
     ...families.map(familyText),
     typeof session.remoteAsn === 'number' ? '' : `AS ${negotiated.remoteOpen.asn} by its OPEN`,
     negotiated.usesDualAsn ? `we are AS ${session.dualAsn}` : '',

@@ -23,6 +23,8 @@ export type Negotiation =
   | { readonly kind: 'agreed'; readonly negotiated: Negotiated }
   | { readonly kind: 'refused'; readonly notification: Notification; readonly reason: string };
 
+const LEAST_SEND_HOLD_SECONDS = 480;
+
 type Named<K extends Capability['kind']> = Extract<Capability, { readonly kind: K }>;
 type Find = <K extends Capability['kind']>(kind: K) => Named<K> | undefined;
 
@@ -64,6 +66,7 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
       ...(localOpen.asn === config.dualAsn ? { usesDualAsn: true } : {}),
       holdTimeSeconds,
       keepaliveSeconds: keepaliveOf(holdTimeSeconds, config.keepaliveSeconds),
+      sendHoldSeconds: sendHoldOf(holdTimeSeconds, config.sendHoldSeconds),
       families,
       context: {
         ...context,
@@ -133,6 +136,12 @@ function takesExtendedNextHop(capability: Named<'extended-next-hop'> | undefined
 function keepaliveOf(holdTimeSeconds: number, wantedSeconds: number | undefined): number {
   const third = Math.max(1, Math.floor(holdTimeSeconds / 3));
   return wantedSeconds === undefined ? third : Math.max(1, Math.min(third, wantedSeconds));
+}
+
+/** RFC 9687 section 4. Without keepalives nothing may have to be sent for ever. */
+function sendHoldOf(holdTimeSeconds: number, wantedSeconds: number | undefined): number {
+  if (holdTimeSeconds === 0) return 0;
+  return wantedSeconds ?? Math.max(LEAST_SEND_HOLD_SECONDS, 2 * holdTimeSeconds);
 }
 
 /** What each role is the other end of: RFC 9234 section 4.2. */

@@ -268,6 +268,10 @@ test('a peer that takes nothing for too long is given up (RFC 9687)', () => {
   const slow = new Driver({ holdTimeSeconds: 600 });
   slow.establish('outgoing', remoteOpen({ holdTimeSeconds: 600 }));
   assert.deepEqual(slow.on('outgoing', { kind: 'blocked' }).did, ['set send-hold 1200000']);
+  const impatient = new Driver({ sendHoldSeconds: 100 }).establish();
+  assert.deepEqual(impatient.on('outgoing', { kind: 'blocked' }).did, ['set send-hold 100000']);
+  const patient = new Driver({ sendHoldSeconds: 0 }).establish();
+  assert.deepEqual(patient.on('outgoing', { kind: 'blocked' }).did, []);
   const timeless = new Driver({ holdTimeSeconds: 0 }).establish();
   assert.deepEqual(timeless.on('outgoing', { kind: 'blocked' }).did, []);
 });

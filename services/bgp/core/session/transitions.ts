@@ -22,7 +22,6 @@ import {
   type Transition,
 } from './types.ts';
 
-const LEAST_SEND_HOLD_SECONDS = 480;
 /** Starts the reason of a session that the peer has ended by a NOTIFICATION. */
 export const RECEIVED = 'Received: ';
 
@@ -129,10 +128,9 @@ export function holdTimer({ holdTimeSeconds }: Negotiated): ConnectionEffect[] {
 }
 
 /** How long the peer may take nothing at all: RFC 9687 section 5. */
-export function sendHoldTimer({ holdTimeSeconds }: Negotiated): ConnectionEffect[] {
-  if (holdTimeSeconds === 0) return [];
-  const delayMs = 1000 * Math.max(LEAST_SEND_HOLD_SECONDS, 2 * holdTimeSeconds);
-  return [{ kind: 'set-timer', timer: 'send-hold', delayMs, jitter: 0 }];
+export function sendHoldTimer({ sendHoldSeconds }: Negotiated): ConnectionEffect[] {
+  if (sendHoldSeconds === 0) return [];
+  return [{ kind: 'set-timer', timer: 'send-hold', delayMs: sendHoldSeconds * 1000, jitter: 0 }];
 }
 
 export function keepaliveTimer({

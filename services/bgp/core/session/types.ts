@@ -41,6 +41,8 @@ export type SessionConfig = {
   readonly addPathSend: boolean;
   /** What we propose; 0, or 3 to 65535. */
   readonly holdTimeSeconds: number;
+  /** How long the peer may take nothing that is sent to it; 0: for ever, undefined: by the hold time. */
+  readonly sendHoldSeconds: number | undefined;
   /** Sends keepalives at least this often; undefined: a third of the hold time. */
   readonly keepaliveSeconds: number | undefined;
   /** Never dials. */
@@ -99,6 +101,8 @@ export type Negotiated = {
   /** 0: neither keepalives nor a hold timer. */
   readonly holdTimeSeconds: number;
   readonly keepaliveSeconds: number;
+  /** 0: the peer may take nothing for ever. */
+  readonly sendHoldSeconds: number;
   readonly families: readonly Family[];
   /** How to read what the peer sends. */
   readonly context: WireContext;

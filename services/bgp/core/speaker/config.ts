@@ -72,6 +72,8 @@ export type PeerSession = Pick<
   /** Taken up by the next session. */
   readonly holdTimeSeconds: number;
   /** Taken up by the next session. */
+  readonly sendHoldSeconds: number | undefined;
+  /** Taken up by the next session. */
   readonly keepaliveSeconds: number | undefined;
   /** Taken up by the next session. */
   readonly restartTimeSeconds: number;
@@ -141,6 +143,7 @@ function sessionText(peer: PeerConfig): string {
   const { linkLocal } = peer.policy;
   const {
     holdTimeSeconds: _holdTimeSeconds,
+    sendHoldSeconds: _sendHoldSeconds,
     keepaliveSeconds: _keepaliveSeconds,
     restartTimeSeconds: _restartTimeSeconds,
     keepsOnNotification: _keepsOnNotification,
