@@ -20,8 +20,6 @@ type Aggregate = {
 
 /** Before what others tell of the same prefix. */
 const LOCAL_PREFERENCE = 2_147_482_623;
-/** Prefixes that one call judges by a new policy. */
-const WALK = 1_024;
 const DONE = -1;
 
 export class Aggregates {
@@ -34,15 +32,23 @@ export class Aggregates {
   #parts = new Int32Array(64);
   /** They may have to say something else. */
   readonly #changed = new Set<Aggregate>();
-  /** Next prefix to be judged by a new policy. */
+  /** Next prefix to be judged by a new policy, or as part of new aggregates. */
   #next = DONE;
+  #isStarting = false;
+  /** Aggregates no longer, and still there. */
+  #replaced: readonly Prefix[] = [];
   #source = -1;
 
   constructor(rib: LocRib) {
     this.#rib = rib;
   }
 
-  /** The policy is another. Other aggregates are there at once: what is inside them is told no more. */
+  /** Other aggregates are being made: what is inside of them must not go before they are there. */
+  get isStarting(): boolean {
+    return this.#isStarting;
+  }
+
+  /** The policy is another; follow() judges by it. */
   configure(local: LocalPolicy, exports: ExportPolicy): void {
     const { aggregates = [] } = local;
     const isSame =
@@ -50,62 +56,74 @@ export class Aggregates {
       this.#all.map(({ prefix }) => formatPrefix(prefix)).join();
     this.#local = local;
     this.#exports = exports;
-    if (!isSame) return this.#startAnew(aggregates);
-    if (aggregates.length === 0) return;
-    // Who aggregates may be another.
-    for (const aggregate of this.#all) this.#changed.add(aggregate);
-    this.#next = 0;
+    if (!isSame) this.#startAnew(aggregates);
+    this.#next = aggregates.length === 0 ? DONE : 0;
   }
 
   /**
    * Whether there is more to judge by a new policy.
    * @param changed numbers of prefixes whose best paths are others now
+   * @param limit prefixes to judge
    */
-  follow(changed: readonly number[]): boolean {
+  follow(changed: readonly number[], limit = Number.POSITIVE_INFINITY): boolean {
     if (this.#all.length === 0) return false;
     for (const id of changed) this.#follow(id);
-    const isJudging = this.#judgeSome();
+    const isJudging = this.#judgeSome(limit);
     // That something is there is told at once; what it says, when nothing more is about to change it.
     const mayChange = this.#rib.isUnsettled || isJudging;
     for (const aggregate of this.#changed) {
-      const isNew = aggregate.isTold !== aggregate.sets.size > 0;
+      const isThere = aggregate.sets.size > 0;
+      // What is inside of one that stays may not have been found yet.
+      const isNew = aggregate.isTold !== isThere && (isThere || !isJudging);
       if (isNew || !mayChange) this.#tell(aggregate);
     }
+    if (!mayChange && !this.#rib.isUnsettled) this.#isStarting = false;
     return isJudging;
   }
 
-  #judgeSome(): boolean {
+  /** Takes out what the list names no more, once what was inside of it has been told. */
+  dropReplaced(): void {
+    for (const prefix of this.#replaced) this.#rib.remove(prefix, this.#source);
+    this.#replaced = [];
+  }
+
+  #judgeSome(most: number): boolean {
     if (this.#next === DONE) return false;
     const { limit } = this.#rib.prefixes;
-    const end = Math.min(limit, this.#next + WALK);
+    const end = Math.min(limit, this.#next + most);
     for (let id = this.#next; id < end; id++) this.#follow(id);
     this.#next = end < limit ? end : DONE;
-    return this.#next !== DONE;
+    if (this.#next !== DONE) return true;
+    // Who aggregates may be another.
+    for (const aggregate of this.#all) this.#changed.add(aggregate);
+    return false;
   }
 
   #startAnew(aggregates: readonly Prefix[]): void {
     const rib = this.#rib;
-    const wanted = new Set(aggregates.map(formatPrefix));
-    for (const { prefix, sets } of this.#all) {
+    for (const { sets } of this.#all) {
       for (const set of sets.keys()) rib.attributes.release(set);
-      if (!wanted.has(formatPrefix(prefix))) rib.remove(prefix, this.#source);
     }
+    const before = [
+      ...this.#replaced,
+      ...this.#all.flatMap(({ prefix, isTold }) => (isTold ? prefix : [])),
+    ];
+    const told = new Set(before.map(formatPrefix));
+    const wanted = new Set(aggregates.map(formatPrefix));
+    this.#replaced = before.filter((prefix) => !wanted.has(formatPrefix(prefix)));
     this.#parts = new Int32Array(64);
     this.#changed.clear();
-    this.#next = DONE;
+    this.#isStarting = aggregates.length > 0;
     this.#ranges = new PrefixRanges(aggregates);
     this.#all = aggregates.map((prefix) => ({
       prefix,
       sets: new Map(),
       summary: new MergedPaths(),
-      isTold: false,
+      isTold: told.has(formatPrefix(prefix)),
     }));
-    if (aggregates.length === 0) return;
-    if (this.#source < 0) {
+    if (aggregates.length > 0 && this.#source < 0) {
       this.#source = rib.paths.addSource({ kind: 'local', isAggregate: true });
     }
-    for (let id = 0; id < rib.prefixes.limit; id++) this.#follow(id);
-    for (const aggregate of this.#all) this.#tell(aggregate);
   }
 
   #follow(id: number): void {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Community, formatAsPath } from '@calico/bgp-wire';
-import { formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
+import { formatPrefix, type Prefix, parseAddress, parsePrefix } from '@calico/ip';
 import { type PathFields, path, RibFiller, sequence } from '../../testing/paths.ts';
+import { seededRandom } from '../../testing/simulated_network.ts';
 import { ExportPolicy } from '../policy/export_policy.ts';
 import { NO_FILTERS } from '../policy/route_filter.ts';
 import type { LocalPolicy, PeerPolicy } from '../policy/types.ts';
@@ -66,6 +67,8 @@ class Table {
   #settle(): void {
     const { rib } = this.filler;
     while (this.aggregates.follow(rib.settle()) || rib.isUnsettled);
+    this.aggregates.dropReplaced();
+    rib.settle();
   }
 }
 
@@ -163,7 +166,7 @@ test('a new policy judges bit by bit what is inside, and leaves the aggregate me
   const closed = { ...WITH, pools: [] };
   table.aggregates.configure(closed, new ExportPolicy(closed));
   let calls = 1;
-  for (; table.aggregates.follow(rib.settle()); calls++) {
+  for (; table.aggregates.follow(rib.settle(), 1_024); calls++) {
     assert.notEqual(rib.get(parsePrefix('10.244.0.0/16'))?.best, undefined);
   }
   assert.ok(calls > 1, `${calls} calls`);
@@ -185,4 +188,75 @@ test('sets of attributes that nobody has any more are let go', () => {
   table.configure(PLAIN);
   table.remove(LEARNED);
   assert.equal(attributes.size, before);
+});
+
+test('another list judges bit by bit: what stays says the same meanwhile, what goes waits', () => {
+  const table = new Table();
+  const [kept, gone, added] = ['10.244.0.0/17', '10.244.192.0/18', '10.244.128.0/18'].map((text) =>
+    parsePrefix(text),
+  );
+  assert.ok(kept && gone && added);
+  table.configure({ ...PLAIN, aggregates: [kept, gone] });
+  const { rib } = table.filler;
+  for (let part = 0; part < 8_192; part++) {
+    const prefix = `10.244.${part >> 5}.${(part & 31) * 8}/29`;
+    table.filler.put(path({ ...LEARNED, prefix, asPath: sequence(65010, part & 3) }));
+  }
+  while (rib.isUnsettled) table.aggregates.follow(rib.settle());
+  const attributesOf = (prefix: Prefix) => rib.get(prefix)?.best?.data.attributes;
+  const before = attributesOf(kept);
+  const next = { ...PLAIN, aggregates: [kept, added] };
+  table.aggregates.configure(next, new ExportPolicy(next));
+  let calls = 0;
+  for (; table.aggregates.follow(rib.settle(), 256); calls++) {
+    assert.equal(table.aggregates.isStarting, true);
+    assert.deepEqual(attributesOf(kept), before);
+    assert.ok(attributesOf(gone));
+  }
+  assert.ok(calls > 10, `${calls} calls`);
+  while (rib.isUnsettled) table.aggregates.follow(rib.settle());
+  assert.equal(table.aggregates.isStarting, false);
+  assert.deepEqual([attributesOf(kept), attributesOf(added)], [before, before]);
+  table.aggregates.dropReplaced();
+  rib.settle();
+  assert.equal(attributesOf(gone), undefined);
+});
+
+test('whatever came in between, the outcome is that of beginning with what is so in the end', () => {
+  const random = seededRandom(7);
+  const upTo = (limit: number): number => Math.floor(random() * limit);
+  const lists = [[], ['10.244.0.0/16'], ['10.244.0.0/17', '10.244.128.0/17'], ['10.244.64.0/18']];
+  const policies = lists.map((list) => ({
+    ...PLAIN,
+    aggregates: list.map((each) => parsePrefix(each)),
+  }));
+  for (let round = 0; round < 20; round++) {
+    const table = new Table();
+    const { rib } = table.filler;
+    const held = new Map<string, PathFields>();
+    let local: LocalPolicy = PLAIN;
+    for (let step = 0; step < 300; step++) {
+      const prefix = `10.244.${upTo(256)}.0/26`;
+      const fields = { ...LEARNED, prefix, asPath: sequence(65010, upTo(4)) };
+      const kind = upTo(20);
+      if (kind === 0) {
+        local = policies[upTo(policies.length)] ?? PLAIN;
+        table.aggregates.configure(local, new ExportPolicy(local));
+      } else if (kind < 5) {
+        held.delete(prefix);
+        table.filler.remove(path(fields));
+      } else {
+        held.set(prefix, fields);
+        table.filler.put(path(fields));
+      }
+      if (!table.aggregates.follow(rib.settle(upTo(8)), upTo(64)) && upTo(4) === 0) {
+        table.aggregates.dropReplaced();
+      }
+    }
+    const fresh = new Table();
+    for (const fields of held.values()) fresh.put(fields);
+    fresh.configure(local);
+    table.configure(local);
+    assert.deepEqual(table.told(EXTERNAL).toSorted(), fresh.told(EXTERNAL).toSorted());
+  }
 });

@@ -25,12 +25,15 @@ export class UpdateGroups {
     return this.#groups.size;
   }
 
-  /** Takes changed prefixes in, and goes on with longer work; whether there is more of it. */
-  update(changed: readonly number[], slice: number): boolean {
+  /**
+   * Takes changed prefixes in, and goes on with longer work; whether there is more of it.
+   * @param mayFill false: what a new policy changes for the rest of the table has to wait
+   */
+  update(changed: readonly number[], slice: number, mayFill = true): boolean {
     let isMore = false;
     for (const group of this.#groups) {
       group.updateAll(changed);
-      if (!group.isFilled) group.fill(slice);
+      if (mayFill && !group.isFilled) group.fill(slice);
       isMore ||= !group.isFilled;
     }
     for (const out of this.#retired) if (!out.drain(slice)) this.#retired.delete(out);
