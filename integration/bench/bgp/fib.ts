@@ -46,7 +46,7 @@ export class Fib {
     }
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#netlink.close();
   }
 

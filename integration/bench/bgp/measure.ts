@@ -82,7 +82,7 @@ async function observe(
   const connected = performance.now();
   await within(signal, settled(pids));
 
-  const fib = plan.world.hasKernel ? new Fib(pids[0] ?? 0) : undefined;
+  using fib = plan.world.hasKernel ? new Fib(pids[0] ?? 0) : undefined;
   await running.lag?.();
   const before = usageOf(pids);
   const playersBefore = process.cpuUsage();
@@ -104,7 +104,6 @@ async function observe(
   };
   const lost = await lose(endpoints, plan, fib, () => usageOf(pids).cpu, signal);
   const lagAfter = plan.victims === undefined ? undefined : await running.lag?.();
-  fib?.close();
   return { ...sample, ...lost, ...worst(lag, lagAfter) };
 }
 
