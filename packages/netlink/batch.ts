@@ -1,5 +1,5 @@
-// Very many requests without an object each: written into one buffer, handed over by one send(2) on a thread
-// of the runtime's pool. The kernel works inside send(2), so the event loop goes on meanwhile, and what it
+// Very many requests without an object each: written into one buffer, handed over by one sendmmsg(2) on a
+// thread of the runtime's pool. The kernel works inside of it, so the event loop goes on meanwhile, and what it
 // submits then goes out as soon as the kernel is free.
 import { type Answer, decodeAnswer } from './answer_codec.ts';
 import { NetlinkError } from './errors.ts';
@@ -15,8 +15,11 @@ import { NLM_F, NLMSG } from './uapi.ts';
 /** For the answers to a batch whose every request fails. */
 const BUFFER_BYTES = 16 * 1024 * 1024;
 const BUFFER_START = 64 * 1024;
-/** Fits every socket's buffer. */
-const PIECE_BYTES = 64 * 1024;
+/**
+ * So much the kernel is given at a time: a millisecond of work, and less than every socket's buffer. Many kernels
+ * do not interrupt it before it is done, and whoever shares its processor waits, the event loop too.
+ */
+const PIECE_BYTES = 32 * 1024;
 /** Sockets of one process are told apart as libnl does it. */
 const PORT_SHIFT = 2 ** 22;
 const PORTS = 1 << 10;
@@ -78,7 +81,14 @@ export class RequestBatch implements Batch {
 
   execute(): readonly RequestFailure[] {
     const taken = this.#take();
-    const failures = this.#sendInPieces(taken);
+    let failure: NetlinkError | undefined;
+    try {
+      for (const piece of pieces(taken.writer.bytes)) this.#socket.send(piece);
+    } catch (error) {
+      if (!(error instanceof NetlinkError)) throw error;
+      failure = error;
+    }
+    const failures = this.#outcome(taken, failure);
     taken.writer.reset();
     return failures;
   }
@@ -92,10 +102,8 @@ export class RequestBatch implements Batch {
   #sendFirst(): void {
     const [first] = this.#submitted;
     if (first === undefined) return;
-    this.#socket.sendLater(first.writer.bytes, (failure) => {
-      // The kernel did not let the socket have a larger buffer.
-      const isTooLong = failure?.code === 'EMSGSIZE';
-      const failures = isTooLong ? this.#sendInPieces(first) : this.#outcome(first, failure);
+    this.#socket.sendLater([...pieces(first.writer.bytes)], (failure) => {
+      const failures = this.#outcome(first, failure);
       this.#submitted.shift();
       this.#spare.push(first.writer.reset());
       // First of all: the kernel waits for it.
@@ -103,16 +111,6 @@ export class RequestBatch implements Batch {
       first.done(failures);
       if (this.#isClosed && !this.isBusy) this.#socket.close();
     });
-  }
-
-  #sendInPieces(these: Omit<Submitted, 'done'>): readonly RequestFailure[] {
-    try {
-      for (const piece of pieces(these.writer.bytes)) this.#socket.send(piece);
-      return this.#outcome(these, undefined);
-    } catch (error) {
-      if (!(error instanceof NetlinkError)) throw error;
-      return this.#outcome(these, error);
-    }
   }
 
   #next(): number {
@@ -192,9 +190,8 @@ function allFailed(count: number, { code, message }: NetlinkError): RequestFailu
 function openSocket(libc: Libc): [NetlinkSocket, number] {
   for (let number = 1; ; number += 1) {
     const portId = (process.pid % PORT_SHIFT) + number * PORT_SHIFT;
-    const sizes = { receiveBufferBytes: BUFFER_BYTES, sendBufferBytes: BUFFER_BYTES };
     try {
-      return [new NetlinkSocket(libc, { ...sizes, portId }), portId];
+      return [new NetlinkSocket(libc, { receiveBufferBytes: BUFFER_BYTES, portId }), portId];
     } catch (error) {
       const isTaken = error instanceof NetlinkError && error.code === 'EADDRINUSE';
       if (!isTaken || number === PORTS - 1) throw error;

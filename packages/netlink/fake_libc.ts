@@ -70,8 +70,17 @@ export class FakeLibc implements Libc {
     return bytes.length;
   }
 
-  sendAsync(fd: number, bytes: Uint8Array, _flags: number, done: (result: number) => void): void {
-    this.#sending.push(() => done(this.send(fd, bytes)));
+  sendAsync(
+    fd: number,
+    datagrams: readonly Uint8Array[],
+    _flags: number,
+    done: (sent: number) => void,
+  ): void {
+    this.#sending.push(() => {
+      const failed = datagrams.findIndex((bytes) => this.send(fd, bytes) < 0);
+      // Only a failure of the first is told.
+      done(failed < 0 ? datagrams.length : failed === 0 ? -1 : failed);
+    });
   }
 
   /** Carries out what asynchronous sends have asked for. */

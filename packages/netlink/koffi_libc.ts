@@ -7,6 +7,8 @@ const SO_ATTACH_FILTER = 26;
 const SOCK_FILTER_BYTES = 8;
 const SOCK_FPROG_BYTES = 16;
 const POLLFD_BYTES = 8;
+/** Of struct msghdr, for a socket that knows where to. */
+const NO_ADDRESS = { name: null, nameLength: 0, control: null, controlLength: 0, flags: 0 };
 
 let loaded: Libc | undefined;
 
@@ -42,6 +44,18 @@ function load(): Libc {
     koffi.pointer(koffi.struct({ len: 'uint16_t', filter: 'uint8_t *' })),
     'uint32_t',
   ]);
+  const piece = koffi.struct({ bytes: 'uint8_t *', length: 'size_t' });
+  const message = koffi.struct({
+    name: 'void *',
+    nameLength: 'uint32_t',
+    pieces: koffi.pointer(piece),
+    count: 'size_t',
+    control: 'void *',
+    controlLength: 'size_t',
+    flags: 'int',
+  });
+  const header = koffi.struct({ message, sent: 'uint32_t' });
+  const sendAll = libc.func('sendmmsg', 'int', ['int', koffi.pointer(header), 'uint32_t', 'int']);
   return {
     socket: (domain, type, protocol) => Number(functions.socket(domain, type, protocol)),
     bind: (fd, address) => Number(functions.bind(fd, address, address.length)),
@@ -54,8 +68,12 @@ function load(): Libc {
       const program = { len: filter.length / SOCK_FILTER_BYTES, filter };
       return Number(attach(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, SOCK_FPROG_BYTES));
     },
-    sendAsync(fd, bytes, flags, done) {
-      functions.send.async(fd, bytes, bytes.length, flags, (error: unknown, sent: unknown) => {
+    sendAsync(fd, datagrams, flags, done) {
+      const headers = datagrams.map((bytes) => ({
+        message: { ...NO_ADDRESS, pieces: [{ bytes, length: bytes.length }], count: 1 },
+        sent: 0,
+      }));
+      sendAll.async(fd, headers, headers.length, flags, (error: unknown, sent: unknown) => {
         done(error ? -1 : Number(sent));
       });
     },

@@ -11,10 +11,16 @@ export interface Libc {
   attachFilter(fd: number, program: Uint8Array): number;
   send(fd: number, bytes: Uint8Array, flags: number): number;
   /**
-   * send(2) on a thread of the pool; `done` gets its result, and `errno()` is that call's inside. `bytes`
-   * must stay reachable and unchanged until then: nothing else keeps them alive.
+   * sendmmsg(2) on a thread of the pool: one datagram after the other. `done` gets how many were sent, and
+   * `errno()` is that call's inside. They must stay reachable and unchanged until then: nothing else keeps
+   * them alive.
    */
-  sendAsync(fd: number, bytes: Uint8Array, flags: number, done: (result: number) => void): void;
+  sendAsync(
+    fd: number,
+    datagrams: readonly Uint8Array[],
+    flags: number,
+    done: (sent: number) => void,
+  ): void;
   recv(fd: number, buffer: Uint8Array, flags: number): number;
   close(fd: number): number;
   /** Moves the calling thread into a namespace. */

@@ -39,7 +39,7 @@ export type Received =
   | { readonly kind: 'overrun' };
 
 /** What a pool thread reads at this moment must not be collected. */
-const inUse = new Set<Uint8Array>();
+const inUse = new Set<readonly Uint8Array[]>();
 
 /** Lives in the network namespace that was current when it was made. */
 export class NetlinkSocket {
@@ -77,13 +77,21 @@ export class NetlinkSocket {
     }
   }
 
-  /** As send(), on a thread of the pool; `bytes` must not change meanwhile. `done` gets why it failed. */
-  sendLater(bytes: Uint8Array, done: (failure: NetlinkError | undefined) => void): void {
-    inUse.add(bytes);
-    this.#libc.sendAsync(this.#fd, bytes, 0, (result) => {
-      inUse.delete(bytes);
-      if (result >= 0) return done(undefined);
-      if (this.#libc.errno() === ERRNO.EINTR) return this.sendLater(bytes, done);
+  /**
+   * As send() for one after the other, on a thread of the pool; they must not change meanwhile. `done` gets
+   * why those from some on were not taken.
+   */
+  sendLater(
+    datagrams: readonly Uint8Array[],
+    done: (failure: NetlinkError | undefined) => void,
+  ): void {
+    inUse.add(datagrams);
+    this.#libc.sendAsync(this.#fd, datagrams, 0, (sent) => {
+      inUse.delete(datagrams);
+      const rest = datagrams.slice(Math.max(0, sent));
+      if (rest.length === 0) return done(undefined);
+      // Why it has stopped in between is told when the next is the first.
+      if (sent > 0 || this.#libc.errno() === ERRNO.EINTR) return this.sendLater(rest, done);
       return done(this.#failure('send netlink request'));
     });
   }
