@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { withNetns } from '@calico/netlink';
 import {
   type Chain,
   diff,
+  missingFilterFeatures,
   type Nftables,
   NftablesError,
   openNftables,
@@ -271,4 +273,9 @@ test('a watched table does not hold up the end of its process', () => {
   });
   assert.equal(error, undefined);
   assert.equal(status, 3);
+});
+
+test('every feature of the packet filter can be tried, and trying changes nothing', async () => {
+  assert.deepEqual(withNetns(PATH, missingFilterFeatures), new Map());
+  assert.equal(await nft('list', 'ruleset'), '');
 });

@@ -10,6 +10,8 @@ export type SystemFacts = {
   /** Names of modules that are loaded, and of those that are built in or can be loaded. */
   readonly loaded: ReadonlySet<string>;
   readonly available: ReadonlySet<string>;
+  /** Features of the packet filter that the kernel has refused, with its reasons; or why it was not asked. */
+  readonly filter: ReadonlyMap<string, string> | string;
 };
 
 type Requirement = {
@@ -23,13 +25,19 @@ const REQUIREMENTS: readonly Requirement[] = [
   { module: 'veth', option: 'CONFIG_VETH' },
   { module: 'nf_tables', option: 'CONFIG_NF_TABLES' },
   { module: 'nf_conntrack', option: 'CONFIG_NF_CONNTRACK' },
-  { module: 'nft_ct', option: 'CONFIG_NFT_CT' },
-  { module: 'nft_nat', option: 'CONFIG_NFT_NAT', only: 'floating and NAT addresses' },
-  { module: 'nft_masq', option: 'CONFIG_NFT_MASQ', only: 'pools with natOutgoing' },
-  { module: 'nft_log', option: 'CONFIG_NFT_LOG', only: 'rules with action Log' },
   { module: 'vxlan', option: 'CONFIG_VXLAN', only: 'pools with vxlanMode' },
   { module: 'ipip', option: 'CONFIG_NET_IPIP', only: 'pools with ipipMode' },
 ];
+
+/** What does not work without a feature of the packet filter; without any other one nothing does. */
+const ONLY: Readonly<Record<string, string>> = {
+  'nat chains': 'pools with natOutgoing',
+  masquerade: 'pools with natOutgoing',
+  snat: 'natOutgoingAddress',
+  log: 'rules with action Log',
+  notrack: 'policies with doNotTrack',
+  reject: 'nftablesFilterDenyAction Reject',
+};
 
 /** Sets of intervals over several fields. */
 const OLDEST = [5, 6] as const;
@@ -42,7 +50,12 @@ export type Finding = {
 };
 
 export function checkSystem(facts: SystemFacts): Finding[] {
-  return [checkRelease(facts.release), checkUser(facts.isRoot), ...REQUIREMENTS.map(check)];
+  return [
+    checkRelease(facts.release),
+    checkUser(facts.isRoot),
+    ...REQUIREMENTS.map(check),
+    ...checkFilter(facts.filter),
+  ];
 
   function check({ module, option, only }: Requirement): Finding {
     const presence = presenceOf(facts, module, option);
@@ -54,6 +67,21 @@ export function checkSystem(facts: SystemFacts): Finding[] {
     if (presence === 'unknown') return { subject: module, verdict: 'unknown', text: 'not known' };
     return { subject: module, verdict: 'ok', text: presence };
   }
+}
+
+function checkFilter(filter: SystemFacts['filter']): Finding[] {
+  const subject = 'packet filter';
+  if (typeof filter === 'string')
+    return [{ subject, verdict: 'unknown', text: `not known: ${filter}` }];
+  if (filter.size === 0) return [{ subject, verdict: 'ok', text: 'OK, each feature was tried' }];
+  return [...filter].map(([feature, reason]) => {
+    const only = ONLY[feature];
+    return {
+      subject,
+      verdict: only === undefined ? 'missing' : 'limited',
+      text: `${feature} refused by the kernel (${reason})${only === undefined ? '' : `: no ${only}`}`,
+    };
+  });
 }
 
 function checkRelease(release: string): Finding {

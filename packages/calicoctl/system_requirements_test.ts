@@ -7,22 +7,14 @@ import {
   type SystemFacts,
 } from './system_requirements.ts';
 
-const ALL = [
-  'veth',
-  'nf_tables',
-  'nf_conntrack',
-  'nft_ct',
-  'nft_nat',
-  'nft_masq',
-  'nft_log',
-  'vxlan',
-];
+const ALL = ['veth', 'nf_tables', 'nf_conntrack', 'vxlan'];
 const GOOD: SystemFacts = {
   release: '6.1.0-31-amd64',
   isRoot: true,
   configuration: undefined,
   loaded: new Set(ALL),
   available: new Set(['ipip']),
+  filter: new Map(),
 };
 
 const wrong = (facts: Partial<SystemFacts>) =>
@@ -48,6 +40,17 @@ test('checkSystem() tells what cannot be done without from what only some pools 
   assert.deepEqual(wrong({ isRoot: false }), ['user limited']);
 });
 
+test('checkSystem() names what the kernel refuses of the packet filter', () => {
+  const filter = new Map([['family inet', 'EOPNOTSUPP']]);
+  assert.deepEqual(wrong({ filter }), ['packet filter missing']);
+  assert.deepEqual(wrong({ filter: new Map([['log', 'ENOENT']]) }), ['packet filter limited']);
+  assert.match(
+    formatFindings(checkSystem({ ...GOOD, filter: new Map([...filter, ['log', 'ENOENT']]) })),
+    /\n {2}packet filter +family inet refused by the kernel \(EOPNOTSUPP\)\n {2}packet filter +log .*: no rules with action Log\n$/,
+  );
+  assert.deepEqual(wrong({ filter: 'Cannot ask nf_tables: EPERM' }), ['packet filter unknown']);
+});
+
 test('what cannot be known is neither missing nor there', () => {
   const nothing = { loaded: new Set(['veth']), available: new Set<string>() };
   const findings = checkSystem({ ...GOOD, ...nothing });
@@ -56,7 +59,7 @@ test('what cannot be known is neither missing nor there', () => {
   assert.match(formatFindings(findings), /\n {2}nf_tables +not known\n/);
   assert.equal(
     formatConclusion(findings),
-    'Nothing is known to be missing, but this could not be seen: nf_tables, nf_conntrack, nft_ct, nft_nat, nft_masq, nft_log, vxlan, ipip.\n',
+    'Nothing is known to be missing, but this could not be seen: nf_tables, nf_conntrack, vxlan, ipip.\n',
   );
 });
 

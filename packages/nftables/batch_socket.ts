@@ -85,6 +85,31 @@ export class BatchSocket {
     throw new NftablesError('Cannot change table: the answer of the kernel was lost');
   }
 
+  /**
+   * What the kernel would refuse of a transaction, with its reason: it is asked for something impossible too, and
+   * so carries out nothing. Throws NftablesError when it does not look at the commands at all.
+   */
+  refused(table: string, transaction: Transaction): ReadonlyMap<Command, string> {
+    const impossible: Command = { kind: 'delete-chain', name: 'never/there' };
+    const batch = writeBatch(this.#writer.reset(), table, [...transaction, impossible]);
+    this.#send();
+    const refused = new Map<Command, string>();
+    this.#receive((message) => {
+      if (message.type !== NLMSG_ERROR) return;
+      const errno = -message.view.getInt32(message.start, true);
+      if (errno === 0) return;
+      const command = batch.commandOf(message.sequence);
+      if (command === undefined) {
+        throw new NftablesError(`Cannot ask nf_tables: ${errnoName(errno)}`);
+      }
+      if (!refused.has(command)) refused.set(command, errnoName(errno));
+    });
+    if (!refused.delete(impossible)) {
+      throw new NftablesError('Cannot ask nf_tables: the answer of the kernel was lost');
+    }
+    return refused;
+  }
+
   close(): void {
     this.#socket.close();
   }

@@ -62,6 +62,21 @@ function answer(sequence: number, errno: number): Uint8Array {
 
 const TWO: Transaction = [{ kind: 'add-table' }, { kind: 'delete-chain', name: 'a/b' }];
 
+const told = (...numbers: number[]) =>
+  [...socketOf({ isOld: true, refused: numbers }).refused('calico', TWO)].map(
+    ([command, reason]) => [command.kind, reason],
+  );
+
+test('what would be refused is told of each command, and the impossible one is expected', () => {
+  assert.deepEqual(told(4), []);
+  assert.deepEqual(told(2, 3, 4), [
+    ['add-table', 'EPERM'],
+    ['delete-chain', 'EPERM'],
+  ]);
+  assert.throws(() => told(1), { message: 'Cannot ask nf_tables: EPERM' });
+  assert.throws(() => told(), /answer of the kernel was lost/);
+});
+
 for (const isOld of [true, false]) {
   const kernel = isOld ? 'a kernel before 6.10' : 'a kernel of 6.10 or later';
   test(`${kernel}: a commit is answered`, () => {

@@ -2,6 +2,7 @@ export { carriedOut } from './carried_out.ts';
 export type { ForeignChange } from './change_watch.ts';
 export { diff } from './diff.ts';
 export { NftablesError } from './errors.ts';
+export { FILTER_FEATURES, type FilterFeature, missingFilterFeatures } from './kernel_trial.ts';
 export { parseListing } from './listing.ts';
 export { type Nftables, type NftablesOptions, openNftables } from './nftables.ts';
 export { type LoggedPacket, openPacketLog, type PacketLog } from './packet_log.ts';

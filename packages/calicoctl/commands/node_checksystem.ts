@@ -21,8 +21,9 @@ export const addCheckSystem: CommandAdder = (node, run) => {
 Example:
   sudo calicoctl node checksystem
 
-It reads what the kernel says of itself and changes nothing. felix has the last word: it tries what
-a pool needs, and names what is missing in its log, in its readiness and in the status of the node.`,
+It reads what the kernel says of itself, lets it judge each feature of the packet filter without
+carrying it out, and changes nothing. felix has the last word: it tries what a pool needs, and names
+what is missing in its log, in its readiness and in the status of the node.`,
     )
     .action(() => run(checkThisSystem));
 };
@@ -53,7 +54,17 @@ async function systemFacts(): Promise<SystemFacts> {
     configuration,
     loaded: new Set(loaded),
     available: new Set([...moduleNames(builtIn), ...moduleNames(loadable)]),
+    filter: await askFilter(),
   };
+}
+
+async function askFilter(): Promise<SystemFacts['filter']> {
+  try {
+    const { missingFilterFeatures } = await import('@calico/nftables');
+    return missingFilterFeatures();
+  } catch (cause) {
+    return cause instanceof Error ? cause.message : String(cause);
+  }
 }
 
 /** "kernel/drivers/net/veth.ko.xz: …" */
