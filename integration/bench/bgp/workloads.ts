@@ -61,7 +61,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     plan: (peers) => ({
       ...blocksPlan(peers, false),
       connecting: POLITE,
-      victims: { numbers: VICTIMS, routes: BLOCKS },
+      victims: { numbers: VICTIMS.filter((number) => number < peers), routes: BLOCKS },
     }),
   },
   reflector: {

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { WORKLOADS } from './workloads.ts';
+
+test('in a mesh of any size only peers that there are die', () => {
+  const victims = (size: number) => WORKLOADS['mesh']?.plan(size).victims?.numbers;
+  assert.deepEqual(victims(8), [1, 7]);
+  assert.deepEqual(victims(50), [20, 1, 40, 33, 7]);
+});
+
+test('what a receiver waits for is what the feeders tell', () => {
+  const plan = WORKLOADS['equals']?.plan(10);
+  assert.ok(plan);
+  assert.equal(plan.feeds.length, 30);
+  const { peers } = plan.world;
+  const expected = peers.map((peer, number) => plan.expects(peer, number));
+  assert.deepEqual(expected, [...Array(30).fill(0), 10 + 30]);
+  assert.deepEqual([plan.routes, plan.paths], [40, 330]);
+});
