@@ -3,27 +3,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { vxlanTunnelMac } from '@calico/model';
 import { eventually } from '../lab/mod.ts';
-import { codeOf, FelixFixture, failureOf, POOL_NAME, type PodSpec, SKIP } from './fixture.ts';
+import { codeOf, FelixFixture, failureOf, POOL_NAME, SKIP } from './fixture.ts';
+import { becomes, type Connected, connect, nodeSpec, reachEachOther } from './overlay_lab.ts';
 
 const CIDR = '10.244.0.0/16';
-
-type Connected = { readonly pod: PodSpec; readonly address: string };
-
-async function connect(lab: FelixFixture, node: number, name: string): Promise<Connected> {
-  const pod = await lab.pod(name);
-  const { addresses } = await lab.felixOn(node).addWorkload(pod);
-  return { pod, address: addresses[0]?.split('/')[0] ?? '' };
-}
-
-async function nodeSpec(lab: FelixFixture, index: number): Promise<Record<string, unknown>> {
-  const name = lab.topology.nodes[index]?.name ?? '';
-  const { resource } = await lab.api.get({ key: { kind: 'Node', namespace: '', name } });
-  return (JSON.parse(resource?.json ?? '{}') as { spec: Record<string, unknown> }).spec;
-}
-
-async function becomes(what: string, condition: () => Promise<boolean>): Promise<void> {
-  await eventually(condition, 5_000, () => `not within 5 s: ${what}`);
-}
 
 describe('felix on three nodes, two of them in one subnet', { skip: SKIP }, () => {
   let lab: FelixFixture;
@@ -34,20 +17,14 @@ describe('felix on three nodes, two of them in one subnet', { skip: SKIP }, () =
       { cidr: CIDR, vxlanMode: 'Always' },
       { nodes: 3, mode: 'crosssubnet' },
     );
-    pods = await Promise.all([0, 1, 2].map((index) => connect(lab, index, `pod${index}`)));
+    pods = await Promise.all([0, 1, 2].map((index) => connect(lab, index)));
   });
   after(async () => {
     await lab?.stop();
   });
 
-  async function reachEachOther(): Promise<boolean> {
-    const pairs = pods.flatMap((from) => pods.map((to) => [from, to] as const));
-    const answers = await Promise.all(pairs.map(([from, to]) => lab.pings(from.pod, to.address)));
-    return answers.every(Boolean);
-  }
-
   test('pods on all nodes reach each other through VXLAN, the MTU leaves room for it', async () => {
-    await becomes('pings', reachEachOther);
+    await becomes('pings', () => reachEachOther(lab, pods));
     const { pod } = pods[0] as Connected;
     assert.match(await lab.inPod(pod, 'ip', 'link', 'show', 'eth0'), /mtu 1450/);
     const spec = await nodeSpec(lab, 1);
@@ -97,7 +74,7 @@ describe('felix on three nodes, two of them in one subnet', { skip: SKIP }, () =
       return !(await lab.onNode('ip', 'route')).includes('10.99.0.0/24');
     });
     await lab.onNode('ip', 'route', 'add', '10.98.0.0/24', 'dev', 'ens33', 'proto', 'static');
-    await becomes('pings', reachEachOther);
+    await becomes('pings', () => reachEachOther(lab, pods));
     assert.match(await lab.onNode('ip', 'route'), /10\.98\.0\.0\/24/, 'the host keeps its own');
     assert.match(lab.process('felix').log(), /repaired: forwarding entry/);
   });
@@ -109,7 +86,7 @@ describe('felix on three nodes, two of them in one subnet', { skip: SKIP }, () =
       const routes = await lab.onNode('ip', 'route', 'show', 'proto', '80');
       return routes.includes(`via ${near} dev ens33`) && routes.includes('dev vxlan.calico onlink');
     });
-    await becomes('pings', reachEachOther);
+    await becomes('pings', () => reachEachOther(lab, pods));
   });
 
   test('native routes are back soon after the uplink was down', async () => {
@@ -125,7 +102,7 @@ describe('felix on three nodes, two of them in one subnet', { skip: SKIP }, () =
     for (const route of hostRoutes) {
       await lab.onNode('ip', 'route', 'replace', ...route.trim().split(/ +/), 'dev', 'ens33');
     }
-    await becomes('pings', reachEachOther);
+    await becomes('pings', () => reachEachOther(lab, pods));
   });
 
   test('without encapsulation the tunnel, its address and its routes go away', async () => {
@@ -142,11 +119,11 @@ describe('felix on three nodes, two of them in one subnet', { skip: SKIP }, () =
       await lab.felixOn(index).checkWorkload(pod);
     }
     await lab.apply('IPPool', POOL_NAME, { cidr: CIDR, vxlanMode: 'Always' });
-    await becomes('pings', reachEachOther);
+    await becomes('pings', () => reachEachOther(lab, pods));
   });
 
   test('an address borrowed from another node is routed to where it is used', async () => {
-    const { address } = pods[0] as Connected;
+    const [address = ''] = (pods[0] as Connected).addresses;
     const free = `${address.split('.').slice(0, 3).join('.')}.${(Number(address.split('.')[3]) & 0xc0) + 60}`;
     const pod = await lab.pod('borrower');
     await lab.felixOn(1).addWorkload({ ...pod, requestedAddresses: [free] });

@@ -2,6 +2,7 @@
 import { IpError } from './ip_error.ts';
 
 export type Family = 4 | 6;
+export const FAMILIES: readonly Family[] = [4, 6];
 
 /** `value` is the address as an unsigned integer in network order: 0..2^32-1 or 0..2^128-1. */
 export type Address = { readonly family: Family; readonly value: bigint };

@@ -5,6 +5,7 @@ export {
   addressBytes,
   addressFromBytes,
   compareAddresses,
+  FAMILIES,
   type Family,
   formatAddress,
   isLinkLocal,

@@ -63,6 +63,8 @@ export {
   podMtu,
   type RouteDecision,
   sameSubnet,
+  VXLAN_DEVICES,
+  VXLAN_OVERHEAD,
 } from './routes.ts';
 export { bgpConfigurationFor, felixConfigurationFor } from './settings.ts';
 export { sha1 } from './sha1.ts';

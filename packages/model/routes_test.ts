@@ -20,21 +20,26 @@ function pool(cidr: string, spec: object = {}): IPPool {
 }
 
 const V4 = '10.244.0.0/16';
+const V6 = 'fd00:10:244::/56';
 
 test('decideBlockRoute() gives each route one owner', () => {
   const native = { owner: 'bgp', device: 'native', protocol: 12, onlink: false };
   const ipip = { owner: 'bgp', device: 'tunl0', protocol: 12, onlink: true };
   const vxlan = { owner: 'felix', device: 'vxlan.calico', protocol: 80, onlink: true };
   const felixNative = { owner: 'felix', device: 'native', protocol: 80, onlink: false };
-  for (const [spec, neighbour, distant] of [
-    [{}, native, native],
-    [{ ipipMode: 'Always' }, ipip, ipip],
-    [{ ipipMode: 'CrossSubnet' }, native, ipip],
-    [{ vxlanMode: 'Always' }, vxlan, vxlan],
-    [{ vxlanMode: 'CrossSubnet' }, felixNative, vxlan],
+  const vxlanV6 = { ...vxlan, device: 'vxlan-v6.calico' };
+  for (const [cidr, spec, neighbour, distant] of [
+    [V4, {}, native, native],
+    [V4, { ipipMode: 'Always' }, ipip, ipip],
+    [V4, { ipipMode: 'CrossSubnet' }, native, ipip],
+    [V4, { vxlanMode: 'Always' }, vxlan, vxlan],
+    [V4, { vxlanMode: 'CrossSubnet' }, felixNative, vxlan],
+    [V6, {}, native, native],
+    [V6, { vxlanMode: 'Always' }, vxlanV6, vxlanV6],
+    [V6, { vxlanMode: 'CrossSubnet' }, felixNative, vxlanV6],
   ] as const) {
-    assert.deepEqual(decideBlockRoute(pool(V4, spec), true), neighbour);
-    assert.deepEqual(decideBlockRoute(pool(V4, spec), false), distant);
+    assert.deepEqual(decideBlockRoute(pool(cidr, spec), true), neighbour);
+    assert.deepEqual(decideBlockRoute(pool(cidr, spec), false), distant);
   }
   assert.deepEqual(decideBlockRoute(undefined, false), native);
 });

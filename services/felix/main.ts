@@ -94,7 +94,7 @@ await runService({
           workloads.set(state.endpoints.length);
           revision.set(Number(state.appliedRevision));
           pending.set(pendingPolicies(view));
-          const underlay = felix.agent.uplink?.mtu;
+          const underlay = felix.agent.underlayMtu;
           if (view.inSync && underlay !== undefined) {
             files.write('mtu', String(nodeMtu(node, view, underlay)));
           }

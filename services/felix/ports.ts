@@ -20,13 +20,13 @@ import type {
 import type { Change } from './core/changes.ts';
 import type { FoundDataplane } from './core/dataplane.ts';
 import type { LocalEndpointStatus } from './core/endpoint_status.ts';
-import type { Uplink } from './core/overlay.ts';
 import type { PodFindings, PodInterface } from './core/pod_interface.ts';
 import type { Ruleset as CompiledRuleset } from './core/policy/compiler/ruleset.ts';
 import type { ConnectionChange, TrackedConnection } from './core/policy/connections/connection.ts';
 import type { HostInterface } from './core/policy/host/host_endpoints.ts';
 import type { Feature } from './core/pools.ts';
 import type { TunnelKind } from './core/tunnel_addresses.ts';
+import type { Uplink } from './core/uplinks.ts';
 import type { Stock } from './core/warm_addresses.ts';
 import type {
   AssignedAddress,
@@ -151,10 +151,13 @@ export interface StockFile {
   save(stock: Stock): Promise<void>;
 }
 
+/** Fields of a Node's spec; null takes one away. */
 export type NodePatch = {
-  readonly vxlanTunnelAddress?: string | null;
-  readonly vxlanTunnelMac?: string | null;
-  readonly ipipTunnelAddress?: string | null;
+  readonly ipv4VXLANTunnelAddr?: string | null;
+  readonly ipv6VXLANTunnelAddr?: string | null;
+  readonly vxlanTunnelMACAddr?: string | null;
+  readonly vxlanTunnelMACAddrV6?: string | null;
+  readonly bgp?: { readonly ipv4IPIPTunnelAddr: string | null };
 };
 
 /** The api service. Failures are WorkloadErrors. */

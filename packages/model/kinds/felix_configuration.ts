@@ -119,6 +119,7 @@ function ownParameters(style: SchemaStyle) {
     interfacePrefix: z.string().optional(),
     ipipMTU: integer(0, 65_535).optional(),
     vxlanMTU: integer(0, 65_535).optional(),
+    vxlanMTUV6: integer(0, 65_535).optional(),
     vxlanPort: port.optional(),
     vxlanVNI: integer(1, 16_777_215).optional(),
     deviceRouteProtocol: integer(0, 255).optional(),

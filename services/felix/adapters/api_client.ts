@@ -46,16 +46,7 @@ export class ApiClient implements ResourceStore {
     });
   }
 
-  async patchNode(node: string, patch: NodePatch): Promise<void> {
-    const spec = {
-      ...(patch.vxlanTunnelAddress === undefined
-        ? {}
-        : { ipv4VXLANTunnelAddr: patch.vxlanTunnelAddress }),
-      ...(patch.vxlanTunnelMac === undefined ? {} : { vxlanTunnelMACAddr: patch.vxlanTunnelMac }),
-      ...(patch.ipipTunnelAddress === undefined
-        ? {}
-        : { bgp: { ipv4IPIPTunnelAddr: patch.ipipTunnelAddress } }),
-    };
+  async patchNode(node: string, spec: NodePatch): Promise<void> {
     await asWorkloadError('api', () =>
       this.#client.patch(
         {

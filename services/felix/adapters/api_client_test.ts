@@ -78,10 +78,10 @@ test('patchNode() names only what changes, null takes away', async () => {
       return {};
     },
   } as unknown as Remote);
-  await client.patchNode('n1', { vxlanTunnelAddress: '10.0.0.1', vxlanTunnelMac: '66:00' });
-  await client.patchNode('n1', { ipipTunnelAddress: null });
+  await client.patchNode('n1', { ipv6VXLANTunnelAddr: 'fd00::1', vxlanTunnelMACAddrV6: '66:00' });
+  await client.patchNode('n1', { bgp: { ipv4IPIPTunnelAddr: null } });
   assert.deepEqual(patches, [
-    '{"spec":{"ipv4VXLANTunnelAddr":"10.0.0.1","vxlanTunnelMACAddr":"66:00"}}',
+    '{"spec":{"ipv6VXLANTunnelAddr":"fd00::1","vxlanTunnelMACAddrV6":"66:00"}}',
     '{"spec":{"bgp":{"ipv4IPIPTunnelAddr":null}}}',
   ]);
 });

@@ -23,7 +23,11 @@ type OwnClient = Pick<
   'assignTunnelAddress' | 'releaseTunnelAddress'
 >;
 
-const TUNNELS: Readonly<Record<TunnelKind, Tunnel>> = { ipip: Tunnel.IPIP, vxlan: Tunnel.VXLAN };
+const TUNNELS: Readonly<Record<TunnelKind, Tunnel>> = {
+  ipip: Tunnel.IPIP,
+  vxlan: Tunnel.VXLAN,
+  'vxlan-v6': Tunnel.VXLAN_V6,
+};
 
 export class IpamClient implements AddressBook {
   readonly #client: Client;

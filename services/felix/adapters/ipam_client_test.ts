@@ -130,9 +130,11 @@ test('the address of a tunnel is asked for by its kind, and given back', async (
   });
   assert.equal(await ipam.assignTunnel('ipip'), '10.244.0.1');
   await ipam.releaseTunnel('vxlan');
+  await ipam.releaseTunnel('vxlan-v6');
   assert.deepEqual(asked, [
     { node: 'n1', tunnel: Tunnel.IPIP },
     { node: 'n1', tunnel: Tunnel.VXLAN },
+    { node: 'n1', tunnel: Tunnel.VXLAN_V6 },
   ]);
   const away = client({ assignTunnelAddress: () => fail('UNAVAILABLE') });
   assert.equal(await kindOf(away.assignTunnel('vxlan')), 'unavailable');

@@ -1,5 +1,5 @@
 // The host's side of the kernel: what felix owns of it, read and changed by name.
-import { formatAddress, hostPrefix, parseAddress } from '@calico/ip';
+import { type Family, formatAddress, hostPrefix, isLinkLocal, parseAddress } from '@calico/ip';
 import type { Link, Netlink, Request, Route } from '@calico/netlink';
 import type { Change } from '../core/changes.ts';
 import {
@@ -19,12 +19,12 @@ import {
   routeKey,
   TUNNEL_ALIAS,
   type TunnelDevice,
-  VXLAN_DEVICE,
+  vxlanFamilyOf,
 } from '../core/dataplane.ts';
-import type { Uplink } from '../core/overlay.ts';
 import type { HostInterface } from '../core/policy/host/host_endpoints.ts';
 import type { Feature } from '../core/pools.ts';
 import { VXLAN_PORT } from '../core/tunnel_settings.ts';
+import type { Uplink } from '../core/uplinks.ts';
 import type { Kernel, KernelFailure } from '../ports.ts';
 import { ensureSysctl, readSysctl } from './sysctl.ts';
 
@@ -56,9 +56,10 @@ export class NetlinkKernel implements Kernel {
     const fdb = new Map<string, OwnedFdbEntry>();
     for (const link of links.values()) {
       if (isPodDevice(link)) podDevices.set(link.name, podDeviceSettings(link));
-      if (link.name === VXLAN_DEVICE && link.kind === 'vxlan') {
-        tunnels.set(link.name, this.#foundTunnel(link, links));
-        for (const neighbour of this.#neighboursOf(link)) {
+      const family = link.kind === 'vxlan' ? vxlanFamilyOf(link.name) : undefined;
+      if (family !== undefined) {
+        tunnels.set(link.name, this.#foundTunnel(link, links, family));
+        for (const neighbour of this.#neighboursOf(link, family)) {
           neighbours.set(neighbourKey(neighbour), neighbour);
         }
         for (const { mac, destination } of this.#netlink.fdb(link.index)) {
@@ -66,7 +67,7 @@ export class NetlinkKernel implements Kernel {
           fdb.set(fdbKey(entry), entry);
         }
       }
-      if (link.name === IPIP_DEVICE) tunnels.set(link.name, this.#foundTunnel(link, links));
+      if (link.name === IPIP_DEVICE) tunnels.set(link.name, this.#foundTunnel(link, links, 4));
     }
     const routes = new Map<string, OwnedRoute>();
     for (const family of [4, 6] as const) {
@@ -202,11 +203,13 @@ export class NetlinkKernel implements Kernel {
       : { reason: `${failure.code} ${failure.message}`.trim() };
   }
 
-  #foundTunnel(link: Link, links: ReadonlyMap<number, Link>): FoundTunnel {
+  /** The kernel's own link-local address is left out. */
+  #foundTunnel(link: Link, links: ReadonlyMap<number, Link>, family: Family): FoundTunnel {
     const { name, up, mtu, mac, vxlan } = link;
     const addresses = this.#netlink
-      .addresses({ family: 4, interfaceIndex: link.index })
-      .map(({ address }) => address);
+      .addresses({ family, interfaceIndex: link.index })
+      .map(({ address }) => address)
+      .filter((address) => !isLinkLocal(address));
     if (vxlan === undefined) {
       return { name, up, mtu, isOurs: link.alias === TUNNEL_ALIAS, addresses, vxlan: undefined };
     }
@@ -222,10 +225,10 @@ export class NetlinkKernel implements Kernel {
     };
   }
 
-  #neighboursOf(link: Link): OwnedNeighbour[] {
+  #neighboursOf(link: Link, family: Family): OwnedNeighbour[] {
     return this.#netlink
       .neighbours({ interfaceIndex: link.index })
-      .filter(({ permanent, address }) => permanent && address.family === 4)
+      .filter(({ permanent, address }) => permanent && address.family === family)
       .map(({ address, mac }) => ({ device: link.name, address, mac }));
   }
 }

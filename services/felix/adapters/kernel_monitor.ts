@@ -1,7 +1,13 @@
 // Watches for changes of what felix owns. Its own changes show up too; they cost one empty pass.
 import type { Clock } from '@calico/clock';
+import { isLinkLocal } from '@calico/ip';
 import { type Link, type MonitorEvent, type Netlink, openMonitor } from '@calico/netlink';
-import { IPIP_DEVICE, POD_DEVICE_PREFIX, PROTOCOL_FELIX, VXLAN_DEVICE } from '../core/dataplane.ts';
+import {
+  IPIP_DEVICE,
+  POD_DEVICE_PREFIX,
+  PROTOCOL_FELIX,
+  vxlanFamilyOf,
+} from '../core/dataplane.ts';
 import type { Log } from '../ports.ts';
 
 const REOPEN_MS = 1_000;
@@ -46,7 +52,14 @@ export class KernelMonitor {
   }
 
   async #watch(): Promise<void> {
-    const monitor = openMonitor(['link', 'ipv4-address', 'ipv4-route', 'ipv6-route', 'neighbour']);
+    const monitor = openMonitor([
+      'link',
+      'ipv4-address',
+      'ipv6-address',
+      'ipv4-route',
+      'ipv6-route',
+      'neighbour',
+    ]);
     const close = (): void => monitor.close();
     this.#signal.addEventListener('abort', close, { once: true });
     try {
@@ -60,8 +73,10 @@ export class KernelMonitor {
   #matters(event: MonitorEvent): boolean {
     switch (event.kind) {
       case 'overrun':
-      case 'address':
         return true;
+      case 'address':
+        // Every interface of a pod gets a link-local one.
+        return !isLinkLocal(event.address.address);
       case 'link':
         if (event.action === 'deleted') this.#isUp.delete(event.link.index);
         return (
@@ -93,6 +108,7 @@ export class KernelMonitor {
   }
 
   #isTunnel(index: number): boolean {
-    return this.#netlink.linkByIndex(index)?.name === VXLAN_DEVICE;
+    const link = this.#netlink.linkByIndex(index);
+    return link !== undefined && vxlanFamilyOf(link.name) !== undefined;
   }
 }

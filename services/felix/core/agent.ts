@@ -9,7 +9,7 @@
 // A pass does not wait for connections to be cut; the applied revision does. A change of policy alone costs no look at
 // routes and devices.
 import type { CancelTimer, Clock } from '@calico/clock';
-import type { Kind } from '@calico/model';
+import type { Kind, Node } from '@calico/model';
 import type { ClusterView, Kernel, Log, PodNetwork, Reporter, StateReport } from '../ports.ts';
 import { datastoreLock } from './datastore_lock.ts';
 import { DATAPLANE_KINDS, desiredDataplane } from './desired.ts';
@@ -18,7 +18,6 @@ import type { FeatureProbe } from './feature_probe.ts';
 import type { HealthLog } from './health_log.ts';
 import type { KernelReconciler } from './kernel_reconciler.ts';
 import type { LocalEndpoints } from './local_endpoints.ts';
-import type { Uplink } from './overlay.ts';
 import { NOTHING_REPAIRED, repairPods } from './pod_repair.ts';
 import { PodRoutes } from './pod_routes.ts';
 import type { ConnectionCutter } from './policy/connections/connection_cutter.ts';
@@ -26,6 +25,7 @@ import type { PolicyCommitter } from './policy_committer.ts';
 import { dependsOnAddresses, NOTED_KINDS, POLICY_KINDS } from './policy_inputs.ts';
 import { PolicyNotes } from './policy_notes.ts';
 import { poolRefusal } from './pools.ts';
+import { findUplinks, NO_UPLINKS, type Uplinks, underlayMtu, uplinkProblems } from './uplinks.ts';
 import type { WorkloadBook } from './workload_book.ts';
 import type { LocalEndpoint } from './workload_endpoint.ts';
 
@@ -72,7 +72,7 @@ export class Agent {
   #appliedRevision = 0n;
   #state: Pick<StateReport, 'inSync' | 'endpoints' | 'ready'> | undefined;
   #isAwaitingCuts = false;
-  #uplink: Uplink | undefined;
+  #uplinks: Uplinks = NO_UPLINKS;
   #passEnded = -Infinity;
   #timer: CancelTimer | undefined;
   /** The timer is that of a retry. */
@@ -105,8 +105,9 @@ export class Agent {
     return this.#appliedRevision;
   }
 
-  get uplink(): Uplink | undefined {
-    return this.#uplink ?? this.#findUplink();
+  /** What the node's uplinks carry; undefined when they are not known. */
+  get underlayMtu(): number | undefined {
+    return underlayMtu(this.#uplinks) ?? underlayMtu(this.#findUplinks());
   }
 
   viewChanged(kinds: Iterable<Kind>): void {
@@ -212,8 +213,7 @@ export class Agent {
       this.#isKernelDirty ||
       local !== this.#local ||
       inSync !== this.#state?.inSync ||
-      this.#uplink === undefined ||
-      [...health.conditions('pools'), ...health.conditions('sysctl')].length > 0
+      ['pools', 'sysctl', 'uplink'].some((about) => health.conditions(about).length > 0)
     );
   }
 
@@ -228,8 +228,11 @@ export class Agent {
       pools.flatMap((pool) => poolRefusal(pool, missing) ?? []),
     );
     health.setCondition('sysctl', kernel.enableForwarding());
-    this.#uplink = this.#findUplink();
-    this.#reportUplink();
+    this.#uplinks = this.#findUplinks();
+    health.setCondition(
+      'uplink',
+      inSync ? uplinkProblems(node, this.#ownNode(), this.#uplinks, pools) : [],
+    );
     const isDirty = this.#isKernelDirty;
     this.#isKernelDirty = false;
     const repaired = isDirty ? repairPods(local, book, pods) : NOTHING_REPAIRED;
@@ -242,7 +245,7 @@ export class Agent {
       view,
       local: this.#parts.local.endpoints(),
       podRoutes: this.#podRoutes,
-      uplink: this.#uplink,
+      uplinks: this.#uplinks,
       missing,
     });
     const result = reconciler.pass(desired, { prune: inSync, isDirty });
@@ -302,23 +305,12 @@ export class Agent {
     }
   }
 
-  #findUplink(): Uplink | undefined {
-    const { node, view, kernel } = this.#parts;
-    const own = view.list('Node').find(({ metadata }) => metadata.name === node);
-    const address = own?.spec.bgp?.ipv4Address?.split('/')[0];
-    return address === undefined || address === '' ? undefined : kernel.uplinkOf(address);
+  #ownNode(): Node | undefined {
+    const { node, view } = this.#parts;
+    return view.list('Node').find(({ metadata }) => metadata.name === node);
   }
 
-  #reportUplink(): void {
-    const { node, view, health } = this.#parts;
-    const own = view.list('Node').find(({ metadata }) => metadata.name === node);
-    const address = own?.spec.bgp?.ipv4Address;
-    if (!view.inSync || this.#uplink !== undefined) health.setCondition('uplink', []);
-    else if (own === undefined) health.setCondition('uplink', [`node ${node} is not in the store`]);
-    else if (address === undefined) {
-      health.setCondition('uplink', [`node ${node} has no spec.bgp.ipv4Address`]);
-    } else {
-      health.setCondition('uplink', [`no interface has the node's address ${address}`]);
-    }
+  #findUplinks(): Uplinks {
+    return findUplinks(this.#ownNode(), (address) => this.#parts.kernel.uplinkOf(address));
   }
 }

@@ -146,7 +146,7 @@ export function assemble(ports: Ports): Assembly {
     pools: () => view.list('IPPool'),
     locked: () => datastoreLock(view.list('ClusterInformation')),
     refusalOf: (pool) => features.refusalOf(pool),
-    underlayMtu: () => agent.uplink?.mtu,
+    underlayMtu: () => agent.underlayMtu,
     tunnelSettings: () =>
       tunnelSettings(felixConfigurationFor(node, view.list('FelixConfiguration'))),
   });

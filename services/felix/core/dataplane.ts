@@ -1,20 +1,35 @@
 // The part of the kernel's state that felix owns, as data. Devices are named, never numbered: the
 // adapter translates names to indexes at the moment of the change.
-import { type Address, formatAddress, formatPrefix, type Prefix } from '@calico/ip';
+import {
+  type Address,
+  FAMILIES,
+  type Family,
+  formatAddress,
+  formatPrefix,
+  type Prefix,
+} from '@calico/ip';
+import { VXLAN_DEVICES } from '@calico/model';
 
 /** RTPROT_BOOT: routes of local pods, as upstream has them. */
 export const PROTOCOL_BOOT = 3;
 /** Routes of overlays. */
 export const PROTOCOL_FELIX = 80;
 
-export const VXLAN_DEVICE = 'vxlan.calico';
 export const IPIP_DEVICE = 'tunl0';
 export const POD_DEVICE_PREFIX = 'cali';
+
+/** RTA_PRIORITY that the kernel gives to a route that asks for none (IPv6: IP6_RT_PRIO_USER). */
+export const DEFAULT_METRIC: Readonly<Record<Family, number>> = { 4: 0, 6: 1024 };
+
+/** Undefined: not a VXLAN device of felix's. */
+export function vxlanFamilyOf(device: string): Family | undefined {
+  return FAMILIES.find((family) => VXLAN_DEVICES[family] === device);
+}
 
 export type TunnelDevice = {
   readonly name: string;
   readonly mtu: number;
-  /** This node's address inside the tunnel, /32 on the device; undefined until assigned. */
+  /** This node's address inside the tunnel, /32 or /128 on the device; undefined until assigned. */
   readonly address: Address | undefined;
   /** Undefined for IPIP. */
   readonly vxlan:
@@ -36,7 +51,7 @@ export type OwnedRoute = {
   readonly onlink: boolean;
   readonly protocol: number;
   readonly scope: 'link' | 'global';
-  /** RTA_PRIORITY; the kernel gives IPv6 routes 1024 when none is asked for, IPv4 routes 0. */
+  /** RTA_PRIORITY. */
   readonly metric: number;
 };
 

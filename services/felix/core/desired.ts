@@ -2,10 +2,11 @@
 import { felixConfigurationFor, type Kind, type WorkloadEndpoint } from '@calico/model';
 import type { ClusterView } from '../ports.ts';
 import type { Dataplane } from './dataplane.ts';
-import { computeOverlay, type Uplink } from './overlay.ts';
+import { computeOverlay } from './overlay.ts';
 import type { PodRoutes } from './pod_routes.ts';
 import type { MissingFeatures } from './pools.ts';
 import { tunnelSettings } from './tunnel_settings.ts';
+import type { Uplinks } from './uplinks.ts';
 
 /** What desiredDataplane() looks at, besides local endpoints. */
 export const DATAPLANE_KINDS: ReadonlySet<Kind> = new Set<Kind>([
@@ -21,13 +22,13 @@ export type DesiredInputs = {
   /** Endpoints whose host end felix looks after. */
   readonly local: readonly WorkloadEndpoint[];
   readonly podRoutes: PodRoutes;
-  readonly uplink: Uplink | undefined;
+  readonly uplinks: Uplinks;
   readonly missing: MissingFeatures;
 };
 
 /** Before the cluster is known only the node's own pods are wanted; nothing may be pruned then. */
 export function desiredDataplane(inputs: DesiredInputs): Dataplane {
-  const { node, view, local, podRoutes, uplink, missing } = inputs;
+  const { node, view, local, podRoutes, uplinks, missing } = inputs;
   const configuration = felixConfigurationFor(node, view.list('FelixConfiguration'));
   const pods = podRoutes.compute(local, configuration);
   if (!view.inSync) {
@@ -35,7 +36,7 @@ export function desiredDataplane(inputs: DesiredInputs): Dataplane {
   }
   const overlay = computeOverlay({
     node,
-    uplink,
+    uplinks,
     missing,
     settings: tunnelSettings(configuration),
     pools: view.list('IPPool'),

@@ -31,6 +31,7 @@ import {
 import { fakeConnections } from './fake_connections.ts';
 import { applyChange } from './fake_kernel.ts';
 import { FakeLeases } from './fake_leases.ts';
+import { patchedNode } from './fake_store.ts';
 import { gatewaysOf, type PodInterface } from './pod_interface.ts';
 import { podRoute } from './pod_routes.ts';
 import type { TrackedConnection } from './policy/connections/connection.ts';
@@ -149,7 +150,9 @@ export class FakeWorld {
         },
         assignTunnel: async (kind) => {
           alive();
-          return this.#assign(`${kind}-tunnel-addr-n1`, undefined)[0]?.address ?? '';
+          const handle = `${kind}-tunnel-addr-n1`;
+          const network = kind === 'vxlan-v6' ? 'fd00:10:244::' : '10.244.0.';
+          return this.#assign(handle, undefined, network)[0]?.address ?? '';
         },
         releaseTunnel: async (kind) => {
           alive();
@@ -183,16 +186,7 @@ export class FakeWorld {
           this.#requireApi();
           const key = keyText({ kind: 'Node', namespace: '', name: node });
           const held = this.resources.get(key);
-          if (held?.kind !== 'Node') return;
-          const { vxlanTunnelAddress, vxlanTunnelMac } = patch;
-          this.put({
-            ...held,
-            spec: {
-              ...held.spec,
-              ...(vxlanTunnelAddress ? { ipv4VXLANTunnelAddr: vxlanTunnelAddress } : {}),
-              ...(vxlanTunnelMac ? { vxlanTunnelMACAddr: vxlanTunnelMac } : {}),
-            },
-          });
+          if (held?.kind === 'Node') this.put(patchedNode(held, patch));
         },
         pool: () => this.poolAnswer,
         probe: async () => this.#requireApi(),
@@ -308,12 +302,16 @@ export class FakeWorld {
     if (!this.isApiUp) throw new WorkloadError('unavailable', 'Cannot reach api: refused');
   }
 
-  #assign(handle: string, workload: Workload | undefined): AssignedAddress[] {
+  #assign(
+    handle: string,
+    workload: Workload | undefined,
+    network = '10.244.0.',
+  ): AssignedAddress[] {
     this.#requireIpam();
     const held = this.assigned.get(handle);
     if (held !== undefined) return held;
     const number = this.#nextAddress++;
-    const address = workload?.requestedAddresses[0] ?? `10.244.0.${number}`;
+    const address = workload?.requestedAddresses[0] ?? `${network}${number}`;
     const fresh = [{ address, block: '10.244.0.0/26', pool: 'pool' }];
     this.assigned.set(handle, fresh);
     return fresh;
@@ -425,7 +423,9 @@ export class FakeWorld {
         return [];
       },
       uplinkOf: (address) =>
-        address === '192.168.80.101' ? { device: 'ens33', mtu: 1500 } : undefined,
+        ['192.168.80.101', 'fd00:80::101'].includes(address)
+          ? { device: 'ens33', mtu: 1500 }
+          : undefined,
       hostInterfaces: () => [{ name: 'ens33', addresses: ['192.168.80.101'] }],
       probe: (feature) => this.missing.get(feature),
       enableForwarding: () => [],

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress } from '@calico/ip';
-import { parseResource } from '@calico/model';
+import { parseResource, vxlanTunnelMac } from '@calico/model';
 import { HOST, node, POD, pool, world } from './sample_world.ts';
+
+const poolV6 = (vxlanMode: string) => pool({ cidr: 'fd00:10:244::/56', vxlanMode }, 'six');
 
 test('a restart changes nothing in the kernel', async () => {
   const w = world({ vxlanMode: 'Always' });
@@ -18,6 +20,37 @@ test('a restart changes nothing in the kernel', async () => {
   await w.pass(1_000);
   assert.deepEqual(w.kernelLog, []);
   assert.equal(w.devices.size, 1);
+});
+
+test('VXLAN of both IP versions: addresses are had, published and given back, the devices go', async () => {
+  const w = world({ vxlanMode: 'Always' });
+  const bgp = { ipv4Address: '192.168.80.101/24', ipv6Address: 'fd00:80::101/64' };
+  w.put(node('n1', bgp.ipv4Address, { bgp }));
+  w.put(poolV6('Always'));
+  const felix = w.start();
+  await w.pass(1_000);
+  felix.viewChanged(['Node']);
+  await w.pass(1_000);
+  const own = () => w.list('Node').find(({ metadata }) => metadata.name === 'n1')?.spec;
+  const published = own();
+  assert.deepEqual(
+    [published?.vxlanTunnelMACAddr, published?.vxlanTunnelMACAddrV6],
+    [vxlanTunnelMac('n1', 4), vxlanTunnelMac('n1', 6)],
+  );
+  for (const [name, address] of [
+    ['vxlan.calico', published?.ipv4VXLANTunnelAddr],
+    ['vxlan-v6.calico', published?.ipv6VXLANTunnelAddr],
+  ] as const) {
+    assert.deepEqual(w.tunnels.get(name)?.addresses, [parseAddress(address ?? '')]);
+  }
+  assert(w.assigned.has('vxlan-v6-tunnel-addr-n1'));
+  w.put(poolV6('Never'));
+  felix.viewChanged(['IPPool']);
+  await w.pass(1_000);
+  assert.deepEqual([...w.tunnels.keys()], ['vxlan.calico']);
+  assert(!w.assigned.has('vxlan-v6-tunnel-addr-n1'));
+  const { ipv6VXLANTunnelAddr: _, vxlanTunnelMACAddrV6: __, ...rest } = published ?? {};
+  assert.deepEqual(own(), rest);
 });
 
 test('a start without the cluster keeps what is there and removes nothing', async () => {

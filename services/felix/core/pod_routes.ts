@@ -2,6 +2,7 @@
 import { parsePrefix } from '@calico/ip';
 import type { FelixConfiguration, WorkloadEndpoint } from '@calico/model';
 import {
+  DEFAULT_METRIC,
   type OwnedRoute,
   POD_DEVICE_PREFIX,
   POD_DEVICE_SETTINGS,
@@ -10,9 +11,6 @@ import {
   routeKey,
 } from './dataplane.ts';
 import { listChanges } from './policy/graph/list_changes.ts';
-
-/** Metric the kernel gives to an IPv6 route that asks for none (IP6_RT_PRIO_USER). */
-const IPV6_METRIC = 1024;
 
 export type PodState = {
   readonly routes: ReadonlyMap<string, OwnedRoute>;
@@ -122,6 +120,6 @@ export function podRoute(network: string, device: string): OwnedRoute {
     protocol: PROTOCOL_BOOT,
     // IPv6 routes have no scope: the kernel reports every one as global.
     scope: destination.family === 4 ? 'link' : 'global',
-    metric: destination.family === 4 ? 0 : IPV6_METRIC,
+    metric: DEFAULT_METRIC[destination.family],
   };
 }

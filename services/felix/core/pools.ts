@@ -1,5 +1,5 @@
 // Which pools need which tunnel, and which of them this kernel cannot serve.
-import { type Prefix, parsePrefix } from '@calico/ip';
+import { type Family, type Prefix, parsePrefix } from '@calico/ip';
 import type { IPPool } from '@calico/model';
 
 /** A kernel feature that a pool may need. */
@@ -16,6 +16,11 @@ export function usesVxlan(pool: IPPool): boolean {
   return isSet(pool.spec.vxlanMode);
 }
 
+/** VXLAN for the pods of one IP version, which also its packets between nodes have. */
+export function usesVxlanOver(pool: IPPool, family: Family): boolean {
+  return usesVxlan(pool) && poolPrefix(pool).family === family;
+}
+
 export function usesIpip(pool: IPPool): boolean {
   return isSet(pool.spec.ipipMode);
 }
@@ -26,20 +31,20 @@ function isSet(mode: string | undefined): boolean {
 
 /** One sentence when pods of this pool cannot be connected by this kernel. */
 export function poolRefusal(pool: IPPool, missing: MissingFeatures): string | undefined {
-  const needs = needOf(pool);
-  if (needs === undefined) return undefined;
-  const { name } = pool.metadata;
-  if (needs.feature === 'vxlan' && poolPrefix(pool).family === 6) {
-    return `pool ${name}: ${needs.setting} is not available for IPv6: use vxlanMode Never`;
-  }
-  const cause = missing.get(needs.feature);
-  return cause === undefined
+  const need = tunnelNeed(pool);
+  const cause = need === undefined ? undefined : missing.get(need.feature);
+  return need === undefined || cause === undefined
     ? undefined
-    : `pool ${name}: ${needs.setting} needs the ${needs.feature} module: ${cause}`;
+    : `pool ${pool.metadata.name}: ${need.setting} needs the ${need.feature} module: ${cause}`;
 }
 
-function needOf(pool: IPPool): { feature: Feature; setting: string } | undefined {
-  if (usesIpip(pool)) return { feature: 'ipip', setting: `ipipMode ${pool.spec.ipipMode}` };
-  if (usesVxlan(pool)) return { feature: 'vxlan', setting: `vxlanMode ${pool.spec.vxlanMode}` };
+/** The tunnel that a pool asks for; `family`: of the packets between nodes. */
+export function tunnelNeed(
+  pool: IPPool,
+): { readonly feature: Feature; readonly family: Family; readonly setting: string } | undefined {
+  const { family } = poolPrefix(pool);
+  const { ipipMode, vxlanMode } = pool.spec;
+  if (usesIpip(pool)) return { feature: 'ipip', family, setting: `ipipMode ${ipipMode}` };
+  if (usesVxlan(pool)) return { feature: 'vxlan', family, setting: `vxlanMode ${vxlanMode}` };
   return undefined;
 }

@@ -1,36 +1,46 @@
 // The node's own addresses inside its tunnels: out of IPAM, published in the Node resource.
-import { parseAddress, prefixContains } from '@calico/ip';
+import { type Family, parseAddress, prefixContains } from '@calico/ip';
 import { type IPPool, type Node, vxlanTunnelMac } from '@calico/model';
 import { parseSelector } from '@calico/selector';
 import type { AddressBook, ClusterView, NodePatch, ResourceStore } from '../ports.ts';
-import { poolPrefix, usesIpip, usesVxlan } from './pools.ts';
+import { VXLAN_FIELDS } from './node_facts.ts';
+import { poolPrefix, usesIpip, usesVxlanOver } from './pools.ts';
 
-export type TunnelKind = 'ipip' | 'vxlan';
+export type TunnelKind = 'ipip' | 'vxlan' | 'vxlan-v6';
 
 type Tunnel = {
   readonly kind: TunnelKind;
   readonly uses: (pool: IPPool) => boolean;
   readonly current: (node: Node) => string | undefined;
+  readonly hasMac: (node: Node) => boolean;
   readonly patch: (address: string | null, node: string) => NodePatch;
 };
 
 const TUNNELS: readonly Tunnel[] = [
-  {
-    kind: 'vxlan',
-    uses: usesVxlan,
-    current: (node) => node.spec.ipv4VXLANTunnelAddr,
-    patch: (address, node) => ({
-      vxlanTunnelAddress: address,
-      vxlanTunnelMac: address === null ? null : vxlanTunnelMac(node),
-    }),
-  },
+  vxlanTunnel('vxlan', 4),
+  vxlanTunnel('vxlan-v6', 6),
   {
     kind: 'ipip',
-    uses: usesIpip,
+    uses: (pool) => usesIpip(pool) && poolPrefix(pool).family === 4,
     current: (node) => node.spec.bgp?.ipv4IPIPTunnelAddr,
-    patch: (address) => ({ ipipTunnelAddress: address }),
+    hasMac: () => true,
+    patch: (address) => ({ bgp: { ipv4IPIPTunnelAddr: address } }),
   },
 ];
+
+function vxlanTunnel(kind: TunnelKind, family: Family): Tunnel {
+  const fields = VXLAN_FIELDS[family];
+  return {
+    kind,
+    uses: (pool) => usesVxlanOver(pool, family),
+    current: (node) => node.spec[fields.address],
+    hasMac: ({ metadata, spec }) => spec[fields.mac] === vxlanTunnelMac(metadata.name, family),
+    patch: (address, node) => ({
+      [fields.address]: address,
+      [fields.mac]: address === null ? null : vxlanTunnelMac(node, family),
+    }),
+  };
+}
 
 export class TunnelAddresses {
   readonly #node: string;
@@ -65,7 +75,7 @@ export class TunnelAddresses {
   }
 
   async #ensureOne(tunnel: Tunnel, node: Node): Promise<void> {
-    const pools = this.#view.list('IPPool').filter((pool) => isIpv4(pool) && tunnel.uses(pool));
+    const pools = this.#view.list('IPPool').filter(tunnel.uses);
     const { kind } = tunnel;
     const current = tunnel.current(node) || undefined;
     if (pools.length === 0) {
@@ -81,7 +91,7 @@ export class TunnelAddresses {
     const isConfirmed = current !== undefined && this.#confirmed.get(kind) === current;
     if (isConfirmed && inAny(usable, current)) return;
     const address = await this.#addresses.assignTunnel(kind);
-    if (address !== current || !hasMac(tunnel, node)) {
+    if (address !== current || !tunnel.hasMac(node)) {
       await this.#store.patchNode(this.#node, tunnel.patch(address, this.#node));
     }
     this.#confirmed.set(kind, address);
@@ -107,15 +117,6 @@ function selects(selector: string, node: Node): boolean {
   }
 }
 
-function isIpv4(pool: IPPool): boolean {
-  return poolPrefix(pool).family === 4;
-}
-
 function inAny(pools: readonly IPPool[], address: string): boolean {
   return pools.some((pool) => prefixContains(poolPrefix(pool), parseAddress(address)));
-}
-
-function hasMac(tunnel: Tunnel, node: Node): boolean {
-  const { vxlanTunnelMac: mac } = tunnel.patch('', node.metadata.name);
-  return mac === undefined || mac === node.spec.vxlanTunnelMACAddr;
 }

@@ -1,12 +1,13 @@
 // FelixConfiguration fields that shape tunnels and the MTU of what goes through them.
-import { type FelixConfiguration, type IPPool, podMtu } from '@calico/model';
-import { usesIpip, usesVxlan } from './pools.ts';
+import type { Family } from '@calico/ip';
+import { type FelixConfiguration, type IPPool, podMtu, VXLAN_OVERHEAD } from '@calico/model';
+import { poolPrefix, usesIpip, usesVxlan } from './pools.ts';
 
 export type TunnelSettings = {
   readonly vxlanVni: number;
   readonly vxlanPort: number;
-  /** 0: what the uplink leaves. */
-  readonly vxlanMtu: number;
+  /** By IP version. 0: what the uplink leaves. */
+  readonly vxlanMtu: Readonly<Record<Family, number>>;
   /** 0: what the uplink leaves. */
   readonly ipipMtu: number;
 };
@@ -14,21 +15,24 @@ export type TunnelSettings = {
 export const VXLAN_VNI = 4096;
 /** IANA: vxlan. */
 export const VXLAN_PORT = 4789;
-// Outer headers: IPv4 20, UDP 8, VXLAN 8, inner Ethernet 14 (RFC 7348); IPv4 20 (RFC 2003).
-const VXLAN_OVERHEAD = 50;
+// Outer header: IPv4 20 (RFC 2003).
 const IPIP_OVERHEAD = 20;
 
 export function tunnelSettings(spec: FelixConfiguration['spec']): TunnelSettings {
   return {
     vxlanVni: spec.vxlanVNI ?? VXLAN_VNI,
     vxlanPort: spec.vxlanPort ?? VXLAN_PORT,
-    vxlanMtu: spec.vxlanMTU ?? 0,
+    vxlanMtu: { 4: spec.vxlanMTU ?? 0, 6: spec.vxlanMTUV6 ?? 0 },
     ipipMtu: spec.ipipMTU ?? 0,
   };
 }
 
-export function vxlanDeviceMtu(settings: TunnelSettings, underlay: number): number {
-  return settings.vxlanMtu === 0 ? underlay - VXLAN_OVERHEAD : settings.vxlanMtu;
+export function vxlanDeviceMtu(
+  { vxlanMtu }: TunnelSettings,
+  family: Family,
+  underlay: number,
+): number {
+  return vxlanMtu[family] === 0 ? underlay - VXLAN_OVERHEAD[family] : vxlanMtu[family];
 }
 
 export function ipipDeviceMtu(settings: TunnelSettings, underlay: number): number {
@@ -41,7 +45,11 @@ export function workloadMtu(
   settings: TunnelSettings,
   underlay: number,
 ): number {
-  if (pool !== undefined && usesVxlan(pool) && settings.vxlanMtu !== 0) return settings.vxlanMtu;
-  if (pool !== undefined && usesIpip(pool) && settings.ipipMtu !== 0) return settings.ipipMtu;
-  return podMtu(pool, underlay);
+  if (pool === undefined) return underlay;
+  const configured = usesVxlan(pool)
+    ? settings.vxlanMtu[poolPrefix(pool).family]
+    : usesIpip(pool)
+      ? settings.ipipMtu
+      : 0;
+  return configured === 0 ? podMtu(pool, underlay) : configured;
 }

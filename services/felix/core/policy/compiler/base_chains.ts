@@ -1,7 +1,8 @@
 // The chains that the kernel calls, the same on every node: who is judged by which program, what pods may send
 // at all, and what is translated on its way out. Everything is about packets from or to pods (interfaces with our
 // prefix) and tunnels of ours; all other traffic of the host passes untouched.
-import { type Family, formatAddress } from '@calico/ip';
+import { FAMILIES, type Family, formatAddress } from '@calico/ip';
+import { VXLAN_DEVICES } from '@calico/model';
 import type { FilterSettings } from '../meaning/settings.ts';
 import { ending } from './chains.ts';
 import { dispatchRule, FROM_POD, TO_POD } from './dispatch.ts';
@@ -25,7 +26,6 @@ export const nodeAddresses = (family: Family): string => `nodes/${family}`;
 export const allPools = (family: Family): string => `pools/all${family}`;
 export const natPools = (family: Family): string => `pools/nat-outgoing${family}`;
 
-const FAMILIES: readonly Family[] = [4, 6];
 const IPIP = 4;
 const ICMP_V6 = 58;
 
@@ -128,28 +128,29 @@ function inputToHost(settings: FilterSettings): Rule[] {
   return [...tunnelRules(settings), ...rest];
 }
 
-function tunnelRules({ hasVxlan, hasIpip, vxlanPort }: FilterSettings): Rule[] {
+function tunnelRules({ vxlanFamilies, hasIpip, vxlanPort }: FilterSettings): Rule[] {
   const toHost = match('fib daddr type', 'local');
   const rules: Rule[] = [];
   const guard = (name: string, protocol: Match, families: readonly Family[]): void => {
+    if (families.length === 0) return;
     for (const family of families) {
       const nodes = match(family === 4 ? 'ip saddr' : 'ip6 saddr', `@${nodeAddresses(family)}`);
       rules.push(rule(`${name} from a node`, nodes, protocol, toHost, verdict('accept')));
     }
     rules.push(rule(`${name} from elsewhere`, protocol, toHost, COUNTER, verdict('drop')));
   };
-  if (hasVxlan) guard('VXLAN', match('udp dport', vxlanPort), FAMILIES);
-  if (hasIpip) guard('IPIP', match('meta l4proto', IPIP), [4]);
+  guard('VXLAN', match('udp dport', vxlanPort), vxlanFamilies);
+  guard('IPIP', match('meta l4proto', IPIP), hasIpip ? [4] : []);
   return rules;
 }
 
 /** Tunnel packets that this host sends to nodes. */
-export function tunnelPeers({ hasVxlan, hasIpip, vxlanPort }: FilterSettings): Rule[] {
+export function tunnelPeers({ vxlanFamilies, hasIpip, vxlanPort }: FilterSettings): Rule[] {
   const vxlan = match('udp dport', vxlanPort);
   return [
-    ...(hasVxlan
-      ? FAMILIES.map((family) => rule('VXLAN to a node', toNodes(family), vxlan, verdict('accept')))
-      : []),
+    ...vxlanFamilies.map((family) =>
+      rule('VXLAN to a node', toNodes(family), vxlan, verdict('accept')),
+    ),
     ...(hasIpip
       ? [rule('IPIP to a node', toNodes(4), match('meta l4proto', IPIP), verdict('accept'))]
       : []),
@@ -194,7 +195,7 @@ function invalid({ dropsInvalid }: FilterSettings): Rule[] {
 function natChain(settings: FilterSettings): [string, Chain][] {
   const rules = [
     ...settings.natFamilies.flatMap((family) => natOutgoing(family, settings)),
-    ...(settings.hasVxlan ? [tunnelSource('vxlan.calico')] : []),
+    ...settings.vxlanFamilies.map((family) => tunnelSource(VXLAN_DEVICES[family])),
     ...(settings.hasIpip ? [tunnelSource('tunl0')] : []),
   ];
   if (rules.length === 0) return [];

@@ -1,6 +1,6 @@
 // From everything that policy depends on to the ruleset of this node. Pure: the same inputs give the same ruleset,
 // name by name, on every node and after every restart.
-import type { Family } from '@calico/ip';
+import { FAMILIES } from '@calico/ip';
 import type { WorkloadEndpoint } from '@calico/model';
 import type { PolicyInputs } from '../../../ports.ts';
 import { addHosts, hostParts } from '../host/compile_hosts.ts';
@@ -24,8 +24,6 @@ import {
 import { withoutUnused } from './references.ts';
 import type { Chain, NamedSet, Ruleset } from './ruleset.ts';
 import { elementsOf, SetBuilder } from './set_builder.ts';
-
-const FAMILIES: readonly Family[] = [4, 6];
 
 export type CompileOptions = {
   /** So many nets of about one length are blocks instead of ranges (set_form.ts); for tests. */

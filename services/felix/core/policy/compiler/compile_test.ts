@@ -237,15 +237,38 @@ test('compile() translates what leaves the pools and guards tunnels when pools a
     'ip saddr @pools/nat-outgoing4 ip daddr != @pools/all4 masquerade comment "natOutgoing: leaves the pools"',
     `oifname "vxlan.calico" fib saddr . oif type != local fib saddr type local masquerade comment "the host's own packets into vxlan.calico"`,
   ]);
-  assert.deepEqual(listing(ruleset, 'input-to-host').slice(0, 3), [
+  assert.deepEqual(listing(ruleset, 'input-to-host').slice(0, 2), [
     'ip saddr @nodes/4 udp dport 4789 fib daddr type local accept comment "VXLAN from a node"',
-    'ip6 saddr @nodes/6 udp dport 4789 fib daddr type local accept comment "VXLAN from a node"',
     'udp dport 4789 fib daddr type local counter drop comment "VXLAN from elsewhere"',
   ]);
   const elements = (name: string): string[] => [...(ruleset.sets.get(name)?.elements.keys() ?? [])];
   assert.deepEqual(elements('nodes/4'), ['172.16.0.0/12', '192.168.80.100']);
   assert.deepEqual(elements('pools/all4'), ['10.244.0.0/15']);
   assert.deepEqual(elements('pools/nat-outgoing4'), ['10.244.0.0/16']);
+});
+
+test('compile() guards VXLAN in the IP versions of the pools that use it', () => {
+  const pools = ['fd00:10:244::/56', '10.244.0.0/16'].map((cidr, index) =>
+    resource('IPPool', { name: `p${index}` }, { cidr, vxlanMode: 'CrossSubnet' }),
+  );
+  const guards = (ipPools: typeof pools): string[] => {
+    const ruleset = compile(inputs({ ipPools }));
+    return ['input-to-host', 'postrouting-nat']
+      .flatMap((chain) => listing(ruleset, chain))
+      .filter((line) => /vxlan/i.test(line))
+      .map((line) => line.split(' fib ')[0] ?? '');
+  };
+  const fromV6 = 'ip6 saddr @nodes/6 udp dport 4789';
+  const others = 'udp dport 4789';
+  const ownV6 = 'oifname "vxlan-v6.calico"';
+  assert.deepEqual(guards(pools.slice(0, 1)), [fromV6, others, ownV6]);
+  assert.deepEqual(guards(pools), [
+    'ip saddr @nodes/4 udp dport 4789',
+    fromV6,
+    others,
+    'oifname "vxlan.calico"',
+    ownV6,
+  ]);
 });
 
 test('compile() translates to natOutgoingAddress and natPortRange, each family for itself', () => {

@@ -1,13 +1,11 @@
 // Sets that depend on nodes, pools and configuration alone.
-import { type Family, hostPrefix, type Prefix, parseInterfaceAddress } from '@calico/ip';
+import { FAMILIES, hostPrefix, type Prefix, parseInterfaceAddress } from '@calico/ip';
 import type { Node } from '@calico/model';
 import type { PolicyInputs } from '../../../ports.ts';
 import { prefixesOf } from '../meaning/members.ts';
 import { unlessUnreadable } from '../meaning/unreadable.ts';
 import { allPools, natPools, nodeAddresses } from './base_chains.ts';
 import type { SetBuilder } from './set_builder.ts';
-
-const FAMILIES: readonly Family[] = [4, 6];
 
 export type FixedInputs = Pick<PolicyInputs, 'nodes' | 'ipPools' | 'felixConfiguration'>;
 

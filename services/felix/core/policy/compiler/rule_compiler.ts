@@ -1,6 +1,6 @@
 // One policy rule to packet-filter rules. A packet-filter rule is a conjunction; what a policy rule leaves open
 // (both families, ports by number or by name) becomes several of them, of which any may match.
-import type { Family, Prefix } from '@calico/ip';
+import { FAMILIES, type Family, type Prefix } from '@calico/ip';
 import type { IcmpTerms, RuleTerms, SideTerms } from '../meaning/rule_terms.ts';
 import { PORT_PROTOCOLS, portAlternatives } from './port_compiler.ts';
 import { match, mismatch } from './ruleset.ts';
@@ -17,7 +17,6 @@ import {
 
 const ICMP = 1;
 const ICMP_V6 = 58;
-const FAMILIES: readonly Family[] = [4, 6];
 
 /** The conjunctions of which any makes the rule match; none: it never matches. */
 export function alternatives(rule: RuleTerms, sets: SetBuilder): Alternative[] {

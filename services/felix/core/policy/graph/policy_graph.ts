@@ -8,7 +8,7 @@
 //   nodes, pools ─────────────────── fixed sets ───────────────┘
 //
 // The result is compile() of the same inputs, chain by chain and element by element; the cost is that of the change.
-import type { Family } from '@calico/ip';
+import { FAMILIES } from '@calico/ip';
 import type { WorkloadEndpoint } from '@calico/model';
 import type { PolicyInputs } from '../../../ports.ts';
 import { baseChains, podSources, podSpoofed } from '../compiler/base_chains.ts';
@@ -42,7 +42,6 @@ import { pairByKey, resourceKey } from './pairs.ts';
 import { ProfileUsers } from './profile_users.ts';
 import { type RulesetChanges, RulesetStore } from './ruleset_store.ts';
 
-const FAMILIES: readonly Family[] = [4, 6];
 const DIRECTIONS: readonly Direction[] = ['ingress', 'egress'];
 const NOTHING: Ruleset = { chains: new Map(), sets: new Map() };
 

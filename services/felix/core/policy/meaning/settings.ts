@@ -1,5 +1,5 @@
 // What the fixed part of the packet filter depends on, read from configuration and pools.
-import { type Address, type Family, parseAddress } from '@calico/ip';
+import { type Address, FAMILIES, type Family, parseAddress } from '@calico/ip';
 import { type FelixConfiguration, type IPPool, parsePort } from '@calico/model';
 
 export type FilterSettings = {
@@ -10,7 +10,8 @@ export type FilterSettings = {
   readonly canSpoof: boolean;
   readonly allowsVxlanFromPods: boolean;
   readonly allowsIpipFromPods: boolean;
-  readonly hasVxlan: boolean;
+  /** Families of pools with VXLAN, which its packets between nodes have too. */
+  readonly vxlanFamilies: readonly Family[];
   readonly hasIpip: boolean;
   readonly vxlanPort: number;
   /** Families of pools with natOutgoing. */
@@ -68,10 +69,10 @@ export function filterSettings(
     canSpoof: spec.workloadSourceSpoofing === 'Any',
     allowsVxlanFromPods: spec.allowVXLANPacketsFromWorkloads === true,
     allowsIpipFromPods: spec.allowIPIPPacketsFromWorkloads === true,
-    hasVxlan: pools.some((pool) => pool.spec.vxlanMode !== 'Never'),
+    vxlanFamilies: familiesOf(pools.filter((pool) => pool.spec.vxlanMode !== 'Never')),
     hasIpip: pools.some((pool) => pool.spec.ipipMode !== 'Never'),
     vxlanPort: spec.vxlanPort ?? 4789,
-    natFamilies: natFamilies(pools),
+    natFamilies: familiesOf(pools.filter((pool) => pool.spec.natOutgoing)),
     natSparesNodes: spec.natOutgoingExclusions === 'IPPoolsAndHostIPs',
     natAddress: spec.natOutgoingAddress ? parseAddress(spec.natOutgoingAddress) : undefined,
     natPorts: natPorts(spec),
@@ -109,12 +110,7 @@ function natPorts({ natPortRange }: FelixConfiguration['spec']): string | undefi
   return range.first === range.last ? String(range.first) : `${range.first}-${range.last}`;
 }
 
-function natFamilies(pools: readonly IPPool[]): Family[] {
-  const nat = pools
-    .filter(({ spec }) => spec.natOutgoing)
-    .map(({ spec }) => spec.cidr.includes(':'));
-  return [
-    ...(nat.includes(false) ? [4 as const] : []),
-    ...(nat.includes(true) ? [6 as const] : []),
-  ];
+function familiesOf(pools: readonly IPPool[]): Family[] {
+  const found = new Set(pools.map(({ spec }) => (spec.cidr.includes(':') ? 6 : 4)));
+  return FAMILIES.filter((family) => found.has(family));
 }
