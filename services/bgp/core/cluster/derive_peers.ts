@@ -17,7 +17,7 @@ import {
 } from '@calico/model';
 import { parseSelector } from '@calico/selector';
 import { NO_FILTERS } from '../policy/route_filter.ts';
-import type { PeerConfig, PeerType } from '../speaker/config.ts';
+import type { AwaitedPeer, PeerConfig, PeerType } from '../speaker/config.ts';
 import type { PeerRange } from '../speaker/guests.ts';
 import { Confederation } from './confederation.ts';
 import { type BfdSpec, deriveBfd } from './derive_bfd.ts';
@@ -35,6 +35,8 @@ const MAX_PEERS = 100;
 
 export type PeerDerivation = {
   readonly peers: ReadonlyMap<string, PeerConfig>;
+  /** Those that cannot be spoken to yet, by key. */
+  readonly awaited: ReadonlyMap<string, AwaitedPeer>;
   /** Keys of the mesh's peers that the topology leaves out. */
   readonly leftOut: ReadonlySet<string>;
   readonly ranges: readonly PeerRange[];
@@ -93,6 +95,7 @@ export function derivePeers(
 
 class Derivation implements PeerDerivation {
   readonly peers = new Map<string, PeerConfig>();
+  readonly awaited = new Map<string, AwaitedPeer>();
   readonly leftOut = new Set<string>();
   readonly ranges: PeerRange[] = [];
   readonly links: string[] = [];
@@ -104,6 +107,8 @@ class Derivation implements PeerDerivation {
   readonly #self: NodeView;
   readonly #routerId: number;
   readonly #nodes: readonly NodeView[];
+  /** Begins the problems of what is being derived. */
+  #attempted = '';
 
   constructor(
     self: NodeView,
@@ -126,27 +131,33 @@ class Derivation implements PeerDerivation {
 
   /** A resource that another writer stored with broken fields costs that resource only. */
   attempt(peer: BGPPeer, add: () => void): void {
+    this.#attempt(`Cannot use BGPPeer "${peer.metadata.name}"`, add);
+  }
+
+  #attempt(what: string, add: () => void): void {
+    this.#attempted = what;
     try {
       add();
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      this.problems.push(`Cannot use BGPPeer "${peer.metadata.name}": ${reason}`);
+      this.#tell(cause instanceof Error ? cause.message : String(cause));
     }
+  }
+
+  #tell(reason: string): void {
+    const problem = `${this.#attempted}: ${reason}`;
+    if (!this.problems.includes(problem)) this.problems.push(problem);
   }
 
   addMesh({ nodeMeshMaxRestartTime, nodeMeshPassword }: BGPConfiguration['spec']): void {
     const spec = { maxRestartTime: nodeMeshMaxRestartTime, password: nodeMeshPassword };
     const { topology } = this.#libraries;
-    try {
+    this.#attempt('Cannot peer in the mesh', () => {
       for (const node of this.#nodes) {
         if (node.clusterId !== undefined) continue;
         if (topology.joins(this.#self, node)) this.#addNode(node, { type: 'mesh', spec });
         else this.#leaveOut(node);
       }
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      this.problems.push(`Cannot peer in the mesh: ${reason}`);
-    }
+    });
   }
 
   addPeer(peer: BGPPeer): void {
@@ -204,8 +215,25 @@ class Derivation implements PeerDerivation {
       const gateway = parseAddress(reachableBy);
       this.#reachableBy.set(formatAddress(address), { address, gateway });
     }
-    const config = this.#configOf(farEnd, settings);
-    this.peers.set(config.key, config);
+    const key = peerKey(address, farEnd.port, farEnd.interface);
+    const lack = this.#lackOf(settings.spec, farEnd.interface);
+    if (lack === undefined) {
+      this.peers.set(key, this.#configOf(farEnd, settings));
+      this.awaited.delete(key);
+    } else {
+      // Nor is it spoken to as something less explicit has it.
+      this.peers.delete(key);
+      this.awaited.set(key, { address, interface: farEnd.interface });
+      this.#tell(lack);
+    }
+  }
+
+  /** What has to be there before the peer can be spoken to, and is not yet. */
+  #lackOf({ password }: PeerSpec, onLink: string | undefined): string | undefined {
+    const { secrets, linkLocalAddress } = this.#libraries;
+    if (onLink !== undefined && linkLocalAddress(onLink) === undefined) return noLink(onLink);
+    const { name, key = '' } = password?.secretKeyRef ?? {};
+    return given(name) && secrets({ name, key }) === undefined ? noSecret(name, key) : undefined;
   }
 
   #configOf(farEnd: FarEnd, { type, spec }: Settings): PeerConfig {
@@ -302,9 +330,10 @@ class Derivation implements PeerDerivation {
     const { addressFamilies = ['IPv4', 'IPv6'] } = spec;
     const asn = this.#asnOf(spec);
     if (!this.links.includes(interfaceName)) this.links.push(interfaceName);
-    this.#linkLocalOf(interfaceName);
     const address = this.#libraries.neighbourOn(interfaceName);
     if (address === undefined) {
+      this.awaited.set(interfaceName, { address, interface: interfaceName });
+      this.#linkLocalOf(interfaceName);
       throw new Error(`nobody has advertised itself on interface "${interfaceName}" yet`);
     }
     const farEnd = { address, port: BGP_PORT, asn, node: undefined };
@@ -324,7 +353,7 @@ class Derivation implements PeerDerivation {
   #linkLocalOf(interfaceName: string): Address {
     const address = this.#libraries.linkLocalAddress(interfaceName);
     if (address !== undefined) return address;
-    throw new Error(`interface "${interfaceName}" is not up or has no link-local address yet`);
+    throw new Error(noLink(interfaceName));
   }
 
   #passwordOf({ password }: PeerSpec): SecretVersion | undefined {
@@ -332,7 +361,7 @@ class Derivation implements PeerDerivation {
     if (reference === undefined || !given(reference.name)) return undefined;
     const { name, key } = reference;
     const version = this.#libraries.secrets({ name, key });
-    if (version === undefined) throw new Error(`secret "${name}" has no key "${key}" yet`);
+    if (version === undefined) throw new Error(noSecret(name, key));
     return { name, key, version };
   }
 
@@ -355,6 +384,14 @@ class Derivation implements PeerDerivation {
     const own = this.#self.address[address.family];
     return own !== undefined && sameAddress(own, address);
   }
+}
+
+function noLink(interfaceName: string): string {
+  return `interface "${interfaceName}" is not up or has no link-local address yet`;
+}
+
+function noSecret(name: string, key: string): string {
+  return `secret "${name}" has no key "${key}" yet`;
 }
 
 /** @param onLink interface of a link-local address */

@@ -99,6 +99,7 @@ export function deriveSpeaker(
         peers: peers.peers,
         ranges: peers.ranges,
         links: peers.links,
+        awaited: [...peers.awaited.values()],
         ownRoutes: deriveOwnRoutes(self, resources, services.announced),
         local: {
           asn: self.asn,

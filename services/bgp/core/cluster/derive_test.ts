@@ -410,6 +410,37 @@ test('who is at the far end of a link is a peer as soon as it is known', () => {
   assert.equal(leaf?.session.extendedNextHop, true);
 });
 
+test('who cannot be spoken to yet is awaited, and spoken to in no other way', () => {
+  const password = { secretKeyRef: { name: 'bgp', key: 'b' } };
+  const resources = [
+    ...NODES,
+    bgpPeer('b', { peerIP: '192.168.80.101', asNumber: 64512, password }),
+    bgpPeer('leaf', { peerIP: 'fe80::1%eth1', asNumber: 65000 }),
+    bgpPeer('far', { peerInterface: 'eth2', asNumber: 65000 }),
+  ];
+  const { derived, problems } = derive('a', resources);
+  assert.deepEqual(derived?.speaker.awaited, [
+    { address: parseAddress('192.168.80.101'), interface: undefined },
+    { address: undefined, interface: 'eth2' },
+    { address: parseAddress('fe80::1'), interface: 'eth1' },
+  ]);
+  assert.equal(derived?.speaker.peers.has('192.168.80.101'), false);
+  assert.deepEqual(problems, [
+    'Cannot use BGPPeer "b": secret "bgp" has no key "b" yet',
+    'Cannot use BGPPeer "far": interface "eth2" is not up or has no link-local address yet',
+    'Cannot use BGPPeer "leaf": interface "eth1" is not up or has no link-local address yet',
+  ]);
+});
+
+test('all of a mesh without its password are awaited, which is said once', () => {
+  const nodeMeshPassword = { secretKeyRef: { name: 'bgp', key: 'mesh' } };
+  const resources = [...NODES, bgpConfiguration({ nodeMeshPassword })];
+  const { derived, problems } = derive('a', resources);
+  assert.equal(derived?.speaker.peers.size, 0);
+  assert.equal(derived?.speaker.awaited?.length, peersOf('a', [...NODES]).length);
+  assert.deepEqual(problems, ['Cannot peer in the mesh: secret "bgp" has no key "mesh" yet']);
+});
+
 /** Whom a peer is taken for: its AS number, ours, and whether it is internal. */
 function takenFor(spec: object): unknown[] {
   const resources = [...NODES, bgpPeer('leaf', { peerIP: '192.168.80.7', ...spec })];

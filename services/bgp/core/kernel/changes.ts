@@ -1,8 +1,8 @@
 // What to do so that the kernel's routes become those that are wanted. Never flushes: after a restart
 // a route that is there stays until it is known that nobody wants it.
-import type { Address } from '@calico/ip';
+import { type Address, isLinkLocal } from '@calico/ip';
 import type { RouteStates } from './route_states.ts';
-import type { KernelTarget } from './types.ts';
+import type { KernelHop, KernelTarget } from './types.ts';
 
 /**
  * `add` fails when another owner has a route to the prefix: it is not overwritten. `replace` is for
@@ -14,8 +14,8 @@ export type ChangeKind = 'add' | 'replace' | 'delete';
 export type Removal = {
   /** Whether own blocks are known completely. */
   readonly blackholes: boolean;
-  /** Whether everything that goes through this gateway is known. */
-  readonly via: (gateway: Address) => boolean;
+  /** Whether everything that goes through this gateway on this interface is known. */
+  readonly via: (gateway: Address, interfaceIndex: number) => boolean;
 };
 
 export const REMOVE_ANYTHING: Removal = { blackholes: true, via: () => true };
@@ -40,8 +40,16 @@ function mayLose(
   removal: Removal,
 ): boolean {
   if (type === 'blackhole') return next !== undefined || removal.blackholes;
-  return hops.every(({ gateway }) => {
-    const stays = next?.hops.some((hop) => hop.gateway?.value === gateway?.value);
-    return stays === true || gateway === undefined || removal.via(gateway);
+  return hops.every((hop) => {
+    const { gateway, interfaceIndex } = hop;
+    const stays = next?.hops.some((other) => isSameGateway(other, hop));
+    return stays === true || gateway === undefined || removal.via(gateway, interfaceIndex);
   });
+}
+
+/** A link-local address is another router's on each link. */
+function isSameGateway(a: KernelHop, b: KernelHop): boolean {
+  if (a.gateway?.value !== b.gateway?.value) return false;
+  const isOnLink = a.gateway !== undefined && isLinkLocal(a.gateway);
+  return !isOnLink || a.interfaceIndex === b.interfaceIndex;
 }

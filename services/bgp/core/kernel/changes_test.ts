@@ -21,6 +21,12 @@ function unicast(prefix: string, ...gateways: string[]): KernelRoute {
   };
 }
 
+/** By the same gateway, which is another one on each interface. */
+function onLink(interfaceIndex: number): KernelRoute {
+  const hops = [{ gateway: parseAddress('fe80::1'), interfaceIndex, onlink: true }];
+  return { prefix: parsePrefix('10.1.0.0/26'), type: 'unicast', hops };
+}
+
 function blackhole(prefix: string): KernelRoute {
   return { prefix: parsePrefix(prefix), type: 'blackhole', hops: [] };
 }
@@ -94,6 +100,14 @@ test('changeOf() holds removals back until the gateway is known completely', () 
     'replace unicast 10.1.0.0/26',
     'replace unicast 10.3.0.0/26',
     'replace unicast 10.4.0.0/26',
+  ]);
+});
+
+test('a link-local gateway on another interface is another one', () => {
+  const removal: Removal = { blackholes: true, via: (_gateway, index) => index === 4 };
+  assert.deepEqual(summary([onLink(4)], tableOf(onLink(3)), removal), []);
+  assert.deepEqual(summary([onLink(3)], tableOf(onLink(4)), removal), [
+    'replace unicast 10.1.0.0/26',
   ]);
 });
 

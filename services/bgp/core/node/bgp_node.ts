@@ -412,7 +412,10 @@ export class BgpNode {
 
   #allowRemoval(): void {
     const state = { startedAt: this.#startedAt, inSyncAt: this.#inSyncAt };
-    const removal = removalFor(this.speaker, state, this.#options.clock.now());
+    const { clock, kernel } = this.#options;
+    const removal = removalFor(this.speaker, state, clock.now(), (name) =>
+      kernel.interfaceIndex(name),
+    );
     this.#isRemovalFull = removal.isFull;
     this.#kernel.allowRemoval(removal);
     this.#reports.soon();

@@ -1,8 +1,10 @@
 // When routes that an earlier process left in the kernel may go: once it is known that nobody who is
 // there wants them. A peer that is away is waited for as long as it may take it to restart.
 import { type Address, isLinkLocal, sameAddress } from '@calico/ip';
+import type { KernelPort } from '../../ports.ts';
 import type { Removal } from '../kernel/changes.ts';
-import { areAllComplete, areFarEndsKnown } from '../speaker/completeness.ts';
+import { areAllComplete } from '../speaker/completeness.ts';
+import type { AwaitedPeer } from '../speaker/config.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 
 /** How long other peers are waited for before a route through no peer's address goes. */
@@ -16,26 +18,43 @@ export type RecoveryState = {
   readonly inSyncAt: number | undefined;
 };
 
+/** @param interfaceIndex of an interface that is up */
 export function removalFor(
   speaker: Speaker,
   { startedAt, inSyncAt }: RecoveryState,
   now: number,
+  interfaceIndex: KernelPort['interfaceIndex'],
 ): Removal & { readonly isFull: boolean } {
   const isRecovered = speaker.checkRecovered(now, now - startedAt >= RECOVERY_LIMIT_MS);
   const isSettled = inSyncAt !== undefined && now - inSyncAt >= SETTLING_MS;
-  const peers = [...speaker.peers.values()];
   const areOthersDone = isSettled || areAllComplete(speaker, now);
-  const areKnown = areFarEndsKnown(speaker);
+  const peers = Array.from(speaker.peers.values(), (peer) => ({
+    isHere: placeOf(peer.config, interfaceIndex),
+    peer,
+  }));
+  const awaited = (speaker.config?.awaited ?? []).map((each) => placeOf(each, interfaceIndex));
   return {
     blackholes: inSyncAt !== undefined,
-    via: (gateway: Address) => {
+    via: (gateway, index) => {
       if (isRecovered) return true;
-      const peer = peers.find(({ config }) => sameAddress(config.address, gateway));
-      if (peer !== undefined) return peer.isComplete(now);
-      // It may be the address of a peer that has not been heard of yet.
-      if (isLinkLocal(gateway) && !areKnown) return false;
+      const found = peers.find(({ isHere }) => isHere(gateway, index));
+      if (found !== undefined) return found.peer.isComplete(now);
+      if (awaited.some((isHere) => isHere(gateway, index))) return false;
       return inSyncAt !== undefined && areOthersDone;
     },
     isFull: isRecovered && inSyncAt !== undefined,
+  };
+}
+
+/** Whether a gateway is the peer's address, or may be it. */
+function placeOf(
+  { address, interface: onLink }: Pick<Partial<AwaitedPeer>, 'address' | 'interface'>,
+  interfaceIndex: KernelPort['interfaceIndex'],
+): (gateway: Address, index: number) => boolean {
+  // An interface that is down may be any of those that routes of an earlier process went through.
+  const there = onLink === undefined ? undefined : interfaceIndex(onLink);
+  return (gateway, index) => {
+    if (there !== undefined && there !== index) return false;
+    return address === undefined ? isLinkLocal(gateway) : sameAddress(address, gateway);
   };
 }

@@ -7,14 +7,8 @@ type Known = {
   readonly peers: ReadonlyMap<string, Peer>;
 };
 
-/** Whether it is known who they are, and everybody is there, known by its address, and has said everything. */
-export function areAllComplete(speaker: Known, now: number): boolean {
-  if (speaker.config === undefined || !areFarEndsKnown(speaker)) return false;
-  return [...speaker.peers.values()].every((peer) => peer.isComplete(now));
-}
-
-/** Whether there is a peer at the far end of each link that should have one. */
-export function areFarEndsKnown({ config, peers }: Known): boolean {
-  const known = new Set(Array.from(peers.values(), (peer) => peer.config.interface));
-  return config?.links?.every((name) => known.has(name)) ?? true;
+/** Whether nobody is awaited whom we cannot speak to yet, and everybody is there and has said everything. */
+export function areAllComplete({ config, peers }: Known, now: number): boolean {
+  if (config === undefined || config.awaited?.length) return false;
+  return [...peers.values()].every((peer) => peer.isComplete(now));
 }

@@ -93,6 +93,14 @@ export type OwnRoute = {
   readonly localPreference: number;
 };
 
+/** A peer whose password, interface or address is not known yet: as one that is away. */
+export type AwaitedPeer = {
+  /** Undefined: whoever is at the far end of the interface. */
+  readonly address: Address | undefined;
+  /** Undefined unless the address is link-local. */
+  readonly interface: string | undefined;
+};
+
 export type SpeakerConfig = {
   readonly local: LocalPolicy;
   readonly listenPort: number;
@@ -101,6 +109,8 @@ export type SpeakerConfig = {
   readonly ranges?: readonly PeerRange[];
   /** Interfaces whose far ends are peers; they are among `peers` once they are known. */
   readonly links?: readonly string[];
+  /** Who is to be a peer as soon as it can be. */
+  readonly awaited?: readonly AwaitedPeer[];
   readonly ownRoutes: readonly OwnRoute[];
 };
 
