@@ -19,6 +19,7 @@ export {
   openMonitor,
   openNetlink,
   openNetlinkIn,
+  openNowhere,
   openRouteDump,
 } from './open.ts';
 export { type RouteTemplate, routeTemplate } from './route_template.ts';

@@ -2,6 +2,7 @@ import { RequestBatch } from './batch.ts';
 import { systemLibc } from './koffi_libc.ts';
 import { type MonitorOptions, NetlinkMonitor } from './monitor.ts';
 import { withNetns } from './netns.ts';
+import { NowhereLibc } from './nowhere_libc.ts';
 import { NetlinkRouteDump } from './route_dump.ts';
 import { RtNetlink } from './rtnetlink.ts';
 import type { Batch, Monitor, MonitorGroup, Netlink, RouteDump, RouteFilter } from './types.ts';
@@ -23,6 +24,12 @@ export function openRouteDump(filter: RouteFilter, netns?: string): RouteDump {
  */
 export function openBatch(netns?: string): Batch {
   return netns === undefined ? newBatch() : withNetns(netns, newBatch);
+}
+
+/** What a kernel that agrees to every request and does nothing would be written to by. */
+export function openNowhere(): { readonly netlink: Netlink; readonly batch: Batch } {
+  const libc = new NowhereLibc();
+  return { netlink: new RtNetlink(libc), batch: new RequestBatch(libc) };
 }
 
 function newBatch(): Batch {

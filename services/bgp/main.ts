@@ -124,7 +124,10 @@ await runService({
     const server = await context.serve(bgpService(node, name, version));
     await turn();
     const { rehearse } = await import('./core/rehearsal/rehearse.ts');
-    const endRehearsal = rehearse(clock, node.speaker.rib);
+    const { Rehearsal } = await import('./core/rehearsal/rehearsal.ts');
+    const { rehearsalKernel } = await import('./adapters/rehearsal_kernel.ts');
+    const rehearsal = () => new Rehearsal(() => rehearsalKernel(kernel));
+    const endRehearsal = rehearse(clock, node.speaker.rib, rehearsal);
     return async () => {
       endRehearsal();
       await server.stop();

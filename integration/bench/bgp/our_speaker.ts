@@ -8,9 +8,11 @@ import { watchKernel } from '../../../services/bgp/adapters/kernel_monitor.ts';
 import { KernelRoutes } from '../../../services/bgp/adapters/kernel_routes.ts';
 import { Listeners } from '../../../services/bgp/adapters/listeners.ts';
 import { LoopWatch } from '../../../services/bgp/adapters/loop_delay.ts';
+import { rehearsalKernel } from '../../../services/bgp/adapters/rehearsal_kernel.ts';
 import { createTcpTransport } from '../../../services/bgp/adapters/tcp_transport.ts';
 import { resourcesOf } from '../../../services/bgp/core/cluster/resources.ts';
 import { BgpNode } from '../../../services/bgp/core/node/bgp_node.ts';
+import { Rehearsal } from '../../../services/bgp/core/rehearsal/rehearsal.ts';
 import { rehearse } from '../../../services/bgp/core/rehearsal/rehearse.ts';
 import type { Log } from '../../../services/bgp/ports.ts';
 import {
@@ -51,7 +53,7 @@ if (world.hasKernel) {
   void watchKernel((news) => node.kernelChanged(news), parts);
 }
 node.setResources(resourcesOf(resources(world)), { inSync: true, revision: 1n });
-rehearse(systemClock, node.speaker.rib);
+rehearse(systemClock, node.speaker.rib, () => new Rehearsal(() => rehearsalKernel(kernel)));
 
 const loop = new LoopWatch();
 process.on('message', () => {

@@ -197,7 +197,7 @@ function attach(socket: Socket, handlerOf: () => ConnectionHandler | undefined):
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEPALIVE_MS);
   socket.on('data', (bytes: Uint8Array) => {
-    if (connection.isOpen) handlerOf()?.data(bytes);
+    if (connection.isOpen) handlerOf()?.data(plainBytes(bytes));
   });
   socket.on('drain', () => {
     if (connection.isOpen) handlerOf()?.drained();
@@ -211,6 +211,11 @@ function attach(socket: Socket, handlerOf: () => ConnectionHandler | undefined):
     handlerOf()?.closed(reason);
   });
   return connection;
+}
+
+/** Without the runtime's Buffer, a kind of its own: code compiled for one is thrown away at the sight of the other. */
+function plainBytes({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function remoteAddress(socket: Socket): Address | undefined {

@@ -19,6 +19,7 @@ class Recorder implements ConnectionHandler {
   }
 
   data(bytes: Uint8Array): void {
+    assert.equal(bytes.constructor, Uint8Array, 'no Buffer gets in');
     this.#add(`data ${new TextDecoder().decode(bytes)}`);
   }
 

@@ -1,7 +1,7 @@
 // When a rehearsal is played: in time that nobody needs.
 import type { CancelTimer, Clock } from '@calico/clock';
 import type { LocRib } from '../rib/loc_rib.ts';
-import { Rehearsal } from './rehearsal.ts';
+import type { Rehearsal } from './rehearsal.ts';
 
 /** A scene is followed by a rest of so many times as long, and at least the shortest. */
 const REST = 3;
@@ -19,7 +19,7 @@ const ENOUGH = 20_000;
 export function rehearse(
   clock: Clock,
   { paths }: LocRib,
-  begin: () => Pick<Rehearsal, 'next'> = () => new Rehearsal(),
+  begin: () => Pick<Rehearsal, 'next'>,
 ): CancelTimer {
   let rehearsal: Pick<Rehearsal, 'next'> | undefined;
   let known = paths.size;

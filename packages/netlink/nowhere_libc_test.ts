@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openNowhere } from './open.ts';
+import { routeTemplate } from './route_template.ts';
+
+const ROUTE = {
+  type: 'blackhole',
+  table: 254,
+  protocol: 12,
+  scope: 'global',
+  nextHops: [],
+} as const;
+
+test('nowhere takes every request', async () => {
+  const { batch, netlink } = openNowhere();
+  const template = routeTemplate('add', 4, ROUTE);
+  for (let index = 0; index < 300; index++) batch.addRoute(template, 24, index * 256, 0, 0, 0);
+  assert.deepEqual(batch.execute(), []);
+  batch.addRoute(template, 24, 0, 0, 0, 0);
+  assert.deepEqual(await new Promise((resolve) => batch.submit(resolve)), []);
+  const route = { ...ROUTE, destination: { family: 4, value: 0n, length: 24 } } as const;
+  assert.deepEqual(netlink.execute([{ kind: 'route', action: 'add', route }]), []);
+});
+
+test('nowhere has nothing', () => {
+  const { netlink } = openNowhere();
+  assert.deepEqual(netlink.links(), []);
+  assert.deepEqual(netlink.routes({ family: 4 }), []);
+  assert.equal(netlink.routeTo({ family: 4, value: 1n }), undefined);
+});

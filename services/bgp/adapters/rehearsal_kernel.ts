@@ -1,0 +1,30 @@
+// The kernel of a rehearsal: the whole way to the kernel, but for the kernel at its end.
+import { parseAddress } from '@calico/ip';
+import { openNowhere } from '@calico/netlink';
+import type { KernelPort } from '../ports.ts';
+import { KernelRoutes } from './kernel_routes.ts';
+
+/** The kernel always knows a way there. */
+const OURSELVES = parseAddress('127.0.0.1');
+
+/**
+ * Takes every route, and keeps none.
+ * @param kernel the real one, which is asked as it would be, and never written to
+ */
+export function rehearsalKernel(kernel: Pick<KernelPort, 'resolve'>): KernelPort {
+  const { netlink, batch } = openNowhere();
+  const nowhere = new KernelRoutes(netlink, batch);
+  return {
+    list: () => [],
+    read: (_visit, done) => done(true),
+    apply: (changes, done) => nowhere.apply(changes, done),
+    removeWays: (prefixes, onGone) => nowhere.removeWays(prefixes, onGone),
+    resolve: () => {
+      kernel.resolve(OURSELVES);
+      return { gateway: undefined, interfaceIndex: 1 };
+    },
+    linkLocalAddress: () => undefined,
+    interfaceIndex: () => undefined,
+    interfaceName: () => undefined,
+  };
+}
