@@ -14,6 +14,15 @@ export type RefusedRoute = {
   readonly reason: string;
 };
 
+export type ToldPath = {
+  /** 0 where the peer gives its paths no identifiers. */
+  readonly pathId: number;
+  /** As the peer has told it. */
+  readonly received: PathData;
+  /** As import policy has let it in; undefined: it has kept it out. */
+  readonly data: PathData | undefined;
+};
+
 /** A view of the routing table's paths that come from this peer. */
 export class AdjRibIn implements Iterable<Path> {
   /** Number of the peer among the table's sources. */
@@ -43,6 +52,18 @@ export class AdjRibIn implements Iterable<Path> {
     const { paths } = this.#rib;
     for (const row of this.#rowsOf(prefix)) if (paths.isUsable(row)) return this.#rib.pathOf(row);
     return undefined;
+  }
+
+  /** All of its paths to a prefix. */
+  *allTo(prefix: Prefix): Generator<ToldPath, void, undefined> {
+    const { paths, attributes } = this.#rib;
+    for (const row of this.#rowsOf(prefix)) {
+      yield {
+        pathId: paths.pathIdOf(row),
+        received: attributes.dataOf(paths.receivedOf(row)),
+        data: paths.isUsable(row) ? attributes.dataOf(paths.attributesOf(row)) : undefined,
+      };
+    }
   }
 
   getRefused(prefix: Prefix): RefusedRoute | undefined {
@@ -115,6 +136,7 @@ export class AdjRibIn implements Iterable<Path> {
 
   /** Takes out all routes of families not named; how many of those that were let in. */
   retainOnly(families: readonly Family[]): number {
+    if (families.length === 0) return this.#doomAll();
     return this.#doomWhere((family) => !families.includes(family));
   }
 
@@ -142,6 +164,12 @@ export class AdjRibIn implements Iterable<Path> {
     for (const row of this.#rows()) {
       if (this.#rib.paths.isUsable(row)) yield this.#rib.pathOf(row);
     }
+  }
+
+  #doomAll(): number {
+    const before = this.size;
+    if (!this.#isEmpty) this.#rib.doomAllOf(this.source);
+    return before;
   }
 
   #doomWhere(matches: (family: Family, row: number) => boolean): number {

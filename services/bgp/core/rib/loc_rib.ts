@@ -163,6 +163,12 @@ export class LocRib {
     this.#walked = 0;
   }
 
+  /** As doom(), for all paths of the source. */
+  doomAllOf(source: number): void {
+    this.#doomed += this.paths.doomAllOf(source);
+    this.#walked = 0;
+  }
+
   /** What the decision knows of the path's source has changed. */
   reconsider(row: number): void {
     this.#touch(row);

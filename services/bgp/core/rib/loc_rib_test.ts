@@ -150,3 +150,18 @@ test('a source without paths counts no more, and may have some again', () => {
     assert.equal(paths.find(0, table.sourceOf(route), 0), -1);
   }
 });
+
+test('all paths of a source are doomed at once; those of others decide on', () => {
+  const table = new Table();
+  for (const from of ['10.0.0.1', '10.0.0.2']) table.put(path({ from }));
+  table.put(path({ from: '10.0.0.1', prefix: '10.0.0.0/8' }));
+  table.settle();
+  const { rib } = table;
+  const source = table.sourceOf(path({ from: '10.0.0.1' }));
+  for (let time = 0; time < 2; time++) rib.doomAllOf(source);
+  assert.deepEqual([rib.paths.acceptedOf(source), rib.isLosing], [0, true]);
+  assert.deepEqual(table.settle(), [`${PREFIX} 10.0.0.2`, '10.0.0.0/8 nobody']);
+  assert.deepEqual([rib.paths.size, rib.isLosing], [1, false]);
+  table.put(path({ from: '10.0.0.1' }));
+  assert.equal(rib.paths.acceptedOf(source), 1);
+});

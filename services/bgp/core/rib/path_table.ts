@@ -203,6 +203,25 @@ export class PathTable {
     this.#count(row, 1);
   }
 
+  /**
+   * All paths of the source are gone for whoever asks, in one loop over columns: a peer is lost, and no slice of
+   * its routes may be chosen any more. How many that were not so before.
+   */
+  doomAllOf(source: number): number {
+    const [sourceOf, prefixes, flags] = [this.#sourceOf, this.#prefixes, this.#flags];
+    const { limit } = this;
+    let count = 0;
+    for (let row = 0; row < limit; row++) {
+      if (sourceOf[row] !== source || prefixes[row] === 0) continue;
+      const before = flags[row] as number;
+      if ((before & PathFlag.Doomed) !== 0) continue;
+      flags[row] = before | PathFlag.Doomed;
+      count += 1;
+    }
+    Object.assign(this.#source(source), { accepted: 0, refused: 0, stale: 0 });
+    return count;
+  }
+
   remove(row: number): void {
     this.#count(row, -1);
     const prefix = this.prefixOf(row);
