@@ -1,10 +1,10 @@
 // How many routes are in a namespace's tables, as the kernel counts them. Counting a million is a walk of 50 ms
-// over all of them, on a processor that the speaker may need: nobody counts before the route that is told last
-// is as it will be in the end, for which the kernel looks in microseconds.
+// over all of them that nothing interrupts, on a processor that the speaker may need: nobody counts before the
+// route that is told last is there, nor while the first piece of a listing shows too many.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import type { Address } from '@calico/ip';
-import { type Netlink, openNetlinkIn } from '@calico/netlink';
+import { type Netlink, openNetlinkIn, openRouteDump } from '@calico/netlink';
 
 /**
  * Between two counts so many times as long as the quickest has taken: one that others of the machine have
@@ -12,9 +12,11 @@ import { type Netlink, openNetlinkIn } from '@calico/netlink';
  */
 const REST = 3;
 const LOOK_MS = 1;
+const MAIN = 254;
 
 export class Fib {
   readonly #file: string;
+  readonly #namespace: string;
   readonly #netlink: Netlink;
   /** Routes that were there before. */
   readonly base: number;
@@ -22,16 +24,26 @@ export class Fib {
   /** @param pid a process in the namespace */
   constructor(pid: number) {
     this.#file = `/proc/${pid}/net/fib_triestat`;
-    this.#netlink = openNetlinkIn(`/proc/${pid}/ns/net`);
+    this.#namespace = `/proc/${pid}/ns/net`;
+    this.#netlink = openNetlinkIn(this.#namespace);
     this.base = this.count();
   }
 
-  /** Resolves once the kernel has a way to the address, or none any more. @throws the signal's reason */
-  async reaches(address: Address, isThere: boolean, signal: AbortSignal): Promise<void> {
-    while ((this.#netlink.routeTo(address) !== undefined) !== isThere) {
+  /** Resolves once the kernel has a way to the address. @throws the signal's reason */
+  async reaches(address: Address, signal: AbortSignal): Promise<void> {
+    while (this.#netlink.routeTo(address) === undefined) {
       signal.throwIfAborted();
       await sleep(LOOK_MS);
     }
+  }
+
+  /** Resolves when at most so many are left. @throws the signal's reason */
+  async shrinksTo(most: number, signal: AbortSignal): Promise<void> {
+    while (this.#firstPiece() - this.base > most) {
+      signal.throwIfAborted();
+      await sleep(LOOK_MS);
+    }
+    await this.until((added) => added <= most, signal);
   }
 
   /** Resolves at the first count that satisfies. @throws the signal's reason */
@@ -44,6 +56,17 @@ export class Fib {
       const rest = Math.round(quickest * REST);
       await (rest < 4 ? turn() : sleep(rest));
     }
+  }
+
+  /** Routes in the first piece of a listing: as many as there are, or some hundred. */
+  #firstPiece(): number {
+    const dump = openRouteDump({ family: 4, table: MAIN }, this.#namespace);
+    let count = 0;
+    dump.next(() => {
+      count += 1;
+    });
+    dump.close();
+    return count;
   }
 
   [Symbol.dispose](): void {

@@ -109,7 +109,7 @@ async function observe(
 
 async function lose(
   endpoints: readonly Endpoint[],
-  { victims, routes, last }: Plan,
+  { victims, routes }: Plan,
   fib: Fib | undefined,
   cpu: () => number,
   signal: AbortSignal,
@@ -121,8 +121,7 @@ async function lose(
     const start = performance.now();
     endpoints[number]?.kill();
     const left = routes - (times.length + 1) * (victims?.routes ?? 0);
-    if (last !== undefined) await fib?.reaches(last, false, signal);
-    await fib?.until((added) => added <= left, signal);
+    await fib?.shrinksTo(left, signal);
     times.push(seconds(start, performance.now()));
   }
   const [firstLoss = Number.NaN] = times;
@@ -130,7 +129,7 @@ async function lose(
 }
 
 async function filled(fib: Fib, { routes, last }: Plan, signal: AbortSignal): Promise<void> {
-  if (last !== undefined) await fib.reaches(last, true, signal);
+  if (last !== undefined) await fib.reaches(last, signal);
   await fib.until((added) => added >= routes, signal);
 }
 
