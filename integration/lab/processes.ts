@@ -54,8 +54,12 @@ export function clientEnvironment(runDirectory: string, tls?: Certificate): Reco
 function brokerEnvironment(tls?: Certificate): Record<string, string> {
   const etcd = `${CONTROL_ADDRESS}:${PORTS.etcd}`;
   const nats = `${CONTROL_ADDRESS}:${PORTS.nats}`;
-  if (tls === undefined) return { ETCD_ENDPOINTS: `http://${etcd}`, NATS_URL: `nats://${nats}` };
+  const patience = { ETCD_TIMEOUT_SECONDS: String(Math.min(Math.ceil(patient(3)), 60)) };
+  if (tls === undefined) {
+    return { ...patience, ETCD_ENDPOINTS: `http://${etcd}`, NATS_URL: `nats://${nats}` };
+  }
   return {
+    ...patience,
     ETCD_ENDPOINTS: `https://${etcd}`,
     ETCD_CA_CERT_FILE: tls.ca,
     ETCD_CERT_FILE: tls.cert,

@@ -11,6 +11,8 @@ export const ErrorCode = {
   TryAgainLater: 11,
   /** STATUS: ADD cannot succeed now. */
   NotAvailable: 50,
+  /** STATUS: the same, and containers that are there may have limited connectivity. */
+  LimitedConnectivity: 51,
   // From 100 on: ours.
   /** The node or the container is not in a state that allows it: namespace gone, name taken, kernel feature missing. */
   FailedPrecondition: 100,

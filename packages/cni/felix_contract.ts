@@ -48,7 +48,7 @@ export const METHODS = {
     { network: [1, 'string'], validAttachments: [2, 'messages', ATTACHMENT] },
     { removed: [1, 'messages', ATTACHMENT] },
   ],
-  GetReadiness: [{}, { ready: [1, 'bool'], reasons: [2, 'strings'] }],
+  GetReadiness: [{}, { ready: [1, 'bool'], reasons: [2, 'strings'], limited: [3, 'bool'] }],
   GetNodeInfo: [{}, { node: [1, 'string'] }],
 } as const satisfies Readonly<Record<string, readonly [Message, Message]>>;
 

@@ -76,7 +76,11 @@ test('a call reaches a real gRPC server and brings its answer, several on one co
     [added.hostInterface, added.addresses, added.mtu],
     ['cali-x', ['10.1.1.1/32'], 1480],
   );
-  assert.deepEqual(await felix.call('GetReadiness', {}), { ready: false, reasons: ['ä%'] });
+  assert.deepEqual(await felix.call('GetReadiness', {}), {
+    ready: false,
+    reasons: ['ä%'],
+    limited: false,
+  });
 });
 
 test('statuses become CNI errors with the text of the server', async (t) => {

@@ -128,16 +128,20 @@ async function add(felix: Felix, config: NetworkConfig, prepared: Workload): Pro
 async function status(felix: Felix, config: NetworkConfig): Promise<string> {
   try {
     await requireNode(felix, config);
-    const { ready, reasons } = await felix.call('GetReadiness', {});
+    const { ready, reasons, limited } = await felix.call('GetReadiness', {});
     if (ready) return '';
     throw new CniError(
-      ErrorCode.NotAvailable,
+      limited ? ErrorCode.LimitedConnectivity : ErrorCode.NotAvailable,
       `Cannot add containers now: ${reasons.length === 0 ? 'felix is not ready' : reasons.join('; ')}`,
     );
   } catch (error) {
-    if (!(error instanceof CniError) || error.code === ErrorCode.NotAvailable) throw error;
+    if (!(error instanceof CniError) || isOfStatus(error.code)) throw error;
     throw new CniError(ErrorCode.NotAvailable, error.message, error.details, { cause: error });
   }
+}
+
+function isOfStatus(code: ErrorCode): boolean {
+  return code === ErrorCode.NotAvailable || code === ErrorCode.LimitedConnectivity;
 }
 
 // The socket of another node's felix (a shared or mistaken runDir) would set the container up on that node.

@@ -202,11 +202,14 @@ test('CHECK needs a usable prevResult', async () => {
   await refused(run('CHECK', { prevResult: { ips: [1] } }), 7, /prevResult.ips: a list of objects/);
 });
 
-test('STATUS succeeds when felix is ready, and is 50 with the reasons when not', async () => {
+test('STATUS succeeds when felix is ready, and is 50 or 51 with the reasons when not', async () => {
   const felix = new FakeFelix();
-  felix.answers = { GetReadiness: { ready: true, reasons: [] } };
+  felix.answers = { GetReadiness: { ready: true, reasons: [], limited: false } };
   assert.equal(await run('STATUS', {}, felix), '');
-  felix.answers = { GetReadiness: { ready: false, reasons: ['not in sync', 'no ipam'] } };
+  felix.answers = { GetReadiness: { ready: false, reasons: ['no filter'], limited: true } };
+  await refused(run('STATUS', {}, felix), 51, /^Cannot add containers now: no filter$/);
+  const reasons = ['not in sync', 'no ipam'];
+  felix.answers = { GetReadiness: { ready: false, reasons, limited: false } };
   await refused(run('STATUS', {}, felix), 50, /^Cannot add containers now: not in sync; no ipam$/);
   felix.failure = new CniError(ErrorCode.TryAgainLater, 'Cannot reach felix');
   await refused(run('STATUS', {}, felix), 50, /^Cannot reach felix$/);

@@ -68,6 +68,11 @@ export const etcd = {
     pemFile('PRIVATE KEY'),
     'PEM file: own private key towards etcd',
   ),
+  etcdTimeoutSeconds: setting(
+    'ETCD_TIMEOUT_SECONDS',
+    z.coerce.number('expected whole seconds from 1 to 60').int().min(1).max(60).default(3),
+    'How long etcd may take for an answer; more where machines are slow',
+  ),
 };
 
 /** Where NATS is and how it is spoken to; see natsAccess(). */

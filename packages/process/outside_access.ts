@@ -14,6 +14,7 @@ type NatsConfig = Config<typeof common.nats>;
 export type EtcdAccess = {
   readonly endpoints: string[];
   readonly tls: TlsFiles | undefined;
+  readonly requestTimeoutMs: number;
 };
 
 /** What connectBus() takes; paths of the files. */
@@ -54,7 +55,11 @@ export function etcdAccess(config: EtcdConfig, logger: Logger): EtcdAccess {
     'use https:// and set ETCD_CA_CERT_FILE, ETCD_CERT_FILE and ETCD_KEY_FILE',
     logger,
   );
-  return { endpoints: [...etcdEndpoints], tls: given ? { ca, cert, key } : undefined };
+  return {
+    endpoints: [...etcdEndpoints],
+    tls: given ? { ca, cert, key } : undefined,
+    requestTimeoutMs: config.etcdTimeoutSeconds * 1_000,
+  };
 }
 
 /** @throws ConfigError when the settings contradict each other */

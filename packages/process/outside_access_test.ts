@@ -44,7 +44,8 @@ const problemsOf = (run: () => unknown): readonly string[] => {
 
 test('etcdAccess(), natsAccess() use local plain text without a word', () => {
   const { etcd, nats, lines } = open({ NATS_URL: 'localhost:4222,nats://[::1]:4222' });
-  assert.deepEqual(etcd(), { endpoints: ['http://127.0.0.1:2379'], tls: undefined });
+  const endpoints = ['http://127.0.0.1:2379'];
+  assert.deepEqual(etcd(), { endpoints, tls: undefined, requestTimeoutMs: 3_000 });
   assert.equal(nats().tls, undefined);
   assert.deepEqual(lines, []);
 });
@@ -70,10 +71,12 @@ test('etcdAccess(), natsAccess() check the files and name them', () => {
     ETCD_CA_CERT_FILE: CA,
     ETCD_CERT_FILE: CERT,
     ETCD_KEY_FILE: KEY,
+    ETCD_TIMEOUT_SECONDS: '20',
     NATS_URL: 'nats://10.0.0.1:4222',
     NATS_CA_FILE: CA,
   });
   assert.deepEqual(etcd().tls, { ca: CA, cert: CERT, key: KEY });
+  assert.equal(etcd().requestTimeoutMs, 20_000);
   assert.deepEqual(nats().tls, { ca: CA, cert: undefined, key: undefined });
   assert.deepEqual(lines, []);
 });

@@ -256,6 +256,16 @@ export type NodeInfo = {
   readonly missingFeatures: readonly string[];
 };
 
+export type Readiness = {
+  /**
+   * One sentence for each thing without which add() would fail; none: it can succeed. A locked datastore is none: it is
+   * meant, holds on all nodes at once, and a runtime that hears of it counts the whole node as not ready.
+   */
+  readonly reasons: readonly string[];
+  /** Pods that are there may have limited connectivity: the kernel is not as it should be. */
+  readonly isLimited: boolean;
+};
+
 /** What callers on the node's socket may ask for. Refusals are WorkloadErrors. */
 export interface FelixActions {
   add(workload: Workload): Promise<WorkloadRecord>;
@@ -263,10 +273,6 @@ export interface FelixActions {
   check(request: CheckRequest): void;
   /** Answers what was removed. */
   collectGarbage(network: string, valid: readonly WorkloadKey[]): Promise<readonly WorkloadKey[]>;
-  /**
-   * One sentence for each thing without which add() would fail. A locked datastore is none: it is meant, holds
-   * on all nodes at once, and a runtime that hears of it counts the whole node as not ready.
-   */
-  notReadyBecause(): Promise<readonly string[]>;
+  readiness(): Promise<Readiness>;
   info(): NodeInfo;
 }

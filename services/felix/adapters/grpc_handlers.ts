@@ -56,8 +56,8 @@ export function createHandlers(felix: FelixActions): ServiceHandlers<typeof Feli
       }),
     getReadiness: () =>
       answer(async () => {
-        const reasons = await felix.notReadyBecause();
-        return { ready: reasons.length === 0, reasons: [...reasons] };
+        const { reasons, isLimited } = await felix.readiness();
+        return { ready: reasons.length === 0, reasons: [...reasons], limited: isLimited };
       }),
     getNodeInfo: async () => {
       const { missingFeatures, ...info } = felix.info();

@@ -37,7 +37,7 @@ function handlers(changes: Partial<FelixActions> = {}) {
     remove: async () => {},
     check: () => {},
     collectGarbage: async () => [],
-    notReadyBecause: async () => [],
+    readiness: async () => ({ reasons: [], isLimited: false }),
     info: () => ({
       node: 'n',
       version: 'v',

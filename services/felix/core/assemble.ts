@@ -206,6 +206,7 @@ export function assemble(ports: Ports): Assembly {
     store,
     health,
     log,
+    hasReadyAddress: () => warm.hasAddress(),
     refusalOf: (pool) => features.refusalOf(pool),
   });
   return {

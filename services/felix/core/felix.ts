@@ -7,6 +7,7 @@ import type {
   Log,
   NodeInfo,
   PodNetwork,
+  Readiness,
   ResourceStore,
 } from '../ports.ts';
 import type { Agent } from './agent.ts';
@@ -30,6 +31,8 @@ export type FelixParts = {
   readonly store: ResourceStore;
   readonly health: HealthLog;
   readonly log: Log;
+  /** Whether an address is there that ipam need not be asked for. */
+  readonly hasReadyAddress: () => boolean;
   /** Why this kernel cannot serve a pool. */
   readonly refusalOf: (pool: IPPool) => string | undefined;
 };
@@ -76,16 +79,25 @@ export class Felix implements FelixActions {
     return removed;
   }
 
-  async notReadyBecause(): Promise<readonly string[]> {
-    const { addresses, store, view, health } = this.#parts;
-    const answers = await Promise.all([reasonOf(addresses.probe()), reasonOf(store.probe())]);
-    const reasons = answers.filter((reason) => reason !== undefined);
+  async readiness(): Promise<Readiness> {
+    const { view, health } = this.#parts;
+    const reasons = [...(await this.#missingServices())];
     if (!view.inSync) reasons.push("the cluster's policies are not known yet");
     const enabled = view.list('IPPool').filter(({ spec }) => !spec.disabled);
     const refused = enabled.flatMap((pool) => this.#parts.refusalOf(pool) ?? []);
     // As long as one pool serves, pods can be connected.
     if (enabled.length > 0 && refused.length === enabled.length) reasons.push(...refused);
-    return [...reasons, ...health.conditions('policy')];
+    reasons.push(...health.conditions('policy'));
+    const isBroken = [...health.conditions('policy'), ...health.conditions('kernel')].length > 0;
+    return { reasons, isLimited: reasons.length > 0 && isBroken };
+  }
+
+  /** While ipam is away an address that is held ready makes a pod, also without api. */
+  async #missingServices(): Promise<readonly string[]> {
+    const { addresses, store, hasReadyAddress } = this.#parts;
+    const [ipam, api] = await Promise.all([reasonOf(addresses.probe()), reasonOf(store.probe())]);
+    if (ipam !== undefined && hasReadyAddress()) return [];
+    return [ipam, api].filter((reason) => reason !== undefined);
   }
 
   info(): NodeInfo {

@@ -191,7 +191,7 @@ test('a pool whose tunnel the kernel lacks is refused by name', async () => {
   await w.pass(100);
   assert.match(w.reports.at(-1)?.messages.join() ?? '', /pool pool: ipipMode Always needs/);
   assert.deepEqual(w.leftovers(), []);
-  assert.match((await felix.actions.notReadyBecause()).join(), /ipip module/);
+  assert.match((await felix.actions.readiness()).reasons.join(), /ipip module/);
 });
 
 function clusterInformation(datastoreReady: boolean) {
@@ -212,7 +212,7 @@ test('add() while the datastore is locked is refused, and goes on when it is ope
   const late = { ...POD, containerId: 'c2', pod: 'late', netns: '/ns/b' };
   await fails(w.settle(felix.actions.add(late)), 'unavailable', /datastore is locked.*unlock/);
   // It is said, but the node stays ready: a runtime that heard otherwise would have all pods evicted.
-  assert.deepEqual(await felix.actions.notReadyBecause(), []);
+  assert.deepEqual((await felix.actions.readiness()).reasons, []);
   felix.viewChanged(['ClusterInformation']);
   await w.pass(100);
   assert.match(w.reports.at(-1)?.messages.join() ?? '', /datastore is locked/);

@@ -99,6 +99,9 @@ test('the applied revision follows the view and waits for the packet filter', as
   await w.pass(1_000);
   assert.equal(w.reports.at(-1)?.appliedRevision, before);
   assert.match(w.reports.at(-1)?.messages.join() ?? '', /packet filter up to date: busy/);
+  const { reasons, isLimited } = await felix.actions.readiness();
+  assert.match(reasons.join(), /^cannot bring the packet filter up to date: busy$/);
+  assert.equal(isLimited, true);
   w.policyFailure = undefined;
   await w.pass(5_000);
   assert.equal(w.reports.at(-1)?.appliedRevision, w.revision);

@@ -77,6 +77,11 @@ export class WarmAddresses {
     });
   }
 
+  /** Whether take() can answer an address now. */
+  hasAddress(): boolean {
+    return this.#stock.addresses.length > 0 && !this.#isOver();
+  }
+
   /** Has adopted what workloads took, and keeps the stock. Throws `unavailable` to be tried again. */
   async ensure(): Promise<void> {
     const { book, report } = this.#parts;

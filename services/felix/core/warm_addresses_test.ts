@@ -47,6 +47,7 @@ function away(w: FakeWorld, isAway: boolean): void {
 test('a pod starts while ipam and api are away; afterwards all is as if they had not been', async () => {
   const { w, felix } = await world(2);
   away(w, true);
+  assert.deepEqual((await felix.actions.readiness()).reasons, []);
   const record = await w.settle(felix.actions.add(POD));
   const [address] = record.addresses;
   assert.equal(w.routes.has(`${address?.address}/32 0`), true);
@@ -83,6 +84,7 @@ test('with ipam at hand nothing is taken from the stock; without stock ADD fails
   assert.equal(w.assigned.size, 1);
   away(w, true);
   await w.settle(felix.actions.add(OTHER));
+  assert.equal((await felix.actions.readiness()).reasons.length, 2);
   await assert.rejects(w.settle(felix.actions.add(THIRD)), /ipam/);
   const off = await world(0);
   away(off.w, true);
