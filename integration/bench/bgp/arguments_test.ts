@@ -17,7 +17,7 @@ test('without arguments everything is measured', () => {
   );
   assert.deepEqual(request.workloads[0]?.sizes, [10_000, 100_000, 500_000, 1_000_000]);
   assert.deepEqual(request.contestants, CONTESTANTS);
-  assert.deepEqual([request.rounds, request.onceOver, request.limitOf('bird')], [3, 10, 60]);
+  assert.deepEqual([request.rounds, request.onceOver, request.limitOf('bird')], [3, 10, 90]);
 });
 
 test('workloads, sizes and daemons are taken in the order in which they are named', () => {
@@ -34,7 +34,7 @@ test('a limit holds for all, or for the daemon that is named', () => {
   const both = parsed('--limit', '20,gobgp=300');
   assert.deepEqual([both.limitOf('gobgp'), both.limitOf('ours')], [300, 20]);
   const own = parsed('--limit', 'frr=9');
-  assert.deepEqual([own.limitOf('frr'), own.limitOf('ours')], [9, 60]);
+  assert.deepEqual([own.limitOf('frr'), own.limitOf('ours')], [9, 90]);
 });
 
 test('help is asked for before anything else is judged', () => {

@@ -26,8 +26,8 @@ Options:
                     hops in the routes; raw-objects: with a nexthop object
   --repeat N        rounds (3): in each everybody is measured once, in turns
   --once-over N     who needed more than N seconds (10) is measured only once
-  --limit LIST      seconds after which a measurement is given up (60), also for one daemon:
-                    --limit 60,gobgp=300. Who went over it, or would by the figure for a smaller size, is
+  --limit LIST      seconds after which a measurement is given up (90), also for one daemon:
+                    --limit 90,gobgp=300. Who went over it, or would by the figure for a smaller size, is
                     not tried with larger ones
   --profile DIR     CPU profiles of ours
   -h, --help
