@@ -39,6 +39,8 @@ export class KernelSync {
   /** When everything has been planned anew, the kernel is read, or only written. */
   #isReadNext = false;
   #isPlanningOn = false;
+  /** Since what is wanted was last compared with what is there. */
+  #isPlannedAnew = false;
   #isStopped = false;
 
   constructor(kernel: KernelPort, rib: LocRib, events: SyncEvents) {
@@ -55,7 +57,7 @@ export class KernelSync {
       onFailed: (id, failure, kind, route) =>
         this.#failed(id, describeFailure(failure, kind, route)),
       onIdle: () => {
-        if (!this.#plan.isPlanning) events.onSettled();
+        if (this.#isCompared) events.onSettled();
       },
     });
   }
@@ -87,7 +89,12 @@ export class KernelSync {
 
   /** What is wanted is in the kernel. */
   get isDone(): boolean {
-    return this.#failures.size === 0 && this.#writer.isIdle && !this.#plan.isPlanning;
+    return this.#failures.size === 0 && this.#writer.isIdle && this.#isCompared;
+  }
+
+  /** The writer knows of everything that is wanted. */
+  get #isCompared(): boolean {
+    return !this.#plan.isPlanning && !this.#isPlannedAnew;
   }
 
   /** Something could not be written: to be tried again. */
@@ -145,6 +152,7 @@ export class KernelSync {
   /** Plans what is to be planned anew, a slice per turn, and then does what follows from it. */
   #carryOut(): void {
     if (this.#isPlanningOn || this.#isStopped) return;
+    this.#isPlannedAnew ||= this.#plan.isPlanning;
     this.#plan.planOn(SLICE);
     if (this.#plan.isPlanning) {
       this.#isPlanningOn = true;
@@ -206,6 +214,7 @@ export class KernelSync {
   }
 
   #commit(): void {
+    this.#isPlannedAnew = false;
     for (const id of this.#failures.keys()) this.#forgive(id);
     for (let id = 0; id < this.#states.limit; id++) {
       if (!this.#states.isRight(id)) this.#writer.mark(id);

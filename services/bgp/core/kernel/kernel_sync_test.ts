@@ -346,3 +346,22 @@ test('a route that is wanted again before it could be removed stays', () => {
   assert.deepEqual(kernel.log, []);
   assert.equal(fixture.sync.isDone, true);
 });
+
+test('what is planned anew is not in force before the kernel has been read, and has got it', () => {
+  const fixture = new Fixture().learn({});
+  const { kernel, sync } = fixture;
+  const work = heldBack(fixture);
+  const settled = fixture.settledCount;
+  kernel.ways.set('192.168.80.101', {
+    gateway: parseAddress('192.168.80.1'),
+    interfaceIndex: 2,
+  });
+  sync.resync();
+  assert.equal(sync.isDone, false, 'the kernel is being read');
+  work();
+  assert.equal(sync.isDone, false, 'the kernel is being written');
+  assert.equal(fixture.settledCount, settled);
+  work();
+  assert.deepEqual([sync.isDone, fixture.settledCount], [true, settled + 1]);
+  assert.deepEqual(kernel.describe(), ['10.244.85.192/26 via 192.168.80.1']);
+});
