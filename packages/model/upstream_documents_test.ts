@@ -210,6 +210,7 @@ const REFUSED: readonly (readonly [
   ],
   ['ClusterInformation', {}, /metadata\.name: expected "default"/],
   ['FelixConfiguration', { ipipMtu: 1 }, /did you mean "ipipMTU"/, { name: 'default' }],
+  ['FelixConfiguration', { vxlanMTUV6: 70_000 }, /vxlanMTUV6.*0 to 65535/, { name: 'default' }],
   [
     'FelixConfiguration',
     { chainInsertMode: 'insert' },
