@@ -2,7 +2,7 @@
 // over all of them that nothing interrupts, on a processor that the speaker may need: nobody counts before the
 // route that is told last is there, nor while the first piece of a listing shows too many.
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address } from '@calico/ip';
 import { type Netlink, openNetlinkIn, openRouteDump } from '@calico/netlink';
 
@@ -53,8 +53,7 @@ export class Fib {
       if (isEnough(this.count() - this.base)) return;
       signal.throwIfAborted();
       quickest = Math.min(quickest, performance.now() - before);
-      const rest = Math.round(quickest * REST);
-      await (rest < 4 ? turn() : sleep(rest));
+      await sleep(Math.max(LOOK_MS, quickest * REST));
     }
   }
 
