@@ -10,6 +10,7 @@ import {
   decodeMessage,
   decodeMrt,
   MessageFramer,
+  type WireContext,
 } from '@calico/bgp-wire';
 import { formatAddress, formatPrefix } from '@calico/ip';
 import { execOk } from '../lab/exec.ts';
@@ -167,7 +168,9 @@ function describe(message: BmpMessage): string[] {
       return [`peer-down ${who}${message.reason} ${code}`];
     }
     case 'route-monitoring': {
-      const update = readBgp(message.update);
+      // BIRD tells all paths: its prefixes have identifiers, as both OPENs say.
+      const addPath = address === undefined ? [] : ([4] as const);
+      const update = readBgp(message.update, { ...DEFAULT_CONTEXT, addPath });
       if (update.kind !== 'update') return [];
       const line = (sign: string, list: typeof update.announced): string[] =>
         list.map(({ prefix }) => `${who}${table} ${sign} ${formatPrefix(prefix)}`);
@@ -178,10 +181,10 @@ function describe(message: BmpMessage): string[] {
   }
 }
 
-function readBgp(bytes: Uint8Array) {
+function readBgp(bytes: Uint8Array, context: WireContext = DEFAULT_CONTEXT) {
   const framer = new MessageFramer();
   framer.push(bytes);
   const frame = framer.next();
   assert.ok(frame);
-  return decodeMessage(frame, DEFAULT_CONTEXT);
+  return decodeMessage(frame, context);
 }

@@ -7,10 +7,14 @@ import {
   DEFAULT_CONTEXT,
   decodeMessage,
   endOfRibOf,
+  type Message,
   MessageFramer,
+  type Nlri,
   type Update,
+  type WireContext,
 } from '@calico/bgp-wire';
 import { formatAddress, formatPrefix } from '@calico/ip';
+import type { AnyResource } from '@calico/model';
 import type { BmpSettings } from '../core/bmp/settings.ts';
 import type { CollectorPort, CollectorSource } from '../ports.ts';
 import { affinity, bgpConfiguration, bgpFilter, bgpPeer, node, pool } from './resources.ts';
@@ -21,6 +25,8 @@ class Station implements CollectorPort {
   readonly #framer = new BmpFramer();
   readonly tables = new Map<string, Set<string>>();
   readonly log: string[] = [];
+  /** Whose prefixes have path identifiers, by their OPENs. */
+  readonly #identified = new Set<string>();
   target: BmpSettings | undefined;
   source: CollectorSource | undefined;
   isSlow = false;
@@ -56,7 +62,17 @@ class Station implements CollectorPort {
     if (message.kind === 'termination') return void this.log.push('termination');
     const { address, table } = message.peer;
     const name = `${address === undefined ? '' : `${formatAddress(address)} `}${table}`;
-    if (message.kind === 'route-monitoring') return this.#update(name, readUpdate(message.update));
+    if (message.kind === 'peer-up') {
+      const isIdentified =
+        offers(message.sentOpen, 'receive') && offers(message.receivedOpen, 'send');
+      const [who = ''] = name.split(' ');
+      if (isIdentified) this.#identified.add(who);
+      else this.#identified.delete(who);
+    }
+    if (message.kind === 'route-monitoring') {
+      const isIdentified = this.#identified.has(name.split(' ')[0] ?? '');
+      return this.#update(name, readUpdate(message.update, isIdentified));
+    }
     if (message.kind === 'peer-down') {
       for (const key of this.tables.keys()) {
         if (key.startsWith(name.split(' ')[0] ?? '')) this.tables.delete(key);
@@ -71,18 +87,35 @@ class Station implements CollectorPort {
     const table = this.tables.get(name) ?? new Set();
     this.tables.set(name, table);
     if (endOfRibOf(update) !== undefined) return;
-    for (const { prefix } of update.withdrawn) table.delete(formatPrefix(prefix));
-    for (const { prefix } of update.announced) table.add(formatPrefix(prefix));
+    for (const nlri of update.withdrawn) table.delete(textOf(nlri));
+    for (const nlri of update.announced) table.add(textOf(nlri));
   }
 }
 
-function readUpdate(bytes: Uint8Array): Update {
+function textOf({ prefix, pathId }: Nlri): string {
+  return pathId === undefined ? formatPrefix(prefix) : `${formatPrefix(prefix)} ${pathId}`;
+}
+
+/** Whether an OPEN says so of several paths of IPv4 prefixes. */
+function offers(bytes: Uint8Array, does: 'send' | 'receive'): boolean {
+  const message = readMessage(bytes, DEFAULT_CONTEXT);
+  assert.ok(message.kind === 'open');
+  return message.capabilities.some(
+    (each) => each.kind === 'add-path' && each.families.some((family) => family[does]),
+  );
+}
+
+function readMessage(bytes: Uint8Array, context: WireContext): Message {
   const framer = new MessageFramer();
   framer.push(bytes);
   const frame = framer.next();
   assert.ok(frame);
-  const message = decodeMessage(frame, DEFAULT_CONTEXT);
-  assert.equal(message.kind, 'update');
+  return decodeMessage(frame, context);
+}
+
+function readUpdate(bytes: Uint8Array, isIdentified: boolean): Update {
+  const message = readMessage(bytes, { ...DEFAULT_CONTEXT, addPath: isIdentified ? [4] : [] });
+  assert.ok(message.kind === 'update');
   return message;
 }
 
@@ -173,4 +206,28 @@ test('a collector that is slow gets the last state only, and one that comes back
   station.connect();
   assert.deepEqual(station.table('loc-rib'), ['10.244.1.0/26', BLOCK_B, BLOCK_C]);
   assert.equal(station.log.filter((line) => line === 'initiation a').length, 2);
+});
+
+/** Between a and b. */
+function peersWith(addPath: string): AnyResource[] {
+  const spec = { asNumber: 64_512, addPath };
+  return [
+    bgpPeer('a', { node: 'a', peerIP: '192.168.80.102', ...spec }),
+    bgpPeer('b', { node: 'b', peerIP: '192.168.80.101', ...spec }),
+  ];
+}
+
+test('routes of a peer that tells several paths bear their identifiers, as its OPENs have it', () => {
+  const { cluster, station } = monitored(9);
+  const others = cluster.resources;
+  cluster.apply([...others, ...peersWith('Both')]);
+  cluster.advance(10_000);
+  const told = station.table('192.168.80.102 pre-policy');
+  assert.equal(told.length, 1);
+  assert.match(told[0] ?? '', new RegExp(`^${BLOCK_B} [0-9]+$`));
+  assert.deepEqual(station.table('192.168.80.102 post-policy'), told);
+  assert.ok(station.table('loc-rib').includes(BLOCK_B));
+  cluster.apply([...others, ...peersWith('Disabled')]);
+  cluster.advance(10_000);
+  assert.deepEqual(station.table('192.168.80.102 pre-policy'), [BLOCK_B]);
 });

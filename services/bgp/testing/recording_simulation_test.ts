@@ -124,3 +124,43 @@ test('each attempt is recorded by the AS number that the peer was told', () => {
   }
   assert.deepEqual([[...told], [...refused]], [[65_100, 64_512], [65_100]]);
 });
+
+test('path identifiers are said of the messages that have them, of both ends', () => {
+  const cluster = new SimulatedCluster(1);
+  const keeper = new Keeper();
+  cluster.recordingOf = (name) => (name === 'a' ? keeper : undefined);
+  const both = { asNumber: 64_512, addPath: 'Both' };
+  cluster.resources = [
+    bgpConfiguration({ asNumber: 64_512, nodeToNodeMeshEnabled: false, sessionRecording: {} }),
+    pool('10.244.0.0/16'),
+    node('a', '192.168.80.100/24'),
+    node('b', '192.168.80.101/24'),
+    affinity('a', '10.244.1.0/26'),
+    affinity('b', '10.244.2.0/26'),
+    bgpPeer('a-b', { node: 'a', peerIP: '192.168.80.101', ...both }),
+    bgpPeer('b-a', { node: 'b', peerIP: '192.168.80.100', passive: true, ...both }),
+  ];
+  for (const name of ['a', 'b']) cluster.start(name);
+  cluster.advance(60_000);
+  const kinds = new Set<string>();
+  for (const record of keeper.records) {
+    if (record.kind !== 'message') continue;
+    const framer = new MessageFramer();
+    framer.push(record.message);
+    const frame = framer.next();
+    assert.ok(frame !== undefined);
+    const addPath = record.hasPathIds === true ? ([4] as const) : [];
+    const message = decodeMessage(frame, { ...DEFAULT_CONTEXT, addPath });
+    const [one] = message.kind === 'update' ? message.announced : [];
+    const id = one === undefined ? '' : ` ${formatPrefix(one.prefix)} ${one.pathId !== undefined}`;
+    kinds.add(`${message.kind}${id} ${record.hasPathIds === true}`);
+  }
+  assert.deepEqual([...kinds].toSorted(), [
+    'keepalive false',
+    'open false',
+    'update 10.244.1.0/26 true true',
+    'update 10.244.2.0/26 true true',
+    // End-of-RIB.
+    'update false',
+  ]);
+});

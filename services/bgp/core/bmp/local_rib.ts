@@ -7,14 +7,19 @@ import {
   encodeMessage,
   Safi,
 } from '@calico/bgp-wire';
+import type { Prefix } from '@calico/ip';
 import type { LocalPolicy } from '../policy/types.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import { FAMILIES } from '../speaker/config.ts';
-import { TableFeed } from './table_feed.ts';
+import { type FeedPath, TableFeed } from './table_feed.ts';
 
 export function locRibFeed(rib: LocRib): TableFeed {
   const all = Array.from(rib.entries(), ({ prefix }) => prefix);
-  return new TableFeed((prefix) => rib.get(prefix)?.best?.data, all);
+  const lookup = (prefix: Prefix): FeedPath[] => {
+    const best = rib.get(prefix)?.best;
+    return best === undefined ? [] : [{ pathId: 0, data: best.data }];
+  };
+  return new TableFeed(lookup, all);
 }
 
 export function locRibHeader({ asn, routerId }: LocalPolicy, timestamp: number): BmpPeer {

@@ -10,11 +10,10 @@ import {
   type Update,
 } from '@calico/bgp-wire';
 import type { Prefix } from '@calico/ip';
-import type { PathData } from '../rib/path.ts';
 import type { Live, Peer } from '../speaker/peer.ts';
 import type { Farewell, SessionLog } from './session_log.ts';
 import type { BmpSettings } from './settings.ts';
-import { TableFeed } from './table_feed.ts';
+import { type FeedPath, TableFeed } from './table_feed.ts';
 
 type PolicyTable = 'pre-policy' | 'post-policy';
 
@@ -27,12 +26,13 @@ export class MonitoredPeer {
     this.#peer = peer;
     this.#live = live;
     const all = knownPrefixes(peer);
-    if (settings.prePolicy) {
-      this.feeds.set('pre-policy', new TableFeed((prefix) => received(peer, prefix), all));
-    }
-    if (settings.postPolicy) {
-      const lookup = (prefix: Prefix): PathData | undefined => peer.received.get(prefix)?.data;
-      this.feeds.set('post-policy', new TableFeed(lookup, all));
+    const { addPath } = live.negotiated.context;
+    for (const [table, isWanted, lookup] of [
+      ['pre-policy', settings.prePolicy, told],
+      ['post-policy', settings.postPolicy, accepted],
+    ] as const) {
+      if (!isWanted) continue;
+      this.feeds.set(table, new TableFeed((prefix) => lookup(peer, prefix), all, addPath));
     }
   }
 
@@ -117,10 +117,16 @@ function reasonOf(farewell: Farewell | undefined): { reason: number; data: Uint8
   };
 }
 
-/** As the peer has told it. */
-function received({ received: table }: Peer, prefix: Prefix): PathData | undefined {
-  const path = table.get(prefix);
-  return path === undefined ? table.getRefused(prefix)?.data : (path.received ?? path.data);
+/** As the peer has told them. */
+function told({ received: table }: Peer, prefix: Prefix): FeedPath[] {
+  return Array.from(table.allTo(prefix), ({ pathId, received }) => ({ pathId, data: received }));
+}
+
+/** As policy has let them in. */
+function accepted({ received: table }: Peer, prefix: Prefix): FeedPath[] {
+  return Array.from(table.allTo(prefix)).flatMap(({ pathId, data }) =>
+    data === undefined ? [] : [{ pathId, data }],
+  );
 }
 
 function knownPrefixes({ received: table }: Peer): Prefix[] {

@@ -4,6 +4,7 @@ import {
   encodeMessage,
   encodeWithdrawal,
   endOfRib,
+  type Nlri,
   type WireContext,
 } from '@calico/bgp-wire';
 import type { Family, Prefix } from '@calico/ip';
@@ -13,22 +14,34 @@ import { FAMILIES } from '../speaker/config.ts';
 
 /** Prefixes per batch: a few messages. */
 const BATCH = 1_024;
-const LONG_MESSAGES: WireContext = { ...DEFAULT_CONTEXT, extendedMessages: true };
 
-type Told = { readonly prefix: Prefix; readonly data: PathData };
+export type FeedPath = {
+  /** Of the peer; 0 where it gives its paths none. */
+  readonly pathId: number;
+  readonly data: PathData;
+};
+
+type Told = { readonly prefix: Prefix; readonly paths: readonly FeedPath[] };
 
 /**
  * One table on its way to the collector: what has been told, and which prefixes may have changed since. Only
  * the last state of a prefix is told, so a collector that is slow costs one entry per prefix at most.
  */
 export class TableFeed {
-  readonly #lookup: (prefix: Prefix) => PathData | undefined;
+  readonly #lookup: (prefix: Prefix) => readonly FeedPath[];
+  readonly #context: WireContext;
   readonly #told = new Map<PrefixKey, Told>();
   readonly #changed = new Map<PrefixKey, Prefix>();
   #owesEndOfRib = true;
 
-  constructor(lookup: (prefix: Prefix) => PathData | undefined, all: Iterable<Prefix>) {
+  /** @param identified families whose prefixes have path identifiers (RFC 7911), as the session's OPENs say */
+  constructor(
+    lookup: (prefix: Prefix) => readonly FeedPath[],
+    all: Iterable<Prefix>,
+    identified: readonly Family[] = [],
+  ) {
     this.#lookup = lookup;
+    this.#context = { ...DEFAULT_CONTEXT, addPath: identified };
     for (const prefix of all) this.touch(prefix);
   }
 
@@ -48,30 +61,34 @@ export class TableFeed {
 
   /** The next UPDATE messages; after the first time that nothing is left, End-of-RIB. */
   take(): Uint8Array[] {
-    const withdrawn: Record<Family, { readonly prefix: Prefix }[]> = { 4: [], 6: [] };
-    const announced = new Map<PathData, Prefix[]>();
+    const withdrawn: Record<Family, Nlri[]> = { 4: [], 6: [] };
+    const announced = new Map<PathData, Nlri[]>();
     let count = 0;
     for (const [key, prefix] of this.#changed) {
       if (count === BATCH) break;
       count += 1;
       this.#changed.delete(key);
-      const data = this.#lookup(prefix);
-      const told = this.#told.get(key);
-      if (data === told?.data) continue;
-      if (data === undefined) {
-        this.#told.delete(key);
-        withdrawn[prefix.family].push({ prefix });
-      } else {
-        this.#told.set(key, { prefix, data });
-        const group = announced.get(data);
-        if (group === undefined) announced.set(data, [prefix]);
-        else group.push(prefix);
+      const paths = this.#lookup(prefix);
+      const told = this.#told.get(key)?.paths ?? [];
+      for (const { pathId } of told) {
+        if (!paths.some((path) => path.pathId === pathId)) {
+          withdrawn[prefix.family].push({ prefix, pathId });
+        }
       }
+      for (const { pathId, data } of paths) {
+        if (told.some((path) => path.pathId === pathId && path.data === data)) continue;
+        const group = announced.get(data);
+        if (group === undefined) announced.set(data, [{ prefix, pathId }]);
+        else group.push({ prefix, pathId });
+      }
+      if (paths.length === 0) this.#told.delete(key);
+      else this.#told.set(key, { prefix, paths });
     }
     const messages = FAMILIES.flatMap((family) =>
-      encodeWithdrawal(family, withdrawn[family], DEFAULT_CONTEXT),
+      encodeWithdrawal(family, withdrawn[family], this.#context),
     );
-    for (const [data, prefixes] of announced) messages.push(...announcements(data, prefixes));
+    for (const [data, nlri] of announced)
+      messages.push(...announcements(data, nlri, this.#context));
     if (this.#owesEndOfRib && this.#changed.size === 0) {
       this.#owesEndOfRib = false;
       messages.push(...FAMILIES.map((family) => encodeMessage(endOfRib(family))));
@@ -80,22 +97,22 @@ export class TableFeed {
   }
 }
 
-function announcements(data: PathData, prefixes: readonly Prefix[]): Uint8Array[] {
+function announcements(data: PathData, all: readonly Nlri[], context: WireContext): Uint8Array[] {
   return FAMILIES.flatMap((family) => {
-    const nlri = prefixes.filter((each) => each.family === family).map((prefix) => ({ prefix }));
+    const nlri = all.filter(({ prefix }) => prefix.family === family);
     const announcement = { family, ...data, nlri };
     try {
-      return encodeAnnouncement(announcement, DEFAULT_CONTEXT);
+      return encodeAnnouncement(announcement, context);
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
     }
     try {
       // Attributes that came in an extended message.
-      return encodeAnnouncement(announcement, LONG_MESSAGES);
+      return encodeAnnouncement(announcement, { ...context, extendedMessages: true });
     } catch (cause) {
       // AS numbers of two octets filled one, or policy has added something: that fits no message.
       if (!(cause instanceof RangeError)) throw cause;
-      return encodeWithdrawal(family, nlri, DEFAULT_CONTEXT);
+      return encodeWithdrawal(family, nlri, context);
     }
   });
 }

@@ -1,15 +1,54 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseAddress, parsePrefix } from '@calico/ip';
+import { DEFAULT_CONTEXT, decodeMessage, MessageFramer } from '@calico/bgp-wire';
+import { formatAddress, parseAddress, parsePrefix } from '@calico/ip';
 import { sequence } from '../../testing/paths.ts';
+import type { PathData } from '../rib/path.ts';
 import { TableFeed } from './table_feed.ts';
 
 test('a route whose attributes fit no message is told as withdrawn', () => {
   const prefix = parsePrefix('10.1.0.0/24');
   const asPath = sequence(...Array.from({ length: 17_000 }, (_, index) => index + 1));
   const data = { attributes: { origin: 0, asPath }, nextHop: parseAddress('192.0.2.9') } as const;
-  const [update, ...endsOfRib] = new TableFeed(() => data, [prefix]).take();
+  const [update, ...endsOfRib] = new TableFeed(() => [{ pathId: 0, data }], [prefix]).take();
   // Withdrawn Routes, and no attributes.
   assert.deepEqual([...(update?.subarray(19) ?? [])], [0, 4, 24, 10, 1, 0, 0, 0]);
   assert.equal(endsOfRib.length, 2);
+});
+
+function via(address: string): PathData {
+  return { attributes: { origin: 0, asPath: sequence(7) }, nextHop: parseAddress(address) };
+}
+
+test('of a session with path identifiers all paths are told, by them, and withdrawn by them', () => {
+  const prefix = parsePrefix('10.1.0.0/24');
+  const [one, two] = [via('192.0.2.1'), via('192.0.2.2')];
+  let paths = [
+    { pathId: 5, data: one },
+    { pathId: 9, data: two },
+  ];
+  const feed = new TableFeed(() => paths, [prefix], [4]);
+  const context = { ...DEFAULT_CONTEXT, addPath: [4] } as const;
+  const texts = (): string[] =>
+    feed.take().flatMap((bytes) => {
+      const framer = new MessageFramer();
+      framer.push(bytes);
+      const frame = framer.next();
+      const message = frame === undefined ? undefined : decodeMessage(frame, context);
+      if (message?.kind !== 'update') return ['?'];
+      return [
+        ...message.withdrawn.map(({ pathId }) => `gone ${pathId}`),
+        ...message.announced.map(({ pathId }) => {
+          const { nextHop } = message.attributes ?? {};
+          return `${pathId} ${nextHop === undefined ? '' : formatAddress(nextHop)}`;
+        }),
+      ];
+    });
+  assert.deepEqual(texts(), ['5 192.0.2.1', '9 192.0.2.2']);
+  paths = [{ pathId: 9, data: one }];
+  feed.touch(prefix);
+  assert.deepEqual(texts(), ['gone 5', '9 192.0.2.1']);
+  paths = [];
+  feed.touch(prefix);
+  assert.deepEqual(texts(), ['gone 9']);
 });

@@ -5,13 +5,18 @@ import {
   DEFAULT_CONTEXT,
   encodeFrame,
   encodeMrt,
+  HEADER_LENGTH,
   MessageFramer,
   MessageType,
   type MrtEnds,
   type MrtRecord,
   MrtState,
+  ProtocolError,
+  type Span,
+  UpdateFields,
 } from '@calico/bgp-wire';
 import type { Clock } from '@calico/clock';
+import type { Family } from '@calico/ip';
 import type { RecordingPort } from '../../ports.ts';
 import type { SessionMessage } from '../host/session_message.ts';
 import type { Negotiated } from '../session/types.ts';
@@ -125,7 +130,7 @@ export class SessionRecording {
       ...this.#ends(peer),
       ...(direction === 'sent' ? { isLocal: true } : {}),
       ...(context.fourOctetAs ? {} : { hasTwoOctetAs: true }),
-      ...(context.addPath.length === 0 ? {} : { hasPathIds: true }),
+      ...(hasPathIds(message, context.addPath) ? { hasPathIds: true } : {}),
       message,
     };
   }
@@ -158,4 +163,26 @@ export class SessionRecording {
 function spokenAsn({ config, session }: Peer): number {
   const { localAsn, dualAsn } = config.session;
   return session.usesDualAsn && dualAsn !== undefined ? dualAsn : localAsn;
+}
+
+/** Whether prefixes in the message have identifiers: the families of a session need not all have them. */
+function hasPathIds(message: Uint8Array, identified: readonly Family[]): boolean {
+  if (identified.length === 0 || message[HEADER_LENGTH - 1] !== MessageType.Update) return false;
+  try {
+    const fields = new UpdateFields(message.subarray(HEADER_LENGTH));
+    const { withdrawn, announced, reach, unreach } = fields;
+    const isOld = !isEmpty(withdrawn) || !isEmpty(announced);
+    const families = [reach, unreach].flatMap((each) =>
+      each === undefined || isEmpty(each.nlri) ? [] : each.family,
+    );
+    return identified.some((family) => families.includes(family) || (family === 4 && isOld));
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause;
+    // Nobody can tell of one that cannot be read.
+    return true;
+  }
+}
+
+function isEmpty({ start, end }: Span): boolean {
+  return start === end;
 }
