@@ -4,5 +4,8 @@ export const rpcLibraries: readonly (() => Promise<unknown>)[] = [
   () => import('@bufbuild/protobuf/codegenv2'),
   () => import('@bufbuild/protobuf/wkt'),
   () => import('@bufbuild/protobuf'),
+  // An import of a built-in module asks for the values of all its names.
+  () => Promise.resolve(process.getBuiltinModule('node:http2')),
+  () => import('@grpc/grpc-js/build/src/subchannel.js'),
   () => import('@grpc/grpc-js'),
 ];

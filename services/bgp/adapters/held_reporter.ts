@@ -1,31 +1,52 @@
 import type { PeerStatus, Reporter } from '../ports.ts';
 
-/** Holds the last report of each kind until there is somebody to tell. */
+/**
+ * Holds the last report of each kind until there is somebody to tell, and then tells one per turn of the
+ * event loop: the first of a kind takes the bus some milliseconds.
+ */
 export class HeldReporter implements Reporter {
   #listener: Reporter | undefined;
   readonly #held = new Map<keyof Reporter, (listener: Reporter) => void>();
+  #isTelling = false;
 
   /** Told what is held, and everything from now on. */
   tellTo(listener: Reporter): void {
     this.#listener = listener;
-    for (const tell of this.#held.values()) tell(listener);
-    this.#held.clear();
+    this.#tellSoon();
   }
 
   peers(peers: readonly PeerStatus[]): void {
-    this.#tell('peers', (listener) => listener.peers(peers));
+    this.#hold('peers', (listener) => listener.peers(peers));
   }
 
   applied(revision: bigint, inSync: boolean): void {
-    this.#tell('applied', (listener) => listener.applied(revision, inSync));
+    this.#hold('applied', (listener) => listener.applied(revision, inSync));
   }
 
   health(report: Parameters<Reporter['health']>[0]): void {
-    this.#tell('health', (listener) => listener.health(report));
+    this.#hold('health', (listener) => listener.health(report));
   }
 
-  #tell(kind: keyof Reporter, tell: (listener: Reporter) => void): void {
-    if (this.#listener === undefined) this.#held.set(kind, tell);
-    else tell(this.#listener);
+  #hold(kind: keyof Reporter, tell: (listener: Reporter) => void): void {
+    this.#held.set(kind, tell);
+    this.#tellSoon();
+  }
+
+  #tellSoon(): void {
+    if (this.#isTelling || this.#listener === undefined || this.#held.size === 0) return;
+    this.#isTelling = true;
+    setImmediate(() => {
+      this.#isTelling = false;
+      this.#tellNext();
+      this.#tellSoon();
+    });
+  }
+
+  #tellNext(): void {
+    const [next] = this.#held;
+    if (next === undefined || this.#listener === undefined) return;
+    const [kind, tell] = next;
+    this.#held.delete(kind);
+    tell(this.#listener);
   }
 }

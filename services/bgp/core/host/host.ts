@@ -226,17 +226,16 @@ export class Host {
           if (this.#turns.isReadingOver) break;
         }
         this.#flush();
-        this.#dialSome();
       } while (this.#hasWork && !this.#turns.isOver);
+      this.#dialSome();
     } finally {
       this.#isRunning = false;
     }
-    if (this.#hasWork) this.#turns.request();
+    if (this.#hasWork || this.#dials.size > 0) this.#turns.request();
   }
 
   get #hasWork(): boolean {
-    const isWaiting = this.#events.length > 0 || this.#readable.size > 0 || this.#dials.size > 0;
-    return this.#hasMore || isWaiting;
+    return this.#hasMore || this.#events.length > 0 || this.#readable.size > 0;
   }
 
   #flush(): void {
@@ -322,7 +321,7 @@ export class Host {
     for (const peer of this.#dials) {
       this.#dials.delete(peer);
       this.#dial(peer);
-      if (this.#turns.isOver) return;
+      if (this.#turns.isReadingOver) return;
     }
   }
 
