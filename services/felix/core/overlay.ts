@@ -83,8 +83,9 @@ export function computeOverlay(inputs: OverlayInputs): Overlay {
         const entry = { device, mac, destination };
         neighbours.set(neighbourKey(neighbour), neighbour);
         fdb.set(fdbKey(entry), entry);
-        const route = family === 6 ? vtepRoute(device, vtep) : undefined;
-        if (route !== undefined) routes.set(routeKey(route), route);
+        if (family === 4) continue;
+        const route = vtepRoute(device, vtep);
+        routes.set(routeKey(route), route);
       }
     }
     for (const [key, route] of mergeRoutes(blockRoutes(vxlan, inputs))) routes.set(key, route);
