@@ -27,11 +27,12 @@ test('followVersion() says a version once, and when api is away or another', asy
   ]);
 });
 
+const broken = () => Promise.reject(new TypeError('a mistake'));
+
 test('followVersion() does not go on after what is no answer of a service', async () => {
-  const ask = () => Promise.reject(new TypeError('a mistake'));
   const terminal = { out: () => {}, err: () => {} };
   await assert.rejects(
-    followVersion(ask, terminal, async () => {}),
+    followVersion(broken, terminal, async () => {}),
     /a mistake/,
   );
 });
