@@ -97,8 +97,9 @@ function rotated<T>(list: readonly T[], by: number): T[] {
   return [...list.slice(at), ...list.slice(0, at)];
 }
 
-function spent({ seconds, loss }: Sample): number {
-  return seconds + (Number.isNaN(loss) ? 0 : loss);
+/** 200 connections at once are a minute of somebody's time when the queue for them is short. */
+function spent({ connect, seconds, loss }: Sample): number {
+  return [connect, seconds, loss].reduce((sum, each) => sum + (Number.isNaN(each) ? 0 : each), 0);
 }
 
 function isTimeout(error: unknown): boolean {

@@ -43,9 +43,13 @@ test('contestants take turns, and each is the first once', async () => {
   assert.deepEqual(outcomes.get('ours'), { kind: 'measured', sample: SAMPLE, rounds: 3 });
 });
 
-test('who needs long is measured once, also when the loss of a peer is what takes long', async () => {
+test('who needs long is measured once, also when connecting or the loss of a peer is what takes long', async () => {
   const counts = { bird: 0, ours: 0, frr: 0 };
-  const samples = { bird: taking(11), ours: SAMPLE, frr: { ...taking(6), loss: 5 } };
+  const samples = {
+    bird: { ...SAMPLE, connect: 11 },
+    ours: SAMPLE,
+    frr: { ...taking(6), loss: 5 },
+  };
   const outcomes = await new Turns(TERMS).run(['bird', 'ours', 'frr'], 10, (name) => {
     counts[name as 'bird'] += 1;
     return Promise.resolve(samples[name as 'bird']);
