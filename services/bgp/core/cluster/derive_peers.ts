@@ -291,7 +291,7 @@ class Derivation implements PeerDerivation {
         allowedOwnAs: spec.numAllowedLocalASNumbers ?? 0,
         filters,
         ...(role === undefined ? {} : { role: { own: role, remoteAsn: isAny ? 0 : asn } }),
-        ...(onLink === undefined ? {} : { linkLocal: this.#linkLocalOf(onLink) }),
+        ...(onLink === undefined ? {} : { linkLocal: this.#linkLocalOf(onLink), onLink }),
       },
       ...limitOption(spec),
       bfd: deriveBfd(this.#bfd, spec.bfd, address, self.subnet[family]),

@@ -32,6 +32,7 @@ import {
   findPrefixRule,
   findRule,
   judgePrefixesOnly,
+  linkOf,
   NO_FILTERS,
   type RouteChanges,
 } from './route_filter.ts';
@@ -201,7 +202,10 @@ export class ExportPolicy {
       data,
       isFromPeer: source.kind === 'peer',
       isInternal: policy.isInternal,
-      interfaceName: () => (source.kind === 'peer' ? this.#interfaceOf(data.nextHop) : undefined),
+      interfaceName: () =>
+        source.kind === 'peer'
+          ? (linkOf(data.nextHop, source.interface) ?? this.#interfaceOf(data.nextHop))
+          : undefined,
     });
   }
 

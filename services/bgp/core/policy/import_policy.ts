@@ -5,7 +5,7 @@ import type { AttributeTable } from '../rib/attribute_table.ts';
 import type { PathData } from '../rib/path.ts';
 import type { InterfaceOf } from './export_policy.ts';
 import { importLeak, importMark, type PeerRole } from './only_to_customer.ts';
-import { applyChanges, findRule, type RouteChanges } from './route_filter.ts';
+import { applyChanges, findRule, linkOf, type RouteChanges } from './route_filter.ts';
 import type { LocalPolicy, PeerPolicy } from './types.ts';
 
 export type Import =
@@ -59,7 +59,8 @@ export class ImportPolicy {
             data,
             isFromPeer: true,
             isInternal: peer.isInternal,
-            interfaceName: () => this.#interfaceOf(data.nextHop),
+            interfaceName: () =>
+              linkOf(data.nextHop, peer.onLink) ?? this.#interfaceOf(data.nextHop),
           });
     if (rule === undefined) return { kind: 'accepted', data, reason: NO_RULE };
     if (!rule.accepts) return { kind: 'rejected', reason: rule.name };

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type AsPath, Community, formatAsPath, type Role } from '@calico/bgp-wire';
 import { formatAddress, parseAddress, parsePrefix } from '@calico/ip';
+import type { BGPFilter } from '@calico/model';
 import { type PathFields, path, sequence } from '../../testing/paths.ts';
+import { bgpFilter } from '../../testing/resources.ts';
+import { FilterLibrary } from '../cluster/derive_filters.ts';
 import type { Path } from '../rib/path.ts';
 import { ExportPolicy } from './export_policy.ts';
 import { ImportPolicy, importRefusal } from './import_policy.ts';
@@ -353,4 +356,30 @@ test('a peer that says it is about to go becomes the last resort (RFC 8326)', ()
 
 test('what another AS asks to drop stays here (RFC 7999)', () => {
   assert.equal(exported(marked(Community.Blackhole), EXTERNAL), 'community blackhole');
+});
+
+/** The kernel, which finds one of the links when it is asked without. */
+function asked(): string {
+  return 'eth2';
+}
+
+test('filters take the link of a link-local next hop from the session that has told it', () => {
+  const { import: imports, export: exports } = new FilterLibrary([
+    bgpFilter('f', {
+      importV4: [{ action: 'Reject', interface: 'eth1' }],
+      exportV4: [{ action: 'Reject', interface: 'eth1' }],
+    }) as BGPFilter,
+  ]).combine(['f'], () => {});
+  const verdicts = ['eth1', 'eth2'].map((onLink) => {
+    const route = path({ via: 'fe80::1', onLink, isInternal: false });
+    const peer: PeerPolicy = { ...EXTERNAL, filters: { import: imports, export: exports } };
+    return [
+      new ImportPolicy(LOCAL, asked).import(route.prefix, route.data, { ...peer, onLink }).kind,
+      new ExportPolicy(LOCAL, asked).export(route, '192.168.80.102', peer).kind,
+    ];
+  });
+  assert.deepEqual(verdicts, [
+    ['rejected', 'rejected'],
+    ['accepted', 'accepted'],
+  ]);
 });

@@ -1,7 +1,7 @@
 // BGPFilter rules as data, and what they make of a route (upstream compiles them to BIRD functions).
 // Conditions of a rule are ANDed; the first rule that matches decides.
 import { type LargeCommunity, prependAs } from '@calico/bgp-wire';
-import { addressBits, type Prefix } from '@calico/ip';
+import { type Address, addressBits, isLinkLocal, type Prefix } from '@calico/ip';
 import { DEFAULT_LOCAL_PREFERENCE, type PathData } from '../rib/path.ts';
 import type { PrefixTable } from '../rib/prefix_table.ts';
 
@@ -207,4 +207,9 @@ export function addCommunities(data: PathData, { standard, large }: CommunitySet
 
 function sameLarge(a: LargeCommunity, b: LargeCommunity): boolean {
   return a.global === b.global && a.local1 === b.local1 && a.local2 === b.local2;
+}
+
+/** Link-local next hops are on the link of the session that has told them; undefined for others. */
+export function linkOf(nextHop: Address, onLink: string | undefined): string | undefined {
+  return isLinkLocal(nextHop) ? onLink : undefined;
 }

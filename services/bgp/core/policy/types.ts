@@ -52,6 +52,8 @@ export type PeerPolicy = {
   readonly extendedNextHop?: boolean;
   /** Our address on the link that the session runs on; absent unless it is link-local. */
   readonly linkLocal?: Address;
+  /** Name of that link. */
+  readonly onLink?: string;
   /** The session is about to end, and this speaker has all the peer's routes another way. */
   readonly isDispensable?: boolean;
   /** The peer knows routes that have been stale for long (RFC 9494). */
