@@ -73,7 +73,8 @@ export class IntQueue {
 /** Hands out small integers, those given back first. */
 export class RowAllocator {
   #next: number;
-  readonly #free: number[] = [];
+  #free = new Int32Array(64);
+  #freeCount = 0;
 
   /** @param first the smallest that is handed out */
   constructor(first = 0) {
@@ -86,13 +87,17 @@ export class RowAllocator {
   }
 
   take(): number {
-    const row = this.#free.pop();
-    if (row !== undefined) return row;
+    if (this.#freeCount > 0) {
+      this.#freeCount -= 1;
+      return this.#free[this.#freeCount] as number;
+    }
     this.#next += 1;
     return this.#next - 1;
   }
 
   give(row: number): void {
-    this.#free.push(row);
+    this.#free = withRow(this.#free, this.#freeCount);
+    this.#free[this.#freeCount] = row;
+    this.#freeCount += 1;
   }
 }
