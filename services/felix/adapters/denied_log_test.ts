@@ -4,6 +4,7 @@ import { FakeClock } from '@calico/clock';
 import { parseAddress } from '@calico/ip';
 import { type FelixConfiguration, parseResource, type WorkloadEndpoint } from '@calico/model';
 import { probePacket } from '../core/policy/explain/probe_packet.ts';
+import { NO_INPUTS } from '../core/policy/sample_inputs.ts';
 import type { PolicyInputs } from '../ports.ts';
 import { DeniedLog } from './denied_log.ts';
 
@@ -29,20 +30,10 @@ function inputs(deniedLog: 'Enabled' | 'Disabled'): PolicyInputs {
     spec: { deniedLog },
   }) as FelixConfiguration;
   return {
+    ...NO_INPUTS,
     node: 'n1',
-    inSync: true,
-    localEndpoints: [],
     workloadEndpoints: [pod],
-    networkPolicies: [],
-    globalNetworkPolicies: [],
-    tiers: [],
-    profiles: [],
-    networkSets: [],
-    globalNetworkSets: [],
-    ipPools: [],
-    nodes: [],
     felixConfiguration,
-    hostEndpoints: [],
   };
 }
 

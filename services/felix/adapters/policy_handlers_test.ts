@@ -14,6 +14,7 @@ import {
 } from '@calico/proto/felix/v1/policy';
 import { RpcError } from '@calico/rpc';
 import { compile } from '../core/policy/compiler/compile.ts';
+import { NO_INPUTS } from '../core/policy/sample_inputs.ts';
 import type { ConnectionTable, PolicyInputs } from '../ports.ts';
 import { createPolicyHandlers, type EnforcedPolicy } from './policy_handlers.ts';
 import { answerPolicyQuestions } from './policy_questions.ts';
@@ -40,20 +41,10 @@ function pod(name: string, index: number): WorkloadEndpoint {
 
 const PODS = [pod('client', 1), pod('web', 2)];
 const INPUTS: PolicyInputs = {
+  ...NO_INPUTS,
   node: 'n1',
-  inSync: true,
   localEndpoints: PODS,
   workloadEndpoints: PODS,
-  networkPolicies: [],
-  globalNetworkPolicies: [],
-  tiers: [],
-  profiles: [],
-  networkSets: [],
-  globalNetworkSets: [],
-  ipPools: [],
-  nodes: [],
-  felixConfiguration: undefined,
-  hostEndpoints: [],
 };
 const NO_CONNECTIONS: ConnectionTable = {
   list: () => [],

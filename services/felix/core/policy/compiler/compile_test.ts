@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { parseResource, type WorkloadEndpoint } from '@calico/model';
 import { ruleText } from '@calico/nftables';
 import type { PolicyInputs } from '../../../ports.ts';
+import { NO_INPUTS } from '../sample_inputs.ts';
 import { compile } from './compile.ts';
 import { dispatched, FROM_POD, TO_POD } from './dispatch.ts';
 import type { Ruleset } from './ruleset.ts';
@@ -34,20 +35,8 @@ function endpoint(
 
 function inputs(parts: Readonly<Record<string, unknown>>): PolicyInputs {
   return {
-    node: 'node',
-    inSync: true,
-    localEndpoints: [],
+    ...NO_INPUTS,
     workloadEndpoints: parts['localEndpoints'] ?? [],
-    networkPolicies: [],
-    globalNetworkPolicies: [],
-    tiers: [],
-    profiles: [],
-    networkSets: [],
-    globalNetworkSets: [],
-    ipPools: [],
-    nodes: [],
-    felixConfiguration: undefined,
-    hostEndpoints: [],
     ...parts,
   } as unknown as PolicyInputs;
 }

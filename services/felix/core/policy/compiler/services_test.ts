@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type AnyResource, parseResource, type WorkloadEndpoint } from '@calico/model';
 import type { PolicyInputs } from '../../../ports.ts';
+import { NO_INPUTS } from '../sample_inputs.ts';
 import { compile } from './compile.ts';
 
 function resource(kind: string, name: string, spec: object, labels = {}): AnyResource {
@@ -31,20 +32,10 @@ function setsOf(spec: object): Record<string, readonly string[]> {
     slice('dns-3', 'fd00::3', [{ protocol: 'UDP', port: 53 }]),
   ];
   const inputs: PolicyInputs = {
-    node: 'node',
-    inSync: true,
+    ...NO_INPUTS,
     localEndpoints: [POD],
     workloadEndpoints: [POD],
     networkPolicies: [resource('NetworkPolicy', 'p', spec)] as PolicyInputs['networkPolicies'],
-    globalNetworkPolicies: [],
-    tiers: [],
-    profiles: [],
-    networkSets: [],
-    globalNetworkSets: [],
-    ipPools: [],
-    nodes: [],
-    felixConfiguration: undefined,
-    hostEndpoints: [],
     endpointSlices: slices as NonNullable<PolicyInputs['endpointSlices']>,
   };
   const { sets } = compile(inputs);

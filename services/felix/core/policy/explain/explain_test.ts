@@ -16,6 +16,7 @@ import type { Packet } from '../evaluator/packet.ts';
 import { arrivals, packets } from '../evaluator/random_packets.ts';
 import { ruleWorlds, worlds } from '../evaluator/random_worlds.ts';
 import { judge } from '../evaluator/reference_evaluator.ts';
+import { NO_INPUTS } from '../sample_inputs.ts';
 import { explain, explainDirections, packetOf } from './explain.ts';
 import { remedies } from './remedy.ts';
 
@@ -55,20 +56,9 @@ function global(name: string, spec: object): GlobalNetworkPolicy {
 
 function cluster(parts: Partial<PolicyInputs>): PolicyInputs {
   return {
-    node: 'node',
-    inSync: true,
+    ...NO_INPUTS,
     localEndpoints: ENDPOINTS,
     workloadEndpoints: ENDPOINTS,
-    networkPolicies: [],
-    globalNetworkPolicies: [],
-    tiers: [],
-    profiles: [],
-    networkSets: [],
-    globalNetworkSets: [],
-    ipPools: [],
-    nodes: [],
-    felixConfiguration: undefined,
-    hostEndpoints: [],
     ...parts,
   };
 }

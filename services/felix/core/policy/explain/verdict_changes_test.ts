@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import type { PolicyInputs } from '../../../ports.ts';
 import { worlds } from '../evaluator/random_worlds.ts';
 import { judge } from '../evaluator/reference_evaluator.ts';
+import { NO_INPUTS } from '../sample_inputs.ts';
 import { verdictChanges } from './verdict_changes.ts';
 import { changedWorld } from './world_change.ts';
 
@@ -33,20 +34,10 @@ const PODS = [
   pod('far', 3, 'there', { role: 'client' }),
 ];
 const EMPTY: PolicyInputs = {
+  ...NO_INPUTS,
   node: 'here',
-  inSync: true,
   localEndpoints: PODS.slice(0, 2),
   workloadEndpoints: PODS,
-  networkPolicies: [],
-  globalNetworkPolicies: [],
-  tiers: [],
-  profiles: [],
-  networkSets: [],
-  globalNetworkSets: [],
-  ipPools: [],
-  nodes: [],
-  felixConfiguration: undefined,
-  hostEndpoints: [],
 };
 
 function policy(spec: object): AnyResource {

@@ -6,6 +6,7 @@ import { carriedOut, diff } from '@calico/nftables';
 import type { PolicyInputs } from '../../../ports.ts';
 import { compile } from '../compiler/compile.ts';
 import type { NamedSet, Ruleset } from '../compiler/ruleset.ts';
+import { NO_INPUTS } from '../sample_inputs.ts';
 import { PolicyGraph } from './policy_graph.ts';
 
 function resource(kind: string, name: string, spec: object, labels = {}): AnyResource {
@@ -39,20 +40,11 @@ function policy(rules: readonly number[], hasPorts = true): AnyResource {
 
 function inputs(pods: readonly WorkloadEndpoint[], one: AnyResource): PolicyInputs {
   return {
+    ...NO_INPUTS,
     node: 'here',
-    inSync: true,
     localEndpoints: pods.filter(({ spec }) => spec.node === 'here'),
     workloadEndpoints: pods,
     networkPolicies: [one] as PolicyInputs['networkPolicies'],
-    globalNetworkPolicies: [],
-    tiers: [],
-    profiles: [],
-    networkSets: [],
-    globalNetworkSets: [],
-    ipPools: [],
-    nodes: [],
-    felixConfiguration: undefined,
-    hostEndpoints: [],
   };
 }
 
