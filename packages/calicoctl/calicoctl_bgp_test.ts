@@ -61,7 +61,7 @@ test('bgp inject, load and withdraw', async () => {
 test('bgp peers, routes and why ask the speaker of this node', async () => {
   assert.match(
     await calicoctl.succeeds('bgp peers'),
-    /^PEER .*\n192\.168\.80\.101 +- +0 +Established/,
+    /^PEER .*\n192\.168\.80\.101 +- +64512 +Established/,
   );
   assert.match(
     await calicoctl.succeeds('bgp peers 192.168.80.101'),

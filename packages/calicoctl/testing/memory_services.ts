@@ -258,7 +258,13 @@ function bgpHandlers(): ServiceHandlers<typeof BgpService> {
   return {
     listPeers: async () => ({
       peers: [
-        { address: '192.168.80.101', type: BgpPeerType.NODE_MESH, state: 'Established', port: 179 },
+        {
+          address: '192.168.80.101',
+          type: BgpPeerType.NODE_MESH,
+          remoteAsn: 64512,
+          state: 'Established',
+          port: 179,
+        },
       ],
     }),
     async *watchPeers({ peer }) {
