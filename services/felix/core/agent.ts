@@ -136,6 +136,11 @@ export class Agent {
     this.#ask();
   }
 
+  /** Somebody else has set a condition: it is told without a pass. */
+  healthChanged(): void {
+    this.#report();
+  }
+
   /** What is newly wanted does not wait for the retry of what failed. */
   #askNow(delayMs: number): void {
     if (this.#isBackingOff) {

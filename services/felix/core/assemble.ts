@@ -156,6 +156,10 @@ export function assemble(ports: Ports): Assembly {
     addresses,
     store,
     canUse: (pool) => features.refusalOf(pool) === undefined,
+    report: (problems) => {
+      health.setCondition('tunnel-addresses', problems);
+      agent.healthChanged();
+    },
   });
   const tunnelLoop = new RetryLoop({
     work: () => tunnels.ensure(),

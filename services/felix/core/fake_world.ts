@@ -38,6 +38,7 @@ import type { TrackedConnection } from './policy/connections/connection.ts';
 import type { Feature } from './pools.ts';
 import type { Step } from './steps.ts';
 import {
+import type { TunnelKind } from './tunnel_addresses.ts';
   type AssignedAddress,
   type Workload,
   type WorkloadRecord,
@@ -86,6 +87,8 @@ export class FakeWorld {
   stuckHandle: string | undefined;
   isApiUp = true;
   /** Of pools that the view does not hold. */
+  /** A tunnel for which no pool has an address. */
+  exhaustedTunnel: TunnelKind | undefined;
   poolAnswer: Promise<IPPool | undefined> = Promise.resolve(undefined);
   /** Endpoints whose writing got no answer, and that are written when they are put; undefined: all get one. */
   unanswered: WorkloadEndpoint[] | undefined;
@@ -153,6 +156,8 @@ export class FakeWorld {
           const handle = `${kind}-tunnel-addr-n1`;
           const network = kind === 'vxlan-v6' ? 'fd00:10:244::' : '10.244.0.';
           return this.#assign(handle, undefined, network)[0]?.address ?? '';
+          if (kind === this.exhaustedTunnel)
+            throw new WorkloadError('exhausted', 'no address left');
         },
         releaseTunnel: async (kind) => {
           alive();

@@ -53,6 +53,45 @@ test('VXLAN of both IP versions: addresses are had, published and given back, th
   assert.deepEqual(own(), rest);
 });
 
+test('a tunnel that gets no address is said and does not hold up the others', async () => {
+  const w = world({ ipipMode: 'Always' });
+  const bgp = { ipv4Address: '192.168.80.101/24', ipv6Address: 'fd00:80::101/64' };
+  w.put(node('n1', bgp.ipv4Address, { bgp }));
+  w.put(poolV6('Always'));
+  w.exhaustedTunnel = 'vxlan-v6';
+  w.start();
+  await w.pass(1_000);
+  const [own] = w.list('Node');
+  assert.notEqual(own?.spec.bgp?.ipv4IPIPTunnelAddr, undefined);
+  assert.deepEqual(w.reports.at(-1)?.messages, [
+    'cannot settle the address of tunnel "vxlan-v6": no address left',
+  ]);
+  w.exhaustedTunnel = undefined;
+  await w.pass(5_000);
+  assert.deepEqual(w.reports.at(-1)?.messages, []);
+  assert.notEqual(w.list('Node')[0]?.spec.ipv6VXLANTunnelAddr, undefined);
+});
+
+test('a node without an IPv6 address takes none for a tunnel, and gives back what it has', async () => {
+  const w = world();
+  w.put(poolV6('Always'));
+  const felix = w.start();
+  await w.pass(1_000);
+  assert.equal(w.assigned.size, 0);
+  const ipv4Address = '192.168.80.101/24';
+  const bgp = { ipv4Address, ipv6Address: 'fd00:80::101/64' };
+  w.put(node('n1', ipv4Address, { bgp }));
+  felix.viewChanged(['Node']);
+  await w.pass(1_000);
+  const [{ spec } = assert.fail()] = w.list('Node');
+  assert.notEqual(spec.ipv6VXLANTunnelAddr, undefined);
+  w.put(node('n1', ipv4Address, { ...spec, bgp: { ipv4Address } }));
+  felix.viewChanged(['Node']);
+  await w.pass(1_000);
+  assert.equal(w.assigned.size, 0);
+  assert.equal(w.list('Node')[0]?.spec.ipv6VXLANTunnelAddr, undefined);
+});
+
 test('a start without the cluster keeps what is there and removes nothing', async () => {
   const w = world({ vxlanMode: 'Always' });
   const felix = w.start();
