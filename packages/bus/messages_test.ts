@@ -80,6 +80,29 @@ test('decodeNodeReport() refuses the report of another node or component', () =>
   );
 });
 
+test('decodeNodeReport() takes the endpoints of a felix that does not divide them for one part', () => {
+  const { data } = encodeNodeReport('n1', 'endpoints', { part: 0, endpoints: [{ name: 'a' }] }, 0);
+  const report = decodeNodeReport('calico.node.n1.endpoints', data, 0);
+  assert.ok(report.topic === 'endpoints');
+  assert.deepEqual([report.message.part, report.message.parts], [0, 1]);
+});
+
+test('decodeNodeReport() refuses a part of endpoints that their division does not have', () => {
+  for (const [part, parts] of [
+    [1, 0],
+    [2, 2],
+    [5, 2],
+  ] as const) {
+    const { subject, data } = encodeNodeReport('n1', 'endpoints', { part, parts }, 0);
+    assert.throws(
+      () => decodeNodeReport(subject, data, 0),
+      new MessageError(
+        `Cannot read "${subject}": part is ${part}, expected 0 to ${Math.max(parts, 1) - 1}`,
+      ),
+    );
+  }
+});
+
 function onlyMessageError(decode: () => unknown): void {
   try {
     decode();

@@ -46,6 +46,7 @@ type AnyInit = Record<string, unknown> & {
   readonly node?: string;
   readonly component?: string;
   readonly part?: number;
+  parts?: number;
   readonly time?: Timestamp;
 };
 
@@ -82,8 +83,19 @@ export function decodeNodeReport(
   if (message.node !== node || detailOf(topic, message) !== detail) {
     throw new MessageError(`Cannot read "${subject}": it is of node "${message.node}"`);
   }
+  if (topic === 'endpoints') checkDivision(subject, message);
   const { component } = message;
   return { topic, node, component, message, receivedAt } as unknown as NodeReport;
+}
+
+/** An earlier felix, which does not divide, says 0 parts. */
+function checkDivision(subject: string, message: AnyInit): void {
+  const { part = 0 } = message;
+  const parts = message.parts || 1;
+  if (part >= parts) {
+    throw new MessageError(`Cannot read "${subject}": part is ${part}, expected 0 to ${parts - 1}`);
+  }
+  message.parts = parts;
 }
 
 /** The value of the field that is in the subject too. */

@@ -20,6 +20,9 @@ export const TOPICS = {
   health: 'component',
 } as const satisfies Record<NodeTopic, string | undefined>;
 
+/** An earlier felix reports all endpoints on `calico.node.<node>.endpoints`, without a part. */
+const WHOLE = '0';
+
 const kindOfPlural = new Map<string, Kind>(
   Object.values(KINDS).map(({ kind, plural }) => [plural, kind]),
 );
@@ -80,9 +83,10 @@ export type NodeSubject = {
   readonly detail: string | undefined;
 };
 
-/** Throws SubjectError for a subject that nodeSubject() does not make. */
+/** Throws SubjectError for a subject that nodeSubject() does not make, nor did. */
 export function parseNodeSubject(subject: string): NodeSubject {
-  const [calico, area, node, topic = '', detail, ...more] = subject.split('.');
+  const [calico, area, node, topic = '', ...details] = subject.split('.');
+  const [detail = topic === 'endpoints' ? WHOLE : undefined, ...more] = details;
   if (calico !== 'calico' || area !== 'node' || node === undefined || more.length > 0) {
     throw unknown(subject);
   }

@@ -64,6 +64,12 @@ test('parseNodeSubject() is the inverse of nodeSubject()', () => {
   );
 });
 
+test('parseNodeSubject() reads the subject of endpoints that are not divided', () => {
+  const expected = { node: 'n', topic: 'endpoints', detail: '0' };
+  assert.deepEqual(parseNodeSubject('calico.node.n.endpoints'), expected);
+  assert.throws(() => parseNodeSubject('calico.node.n.health'), SubjectError);
+});
+
 function onlySubjectError(parse: () => unknown): void {
   try {
     parse();
