@@ -90,6 +90,7 @@ export class RouteStates {
   }
 
   #makeRoom(id: number): void {
+    if (id < this.#wanted.length) return;
     this.#wanted = withRow(this.#wanted, id);
     this.#actual = withRow(this.#actual, this.#wanted.length - 1);
   }

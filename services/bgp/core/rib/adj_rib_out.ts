@@ -238,7 +238,7 @@ export class AdjRibOut {
   #append(prefix: number, path: number, attributes: number, source: number): number {
     const entry = this.#rows.take();
     this.#makeRoom(entry);
-    this.#first = withRow(this.#first, prefix);
+    if (prefix >= this.#first.length) this.#first = withRow(this.#first, prefix);
     this.#prefixes.retain(prefix);
     // Plus one: 0 is a free row.
     this.#prefixOf[entry] = prefix + 1;

@@ -41,9 +41,7 @@ export class ByteStore {
   put(row: number, bytes: Uint8Array, start: number, end: number): void {
     const length = end - start;
     if (length > LONGEST) throw new RangeError(`Cannot hold ${length} bytes: at most ${LONGEST}`);
-    this.#chunkOf = withRow(this.#chunkOf, row);
-    this.#offsets = withRow(this.#offsets, row);
-    this.#lengths = withRow(this.#lengths, row);
+    this.#makeRoom(row);
     const chunk = this.#room(HEAD_BYTES + length);
     chunk.view.setUint32(chunk.used, row);
     chunk.view.setUint16(chunk.used + 4, length);
@@ -64,6 +62,14 @@ export class ByteStore {
     if (index === this.#newest) return;
     if (chunk.live === 0) this.#chunks[index] = undefined;
     else if (chunk.live * 4 < chunk.used) this.#empty(index, chunk);
+  }
+
+  #makeRoom(row: number): void {
+    if (row < this.#lengths.length) return;
+    this.#lengths = withRow(this.#lengths, row);
+    const last = this.#lengths.length - 1;
+    this.#chunkOf = withRow(this.#chunkOf, last);
+    this.#offsets = withRow(this.#offsets, last);
   }
 
   #room(length: number): Chunk {

@@ -8,7 +8,8 @@ const LARGE = 1 << 16;
 const RESERVE = 32;
 
 /**
- * The column, or a longer copy of it that has a place for the row. New places hold zero.
+ * The column, or a longer copy of it that has a place for the row. New places hold zero. Columns are of many
+ * types, so where rows come by the million the caller compares first: a call costs ten times as much.
  *
  * A large column is made far longer than is needed: memory that nobody has written to yet is an address
  * and nothing else, the kernel gives pages as they are written. So a large table does not copy itself

@@ -165,7 +165,7 @@ export class PathTable {
   ): number {
     const row = this.#rows.take();
     this.#makeRoom(row);
-    this.#first = withRow(this.#first, prefix);
+    if (prefix >= this.#first.length) this.#first = withRow(this.#first, prefix);
     this.#prefixes[row] = prefix + 1;
     this.#sourceOf[row] = source;
     if (this.#pathIds[row] !== pathId) this.#pathIds[row] = pathId;

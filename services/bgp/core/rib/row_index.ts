@@ -76,7 +76,7 @@ export class RowIndex {
   /** One more bucket, which takes over what belongs to it from the bucket that had it so far. */
   #split(): void {
     const from = this.#buckets - this.#level;
-    this.#heads = withRow(this.#heads, this.#buckets);
+    if (this.#buckets >= this.#heads.length) this.#heads = withRow(this.#heads, this.#buckets);
     this.#buckets += 1;
     let row = (this.#heads[from] as number) - 1;
     this.#heads[from] = 0;
