@@ -1,13 +1,13 @@
 // BGPFilter resources and communities of BGPConfiguration, compiled for the policy.
 import { type Family, type Prefix, parsePrefix } from '@calico/ip';
 import type { BGPConfiguration, BGPFilter } from '@calico/model';
+import type { PrefixMatch } from '../policy/prefix_match.ts';
 import {
   type CommunitySet,
   type FilterRule,
   localPreferenceOf,
   NO_FILTERS,
   type PeerFilters,
-  type PrefixMatch,
   type RouteChanges,
 } from '../policy/route_filter.ts';
 import type { Advertisement } from '../policy/types.ts';

@@ -25,13 +25,12 @@ import {
 import { PrefixRanges } from '../rib/prefix_ranges.ts';
 import type { PrefixTable } from '../rib/prefix_table.ts';
 import { exportLeak, isMarkedOnExport } from './only_to_customer.ts';
+import { prefixRulesOf } from './prefix_rules.ts';
 import {
   addCommunities,
   applyChanges,
   type FilterRule,
-  findPrefixRule,
   findRule,
-  judgePrefixesOnly,
   linkOf,
   NO_FILTERS,
   type RouteChanges,
@@ -94,15 +93,15 @@ export class ExportPolicy {
    */
   kindOf(prefixes: PrefixTable, id: number, policy: PeerPolicy): number {
     const family = prefixes.familyOf(id);
-    const rules = policy.filters.export[family];
-    if (!judgePrefixesOnly(rules)) return -1;
+    const rules = prefixRulesOf(policy.filters.export[family]);
+    if (rules === undefined) return -1;
     // Advertisements depend on the prefix; roles mark what passes (RFC 9234); a confederation has
     // paths that look otherwise outside (RFC 5065).
     if (this.#local.advertisements.length > 0 || policy.role !== undefined) return -1;
     if (policy.isDispensable || policy.shownAsn !== undefined) return -1;
     if (this.#local.confederation !== undefined && !policy.isInternal) return -1;
     if (this.#local.aggregates !== undefined && !policy.isInternal) return -1;
-    const rule = findPrefixRule(rules, prefixes, id) + 1;
+    const rule = rules.find(prefixes, id) + 1;
     const pool = this.#pools.lastContaining(prefixes, id) + 1;
     const isService = Number(this.#services.lastContaining(prefixes, id) >= 0);
     return ((rule * POOLS + pool) * 2 + isService) * 2 + Number(family === 6);

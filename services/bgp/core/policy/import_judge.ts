@@ -1,9 +1,10 @@
 // Import policy by numbers of the tables: one judgement for all routes of one attribute set, unless
 // filters look at the prefix.
+import type { Family } from '@calico/ip';
 import { TOO_LONG } from '../rib/attribute_table.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import type { ImportPolicy } from './import_policy.ts';
-import { findPrefixRule, judgePrefixesOnly } from './route_filter.ts';
+import { type PrefixRules, prefixRulesOf } from './prefix_rules.ts';
 import type { PeerPolicy } from './types.ts';
 
 const NONE = -1;
@@ -12,6 +13,7 @@ export class ImportJudge {
   readonly #rib: LocRib;
   readonly #policy: ImportPolicy;
   readonly #peer: PeerPolicy;
+  readonly #rules: Readonly<Record<Family, PrefixRules | undefined>>;
   /** The set judged last, the filter rule that its prefix met, and the outcome. */
   #received = NONE;
   #rule = NONE;
@@ -23,20 +25,23 @@ export class ImportJudge {
     this.#rib = rib;
     this.#policy = policy;
     this.#peer = peer;
+    const rules = peer.filters.import;
+    this.#rules = { 4: prefixRulesOf(rules[4]), 6: prefixRulesOf(rules[6]) };
   }
 
   /** As PathTable.attributesOf(); valid until the next call. */
   judge(prefix: number, received: number): number {
-    const rules = this.#peer.filters.import[this.#rib.prefixes.familyOf(prefix)];
-    if (!judgePrefixesOnly(rules)) {
+    const family = this.#rib.prefixes.familyOf(prefix);
+    const rules = this.#rules[family];
+    if (rules === undefined) {
       this.done();
       this.#outcome = this.#ask(prefix, received);
       return this.#outcome;
     }
-    const rule = findPrefixRule(rules, this.#rib.prefixes, prefix);
+    const rule = rules.find(this.#rib.prefixes, prefix);
     if (received === this.#received && rule === this.#rule) return this.#outcome;
     this.done();
-    const isAccepted = rules[rule]?.accepts ?? true;
+    const isAccepted = this.#peer.filters.import[family][rule]?.accepts ?? true;
     const isAsIs = isAccepted && this.#policy.takesAsIs(received, this.#rib.attributes, this.#peer);
     this.#outcome = isAsIs ? received : this.#ask(prefix, received);
     this.#received = received;

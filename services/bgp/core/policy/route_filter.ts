@@ -1,9 +1,9 @@
 // BGPFilter rules as data, and what they make of a route (upstream compiles them to BIRD functions).
 // Conditions of a rule are ANDed; the first rule that matches decides.
 import { type LargeCommunity, prependAs } from '@calico/bgp-wire';
-import { type Address, addressBits, isLinkLocal, type Prefix } from '@calico/ip';
+import { type Address, isLinkLocal, type Prefix } from '@calico/ip';
 import { DEFAULT_LOCAL_PREFERENCE, type PathData } from '../rib/path.ts';
-import type { PrefixTable } from '../rib/prefix_table.ts';
+import { matchesPrefix, type PrefixMatch } from './prefix_match.ts';
 
 export type CommunitySet = {
   readonly standard: readonly number[];
@@ -18,13 +18,6 @@ export type RouteChanges = {
   readonly prepend: readonly number[];
   readonly add: CommunitySet;
   readonly localPreference: number | undefined;
-};
-
-export type PrefixMatch = {
-  readonly operator: 'Equal' | 'NotEqual' | 'In' | 'NotIn';
-  readonly prefix: Prefix;
-  /** Undefined: no bounds were given. */
-  readonly lengths: { readonly min: number; readonly max: number } | undefined;
 };
 
 export type FilterRule = {
@@ -81,35 +74,6 @@ export function findRule(
   return rules.find((rule) => matches(rule, subject));
 }
 
-const prefixRules = new WeakMap<readonly FilterRule[], boolean>();
-
-/** Whether the outcome of the rules follows from the prefix alone, and they change nothing. */
-export function judgePrefixesOnly(rules: readonly FilterRule[]): boolean {
-  if (rules.length === 0) return true;
-  let known = prefixRules.get(rules);
-  if (known === undefined) {
-    known = rules.every(isAboutPrefix);
-    prefixRules.set(rules, known);
-  }
-  return known;
-}
-
-function isAboutPrefix({ name: _name, prefix: _prefix, accepts: _accepts, ...rest }: FilterRule) {
-  return Object.values(rest).every((condition) => condition === undefined || condition === false);
-}
-
-/** Index of the first of rules that judge prefixes only that matches; -1: none. */
-export function findPrefixRule(
-  rules: readonly FilterRule[],
-  prefixes: PrefixTable,
-  id: number,
-): number {
-  if (rules.length === 0) return -1;
-  if (rules[0]?.prefix === undefined) return 0;
-  const route = prefixes.prefixOf(id);
-  return rules.findIndex(({ prefix }) => prefix === undefined || matchesPrefix(prefix, route));
-}
-
 function matches(rule: FilterRule, subject: FilterSubject): boolean {
   const { attributes } = subject.data;
   if (rule.prefix !== undefined && !matchesPrefix(rule.prefix, subject.prefix)) return false;
@@ -122,25 +86,6 @@ function matches(rule: FilterRule, subject: FilterSubject): boolean {
   if (rule.interface === undefined) return true;
   const name = subject.interfaceName();
   return name !== undefined && matchesPattern(rule.interface, name);
-}
-
-function matchesPrefix({ operator, prefix, lengths }: PrefixMatch, route: Prefix): boolean {
-  const isPositive = operator === 'Equal' || operator === 'In';
-  const isExact = operator === 'Equal' || operator === 'NotEqual';
-  return isPositive === (isExact ? isEqual(prefix, lengths, route) : isIn(prefix, lengths, route));
-}
-
-function isEqual(prefix: Prefix, lengths: PrefixMatch['lengths'], route: Prefix): boolean {
-  if (route.value !== prefix.value || route.length !== prefix.length) return false;
-  return lengths === undefined || (route.length >= lengths.min && route.length <= lengths.max);
-}
-
-/** As BIRD's prefix patterns: with a low minimum also what contains the pattern's prefix. */
-function isIn(prefix: Prefix, lengths: PrefixMatch['lengths'], route: Prefix): boolean {
-  const { min, max } = lengths ?? { min: prefix.length, max: addressBits(prefix.family) };
-  if (route.length < min || route.length > max) return false;
-  const shift = BigInt(addressBits(prefix.family) - Math.min(prefix.length, route.length));
-  return prefix.value >> shift === route.value >> shift;
 }
 
 function carries({ attributes }: PathData, { standard, large }: CommunitySet): boolean {

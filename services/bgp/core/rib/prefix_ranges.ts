@@ -1,50 +1,47 @@
 // Which of a few prefixes contains one of the table, without big numbers.
-import type { Prefix } from '@calico/ip';
+import type { Family, Prefix } from '@calico/ip';
 import type { PrefixTable } from './prefix_table.ts';
 
-type Range = {
-  readonly family: 4 | 6;
-  readonly length: number;
-  readonly words: Uint32Array;
-  readonly masks: Uint32Array;
-};
+/** The first bits of an address, as the table has them. */
+export type Bits = { readonly words: readonly number[]; readonly length: number };
+
+export function bitsOf({ family, value, length }: Prefix): Bits {
+  const count = family === 4 ? 1 : 4;
+  const words = Array.from({ length: count }, (_, at) =>
+    Number((value >> BigInt(32 * (count - 1 - at))) & 0xffff_ffffn),
+  );
+  return { words, length };
+}
+
+/** Whether the table's prefix, which is of the same family, begins with as many bits. 0: always. */
+export function beginsWith(table: PrefixTable, id: number, { words }: Bits, bits: number): boolean {
+  for (let at = 0, left = bits; left > 0; at++, left -= 32) {
+    const difference = table.wordOf(id, at) ^ (words[at] as number);
+    if (left >= 32 ? difference !== 0 : difference >>> (32 - left) !== 0) return false;
+  }
+  return true;
+}
+
+type Range = Bits & { readonly family: Family };
 
 export class PrefixRanges {
   readonly #ranges: readonly Range[];
 
   constructor(prefixes: readonly Prefix[]) {
-    this.#ranges = prefixes.map(rangeOf);
+    this.#ranges = prefixes.map((prefix) => ({ ...bitsOf(prefix), family: prefix.family }));
   }
 
   /** Index of the last one that contains the prefix; -1 when none does. */
   lastContaining(table: PrefixTable, id: number): number {
+    const ranges = this.#ranges;
+    if (ranges.length === 0) return -1;
     const family = table.familyOf(id);
     const length = table.lengthOf(id);
-    for (let index = this.#ranges.length - 1; index >= 0; index--) {
-      const range = this.#ranges[index] as Range;
+    for (let index = ranges.length - 1; index >= 0; index--) {
+      const range = ranges[index] as Range;
       if (range.family !== family || range.length > length) continue;
-      if (contains(range, table, id)) return index;
+      if (beginsWith(table, id, range, range.length)) return index;
     }
     return -1;
   }
-}
-
-function contains({ words, masks }: Range, table: PrefixTable, id: number): boolean {
-  for (let at = 0; at < words.length; at++) {
-    const difference = table.wordOf(id, at) ^ (words[at] as number);
-    if ((difference & (masks[at] as number)) !== 0) return false;
-  }
-  return true;
-}
-
-function rangeOf({ family, value, length }: Prefix): Range {
-  const count = family === 4 ? 1 : 4;
-  const words = Uint32Array.from({ length: count }, (_, at) =>
-    Number((value >> BigInt(32 * (count - 1 - at))) & 0xffff_ffffn),
-  );
-  const masks = words.map((_, at) => {
-    const bits = Math.min(32, length - 32 * at);
-    return bits <= 0 ? 0 : (0xffff_ffff << (32 - bits)) >>> 0;
-  });
-  return { family, length, words, masks };
 }
