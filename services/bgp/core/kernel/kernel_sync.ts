@@ -47,7 +47,7 @@ export class KernelSync {
     this.#kernel = kernel;
     this.#events = events;
     this.#states = new RouteStates(rib.prefixes);
-    this.#plan = new RoutePlan(rib, this.#states);
+    this.#plan = new RoutePlan(rib, this.#states, (...nextHop) => kernel.resolve(...nextHop));
     this.#writer = new RouteWriter(kernel, this.#states, {
       defer: events.defer,
       onDone: (id) => {
@@ -110,13 +110,12 @@ export class KernelSync {
     this.#inputs = inputs;
     this.#tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
     this.#plan.configure({ ...inputs, tunnelIndex: this.#tunnelIndex });
-    this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
     this.#carryOut();
   }
 
   /** Best paths changed. */
   update({ prefixes: ids, isLosing }: RouteNews): void {
-    this.#plan.update(ids, (...nextHop) => this.#kernel.resolve(...nextHop));
+    this.#plan.update(ids);
     for (const id of ids) {
       this.#forgive(id);
       this.#writer.mark(id);
@@ -144,17 +143,18 @@ export class KernelSync {
       this.#tunnelIndex = tunnelIndex;
       this.#plan.configure({ ...this.#inputs, tunnelIndex });
     }
-    this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
+    this.#plan.askAgain();
     this.#isReadNext = true;
     this.#carryOut();
   }
 
-  /** Plans what is to be planned anew, a slice per turn, and then does what follows from it. */
+  /** Asks and plans what is to be asked and planned anew, a slice per turn, and then does what follows from it. */
   #carryOut(): void {
     if (this.#isPlanningOn || this.#isStopped) return;
+    this.#plan.askOn();
     this.#isPlannedAnew ||= this.#plan.isPlanning;
     this.#plan.planOn(SLICE);
-    if (this.#plan.isPlanning) {
+    if (this.#plan.isAsking || this.#plan.isPlanning) {
       this.#isPlanningOn = true;
       return this.#events.defer(() => {
         this.#isPlanningOn = false;
@@ -189,7 +189,7 @@ export class KernelSync {
   followWays(): void {
     const tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
     if (tunnelIndex !== this.#tunnelIndex) return this.resync();
-    this.#plan.resolve((...nextHop) => this.#kernel.resolve(...nextHop));
+    this.#plan.askAgain();
     return this.#carryOut();
   }
 

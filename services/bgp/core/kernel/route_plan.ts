@@ -11,6 +11,7 @@ import type { LocRib } from '../rib/loc_rib.ts';
 import { PathFlag } from '../rib/path_table.ts';
 import { PrefixRanges } from '../rib/prefix_ranges.ts';
 import { type Plan, type PlanContext, planRoute, planStatic } from './plan.ts';
+import { Round } from './round.ts';
 import type { RouteStates } from './route_states.ts';
 import type { Resolution } from './types.ts';
 
@@ -19,6 +20,7 @@ export type PlanInputs = Omit<PlanContext, 'resolve'>;
 /** An address, with the interface that it is on when it is link-local. */
 type NextHop = { readonly address: Address; readonly interfaceName: string | undefined };
 
+/** How the kernel reaches an address. */
 export type Ask = (address: Address, interfaceName?: string) => Resolution | undefined;
 
 /** What was planned for routes of the same kind through the same next hop. */
@@ -31,9 +33,14 @@ const KINDS = 0x1000;
 export class RoutePlan {
   readonly #rib: LocRib;
   readonly #states: RouteStates;
+  readonly #ask: Ask;
   readonly #problems = new Map<number, string>();
   /** Next hops that routes ask for, by text; undefined while not resolved. */
   readonly #nextHops = new Map<string, NextHop & { resolution: Resolution | undefined }>();
+  /** Next hops that the kernel is to be asked about again. */
+  readonly #round = new Round(() => this.#takeUsed());
+  /** The kernel has answered otherwise than before. */
+  #isOtherwise = false;
   /** Prefixes with a route that the operator has asked for: held. */
   readonly #statics = new Set<number>();
   readonly #planned = new Map<number, Planned>();
@@ -46,9 +53,10 @@ export class RoutePlan {
   #inputs: PlanInputs | undefined;
 
   /** @param states is told what is wanted */
-  constructor(rib: LocRib, states: RouteStates) {
+  constructor(rib: LocRib, states: RouteStates, ask: Ask) {
     this.#rib = rib;
     this.#states = states;
+    this.#ask = ask;
   }
 
   /** Why some routes cannot be programmed. */
@@ -73,27 +81,32 @@ export class RoutePlan {
     this.#startAnew();
   }
 
-  /**
-   * What has changed lets everything be planned anew: planOn().
-   * @param ask the kernel's answer for an address; called for every next hop in use
-   */
-  resolve(ask: Ask): void {
-    let isChanged = false;
-    const used = this.#usedNextHops();
-    for (const text of this.#nextHops.keys()) if (!used.has(text)) this.#nextHops.delete(text);
-    for (const [text, nextHop] of used) {
-      const resolution = ask(nextHop.address, nextHop.interfaceName);
-      const before = this.#nextHops.get(text)?.resolution;
-      if (sameResolution(before, resolution)) continue;
-      this.#nextHops.set(text, { ...nextHop, resolution });
-      isChanged = true;
-    }
-    if (isChanged) this.#startAnew();
+  /** The kernel may reach next hops otherwise than before: askOn(). */
+  askAgain(): void {
+    this.#round.begin();
   }
 
-  /** Plans these prefixes anew. `ask` is called for next hops not seen before. */
-  update(ids: readonly number[], ask: Ask): void {
-    for (const id of ids) this.#plan(id, ask);
+  get isAsking(): boolean {
+    return this.#round.isOpen;
+  }
+
+  /** Asks about some next hops. When all have been asked about, what has changed lets everything be planned anew. */
+  askOn(): void {
+    const isOver = this.#round.goOn((nextHop) => {
+      const text = nextHopText(nextHop.address, nextHop.interfaceName);
+      const resolution = this.#ask(nextHop.address, nextHop.interfaceName);
+      if (sameResolution(this.#nextHops.get(text)?.resolution, resolution)) return;
+      this.#nextHops.set(text, { ...nextHop, resolution });
+      this.#isOtherwise = true;
+    });
+    if (!isOver || !this.#isOtherwise) return;
+    this.#isOtherwise = false;
+    this.#startAnew();
+  }
+
+  /** Plans these prefixes anew. */
+  update(ids: readonly number[]): void {
+    for (const id of ids) this.#plan(id);
   }
 
   /** Plans up to `limit` prefixes anew, as far as that is needed. */
@@ -101,7 +114,7 @@ export class RoutePlan {
     if (!this.isPlanning) return;
     const { prefixes } = this.#rib;
     const end = Math.min(prefixes.limit, this.#next + limit);
-    for (let id = this.#next; id < end; id++) if (prefixes.has(id)) this.#plan(id, undefined);
+    for (let id = this.#next; id < end; id++) if (prefixes.has(id)) this.#plan(id);
     this.#next = end < prefixes.limit ? end : DONE;
     if (this.isPlanning || !this.#isAgain) return;
     this.#isAgain = false;
@@ -133,11 +146,10 @@ export class RoutePlan {
     this.#note(id, planned === undefined ? problem : undefined);
   }
 
-  /** @param ask undefined: all next hops are known */
-  #plan(id: number, ask: Ask | undefined): void {
+  #plan(id: number): void {
     // What the operator has said about a peer's address is not overridden by what peers say.
     if (this.#statics.has(id)) return;
-    const plan = this.#inputs === undefined ? NOTHING : this.#planOf(id, this.#inputs, ask);
+    const plan = this.#inputs === undefined ? NOTHING : this.#planOf(id, this.#inputs);
     this.#states.want(id, plan.kind === 'route' ? plan.target : undefined);
     this.#note(id, plan.kind === 'impossible' ? plan.problem : undefined);
   }
@@ -153,15 +165,15 @@ export class RoutePlan {
     }
   }
 
-  #planOf(id: number, inputs: PlanInputs, ask: Ask | undefined): Plan {
+  #planOf(id: number, inputs: PlanInputs): Plan {
     const key = this.#keyOf(id);
     const row = this.#rib.bestOf(id);
-    if (key === undefined || row < 0) return this.#make(id, inputs, ask);
+    if (key === undefined || row < 0) return this.#make(id, inputs);
     const { attributes, paths } = this.#rib;
     const nextHop = attributes.nextHopOf(paths.attributesOf(row));
     const planned = this.#planned.get(key);
     if (planned?.nextHop === nextHop) return planned.plan;
-    const plan = this.#make(id, inputs, ask);
+    const plan = this.#make(id, inputs);
     // What is impossible names the prefix.
     if (plan.kind === 'impossible') return plan;
     const shared: Plan =
@@ -186,22 +198,28 @@ export class RoutePlan {
     return (attributes.nextHopNumberOf(paths.attributesOf(best)) * SOURCES + source) * KINDS + kind;
   }
 
-  #make(id: number, inputs: PlanInputs, ask: Ask | undefined): Plan {
+  #make(id: number, inputs: PlanInputs): Plan {
     const entry = this.#rib.entryOf(id);
     if (entry === undefined) return NOTHING;
-    const resolve = (address: Address, interfaceName?: string): Resolution | undefined => {
-      const text = nextHopText(address, interfaceName);
-      const known = this.#nextHops.get(text);
-      if (known !== undefined || ask === undefined) return known?.resolution;
-      const resolution = ask(address, interfaceName);
-      this.#nextHops.set(text, { address, interfaceName, resolution });
-      return resolution;
-    };
+    const resolve: Ask = (...nextHop) => this.#resolutionOf(...nextHop);
     return planRoute(entry, { ...inputs, resolve });
   }
 
+  /** The kernel is asked about next hops not seen before. */
   #resolutionOf(address: Address, interfaceName?: string): Resolution | undefined {
-    return this.#nextHops.get(nextHopText(address, interfaceName))?.resolution;
+    const text = nextHopText(address, interfaceName);
+    const known = this.#nextHops.get(text);
+    if (known !== undefined) return known.resolution;
+    const resolution = this.#ask(address, interfaceName);
+    this.#nextHops.set(text, { address, interfaceName, resolution });
+    return resolution;
+  }
+
+  /** All next hops in use; what is known of others is forgotten. */
+  #takeUsed(): readonly NextHop[] {
+    const used = this.#usedNextHops();
+    for (const text of this.#nextHops.keys()) if (!used.has(text)) this.#nextHops.delete(text);
+    return [...used.values()];
   }
 
   #usedNextHops(): Map<string, NextHop> {

@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formatAddress, parseAddress } from '@calico/ip';
 import { Fixture } from '../../testing/kernel_fixture.ts';
 import type { PathFields } from '../../testing/paths.ts';
 import { REMOVE_ANYTHING } from './changes.ts';
+import { QUESTIONS } from './round.ts';
 
 const COUNT = 5_000;
 
+function prefixAt(index: number): string {
+  return `10.244.${index >> 6}.${(index & 63) * 4}/30`;
+}
+
 function routes(): PathFields[] {
-  return Array.from({ length: COUNT }, (_, index) => {
-    return { prefix: `10.244.${index >> 6}.${(index & 63) * 4}/30` };
-  });
+  return Array.from({ length: COUNT }, (_, index) => ({ prefix: prefixAt(index) }));
 }
 
 test('very many routes are planned anew a part at a time, by what is configured in the end', () => {
@@ -60,4 +64,59 @@ test('what goes on when the service stops leaves the kernel as it is', () => {
   for (let next = later.shift(); next !== undefined; next = later.shift()) next();
   sync.resync();
   assert.deepEqual([kernel.routes.size, kernel.log, later.length], [COUNT, [], 0]);
+});
+
+test('ways to many next hops are followed a few per turn, also when they change on the way', () => {
+  let seed = 7;
+  const random = (below: number): number => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+    return (seed >>> 8) % below;
+  };
+  const nextHops = Array.from({ length: 300 }, (_, index) => `10.9.${index >> 8}.${index & 255}`);
+  const gateways = ['192.168.80.1', '192.168.80.2', undefined];
+  const fixture = new Fixture();
+  const { kernel, sync } = fixture;
+  const turns: (() => void)[] = [];
+  fixture.defer = (callback) => turns.push(callback);
+  let asked = 0;
+  const resolve = kernel.resolve.bind(kernel);
+  kernel.resolve = (...nextHop) => {
+    asked += 1;
+    return resolve(...nextHop);
+  };
+  const turn = (work: (() => void) | undefined): void => {
+    asked = 0;
+    work?.();
+    assert.ok(asked <= QUESTIONS, `${asked} questions in one turn`);
+  };
+  const move = (): void => {
+    for (const nextHop of nextHops) {
+      if (random(4) > 0) continue;
+      const gateway = gateways[random(gateways.length)];
+      const isReached = gateway !== undefined;
+      const way = isReached ? { gateway: parseAddress(gateway), interfaceIndex: 2 } : undefined;
+      kernel.ways.set(nextHop, way);
+    }
+  };
+  /** What is on the link is its own gateway. */
+  const gatewayTo = (nextHop: string): string | undefined => {
+    if (!kernel.ways.has(nextHop)) return nextHop;
+    const gateway = kernel.ways.get(nextHop)?.gateway;
+    return gateway && formatAddress(gateway);
+  };
+  move();
+  fixture.learn(...nextHops.map((via, index) => ({ prefix: prefixAt(index), via })));
+  for (let round = 0; round < 30; round++) {
+    move();
+    turn(() => (random(2) === 0 ? sync.followWays() : sync.resync()));
+    for (let left = random(8); left > 0; left--) turn(turns.shift());
+    if (random(3) > 0) continue;
+    while (turns.length > 0) turn(turns.shift());
+    const actual = nextHops.map((_, index) => {
+      const gateway = kernel.routes.get(prefixAt(index))?.hops[0]?.gateway;
+      return gateway && formatAddress(gateway);
+    });
+    assert.deepEqual(actual, nextHops.map(gatewayTo));
+    assert.deepEqual([sync.isDone, fixture.repaired], [true, []]);
+  }
 });

@@ -36,7 +36,7 @@ import { type SpeakerConfig, settingsText } from '../speaker/config.ts';
 import type { Note } from '../speaker/events.ts';
 import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
 import { type Listen, listenFor } from './listen.ts';
-import { NO_WAY, peersWithoutWay } from './lost_ways.ts';
+import { LostWays, NO_WAY } from './lost_ways.ts';
 import { logNote } from './note_log.ts';
 import { Observers } from './observers.ts';
 import { Operator } from './operator.ts';
@@ -94,6 +94,7 @@ export class BgpNode {
   readonly #options: BgpNodeOptions;
   readonly #host: Host;
   readonly #kernel: KernelSync;
+  readonly #lostWays: LostWays;
   readonly #repairs = new Repairs();
   readonly #paths: Paths;
   readonly #observers: Observers;
@@ -144,8 +145,9 @@ export class BgpNode {
     });
     const { node, collector, recording } = options;
     this.#observers = new Observers({ speaker: this.speaker, clock, node, collector, recording });
+    const defer = options.defer ?? ((callback) => void clock.setTimer(0, callback));
     this.#kernel = new KernelSync(kernel, this.speaker.rib, {
-      defer: options.defer ?? ((callback) => void clock.setTimer(0, callback)),
+      defer,
       onRepaired: (routes) => this.#repaired(routes),
       onSettled: () => this.#settled(),
     });
@@ -170,6 +172,10 @@ export class BgpNode {
       onUpdates: (peer, bodies) => this.#observers.updates(peer, bodies),
     });
     this.operator = new Operator(this.#host);
+    this.#lostWays = new LostWays(this.speaker, kernel, {
+      defer,
+      onLost: (peer) => this.#host.order({ kind: 'session', peer, event: NO_WAY }),
+    });
     this.#maintainLater();
   }
 
@@ -298,9 +304,7 @@ export class BgpNode {
       if (this.#needsResync) this.#resync();
       else this.#kernel.followWays();
       this.#reports.soon();
-      for (const peer of peersWithoutWay(this.speaker, this.#options.kernel)) {
-        this.#host.order({ kind: 'session', peer, event: NO_WAY });
-      }
+      this.#lostWays.look();
       if (this.#host.refreshInterfaces()) this.#observers.reconsidered();
     });
   }
@@ -352,6 +356,7 @@ export class BgpNode {
   stop(): void {
     this.#isStopped = true;
     this.#kernel.stop();
+    this.#lostWays.stop();
     this.#cancelMaintenance();
     this.#cancelKernel?.();
     this.#reports.stop();

@@ -1,5 +1,7 @@
 import { CeaseSubcode, cease } from '@calico/bgp-wire';
 import type { KernelPort } from '../../ports.ts';
+import type { Defer } from '../host/turns.ts';
+import { Round } from '../kernel/round.ts';
 import type { SessionEvent } from '../session/session.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 
@@ -16,10 +18,47 @@ export const NO_WAY: SessionEvent = {
   restMs: RETRY_MS,
 };
 
-/** Keys of peers whose sessions are up though the kernel cannot reach them. */
-export function peersWithoutWay(speaker: Speaker, kernel: KernelPort): string[] {
-  return Array.from(speaker.peers.values())
-    .filter(({ live }) => live !== undefined)
-    .filter(({ config }) => kernel.resolve(config.address, config.interface) === undefined)
-    .map(({ config }) => config.key);
+/** Finds peers whose sessions are up though the kernel cannot reach them. */
+export class LostWays {
+  readonly #defer: Defer;
+  readonly #review: (peer: string) => void;
+  readonly #round: Round<string>;
+  #isGoingOn = false;
+  #isStopped = false;
+
+  /** @param onLost is told the keys of such peers */
+  constructor(
+    speaker: Speaker,
+    kernel: KernelPort,
+    { defer, onLost }: { readonly defer: Defer; readonly onLost: (peer: string) => void },
+  ) {
+    this.#defer = defer;
+    this.#round = new Round(() => [...speaker.peers.keys()]);
+    this.#review = (key) => {
+      const peer = speaker.peers.get(key);
+      if (peer?.live === undefined) return;
+      const { address, interface: name } = peer.config;
+      if (kernel.resolve(address, name) === undefined) onLost(key);
+    };
+  }
+
+  /** The kernel may have no way to some any more. */
+  look(): void {
+    this.#round.begin();
+    if (!this.#isGoingOn) this.#goOn();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  #goOn(): void {
+    this.#round.goOn(this.#review);
+    if (!this.#round.isOpen) return;
+    this.#isGoingOn = true;
+    this.#defer(() => {
+      this.#isGoingOn = false;
+      if (!this.#isStopped) this.#goOn();
+    });
+  }
 }
