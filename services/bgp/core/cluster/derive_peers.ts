@@ -4,6 +4,8 @@ import {
   type Address,
   firstAddress,
   formatAddress,
+  formatPrefix,
+  hostPrefix,
   parseAddress,
   parsePrefix,
   sameAddress,
@@ -223,7 +225,7 @@ class Derivation implements PeerDerivation {
     } else {
       // Nor is it spoken to as something less explicit has it.
       this.peers.delete(key);
-      this.awaited.set(key, { address, interface: farEnd.interface });
+      this.awaited.set(key, { prefix: hostPrefix(address), interface: farEnd.interface });
       this.#tell(lack);
     }
   }
@@ -315,6 +317,11 @@ class Derivation implements PeerDerivation {
 
   #addRange(text: string, settings: Settings): void {
     const prefix = parsePrefix(text);
+    const lack = this.#lackOf(settings.spec, undefined);
+    if (lack !== undefined) {
+      this.awaited.set(formatPrefix(prefix), { prefix, interface: undefined });
+      return this.#tell(lack);
+    }
     const { maxPeers = MAX_PEERS } = settings.spec;
     const asn = this.#asnOf(settings.spec);
     const farEnd = { address: prefix, port: BGP_PORT, asn, node: undefined };
@@ -332,7 +339,7 @@ class Derivation implements PeerDerivation {
     if (!this.links.includes(interfaceName)) this.links.push(interfaceName);
     const address = this.#libraries.neighbourOn(interfaceName);
     if (address === undefined) {
-      this.awaited.set(interfaceName, { address, interface: interfaceName });
+      this.awaited.set(interfaceName, { prefix: undefined, interface: interfaceName });
       this.#linkLocalOf(interfaceName);
       throw new Error(`nobody has advertised itself on interface "${interfaceName}" yet`);
     }

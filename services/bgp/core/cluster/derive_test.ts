@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseRouterId } from '@calico/bgp-wire';
-import { formatAddress, formatPrefix, parseAddress } from '@calico/ip';
+import { formatAddress, formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
 import { type AnyResource, parseStored, routerIdFromName } from '@calico/model';
 import {
   affinity,
@@ -417,19 +417,23 @@ test('who cannot be spoken to yet is awaited, and spoken to in no other way', ()
     bgpPeer('b', { peerIP: '192.168.80.101', asNumber: 64512, password }),
     bgpPeer('leaf', { peerIP: 'fe80::1%eth1', asNumber: 65000 }),
     bgpPeer('far', { peerInterface: 'eth2', asNumber: 65000 }),
+    bgpPeer('signed', { peerPrefix: '10.0.0.0/24', asNumber: 65000, password }),
   ];
   const { derived, problems } = derive('a', resources);
   assert.deepEqual(derived?.speaker.awaited, [
-    { address: parseAddress('192.168.80.101'), interface: undefined },
-    { address: undefined, interface: 'eth2' },
-    { address: parseAddress('fe80::1'), interface: 'eth1' },
+    { prefix: parsePrefix('192.168.80.101/32'), interface: undefined },
+    { prefix: undefined, interface: 'eth2' },
+    { prefix: parsePrefix('fe80::1/128'), interface: 'eth1' },
+    { prefix: parsePrefix('10.0.0.0/24'), interface: undefined },
   ]);
   assert.equal(derived?.speaker.peers.has('192.168.80.101'), false);
   assert.deepEqual(problems, [
     'Cannot use BGPPeer "b": secret "bgp" has no key "b" yet',
     'Cannot use BGPPeer "far": interface "eth2" is not up or has no link-local address yet',
     'Cannot use BGPPeer "leaf": interface "eth1" is not up or has no link-local address yet',
+    'Cannot use BGPPeer "signed": secret "bgp" has no key "b" yet',
   ]);
+  assert.deepEqual(derived?.speaker.ranges, []);
 });
 
 test('all of a mesh without its password are awaited, which is said once', () => {

@@ -1,6 +1,6 @@
 // When routes that an earlier process left in the kernel may go: once it is known that nobody who is
 // there wants them. A peer that is away is waited for as long as it may take it to restart.
-import { type Address, isLinkLocal, sameAddress } from '@calico/ip';
+import { type Address, hostPrefix, isLinkLocal, prefixContains } from '@calico/ip';
 import type { KernelPort } from '../../ports.ts';
 import type { Removal } from '../kernel/changes.ts';
 import { areAllComplete } from '../speaker/completeness.ts';
@@ -29,7 +29,10 @@ export function removalFor(
   const isSettled = inSyncAt !== undefined && now - inSyncAt >= SETTLING_MS;
   const areOthersDone = isSettled || areAllComplete(speaker, now);
   const peers = Array.from(speaker.peers.values(), (peer) => ({
-    isHere: placeOf(peer.config, interfaceIndex),
+    isHere: placeOf(
+      { prefix: hostPrefix(peer.config.address), interface: peer.config.interface },
+      interfaceIndex,
+    ),
     peer,
   }));
   const awaited = (speaker.config?.awaited ?? []).map((each) => placeOf(each, interfaceIndex));
@@ -48,13 +51,13 @@ export function removalFor(
 
 /** Whether a gateway is the peer's address, or may be it. */
 function placeOf(
-  { address, interface: onLink }: Pick<Partial<AwaitedPeer>, 'address' | 'interface'>,
+  { prefix, interface: onLink }: AwaitedPeer,
   interfaceIndex: KernelPort['interfaceIndex'],
 ): (gateway: Address, index: number) => boolean {
   // An interface that is down may be any of those that routes of an earlier process went through.
   const there = onLink === undefined ? undefined : interfaceIndex(onLink);
   return (gateway, index) => {
     if (there !== undefined && there !== index) return false;
-    return address === undefined ? isLinkLocal(gateway) : sameAddress(address, gateway);
+    return prefix === undefined ? isLinkLocal(gateway) : prefixContains(prefix, gateway);
   };
 }

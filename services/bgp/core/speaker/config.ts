@@ -95,8 +95,8 @@ export type OwnRoute = {
 
 /** A peer whose password, interface or address is not known yet: as one that is away. */
 export type AwaitedPeer = {
-  /** Undefined: whoever is at the far end of the interface. */
-  readonly address: Address | undefined;
+  /** Its address, or the range of it; undefined: whoever is at the far end of the interface. */
+  readonly prefix: Prefix | undefined;
   /** Undefined unless the address is link-local. */
   readonly interface: string | undefined;
 };

@@ -1,7 +1,7 @@
 // Peers that are not known by their address: who connects from inside a range becomes one, and ceases to
 // be one when it stays away.
 import { type Address, formatAddress, isLinkLocal, type Prefix, prefixContains } from '@calico/ip';
-import type { PeerConfig } from './config.ts';
+import type { PeerConfig, SpeakerConfig } from './config.ts';
 
 export type PeerRange = {
   readonly prefix: Prefix;
@@ -10,6 +10,9 @@ export type PeerRange = {
   /** Of each; the addresses in it are not used. */
   readonly template: PeerConfig;
 };
+
+/** Who may come, and who is waited for: they are not let in by a range that is less explicit. */
+export type Doors = Pick<SpeakerConfig, 'ranges' | 'awaited'>;
 
 /** How long a guest may stay away without routes that are kept for it. */
 export const GUEST_PATIENCE_MS = 60_000;
@@ -21,11 +24,11 @@ export class Guests {
    * Configuration of a new guest; undefined: no range lets it in, or its range is full. Link-local addresses
    * are those of one link, which no range names.
    */
-  admit(address: Address, ranges: readonly PeerRange[]): PeerConfig | undefined {
+  admit(address: Address, doors: Doors): PeerConfig | undefined {
     if (isLinkLocal(address)) return undefined;
-    const range = rangeOf(address, ranges);
+    const range = rangeOf(address, doors);
     if (range === undefined) return undefined;
-    const others = [...this.#addresses.values()].filter((each) => rangeOf(each, ranges) === range);
+    const others = [...this.#addresses.values()].filter((each) => rangeOf(each, doors) === range);
     if (others.length >= range.limit) return undefined;
     this.#addresses.set(formatAddress(address), address);
     return configOf(address, range);
@@ -43,13 +46,10 @@ export class Guests {
    * The peers that are wanted now: those of the configuration, and guests that a range still lets in.
    * Others are guests no longer.
    */
-  join(
-    peers: ReadonlyMap<string, PeerConfig>,
-    ranges: readonly PeerRange[],
-  ): ReadonlyMap<string, PeerConfig> {
+  join(peers: ReadonlyMap<string, PeerConfig>, doors: Doors): ReadonlyMap<string, PeerConfig> {
     const all = new Map(peers);
     for (const [key, address] of this.#addresses) {
-      const range = rangeOf(address, ranges);
+      const range = rangeOf(address, doors);
       if (range === undefined || all.has(key)) this.#addresses.delete(key);
       else all.set(key, configOf(address, range));
     }
@@ -58,13 +58,18 @@ export class Guests {
 }
 
 /** The narrowest range is the most explicit one. */
-function rangeOf(address: Address, ranges: readonly PeerRange[]): PeerRange | undefined {
+function rangeOf(address: Address, { ranges = [], awaited = [] }: Doors): PeerRange | undefined {
   let found: PeerRange | undefined;
   for (const range of ranges) {
     const isNarrower = found === undefined || range.prefix.length > found.prefix.length;
     if (isNarrower && prefixContains(range.prefix, address)) found = range;
   }
-  return found;
+  const length = found?.prefix.length ?? 0;
+  const isAwaited = awaited.some(
+    ({ prefix }) =>
+      prefix !== undefined && prefix.length >= length && prefixContains(prefix, address),
+  );
+  return isAwaited ? undefined : found;
 }
 
 function configOf(address: Address, { template }: PeerRange): PeerConfig {

@@ -12,7 +12,7 @@ function range(prefix: string, limit: number): PeerRange {
 const RANGES = [range('10.0.0.0/8', 2), range('10.1.0.0/16', 1)];
 
 function admit(guests: Guests, text: string): number | undefined {
-  return guests.admit(parseAddress(text), RANGES)?.policy.localAsn;
+  return guests.admit(parseAddress(text), { ranges: RANGES })?.policy.localAsn;
 }
 
 test('the narrowest range lets in, as many as it may', () => {
@@ -29,7 +29,7 @@ test('the narrowest range lets in, as many as it may', () => {
 
 test('a range for all is none for link-local addresses', () => {
   const guests = new Guests();
-  const all = [range('::/0', 9)];
+  const all = { ranges: [range('::/0', 9)] };
   assert.equal(guests.admit(parseAddress('fe80::1'), all), undefined);
   assert.equal(guests.admit(parseAddress('2001:db8::1'), all)?.policy.localAsn, 9);
 });
@@ -38,7 +38,8 @@ test('guests go with their range, and when they are configured by their address'
   const guests = new Guests();
   for (const text of ['10.1.0.1', '10.2.0.1', '10.2.0.2']) admit(guests, text);
   const configured = { key: '10.2.0.2' } as PeerConfig;
-  const all = guests.join(new Map([['10.2.0.2', configured]]), [range('10.2.0.0/16', 9)]);
+  const ranges = [range('10.2.0.0/16', 9)];
+  const all = guests.join(new Map([['10.2.0.2', configured]]), { ranges });
   assert.deepEqual([...all.keys()], ['10.2.0.2', '10.2.0.1']);
   assert.equal(all.get('10.2.0.2'), configured);
   assert.equal(all.get('10.2.0.1')?.policy.localAsn, 9);
@@ -46,4 +47,20 @@ test('guests go with their range, and when they are configured by their address'
     ['10.1.0.1', '10.2.0.1', '10.2.0.2'].map((key) => guests.has(key)),
     [false, true, false],
   );
+});
+
+test('who is waited for is no guest of a wider range, but of a narrower one', () => {
+  const guests = new Guests();
+  assert.equal(admit(guests, '10.1.0.1'), 1);
+  assert.equal(admit(guests, '10.2.0.7'), 2);
+  const awaited = ['10.0.0.0/15', '10.2.0.7/32'].map((text) => ({
+    prefix: parsePrefix(text),
+    interface: undefined,
+  }));
+  const doors = { ranges: RANGES, awaited: [...awaited, { prefix: undefined, interface: 'eth1' }] };
+  assert.deepEqual([...guests.join(new Map(), doors).keys()], ['10.1.0.1']);
+  const admitted = ['10.2.0.7', '10.0.255.1', '10.3.0.1'].map(
+    (text) => guests.admit(parseAddress(text), doors)?.policy.localAsn,
+  );
+  assert.deepEqual(admitted, [undefined, undefined, 2]);
 });

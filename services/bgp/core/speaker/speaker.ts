@@ -124,7 +124,7 @@ export class Speaker {
       const isThere = interfaceName === undefined || interfaceName === config.interface;
       if (isThere && sameAddress(config.address, address)) return peer;
     }
-    const config = this.#guests.admit(address, this.#config?.ranges ?? []);
+    const config = this.#guests.admit(address, this.#config ?? {});
     return config === undefined ? undefined : this.#addPeer(config, now);
   }
 
@@ -160,7 +160,7 @@ export class Speaker {
     const isNewPolicy =
       before === undefined || settingsText(before.local) !== settingsText(config.local);
     if (isNewPolicy) this.#aggregates.configure(config.local, this.#policies.make(config.local));
-    const changed = this.#configurePeers(this.#guests.join(config.peers, config.ranges ?? []), now);
+    const changed = this.#configurePeers(this.#guests.join(config.peers, config), now);
     this.#ownRoutes.configure(config.ownRoutes);
     this.#policies.apply(isNewPolicy ? [...this.#peers.values()] : changed);
   }
