@@ -25,6 +25,7 @@ export {
 } from './etcd_keys.ts';
 export { splitCollector } from './kinds/bmp.ts';
 export { SERVICE_NAME_LABEL } from './kinds/endpoint_slice.ts';
+export { IPV6_LEAST_MTU } from './kinds/felix_configuration.ts';
 export { splitPeerAddress } from './kinds/peer_address.ts';
 export {
   type PortMatch,

@@ -211,6 +211,7 @@ const REFUSED: readonly (readonly [
   ['ClusterInformation', {}, /metadata\.name: expected "default"/],
   ['FelixConfiguration', { ipipMtu: 1 }, /did you mean "ipipMTU"/, { name: 'default' }],
   ['FelixConfiguration', { vxlanMTUV6: 70_000 }, /vxlanMTUV6.*0 to 65535/, { name: 'default' }],
+  ['FelixConfiguration', { vxlanMTUV6: 1279 }, /vxlanMTUV6.*0 or .*1280 to/, { name: 'default' }],
   [
     'FelixConfiguration',
     { chainInsertMode: 'insert' },

@@ -168,7 +168,20 @@ const REST = {
   kubeNodePortRanges: z.array(z.union([z.string(), z.number()])).optional(),
 } satisfies Record<string, z.ZodType>;
 
+/** RFC 8200, section 5. On a device with less the kernel has no IPv6 at all. */
+export const IPV6_LEAST_MTU = 1280;
+
 export function felixConfigurationSpec(style: SchemaStyle) {
   const own = ownParameters(style);
-  return style.object({ ...REST, ...own });
+  return style.cross(style.object({ ...REST, ...own }), [
+    ['vxlanMTUV6'],
+    ({ vxlanMTUV6: mtu = 0 }, report) => {
+      if (mtu === 0 || mtu >= IPV6_LEAST_MTU) return;
+      report(
+        ['vxlanMTUV6'],
+        mtu,
+        'expected 0 or a whole number from 1280 to 65535: IPv6 needs 1280',
+      );
+    },
+  ]);
 }

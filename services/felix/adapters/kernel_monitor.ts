@@ -20,8 +20,8 @@ export class KernelMonitor {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #signal: AbortSignal;
-  /** Index of each interface seen -> whether it was up. */
-  readonly #isUp = new Map<number, boolean>();
+  /** Index of each interface seen -> whether it was up, and its MTU. */
+  readonly #links = new Map<number, Pick<Link, 'up' | 'mtu'>>();
 
   constructor(parts: {
     readonly netlink: Pick<Netlink, 'linkByIndex'>;
@@ -78,10 +78,10 @@ export class KernelMonitor {
         // Every interface of a pod gets a link-local one.
         return !isLinkLocal(event.address.address);
       case 'link':
-        if (event.action === 'deleted') this.#isUp.delete(event.link.index);
+        if (event.action === 'deleted') this.#links.delete(event.link.index);
         return (
           event.action === 'deleted' ||
-          this.#wentUpOrDown(event.link) ||
+          this.#isOther(event.link) ||
           event.link.kind === 'vxlan' ||
           event.link.name === IPIP_DEVICE ||
           event.link.name.startsWith(POD_DEVICE_PREFIX)
@@ -100,11 +100,14 @@ export class KernelMonitor {
     }
   }
 
-  /** The kernel drops the routes of an interface that goes down without a message for each. */
-  #wentUpOrDown({ index, up }: Link): boolean {
-    const before = this.#isUp.get(index);
-    this.#isUp.set(index, up);
-    return before !== up;
+  /**
+   * The kernel drops the routes of an interface that goes down without a message for each. The MTU of an uplink is that of
+   * tunnels, too.
+   */
+  #isOther({ index, up, mtu }: Link): boolean {
+    const before = this.#links.get(index);
+    this.#links.set(index, { up, mtu });
+    return before?.up !== up || before.mtu !== mtu;
   }
 
   #isTunnel(index: number): boolean {

@@ -9,7 +9,7 @@
 // A pass does not wait for connections to be cut; the applied revision does. A change of policy alone costs no look at
 // routes and devices.
 import type { CancelTimer, Clock } from '@calico/clock';
-import type { Kind, Node } from '@calico/model';
+import { felixConfigurationFor, type IPPool, type Kind, type Node } from '@calico/model';
 import type { ClusterView, Kernel, Log, PodNetwork, Reporter, StateReport } from '../ports.ts';
 import { datastoreLock } from './datastore_lock.ts';
 import { DATAPLANE_KINDS, desiredDataplane } from './desired.ts';
@@ -25,6 +25,7 @@ import type { PolicyCommitter } from './policy_committer.ts';
 import { dependsOnAddresses, NOTED_KINDS, POLICY_KINDS } from './policy_inputs.ts';
 import { PolicyNotes } from './policy_notes.ts';
 import { poolRefusal } from './pools.ts';
+import { tunnelSettings } from './tunnel_settings.ts';
 import { findUplinks, NO_UPLINKS, type Uplinks, underlayMtu, uplinkProblems } from './uplinks.ts';
 import type { WorkloadBook } from './workload_book.ts';
 import type { LocalEndpoint } from './workload_endpoint.ts';
@@ -210,7 +211,10 @@ export class Agent {
     return isComplete;
   }
 
-  /** Whether routes and devices may have to change. What went wrong there is tried again with every pass. */
+  /**
+   * Whether routes and devices may have to change. What went wrong there is tried again with every pass; a missing uplink
+   * comes with a change of the kernel or of the cluster.
+   */
   #isDataplaneConcerned(local: readonly LocalEndpoint[], inSync: boolean): boolean {
     const { health } = this.#parts;
     return (
@@ -218,7 +222,7 @@ export class Agent {
       this.#isKernelDirty ||
       local !== this.#local ||
       inSync !== this.#state?.inSync ||
-      ['pools', 'sysctl', 'uplink'].some((about) => health.conditions(about).length > 0)
+      ['pools', 'sysctl'].some((about) => health.conditions(about).length > 0)
     );
   }
 
@@ -234,10 +238,7 @@ export class Agent {
     );
     health.setCondition('sysctl', kernel.enableForwarding());
     this.#uplinks = this.#findUplinks();
-    health.setCondition(
-      'uplink',
-      inSync ? uplinkProblems(node, this.#ownNode(), this.#uplinks, pools) : [],
-    );
+    health.setCondition('uplink', inSync ? this.#uplinkProblems(pools) : []);
     const isDirty = this.#isKernelDirty;
     this.#isKernelDirty = false;
     const repaired = isDirty ? repairPods(local, book, pods) : NOTHING_REPAIRED;
@@ -308,6 +309,12 @@ export class Agent {
       health.setCondition('policy', [`cannot bring the packet filter up to date: ${text}`]);
       return false;
     }
+  }
+
+  #uplinkProblems(pools: readonly IPPool[]): string[] {
+    const { node: name, view } = this.#parts;
+    const settings = tunnelSettings(felixConfigurationFor(name, view.list('FelixConfiguration')));
+    return uplinkProblems({ name, node: this.#ownNode(), uplinks: this.#uplinks, pools, settings });
   }
 
   #ownNode(): Node | undefined {

@@ -3,6 +3,30 @@ import type { Kernel } from '../ports.ts';
 import { fdbKey, neighbourKey, routeKey } from './dataplane.ts';
 import type { FakeWorld } from './fake_world.ts';
 
+export function fakeKernel(world: FakeWorld, alive: () => void): Kernel {
+  return {
+    read: () => world.found(),
+    execute: (changes) => {
+      alive();
+      for (const change of changes) {
+        world.kernelLog.push(change.kind);
+        applyChange(world, change);
+      }
+      return [];
+    },
+    uplinkOf: (address) =>
+      ['192.168.80.101', 'fd00:80::101'].includes(address)
+        ? { device: 'ens33', mtu: 1500 }
+        : undefined,
+    hostInterfaces: () => [{ name: 'ens33', addresses: ['192.168.80.101'] }],
+    probe: (feature) => world.missing.get(feature),
+    enableForwarding: () => {
+      world.dataplaneLooks += 1;
+      return [];
+    },
+  };
+}
+
 /** The kernel's side of a change. */
 export function applyChange(
   world: Pick<FakeWorld, 'tunnels' | 'routes' | 'neighbours' | 'fdb' | 'devices' | 'removeDevice'>,

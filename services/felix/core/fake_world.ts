@@ -11,7 +11,6 @@ import {
 } from '@calico/model';
 import type {
   EndpointId,
-  Kernel,
   Log,
   PacketFilter,
   PodNetwork,
@@ -29,7 +28,7 @@ import {
   routeKey,
 } from './dataplane.ts';
 import { fakeConnections } from './fake_connections.ts';
-import { applyChange } from './fake_kernel.ts';
+import { fakeKernel } from './fake_kernel.ts';
 import { FakeLeases } from './fake_leases.ts';
 import { patchedNode } from './fake_store.ts';
 import { gatewaysOf, type PodInterface } from './pod_interface.ts';
@@ -37,8 +36,8 @@ import { podRoute } from './pod_routes.ts';
 import type { TrackedConnection } from './policy/connections/connection.ts';
 import type { Feature } from './pools.ts';
 import type { Step } from './steps.ts';
-import {
 import type { TunnelKind } from './tunnel_addresses.ts';
+import {
   type AssignedAddress,
   type Workload,
   type WorkloadRecord,
@@ -85,15 +84,17 @@ export class FakeWorld {
   isIpamUp = true;
   /** A handle whose release always times out. */
   stuckHandle: string | undefined;
-  isApiUp = true;
-  /** Of pools that the view does not hold. */
   /** A tunnel for which no pool has an address. */
   exhaustedTunnel: TunnelKind | undefined;
+  isApiUp = true;
+  /** Of pools that the view does not hold. */
   poolAnswer: Promise<IPPool | undefined> = Promise.resolve(undefined);
   /** Endpoints whose writing got no answer, and that are written when they are put; undefined: all get one. */
   unanswered: WorkloadEndpoint[] | undefined;
   isInSync = true;
   revision = 1n;
+  /** Passes that have looked at routes and devices. */
+  dataplaneLooks = 0;
   /** Written to the kernel, in words. */
   readonly kernelLog: string[] = [];
   #nextAddress = 1;
@@ -139,7 +140,7 @@ export class FakeWorld {
         close: () => {},
       },
       connections: fakeConnections(this.forgotten, alive, () => this.#listConnections()),
-      kernel: this.#kernel(alive),
+      kernel: fakeKernel(this, alive),
       pods: this.#pods(alive),
       addresses: {
         assign: async ({ handle, workload }) => {
@@ -154,10 +155,10 @@ export class FakeWorld {
         assignTunnel: async (kind) => {
           alive();
           const handle = `${kind}-tunnel-addr-n1`;
-          const network = kind === 'vxlan-v6' ? 'fd00:10:244::' : '10.244.0.';
-          return this.#assign(handle, undefined, network)[0]?.address ?? '';
           if (kind === this.exhaustedTunnel)
             throw new WorkloadError('exhausted', 'no address left');
+          const network = kind === 'vxlan-v6' ? 'fd00:10:244::' : '10.244.0.';
+          return this.#assign(handle, undefined, network)[0]?.address ?? '';
         },
         releaseTunnel: async (kind) => {
           alive();
@@ -406,34 +407,13 @@ export class FakeWorld {
     for (const [key, route] of this.routes) if (route.device === name) this.routes.delete(key);
   }
 
-  #found(): FoundDataplane {
+  found(): FoundDataplane {
     return {
       tunnels: new Map(this.tunnels),
       routes: new Map(this.routes),
       neighbours: new Map(this.neighbours),
       fdb: new Map(this.fdb),
       podDevices: new Map([...this.devices].map(([name, { settings }]) => [name, settings])),
-    };
-  }
-
-  #kernel(alive: () => void): Kernel {
-    return {
-      read: () => this.#found(),
-      execute: (changes) => {
-        alive();
-        for (const change of changes) {
-          this.kernelLog.push(change.kind);
-          applyChange(this, change);
-        }
-        return [];
-      },
-      uplinkOf: (address) =>
-        ['192.168.80.101', 'fd00:80::101'].includes(address)
-          ? { device: 'ens33', mtu: 1500 }
-          : undefined,
-      hostInterfaces: () => [{ name: 'ens33', addresses: ['192.168.80.101'] }],
-      probe: (feature) => this.missing.get(feature),
-      enableForwarding: () => [],
     };
   }
 }

@@ -72,6 +72,22 @@ test('a tunnel that gets no address is said and does not hold up the others', as
   assert.notEqual(w.list('Node')[0]?.spec.ipv6VXLANTunnelAddr, undefined);
 });
 
+test('a missing uplink is said, and changes of policy cost no look at routes and devices', async () => {
+  const w = world();
+  w.put(poolV6('Always'));
+  const felix = w.start();
+  await w.pass(1_000);
+  assert.match(w.reports.at(-1)?.messages.join() ?? '', /six: .* needs spec.bgp.ipv6Address/);
+  const looks = w.dataplaneLooks;
+  felix.viewChanged(['NetworkPolicy']);
+  await w.pass(1_000);
+  assert.equal(w.dataplaneLooks, looks);
+  w.put(node('n1', '192.168.80.101/24', { bgp: { ipv6Address: 'fd00:80::101/64' } }));
+  felix.viewChanged(['Node']);
+  await w.pass(1_000);
+  assert.deepEqual(w.reports.at(-1)?.messages, []);
+});
+
 test('a node without an IPv6 address takes none for a tunnel, and gives back what it has', async () => {
   const w = world();
   w.put(poolV6('Always'));

@@ -35,7 +35,12 @@ import {
 import { mergeRoutes } from './merged_routes.ts';
 import { type NodeFacts, nodeFacts, optionalAddress } from './node_facts.ts';
 import { type MissingFeatures, usesIpip, usesVxlanOver } from './pools.ts';
-import { ipipDeviceMtu, type TunnelSettings, vxlanDeviceMtu } from './tunnel_settings.ts';
+import {
+  ipipDeviceMtu,
+  type TunnelSettings,
+  vxlanDeviceMtu,
+  vxlanV6Refusal,
+} from './tunnel_settings.ts';
 import type { Uplink, Uplinks } from './uplinks.ts';
 
 export type OverlayInputs = {
@@ -62,7 +67,7 @@ type Vxlan = {
   readonly local: NodeFacts;
   /** By name. */
   readonly remotes: ReadonlyMap<string, NodeFacts>;
-  /** Undefined: the kernel has none. */
+  /** Undefined: the kernel has none, or none of the MTU. */
   readonly device: TunnelDevice | undefined;
 };
 
@@ -108,9 +113,10 @@ function vxlanOver(family: Family, inputs: OverlayInputs): Vxlan | undefined {
   const local = remotes.get(inputs.node);
   if (local === undefined) return undefined;
   remotes.delete(inputs.node);
-  const device = inputs.missing.has('vxlan')
-    ? undefined
-    : vxlanDevice(family, local, uplink, inputs.settings);
+  const { missing, settings } = inputs;
+  const isRefused =
+    missing.has('vxlan') || (family === 6 && vxlanV6Refusal(settings, uplink.mtu) !== undefined);
+  const device = isRefused ? undefined : vxlanDevice(family, local, uplink, settings);
   return { family, uplink, local, remotes, device };
 }
 

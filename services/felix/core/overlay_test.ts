@@ -251,6 +251,15 @@ test('computeOverlay() without an IPv6 address of the node or the kernel has no 
   }
 });
 
+test('computeOverlay() has no VXLAN for IPv6 where the underlay is too small, and keeps native routes', () => {
+  const uplinks = { ...V6.uplinks, 6: { device: 'eth1', mtu: 1349 } };
+  const overlay = compute({}, { ...V6, uplinks, pools: [poolV6('CrossSubnet')] });
+  assert.deepEqual([...overlay.tunnels.keys()], []);
+  assert.deepEqual(described(overlay), [
+    'route fd00:10:244::200/122 via fd00:80::2 dev eth1 proto 80',
+  ]);
+});
+
 test('hostOfAffinity() reads only hosts', () => {
   assert.equal(hostOfAffinity('host:a'), 'a');
   assert.equal(hostOfAffinity('virtual:load-balancer'), undefined);

@@ -1,6 +1,12 @@
 // FelixConfiguration fields that shape tunnels and the MTU of what goes through them.
 import type { Family } from '@calico/ip';
-import { type FelixConfiguration, type IPPool, podMtu, VXLAN_OVERHEAD } from '@calico/model';
+import {
+  type FelixConfiguration,
+  type IPPool,
+  IPV6_LEAST_MTU,
+  podMtu,
+  VXLAN_OVERHEAD,
+} from '@calico/model';
 import { poolPrefix, usesIpip, usesVxlan } from './pools.ts';
 
 export type TunnelSettings = {
@@ -33,6 +39,15 @@ export function vxlanDeviceMtu(
   underlay: number,
 ): number {
   return vxlanMtu[family] === 0 ? underlay - VXLAN_OVERHEAD[family] : vxlanMtu[family];
+}
+
+/** Why a node with such an underlay can have no VXLAN device for IPv6. */
+export function vxlanV6Refusal(settings: TunnelSettings, underlay: number): string | undefined {
+  const mtu = vxlanDeviceMtu(settings, 6, underlay);
+  if (mtu >= IPV6_LEAST_MTU) return undefined;
+  return settings.vxlanMtu[6] === 0
+    ? `underlay MTU ${underlay} leaves ${mtu}, less than the ${IPV6_LEAST_MTU} that IPv6 needs`
+    : `vxlanMTUV6 ${mtu} is less than the ${IPV6_LEAST_MTU} that IPv6 needs`;
 }
 
 export function ipipDeviceMtu(settings: TunnelSettings, underlay: number): number {

@@ -2,7 +2,8 @@
 import { FAMILIES, type Family } from '@calico/ip';
 import type { IPPool, Node } from '@calico/model';
 import { underlayAddress } from './node_facts.ts';
-import { tunnelNeed } from './pools.ts';
+import { poolPrefix, tunnelNeed, usesVxlanOver } from './pools.ts';
+import { type TunnelSettings, vxlanV6Refusal } from './tunnel_settings.ts';
 
 export type Uplink = {
   /** Device that holds the node's address. */
@@ -32,21 +33,32 @@ export function underlayMtu(uplinks: Uplinks): number | undefined {
   return mtus.length === 0 ? undefined : Math.min(...mtus);
 }
 
-/** One sentence for each way to other nodes that is missing. */
-export function uplinkProblems(
-  name: string,
-  node: Node | undefined,
-  uplinks: Uplinks,
-  pools: readonly IPPool[],
-): string[] {
+/** One sentence for each way to other nodes that is missing and that a pool needs. */
+export function uplinkProblems({
+  name,
+  node,
+  uplinks,
+  pools,
+  settings,
+}: {
+  readonly name: string;
+  readonly node: Node | undefined;
+  readonly uplinks: Uplinks;
+  readonly pools: readonly IPPool[];
+  readonly settings: TunnelSettings;
+}): string[] {
   if (node === undefined) return [`node ${name} is not in the store`];
   const addresses = FAMILIES.map((family) => ({ family, text: underlayAddress(node, family) }));
   if (addresses.every(({ text }) => text === undefined)) {
-    return [`node ${name} has no spec.bgp.ipv4Address`];
+    return [`node ${name} has neither spec.bgp.ipv4Address nor ipv6Address`];
   }
   return addresses.flatMap(({ family, text }) => {
-    if (uplinks[family] !== undefined) return [];
-    if (text !== undefined) return [`no interface has the node's address ${text}`];
+    const uplink = uplinks[family];
+    if (uplink !== undefined) return family === 6 ? vxlanV6Problems(uplink, pools, settings) : [];
+    if (text !== undefined) {
+      const isNeeded = pools.some((pool) => poolPrefix(pool).family === family);
+      return isNeeded ? [`no interface has the node's address ${text}`] : [];
+    }
     return pools.flatMap((pool) => {
       const need = tunnelNeed(pool);
       return need?.family === family
@@ -54,4 +66,16 @@ export function uplinkProblems(
         : [];
     });
   });
+}
+
+function vxlanV6Problems(
+  { mtu }: Uplink,
+  pools: readonly IPPool[],
+  settings: TunnelSettings,
+): string[] {
+  const refusal = vxlanV6Refusal(settings, mtu);
+  if (refusal === undefined) return [];
+  return pools
+    .filter((pool) => usesVxlanOver(pool, 6))
+    .map(({ metadata, spec }) => `pool ${metadata.name}: vxlanMode ${spec.vxlanMode}: ${refusal}`);
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type IPPool, type Node, parseResource } from '@calico/model';
 import { pool } from './sample_world.ts';
+import { tunnelSettings } from './tunnel_settings.ts';
 import { findUplinks, NO_UPLINKS, underlayMtu, uplinkProblems } from './uplinks.ts';
 
 const UPLINKS = {
@@ -34,20 +35,49 @@ test("findUplinks() finds the device of each IP version; the smaller MTU is the 
 });
 
 const problems = (own: Node | undefined, ...pools: IPPool[]): string[] =>
-  uplinkProblems('n1', own, findUplinks(own, uplinkOf), pools);
+  uplinkProblems({
+    name: 'n1',
+    node: own,
+    uplinks: findUplinks(own, uplinkOf),
+    pools,
+    settings: tunnelSettings({}),
+  });
 
 test('uplinkProblems() says which way to other nodes is missing', () => {
   assert.deepEqual(problems(undefined), ['node n1 is not in the store']);
-  assert.deepEqual(problems(node({})), ['node n1 has no spec.bgp.ipv4Address']);
+  assert.deepEqual(problems(node({})), [
+    'node n1 has neither spec.bgp.ipv4Address nor ipv6Address',
+  ]);
   assert.deepEqual(problems(node(V6)), []);
-  assert.deepEqual(problems(node({ ...V4, ipv6Address: 'fd00::9/64' })), [
+  const elsewhere = node({ ...V4, ipv6Address: 'fd00::9/64' });
+  assert.deepEqual(problems(elsewhere, poolV6({})), [
     "no interface has the node's address fd00::9/64",
   ]);
+  assert.deepEqual(problems(elsewhere, pool() as IPPool), [], 'nobody needs it');
   assert.deepEqual(problems(node(V4), poolV6({ vxlanMode: 'Never' })), []);
   assert.deepEqual(problems(node(V4), poolV6({ vxlanMode: 'CrossSubnet' })), [
     'pool six: vxlanMode CrossSubnet needs spec.bgp.ipv6Address of node n1, which has none',
   ]);
   assert.deepEqual(problems(node(V6), pool({ ipipMode: 'Always' }) as IPPool), [
     'pool pool: ipipMode Always needs spec.bgp.ipv4Address of node n1, which has none',
+  ]);
+});
+
+const withMtu = (mtu: number, spec: object = {}): string[] =>
+  uplinkProblems({
+    name: 'n1',
+    node: node(V6),
+    uplinks: { 4: undefined, 6: { device: 'eth1', mtu } },
+    pools: [poolV6({ vxlanMode: 'Always' })],
+    settings: tunnelSettings(spec),
+  });
+
+test('uplinkProblems() says when an underlay is too small for IPv6 through VXLAN', () => {
+  assert.deepEqual(withMtu(1350), []);
+  assert.deepEqual(withMtu(1349), [
+    'pool six: vxlanMode Always: underlay MTU 1349 leaves 1279, less than the 1280 that IPv6 needs',
+  ]);
+  assert.deepEqual(withMtu(1500, { vxlanMTUV6: 1000 }), [
+    'pool six: vxlanMode Always: vxlanMTUV6 1000 is less than the 1280 that IPv6 needs',
   ]);
 });
