@@ -1,4 +1,5 @@
 // What a node's kernel must have, and what some pools need of it. Pure.
+import type { FilterFeature } from '@calico/nftables';
 
 /** What is known about the kernel. */
 export type SystemFacts = {
@@ -11,7 +12,7 @@ export type SystemFacts = {
   readonly loaded: ReadonlySet<string>;
   readonly available: ReadonlySet<string>;
   /** Features of the packet filter that the kernel has refused, with its reasons; or why it was not asked. */
-  readonly filter: ReadonlyMap<string, string> | string;
+  readonly filter: ReadonlyMap<FilterFeature, string> | string;
 };
 
 type Requirement = {
@@ -30,11 +31,13 @@ const REQUIREMENTS: readonly Requirement[] = [
 ];
 
 /** What does not work without a feature of the packet filter; without any other one nothing does. */
-const ONLY: Readonly<Record<string, string>> = {
+const ONLY: Readonly<Partial<Record<FilterFeature, string>>> = {
   'nat chains': 'pools with natOutgoing',
   masquerade: 'pools with natOutgoing',
   snat: 'natOutgoingAddress',
+  'snat of IPv6': 'natOutgoingAddress of IPv6',
   log: 'rules with action Log',
+  'log for programs': 'deniedLog',
   notrack: 'policies with doNotTrack',
   reject: 'nftablesFilterDenyAction Reject',
 };

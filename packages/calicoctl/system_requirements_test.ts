@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FILTER_FEATURES } from '@calico/nftables';
 import {
   checkSystem,
   formatConclusion,
@@ -41,13 +42,15 @@ test('checkSystem() tells what cannot be done without from what only some pools 
 });
 
 test('checkSystem() names what the kernel refuses of the packet filter', () => {
-  const filter = new Map([['family inet', 'EOPNOTSUPP']]);
+  const filter = new Map([['family inet', 'EOPNOTSUPP'] as const]);
   assert.deepEqual(wrong({ filter }), ['packet filter missing']);
   assert.deepEqual(wrong({ filter: new Map([['log', 'ENOENT']]) }), ['packet filter limited']);
   assert.match(
     formatFindings(checkSystem({ ...GOOD, filter: new Map([...filter, ['log', 'ENOENT']]) })),
     /\n {2}packet filter +family inet refused by the kernel \(EOPNOTSUPP\)\n {2}packet filter +log .*: no rules with action Log\n$/,
   );
+  const some = new Map(FILTER_FEATURES.map((feature) => [feature, 'ENOENT']));
+  assert.match(formatFindings(checkSystem({ ...GOOD, filter: some })), /: no deniedLog\n/);
   assert.deepEqual(wrong({ filter: 'Cannot ask nf_tables: EPERM' }), ['packet filter unknown']);
 });
 

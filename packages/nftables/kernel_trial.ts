@@ -17,8 +17,10 @@ export const FILTER_FEATURES = [
   'ct',
   'fib',
   'log',
+  'log for programs',
   'masquerade',
   'snat',
+  'snat of IPv6',
   'notrack',
   'reject',
 ] as const;
@@ -93,8 +95,12 @@ const COMMANDS: Readonly<Record<FilterFeature, readonly Command[]>> = {
   ct: [rule(match('ct state', 'established,related'))],
   fib: [rule(match('fib daddr type', 'local'))],
   log: [rule({ kind: 'log', prefix: 'trial' })],
+  'log for programs': [rule({ kind: 'log', prefix: 'trial', group: 3 })],
   masquerade: [rule({ kind: 'masquerade' })],
   snat: [rule(match('ip saddr', '192.0.2.1'), { kind: 'snat', address: '192.0.2.2' })],
+  'snat of IPv6': [
+    rule(match('ip6 saddr', '2001:db8::1'), { kind: 'snat', address: '2001:db8::2' }),
+  ],
   notrack: [rule({ kind: 'notrack' })],
   reject: [rule({ kind: 'reject', with: 'port-unreachable' })],
 };
