@@ -121,7 +121,7 @@ function checkedDuration(text: string): string {
     return text;
   } catch (cause) {
     throw new CommandError(
-      `Cannot use ${SETTINGS.callTimeout.variable} (callTimeout) "${text}": expected a duration, for example "30s"`,
+      `Cannot use ${SETTINGS.callTimeout.variable} (callTimeout) "${text}": expected a duration of at most "24h", for example "30s"`,
       { cause },
     );
   }

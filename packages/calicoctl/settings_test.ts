@@ -55,6 +55,6 @@ test('loadSettings() refuses what it would have to guess', async () => {
   );
   await assert.rejects(
     loadSettings(undefined, { CALICO_CALL_TIMEOUT: 'soon' }),
-    /Cannot use CALICO_CALL_TIMEOUT \(callTimeout\) "soon": expected a duration, for example "30s"/,
+    /Cannot use CALICO_CALL_TIMEOUT \(callTimeout\) "soon": expected a duration of at most "24h", for example "30s"/,
   );
 });

@@ -18,7 +18,10 @@ export const addVersion: CommandAdder = (parent, run) => {
     .command('version')
     .description('show the versions of this client and of the cluster')
     .option('--client', 'of this client only')
-    .option('-p, --poll <duration>', 'look again so often, and say what has changed; 0: only once')
+    .option(
+      '-p, --poll <duration>',
+      'look again so often (at most 24h), and say what has changed; 0: only once',
+    )
     .action(({ client, poll = '0' }: Options) =>
       run(async ({ connections, terminal }) => {
         const intervalMs = parseDuration(poll);
