@@ -1,6 +1,6 @@
 // What the kernel holds and what it should hold, by the numbers of the routing table's prefixes. A way
 // that routes take is held once, however many take it.
-import { withRow } from '../rib/columns.ts';
+import { roomOf, withRow } from '../rib/columns.ts';
 import type { PrefixTable } from '../rib/prefix_table.ts';
 import { type KernelRoute, type KernelTarget, targetText } from './types.ts';
 
@@ -13,6 +13,8 @@ export class RouteStates {
   /** Rows of #targets. */
   #wanted = new Int32Array(64);
   #actual = new Int32Array(64);
+  /** Rows that all columns have places for. */
+  #room = 64;
   #size = 0;
   /** Number that was asked for last. */
   #last = NONE;
@@ -28,7 +30,7 @@ export class RouteStates {
 
   /** All prefixes with a state are below. */
   get limit(): number {
-    return Math.min(this.#wanted.length, this.prefixes.limit);
+    return Math.min(this.#room, this.prefixes.limit);
   }
 
   wantedOf(id: number): KernelTarget | undefined {
@@ -90,8 +92,9 @@ export class RouteStates {
   }
 
   #makeRoom(id: number): void {
-    if (id < this.#wanted.length) return;
+    if (id < this.#room) return;
     this.#wanted = withRow(this.#wanted, id);
-    this.#actual = withRow(this.#actual, this.#wanted.length - 1);
+    this.#actual = withRow(this.#actual, id);
+    this.#room = roomOf(this.#wanted, this.#actual);
   }
 }

@@ -11,7 +11,7 @@ import { UpdatePacker, type WireContext } from '@calico/bgp-wire';
 import type { Prefix } from '@calico/ip';
 import type { AttributeTable } from './attribute_table.ts';
 import { ChangeList, START } from './change_list.ts';
-import { IntQueue, RowAllocator, withRow } from './columns.ts';
+import { IntQueue, RowAllocator, roomOf, withRow } from './columns.ts';
 import type { PathData } from './path.ts';
 import type { PrefixTable } from './prefix_table.ts';
 import { bytesFor, type Chunk, newChunk, type Place, ToldChunks } from './told_chunks.ts';
@@ -62,6 +62,8 @@ export class AdjRibOut {
   #sourceOf = new Int32Array(64);
   #sibling = new Int32Array(64);
   #flags = new Uint8Array(64);
+  /** Rows that all columns have places for. */
+  #room = 64;
   readonly #gone = new IntQueue();
   readonly #readers = new Set<Reader>();
   readonly #chunks = new ToldChunks();
@@ -359,14 +361,21 @@ export class AdjRibOut {
   }
 
   #makeRoom(entry: number): void {
-    if (entry < this.#prefixOf.length) return;
+    if (entry < this.#room) return;
     this.#prefixOf = withRow(this.#prefixOf, entry);
-    const last = this.#prefixOf.length - 1;
-    this.#pathOf = withRow(this.#pathOf, last);
-    this.#attributesOf = withRow(this.#attributesOf, last);
-    this.#sourceOf = withRow(this.#sourceOf, last);
-    this.#sibling = withRow(this.#sibling, last);
-    this.#flags = withRow(this.#flags, last);
+    this.#pathOf = withRow(this.#pathOf, entry);
+    this.#attributesOf = withRow(this.#attributesOf, entry);
+    this.#sourceOf = withRow(this.#sourceOf, entry);
+    this.#sibling = withRow(this.#sibling, entry);
+    this.#flags = withRow(this.#flags, entry);
+    this.#room = roomOf(
+      this.#prefixOf,
+      this.#pathOf,
+      this.#attributesOf,
+      this.#sourceOf,
+      this.#sibling,
+      this.#flags,
+    );
   }
 
   /** Writes what comes after the place, and keeps it for others who are there too. */

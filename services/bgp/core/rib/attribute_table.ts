@@ -21,7 +21,7 @@ import {
 } from '@calico/bgp-wire';
 import { type Address, addressFromBytes } from '@calico/ip';
 import { ByteStore, LONGEST } from './byte_store.ts';
-import { RowAllocator, withRow } from './columns.ts';
+import { RowAllocator, roomOf, withRow } from './columns.ts';
 import { DecodedSets } from './decoded_sets.ts';
 import { NextHopTable } from './next_hop_table.ts';
 import { DEFAULT_LOCAL_PREFERENCE, type PathData } from './path.ts';
@@ -73,6 +73,8 @@ export class AttributeTable {
   /** 0: none. */
   #originators = new Uint32Array(64);
   #clusterLengths = new Uint8Array(64);
+  /** Rows that all columns have places for. */
+  #room = 64;
   readonly #hops = new NextHopTable();
   readonly #rewriter = new AttributeRewriter();
   readonly #scanner = new AttributeScanner();
@@ -355,16 +357,25 @@ export class AttributeTable {
   }
 
   #makeRoom(id: number): void {
-    if (id < this.#references.length) return;
+    if (id < this.#room) return;
     this.#references = withRow(this.#references, id);
-    const last = this.#references.length - 1;
-    this.#readings = withRow(this.#readings, last);
-    this.#nextHops = withRow(this.#nextHops, last);
-    this.#ranks = withRow(this.#ranks, last);
-    this.#meds = withRow(this.#meds, last);
-    this.#neighbours = withRow(this.#neighbours, last);
-    this.#originators = withRow(this.#originators, last);
-    this.#clusterLengths = withRow(this.#clusterLengths, last);
+    this.#readings = withRow(this.#readings, id);
+    this.#nextHops = withRow(this.#nextHops, id);
+    this.#ranks = withRow(this.#ranks, id);
+    this.#meds = withRow(this.#meds, id);
+    this.#neighbours = withRow(this.#neighbours, id);
+    this.#originators = withRow(this.#originators, id);
+    this.#clusterLengths = withRow(this.#clusterLengths, id);
+    this.#room = roomOf(
+      this.#references,
+      this.#readings,
+      this.#nextHops,
+      this.#ranks,
+      this.#meds,
+      this.#neighbours,
+      this.#originators,
+      this.#clusterLengths,
+    );
   }
 
   #remove(id: number): void {

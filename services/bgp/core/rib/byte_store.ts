@@ -1,6 +1,6 @@
 // Byte strings of a table, packed into large chunks: no object per string, nothing for the garbage
 // collector to walk. A chunk that has become mostly holes is emptied into the newest one.
-import { withRow } from './columns.ts';
+import { roomOf, withRow } from './columns.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 /** Before each string: the row that it belongs to, and its length. */
@@ -15,6 +15,8 @@ export class ByteStore {
   #offsets = new Uint32Array(64);
   /** Plus one; 0: the row holds nothing. */
   #lengths = new Uint32Array(64);
+  /** Rows that all columns have places for. */
+  #places = 64;
   #newest = -1;
 
   lengthOf(row: number): number {
@@ -65,11 +67,11 @@ export class ByteStore {
   }
 
   #makeRoom(row: number): void {
-    if (row < this.#lengths.length) return;
+    if (row < this.#places) return;
     this.#lengths = withRow(this.#lengths, row);
-    const last = this.#lengths.length - 1;
-    this.#chunkOf = withRow(this.#chunkOf, last);
-    this.#offsets = withRow(this.#offsets, last);
+    this.#chunkOf = withRow(this.#chunkOf, row);
+    this.#offsets = withRow(this.#offsets, row);
+    this.#places = roomOf(this.#lengths, this.#chunkOf, this.#offsets);
   }
 
   #room(length: number): Chunk {

@@ -1,7 +1,7 @@
 // Rows in the order of their last change:
 //
 //   START ── 7 ── 3 ── 9 ── START      versions grow from left to right, and are never given twice
-import { withRow } from './columns.ts';
+import { roomOf, withRow } from './columns.ts';
 
 /** Before the first row and after the last; no row. */
 export const START = 0;
@@ -10,6 +10,8 @@ export class ChangeList {
   #next = new Int32Array(64);
   #previous = new Int32Array(64);
   #versions = new Float64Array(64);
+  /** Rows that all columns have places for. */
+  #room = 64;
   #version = 0;
 
   /** Of the last change. */
@@ -52,10 +54,10 @@ export class ChangeList {
   }
 
   #makeRoom(row: number): void {
-    if (row < this.#next.length) return;
+    if (row < this.#room) return;
     this.#next = withRow(this.#next, row);
-    const last = this.#next.length - 1;
-    this.#previous = withRow(this.#previous, last);
-    this.#versions = withRow(this.#versions, last);
+    this.#previous = withRow(this.#previous, row);
+    this.#versions = withRow(this.#versions, row);
+    this.#room = roomOf(this.#next, this.#previous, this.#versions);
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { withRow } from './columns.ts';
+import { roomOf, withRow } from './columns.ts';
 
 test('a column keeps what it holds as it grows, and new places hold zero', () => {
   let column = new Int32Array(64);
@@ -22,6 +22,22 @@ test('a large column is not copied again for every few more rows', () => {
     copies += Number(column !== before);
   }
   assert.equal(copies, 11);
+});
+
+test('columns of a large table are not copied all at once', () => {
+  const columns = Array.from({ length: 8 }, () => new Uint8Array(64));
+  const grownAt: number[] = [];
+  for (let row = 0; row < 3_200_000; row += 64) {
+    for (const [index, before] of columns.entries()) {
+      const column = withRow(before, row);
+      if (column !== before && row > 2_000_000) grownAt.push(row);
+      columns[index] = column;
+    }
+  }
+  assert.equal(grownAt.length, columns.length);
+  const apart = grownAt.slice(1).map((row, index) => row - (grownAt[index] as number));
+  assert.ok(apart.every((rows) => rows >= 32_768));
+  assert.ok(roomOf(...columns) > 3_200_000);
 });
 
 test('there is a place for a row far behind the end', () => {

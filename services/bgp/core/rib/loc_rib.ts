@@ -278,10 +278,8 @@ export class LocRib {
   }
 
   #unsettle(prefix: number, state: number): void {
-    if (prefix >= this.#states.length) {
-      this.#states = withRow(this.#states, prefix);
-      this.#best = withRow(this.#best, this.#states.length - 1);
-    }
+    if (prefix >= this.#states.length) this.#states = withRow(this.#states, prefix);
+    if (prefix >= this.#best.length) this.#best = withRow(this.#best, prefix);
     const before = this.#states[prefix] as number;
     this.#states[prefix] = before | Unsettled | state;
     if ((before & Unsettled) !== 0) return;

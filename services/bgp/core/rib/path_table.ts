@@ -1,7 +1,7 @@
 // All paths of all peers, as rows of numbers: (prefix, source, path identifier) -> attributes. The
 // paths of one prefix are a chain; those of one source are found by a walk over the rows, which costs
 // less than an index would.
-import { RowAllocator, withRow } from './columns.ts';
+import { RowAllocator, roomOf, withRow } from './columns.ts';
 import type { PathSource } from './path.ts';
 
 export const PathFlag = {
@@ -44,6 +44,8 @@ export class PathTable {
   /** Plus one; 0: the chain's end. */
   #next = new Int32Array(64);
   #flags = new Uint8Array(64);
+  /** Rows that all columns have places for. */
+  #room = 64;
   /** First row of a prefix, plus one. */
   #first = new Int32Array(64);
   #size = 0;
@@ -300,14 +302,22 @@ export class PathTable {
   }
 
   #makeRoom(row: number): void {
-    if (row < this.#prefixes.length) return;
+    if (row < this.#room) return;
     this.#prefixes = withRow(this.#prefixes, row);
-    const last = this.#prefixes.length - 1;
-    this.#sourceOf = withRow(this.#sourceOf, last);
-    this.#pathIds = withRow(this.#pathIds, last);
-    this.#received = withRow(this.#received, last);
-    this.#judged = withRow(this.#judged, last);
-    this.#next = withRow(this.#next, last);
-    this.#flags = withRow(this.#flags, last);
+    this.#sourceOf = withRow(this.#sourceOf, row);
+    this.#pathIds = withRow(this.#pathIds, row);
+    this.#received = withRow(this.#received, row);
+    this.#judged = withRow(this.#judged, row);
+    this.#next = withRow(this.#next, row);
+    this.#flags = withRow(this.#flags, row);
+    this.#room = roomOf(
+      this.#prefixes,
+      this.#sourceOf,
+      this.#pathIds,
+      this.#received,
+      this.#judged,
+      this.#next,
+      this.#flags,
+    );
   }
 }

@@ -2,7 +2,7 @@
 //
 //   hash(family, address, length) --> bucket: chain of ids --> words, lengths, families, references
 import type { Family, Prefix } from '@calico/ip';
-import { RowAllocator, withRow } from './columns.ts';
+import { RowAllocator, roomOf, withRow } from './columns.ts';
 
 const FIRST_BUCKETS = 64;
 /** Neighbours among IPv4 prefixes of one length, as many as are in neighbouring buckets. */
@@ -24,6 +24,8 @@ export class PrefixTable {
   /** 0: not in use. */
   #families = new Uint8Array(64);
   #references = new Int32Array(64);
+  /** Rows that all columns have places for. */
+  #room = 64;
   /** First prefix of each bucket, plus one; 0: the bucket is empty. */
   #heads = new Int32Array(FIRST_BUCKETS);
   /** Next prefix of the same bucket, plus one; 0: the end. */
@@ -200,16 +202,25 @@ export class PrefixTable {
   }
 
   #makeRoom(id: number): void {
-    if (id < this.#lengths.length) return;
+    if (id < this.#room) return;
     this.#lengths = withRow(this.#lengths, id);
-    const last = this.#lengths.length - 1;
-    this.#families = withRow(this.#families, last);
-    this.#references = withRow(this.#references, last);
-    this.#next = withRow(this.#next, last);
-    this.#words0 = withRow(this.#words0, last);
-    this.#words1 = withRow(this.#words1, last);
-    this.#words2 = withRow(this.#words2, last);
-    this.#words3 = withRow(this.#words3, last);
+    this.#families = withRow(this.#families, id);
+    this.#references = withRow(this.#references, id);
+    this.#next = withRow(this.#next, id);
+    this.#words0 = withRow(this.#words0, id);
+    this.#words1 = withRow(this.#words1, id);
+    this.#words2 = withRow(this.#words2, id);
+    this.#words3 = withRow(this.#words3, id);
+    this.#room = roomOf(
+      this.#lengths,
+      this.#families,
+      this.#references,
+      this.#next,
+      this.#words0,
+      this.#words1,
+      this.#words2,
+      this.#words3,
+    );
   }
 
   #link(bucket: number, id: number): void {

@@ -3,7 +3,7 @@
 //   for (let row = index.firstOf(hash); row >= 0; row = index.after(row)) {
 //     if (index.hashOf(row) === hash && ...) return row;
 //   }
-import { withRow } from './columns.ts';
+import { roomOf, withRow } from './columns.ts';
 
 const FIRST_BUCKETS = 64;
 
@@ -15,6 +15,8 @@ export class RowIndex {
   #next = new Int32Array(64);
   /** By row. */
   #hashes = new Int32Array(64);
+  /** Rows that all columns have places for. */
+  #room = 64;
   #buckets = FIRST_BUCKETS;
   /** The power of two from which on buckets have been split off: at most #buckets, more than half. */
   #level = FIRST_BUCKETS;
@@ -39,10 +41,7 @@ export class RowIndex {
   }
 
   add(row: number, hash: number): void {
-    if (row >= this.#hashes.length) {
-      this.#hashes = withRow(this.#hashes, row);
-      this.#next = withRow(this.#next, this.#hashes.length - 1);
-    }
+    this.#makeRoom(row);
     this.#hashes[row] = hash;
     this.#link(row);
     this.#size += 1;
@@ -60,6 +59,13 @@ export class RowIndex {
       this.#next[before] = next;
     }
     this.#size -= 1;
+  }
+
+  #makeRoom(row: number): void {
+    if (row < this.#room) return;
+    this.#hashes = withRow(this.#hashes, row);
+    this.#next = withRow(this.#next, row);
+    this.#room = roomOf(this.#hashes, this.#next);
   }
 
   #bucketOf(hash: number): number {
