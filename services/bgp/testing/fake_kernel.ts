@@ -24,7 +24,7 @@ export class FakeKernel implements KernelPort {
 
   read(visit: (route: KernelRoute) => void, done: (isWhole: boolean) => void): void {
     for (const route of this.list()) visit(route);
-    this.hold(() => done(true));
+    this.hold(() => done(true), 0);
   }
 
   /** At once, unless a test holds it back. */
@@ -36,11 +36,11 @@ export class FakeKernel implements KernelPort {
         if (code !== undefined) failures.push({ index, code, message: '' });
       }
       done(failures);
-    });
+    }, changes.count);
   }
 
-  /** Calls back when the kernel does its work. */
-  hold: (work: () => void) => void = (work) => work();
+  /** Calls back when the kernel does its work. @param changes how many it consists of */
+  hold: (work: () => void, changes: number) => void = (work) => work();
 
   removeWays(_prefixes: Int32Array, onGone: (gone: Int32Array, isLast: boolean) => void): void {
     onGone(new Int32Array(), true);

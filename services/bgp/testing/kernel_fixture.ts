@@ -20,6 +20,7 @@ export class Fixture {
   readonly table = new RibFiller();
   readonly repaired: string[] = [];
   settledCount = 0;
+  onSettled: () => void = () => {};
   /** Calls back when others have had their turn. */
   defer: (callback: () => void) => void = (callback) => callback();
   readonly sync = new KernelSync(this.kernel, this.table.rib, {
@@ -27,6 +28,7 @@ export class Fixture {
     onRepaired: (routes) => this.repaired.push(...routes),
     onSettled: () => {
       this.settledCount += 1;
+      this.onSettled();
     },
   });
   more: Partial<PlanInputs> = {};

@@ -52,7 +52,7 @@ export class RouteWriter {
   readonly #dirty = new IntQueue();
   readonly #leaving = new IntQueue();
   #flags = new Uint8Array(64);
-  /** Batches that the kernel has not done. */
+  /** Batches that the kernel has not done, or whose outcome is not known here. */
   #underWay = 0;
   #isRemovingWays = false;
   #isPumping = false;
@@ -171,10 +171,10 @@ export class RouteWriter {
     this.#batch = this.#spare.pop() ?? new ChangeBatch(this.#states.prefixes);
     this.#underWay += 1;
     this.#kernel.apply(batch, (failures) => {
-      this.#underWay -= 1;
-      // First of all: the kernel waits for it.
-      if (this.#underWay === 0 && !this.#isStopped) this.#submitMarked();
+      // First of all: the kernel waits for it. It may be done at once, before what this batch did is known.
+      if (this.#underWay === 1 && !this.#isStopped) this.#submitMarked();
       this.#finish(batch, failures);
+      this.#underWay -= 1;
       this.pump();
     });
   }

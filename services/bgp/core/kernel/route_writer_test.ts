@@ -106,3 +106,23 @@ test('a full batch waits beside the kernel; what changes of it meanwhile is look
     new Set([changed, refused].map(({ prefix }) => `${prefix} via 192.168.80.2`)),
   );
 });
+
+test('nothing is settled before what the kernel did of every batch is known', () => {
+  const fixture = new Fixture();
+  const { kernel, sync } = fixture;
+  const works: (() => void)[] = [];
+  // As it does with few routes while it has nothing else to do.
+  kernel.hold = (work, changes) => {
+    if (changes > 128 || works.length > 0) works.push(work);
+    else work();
+  };
+  const [refused = {}, ...others] = routes(305);
+  kernel.foreign.add(refused.prefix ?? '');
+  const settled: unknown[] = [];
+  fixture.onSettled = () => settled.push([sync.problems.length, sync.routeCount]);
+  fixture.learn(refused, ...others.slice(0, 299));
+  fixture.learn(...others.slice(299));
+  assert.deepEqual([works.length, settled], [1, []]);
+  works.shift()?.();
+  assert.deepEqual(settled, [[1, 304]]);
+});
