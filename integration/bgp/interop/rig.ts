@@ -38,16 +38,19 @@ export class Rig {
   async establish(session: Session, spec: object = {}, agreeMs = UP_MS): Promise<void> {
     const { asn, transport, families, isReflector = false } = session;
     const nodes = [this.ours, ...(isReflector ? [this.far] : [])];
+    const address = this.daemon.address(transport);
     await this.leave();
+    for (const node of nodes) await this.#becomesPeer(node, address, false);
     for (const { name } of nodes) {
       await this.lab.apply('BGPPeer', this.#resource(name), {
         node: name,
-        peerIP: this.daemon.address(transport),
+        peerIP: address,
         asNumber: asn,
         addressFamilies: families.map((family) => `IPv${family}`),
         ...spec,
       });
     }
+    for (const node of nodes) await this.#becomesPeer(node, address, true);
     await this.daemon.start(session);
     for (const node of nodes) await this.isUp(session, node);
     await this.agree(session, agreeMs);
@@ -58,6 +61,18 @@ export class Rig {
     for (const { name } of [this.ours, this.far]) {
       await this.lab.delete('BGPPeer', this.#resource(name)).catch(() => undefined);
     }
+  }
+
+  /**
+   * A connection that the daemon opens before the new settings are in force here is closed by packets that its
+   * TTL security drops, and it would wait on it for minutes.
+   */
+  async #becomesPeer(node: OurNode, address: string, isPeer: boolean): Promise<void> {
+    await eventually(
+      async () => ((await node.status(address)) !== undefined) === isPeer,
+      UP_MS,
+      () => `${address} is ${isPeer ? 'not yet' : 'still'} a peer of ${node.name}${this.#log()}`,
+    );
   }
 
   async isUp({ transport }: Session, node = this.ours): Promise<void> {
