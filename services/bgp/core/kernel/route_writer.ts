@@ -45,7 +45,7 @@ export class RouteWriter {
   readonly #kernel: KernelPort;
   readonly #states: RouteStates;
   readonly #events: WriterEvents;
-  /** Gathers changes. */
+  /** Empty but while it is filled: what is in a batch can change no more. */
   #batch: ChangeBatch;
   readonly #spare: ChangeBatch[] = [];
   /** Prefixes that are to be looked at, and those whose routes are to be removed: held. */
@@ -73,7 +73,7 @@ export class RouteWriter {
 
   /** Nothing is under way: what RouteStates says is what the kernel holds. */
   get isIdle(): boolean {
-    return !this.#isBusy && this.#batch.count + this.#dirty.size + this.#leaving.size === 0;
+    return !this.#isBusy && this.#dirty.size + this.#leaving.size === 0;
   }
 
   get #isBusy(): boolean {
@@ -116,7 +116,7 @@ export class RouteWriter {
   #next(): boolean {
     if (this.#isRemovingWays || this.#underWay === DEPTH) return false;
     // A kernel that works can wait for a full batch: until then each prefix may change once more.
-    if (this.#underWay > 0 && this.#dirty.size + this.#leaving.size < BATCH) return false;
+    if (this.#underWay > 0 && this.#waiting < BATCH) return false;
     this.#fillWithMarked();
     if (this.#batch.count === 0 && !this.isLosing) {
       const isAsked = this.#leaving.size >= MANY && !this.#areWaysGone;
@@ -124,9 +124,14 @@ export class RouteWriter {
       this.#fillWithLeaving();
     }
     if (this.#leaving.size === 0) this.#areWaysGone = false;
-    const isEnough = this.#batch.count >= (this.#underWay === 0 ? 1 : BATCH);
-    if (isEnough) this.#submit();
-    return isEnough;
+    if (this.#batch.count === 0) return false;
+    this.#submit();
+    return true;
+  }
+
+  /** Prefixes that the next batch would take up: removals come last, and while a loss goes on not at all. */
+  get #waiting(): number {
+    return this.#dirty.size > 0 || this.isLosing ? this.#dirty.size : this.#leaving.size;
   }
 
   /** Removals are put off. */

@@ -126,3 +126,30 @@ test('nothing is settled before what the kernel did of every batch is known', ()
   works.shift()?.();
   assert.deepEqual(settled, [[1, 304]]);
 });
+
+test('while the kernel works a prefix may change again and again, however many removals wait', () => {
+  const fixture = new Fixture();
+  const { kernel, table } = fixture;
+  const all = routes(8_200);
+  fixture.learn(...all);
+  const work = heldBack(fixture);
+  kernel.log.length = 0;
+  const flapping = '10.245.0.0/26';
+  const lose = (): void => {
+    fixture.sync.update({ prefixes: table.rib.settle(), isLosing: true });
+  };
+  table.put(path({ prefix: '10.245.1.0/26' }));
+  lose();
+  for (const each of all) table.remove(path(each));
+  lose();
+  for (const via of ['192.168.80.2', '192.168.80.3']) {
+    table.put(path({ prefix: flapping, via }));
+    lose();
+  }
+  work();
+  work();
+  assert.deepEqual(kernel.log, [
+    '10.245.1.0/26 via 192.168.80.101',
+    `${flapping} via 192.168.80.3`,
+  ]);
+});
