@@ -1,5 +1,5 @@
 // The host's side of the kernel: what felix owns of it, read and changed by name.
-import { type Family, formatAddress, hostPrefix, isLinkLocal, parseAddress } from '@calico/ip';
+import { type Family, formatAddress, hostPrefix, isLinkLocal } from '@calico/ip';
 import type { Link, Netlink, Request, Route } from '@calico/netlink';
 import type { Change } from '../core/changes.ts';
 import {
@@ -27,6 +27,7 @@ import { VXLAN_PORT } from '../core/tunnel_settings.ts';
 import type { Uplink } from '../core/uplinks.ts';
 import type { Kernel, KernelFailure } from '../ports.ts';
 import { ensureSysctl, readSysctl } from './sysctl.ts';
+import { UplinkFinder } from './uplink_finder.ts';
 
 const MAIN_TABLE = 254;
 // include/uapi/linux/rtnetlink.h
@@ -43,9 +44,11 @@ type Planned = { readonly change: Change; readonly request: Request };
 
 export class NetlinkKernel implements Kernel {
   readonly #netlink: Netlink;
+  readonly #uplinks: UplinkFinder;
 
   constructor(netlink: Netlink) {
     this.#netlink = netlink;
+    this.#uplinks = new UplinkFinder(netlink);
   }
 
   read(): FoundDataplane {
@@ -111,14 +114,7 @@ export class NetlinkKernel implements Kernel {
   }
 
   uplinkOf(address: string): Uplink | undefined {
-    const wanted = parseAddress(address);
-    const { family } = wanted;
-    const holder = this.#netlink
-      .addresses({ family })
-      .find((candidate) => candidate.address.value === wanted.value);
-    const link =
-      holder === undefined ? undefined : this.#netlink.linkByIndex(holder.interfaceIndex);
-    return link === undefined ? undefined : { device: link.name, mtu: link.mtu };
+    return this.#uplinks.find(address);
   }
 
   hostInterfaces(): HostInterface[] {

@@ -9,6 +9,7 @@ import {
   vxlanFamilyOf,
 } from '../core/dataplane.ts';
 import type { Log } from '../ports.ts';
+import { KnownAddresses } from './known_addresses.ts';
 
 const REOPEN_MS = 1_000;
 /** Routes of pods' devices have the boot protocol, or those by which people make routes. */
@@ -60,10 +61,13 @@ export class KernelMonitor {
       'ipv6-route',
       'neighbour',
     ]);
+    const addresses = new KnownAddresses();
     const close = (): void => monitor.close();
     this.#signal.addEventListener('abort', close, { once: true });
     try {
-      for await (const event of monitor) if (this.#matters(event)) this.#onChange();
+      for await (const event of monitor) {
+        if (this.#matters(event) && !addresses.isRepeated(event)) this.#onChange();
+      }
     } finally {
       this.#signal.removeEventListener('abort', close);
       monitor.close();
