@@ -7,19 +7,15 @@ import type { Libc } from './libc.ts';
 import { MessageCursor } from './message_reader.ts';
 import { MessageWriter } from './message_writer.ts';
 import { NetlinkSocket } from './netlink_socket.ts';
+import { cutIntoPieces, type Pieces } from './pieces.ts';
 import { writeRequest } from './request_codec.ts';
 import { type RouteTemplate, writeFromTemplate } from './route_template.ts';
 import type { Batch, Request, RequestFailure } from './types.ts';
-import { NLM_F, NLMSG } from './uapi.ts';
+import { NLMSG } from './uapi.ts';
 
 /** For the answers to a batch whose every request fails. */
 const BUFFER_BYTES = 16 * 1024 * 1024;
 const BUFFER_START = 64 * 1024;
-/**
- * So much the kernel is given at a time: a millisecond of work, and less than every socket's buffer. Many kernels
- * do not interrupt it before it is done, and whoever shares its processor waits, the event loop too.
- */
-const PIECE_BYTES = 32 * 1024;
 /** Sockets of one process are told apart as libnl does it. */
 const PORT_SHIFT = 2 ** 22;
 const PORTS = 1 << 10;
@@ -27,6 +23,8 @@ const PORTS = 1 << 10;
 /** Requests that the kernel is to carry out, and who is told what failed. */
 type Submitted = {
   readonly writer: MessageWriter;
+  /** Of what the writer holds. */
+  readonly pieces: Pieces;
   /** Sequence number of the first; those of the others follow. */
   readonly first: number;
   readonly count: number;
@@ -81,14 +79,18 @@ export class RequestBatch implements Batch {
 
   execute(): readonly RequestFailure[] {
     const taken = this.#take();
+    let sent = 0;
     let failure: NetlinkError | undefined;
     try {
-      for (const piece of pieces(taken.writer.bytes)) this.#socket.send(piece);
+      for (const datagram of taken.pieces.datagrams) {
+        this.#socket.send(datagram);
+        sent += 1;
+      }
     } catch (error) {
       if (!(error instanceof NetlinkError)) throw error;
       failure = error;
     }
-    const failures = this.#outcome(taken, failure);
+    const failures = this.#outcome(taken, sent, failure);
     taken.writer.reset();
     return failures;
   }
@@ -102,8 +104,8 @@ export class RequestBatch implements Batch {
   #sendFirst(): void {
     const [first] = this.#submitted;
     if (first === undefined) return;
-    this.#socket.sendLater([...pieces(first.writer.bytes)], (failure) => {
-      const failures = this.#outcome(first, failure);
+    this.#socket.sendLater(first.pieces.datagrams, (sent, failure) => {
+      const failures = this.#outcome(first, sent, failure);
       this.#submitted.shift();
       this.#spare.push(first.writer.reset());
       // First of all: the kernel waits for it.
@@ -122,56 +124,55 @@ export class RequestBatch implements Batch {
 
   /**
    * What has been added. The kernel answers a request that failed in any case, one that succeeded only when
-   * asked: the answer to the last says that all others have been heard.
+   * asked: the answer to the last of a piece says that all before it have been heard.
    */
   #take(): Omit<Submitted, 'done'> {
     const { count } = this;
     this.count = 0;
-    const writer = this.#writer.addFlags(NLM_F.ACK);
-    return { writer, first: this.#sequence - count + 1, count };
+    const writer = this.#writer;
+    const pieces = cutIntoPieces(writer.bytes);
+    return { writer, pieces, first: this.#sequence - count + 1, count };
   }
 
-  /** @param failure why none has been carried out */
+  /**
+   * Each answer says that what became of those before it is known: once one does not fit the buffer, none
+   * comes until it has been emptied.
+   * @param sent so many pieces the kernel has taken
+   * @param refusal why it has not taken the others
+   */
   #outcome(
-    { first, count }: Omit<Submitted, 'done'>,
-    failure: NetlinkError | undefined,
+    { first, count, pieces }: Omit<Submitted, 'done'>,
+    sent: number,
+    refusal: NetlinkError | undefined,
   ): RequestFailure[] {
-    return failure === undefined ? this.#collect(first, count) : allFailed(count, failure);
+    const failures: RequestFailure[] = [];
+    const known = sent === 0 ? 0 : this.#collect(first, count, failures);
+    const taken = pieces.ends[sent - 1] ?? 0;
+    for (let index = known; index < count; index++) {
+      const { code, message } = index < taken || refusal === undefined ? LOST : refusal;
+      failures.push({ index, code, message });
+    }
+    return failures;
   }
 
-  #collect(first: number, count: number): RequestFailure[] {
-    const failures: RequestFailure[] = [];
-    let heardLast = false;
+  /** Of how many the outcome is known. */
+  #collect(first: number, count: number, failures: RequestFailure[]): number {
+    let known = 0;
     for (let received = this.#socket.receive(); received.kind !== 'empty'; ) {
       if (received.kind === 'datagram') {
         const message = new MessageCursor(received.bytes);
         while (message.next()) {
           const index = message.sequence - first;
           if (message.type !== NLMSG.ERROR || index < 0 || index >= count) continue;
-          if (index === count - 1) heardLast = true;
+          known = index + 1;
           const failure = failureOf(index, decodeAnswer(message));
           if (failure !== undefined) failures.push(failure);
         }
       }
       received = this.#socket.receive();
     }
-    return heardLast ? failures : allFailed(count, LOST);
+    return known;
   }
-}
-
-/** Whole messages, as many as fit. */
-function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  let start = 0;
-  for (let at = 0; at < bytes.length; ) {
-    const next = at + ((view.getUint32(at, true) + 3) & ~3);
-    if (next - start > PIECE_BYTES) {
-      yield bytes.subarray(start, at);
-      start = at;
-    }
-    at = next;
-  }
-  yield bytes.subarray(start);
 }
 
 const LOST = new NetlinkError(
@@ -181,10 +182,6 @@ const LOST = new NetlinkError(
 
 function failureOf(index: number, { code, message }: Answer): RequestFailure | undefined {
   return code === undefined ? undefined : { index, code, message };
-}
-
-function allFailed(count: number, { code, message }: NetlinkError): RequestFailure[] {
-  return Array.from({ length: count }, (_, index) => ({ index, code, message }));
 }
 
 function openSocket(libc: Libc): [NetlinkSocket, number] {

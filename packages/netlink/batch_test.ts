@@ -145,6 +145,60 @@ test('a long batch goes in pieces; where the kernel takes only some, the others 
   assert.equal(libc.sent.flatMap((bytes) => messagesIn(bytes)).length, 3_000);
 });
 
+/** Of 3,000 routes the kernel refuses the sixth; those that ask for an answer get one. */
+function refuseSixth(bytes: Uint8Array): { readonly bytes: Uint8Array }[] {
+  return messagesIn(bytes).flatMap(({ sequence, flags }) => {
+    if (sequence === 6) return [answer(sequence, 17)];
+    return (flags & NLM_F.ACK) === 0 ? [] : [answer(sequence, 0)];
+  });
+}
+
+test('what the kernel has taken before it took no more has its own outcome', () => {
+  const template = routeTemplate('add', 4, ROUTE);
+  for (const isLater of [true, false]) {
+    const libc = new FakeLibc();
+    const batch = new RequestBatch(libc);
+    for (let index = 0; index < 3_000; index++) batch.addRoute(template, 24, index << 8, 0, 0, 0);
+    libc.answer = (bytes) => {
+      if (libc.sent.length === 2) libc.sendErrors.push(12);
+      return refuseSixth(bytes);
+    };
+    let failures: readonly RequestFailure[] = [];
+    if (isLater) {
+      batch.submit((found) => {
+        failures = found;
+      });
+      libc.finishSends();
+      libc.sendErrors.push(12);
+      libc.finishSends();
+    } else failures = batch.execute();
+    const taken = libc.sent.flatMap((bytes) => messagesIn(bytes)).length;
+    assert.ok(libc.sent.length === 2 && taken < 3_000);
+    const [refused, ...rest] = failures;
+    assert.deepEqual(refused, { index: 5, code: 'EEXIST', message: '' });
+    assert.deepEqual(
+      rest.map(({ index, code }) => [index, code]),
+      Array.from({ length: 3_000 - taken }, (_, index) => [taken + index, 'ENOMEM']),
+    );
+  }
+});
+
+test('answers that are lost leave unknown only what comes after the last one heard', () => {
+  const libc = new FakeLibc();
+  const batch = new RequestBatch(libc);
+  const template = routeTemplate('add', 4, ROUTE);
+  for (let index = 0; index < 3_000; index++) batch.addRoute(template, 24, index << 8, 0, 0, 0);
+  libc.answer = (bytes) => (libc.sent.length > 2 ? [] : refuseSixth(bytes));
+  const [refused, ...rest] = batch.execute();
+  const known = libc.sent.slice(0, 2).flatMap((bytes) => messagesIn(bytes)).length;
+  assert.equal(refused?.index, 5);
+  assert.deepEqual(
+    rest.map(({ index, code }) => [index, code]),
+    Array.from({ length: 3_000 - known }, (_, index) => [known + index, 'ENOBUFS']),
+  );
+  assert.match(rest[0]?.message ?? '', /unknown/);
+});
+
 test('what is submitted while the kernel works goes out when it is done, before that is told', () => {
   const libc = new FakeLibc();
   const batch = new RequestBatch(libc);

@@ -78,21 +78,26 @@ export class NetlinkSocket {
   }
 
   /**
-   * As send() for one after the other, on a thread of the pool; they must not change meanwhile. `done` gets
-   * why those from some on were not taken.
+   * As send() for one after the other, on a thread of the pool; they must not change meanwhile.
+   * @param done gets how many were taken, and why the others were not
+   * @param from so many have been taken
    */
   sendLater(
     datagrams: readonly Uint8Array[],
-    done: (failure: NetlinkError | undefined) => void,
+    done: (taken: number, failure: NetlinkError | undefined) => void,
+    from = 0,
   ): void {
-    inUse.add(datagrams);
-    this.#libc.sendAsync(this.#fd, datagrams, 0, (sent) => {
-      inUse.delete(datagrams);
-      const rest = datagrams.slice(Math.max(0, sent));
-      if (rest.length === 0) return done(undefined);
+    const rest = datagrams.slice(from);
+    inUse.add(rest);
+    this.#libc.sendAsync(this.#fd, rest, 0, (sent) => {
+      inUse.delete(rest);
+      const taken = from + Math.max(0, sent);
+      if (taken === datagrams.length) return done(taken, undefined);
       // Why it has stopped in between is told when the next is the first.
-      if (sent > 0 || this.#libc.errno() === ERRNO.EINTR) return this.sendLater(rest, done);
-      return done(this.#failure('send netlink request'));
+      if (sent > 0 || this.#libc.errno() === ERRNO.EINTR) {
+        return this.sendLater(datagrams, done, taken);
+      }
+      return done(taken, this.#failure('send netlink request'));
     });
   }
 
