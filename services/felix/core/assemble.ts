@@ -210,7 +210,7 @@ export function assemble(ports: Ports): Assembly {
     store,
     health,
     log,
-    hasReadyAddress: () => warm.hasAddress(),
+    hasReadyAddresses: () => warm.isReady(),
     refusalOf: (pool) => features.refusalOf(pool),
   });
   return {

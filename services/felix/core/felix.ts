@@ -31,8 +31,8 @@ export type FelixParts = {
   readonly store: ResourceStore;
   readonly health: HealthLog;
   readonly log: Log;
-  /** Whether an address is there that ipam need not be asked for. */
-  readonly hasReadyAddress: () => boolean;
+  /** Whether addresses are there for a pod that ipam need not be asked for. */
+  readonly hasReadyAddresses: () => boolean;
   /** Why this kernel cannot serve a pool. */
   readonly refusalOf: (pool: IPPool) => string | undefined;
 };
@@ -92,11 +92,11 @@ export class Felix implements FelixActions {
     return { reasons, isLimited: reasons.length > 0 && isBroken };
   }
 
-  /** While ipam is away an address that is held ready makes a pod, also without api. */
+  /** While ipam is away addresses that are held ready make a pod, also without api. */
   async #missingServices(): Promise<readonly string[]> {
-    const { addresses, store, hasReadyAddress } = this.#parts;
+    const { addresses, store, hasReadyAddresses } = this.#parts;
     const [ipam, api] = await Promise.all([reasonOf(addresses.probe()), reasonOf(store.probe())]);
-    if (ipam !== undefined && hasReadyAddress()) return [];
+    if (ipam !== undefined && hasReadyAddresses()) return [];
     return [ipam, api].filter((reason) => reason !== undefined);
   }
 

@@ -77,9 +77,22 @@ export class WarmAddresses {
     });
   }
 
-  /** Whether take() can answer an address now. */
-  hasAddress(): boolean {
-    return this.#stock.addresses.length > 0 && !this.#isOver();
+  /** Whether take() can answer now what pods of this node usually ask for. */
+  isReady(): boolean {
+    const families = this.#usualFamilies();
+    const held = new Set(this.#stock.addresses.map(familyOf));
+    return families.length > 0 && families.every((family) => held.has(family)) && !this.#isOver();
+  }
+
+  /** Those that the node's pods have asked for; all that the pools have, while there are no pods. */
+  #usualFamilies(): (4 | 6)[] {
+    const { book, hasFamily } = this.#parts;
+    const families = ([4, 6] as const).filter(hasFamily);
+    const workloads = book.records.map(({ workload }) => workload);
+    if (workloads.length === 0) return families;
+    return families.filter((family) =>
+      workloads.some(({ ipv4, ipv6 }) => (family === 4 ? ipv4 : ipv6)),
+    );
   }
 
   /** Has adopted what workloads took, and keeps the stock. Throws `unavailable` to be tried again. */

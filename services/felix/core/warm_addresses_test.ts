@@ -61,6 +61,23 @@ test('a pod starts while ipam and api are away; afterwards all is as if they had
   assert.doesNotMatch([...w.journal.values()].join(), /leased/);
 });
 
+test('with one of two IP versions held ready, the node is ready as far as its pods ask for no other', async () => {
+  const { w, felix } = await world(2);
+  const poolV6 = { ...POOL, metadata: { name: 'six' }, spec: { ...POOL.spec, cidr: 'fd00::/56' } };
+  w.put(poolV6 as typeof POOL);
+  const reasons = async (): Promise<number> => (await felix.actions.readiness()).reasons.length;
+  away(w, true);
+  assert.equal(await reasons(), 2, 'pods may ask for both');
+  away(w, false);
+  await w.settle(felix.actions.add(POD));
+  away(w, true);
+  assert.equal(await reasons(), 0);
+  away(w, false);
+  await w.settle(felix.actions.add({ ...OTHER, ipv6: true }));
+  away(w, true);
+  assert.equal(await reasons(), 2);
+});
+
 test('addresses of a pool that gives no more are returned, and replaced', async () => {
   const { w, felix } = await world(2);
   const old = w.leases.leased.map(({ address }) => address);
