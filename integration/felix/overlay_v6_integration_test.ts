@@ -17,6 +17,17 @@ function underlay(lab: FelixFixture, index: number): string {
   return `fd00:${subnet}::${host}`;
 }
 
+/** Put IPv6 on a node's uplink. */
+function ipv6Commands(lab: FelixFixture, index: number): string[] {
+  const subnet = lab.topology.nodes[index]?.subnet;
+  return [
+    `address add ${underlay(lab, index)}/64 dev ${UPLINK} nodad`,
+    `route add fd00:${subnet === 80 ? 81 : 80}::/64 via fd00:${subnet}::1`,
+  ];
+}
+
+const linesOf = (text: string): string[] => text.split('\n').filter((line) => line.trim() !== '');
+
 /** Puts IPv6 on the underlay and into the Nodes. */
 async function addIpv6(lab: FelixFixture): Promise<void> {
   const { fabric, nodes } = lab.topology;
@@ -25,12 +36,9 @@ async function addIpv6(lab: FelixFixture): Promise<void> {
   );
   await ipBatch(fabric, addRouter);
   await execOk(inNamespace(fabric, ['sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1']));
-  for (const [index, { name, namespace, subnet }] of nodes.entries()) {
+  for (const [index, { name, namespace }] of nodes.entries()) {
     const address = `${underlay(lab, index)}/64`;
-    await ipBatch(namespace, [
-      `address add ${address} dev ${UPLINK} nodad`,
-      `route add fd00:${subnet === 80 ? 81 : 80}::/64 via fd00:${subnet}::1`,
-    ]);
+    await ipBatch(namespace, ipv6Commands(lab, index));
     await lab.api.patch({
       key: { kind: 'Node', namespace: '', name },
       type: PatchType.MERGE,
@@ -127,6 +135,22 @@ describe('felix on three nodes with IPv4 and IPv6, two of them in one subnet', {
         );
       });
     }
+    await pings();
+  });
+
+  test('an uplink that went down loses the IPv6 address; with it the overlay comes back', async () => {
+    const { namespace } = lab.node;
+    const routes = await lab.onNode('ip', 'route', 'show', 'dev', UPLINK, 'proto', 'boot');
+    const hasDevice = async (): Promise<boolean> =>
+      (await lab.onNode('ip', '-o', 'link')).includes(`${DEVICE}:`);
+    await lab.onNode('ip', 'link', 'set', UPLINK, 'down');
+    await becomes('no IPv6 overlay', async () => !(await hasDevice()));
+    await ipBatch(namespace, [
+      `link set ${UPLINK} up`,
+      ...linesOf(routes).map((route) => `route replace ${route} dev ${UPLINK}`),
+      ...ipv6Commands(lab, 0),
+    ]);
+    await becomes('an IPv6 overlay', hasDevice);
     await pings();
   });
 
