@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress, parsePrefix } from '@calico/ip';
+import { bgpPeer, node } from '../../testing/resources.ts';
+import { deriveSpeaker } from '../cluster/derive_speaker.ts';
+import { resourcesOf } from '../cluster/resources.ts';
+import { NO_SURROUNDINGS } from '../cluster/surroundings.ts';
 import type { PeerConfig } from './config.ts';
 import { Guests, type PeerRange } from './guests.ts';
+import { Speaker } from './speaker.ts';
 
 function range(prefix: string, limit: number): PeerRange {
   const template = { key: prefix, policy: { localAsn: limit } } as unknown as PeerConfig;
@@ -63,4 +68,25 @@ test('who is waited for is no guest of a wider range, but of a narrower one', ()
     (text) => guests.admit(parseAddress(text), doors)?.policy.localAsn,
   );
   assert.deepEqual(admitted, [undefined, undefined, 2]);
+});
+
+test('a peer whose password is missing does not come in without one, by the range of another', () => {
+  const password = { secretKeyRef: { name: 'bgp', key: 'a' } };
+  const resources = resourcesOf([
+    node('a', '192.168.80.100/24'),
+    bgpPeer('signed', { peerIP: '10.0.0.7', asNumber: 65_000, password }),
+    bgpPeer('any', { peerPrefix: '10.0.0.0/24', asNumber: 65_000 }),
+  ]);
+  const speaker = new Speaker({ isRestarted: false });
+  const configure = (surroundings = NO_SURROUNDINGS) => {
+    const { derived } = deriveSpeaker('a', '', resources, surroundings);
+    assert.ok(derived);
+    speaker.configure(derived.speaker, 0);
+  };
+  const come = (text: string) => speaker.admit(parseAddress(text), 0)?.config;
+  configure();
+  assert.equal(come('10.0.0.7'), undefined);
+  assert.equal(come('10.0.0.8')?.key, '10.0.0.8');
+  configure({ ...NO_SURROUNDINGS, secrets: () => 1 });
+  assert.equal(come('10.0.0.7')?.socket.password?.key, 'a');
 });
