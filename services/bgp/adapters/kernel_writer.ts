@@ -41,12 +41,14 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
     const byObject: ByObject = [];
     for (let index = 0; index < changes.count; index++) this.#add(changes, index, byObject);
     this.#submit((failures) => {
-      const isLost = ({ index, code }: RouteFailure): boolean =>
-        code === 'EINVAL' && byObject[index] !== undefined;
-      const lost = failures.filter(isLost);
+      const lost: RouteFailure[] = [];
+      const rest: RouteFailure[] = [];
+      for (const failure of failures) {
+        const isLost = failure.code === 'EINVAL' && byObject[failure.index] !== undefined;
+        (isLost ? lost : rest).push(failure);
+      }
       if (lost.length === 0) return this.#finish(changes, byObject, failures, done);
       this.#repeat(changes, byObject, lost, (others) => {
-        const rest = failures.filter((failure) => !lost.includes(failure));
         this.#finish(changes, byObject, [...rest, ...others], done);
       });
     });

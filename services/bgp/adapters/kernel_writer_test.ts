@@ -120,11 +120,15 @@ test('what refers to an object that is gone is written once more, without it', (
   const kernel = new Kernel();
   kernel.change('add', 0, 600, A);
   const gone = [7, 3].map((index) => ({ index, code: 'EINVAL', message: '' }));
-  kernel.failures = [gone, [{ index: 0, code: 'ENETUNREACH', message: '' }]];
+  const refused = { index: 5, code: 'EEXIST', message: '' };
+  kernel.failures = [[...gone, refused], [{ index: 0, code: 'ENETUNREACH', message: '' }]];
   const failures = kernel.change('add', 600, 610, A);
   assert.deepEqual(
     failures.map(({ index, code }) => [index, code]),
-    [[7, 'ENETUNREACH']],
+    [
+      [5, 'EEXIST'],
+      [7, 'ENETUNREACH'],
+    ],
   );
   assert.deepEqual(kernel.submitted[2], ['gateway', 'gateway']);
 });
