@@ -46,7 +46,12 @@ export type PodSpec = {
   readonly pod: string;
 };
 
-export type FixtureOptions = { readonly nodes?: number; readonly mode?: Mode };
+export type FixtureOptions = {
+  readonly nodes?: number;
+  readonly mode?: Mode;
+  /** The bgp service runs on every node. */
+  readonly withBgp?: boolean;
+};
 
 export class FelixFixture {
   readonly topology: Topology;
@@ -61,7 +66,7 @@ export class FelixFixture {
 
   readonly #felixes: readonly RpcClient<typeof FelixService>[];
 
-  private constructor({ nodes = 1, mode = 'bgp' }: FixtureOptions) {
+  private constructor({ nodes = 1, mode = 'bgp', withBgp = false }: FixtureOptions) {
     const prefix = `cfx${randomBytes(3).toString('hex')}`;
     this.topology = planTopology(prefix, mode, nodes);
     this.directory = labDirectory(prefix);
@@ -69,7 +74,7 @@ export class FelixFixture {
     const plans = [
       ...controlPlans(this.topology, this.directory, 'node', false),
       ...this.topology.nodes.flatMap((node) => nodePlans(node, this.directory, 'node', false)),
-    ].filter(({ service }) => ['etcd', 'nats', 'api', 'ipam', 'status', 'felix'].includes(service));
+    ].filter(({ service }) => withBgp || service !== 'bgp');
     this.#processes = plans.map((plan) => new ManagedProcess(plan));
     const socket = (node: string, service: string): string =>
       `unix:${join(nodeDirectories(this.directory, node).run, `${service}.sock`)}`;

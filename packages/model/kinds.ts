@@ -24,9 +24,9 @@ const BGP: readonly Consumer[] = ['bgp'];
 const BOTH: readonly Consumer[] = ['felix', 'bgp'];
 
 const TABLE = {
-  BGPConfiguration: row('bgpconfigurations', ['bgpconfig', 'bgpconfigs'], CLUSTER, BGP),
+  BGPConfiguration: row('bgpconfigurations', ['bgpconfig', 'bgpconfigs'], CLUSTER, BOTH),
   BGPFilter: row('bgpfilters', ['bgpf', 'bf', 'bgpfs', 'bfs'], CLUSTER, BGP),
-  BGPPeer: row('bgppeers', ['bgpp', 'bp', 'bgpps', 'bps'], CLUSTER, BGP),
+  BGPPeer: row('bgppeers', ['bgpp', 'bp', 'bgpps', 'bps'], CLUSTER, BOTH),
   BlockAffinity: row('blockaffinities', ['affinity', 'affinities'], READ_ONLY, BOTH),
   CalicoNodeStatus: row('caliconodestatuses', ['nodestatus', 'nodestatuses'], CLUSTER, NOBODY),
   ClusterInformation: row('clusterinformations', ['clusterinfo', 'clusterinfos'], CLUSTER, FELIX),

@@ -71,3 +71,9 @@ export { bgpConfigurationFor, felixConfigurationFor } from './settings.ts';
 export { sha1 } from './sha1.ts';
 export { type Enforcement, enforcementOf, STAGED_KINDS, type StagedPolicy } from './staged.ts';
 export { type Problem, problemText, ValidationError } from './validation_error.ts';
+export {
+  isPeerOf,
+  type PeeringNode,
+  workloadPeeringAddresses,
+  workloadPeersOf,
+} from './workload_peers.ts';

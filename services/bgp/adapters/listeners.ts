@@ -51,6 +51,9 @@ export class Listeners {
       const address = listen?.addresses[family];
       if (address !== undefined) wanted.add(`${formatAddress(address)}|${listen?.port}`);
     }
+    for (const address of listen?.workloadPeering ?? []) {
+      wanted.add(`${formatAddress(address)}|${listen?.port}|absent`);
+    }
     this.#wanted = wanted;
     this.#peers = new Map(listen?.peers.map((peer) => [formatPrefix(peer.prefix), peer]));
     for (const [key, open] of this.#listening) {
@@ -70,13 +73,14 @@ export class Listeners {
   }
 
   async #open(key: string): Promise<void> {
-    const [address = '', port] = key.split('|');
+    const [address = '', port, absent] = key.split('|');
     this.#listening.set(key, 'pending');
     const given = new Map<string, string>();
     try {
       const listener = await listenTcp({
         address: parseAddress(address),
         port: Number(port),
+        mayBeAbsent: absent !== undefined,
         accept: this.#accept,
         socketOf: (from) => this.#socketOf(from, given),
         prepare: (passwords) => this.#setPasswords(key, passwords, given),

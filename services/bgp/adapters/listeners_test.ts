@@ -85,3 +85,24 @@ test('whose password the kernel does not take is a problem and gets in no more, 
   other.destroy();
   listeners.close();
 });
+
+test('an address for workloads is listened on before it is on an interface', async () => {
+  const problems: (string | undefined)[] = [];
+  const listeners = new Listeners(
+    new FakeClock(),
+    () => ({ opened() {}, data() {}, drained() {}, closed() {} }),
+    (problem) => problems.push(problem),
+    () => undefined,
+  );
+  const port = await freePort();
+  const absent = parseAddress('192.0.2.179');
+  const addresses = { 4: LOCAL, 6: undefined };
+  listeners.set({ port, addresses, workloadPeering: [absent], peers: [] });
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert(problems.length > 0);
+  assert.deepEqual(new Set(problems), new Set([undefined]));
+  listeners.set({ port, addresses: { 4: absent, 6: undefined }, peers: [] });
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.match(problems.at(-1) ?? '', /Cannot listen on "192.0.2.179"/);
+  listeners.close();
+});

@@ -19,6 +19,8 @@ const TCP_MD5SIG_EXT = 32;
 const TCP_MD5SIG_FLAG_PREFIX = 1;
 const TTL = { 4: { level: 0, ttl: 2, minimum: 21 }, 6: { level: 41, ttl: 16, minimum: 73 } };
 const IPV6_V6ONLY = 26;
+/** IP_FREEBIND, IPV6_FREEBIND. */
+const FREEBIND = { 4: 15, 6: 78 };
 /** sizeof(struct sockaddr_storage). */
 const STORAGE_BYTES = 128;
 /** TCP_MD5SIG_MAXKEYLEN. */
@@ -86,6 +88,13 @@ export class RawTcpSocket {
     this.#check('Cannot set SO_REUSEADDR', libc.setsockopt(this.fd, SOL_SOCKET, SO_REUSEADDR, 1));
     if (this.#family === 4) return;
     this.#check('Cannot set IPV6_V6ONLY', libc.setsockopt(this.fd, TTL[6].level, IPV6_V6ONLY, 1));
+  }
+
+  /** To be called before bind(), whose address then need not be on an interface. */
+  allowAbsentAddress(): void {
+    const { level } = TTL[this.#family];
+    const result = systemLibc().setsockopt(this.fd, level, FREEBIND[this.#family], 1);
+    this.#check('Cannot set IP_FREEBIND', result);
   }
 
   /** Starts to connect, or says how far it is: to be called again until it answers true. */

@@ -69,6 +69,8 @@ export type Accept = (
 export type ListenOptions = {
   readonly address: Address;
   readonly port: number;
+  /** The address need not be on an interface yet. */
+  readonly mayBeAbsent?: boolean;
   readonly accept: Accept;
   /** TTLs of those who connect; 'refuse' who must not. */
   readonly socketOf?: (from: Address) => PeerSocket | 'refuse' | undefined;
@@ -118,10 +120,11 @@ export function listenTcp(options: ListenOptions): Promise<Listener> {
   return promise;
 }
 
-function openListening({ address, port, prepare }: ListenOptions): RawTcpSocket {
+function openListening({ address, port, mayBeAbsent, prepare }: ListenOptions): RawTcpSocket {
   const raw = new RawTcpSocket(address.family);
   try {
     raw.allowReuse();
+    if (mayBeAbsent === true) raw.allowAbsentAddress();
     raw.setTtl({ ttl: GREATEST_TTL, minimumTtl: undefined });
     raw.bind(address, port);
     prepare?.(raw);

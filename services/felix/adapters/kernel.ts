@@ -3,11 +3,13 @@ import { type Family, formatAddress, hostPrefix, isLinkLocal } from '@calico/ip'
 import type { Link, Netlink, Request, Route } from '@calico/netlink';
 import type { Change } from '../core/changes.ts';
 import {
+  addressKey,
   type FoundDataplane,
   type FoundTunnel,
   fdbKey,
   IPIP_DEVICE,
   neighbourKey,
+  type OwnedAddress,
   type OwnedFdbEntry,
   type OwnedNeighbour,
   type OwnedRoute,
@@ -81,7 +83,14 @@ export class NetlinkKernel implements Kernel {
         }
       }
     }
-    return { tunnels, routes, neighbours, fdb, podDevices };
+    return {
+      tunnels,
+      routes,
+      neighbours,
+      fdb,
+      podDevices,
+      podAddresses: this.#podAddresses(links),
+    };
   }
 
   execute(changes: readonly Change[]): KernelFailure[] {
@@ -197,6 +206,18 @@ export class NetlinkKernel implements Kernel {
     return failure === undefined
       ? undefined
       : { reason: `${failure.code} ${failure.message}`.trim() };
+  }
+
+  /** Those of full length are felix's; the kernel's own link-local ones are shorter. */
+  #podAddresses(links: ReadonlyMap<number, Link>): Map<string, OwnedAddress> {
+    const owned = new Map<string, OwnedAddress>();
+    for (const { interfaceIndex, address, prefixLength } of this.#netlink.addresses()) {
+      const link = links.get(interfaceIndex);
+      if (link === undefined || !isPodDevice(link)) continue;
+      if (prefixLength !== hostPrefix(address).length) continue;
+      owned.set(addressKey({ device: link.name, address }), { device: link.name, address });
+    }
+    return owned;
   }
 
   /** The kernel's own link-local address is left out. */
@@ -316,7 +337,8 @@ function requestsOf(change: Exclude<Change, { kind: 'tunnel-create' }>, index: n
         interfaceIndex: index,
         address: change.address,
         prefixLength,
-        scope: 'global',
+        // So that the host's own packets to a pod go on coming from the node's address.
+        scope: change.device.startsWith(POD_DEVICE_PREFIX) ? 'host' : 'global',
       } as const;
       const action = change.kind === 'address-put' ? 'replace' : 'delete';
       return [{ kind: 'address', action, address }];

@@ -79,8 +79,8 @@ export class KernelMonitor {
       case 'overrun':
         return true;
       case 'address':
-        // Every interface of a pod gets a link-local one.
-        return !isLinkLocal(event.address.address);
+        // Every interface of a pod gets a link-local one of the kernel, which is not of full length.
+        return !isLinkLocal(event.address.address) || event.address.prefixLength === 128;
       case 'link':
         if (event.action === 'deleted') this.#links.delete(event.link.index);
         return (

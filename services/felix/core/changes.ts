@@ -6,6 +6,7 @@ import {
   describeRoute,
   type FoundDataplane,
   type FoundTunnel,
+  type OwnedAddress,
   type OwnedFdbEntry,
   type OwnedNeighbour,
   type OwnedRoute,
@@ -54,6 +55,9 @@ export function planChanges(
       changes.push({ kind: 'settings-put', device, settings });
     }
   }
+  for (const { device, address } of missing(desired.podAddresses, found.podAddresses, sameOwned)) {
+    if (found.podDevices.has(device)) changes.push({ kind: 'address-put', device, address });
+  }
   for (const neighbour of missing(desired.neighbours, found.neighbours, sameNeighbour)) {
     changes.push({ kind: 'neighbour-put', neighbour });
   }
@@ -93,6 +97,10 @@ function removals(desired: Dataplane, found: FoundDataplane): Change[] {
         changes.push({ kind: 'address-remove', device: name, address });
       }
     }
+  }
+  for (const { device, address } of unwanted(desired.podAddresses, found.podAddresses)) {
+    if (!desired.podDevices.has(device)) continue;
+    changes.push({ kind: 'address-remove', device, address });
   }
   for (const device of found.podDevices.keys()) {
     if (!desired.podDevices.has(device)) changes.push({ kind: 'pod-device-remove', device });
@@ -178,6 +186,9 @@ export function sameFdb(a: OwnedFdbEntry, b: OwnedFdbEntry): boolean {
   return a.device === b.device && a.mac === b.mac && sameAddress(a.destination, b.destination);
 }
 
+/** By their keys. */
+const sameOwned = (_a: OwnedAddress, _b: OwnedAddress): boolean => true;
+
 export function sameSettings(a: PodDeviceSettings, b: PodDeviceSettings): boolean {
   return (
     a.up === b.up &&
@@ -194,7 +205,8 @@ export function sameDataplane(a: Dataplane, b: Dataplane): boolean {
     sameMap(a.routes, b.routes, sameRoute) &&
     sameMap(a.neighbours, b.neighbours, sameNeighbour) &&
     sameMap(a.fdb, b.fdb, sameFdb) &&
-    sameMap(a.podDevices, b.podDevices, sameSettings)
+    sameMap(a.podDevices, b.podDevices, sameSettings) &&
+    sameMap(a.podAddresses, b.podAddresses, sameOwned)
   );
 }
 

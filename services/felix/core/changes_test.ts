@@ -4,6 +4,7 @@ import { parseAddress, parsePrefix } from '@calico/ip';
 import * as fc from 'fast-check';
 import { type Change, describeChange, planChanges } from './changes.ts';
 import {
+  addressKey,
   type Dataplane,
   EMPTY_DATAPLANE,
   type FoundDataplane,
@@ -61,9 +62,11 @@ const dataplanes: fc.Arbitrary<Dataplane> = fc
       fc.record({ at: fc.nat(2), mac: fc.constantFrom('66:00:00:00:00:02', '66:00:00:00:00:03') }),
     ),
     pods: fc.array(fc.record({ device: fc.constantFrom(...PODS), last: fc.nat(5) })),
+    peers: fc.array(fc.nat(2)),
     native: fc.array(fc.nat(3)),
   })
-  .map(({ tunnel, remotes, pods, native }) => {
+  .map(({ tunnel, remotes, pods, peers, native }) => {
+    const peering = pods.flatMap(({ device }) => peers.map((last) => ({ device, last })));
     const routes: OwnedRoute[] = native.map((n) =>
       route(`10.9.${n}.0/26`, 'ens33', '192.168.80.9'),
     );
@@ -89,6 +92,12 @@ const dataplanes: fc.Arbitrary<Dataplane> = fc
       neighbours: new Map(neighbours.map((neighbour) => [neighbourKey(neighbour), neighbour])),
       fdb: new Map(fdb.map((entry) => [fdbKey(entry), entry])),
       podDevices: new Map(pods.map(({ device }) => [device, POD_DEVICE_SETTINGS])),
+      podAddresses: new Map(
+        peering.map(({ device, last }) => {
+          const owned = { device, address: parseAddress(`169.254.0.${last}`) };
+          return [addressKey(owned), owned];
+        }),
+      ),
     };
   });
 
@@ -98,6 +107,7 @@ class FakeKernel {
   readonly routes = new Map();
   readonly neighbours = new Map();
   readonly fdb = new Map();
+  readonly podAddresses = new Map();
   readonly devices = new Map();
 
   constructor() {
@@ -110,18 +120,21 @@ class FakeKernel {
 
   removeDevice(name: string): void {
     this.devices.delete(name);
-    for (const [key, owned] of this.routes) if (owned.device === name) this.routes.delete(key);
+    for (const map of [this.routes, this.podAddresses]) {
+      for (const [key, owned] of map) if (owned.device === name) map.delete(key);
+    }
   }
 
   found(): FoundDataplane {
     const podDevices = new Map([...this.devices].map(([name, { settings }]) => [name, settings]));
-    const { tunnels, routes, neighbours, fdb } = this;
+    const { tunnels, routes, neighbours, fdb, podAddresses } = this;
     return {
       podDevices,
       tunnels: new Map(tunnels),
       routes: new Map(routes),
       neighbours: new Map(neighbours),
       fdb: new Map(fdb),
+      podAddresses: new Map(podAddresses),
     };
   }
 
@@ -151,6 +164,7 @@ test('planChanges() leads from any state to any state, after which nothing is le
         assert.deepEqual(found.neighbours, desired.neighbours);
         assert.deepEqual(found.fdb, desired.fdb);
         assert.deepEqual(found.podDevices, desired.podDevices);
+        assert.deepEqual(found.podAddresses, desired.podAddresses);
         assert.deepEqual([...found.tunnels.keys()], [...desired.tunnels.keys()]);
       }
     }),

@@ -67,6 +67,9 @@ export type OwnedFdbEntry = {
   readonly destination: Address;
 };
 
+/** /32 or /128 on the host end of a pod's pair. */
+export type OwnedAddress = { readonly device: string; readonly address: Address };
+
 /** The up flag and net.ipv4.conf of the host end of a pod's pair. */
 export type PodDeviceSettings = {
   readonly up: boolean;
@@ -111,6 +114,8 @@ type Owned = {
   readonly fdb: ReadonlyMap<string, OwnedFdbEntry>;
   /** Host ends of pods. In the found state: every veth device with the prefix. */
   readonly podDevices: ReadonlyMap<string, PodDeviceSettings>;
+  /** On them. */
+  readonly podAddresses: ReadonlyMap<string, OwnedAddress>;
 };
 
 /** Maps are keyed by the functions below, or by device name. */
@@ -123,6 +128,7 @@ export const EMPTY_DATAPLANE: Dataplane = {
   neighbours: new Map(),
   fdb: new Map(),
   podDevices: new Map(),
+  podAddresses: new Map(),
 };
 
 /** The kernel keeps one route per destination and metric in a table. */
@@ -136,6 +142,10 @@ export function neighbourKey(neighbour: OwnedNeighbour): string {
 
 export function fdbKey(entry: OwnedFdbEntry): string {
   return `${entry.device} ${entry.mac}`;
+}
+
+export function addressKey({ device, address }: OwnedAddress): string {
+  return `${device} ${formatAddress(address)}`;
 }
 
 export function describeRoute(route: OwnedRoute): string {

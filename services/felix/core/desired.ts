@@ -1,8 +1,9 @@
 // The whole of what felix wants in the kernel, from what is known.
 import { felixConfigurationFor, type Kind, type WorkloadEndpoint } from '@calico/model';
 import type { ClusterView } from '../ports.ts';
-import type { Dataplane } from './dataplane.ts';
+import { type Dataplane, EMPTY_DATAPLANE } from './dataplane.ts';
 import { computeOverlay } from './overlay.ts';
+import { peeringAddresses } from './peering_addresses.ts';
 import type { PodRoutes } from './pod_routes.ts';
 import type { MissingFeatures } from './pools.ts';
 import { tunnelSettings } from './tunnel_settings.ts';
@@ -14,6 +15,8 @@ export const DATAPLANE_KINDS: ReadonlySet<Kind> = new Set<Kind>([
   'IPPool',
   'Node',
   'IPAMBlock',
+  'BGPConfiguration',
+  'BGPPeer',
 ]);
 
 export type DesiredInputs = {
@@ -31,9 +34,7 @@ export function desiredDataplane(inputs: DesiredInputs): Dataplane {
   const { node, view, local, podRoutes, uplinks, missing } = inputs;
   const configuration = felixConfigurationFor(node, view.list('FelixConfiguration'));
   const pods = podRoutes.compute(local, configuration);
-  if (!view.inSync) {
-    return { ...pods, tunnels: new Map(), neighbours: new Map(), fdb: new Map() };
-  }
+  if (!view.inSync) return { ...EMPTY_DATAPLANE, ...pods };
   const overlay = computeOverlay({
     node,
     uplinks,
@@ -48,6 +49,7 @@ export function desiredDataplane(inputs: DesiredInputs): Dataplane {
     neighbours: overlay.neighbours,
     fdb: overlay.fdb,
     podDevices: pods.podDevices,
+    podAddresses: peeringAddresses(node, view, local),
     // A local pod wins over a block elsewhere that claims the same address.
     routes: overlay.routes.size === 0 ? pods.routes : new Map([...overlay.routes, ...pods.routes]),
   };

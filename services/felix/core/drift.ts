@@ -8,6 +8,7 @@ import {
   sameTunnel,
 } from './changes.ts';
 import {
+  addressKey,
   type Dataplane,
   fdbKey,
   neighbourKey,
@@ -54,12 +55,16 @@ function driftOf(change: Change, before: Dataplane): string[] {
     case 'tunnel-set':
       return wasTunnel(before, change.tunnel) ? changed : [];
     case 'address-put':
-      return before.tunnels.get(change.device)?.address?.value === change.address.value
+      return before.tunnels.get(change.device)?.address?.value === change.address.value ||
+        before.podAddresses.has(addressKey(change))
         ? changed
         : [];
     case 'settings-put':
       return before.podDevices.has(change.device) ? changed : [];
     case 'address-remove':
+      return before.podDevices.has(change.device) && !before.podAddresses.has(addressKey(change))
+        ? foreign
+        : [];
     case 'tunnel-remove':
     case 'pod-device-remove':
       return [];

@@ -1,6 +1,6 @@
 // What changes do to the kernel of fake_world.ts.
 import type { Kernel } from '../ports.ts';
-import { fdbKey, neighbourKey, routeKey } from './dataplane.ts';
+import { addressKey, fdbKey, neighbourKey, routeKey } from './dataplane.ts';
 import type { FakeWorld } from './fake_world.ts';
 
 export function fakeKernel(world: FakeWorld, alive: () => void): Kernel {
@@ -29,7 +29,10 @@ export function fakeKernel(world: FakeWorld, alive: () => void): Kernel {
 
 /** The kernel's side of a change. */
 export function applyChange(
-  world: Pick<FakeWorld, 'tunnels' | 'routes' | 'neighbours' | 'fdb' | 'devices' | 'removeDevice'>,
+  world: Pick<
+    FakeWorld,
+    'tunnels' | 'routes' | 'neighbours' | 'fdb' | 'podAddresses' | 'devices' | 'removeDevice'
+  >,
   change: Parameters<Kernel['execute']>[0][number],
 ): void {
   switch (change.kind) {
@@ -47,8 +50,14 @@ export function applyChange(
       return dropTunnel(world, change.device);
     case 'address-put':
     case 'address-remove': {
-      const tunnel = world.tunnels.get(change.device);
-      if (tunnel === undefined) return;
+      const { device, address } = change;
+      const tunnel = world.tunnels.get(device);
+      if (tunnel === undefined) {
+        const key = addressKey(change);
+        if (change.kind === 'address-put') world.podAddresses.set(key, { device, address });
+        else world.podAddresses.delete(key);
+        return;
+      }
       const others = tunnel.addresses.filter(({ value }) => value !== change.address.value);
       const addresses = change.kind === 'address-put' ? [...others, change.address] : others;
       world.tunnels.set(change.device, { ...tunnel, addresses });

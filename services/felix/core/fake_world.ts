@@ -21,6 +21,7 @@ import { type Assembly, assemble } from './assemble.ts';
 import {
   type FoundDataplane,
   type FoundTunnel,
+  type OwnedAddress,
   type OwnedFdbEntry,
   type OwnedNeighbour,
   type OwnedRoute,
@@ -67,6 +68,7 @@ export class FakeWorld {
   readonly routes = new Map<string, OwnedRoute>();
   readonly neighbours = new Map<string, OwnedNeighbour>();
   readonly fdb = new Map<string, OwnedFdbEntry>();
+  readonly podAddresses = new Map<string, OwnedAddress>();
   readonly tunnels = new Map<string, FoundTunnel>();
   readonly assigned = new Map<string, AssignedAddress[]>();
   readonly resources = new Map<string, AnyResource>();
@@ -404,7 +406,9 @@ export class FakeWorld {
   /** As the kernel does: its routes go with it. */
   removeDevice(name: string): void {
     this.devices.delete(name);
-    for (const [key, route] of this.routes) if (route.device === name) this.routes.delete(key);
+    for (const map of [this.routes, this.podAddresses]) {
+      for (const [key, { device }] of map) if (device === name) map.delete(key);
+    }
   }
 
   found(): FoundDataplane {
@@ -414,6 +418,7 @@ export class FakeWorld {
       neighbours: new Map(this.neighbours),
       fdb: new Map(this.fdb),
       podDevices: new Map([...this.devices].map(([name, { settings }]) => [name, settings])),
+      podAddresses: new Map(this.podAddresses),
     };
   }
 }

@@ -230,7 +230,7 @@ test('computeOverlay() routes a tunnel address out of a block of another node on
 
 test('the way to an IPv6 tunnel address is there before the routes through it', () => {
   const overlay = compute({}, { ...V6, pools: [poolV6('Always')] });
-  const desired: Dataplane = { ...overlay, podDevices: new Map() };
+  const desired: Dataplane = { ...EMPTY_DATAPLANE, ...overlay };
   const order = planChanges(
     desired,
     { ...EMPTY_DATAPLANE, tunnels: new Map() },

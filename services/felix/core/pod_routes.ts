@@ -74,7 +74,8 @@ export class PodRoutes {
   }
 }
 
-function deviceOf({ spec }: WorkloadEndpoint): string | undefined {
+/** The host end of a pod's pair; undefined: not a device of ours. */
+export function deviceOf({ spec }: WorkloadEndpoint): string | undefined {
   return spec.interfaceName?.startsWith(POD_DEVICE_PREFIX) ? spec.interfaceName : undefined;
 }
 

@@ -6,6 +6,7 @@ import {
   formatAddress,
   formatPrefix,
   hostPrefix,
+  isLinkLocal,
   parseAddress,
   parsePrefix,
   sameAddress,
@@ -14,15 +15,18 @@ import {
   type BGPConfiguration,
   type BGPPeer,
   bgpConfigurationFor,
+  isPeerOf,
   splitPeerAddress,
   type WorkloadEndpoint,
+  workloadPeeringAddresses,
+  workloadPeersOf,
 } from '@calico/model';
 import { parseSelector } from '@calico/selector';
 import { NO_FILTERS } from '../policy/route_filter.ts';
 import type { AwaitedPeer, PeerConfig, PeerType } from '../speaker/config.ts';
 import type { PeerRange } from '../speaker/guests.ts';
 import { Confederation } from './confederation.ts';
-import { type BfdSpec, deriveBfd } from './derive_bfd.ts';
+import { deriveBfd } from './derive_bfd.ts';
 import type { FilterLibrary } from './derive_filters.ts';
 import { given, type NodeView } from './node_view.ts';
 import { limitOption, type PeerSpec, sessionOptions, ttlOptions } from './peer_options.ts';
@@ -61,6 +65,8 @@ type FarEnd = {
   readonly node: NodeView | undefined;
   /** Where a link-local address is. */
   readonly interface?: string | undefined;
+  /** Where it finds us, unless that is the node's address. */
+  readonly ownAddress?: Address | undefined;
 };
 
 /** What peers refer to by name, and what is the same for all of them. */
@@ -104,7 +110,7 @@ class Derivation implements PeerDerivation {
   readonly problems: string[] = [];
   readonly #reachableBy = new Map<string, StaticRoute>();
   readonly #libraries: Libraries;
-  readonly #bfd: BfdSpec;
+  readonly #spec: BGPConfiguration['spec'];
   readonly #confederation: Confederation;
   readonly #self: NodeView;
   readonly #routerId: number;
@@ -117,10 +123,10 @@ class Derivation implements PeerDerivation {
     routerId: number,
     nodes: readonly NodeView[],
     libraries: Libraries,
-    { bfd, confederation }: BGPConfiguration['spec'],
+    spec: BGPConfiguration['spec'],
   ) {
-    this.#bfd = bfd;
-    this.#confederation = new Confederation(confederation);
+    this.#spec = spec;
+    this.#confederation = new Confederation(spec.confederation);
     this.#libraries = libraries;
     this.#self = self;
     this.#routerId = routerId;
@@ -164,11 +170,10 @@ class Derivation implements PeerDerivation {
 
   addPeer(peer: BGPPeer): void {
     const { spec } = peer;
-    if (!scopeMatches(peer, this.#self)) return;
+    if (!isPeerOf(this.#self, peer)) return;
     const type = isGlobalPeer(peer) ? 'global' : 'node';
-    if (given(spec.localWorkloadSelector)) {
-      return this.#addWorkloads(spec.localWorkloadSelector, { type, spec });
-    }
+    const isSelected = workloadPeersOf(peer);
+    if (isSelected !== undefined) return this.#addWorkloads(isSelected, { type, spec });
     if (given(spec.peerInterface)) return this.#addLink(spec.peerInterface, { type, spec });
     if (given(spec.peerPrefix)) return this.#addRange(spec.peerPrefix, { type, spec });
     if (given(spec.peerSelector)) {
@@ -198,7 +203,7 @@ class Derivation implements PeerDerivation {
     if (!parseSelector(peerSelector).matches(this.#self.labels)) return;
     const type = isGlobalPeer(peer) ? 'global' : 'node';
     for (const node of this.#nodes) {
-      if (scopeMatches(peer, node)) this.#addNode(node, { type, spec: peer.spec });
+      if (isPeerOf(node, peer)) this.#addNode(node, { type, spec: peer.spec });
     }
   }
 
@@ -239,7 +244,7 @@ class Derivation implements PeerDerivation {
   }
 
   #configOf(farEnd: FarEnd, { type, spec }: Settings): PeerConfig {
-    const { address, port, asn, node, interface: onLink } = farEnd;
+    const { address, port, asn, node, interface: onLink, ownAddress } = farEnd;
     const self = this.#self;
     const { family } = address;
     const key = peerKey(address, port, onLink);
@@ -269,7 +274,7 @@ class Derivation implements PeerDerivation {
       port,
       type,
       remoteNode: node?.name,
-      sourceAddress: hasSource ? own : undefined,
+      sourceAddress: ownAddress ?? (hasSource ? own : undefined),
       ...(onLink === undefined ? {} : { interface: onLink }),
       socket: { password: this.#passwordOf(spec), ...ttlOptions(spec) },
       session: {
@@ -294,22 +299,26 @@ class Derivation implements PeerDerivation {
         filters,
         ...(role === undefined ? {} : { role: { own: role, remoteAsn: isAny ? 0 : asn } }),
         ...(onLink === undefined ? {} : { linkLocal: this.#linkLocalOf(onLink), onLink }),
+        ...(ownAddress === undefined ? {} : { ownAddress }),
       },
       ...limitOption(spec),
-      bfd: deriveBfd(this.#bfd, spec.bfd, address, self.subnet[family]),
+      bfd: deriveBfd(this.#spec.bfd, spec.bfd, address, self.subnet[family]),
     };
   }
 
   /** Workloads of this node dial it; it never dials them, for they may have no speaker. */
-  #addWorkloads(text: string, settings: Settings): void {
+  #addWorkloads(isSelected: (workload: WorkloadEndpoint) => boolean, settings: Settings): void {
     const asn = this.#asnOf(settings.spec);
-    const selector = parseSelector(text);
     const spec = { ...settings.spec, passive: true, sourceAddress: 'None' } as const;
-    for (const { metadata, spec: workload } of this.#libraries.workloadEndpoints) {
-      if (!selector.matches(metadata.labels ?? {})) continue;
-      for (const network of workload.ipNetworks ?? []) {
+    const peering = workloadPeeringAddresses(this.#spec);
+    for (const workload of this.#libraries.workloadEndpoints) {
+      if (!isSelected(workload)) continue;
+      for (const network of workload.spec.ipNetworks ?? []) {
         const address = firstAddress(parsePrefix(network));
-        const farEnd = { address, port: BGP_PORT, asn, node: undefined };
+        const wanted = peering[address.family];
+        // A link-local one means nothing without its interface, which the node's does not need.
+        const ownAddress = wanted && isLinkLocal(wanted) ? undefined : wanted;
+        const farEnd = { address, port: BGP_PORT, asn, node: undefined, ownAddress };
         this.#add(farEnd, { ...settings, spec });
       }
     }
@@ -411,9 +420,4 @@ export function peerKey(address: Address, port: number, onLink?: string): string
 
 export function isGlobalPeer({ spec }: BGPPeer): boolean {
   return !given(spec.node) && !given(spec.nodeSelector);
-}
-
-function scopeMatches({ spec }: BGPPeer, node: NodeView): boolean {
-  if (given(spec.node)) return spec.node === node.name;
-  return given(spec.nodeSelector) ? parseSelector(spec.nodeSelector).matches(node.labels) : true;
 }

@@ -1,7 +1,13 @@
 // From the cluster's resources to what this node's speaker should be. Pure.
 import { parseRouterId } from '@calico/bgp-wire';
-import { type Family, formatAddress, type Prefix, parsePrefix } from '@calico/ip';
-import { bgpConfigurationFor, type IPPool, type Node, routerIdFromName } from '@calico/model';
+import { type Address, type Family, formatAddress, type Prefix, parsePrefix } from '@calico/ip';
+import {
+  bgpConfigurationFor,
+  type IPPool,
+  type Node,
+  routerIdFromName,
+  workloadPeeringAddresses,
+} from '@calico/model';
 import type { BmpSettings } from '../bmp/settings.ts';
 import type { RecordingSettings } from '../mrt/session_recording.ts';
 import type { SpeakerConfig } from '../speaker/config.ts';
@@ -29,6 +35,8 @@ export type Derived = {
   readonly programs: Programs;
   /** Listen on the node's own address only (BGPConfiguration.bindMode). */
   readonly bindsNodeAddress: boolean;
+  /** Where workloads that are peers find this node; undefined: at its address. */
+  readonly workloadPeering: Readonly<Record<Family, Address | undefined>>;
   /** Undefined: nobody monitors. */
   readonly bmp: BmpSettings | undefined;
   /** Undefined: nothing that peers say is kept. */
@@ -92,6 +100,7 @@ export function deriveSpeaker(
       programs,
       subnet: self.subnet,
       bindsNodeAddress: configuration.bindMode === 'NodeIP',
+      workloadPeering: workloadPeeringAddresses(configuration),
       bmp: deriveBmp(configuration.bmp),
       recording: deriveRecording(configuration.sessionRecording),
       speaker: {

@@ -485,3 +485,17 @@ test('workloads of this node as peers: passive, from wherever the kernel sends',
   assert.equal(peer?.sourceAddress, undefined);
   assert.equal(peer?.policy.isInternal, false);
 });
+
+test('workloads as peers find the node at localWorkloadPeeringIPV4', () => {
+  const selecting = bgpPeer('routers', { localWorkloadSelector: 'all()', asNumber: 65010 });
+  const ownAddressOf = (address: string, spec: Readonly<Record<string, unknown>>) => {
+    const mesh = { nodeToNodeMeshEnabled: false, ...spec };
+    const resources = [...NODES, bgpConfiguration(mesh), workload('r', 'a', address), selecting];
+    const [peer] = peersOf('a', resources);
+    assert.deepEqual(peer?.sourceAddress, peer?.policy.ownAddress);
+    return peer?.policy.ownAddress && formatAddress(peer.policy.ownAddress);
+  };
+  const spec = { localWorkloadPeeringIPV4: '169.254.0.179' };
+  assert.equal(ownAddressOf('10.244.1.7', spec), '169.254.0.179');
+  assert.equal(ownAddressOf('10.244.1.7', { localWorkloadPeeringIPV6: 'fd00::179' }), undefined);
+});

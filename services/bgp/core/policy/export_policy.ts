@@ -249,8 +249,11 @@ export class ExportPolicy {
   #nextHop({ prefix, data }: Path, policy: PeerPolicy): Address | undefined {
     const { address } = this.#local;
     const isExtended = policy.extendedNextHop === true && prefix.family === 4;
-    const global = isExtended ? (address[6] ?? address[4]) : address[prefix.family];
-    const own = isExtended || prefix.family === 6 ? (policy.linkLocal ?? global) : global;
+    const { ownAddress } = policy;
+    const family = isExtended ? 6 : prefix.family;
+    const nodes = isExtended ? (address[6] ?? address[4]) : address[family];
+    const global = ownAddress?.family === family ? ownAddress : nodes;
+    const own = family === 6 ? (policy.linkLocal ?? global) : global;
     if (data.nextHop.value === 0n || policy.nextHopMode === 'Self') return own;
     // A peer without RFC 8950 has no use for a next hop of the other family.
     if (data.nextHop.family !== prefix.family && !isExtended) return own;

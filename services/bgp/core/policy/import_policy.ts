@@ -1,6 +1,6 @@
 // Which announcements of a peer are taken in, and as what.
 import { asPathContains, Community, hasMembers, prependAs } from '@calico/bgp-wire';
-import { type Prefix, sameAddress } from '@calico/ip';
+import { type Address, type Prefix, sameAddress } from '@calico/ip';
 import type { AttributeTable } from '../rib/attribute_table.ts';
 import type { PathData } from '../rib/path.ts';
 import type { InterfaceOf } from './export_policy.ts';
@@ -36,8 +36,7 @@ export class ImportPolicy {
     if (attributes.clusterLengthOf(id) > 0 || attributes.originatorOf(id) === routerId)
       return false;
     const nextHop = attributes.nextHopOf(id);
-    const own = address[nextHop.family];
-    return nextHop.value !== 0n && (own === undefined || !sameAddress(own, nextHop));
+    return nextHop.value !== 0n && !isOwn(nextHop, address, peer);
   }
 
   import(prefix: Prefix, received: PathData, peer: PeerPolicy): Import {
@@ -127,8 +126,19 @@ export function importRefusal(
   }
   const leak = peer.role === undefined ? undefined : importLeak(attributes, peer.role);
   if (leak !== undefined) return leak;
-  const address = local.address[nextHop.family];
-  if (address !== undefined && sameAddress(address, nextHop)) return 'next hop is this node';
+  if (isOwn(nextHop, local.address, peer)) return 'next hop is this node';
   if (nextHop.value === 0n) return 'next hop is no address';
   return undefined;
+}
+
+function isOwn(
+  nextHop: Address,
+  address: LocalPolicy['address'],
+  { ownAddress }: PeerPolicy,
+): boolean {
+  const node = address[nextHop.family];
+  return (
+    (node !== undefined && sameAddress(node, nextHop)) ||
+    (ownAddress !== undefined && sameAddress(ownAddress, nextHop))
+  );
 }

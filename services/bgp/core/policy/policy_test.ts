@@ -306,6 +306,9 @@ test('importRefusal() finds loops and impossible next hops', () => {
   assert.equal(refusal({ originatorId: LOCAL.routerId }), 'originated by this speaker');
   assert.match(refusal({ clusterList: [5, 0x0a000001] }) ?? '', /reflected by this cluster/);
   assert.equal(refusal({ via: '192.168.80.100' }), 'next hop is this node');
+  const ownAddress = parseAddress('169.254.0.179');
+  const workload = { ...EXTERNAL, ownAddress };
+  assert.equal(refusal({ via: '169.254.0.179' }, workload), 'next hop is this node');
   assert.equal(refusal({ via: '0.0.0.0' }), 'next hop is no address');
 });
 
@@ -382,4 +385,15 @@ test('filters take the link of a link-local next hop from the session that has t
     ['rejected', 'rejected'],
     ['accepted', 'accepted'],
   ]);
+});
+
+test('a workload is told its own address of the node as next hop', () => {
+  const workload = { ...EXTERNAL, address: parseAddress('10.244.0.7') };
+  const ownAddress = parseAddress('169.254.0.179');
+  assert.equal(nextHopFor(workload), '192.168.80.100');
+  assert.equal(nextHopFor({ ...workload, ownAddress }), '169.254.0.179');
+  assert.equal(
+    nextHopFor({ ...workload, ownAddress: parseAddress('fd00::179') }),
+    '192.168.80.100',
+  );
 });

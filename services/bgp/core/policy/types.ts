@@ -50,6 +50,8 @@ export type PeerPolicy = {
   readonly filters: PeerFilters;
   /** The session has agreed that IPv4 routes may have IPv6 next hops (RFC 8950). */
   readonly extendedNextHop?: boolean;
+  /** Our address towards the peer; absent: the node's. */
+  readonly ownAddress?: Address;
   /** Our address on the link that the session runs on; absent unless it is link-local. */
   readonly linkLocal?: Address;
   /** Name of that link. */
