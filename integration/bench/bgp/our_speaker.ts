@@ -55,7 +55,7 @@ if (world.hasKernel) {
 node.setResources(resourcesOf(resources(world)), { inSync: true, revision: 1n });
 rehearse(systemClock, node.speaker.rib, () => new Rehearsal(() => rehearsalKernel(kernel)));
 
-const loop = new LoopWatch();
+const loop = new LoopWatch(1);
 process.on('message', () => {
   process.send?.({ late: loop.takeLate(), busy: loop.takeBusy() });
 });

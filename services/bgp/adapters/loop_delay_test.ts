@@ -20,6 +20,17 @@ test('LoopWatch tells the longest delay since it was asked, and that it was our 
   watch.close();
 });
 
+test('LoopWatch sees delays that are longer than its samples', async () => {
+  const watch = new LoopWatch(1);
+  await pause(30);
+  take(watch);
+  for (const until = performance.now() + 8; performance.now() < until; );
+  await pause(30);
+  const [late] = take(watch);
+  assert.ok(late >= 7, `${late} ms late`);
+  watch.close();
+});
+
 test('LoopWatch does not take waiting for work', async () => {
   const watch = new LoopWatch();
   await pause(30);

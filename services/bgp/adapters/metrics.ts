@@ -28,12 +28,12 @@ export function publishMetrics(metrics: Metrics, node: BgpNode): void {
   );
   metrics.observe(
     'calico_bgp_event_loop_delay_ms',
-    'Longest time that the event loop was late since the last reading, in milliseconds',
+    'Longest time that the event loop was late since the last reading, in milliseconds; it may have been 10 more',
     () => loop.takeLate(),
   );
   metrics.observe(
     'calico_bgp_event_loop_busy_ms',
-    'Longest of these delays without the time that the event loop has waited for a processor, in milliseconds',
+    'Most processor time that the event loop has used during such a delay, in milliseconds; waiting inside system calls is not in it',
     () => loop.takeBusy(),
   );
 }
