@@ -71,7 +71,7 @@ export const etcd = {
   etcdTimeoutSeconds: setting(
     'ETCD_TIMEOUT_SECONDS',
     z.coerce.number('expected whole seconds from 1 to 60').int().min(1).max(60).default(3),
-    'How long etcd may take for an answer; more where machines are slow',
+    'How long etcd may take for an answer; more where machines are slow, the same for all services',
   ),
 };
 

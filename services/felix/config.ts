@@ -10,6 +10,8 @@ export const settings = {
   ...commonSettings.nats,
   apiAddress: commonSettings.apiAddress,
   ipamAddress: commonSettings.ipamAddress,
+  /** See patienceFor(). */
+  etcdTimeoutSeconds: commonSettings.etcd.etcdTimeoutSeconds,
   crashAt: setting(
     'CALICO_FELIX_CRASH_AT',
     z.enum(STEPS, { error: `expected one of ${STEPS.join(', ')}` }).optional(),

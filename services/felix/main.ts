@@ -31,6 +31,7 @@ import { KernelMonitor } from './adapters/kernel_monitor.ts';
 import { LeaseClient } from './adapters/lease_client.ts';
 import { NodeFiles } from './adapters/node_files.ts';
 import { openPacketFilter } from './adapters/packet_filter.ts';
+import { patienceFor } from './adapters/patience.ts';
 import { NetlinkPodNetwork } from './adapters/pod_network.ts';
 import { answerPolicyQuestions } from './adapters/policy_questions.ts';
 import { openPolicyService } from './adapters/policy_service.ts';
@@ -68,6 +69,7 @@ await runService({
     const api = await context.connect(ResourceService, config.apiAddress);
     const ipam = await context.connect(IpamService, config.ipamAddress);
     const leases = await context.connect(NodeAddressService, config.ipamAddress);
+    const patience = patienceFor(config.etcdTimeoutSeconds);
     const view = new ResourceView();
     const reporter = new BusReporter({ bus, node, version, started });
     const workloads = metrics.gauge('felix_local_endpoints', 'Endpoints of this node');
@@ -84,10 +86,10 @@ await runService({
       log: logger,
       kernel: new NetlinkKernel(netlink),
       pods: new NetlinkPodNetwork(netlink),
-      addresses: new IpamClient(ipam, leases, node, () => clock.now()),
-      leases: new LeaseClient(leases, node, () => clock.now()),
+      addresses: new IpamClient(ipam, leases, node, () => clock.now(), patience),
+      leases: new LeaseClient(leases, node, () => clock.now(), patience),
       stockFile: new JsonStockFile(join(stateDirectory, 'ready_addresses.json'), logger),
-      store: new ApiClient(api),
+      store: new ApiClient(api, patience),
       reporter: {
         report: (state) => {
           reporter.report(state);

@@ -2,20 +2,20 @@ import { type IPPool, parseStored, type WorkloadEndpoint } from '@calico/model';
 import { PatchType, type ResourceService } from '@calico/proto/api/v1/resources';
 import type { RpcClient } from '@calico/rpc';
 import type { EndpointId, NodePatch, ResourceStore } from '../ports.ts';
+import { type Patience, USUAL_PATIENCE } from './patience.ts';
 import { asWorkloadError, hasCode } from './remote_errors.ts';
 
-const TIMEOUT_MS = 4_000;
-const REMOVE_TIMEOUT_MS = 2_000;
-const PROBE_TIMEOUT_MS = 1_000;
 const REMOVE_ATTEMPTS = 5;
 
 type Client = Pick<RpcClient<typeof ResourceService>, 'get' | 'apply' | 'patch' | 'delete'>;
 
 export class ApiClient implements ResourceStore {
   readonly #client: Client;
+  readonly #patience: Patience;
 
-  constructor(client: Client) {
+  constructor(client: Client, patience = USUAL_PATIENCE) {
     this.#client = client;
+    this.#patience = patience;
   }
 
   writeEndpoint(endpoint: WorkloadEndpoint, handle = ''): Promise<bigint> {
@@ -26,7 +26,7 @@ export class ApiClient implements ResourceStore {
           resource: { kind: endpoint.kind, namespace, name, json: JSON.stringify(endpoint) },
           ipamHandle: handle,
         },
-        { timeoutMs: TIMEOUT_MS },
+        { timeoutMs: this.#patience.writeMs },
       );
       return answer.resource?.revision ?? 0n;
     });
@@ -54,7 +54,7 @@ export class ApiClient implements ResourceStore {
           type: PatchType.MERGE,
           patch: JSON.stringify({ spec }),
         },
-        { timeoutMs: TIMEOUT_MS },
+        { timeoutMs: this.#patience.writeMs },
       ),
     );
   }
@@ -64,7 +64,7 @@ export class ApiClient implements ResourceStore {
       try {
         const { resource } = await this.#client.get(
           { key: { kind: 'IPPool', namespace: '', name } },
-          { timeoutMs: TIMEOUT_MS },
+          { timeoutMs: this.#patience.writeMs },
         );
         return resource === undefined ? undefined : parseStored('IPPool', resource.json);
       } catch (cause) {
@@ -79,7 +79,7 @@ export class ApiClient implements ResourceStore {
       this.#client
         .get(
           { key: { kind: 'ClusterInformation', namespace: '', name: 'default' } },
-          { timeoutMs: PROBE_TIMEOUT_MS },
+          { timeoutMs: this.#patience.probeMs },
         )
         .catch((cause: unknown) => {
           if (!hasCode(cause, 'NOT_FOUND')) throw cause;
@@ -89,7 +89,7 @@ export class ApiClient implements ResourceStore {
 
   async #removeOnce({ namespace, name, containerId }: EndpointId): Promise<bigint | undefined> {
     const key = { kind: 'WorkloadEndpoint', namespace, name };
-    const options = { timeoutMs: REMOVE_TIMEOUT_MS };
+    const options = { timeoutMs: this.#patience.removeMs };
     const { resource } = await this.#client.get({ key }, options);
     if (resource === undefined) return undefined;
     const held = parseStored('WorkloadEndpoint', resource.json);

@@ -7,11 +7,8 @@ import type { AssignedAddress, Workload } from '../core/workload.ts';
 import { endpointNameOf } from '../core/workload_endpoint.ts';
 import { WorkloadError } from '../core/workload_error.ts';
 import type { AddressBook, EndpointId } from '../ports.ts';
+import { type Patience, USUAL_PATIENCE } from './patience.ts';
 import { asWorkloadError, hasCode } from './remote_errors.ts';
-
-const ASSIGN_TIMEOUT_MS = 4_000;
-const RELEASE_TIMEOUT_MS = 2_000;
-const PROBE_TIMEOUT_MS = 1_000;
 
 type Client = Pick<
   RpcClient<typeof IpamService>,
@@ -34,13 +31,21 @@ export class IpamClient implements AddressBook {
   readonly #own: OwnClient;
   readonly #node: string;
   readonly #now: () => number;
+  readonly #patience: Patience;
 
   /** `own`: for the node's own addresses. `now`: milliseconds since the Unix epoch. */
-  constructor(client: Client, own: OwnClient, node: string, now: () => number) {
+  constructor(
+    client: Client,
+    own: OwnClient,
+    node: string,
+    now: () => number,
+    patience = USUAL_PATIENCE,
+  ) {
     this.#client = client;
     this.#own = own;
     this.#node = node;
     this.#now = now;
+    this.#patience = patience;
   }
 
   assign(request: {
@@ -67,7 +72,7 @@ export class IpamClient implements AddressBook {
           ...(endpoint === undefined ? {} : { owner: endpoint }),
           fence: isInDoubt,
         },
-        { timeoutMs: RELEASE_TIMEOUT_MS },
+        { timeoutMs: this.#patience.removeMs },
       );
       return ownerRevision;
     });
@@ -76,21 +81,21 @@ export class IpamClient implements AddressBook {
   assignTunnel(kind: TunnelKind): Promise<string> {
     return asWorkloadError('ipam', async () => {
       const request = { node: this.#node, tunnel: TUNNELS[kind] };
-      const options = { timeoutMs: ASSIGN_TIMEOUT_MS };
+      const options = { timeoutMs: this.#patience.writeMs };
       return (await this.#own.assignTunnelAddress(request, options)).address;
     });
   }
 
   async releaseTunnel(kind: TunnelKind): Promise<void> {
     const request = { node: this.#node, tunnel: TUNNELS[kind] };
-    const options = { timeoutMs: RELEASE_TIMEOUT_MS };
+    const options = { timeoutMs: this.#patience.removeMs };
     await asWorkloadError('ipam', () => this.#own.releaseTunnelAddress(request, options));
   }
 
   async probe(): Promise<void> {
     await asWorkloadError('ipam', () =>
       this.#client
-        .ipsByHandle({ handleId: `probe.${this.#node}` }, { timeoutMs: PROBE_TIMEOUT_MS })
+        .ipsByHandle({ handleId: `probe.${this.#node}` }, { timeoutMs: this.#patience.probeMs })
         .catch((cause: unknown) => {
           if (!hasCode(cause, 'NOT_FOUND')) throw cause;
         }),
@@ -111,7 +116,7 @@ export class IpamClient implements AddressBook {
         namespace: workload.namespace,
         owner: ownerOf(workload, this.#node),
       },
-      { timeoutMs: ASSIGN_TIMEOUT_MS },
+      { timeoutMs: this.#patience.writeMs },
     );
     const wanted = (workload.ipv4 ? 1 : 0) + (workload.ipv6 ? 1 : 0);
     if (shortfall !== '' || addresses.length < wanted) {
@@ -140,7 +145,7 @@ export class IpamClient implements AddressBook {
           intendedUse: IntendedUse.WORKLOAD,
           owner: ownerOf(workload, this.#node),
         },
-        { timeoutMs: ASSIGN_TIMEOUT_MS },
+        { timeoutMs: this.#patience.writeMs },
       );
       return answer.address === undefined
         ? { address, block: '', pool: '' }
@@ -149,7 +154,7 @@ export class IpamClient implements AddressBook {
       if (!hasCode(cause, 'ALREADY_EXISTS')) throw cause;
       const held = await this.#client.ipsByHandle(
         { handleId: handle },
-        { timeoutMs: ASSIGN_TIMEOUT_MS },
+        { timeoutMs: this.#patience.writeMs },
       );
       const own = held.addresses.map(plain).find((assigned) => assigned.address === address);
       if (own === undefined) throw cause;

@@ -5,27 +5,33 @@ import type { LeasedAddress, Workload } from '../core/workload.ts';
 import { WorkloadError } from '../core/workload_error.ts';
 import type { LeaseSource } from '../ports.ts';
 import { attributesOf, ownerOf } from './ipam_client.ts';
+import { type Patience, USUAL_PATIENCE } from './patience.ts';
 import { asWorkloadError, hasCode } from './remote_errors.ts';
-
-const TIMEOUT_MS = 3_000;
 
 export class LeaseClient implements LeaseSource {
   readonly #client: RpcClient<typeof NodeAddressService>;
   readonly #node: string;
   readonly #now: () => number;
+  readonly #patience: Patience;
 
   /** `now`: milliseconds since the Unix epoch. */
-  constructor(client: RpcClient<typeof NodeAddressService>, node: string, now: () => number) {
+  constructor(
+    client: RpcClient<typeof NodeAddressService>,
+    node: string,
+    now: () => number,
+    patience = USUAL_PATIENCE,
+  ) {
     this.#client = client;
     this.#node = node;
     this.#now = now;
+    this.#patience = patience;
   }
 
   lease(families: readonly (4 | 6)[]) {
     return asWorkloadError('ipam', async () => {
       const { addresses, leaseSeconds, count } = await this.#client.leaseAddresses(
         { node: this.#node, ipv4: families.includes(4), ipv6: families.includes(6) },
-        { timeoutMs: TIMEOUT_MS },
+        { timeoutMs: this.#patience.leaseMs },
       );
       return {
         count,
@@ -59,7 +65,7 @@ export class LeaseClient implements LeaseSource {
               sequenceNumber: BigInt(one.sequenceNumber),
             })),
           },
-          { timeoutMs: TIMEOUT_MS },
+          { timeoutMs: this.#patience.leaseMs },
         )
         .catch((cause: unknown) => {
           if (!hasCode(cause, 'NOT_FOUND')) throw cause;
@@ -73,7 +79,7 @@ export class LeaseClient implements LeaseSource {
     await asWorkloadError('ipam', () =>
       this.#client.returnAddresses(
         { node: this.#node, addresses: [...addresses], used: wereUsed },
-        { timeoutMs: TIMEOUT_MS },
+        { timeoutMs: this.#patience.leaseMs },
       ),
     );
   }
