@@ -105,6 +105,7 @@ test('topology Auto: the listener knows every peer as long as its session is wan
   const sessions = () => nodes.map(({ bgp }) => bgp.peers().length);
   const listening = () => nodes.map(({ listen }) => listen?.peers.length);
   cluster.apply(resources(20));
+  cluster.advance(1);
   const parting = sessions();
   assert.deepEqual(listening(), parting);
   for (let i = 8; i < 20; i++) cluster.start(`n${i}`);

@@ -73,7 +73,10 @@ export class Host {
   constructor(options: HostOptions) {
     this.#options = options;
     this.#timers = new Timers(options.clock, (name) => this.#expired(name));
-    this.#turns = new Turns(options.clock, options.defer, () => this.#run());
+    this.#turns = new Turns(options.clock, options.defer, () => {
+      this.#run();
+      this.#dialSome();
+    });
   }
 
   configure(config: SpeakerConfig): void {
@@ -227,7 +230,6 @@ export class Host {
         }
         this.#flush();
       } while (this.#hasWork && !this.#turns.isOver);
-      this.#dialSome();
     } finally {
       this.#isRunning = false;
     }
@@ -317,6 +319,7 @@ export class Host {
     }
   }
 
+  /** In turns of their own: what they follow from, such as a hundred new peers, is enough for one. */
   #dialSome(): void {
     for (const peer of this.#dials) {
       this.#dials.delete(peer);

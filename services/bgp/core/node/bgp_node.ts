@@ -92,6 +92,7 @@ export class BgpNode {
   readonly speaker: Speaker;
   readonly operator: Operator;
   readonly #options: BgpNodeOptions;
+  readonly #defer: Defer;
   readonly #host: Host;
   readonly #kernel: KernelSync;
   readonly #lostWays: LostWays;
@@ -117,6 +118,7 @@ export class BgpNode {
   #cancelKernel: CancelTimer | undefined;
   #cancelRemoval: CancelTimer | undefined;
   #needsResync = false;
+  #isListeningSoon = false;
   #isStopped = false;
 
   constructor(options: BgpNodeOptions) {
@@ -145,7 +147,8 @@ export class BgpNode {
     });
     const { node, collector, recording } = options;
     this.#observers = new Observers({ speaker: this.speaker, clock, node, collector, recording });
-    const defer = options.defer ?? ((callback) => void clock.setTimer(0, callback));
+    const { defer = (callback) => void clock.setTimer(0, callback) } = options;
+    this.#defer = defer;
     this.#kernel = new KernelSync(kernel, this.speaker.rib, {
       defer,
       onRepaired: (routes) => this.#repaired(routes),
@@ -252,7 +255,7 @@ export class BgpNode {
       this.#configure(derived, this.#handover.configure(derived.speaker, clock.monotonic()));
       this.#observers.configure(derived);
     }
-    this.#options.onListen?.(this.listen);
+    this.#listenSoon();
     this.#completeExports();
     this.#allowRemoval();
     this.setRevision(state.revision);
@@ -396,7 +399,7 @@ export class BgpNode {
     if (config === undefined) return;
     this.#host.configure(config);
     this.#watchPaths();
-    this.#options.onListen?.(this.listen);
+    this.#listenSoon();
   }
 
   #resync(): void {
@@ -404,6 +407,16 @@ export class BgpNode {
     this.#lastResync = this.#options.clock.now();
     this.#kernel.resync();
     this.#reports.soon();
+  }
+
+  /** A first configuration is enough for one turn. */
+  #listenSoon(): void {
+    if (this.#isListeningSoon) return;
+    this.#isListeningSoon = true;
+    this.#defer(() => {
+      this.#isListeningSoon = false;
+      if (!this.#isStopped) this.#options.onListen?.(this.listen);
+    });
   }
 
   #completeExports(): void {
