@@ -13,7 +13,7 @@ export type AsPath = readonly AsSegment[];
 const SEGMENT_KINDS = ['set', 'sequence', 'confed-sequence', 'confed-set'] as const;
 const MAX_SEGMENT = 255;
 
-/** Undefined when malformed: unknown segment type, empty segment, or lengths that do not add up. */
+/** Undefined when malformed: unknown segment type, empty segment, lengths that do not add up, AS 0 (RFC 7607). */
 export function decodeAsPath(value: Uint8Array, fourOctets: boolean): AsSegment[] | undefined {
   const reader = new ByteReader(value);
   const segments: AsSegment[] = [];
@@ -27,6 +27,7 @@ export function decodeAsPath(value: Uint8Array, fourOctets: boolean): AsSegment[
     for (let index = 0; index < count; index++) {
       asns.push(fourOctets ? reader.u32() : reader.u16());
     }
+    if (asns.includes(0)) return undefined;
     segments.push({ kind, asns });
   }
   return segments;

@@ -41,6 +41,8 @@ export type DecodedAttributes = {
 const { Optional, Transitive, Partial, ExtendedLength } = AttributeFlag;
 const WELL_KNOWN = Transitive;
 const OPTIONAL_TRANSITIVE = Optional | Transitive;
+/** RFC 7607 section 2. */
+const NO_AS = 'AS 0 is nobody';
 
 /** The Optional and Transitive bits that each known type must have. */
 const FLAGS: Readonly<Record<number, number>> = {
@@ -240,9 +242,7 @@ export class AttributeDecoder {
       }
       case AttributeType.As4Aggregator:
         if (this.#context.fourOctetAs) return discard('the peer has four-octet AS numbers');
-        if (value.length !== 8) return discard(`length "${value.length}" is not 8`);
-        this.#as4Aggregator = { asn: reader.u32(), routerId: reader.u32() };
-        return undefined;
+        return this.#decodeAs4Aggregator(value);
       default:
         return this.#decodeList(type, value, reader);
     }
@@ -254,7 +254,17 @@ export class AttributeDecoder {
     if (value.length !== expected) return discard(`length "${value.length}" is not ${expected}`);
     const reader = new ByteReader(value);
     const asn = fourOctetAs ? reader.u32() : reader.u16();
+    if (asn === 0) return discard(NO_AS);
     this.#attributes.aggregator = { asn, routerId: reader.u32() };
+    return undefined;
+  }
+
+  #decodeAs4Aggregator(value: Uint8Array): Fault | undefined {
+    if (value.length !== 8) return discard(`length "${value.length}" is not 8`);
+    const reader = new ByteReader(value);
+    const asn = reader.u32();
+    if (asn === 0) return discard(NO_AS);
+    this.#as4Aggregator = { asn, routerId: reader.u32() };
     return undefined;
   }
 

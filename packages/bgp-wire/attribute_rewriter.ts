@@ -6,6 +6,9 @@ import { AttributeFlag, AttributeType } from './iana.ts';
 const { Optional, Transitive, Partial, ExtendedLength } = AttributeFlag;
 const SEQUENCE = 2;
 const LONGEST_SEGMENT = 255;
+const EXTENDED_COMMUNITY = 8;
+/** In the first octet of an extended community (RFC 4360 section 2). */
+const NON_TRANSITIVE = 0x40;
 
 export type AttributeRewrite = {
   /** An IPv4 address becomes NEXT_HOP; any other travels in MP_REACH_NLRI. */
@@ -24,7 +27,6 @@ const PASSED: ReadonlySet<number> = new Set([
   AttributeType.AtomicAggregate,
   AttributeType.Aggregator,
   AttributeType.Communities,
-  AttributeType.ExtendedCommunities,
   AttributeType.LargeCommunities,
   AttributeType.OnlyToCustomer,
 ]);
@@ -77,6 +79,9 @@ export class AttributeRewriter {
         this.head(Optional, type, end - start + 4);
         this.u32(change.reflection.clusterId);
         return this.#octets(start, end);
+      case AttributeType.ExtendedCommunities:
+        if (!isExternal) return this.#copy(flags, type, start, end);
+        return this.#transitiveCommunities(flags, start, end);
       default:
         if (PASSED.has(type)) return this.#copy(flags, type, start, end);
         // RFC 4271 sections 5 and 9.
@@ -95,6 +100,21 @@ export class AttributeRewriter {
     this.u8(isJoined ? count + 1 : 1);
     this.u32(prepend);
     this.#octets(isJoined ? start + 2 : start, end);
+  }
+
+  /** RFC 4360 section 6: the others stay in the AS. */
+  #transitiveCommunities(flags: number, start: number, end: number): void {
+    const source = this.#source;
+    const stays = (at: number): boolean => ((source[at] as number) & NON_TRANSITIVE) !== 0;
+    let length = 0;
+    for (let at = start; at < end; at += EXTENDED_COMMUNITY) {
+      if (!stays(at)) length += EXTENDED_COMMUNITY;
+    }
+    if (length === 0) return;
+    this.head(flags & ~ExtendedLength, AttributeType.ExtendedCommunities, length);
+    for (let at = start; at < end; at += EXTENDED_COMMUNITY) {
+      if (!stays(at)) this.#octets(at, at + EXTENDED_COMMUNITY);
+    }
   }
 
   #copy(flags: number, type: number, start: number, end: number): void {

@@ -37,6 +37,9 @@ const CASES: readonly PathAttributes[] = [
   },
 ];
 
+const STAYS = 0x4004_fde8_0000_0007n;
+const LEAVES = 0x0002_fde8_0000_0007n;
+
 function rewritten(
   attributes: PathAttributes,
   change: Partial<Parameters<AttributeRewriter['rewrite']>[1]>,
@@ -74,6 +77,17 @@ test('rewrite() to an external peer', () => {
     } = passed(attributes);
     const expected = { ...rest, asPath: prependAs(attributes.asPath ?? [], [64_512]) };
     assert.deepEqual(rewritten(attributes, { prepend: 64_512 }), expected);
+  }
+});
+
+test('rewrite() keeps extended communities that are not transitive in the AS (RFC 4360 section 6)', () => {
+  for (const [given, left] of [
+    [[STAYS, LEAVES, STAYS], [LEAVES]],
+    [[STAYS], undefined],
+  ] as const) {
+    const attributes = { origin: 0, asPath: [], extendedCommunities: given } as const;
+    assert.deepEqual(rewritten(attributes, { prepend: 9 }).extendedCommunities, left);
+    assert.deepEqual(rewritten(attributes, {}).extendedCommunities, given);
   }
 });
 

@@ -89,6 +89,8 @@ export class AttributeScanner {
         return kind === Transitive && length === 4 && !isExternal;
       case AttributeType.AtomicAggregate:
         return kind === Transitive && length === 0;
+      case AttributeType.Aggregator:
+        return kind === OPTIONAL_TRANSITIVE && length === 8 && this.#word(at) !== 0;
       case AttributeType.Communities:
         return kind === OPTIONAL_TRANSITIVE && this.#readCommunities(at, length);
       case AttributeType.OriginatorId:
@@ -118,8 +120,9 @@ export class AttributeScanner {
       } else {
         return false;
       }
-      at += 2 + count * 4;
-      if (at > end) return false;
+      const next = at + 2 + count * 4;
+      if (next > end) return false;
+      for (at += 2; at < next; at += 4) if (this.#word(at) === 0) return false;
     }
     return true;
   }
@@ -143,8 +146,6 @@ function isList(length: number, size: number): boolean {
 /** Attributes that nobody here asks for, unless filters do. */
 function isPassedOn(kind: number, type: number, length: number): boolean {
   switch (type) {
-    case AttributeType.Aggregator:
-      return kind === OPTIONAL_TRANSITIVE && length === 8;
     case AttributeType.ExtendedCommunities:
       return kind === OPTIONAL_TRANSITIVE && isList(length, 8);
     case AttributeType.LargeCommunities:

@@ -82,9 +82,9 @@ function decodeKnown(code: number, value: Uint8Array): Capability | undefined {
   const reader = new ByteReader(value);
   switch (code) {
     case CapabilityCode.Multiprotocol:
-      // The reserved octet must be ignored; a non-zero one is kept as it came.
-      if (value.length !== 4 || value[2] !== 0) return undefined;
-      return { kind: 'multiprotocol', afi: reader.u16(), safi: reader.u16() };
+      if (value.length !== 4) return undefined;
+      // The octet between is reserved and says nothing (RFC 4760 section 8).
+      return { kind: 'multiprotocol', afi: reader.u16(), safi: reader.u16() & 0xff };
     case CapabilityCode.RouteRefresh:
       return value.length === 0 ? { kind: 'route-refresh' } : undefined;
     case CapabilityCode.EnhancedRouteRefresh:

@@ -39,6 +39,11 @@ test('capabilities as other speakers write them', () => {
   }
 });
 
+test('the reserved octet of a family says nothing', () => {
+  const capability = { kind: 'multiprotocol', afi: 2, safi: 1 };
+  assert.deepEqual(decodeCapabilities(fromHex('01 04 0002ff01')), [capability]);
+});
+
 test('a role that is unknown, and lengths that do not fit, are kept as they came', () => {
   for (const hex of ['09 01 05', '09 02 0001', '47 06 000101800000']) {
     const bytes = fromHex(hex);

@@ -58,6 +58,7 @@ export function seededRandom(seed: number): (below: number) => number {
 const u8 = fc.nat(0xff);
 const u16 = fc.nat(0xffff);
 const u32 = fc.nat(0xffff_ffff);
+const asNumber = fc.integer({ min: 1, max: 0xffff_ffff });
 const bytes = fc.uint8Array({ maxLength: 20 });
 const ipv4 = u32.map((value) => ({ family: 4 as const, value: BigInt(value) }));
 const ipv6 = fc.bigInt(0n, (1n << 128n) - 1n).map((value) => ({ family: 6 as const, value }));
@@ -89,7 +90,7 @@ const asPath = fc.array(
       'confed-sequence' as const,
       'confed-set' as const,
     ),
-    asns: fc.array(u32, { minLength: 1, maxLength: 6 }),
+    asns: fc.array(asNumber, { minLength: 1, maxLength: 6 }),
   }),
   { maxLength: 3 },
 );
@@ -102,7 +103,7 @@ const attributes = fc.record(
     multiExitDiscriminator: u32,
     localPreference: u32,
     atomicAggregate: fc.constant(true as const),
-    aggregator: fc.record({ asn: u32, routerId: u32 }),
+    aggregator: fc.record({ asn: asNumber, routerId: u32 }),
     communities: fc.array(u32, { minLength: 1, maxLength: 80 }),
     originatorId: u32,
     clusterList: fc.array(u32, { minLength: 1, maxLength: 4 }),
@@ -195,7 +196,7 @@ const capability = fc.oneof(
 );
 
 const open = fc.record({
-  asn: fc.integer({ min: 1, max: 0xffff_ffff }),
+  asn: asNumber,
   holdTimeSeconds: u16.filter((seconds) => seconds !== 1 && seconds !== 2),
   routerId: fc.integer({ min: 1, max: 0xffff_ffff }),
   capabilities: fc.array(capability, { maxLength: 30 }),

@@ -22,6 +22,8 @@ const MP_REACH = '800e 0e 0002 01 00'; // next hop length 0
 /** MP_REACH_NLRI of VPN routes. */
 const OTHER_FAMILY = '800e08 0001 80 00 00 180a01';
 
+const OLD_SPEAKER = { fourOctetAs: false } as const;
+
 const length = (hex: string): string => fromHex(hex).length.toString(16).padStart(4, '0');
 
 function body(attributes: string, announced = '18 0a0102', withdrawn = ''): Uint8Array {
@@ -54,6 +56,7 @@ const CASES: readonly Case[] = [
   ],
   ['AS_PATH with an empty segment', '40010100 400202 02 00 400304 0a000001', 'treat-as-withdraw'],
   ['AS_PATH that is cut', '40010100 400205 02 01 000000 400304 0a000001', 'treat-as-withdraw'],
+  ['AS_PATH with AS 0', '40010100 400206 02 01 00000000 400304 0a000001', 'treat-as-withdraw'],
   ['NEXT_HOP of a wrong length', '40010100 400200 400303 0a0000', 'treat-as-withdraw'],
   ['MED of a wrong length', `${GOOD} 800403 000000`, 'treat-as-withdraw'],
   ['LOCAL_PREF of a wrong length', `${GOOD} 400503 000000`, 'treat-as-withdraw'],
@@ -65,6 +68,7 @@ const CASES: readonly Case[] = [
   ],
   ['ATOMIC_AGGREGATE with a value', `${GOOD} 400601 00`, 'attribute-discard'],
   ['AGGREGATOR of a wrong length', `${GOOD} c00706 000000000000`, 'attribute-discard'],
+  ['AGGREGATOR with AS 0', `${GOOD} c00708 00000000 0a000001`, 'attribute-discard'],
   ['COMMUNITIES of a wrong length', `${GOOD} c00803 000000`, 'treat-as-withdraw'],
   ['COMMUNITIES that are empty', `${GOOD} c00800`, 'treat-as-withdraw'],
   ['ORIGINATOR_ID of a wrong length', `${GOOD} 800903 000000`, 'treat-as-withdraw'],
@@ -85,6 +89,15 @@ const CASES: readonly Case[] = [
   ['ONLY_TO_CUSTOMER of a wrong length', `${GOOD} c02303 000000`, 'treat-as-withdraw'],
   ['large communities of a wrong length', `${GOOD} c02004 00000000`, 'treat-as-withdraw'],
   ['AS4_PATH among new speakers', `${GOOD} c01106 02 01 00000001`, 'attribute-discard'],
+  ['a malformed AS4_PATH', `${GOOD} c01105 02 01 000000`, 'attribute-discard', OLD_SPEAKER],
+  ['AS4_PATH with AS 0', `${GOOD} c01106 02 01 00000000`, 'attribute-discard', OLD_SPEAKER],
+  ['a malformed AS4_AGGREGATOR', `${GOOD} c01204 00000001`, 'attribute-discard', OLD_SPEAKER],
+  [
+    'AS4_AGGREGATOR with AS 0',
+    `${GOOD} c01208 00000000 0a000001`,
+    'attribute-discard',
+    OLD_SPEAKER,
+  ],
   ['an attribute that occurs twice', `${GOOD} 400101 02`, 'attribute-discard'],
   ['an attribute that runs over the end', `${GOOD} 8004ff 00`, 'treat-as-withdraw'],
   ['an extended length that is cut', `${GOOD} 9004 00`, 'treat-as-withdraw'],
@@ -130,6 +143,33 @@ for (const [name, bytes, subcode] of RESETS) {
     );
   });
 }
+
+test('an old speaker that has aggregated itself makes AS4_PATH and AS4_AGGREGATOR void (RFC 6793 section 4.2.3)', () => {
+  const bytes = body(
+    '400101 00 400204 02 01 5ba0 400304 0a000001 c00706 0001 0a000001 c01106 02 01 00011170 c01208 00011170 0a000002',
+  );
+  const { attributes, problems } = decode(bytes, OLD_SPEAKER);
+  assert.deepEqual(problems, []);
+  assert.deepEqual(attributes.asPath, [{ kind: 'sequence', asns: [23_456] }]);
+  assert.deepEqual(attributes.aggregator, { asn: 1, routerId: 0x0a00_0001 });
+});
+
+test('wrong flags of MP_REACH_NLRI withdraw its routes', () => {
+  const next = `0002 01 10 fd${'00'.repeat(15)} 00 20 20010db8`;
+  for (const [flags, treatment] of [
+    ['80', undefined],
+    ['c0', 'treat-as-withdraw'],
+    ['40', 'treat-as-withdraw'],
+  ] as const) {
+    const update = decode(body(`400101 00 400200 ${flags}0e1a ${next}`, ''));
+    assert.equal(update.problems[0]?.treatment, treatment, flags);
+    assert.deepEqual(
+      update.reach?.nlri,
+      [nlri('2001:db8::/32')],
+      'they are known in any case',
+    );
+  }
+});
 
 test('decodeUpdate() does without an attribute where there are no routes, too', () => {
   for (const attributes of [

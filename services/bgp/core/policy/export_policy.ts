@@ -371,16 +371,24 @@ function external(
     originatorId: _originatorId,
     clusterList: _clusterList,
     multiExitDiscriminator,
+    extendedCommunities,
     ...rest
   } = attributes;
+  const leaving = extendedCommunities?.filter(isTransitive) ?? [];
   const asns = shownAsn === undefined ? [localAsn] : [localAsn, shownAsn];
   return {
     ...rest,
     asPath: prependAs(withoutMembers(attributes.asPath ?? []), asns),
     ...(isMarked ? { onlyToCustomer: attributes.onlyToCustomer ?? localAsn } : {}),
+    ...(leaving.length === 0 ? {} : { extendedCommunities: leaving }),
     // MED from one AS is not passed to another (RFC 4271 section 5.1.4).
     ...(isOwn && multiExitDiscriminator !== undefined ? { multiExitDiscriminator } : {}),
   };
+}
+
+/** RFC 4360 section 6: the others stay in the AS. */
+function isTransitive(community: bigint): boolean {
+  return (community & (0x40n << 56n)) === 0n;
 }
 
 /** RFC 4271 section 5: attributes that are passed on without being understood are marked. */

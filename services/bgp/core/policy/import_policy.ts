@@ -110,6 +110,10 @@ export function importRefusal(
   const isInside = local.confederation !== undefined && (peer.isInternal || peer.isMember === true);
   if (!isInside && hasMembers(asPath))
     return 'AS path has segments of a confederation from outside';
+  // RFC 5065 section 5.
+  if (peer.isMember === true && asPath[0]?.kind !== 'confed-sequence') {
+    return 'AS path of another member does not begin with its confederation sequence';
+  }
   const { confederation } = local;
   const own =
     asPathContains(asPath, peer.localAsn) +

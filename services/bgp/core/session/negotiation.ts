@@ -2,6 +2,7 @@
 import {
   Afi,
   type Capability,
+  CapabilityCode,
   ErrorCode,
   encodeCapability,
   familyOf,
@@ -155,7 +156,7 @@ const OPPOSITE: Readonly<Record<Role, Role>> = {
 
 function roleProblemOf({ role, isRoleStrict }: SessionConfig, { capabilities }: Open) {
   if (role === undefined) return undefined;
-  const theirs = new Set(capabilities.flatMap((each) => (each.kind === 'role' ? each.role : [])));
+  const theirs = new Set(capabilities.flatMap((each) => roleText(each) ?? []));
   if (theirs.size === 0) {
     return isRoleStrict ? 'Cannot accept a peer without a role: roleStrict is set' : undefined;
   }
@@ -163,6 +164,13 @@ function roleProblemOf({ role, isRoleStrict }: SessionConfig, { capabilities }: 
   return theirs.size === 1 && other === OPPOSITE[role]
     ? undefined
     : `Cannot accept role "${[...theirs].join('", "')}": we are "${role}"`;
+}
+
+/** A number that is no role is still none that fits (RFC 9234 section 4.2). */
+function roleText(capability: Capability): string | undefined {
+  if (capability.kind === 'role') return capability.role;
+  const isUnknown = capability.kind === 'unknown' && capability.code === CapabilityCode.Role;
+  return isUnknown ? `number ${capability.value.join(' ')}` : undefined;
 }
 
 function gracefulRestartOf(

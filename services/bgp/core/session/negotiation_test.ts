@@ -116,6 +116,18 @@ test('roles: opposite ones, none, or as strict as configured (RFC 9234)', () => 
   assert.equal(verdict({}, { role: 'customer' }), 'agreed');
 });
 
+test('a role that there is none of fits nobody (RFC 9234 section 4.2)', () => {
+  const open = makeOpen(sessionConfig({ ...REMOTE, localAsn: 65000 }));
+  const strange = { kind: 'unknown', code: 9, value: Uint8Array.of(5) } as const;
+  const config = sessionConfig({ localAsn: 64512, remoteAsn: 65000, role: 'peer' });
+  const capabilities = [...open.capabilities, strange];
+  const result = negotiate(config, makeOpen(config), { ...open, capabilities });
+  assert.equal(
+    result.kind === 'refused' ? result.reason : '',
+    'Cannot accept role "number 5": we are "peer"',
+  );
+});
+
 test('long-lived stale times are those of the peer, for families of both (RFC 9494)', () => {
   const longLived = (ours: object, theirs: object) => [
     ...(agreed(ours, theirs).gracefulRestart?.longLived ?? []),
