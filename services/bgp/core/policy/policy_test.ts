@@ -52,6 +52,15 @@ function exported(route: Path, peer = INTERNAL, local = LOCAL) {
   };
 }
 
+function extendedTo(peer: PeerPolicy, extendedCommunities: readonly bigint[]) {
+  const outcome = exported(path({ isInternal: false, extendedCommunities }), peer);
+  return typeof outcome === 'string' ? outcome : outcome.extendedCommunities;
+}
+
+function throughMember(asPath: AsPath): AsPath {
+  return [{ kind: 'confed-sequence', asns: [65002] }, ...asPath];
+}
+
 function nextHopFor(peer: PeerPolicy): string {
   const outcome = exported(path({}), peer);
   return typeof outcome === 'string' ? outcome : outcome.nextHop;
@@ -169,13 +178,9 @@ test('IPv4 routes with IPv6 next hops, where the session has agreed on them', ()
 
 test('extended communities that are not transitive stay in the AS (RFC 4360 section 6)', () => {
   const [stays, leaves] = [0x4004_fde8_0000_0007n, 0x0002_fde8_0000_0007n];
-  const communities = (peer: PeerPolicy, extendedCommunities: readonly bigint[]) => {
-    const outcome = exported(path({ isInternal: false, extendedCommunities }), peer);
-    return typeof outcome === 'string' ? outcome : outcome.extendedCommunities;
-  };
-  assert.deepEqual(communities(EXTERNAL, [stays, leaves]), [leaves]);
-  assert.equal(communities(EXTERNAL, [stays]), undefined);
-  assert.deepEqual(communities(INTERNAL, [stays, leaves]), [stays, leaves]);
+  assert.deepEqual(extendedTo(EXTERNAL, [stays, leaves]), [leaves]);
+  assert.equal(extendedTo(EXTERNAL, [stays]), undefined);
+  assert.deepEqual(extendedTo(INTERNAL, [stays, leaves]), [stays, leaves]);
 });
 
 test('between link-local addresses this node is the next hop by its own, and nobody else learns it', () => {
@@ -231,11 +236,7 @@ test('a confederation: members see each other, the outside sees one AS', () => {
   assert.match(importRefusal(data, INTERNAL, LOCAL) ?? '', /confederation from outside/);
   const looped = (asPath: AsPath) => importRefusal(path({ asPath }).data, member, local);
   assert.match(looped([{ kind: 'confed-sequence', asns: [65002, 65001] }]) ?? '', /our own AS/);
-  const through = (asPath: AsPath): AsPath => [
-    { kind: 'confed-sequence', asns: [65002] },
-    ...asPath,
-  ];
-  assert.match(looped(through(sequence(65100, 64512))) ?? '', /our own AS/);
+  assert.match(looped(throughMember(sequence(65100, 64512))) ?? '', /our own AS/);
   for (const asPath of [[], sequence(65100)]) {
     assert.match(looped(asPath) ?? '', /does not begin with its confederation sequence/);
   }
