@@ -30,14 +30,14 @@ class Listener {
   readonly told = new Set<string>();
   /** Moments without a way to everything. */
   gaps = 0;
+  readonly #speaker = new Speaker({ isRestarted: false });
   readonly #host: Host;
   readonly #framer = new MessageFramer();
   #isWatching = false;
 
   constructor() {
-    const speaker = new Speaker({ isRestarted: false });
     this.#host = new Host({
-      speaker,
+      speaker: this.#speaker,
       transport: { dial: () => ({ send: () => true, close: () => {} }) },
       clock: this.clock,
       random: () => 0,
@@ -46,14 +46,7 @@ class Listener {
     });
     this.aggregate();
     this.#host.completeExports();
-    const routes = Array.from({ length: PARTS }, (_, part) => ({
-      prefix: partAt(part),
-      data: {
-        attributes: { origin: Origin.Igp, asPath: [] },
-        nextHop: { family: 4 as const, value: 0n },
-      },
-    }));
-    this.#host.order({ kind: 'inject', client: 'test', routes });
+    this.inject(0);
     const handler = this.#host.accept(parseAddress(ADDRESS), {
       send: (bytes) => this.#hear(bytes),
       close: () => {},
@@ -89,6 +82,16 @@ class Listener {
     this.clock.advance(100);
   }
 
+  /** All parts, with this metric; told in the turn that comes. */
+  inject(multiExitDiscriminator: number): void {
+    const data = {
+      attributes: { origin: Origin.Igp, asPath: [], multiExitDiscriminator },
+      nextHop: { family: 4 as const, value: 0n },
+    };
+    const routes = Array.from({ length: PARTS }, (_, part) => ({ prefix: partAt(part), data }));
+    this.#speaker.handle({ kind: 'inject', client: 'test', routes }, this.clock.now());
+  }
+
   #hear(bytes: Uint8Array): boolean {
     this.#framer.push(bytes);
     for (let frame = this.#framer.next(); frame !== undefined; frame = this.#framer.next()) {
@@ -112,14 +115,19 @@ function partAt(part: number): Prefix {
   return { family: 4, value: 0x0af4_0000n + BigInt(part) * 16n, length: 28 };
 }
 
-test('lists of aggregates come and go without a gap', () => {
-  const listener = new Listener();
-  assert.equal(listener.told.size, PARTS);
-  const lists = [[WIDE], [WIDER], HALVES, [WIDER], [], HALVES, [WIDE], [], [WIDER], HALVES, []];
-  for (const list of lists) {
-    listener.aggregate(...list);
-    assert.equal(listener.gaps, 0, list.join());
-    if (list.length === 1) assert.deepEqual([...listener.told], list);
-    if (list.length === 0) assert.equal(listener.told.size, PARTS);
-  }
-});
+const LISTS = [[WIDE], [WIDER], HALVES, [WIDER], [], HALVES, [WIDE], [], [WIDER], HALVES, []];
+
+for (const isChurning of [false, true]) {
+  const meanwhile = isChurning ? ', while all parts change' : '';
+  test(`lists of aggregates come and go without a gap${meanwhile}`, () => {
+    const listener = new Listener();
+    assert.equal(listener.told.size, PARTS);
+    for (const [turn, list] of LISTS.entries()) {
+      if (isChurning) listener.inject(turn + 1);
+      listener.aggregate(...list);
+      assert.equal(listener.gaps, 0, list.join());
+      if (list.length === 1) assert.deepEqual([...listener.told], list);
+      if (list.length === 0) assert.equal(listener.told.size, PARTS);
+    }
+  });
+}

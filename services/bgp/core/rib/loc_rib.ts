@@ -45,6 +45,8 @@ export class LocRib {
   /** settle() answers every prefix of which any path has changed: somebody is told all of them. */
   tellsAll = false;
   readonly #unsettled = new IntQueue();
+  /** To be decided before the others: held. */
+  readonly #urgent: number[] = [];
   #states = new Uint8Array(64);
   /** Row of the best path, plus one. */
   #best = new Int32Array(64);
@@ -174,16 +176,24 @@ export class LocRib {
     this.#touch(row);
   }
 
-  /** Decides anew for up to `limit` prefixes; answers those whose outcome changed. */
+  /** The next settle() begins with the prefix, whatever else waits. */
+  hurry(prefix: Prefix): void {
+    const id = this.prefixes.find(prefix);
+    if (id < 0) return;
+    this.prefixes.retain(id);
+    this.#urgent.push(id);
+  }
+
+  /** Decides anew for up to `limit` prefixes, and for those in a hurry; answers those whose outcome changed. */
   settle(limit = Number.POSITIVE_INFINITY): readonly number[] {
     for (const id of this.#settled) this.prefixes.release(id);
     const changed: number[] = [];
     this.#collect(limit);
+    for (const prefix of this.#urgent.splice(0)) this.#settle(prefix, changed);
     for (let count = 0; count < limit && this.#unsettled.size > 0; count++) {
       const prefix = this.#unsettled.shift();
       if (this.#lossesLeft > 0) this.#lossesLeft -= 1;
-      if (this.#decide(prefix)) changed.push(prefix);
-      else this.prefixes.release(prefix);
+      this.#settle(prefix, changed);
     }
     this.#settled = changed;
     return changed;
@@ -311,6 +321,12 @@ export class LocRib {
       left -= 1;
       this.#lossesLeft = this.#unsettled.size;
     }
+  }
+
+  /** The prefix is held, and goes on to be while it is among the changed ones. */
+  #settle(prefix: number, changed: number[]): void {
+    if (this.#decide(prefix)) changed.push(prefix);
+    else this.prefixes.release(prefix);
   }
 
   /** Whether the outcome is another than before. */

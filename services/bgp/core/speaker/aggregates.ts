@@ -43,7 +43,7 @@ export class Aggregates {
     this.#rib = rib;
   }
 
-  /** Other aggregates are being made: what is inside of them must not go before they are there. */
+  /** Other aggregates are being made: whom they are for must not lose what is inside of them before. */
   get isStarting(): boolean {
     return this.#isStarting;
   }
@@ -61,13 +61,15 @@ export class Aggregates {
   }
 
   /**
-   * Whether there is more to judge by a new policy.
+   * Whether there is more to do for a new policy.
    * @param changed numbers of prefixes whose best paths are others now
    * @param limit prefixes to judge
    */
   follow(changed: readonly number[], limit = Number.POSITIVE_INFINITY): boolean {
     if (this.#all.length === 0) return false;
     for (const id of changed) this.#follow(id);
+    // What was there when judging ended has been decided before everything else.
+    if (this.#next === DONE) this.#isStarting = false;
     const isJudging = this.#judgeSome(limit);
     // That something is there is told at once; what it says, when nothing more is about to change it.
     const mayChange = this.#rib.isUnsettled || isJudging;
@@ -77,8 +79,7 @@ export class Aggregates {
       const isNew = aggregate.isTold !== isThere && (isThere || !isJudging);
       if (isNew || !mayChange) this.#tell(aggregate);
     }
-    if (!mayChange && !this.#rib.isUnsettled) this.#isStarting = false;
-    return isJudging;
+    return isJudging || this.#isStarting;
   }
 
   /** Takes out what the list names no more, once what was inside of it has been told. */
@@ -197,6 +198,8 @@ export class Aggregates {
 
   #put(prefix: Prefix, attributes: PathAttributes): boolean {
     const data = { attributes, nextHop: { family: prefix.family, value: 0n } };
-    return this.#rib.put({ prefix, data, source: this.#source });
+    const isTaken = this.#rib.put({ prefix, data, source: this.#source });
+    if (isTaken) this.#rib.hurry(prefix);
+    return isTaken;
   }
 }

@@ -226,9 +226,11 @@ export class Speaker {
     let isMore = this.#policies.rejudge(this.#peers.values());
     const slice = Math.ceil(prefixes / Math.max(1, this.#groups.size / GROUPS_PER_SLICE));
     const changed = this.#rib.settle(slice);
+    // Those that are decided by now are told before anything goes.
+    const { isStarting } = this.#aggregates;
     if (this.#aggregates.follow(changed, slice)) isMore = true;
     this.#effects.push(...this.#routeNews.of(changed, this.#rib.isLosing));
-    const isFilling = this.#groups.update(changed, slice, !this.#aggregates.isStarting);
+    const isFilling = this.#groups.update(changed, slice, isStarting);
     if (!isMore && !isFilling) this.#aggregates.dropReplaced();
     // A reflector's table is complete only when its own peers' are.
     const isReflector = this.#config?.local.clusterId !== undefined;

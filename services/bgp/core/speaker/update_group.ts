@@ -70,6 +70,12 @@ export class UpdateGroup {
     return this.#addPath.length > 0;
   }
 
+  /** Whether aggregates stand for what is inside of them. */
+  get hearsAggregates(): boolean {
+    const { isInternal, isMember } = this.#peerPolicy;
+    return !isInternal && isMember !== true;
+  }
+
   /** Lets go of what it holds; its table is drained by whoever keeps it. */
   close(): void {
     this.#forgetLast();
@@ -100,25 +106,29 @@ export class UpdateGroup {
     this.#endSlice();
   }
 
-  /** Takes the changes of some prefixes in. */
-  updateAll(changed: readonly number[]): void {
-    for (const prefix of changed) this.update(prefix);
+  /**
+   * Takes the changes of some prefixes in.
+   * @param isHeld nothing is withdrawn: fill(), which is yet to begin, does that
+   */
+  updateAll(changed: readonly number[], isHeld = false): void {
+    for (const prefix of changed) this.update(prefix, isHeld);
     this.#endSlice();
   }
 
-  update(prefix: number): void {
+  update(prefix: number, isHeld = false): void {
     const rib = this.#rib;
     const family = rib.prefixes.familyOf(prefix);
     if (!this.#families.includes(family)) return;
     if (this.#addPath.includes(family)) {
       const changes = this.#changesOf(prefix);
-      this.out.setAll(prefix, changes);
+      if (changes.length > 0 || !isHeld) this.out.setAll(prefix, changes);
       for (const { attributes } of changes) rib.attributes.release(attributes);
       return;
     }
     const best = rib.bestOf(prefix);
-    if (best < 0) this.out.set(prefix, NONE, NONE);
-    else this.out.set(prefix, this.#judge(prefix, best), rib.paths.sourceOf(best));
+    const attributes = best < 0 ? NONE : this.#judge(prefix, best);
+    if (attributes < 0 && isHeld) return;
+    this.out.set(prefix, attributes, best < 0 ? NONE : rib.paths.sourceOf(best));
   }
 
   /** All paths that are told. The caller releases their attributes. */

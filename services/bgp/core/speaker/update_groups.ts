@@ -27,13 +27,14 @@ export class UpdateGroups {
 
   /**
    * Takes changed prefixes in, and goes on with longer work; whether there is more of it.
-   * @param mayFill false: what a new policy changes for the rest of the table has to wait
+   * @param isStarting other aggregates are being made: whoever is to hear of them loses nothing before
    */
-  update(changed: readonly number[], slice: number, mayFill = true): boolean {
+  update(changed: readonly number[], slice: number, isStarting = false): boolean {
     let isMore = false;
     for (const group of this.#groups) {
-      group.updateAll(changed);
-      if (mayFill && !group.isFilled) group.fill(slice);
+      const isHeld = isStarting && group.hearsAggregates;
+      group.updateAll(changed, isHeld);
+      if (!isHeld && !group.isFilled) group.fill(slice);
       isMore ||= !group.isFilled;
     }
     for (const out of this.#retired) if (!out.drain(slice)) this.#retired.delete(out);
