@@ -20,26 +20,22 @@ export function cutIntoPieces(bytes: Uint8Array): Pieces {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const datagrams: Uint8Array[] = [];
   const ends: number[] = [];
-  let count = 0;
   let start = 0;
-  let last = 0;
-  const cut = (end: number): void => {
-    if (end === start) return;
-    view.setUint16(
-      last + HEADER.FLAGS,
-      view.getUint16(last + HEADER.FLAGS, true) | NLM_F.ACK,
-      true,
-    );
-    datagrams.push(bytes.subarray(start, end));
+  let count = 0;
+  for (let at = 0, next = 0; at < bytes.length; at = next) {
+    next = endOf(view, at);
+    count += 1;
+    if (next < bytes.length && endOf(view, next) - start <= PIECE_BYTES) continue;
+    const flagsAt = at + HEADER.FLAGS;
+    view.setUint16(flagsAt, view.getUint16(flagsAt, true) | NLM_F.ACK, true);
+    datagrams.push(bytes.subarray(start, next));
     ends.push(count);
-    start = end;
-  };
-  for (let at = 0; at < bytes.length; count += 1) {
-    const next = at + ((view.getUint32(at + HEADER.LENGTH, true) + 3) & ~3);
-    if (next - start > PIECE_BYTES) cut(at);
-    last = at;
-    at = next;
+    start = next;
   }
-  cut(bytes.length);
   return { datagrams, ends };
+}
+
+/** Of the message there, with its padding. */
+function endOf(view: DataView, at: number): number {
+  return at + ((view.getUint32(at + HEADER.LENGTH, true) + 3) & ~3);
 }
