@@ -25,6 +25,14 @@ export class PrefixRules {
 const NO_RULES = new PrefixRules([]);
 const known = new WeakMap<readonly FilterRule[], PrefixRules | 'others'>();
 
+/** Whether no route gets past the rules, whatever it is. */
+export function rejectEverything(rules: readonly FilterRule[]): boolean {
+  const [first] = rules;
+  return (
+    first !== undefined && first.prefix === undefined && isAboutPrefix(first) && !first.accepts
+  );
+}
+
 /** Undefined: the outcome of the rules does not follow from the prefix alone, or they change something. */
 export function prefixRulesOf(rules: readonly FilterRule[]): PrefixRules | undefined {
   if (rules.length === 0) return NO_RULES;

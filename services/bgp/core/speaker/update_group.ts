@@ -3,6 +3,7 @@
 import type { AttributeRewrite } from '@calico/bgp-wire';
 import type { Family } from '@calico/ip';
 import type { ExportPolicy } from '../policy/export_policy.ts';
+import { rejectEverything } from '../policy/prefix_rules.ts';
 import type { PeerPolicy } from '../policy/types.ts';
 import { AdjRibOut, type Change } from '../rib/adj_rib_out.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
@@ -38,6 +39,7 @@ export class UpdateGroup {
   readonly #addPath: readonly Family[];
   #policy: ExportPolicy;
   #peerPolicy: PeerPolicy;
+  #tellsNothing: boolean;
   /** Next prefix to be judged, as the whole table is gone through; -1: done. */
   #filled = 0;
   /** The route judged last, and the outcome: routes of one attribute set come one after another. */
@@ -62,6 +64,7 @@ export class UpdateGroup {
     this.#policy = policy;
     this.#peerPolicy = peer.policy;
     this.#families = families;
+    this.#tellsNothing = tellsNothing(peer.policy, families);
     this.#addPath = sendContext.addPath;
     this.out = out ?? new AdjRibOut(rib.prefixes, rib.attributes, sendContext);
   }
@@ -91,12 +94,17 @@ export class UpdateGroup {
     this.key = key;
     this.#policy = policy;
     this.#peerPolicy = peer.policy;
+    this.#tellsNothing = tellsNothing(peer.policy, this.#families);
     this.#filled = 0;
     this.#endSlice();
   }
 
   /** Judges up to `limit` more prefixes of the table. */
   fill(limit: number): void {
+    if (this.#isSilent) {
+      this.#filled = -1;
+      return;
+    }
     const { prefixes } = this.#rib;
     const end = Math.min(prefixes.limit, this.#filled + limit);
     for (let prefix = this.#filled; prefix < end; prefix++) {
@@ -111,6 +119,7 @@ export class UpdateGroup {
    * @param isHeld nothing is withdrawn: fill(), which is yet to begin, does that
    */
   updateAll(changed: readonly number[], isHeld = false): void {
+    if (this.#isSilent) return;
     for (const prefix of changed) this.update(prefix, isHeld);
     this.#endSlice();
   }
@@ -129,6 +138,11 @@ export class UpdateGroup {
     const attributes = best < 0 ? NONE : this.#judge(prefix, best);
     if (attributes < 0 && isHeld) return;
     this.out.set(prefix, attributes, best < 0 ? NONE : rib.paths.sourceOf(best));
+  }
+
+  /** Nobody is told anything, nor has to forget anything. */
+  get #isSilent(): boolean {
+    return this.#tellsNothing && this.out.size === 0;
   }
 
   /** All paths that are told. The caller releases their attributes. */
@@ -209,4 +223,8 @@ export class UpdateGroup {
     this.#kind = NONE;
     this.#attributes = NONE;
   }
+}
+
+function tellsNothing({ filters }: PeerPolicy, families: readonly Family[]): boolean {
+  return families.every((family) => rejectEverything(filters.export[family]));
 }

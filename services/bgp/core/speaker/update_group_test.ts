@@ -4,10 +4,10 @@ import { DEFAULT_CONTEXT, type PathAttributes } from '@calico/bgp-wire';
 import { formatAddress, formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
 import { sequence } from '../../testing/paths.ts';
 import { ExportPolicy } from '../policy/export_policy.ts';
-import { NO_FILTERS } from '../policy/route_filter.ts';
+import { type FilterRule, NO_FILTERS } from '../policy/route_filter.ts';
 import type { LocalPolicy, PeerPolicy } from '../policy/types.ts';
 import { Reader } from '../rib/adj_rib_out.ts';
-import { LocRib } from '../rib/loc_rib.ts';
+import { LocRib, LOCAL as OWN } from '../rib/loc_rib.ts';
 import type { Live, Peer } from './peer.ts';
 import { UpdateGroup } from './update_group.ts';
 
@@ -31,6 +31,10 @@ const INTERNAL: PeerPolicy = {
   filters: NO_FILTERS,
 };
 
+const live = {
+  negotiated: { sendContext: DEFAULT_CONTEXT, families: [4, 6] },
+} as unknown as Live;
+
 /** What a peer is told of routes that another has told, which all say the same. */
 function told(
   prefixes: readonly string[],
@@ -47,9 +51,8 @@ function told(
     isInternal: true,
     isClient: true,
   });
-  const live = { negotiated: { sendContext: DEFAULT_CONTEXT, families: [4, 6] } };
   const exports = new ExportPolicy(local);
-  const group = new UpdateGroup(rib, '', { policy } as Peer, live as unknown as Live, exports);
+  const group = new UpdateGroup(rib, '', { policy } as Peer, live, exports);
   const reader = new Reader(99);
   group.out.join(reader);
   const attributes = { origin: 0, asPath: [], localPreference: 100, ...more } as const;
@@ -88,4 +91,36 @@ test('a route is not told when its attributes become too long on the way', () =>
     const asPath = sequence(...Array.from({ length: count }, (_, index) => index + 1));
     assert.deepEqual(told(['10.96.0.0/12'], { via, asPath }, INTERNAL), expected, `${count}`);
   }
+});
+
+test('who is told nothing costs nothing, until another policy tells, and then forgets', () => {
+  const rib = new LocRib();
+  const exports = new ExportPolicy(LOCAL);
+  const reject = { name: '', accepts: false } as FilterRule;
+  const exportNothing = { 4: [reject], 6: [reject] };
+  const policy: PeerPolicy = { ...INTERNAL, filters: { ...NO_FILTERS, export: exportNothing } };
+  const silent = { policy } as Peer;
+  const group = new UpdateGroup(rib, '', silent, live, exports);
+  group.out.join(new Reader(99));
+  const fill = (): void => {
+    group.fill(1);
+    while (!group.isFilled) group.fill(1);
+  };
+  const put = (prefix: string): void => {
+    const data = { attributes: { origin: 0 }, nextHop: parseAddress('0.0.0.0') } as const;
+    rib.put({ prefix: parsePrefix(prefix), data, source: OWN });
+    group.updateAll(rib.settle());
+  };
+  put('10.96.0.0/16');
+  put('10.97.0.0/16');
+  group.fill(1);
+  assert.ok(group.isFilled);
+  assert.equal(group.out.size, 0);
+  group.refill('', { policy: INTERNAL } as Peer, exports);
+  fill();
+  assert.equal(group.out.size, 2);
+  group.refill('', silent, exports);
+  put('10.98.0.0/16');
+  fill();
+  assert.equal(group.out.size, 0);
 });
