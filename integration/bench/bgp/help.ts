@@ -27,8 +27,8 @@ Options:
   --repeat N        rounds (3): in each everybody is measured once, in turns
   --once-over N     who needed more than N seconds (10) is measured only once
   --limit LIST      seconds after which a measurement is given up (90), also for one daemon:
-                    --limit 90,gobgp=300. Who went over it, or would by the figure for a smaller size, is
-                    not tried with larger ones
+                    --limit 90,gobgp=300. Who went over it, or would need twice as long by the figure for a
+                    smaller size, is not tried with larger ones
   --profile DIR     CPU profiles of ours
   -h, --help
 

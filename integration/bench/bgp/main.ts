@@ -8,7 +8,8 @@ import { summaryOf } from './summary.ts';
 import { detailsOf, type Result } from './table.ts';
 import { Turns } from './turns.ts';
 
-async function compare(arena: Arena, request: Request): Promise<void> {
+/** Whether everybody could be measured, or was given up for its limit. */
+async function compare(arena: Arena, request: Request): Promise<boolean> {
   const all = contestants(request.profile);
   const results: Result[] = [];
   console.log(circumstances());
@@ -25,7 +26,10 @@ async function compare(arena: Arena, request: Request): Promise<void> {
       console.log(`\n${detailsOf(results.at(-1) as Result)}`);
     }
   }
-  if (results.length < 2) return;
+  const hasFailed = results.some(({ outcomes }) =>
+    outcomes.values().some(({ kind }) => kind === 'failed'),
+  );
+  if (results.length < 2) return !hasFailed;
   const daemons = request.contestants.map((name) => all[name]).filter(({ isDaemon }) => isDaemon);
   console.log(
     `\n${summaryOf(
@@ -33,9 +37,10 @@ async function compare(arena: Arena, request: Request): Promise<void> {
       daemons.map(({ title }) => title),
     )}`,
   );
+  return !hasFailed;
 }
 
-async function run(request: Request): Promise<void> {
+async function run(request: Request): Promise<boolean> {
   const arena = new Arena();
   const stop = (): void => void arena.close().then(() => process.exit(1));
   process.once('SIGINT', stop);
@@ -43,18 +48,17 @@ async function run(request: Request): Promise<void> {
   const start = performance.now();
   try {
     await arena.open();
-    await compare(arena, request);
+    return await compare(arena, request);
   } finally {
     await arena.close();
+    console.log(`\nTook ${((performance.now() - start) / 60_000).toFixed(1)} minutes`);
   }
-  console.log(`\nTook ${((performance.now() - start) / 60_000).toFixed(1)} minutes`);
 }
 
 try {
   const request = parseArguments(process.argv.slice(2));
   if (request === 'help') console.log(HELP);
-  else await run(request);
-  process.exit(0);
+  process.exit(request === 'help' || (await run(request)) ? 0 : 1);
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   console.error(`${error.message}\nSee --help`);

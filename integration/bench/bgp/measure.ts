@@ -120,8 +120,8 @@ async function lose(
     await sleep(SETTLING_MS);
     const start = performance.now();
     endpoints[number]?.kill();
-    const left = routes - (times.length + 1) * (victims?.routes ?? 0);
-    await fib?.shrinksTo(left, signal);
+    const each = victims?.routes ?? 0;
+    await fib?.shrinksTo(routes - (times.length + 1) * each, each, signal);
     times.push(seconds(start, performance.now()));
   }
   const [firstLoss = Number.NaN] = times;

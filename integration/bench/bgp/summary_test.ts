@@ -89,9 +89,14 @@ test('summary: large tables have bytes per path, and what is no daemon a line of
 });
 
 test('summary: a size that was not tried says which one has told so', () => {
-  const outcomes = new Map<string, Outcome>([['GoBGP', { kind: 'over', limit: 60, as: 10_000 }]]);
+  const outcomes = new Map<string, Outcome>([
+    ['GoBGP', { kind: 'hopeless', known: { size: 1_000, seconds: 60, isOver: true } }],
+  ]);
   const rows = summaryOf([{ ...TABLE, outcomes }], ['ours', 'GoBGP']);
-  assert.ok(rows.endsWith('| (a) into the RIB, 10,000 |  | over 60 s, by 10,000 |  |  |'), rows);
+  assert.ok(
+    rows.endsWith('| (a) into the RIB, 10,000 |  | not tried: 1,000 took over 60.0 s |  |  |'),
+    rows,
+  );
 });
 
 test('seconds have three digits that count', () => {

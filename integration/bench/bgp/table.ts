@@ -50,8 +50,9 @@ export function sampleOf(outcome: Outcome | undefined): Sample | undefined {
 export function stateText(outcome: Outcome | undefined): string {
   if (outcome === undefined || outcome.kind === 'measured') return '';
   if (outcome.kind === 'failed') return 'failed';
-  const tried = outcome.as === undefined ? '' : `, by ${outcome.as.toLocaleString('en')}`;
-  return `over ${outcome.limit} s${tried}`;
+  if (outcome.kind === 'over') return `over ${outcome.limit} s`;
+  const { size, seconds, isOver } = outcome.known;
+  return `not tried: ${size.toLocaleString('en')} took ${isOver ? 'over ' : ''}${secondsText(seconds)} s`;
 }
 
 /** Three digits that count. */

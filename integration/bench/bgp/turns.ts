@@ -6,13 +6,15 @@ import type { Sample } from './measure.ts';
 export type Outcome =
   /** Medians of its rounds. */
   | { readonly kind: 'measured'; readonly sample: Sample; readonly rounds: number }
-  /** It needs more seconds than it may have; `as` of the size that has told so, when it was not tried. */
-  | { readonly kind: 'over'; readonly limit: number; readonly as?: number }
+  /** It was given up after so many seconds. */
+  | { readonly kind: 'over'; readonly limit: number }
+  /** It would need more seconds than it may have, by what it has needed for less. */
+  | { readonly kind: 'hopeless'; readonly known: Known }
   | { readonly kind: 'failed' };
 
 type Terms = Pick<Request, 'rounds' | 'onceOver' | 'limitOf'>;
 type Measure = (name: ContestantName, limit: number) => Promise<Sample>;
-type Known = { readonly size: number; readonly seconds: number };
+type Known = { readonly size: number; readonly seconds: number; readonly isOver: boolean };
 
 /** Of one workload: what a contestant needed for one size says whether it is worth trying the next. */
 export class Turns {
@@ -66,34 +68,42 @@ export class Turns {
     return [spent(sample), sample.connect].some((seconds) => seconds > this.#terms.onceOver);
   }
 
-  /** So much more of the same takes so much longer, at least. */
+  /** So much more of the same takes so much longer, or half of that where much of it was the beginning. */
   #hopeless(name: ContestantName, size: number): Outcome | undefined {
     const known = this.#known.get(name);
     const limit = this.#terms.limitOf(name);
-    if (known === undefined || (known.seconds * size) / known.size <= limit) return undefined;
-    return { kind: 'over', limit, as: known.size };
+    if (known === undefined) return undefined;
+    const isWorthATry = !known.isOver && (known.seconds * size) / known.size <= 2 * limit;
+    return isWorthATry ? undefined : { kind: 'hopeless', known };
   }
 
   #learn(outcomes: ReadonlyMap<ContestantName, Outcome>, size: number): void {
     for (const [name, outcome] of outcomes) {
-      if (outcome.kind === 'measured')
-        this.#known.set(name, { size, seconds: spent(outcome.sample) });
-      if (outcome.kind !== 'over' || outcome.as !== undefined) continue;
-      this.#known.set(name, { size, seconds: outcome.limit });
+      const isOver = outcome.kind === 'over';
+      if (!isOver && outcome.kind !== 'measured') continue;
+      const seconds = isOver ? outcome.limit : spent(outcome.sample);
+      this.#known.set(name, { size, seconds, isOver });
     }
   }
 }
 
-/** Of every figure its own; undefined for none. */
+/** Of every figure its own, but of the event loop's delays the longest; undefined for none. */
 export function medians(samples: readonly Sample[]): Sample | undefined {
   const [first] = samples;
   if (first === undefined) return undefined;
-  const medianOf = (key: string): number =>
-    percentile(
-      samples.map((sample) => sample[key as keyof Sample]),
-      50,
-    );
-  return Object.fromEntries(Object.keys(first).map((key) => [key, medianOf(key)])) as Sample;
+  return Object.fromEntries(
+    Object.keys(first).map((key) => {
+      const values = samples.map((sample) => sample[key as keyof Sample]);
+      return [key, LONGEST.has(key) ? Math.max(...values) : median(values)];
+    }),
+  ) as Sample;
+}
+
+const LONGEST: ReadonlySet<string> = new Set<keyof Sample>(['loopLate', 'loopBusy']);
+
+/** Between the two in the middle, where there are two. */
+function median(values: readonly number[]): number {
+  return (percentile(values, 50) + percentile(values, 50 + 1e-9)) / 2;
 }
 
 /** Nobody is always the first after the same one. */

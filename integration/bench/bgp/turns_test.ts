@@ -33,6 +33,11 @@ test('medians are taken of each figure by itself', () => {
   assert.equal(medians([]), undefined);
 });
 
+test('of two the median lies between them; of delays the longest counts', () => {
+  const samples = [1, 3].map((seconds) => ({ ...SAMPLE, seconds, loopLate: seconds, loopBusy: 1 }));
+  assert.deepEqual(medians(samples), { ...SAMPLE, seconds: 2, loopLate: 3, loopBusy: 1 });
+});
+
 test('contestants take turns, and each is the first once', async () => {
   const order: string[] = [];
   const outcomes = await new Turns(TERMS).run(['bird', 'ours', 'frr'], 10, (name) => {
@@ -71,17 +76,20 @@ test('who goes over the limit is not tried again, nor with more', async () => {
   const small = await turns.run(['gobgp', 'ours'], 10, measure);
   assert.deepEqual(small.get('gobgp'), { kind: 'over', limit: 60 });
   const large = await turns.run(['gobgp', 'ours'], 11, measure);
-  assert.deepEqual(large.get('gobgp'), { kind: 'over', limit: 60, as: 10 });
+  assert.deepEqual(large.get('gobgp'), {
+    kind: 'hopeless',
+    known: { size: 10, seconds: 60, isOver: true },
+  });
   assert.equal(tried.filter((name) => name === 'gobgp').length, 1);
   assert.equal(tried.filter((name) => name === 'ours').length, 6);
 });
 
 test('who would go over the limit, by what a smaller size took, is not tried', async () => {
-  const turns = new Turns({ ...TERMS, limitOf: (name) => (name === 'gobgp' ? 50 : 49) });
+  const turns = new Turns({ ...TERMS, limitOf: (name) => (name === 'gobgp' ? 25 : 24) });
   const names = ['gobgp', 'frr'] as const;
   await turns.run(names, 100, () => Promise.resolve(taking(5)));
   const outcomes = await turns.run(names, 1_000, () => Promise.resolve(SAMPLE));
-  assert.deepEqual(kinds(outcomes), { gobgp: 'measured', frr: 'over' });
+  assert.deepEqual(kinds(outcomes), { gobgp: 'measured', frr: 'hopeless' });
 });
 
 test('who fails is left out, and the others go on', async (t) => {

@@ -51,7 +51,7 @@ export const WORKLOADS: Readonly<Record<string, Workload>> = {
     extra: { field: 'loss', title: '(e) that peer killed, until the kernel is clean' },
     plan: (count) => ({
       ...tablePlan(count, [external(0, 'nothing')], 1, true),
-      victims: { numbers: [0], routes: count },
+      victims: { numbers: [0], routes: count + 1 },
     }),
   },
   mesh: {
