@@ -93,6 +93,19 @@ test('a peer whose AS number is taken from what it says', () => {
   assert.ok(peer()?.agreed.includes('AS 65000 by its OPEN'));
   const mark = () => [...bgp.speaker.rib.entries()][0]?.best?.data.attributes.onlyToCustomer;
   assert.equal(mark(), 65_000);
+  // Its routes are judged by that number also while it is away.
+  cluster.kill('b');
+  cluster.advance(1_000);
+  const aggregates = [{ cidr: '10.99.0.0/16' }];
+  cluster.apply([
+    ...resources(65_000).filter(({ kind }) => kind !== 'BGPConfiguration'),
+    bgpConfiguration({ asNumber: 64512, nodeToNodeMeshEnabled: false, aggregates }),
+  ]);
+  cluster.advance(1_000);
+  assert.equal(mark(), 65_000);
+  cluster.start('b');
+  cluster.advance(4_000);
+  assert.equal(mark(), 65_000);
   // Another AS is another peer: its routes are not those that were kept for a return.
   cluster.kill('b');
   cluster.advance(1_000);

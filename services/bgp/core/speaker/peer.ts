@@ -35,7 +35,8 @@ export type Live = {
 /** A policy, and what it was made from. */
 type SessionPolicy = {
   readonly configured: PeerPolicy;
-  readonly negotiated: Negotiated;
+  /** Undefined: there is no session. */
+  readonly negotiated: Negotiated | undefined;
   readonly policy: PeerPolicy;
 };
 
@@ -79,26 +80,31 @@ export class Peer {
     return typeof remoteAsn === 'number' ? remoteAsn : this.#saidAsn;
   }
 
-  /** What policy knows of the peer: what is configured, and what the session has agreed on. */
+  /**
+   * What policy knows of the peer: what is configured, and what the session has agreed on. Routes of one
+   * that is away are still marked with its AS number (RFC 9234).
+   */
   get policy(): PeerPolicy {
     const { policy: configured } = this.config;
     const { negotiated } = this.live ?? {};
-    if (negotiated === undefined) return configured;
+    const { role } = configured;
+    if (negotiated === undefined && role === undefined) return configured;
     const held = this.#policy;
     if (held?.configured === configured && held.negotiated === negotiated) return held.policy;
-    const { extendedNextHop, knowsLongLived, remoteOpen } = negotiated;
-    const { dualAsn } = this.config.session;
-    const { role } = configured;
-    const own =
-      negotiated.usesDualAsn && dualAsn !== undefined ? asItself(configured, dualAsn) : configured;
+    const { remoteAsn } = this;
     const policy = {
-      ...own,
-      extendedNextHop,
-      knowsLongLived,
-      ...(role === undefined ? {} : { role: { ...role, remoteAsn: remoteOpen.asn } }),
+      ...(negotiated === undefined ? configured : this.#agreedPolicy(negotiated)),
+      ...(role === undefined ? {} : { role: { ...role, remoteAsn } }),
     };
     this.#policy = { configured, negotiated, policy };
     return policy;
+  }
+
+  #agreedPolicy({ usesDualAsn, extendedNextHop, knowsLongLived }: Negotiated): PeerPolicy {
+    const { policy, session } = this.config;
+    const { dualAsn } = session;
+    const own = usesDualAsn && dualAsn !== undefined ? asItself(policy, dualAsn) : policy;
+    return { ...own, extendedNextHop, knowsLongLived };
   }
 
   /** The session is established. */
@@ -130,6 +136,7 @@ export class Peer {
     // Another AS is another peer: nothing is kept for its return.
     if (asn !== this.remoteAsn) this.received.retainOnly([]);
     this.#saidAsn = asn;
+    this.#policy = undefined;
     this.wasEstablished = true;
     return live;
   }
