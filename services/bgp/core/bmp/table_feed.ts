@@ -29,6 +29,7 @@ type Told = { readonly prefix: Prefix; readonly paths: readonly FeedPath[] };
  */
 export class TableFeed {
   readonly #lookup: (prefix: Prefix) => readonly FeedPath[];
+  readonly #identified: readonly Family[];
   readonly #context: WireContext;
   readonly #told = new Map<PrefixKey, Told>();
   readonly #changed = new Map<PrefixKey, Prefix>();
@@ -41,6 +42,7 @@ export class TableFeed {
     identified: readonly Family[] = [],
   ) {
     this.#lookup = lookup;
+    this.#identified = identified;
     this.#context = { ...DEFAULT_CONTEXT, addPath: identified };
     for (const prefix of all) this.touch(prefix);
   }
@@ -59,6 +61,17 @@ export class TableFeed {
     for (const { prefix } of this.#told.values()) this.touch(prefix);
   }
 
+  /**
+   * Without identifiers one path at most. A peer that has come back without them may have left several,
+   * until they are swept: what it says now has none.
+   */
+  #pathsOf(prefix: Prefix): readonly FeedPath[] {
+    const paths = this.#lookup(prefix);
+    if (this.#identified.includes(prefix.family)) return paths;
+    const path = paths.find(({ pathId }) => pathId === 0) ?? paths[0];
+    return path === undefined ? [] : [{ pathId: 0, data: path.data }];
+  }
+
   /** The next UPDATE messages; after the first time that nothing is left, End-of-RIB. */
   take(): Uint8Array[] {
     const withdrawn: Record<Family, Nlri[]> = { 4: [], 6: [] };
@@ -68,7 +81,7 @@ export class TableFeed {
       if (count === BATCH) break;
       count += 1;
       this.#changed.delete(key);
-      const paths = this.#lookup(prefix);
+      const paths = this.#pathsOf(prefix);
       const told = this.#told.get(key)?.paths ?? [];
       for (const { pathId } of told) {
         if (!paths.some((path) => path.pathId === pathId)) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_CONTEXT, decodeMessage, MessageFramer } from '@calico/bgp-wire';
-import { formatAddress, parseAddress, parsePrefix } from '@calico/ip';
+import { type Family, formatAddress, parseAddress, parsePrefix } from '@calico/ip';
 import { sequence } from '../../testing/paths.ts';
 import type { PathData } from '../rib/path.ts';
 import { TableFeed } from './table_feed.ts';
@@ -20,6 +20,25 @@ function via(address: string): PathData {
   return { attributes: { origin: 0, asPath: sequence(7) }, nextHop: parseAddress(address) };
 }
 
+/** What the feed says next: "gone <id>", "<id> <next hop>"; "-" for no identifier. */
+function textsOf(feed: TableFeed, addPath: readonly Family[]): string[] {
+  return feed.take().flatMap((bytes) => {
+    const framer = new MessageFramer();
+    framer.push(bytes);
+    const frame = framer.next();
+    const message =
+      frame === undefined ? undefined : decodeMessage(frame, { ...DEFAULT_CONTEXT, addPath });
+    if (message?.kind !== 'update') return ['?'];
+    return [
+      ...message.withdrawn.map(({ pathId }) => `gone ${pathId ?? '-'}`),
+      ...message.announced.map(({ pathId }) => {
+        const { nextHop } = message.attributes ?? {};
+        return `${pathId ?? '-'} ${nextHop === undefined ? '' : formatAddress(nextHop)}`;
+      }),
+    ];
+  });
+}
+
 test('of a session with path identifiers all paths are told, by them, and withdrawn by them', () => {
   const prefix = parsePrefix('10.1.0.0/24');
   const [one, two] = [via('192.0.2.1'), via('192.0.2.2')];
@@ -28,22 +47,7 @@ test('of a session with path identifiers all paths are told, by them, and withdr
     { pathId: 9, data: two },
   ];
   const feed = new TableFeed(() => paths, [prefix], [4]);
-  const context = { ...DEFAULT_CONTEXT, addPath: [4] } as const;
-  const texts = (): string[] =>
-    feed.take().flatMap((bytes) => {
-      const framer = new MessageFramer();
-      framer.push(bytes);
-      const frame = framer.next();
-      const message = frame === undefined ? undefined : decodeMessage(frame, context);
-      if (message?.kind !== 'update') return ['?'];
-      return [
-        ...message.withdrawn.map(({ pathId }) => `gone ${pathId}`),
-        ...message.announced.map(({ pathId }) => {
-          const { nextHop } = message.attributes ?? {};
-          return `${pathId} ${nextHop === undefined ? '' : formatAddress(nextHop)}`;
-        }),
-      ];
-    });
+  const texts = (): string[] => textsOf(feed, [4]);
   assert.deepEqual(texts(), ['5 192.0.2.1', '9 192.0.2.2']);
   paths = [{ pathId: 9, data: one }];
   feed.touch(prefix);
@@ -51,4 +55,25 @@ test('of a session with path identifiers all paths are told, by them, and withdr
   paths = [];
   feed.touch(prefix);
   assert.deepEqual(texts(), ['gone 9']);
+});
+
+test('paths that a peer left when it told several do not take away the one that it tells now', () => {
+  const prefix = parsePrefix('10.1.0.0/24');
+  const [stale, live] = [via('192.0.2.1'), via('192.0.2.2')];
+  let paths = [
+    { pathId: 5, data: stale },
+    { pathId: 9, data: stale },
+  ];
+  const feed = new TableFeed(() => paths, [prefix]);
+  const next = (): string[] => {
+    feed.touch(prefix);
+    return textsOf(feed, []);
+  };
+  assert.deepEqual(next(), ['- 192.0.2.1']);
+  paths = [...paths, { pathId: 0, data: live }];
+  assert.deepEqual(next(), ['- 192.0.2.2']);
+  paths = [{ pathId: 0, data: live }];
+  assert.deepEqual(next(), []);
+  paths = [];
+  assert.deepEqual(next(), ['gone -']);
 });
