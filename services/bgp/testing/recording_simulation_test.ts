@@ -125,6 +125,39 @@ test('each attempt is recorded by the AS number that the peer was told', () => {
   assert.deepEqual([[...told], [...refused]], [[65_100, 64_512], [65_100]]);
 });
 
+test('a peer whose AS number nobody has named is recorded by that of its OPEN', () => {
+  const cluster = new SimulatedCluster(1);
+  const keeper = new Keeper();
+  cluster.recordingOf = (name) => (name === 'a' ? keeper : undefined);
+  const startB = (asNumber: number): void => {
+    cluster.resources = [
+      bgpConfiguration({ asNumber: 64_512, nodeToNodeMeshEnabled: false, sessionRecording: {} }),
+      pool('10.244.0.0/16'),
+      node('a', '192.168.80.100/24'),
+      node('b', '192.168.80.101/24', { asNumber }),
+      bgpPeer('a-b', { node: 'a', peerIP: '192.168.80.101', remoteAS: 'External' }),
+      bgpPeer('b-a', { node: 'b', peerIP: '192.168.80.100', asNumber: 64_512 }),
+    ];
+    if (keeper.maxBytes === undefined) cluster.start('a');
+    cluster.start('b');
+    cluster.advance(30_000);
+  };
+  startB(65_000);
+  cluster.kill('b');
+  cluster.advance(1_000);
+  startB(65_001);
+  const heard = keeper.records.flatMap((record) => {
+    const isHeard = record.kind === 'message' && record.isLocal !== true;
+    return isHeard ? `${messageOf(record.message).kind} ${record.peerAsn}` : [];
+  });
+  for (const asn of [65_000, 65_001]) {
+    assert.ok(heard.includes(`open ${asn}`), heard.join());
+    assert.ok(heard.includes(`keepalive ${asn}`), heard.join());
+  }
+  assert.ok(heard.indexOf('open 65001') > heard.lastIndexOf('keepalive 65000'), heard.join());
+  assert.ok(!heard.includes('open 0'), heard.join());
+});
+
 test('path identifiers are said of the messages that have them, of both ends', () => {
   const cluster = new SimulatedCluster(1);
   const keeper = new Keeper();

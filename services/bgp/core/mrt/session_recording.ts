@@ -3,6 +3,7 @@
 //   Host --messages, notes--> SessionRecording --records--> adapter --> file
 import {
   DEFAULT_CONTEXT,
+  decodeMessage,
   encodeFrame,
   encodeMrt,
   HEADER_LENGTH,
@@ -46,6 +47,8 @@ export class SessionRecording {
   readonly #agreed = new Map<string, Negotiated>();
   /** Our AS number in the last OPEN to a peer, which may know us by one of two. */
   readonly #said = new WeakMap<Peer, number>();
+  /** The peer's in its last OPEN, where any will do. */
+  readonly #heard = new WeakMap<Peer, number>();
 
   constructor(options: SessionRecordingOptions) {
     this.#options = options;
@@ -62,7 +65,10 @@ export class SessionRecording {
   told({ peer: key, direction, kind, bytes }: SessionMessage): void {
     const peer = this.#recorded(key);
     if (peer === undefined) return;
-    if (direction === 'sent' && kind === 'open') this.#said.set(peer, spokenAsn(peer));
+    if (kind === 'open') {
+      if (direction === 'sent') this.#said.set(peer, spokenAsn(peer));
+      else this.#heard.set(peer, asnIn(bytes) ?? peer.remoteAsn);
+    }
     this.#write([this.#message(peer, bytes, direction)]);
   }
 
@@ -141,13 +147,18 @@ export class SessionRecording {
     const { family } = address;
     const own = this.#options.speaker.config?.local.address[family];
     return {
-      peerAsn: peer.remoteAsn,
+      peerAsn: this.#peerAsn(peer),
       localAsn: live ? policy.localAsn : (this.#said.get(peer) ?? spokenAsn(peer)),
       interfaceIndex: 0,
       family,
       peerAddress: address,
       localAddress: policy.linkLocal ?? sourceAddress ?? own ?? { family, value: 0n },
     };
+  }
+
+  #peerAsn(peer: Peer): number {
+    const isNamed = typeof peer.config.session.remoteAsn === 'number';
+    return isNamed || peer.live ? peer.remoteAsn : (this.#heard.get(peer) ?? peer.remoteAsn);
   }
 
   get #timestamp(): number {
@@ -163,6 +174,18 @@ export class SessionRecording {
 function spokenAsn({ config, session }: Peer): number {
   const { localAsn, dualAsn } = config.session;
   return session.usesDualAsn && dualAsn !== undefined ? dualAsn : localAsn;
+}
+
+/** The AS number that an OPEN says; undefined: it cannot be read. */
+function asnIn(bytes: Uint8Array): number | undefined {
+  try {
+    const body = bytes.subarray(HEADER_LENGTH);
+    const message = decodeMessage({ type: MessageType.Open, body }, DEFAULT_CONTEXT);
+    return message.kind === 'open' ? message.asn : undefined;
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause;
+    return undefined;
+  }
 }
 
 /** Whether prefixes in the message have identifiers: the families of a session need not all have them. */
