@@ -30,7 +30,7 @@ export type BfdEngineOptions = {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Throws when the kernel refuses; it is tried again with the next configuration. */
+  /** Throws when the kernel refuses; it is tried again every RETRY_MS. */
   readonly open: (target: BfdTarget) => BfdChannel;
   /** Gives every datagram that has arrived to receive(), before somebody is called dead. */
   readonly drain: () => void;
