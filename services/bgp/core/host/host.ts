@@ -107,6 +107,11 @@ export class Host {
   /** Own routes are complete: End-of-RIB may be sent. */
   completeExports(): void {
     this.#dispatch({ kind: 'exports-complete' });
+  /** The speaker has been asked to look at itself: what follows is done. */
+  goOn(): void {
+    this.#run();
+  }
+
   }
 
   /** A peer has connected. Connections that belong to no peer are closed, and those of a flood. */

@@ -457,6 +457,7 @@ export class BgpNode {
   }
 
   /** Not from inside the speaker's own step. */
+    this.#host.goOn();
   #allowRemovalSoon(): void {
     this.#cancelRemoval ??= this.#options.clock.setTimer(0, () => {
       this.#cancelRemoval = undefined;

@@ -1,3 +1,4 @@
+import { type Completeness, isOutside } from './completeness.ts';
 import type { SpeakerEffect } from './events.ts';
 import { nextBatch } from './outbound.ts';
 import type { Peer } from './peer.ts';
@@ -8,7 +9,7 @@ export class Outbox {
   readonly #eventful = new Set<Peer>();
   /** There may be something for anybody. */
   #isForAll = false;
-  #mayEndRib = false;
+  #complete: Completeness = { inside: false, outside: false };
 
   noteEvent(peer: Peer): void {
     this.#eventful.add(peer);
@@ -22,16 +23,17 @@ export class Outbox {
     this.#eventful.delete(peer);
   }
 
-  /** @param mayEndRib whether the table is complete, for who has not heard its end yet */
-  batches(peers: Iterable<Peer>, mayEndRib: boolean): SpeakerEffect[] {
-    const isForAll = this.#isForAll || mayEndRib !== this.#mayEndRib;
+  /** @param complete whose table is, for who has not heard its end yet */
+  batches(peers: Iterable<Peer>, complete: Completeness): SpeakerEffect[] {
+    const { inside, outside } = this.#complete;
+    const isForAll = this.#isForAll || complete.inside !== inside || complete.outside !== outside;
     const meant = isForAll ? peers : [...this.#eventful];
     this.#isForAll = false;
-    this.#mayEndRib = mayEndRib;
+    this.#complete = complete;
     this.#eventful.clear();
     const batches: SpeakerEffect[] = [];
     for (const peer of meant) {
-      const batch = nextBatch(peer, mayEndRib);
+      const batch = nextBatch(peer, isOutside(peer.config) ? complete.outside : complete.inside);
       if (batch !== undefined) batches.push(batch);
     }
     return batches;

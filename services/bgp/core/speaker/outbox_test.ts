@@ -12,12 +12,13 @@ test('Outbox looks only at peers that there may be something for', () => {
         return undefined;
       },
       advertised: {},
+      config: { policy: { isInternal: true } },
     }) as unknown as Peer;
   const [a, b, c] = [peerOf('a'), peerOf('b'), peerOf('c')];
   const outbox = new Outbox();
-  const looked = (mayEndRib: boolean): string => {
+  const looked = (inside: boolean, outside = inside): string => {
     looks.length = 0;
-    outbox.batches([a, b, c], mayEndRib);
+    outbox.batches([a, b, c], { inside, outside });
     return looks.join('');
   };
   assert.equal(looked(false), '');
@@ -26,7 +27,8 @@ test('Outbox looks only at peers that there may be something for', () => {
   assert.equal(looked(false), '', 'once');
   outbox.noteForAll();
   assert.equal(looked(false), 'abc');
-  assert.equal(looked(true), 'abc', 'all may be told the end of the table');
+  assert.equal(looked(true, false), 'abc', 'some may be told the end of the table');
+  assert.equal(looked(true), 'abc', 'all may');
   outbox.noteEvent(c);
   outbox.forget(c);
   assert.equal(looked(true), '');

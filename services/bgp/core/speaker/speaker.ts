@@ -23,7 +23,7 @@ import {
   type Side,
 } from '../session/types.ts';
 import { Aggregates } from './aggregates.ts';
-import { areAllComplete } from './completeness.ts';
+import { areAllComplete, type Completeness, completenessOf } from './completeness.ts';
 import { changeOf, FAMILIES, type PeerConfig, type SpeakerConfig, settingsText } from './config.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
 import type {
@@ -84,6 +84,8 @@ export class Speaker {
   readonly #outbox = new Outbox();
   #exportsComplete = false;
   #isRecovering: boolean;
+  /** What others have to say after a restart. */
+  #others: Completeness;
   readonly #effects: SpeakerEffect[] = [];
 
   constructor(options: SpeakerOptions) {
@@ -97,6 +99,7 @@ export class Speaker {
       return name;
     });
     this.#isRecovering = options.isRestarted;
+    this.#others = { inside: !options.isRestarted, outside: !options.isRestarted };
   }
 
   get config(): SpeakerConfig | undefined {
@@ -137,6 +140,7 @@ export class Speaker {
     this.#record?.({ kind: 'recovered', now, isOverdue });
     const isReady = this.#exportsComplete && areAllComplete(this, now);
     this.#isRecovering = !isOverdue && !isReady;
+    this.#others = this.#isRecovering ? completenessOf(this, now) : { inside: true, outside: true };
     return !this.#isRecovering;
   }
 
@@ -232,12 +236,11 @@ export class Speaker {
     this.#effects.push(...this.#routeNews.of(changed, this.#rib.isLosing));
     const isFilling = this.#groups.update(changed, slice, isStarting);
     if (!isMore && !isFilling) this.#aggregates.dropReplaced();
-    // A reflector's table is complete only when its own peers' are.
-    const isReflector = this.#config?.local.clusterId !== undefined;
-    const mayEndRib =
-      this.#exportsComplete && !this.#rib.isUnsettled && !(isReflector && this.#isRecovering);
+    const isDone = this.#exportsComplete && !this.#rib.isUnsettled;
+    const { inside, outside } = this.#others;
+    const complete = { inside: isDone && inside, outside: isDone && outside };
     if (changed.length > 0) this.#outbox.noteForAll();
-    this.#effects.push(...this.#outbox.batches(this.#peers.values(), mayEndRib));
+    this.#effects.push(...this.#outbox.batches(this.#peers.values(), complete));
     if (isFilling) this.#outbox.noteForAll();
     if (isMore || isFilling || this.#rib.isUnsettled) this.#effects.push({ kind: 'continue' });
     return this.#effects.splice(0);
