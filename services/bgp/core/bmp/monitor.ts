@@ -99,7 +99,7 @@ export class BmpMonitor implements CollectorSource {
       if (peer !== undefined) this.#up(peer);
     } else if (note.kind === 'down') {
       this.#down(note.peer);
-    } else if (note.kind === 'swept') {
+    } else if (note.kind === 'swept' || note.kind === 'rejudged') {
       this.#peers.get(note.peer)?.reconsidered();
     }
     this.#options.onWork();
@@ -110,13 +110,6 @@ export class BmpMonitor implements CollectorSource {
     if (this.#locRib === undefined) return;
     const table = this.#options.speaker.rib.prefixes;
     for (const prefix of prefixes) this.#locRib.touch(table.prefixOf(prefix));
-    this.#options.onWork();
-  }
-
-  /** Policies have judged anew. */
-  reconsidered(): void {
-    if (!this.#isConnected) return;
-    for (const peer of this.#peers.values()) peer.reconsidered();
     this.#options.onWork();
   }
 

@@ -308,7 +308,7 @@ export class BgpNode {
       else this.#kernel.followWays();
       this.#reports.soon();
       this.#lostWays.look();
-      if (this.#host.refreshInterfaces()) this.#observers.reconsidered();
+      this.#host.refreshInterfaces();
     });
   }
 

@@ -18,6 +18,8 @@ export function logNote(log: Log, { kind, ...fields }: Note): void {
       return log.warn('peer tells more paths of a prefix than are kept: refused the rest', fields);
     case 'swept':
       return log.info('routes that a peer did not renew are gone', fields);
+    case 'rejudged':
+      return;
     default:
       kind satisfies never;
   }

@@ -35,7 +35,7 @@ export class Observers {
   configure({ bmp, recording }: Pick<Derived, 'bmp' | 'recording'>): void {
     this.#recording.configure(recording);
     const text = settingsText(bmp ?? null);
-    if (text === this.#monitoredFor) return this.#monitor.reconsidered();
+    if (text === this.#monitoredFor) return;
     this.#monitoredFor = text;
     this.#monitor.configure(bmp);
     this.#collector?.configure(bmp, this.#monitor);
@@ -66,11 +66,6 @@ export class Observers {
   /** Best paths have changed: numbers of the routing table. */
   routes(prefixes: readonly number[]): void {
     this.#monitor.routes(prefixes);
-  }
-
-  /** What peers have told has been judged again. */
-  reconsidered(): void {
-    this.#monitor.reconsidered();
   }
 
   maintain(): void {

@@ -100,7 +100,9 @@ export type Note =
       readonly routes: number;
       readonly limit: number;
     }
-  | { readonly kind: 'swept'; readonly peer: string; readonly routes: number };
+  | { readonly kind: 'swept'; readonly peer: string; readonly routes: number }
+  /** A new policy, or age, has been brought to all that the peer has told. */
+  | { readonly kind: 'rejudged'; readonly peer: string };
 
 /** What there is to say of an UPDATE. */
 export type UpdateNews =

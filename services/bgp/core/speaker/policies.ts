@@ -54,22 +54,31 @@ export class Policies {
     return new Inbound(this.#rib, judge, peer.received.source, negotiated, isOnLink);
   }
 
-  /** Goes on judging routes by a new policy, or because they become old; whether there is more. */
-  rejudge(peers: Iterable<Peer>): boolean {
+  /**
+   * Goes on judging routes by a new policy, or because they become old; whether there is more.
+   * @param onDone told of each peer of whom nothing is left to judge
+   */
+  rejudge(peers: Iterable<Peer>, onDone: (peer: Peer) => void): boolean {
     const { imports } = this;
     if (imports === undefined) return false;
     let isMore = false;
     for (const peer of peers) {
-      if (ageSome(peer, imports, this.#rib)) isMore = true;
-      if (peer.rejudged === undefined) continue;
-      const judge = new ImportJudge(this.#rib, imports, peer.policy);
-      const next = peer.received.reconsider(peer.rejudged, WALK, (prefix, received) =>
-        judge.judge(prefix, received),
-      );
-      judge.done();
-      peer.rejudged = next < 0 ? undefined : next;
-      if (next >= 0) isMore = true;
+      if (peer.ageing === undefined && peer.rejudged === undefined) continue;
+      ageSome(peer, imports, this.#rib);
+      this.#rejudgeSome(peer, imports);
+      if (peer.ageing !== undefined || peer.rejudged !== undefined) isMore = true;
+      else onDone(peer);
     }
     return isMore;
+  }
+
+  #rejudgeSome(peer: Peer, imports: ImportPolicy): void {
+    if (peer.rejudged === undefined) return;
+    const judge = new ImportJudge(this.#rib, imports, peer.policy);
+    const next = peer.received.reconsider(peer.rejudged, WALK, (prefix, received) =>
+      judge.judge(prefix, received),
+    );
+    judge.done();
+    peer.rejudged = next < 0 ? undefined : next;
   }
 }

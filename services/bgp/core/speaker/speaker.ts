@@ -227,7 +227,9 @@ export class Speaker {
    */
   flush(prefixes = SLICE): SpeakerEffect[] {
     this.#record?.({ kind: 'flush', slice: prefixes });
-    let isMore = this.#policies.rejudge(this.#peers.values());
+    let isMore = this.#policies.rejudge(this.#peers.values(), ({ config }) =>
+      this.#note({ kind: 'rejudged', peer: config.key }),
+    );
     const slice = Math.ceil(prefixes / Math.max(1, this.#groups.size / GROUPS_PER_SLICE));
     const changed = this.#rib.settle(slice);
     // Those that are decided by now are told before anything goes.
