@@ -104,14 +104,14 @@ export class Host {
     this.#dispatch(event);
   }
 
-  /** Own routes are complete: End-of-RIB may be sent. */
-  completeExports(): void {
-    this.#dispatch({ kind: 'exports-complete' });
   /** The speaker has been asked to look at itself: what follows is done. */
   goOn(): void {
     this.#run();
   }
 
+  /** Own routes are complete: End-of-RIB may be sent. */
+  completeExports(): void {
+    this.#dispatch({ kind: 'exports-complete' });
   }
 
   /** A peer has connected. Connections that belong to no peer are closed, and those of a flood. */

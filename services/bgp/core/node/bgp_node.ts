@@ -435,6 +435,7 @@ export class BgpNode {
       kernel.interfaceIndex(name),
     );
     this.#isRemovalFull = removal.isFull;
+    this.#host.goOn();
     this.#kernel.allowRemoval(removal);
     this.#reports.soon();
   }
@@ -457,7 +458,6 @@ export class BgpNode {
   }
 
   /** Not from inside the speaker's own step. */
-    this.#host.goOn();
   #allowRemovalSoon(): void {
     this.#cancelRemoval ??= this.#options.clock.setTimer(0, () => {
       this.#cancelRemoval = undefined;
