@@ -194,7 +194,8 @@ export interface PodNetwork {
 
 /** The host's side of the kernel, what felix owns of it. */
 export interface Kernel {
-  read(): FoundDataplane;
+  /** `podAddresses` are looked for only when asked: that costs a dump of the addresses of all devices. */
+  read(options: { readonly podAddresses: boolean }): FoundDataplane;
   /** Carries out what it can, in order; answers one sentence per failure. */
   execute(changes: readonly Change[]): KernelFailure[];
   /** The device that holds the address. */

@@ -53,7 +53,7 @@ export class NetlinkKernel implements Kernel {
     this.#uplinks = new UplinkFinder(netlink);
   }
 
-  read(): FoundDataplane {
+  read(options: { readonly podAddresses: boolean }): FoundDataplane {
     const links = new Map(this.#netlink.links().map((link) => [link.index, link]));
     const podDevices = new Map<string, PodDeviceSettings>();
     const tunnels = new Map<string, FoundTunnel>();
@@ -83,14 +83,10 @@ export class NetlinkKernel implements Kernel {
         }
       }
     }
-    return {
-      tunnels,
-      routes,
-      neighbours,
-      fdb,
-      podDevices,
-      podAddresses: this.#podAddresses(links),
-    };
+    const podAddresses: Map<string, OwnedAddress> = options.podAddresses
+      ? this.#podAddresses(links)
+      : new Map();
+    return { tunnels, routes, neighbours, fdb, podDevices, podAddresses };
   }
 
   execute(changes: readonly Change[]): KernelFailure[] {

@@ -5,7 +5,12 @@ import type { FakeWorld } from './fake_world.ts';
 
 export function fakeKernel(world: FakeWorld, alive: () => void): Kernel {
   return {
-    read: () => world.found(),
+    read: ({ podAddresses }) => {
+      const found = world.found();
+      if (!podAddresses) return { ...found, podAddresses: new Map() };
+      world.addressDumps += 1;
+      return found;
+    },
     execute: (changes) => {
       alive();
       for (const change of changes) {

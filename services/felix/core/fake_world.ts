@@ -97,6 +97,8 @@ export class FakeWorld {
   revision = 1n;
   /** Passes that have looked at routes and devices. */
   dataplaneLooks = 0;
+  /** How often the addresses of pods' devices were asked for. */
+  addressDumps = 0;
   /** Written to the kernel, in words. */
   readonly kernelLog: string[] = [];
   #nextAddress = 1;

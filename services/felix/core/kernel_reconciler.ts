@@ -22,6 +22,8 @@ export class KernelReconciler {
   readonly #health: HealthLog;
   readonly #log: Log;
   readonly #clock: Clock;
+  /** Whether pods' devices may have addresses: so it is after a start, while any is wanted, and until all are gone. */
+  #mayHaveAddresses = true;
   /** What the kernel held after the last pass without failure. */
   #settled: Dataplane | undefined;
   #last:
@@ -58,7 +60,7 @@ export class KernelReconciler {
       return { after: last.after, failures: [], changes: 0 };
     }
     const started = this.#clock.monotonic();
-    let found = this.#kernel.read();
+    let found = this.#read(desired);
     let failures: KernelFailure[] = [];
     let count = 0;
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -67,7 +69,7 @@ export class KernelReconciler {
       if (round === 0) this.#noteDrift(changes);
       failures = this.#kernel.execute(firstStage(changes));
       count += changes.length;
-      found = this.#kernel.read();
+      found = this.#read(desired);
       if (failures.length === changes.length) break;
     }
     this.#health.setCondition('kernel', failures.slice(0, MAX_FAILURES_SHOWN).map(describeFailure));
@@ -83,6 +85,14 @@ export class KernelReconciler {
       });
     }
     return { after: found, failures, changes: count };
+  }
+
+  #read({ podAddresses }: Dataplane): FoundDataplane {
+    const isAnyWanted = podAddresses.size > 0;
+    this.#mayHaveAddresses ||= isAnyWanted;
+    const found = this.#kernel.read({ podAddresses: this.#mayHaveAddresses });
+    this.#mayHaveAddresses = isAnyWanted || found.podAddresses.size > 0;
+    return found;
   }
 
   #noteDrift(changes: readonly Change[]): void {

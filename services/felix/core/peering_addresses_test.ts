@@ -55,6 +55,29 @@ test('the address comes and goes with configuration, selector and node', async (
   assert.deepEqual(await after(configuration({})), []);
 });
 
+test('addresses are looked for after a start, while any is wanted, and until the last is gone', async () => {
+  const w = world();
+  const felix = w.start();
+  const dumps = async (change?: Parameters<typeof w.put>[0]) => {
+    const before = w.addressDumps;
+    if (change !== undefined) w.put(change);
+    felix.viewChanged(change === undefined ? [] : [change.kind]);
+    felix.agent.kernelChanged();
+    await w.pass(100);
+    return w.addressDumps - before;
+  };
+  assert(w.addressDumps + (await dumps()) > 0);
+  await w.settle(felix.actions.add(POD));
+  assert.equal(await dumps(), 0);
+  assert.equal(await dumps(configuration(BOTH)), 0);
+  // For what to put, and for what has come of it.
+  assert.equal(await dumps(peer(SELECTED)), 2);
+  assert.equal(await dumps(), 1);
+  assert.equal(await dumps(configuration({})), 2);
+  assert.deepEqual([...w.podAddresses.keys()], []);
+  assert.equal(await dumps(), 0);
+});
+
 test('what others do to the address is undone and said, also after a restart', async () => {
   const w = world();
   w.put(configuration(BOTH));
