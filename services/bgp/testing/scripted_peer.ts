@@ -11,6 +11,7 @@ import {
 } from '@calico/bgp-wire';
 import { FakeClock } from '@calico/clock';
 import { parseAddress } from '@calico/ip';
+import type { AnyResource } from '@calico/model';
 import { deriveSpeaker } from '../core/cluster/derive_speaker.ts';
 import { resourcesOf } from '../core/cluster/resources.ts';
 import { Host } from '../core/host/host.ts';
@@ -18,7 +19,7 @@ import type { SpeakerInput } from '../core/speaker/events.ts';
 import type { Peer } from '../core/speaker/peer.ts';
 import { Speaker } from '../core/speaker/speaker.ts';
 import type { ConnectionHandler } from '../ports.ts';
-import { affinity, bgpConfiguration, node, pool } from './resources.ts';
+import { affinity, bgpConfiguration, bgpPeer, node, pool } from './resources.ts';
 
 const ASN = 64_512;
 const ADDRESS = '192.168.80.101';
@@ -30,6 +31,13 @@ const RESOURCES = [
   node('b', `${ADDRESS}/24`),
   affinity('a', '10.244.1.0/26'),
 ];
+
+/** The node and its peer with the options of a BGPPeer. */
+export function withOptions(options: object): readonly AnyResource[] {
+  const spec = { node: 'a', peerIP: ADDRESS, asNumber: ASN, ...options };
+  const mesh = bgpConfiguration({ asNumber: ASN, nodeToNodeMeshEnabled: false });
+  return [mesh, ...RESOURCES.slice(1), bgpPeer('b', spec)];
+}
 
 /** Time passes while the speaker works. */
 export class WorkingClock extends FakeClock {
@@ -47,21 +55,26 @@ export class ScriptedPeer {
   readonly inputs: SpeakerInput[] = [];
   /** What the peer has heard. */
   readonly heard: Message[] = [];
-  readonly #handler: ConnectionHandler;
+  readonly #host: Host;
+  #handler: ConnectionHandler | undefined;
   #isReading = true;
 
   /**
    * The session is established.
    * @param msPerInput how long the speaker takes for each thing that it is told
    */
-  constructor(capabilities: readonly Capability[] = [], msPerInput = 0) {
-    const { clock, inputs } = this;
+  constructor(
+    capabilities: readonly Capability[] = [],
+    msPerInput = 0,
+    resources: readonly AnyResource[] = RESOURCES,
+  ) {
+    const { clock } = this;
     const record = (input: SpeakerInput): void => {
-      inputs.push(input);
+      this.inputs.push(input);
       clock.workedMs += msPerInput;
     };
     this.speaker = new Speaker({ isRestarted: false, record });
-    const host = new Host({
+    this.#host = new Host({
       speaker: this.speaker,
       transport: { dial: () => ({ send: () => true, close: () => {} }) },
       clock,
@@ -69,10 +82,22 @@ export class ScriptedPeer {
       onRoutes: () => {},
       onNote: () => {},
     });
-    const { derived } = deriveSpeaker('a', '', resourcesOf(RESOURCES));
+    this.configure(resources);
+    this.#host.completeExports();
+    this.connect(capabilities);
+    this.inputs.length = 0;
+    this.heard.length = 0;
+  }
+
+  configure(resources: readonly AnyResource[]): void {
+    const { derived } = deriveSpeaker('a', '', resourcesOf(resources));
     assert.ok(derived);
-    host.configure(derived.speaker);
-    host.completeExports();
+    this.#host.configure(derived.speaker);
+  }
+
+  /** Dials; whether the connection stays. */
+  dial(): boolean {
+    let isOpen = true;
     const framer = new MessageFramer();
     const send = (bytes: Uint8Array): boolean => {
       framer.push(bytes);
@@ -81,15 +106,22 @@ export class ScriptedPeer {
       }
       return this.#isReading;
     };
-    this.#handler = host.accept(parseAddress(ADDRESS), { send, close: () => {} });
+    const close = (): void => {
+      isOpen = false;
+    };
+    this.#handler = this.#host.accept(parseAddress(ADDRESS), { send, close });
+    return isOpen;
+  }
+
+  /** Dials, and establishes the session. */
+  connect(capabilities: readonly Capability[] = []): void {
+    this.dial();
     const all = [{ kind: 'four-octet-as', asn: ASN } as const, ...capabilities];
     const routerId = 0x01010101;
     this.say({ kind: 'open', asn: ASN, holdTimeSeconds: 90, routerId, capabilities: all });
     this.say(KEEPALIVE);
-    clock.advance(100);
+    this.clock.advance(100);
     assert.ok(this.peer.live !== undefined);
-    inputs.length = 0;
-    this.heard.length = 0;
   }
 
   get peer(): Peer {
@@ -101,15 +133,15 @@ export class ScriptedPeer {
   /** While it does not, the speaker's next message is the last that its connection takes. */
   set isReading(isReading: boolean) {
     this.#isReading = isReading;
-    if (isReading) this.#handler.drained();
+    if (isReading) this.#handler?.drained();
   }
 
   /** All at once, as one piece. */
   say(...messages: readonly Message[]): void {
-    this.#handler.data(Buffer.concat(messages.map((message) => encodeMessage(message, CONTEXT))));
+    this.#handler?.data(Buffer.concat(messages.map((message) => encodeMessage(message, CONTEXT))));
   }
 
   hangUp(): void {
-    this.#handler.closed('Connection closed by peer');
+    this.#handler?.closed('Connection closed by peer');
   }
 }

@@ -180,29 +180,38 @@ function gracefulRestartOf(
   families: readonly Family[],
 ): NegotiatedGracefulRestart | undefined {
   if (capability === undefined) return undefined;
-  const named = capability.families.flatMap(({ afi, safi, forwarding }) => {
-    const family = familyOf(afi, safi);
-    return family !== undefined && families.includes(family) ? [{ family, forwarding }] : [];
-  });
+  const named = inUse(capability.families, families);
+  const long = offer.longLivedSeconds > 0 ? inUse(longLived?.families ?? [], families) : [];
   return {
     isPeerRestarting: capability.restarting,
     restartTimeSeconds: capability.restartTimeSeconds,
     keepsOnNotification: offer.keepsOnNotification && capability.notification,
-    longLived: new Map(offer.longLivedSeconds > 0 ? longLivedOf(longLived, families) : []),
+    longLived: new Map(
+      long.flatMap(({ family, staleSeconds }) =>
+        staleSeconds > 0 ? [[family, staleSeconds]] : [],
+      ),
+    ),
     families: named.map(({ family }) => family),
-    forwarding: named.filter(({ forwarding }) => forwarding).map(({ family }) => family),
+    forwarding: forwardingOf(named),
+    longLivedForwarding: forwardingOf(long),
   };
 }
 
-function longLivedOf(
-  capability: Named<'long-lived-graceful-restart'> | undefined,
+/** What a capability says of families that are used. */
+function inUse<T extends { readonly afi: number; readonly safi: number }>(
+  named: readonly T[],
   families: readonly Family[],
-): [Family, number][] {
-  return (capability?.families ?? []).flatMap(({ afi, safi, staleSeconds }) => {
-    const family = familyOf(afi, safi);
-    const isUsed = family !== undefined && families.includes(family) && staleSeconds > 0;
-    return isUsed ? [[family, staleSeconds] as [Family, number]] : [];
+): readonly (T & { readonly family: Family })[] {
+  return named.flatMap((each) => {
+    const family = familyOf(each.afi, each.safi);
+    return family !== undefined && families.includes(family) ? [{ ...each, family }] : [];
   });
+}
+
+function forwardingOf(
+  named: readonly { readonly family: Family; readonly forwarding: boolean }[],
+): Family[] {
+  return named.filter(({ forwarding }) => forwarding).map(({ family }) => family);
 }
 
 function refuse(

@@ -129,6 +129,8 @@ export type NegotiatedGracefulRestart = {
   readonly families: readonly Family[];
   /** Those whose forwarding outlived the peer's restart. */
   readonly forwarding: readonly Family[];
+  /** Those whose forwarding goes on, however long the peer was away (RFC 9494). */
+  readonly longLivedForwarding: readonly Family[];
 };
 
 export type Connection =

@@ -7,32 +7,60 @@ import type { ImportPolicy } from '../policy/import_policy.ts';
 import { addCommunities } from '../policy/route_filter.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import type { PathData } from '../rib/path.ts';
+import type { NegotiatedGracefulRestart } from '../session/types.ts';
+import { FAMILIES } from './config.ts';
 import type { Peer } from './peer.ts';
+
+/** When routes of a family become a last resort, and when they go: seconds since the loss of the peer. */
+type Stay = { readonly agesAt: number; readonly endsAt: number };
 
 /** How long the routes of a lost peer may stay, and how much of that is over. */
 export class LongLived {
-  readonly #seconds: ReadonlyMap<Family, number>;
+  readonly #stays = new Map<Family, Stay>();
   #passed = 0;
 
-  constructor(seconds: ReadonlyMap<Family, number> = new Map()) {
-    this.#seconds = seconds;
-  }
-
-  /** Their restart time is over, but nothing of this one yet. */
-  get isNew(): boolean {
-    return this.#passed === 0;
+  /** A family that may stay long, but takes no part in graceful restart, has no restart time. */
+  constructor(restart?: NegotiatedGracefulRestart) {
+    for (const family of FAMILIES) {
+      const isShort = restart?.families.includes(family) === true;
+      const staleSeconds = restart?.longLived.get(family);
+      if (restart === undefined || (!isShort && staleSeconds === undefined)) continue;
+      const agesAt = isShort ? restart.restartTimeSeconds : 0;
+      this.#stays.set(family, { agesAt, endsAt: agesAt + (staleSeconds ?? 0) });
+    }
   }
 
   /** Families whose time is not over. */
   get families(): readonly Family[] {
-    return ([4, 6] as const).filter((family) => (this.#seconds.get(family) ?? 0) > this.#passed);
+    return FAMILIES.filter((family) => this.#passed < (this.#stays.get(family)?.endsAt ?? 0));
   }
 
-  /** Milliseconds until the next family's time is over, from which on it counts as over. */
-  advance(): number {
-    const before = this.#passed;
-    this.#passed = Math.min(...this.families.map((family) => this.#seconds.get(family) ?? 0));
-    return 1000 * (this.#passed - before);
+  /** Those of them that have become a last resort just now. */
+  get ageing(): readonly Family[] {
+    return this.families.filter((family) => this.#stays.get(family)?.agesAt === this.#passed);
+  }
+
+  /** Milliseconds until something is over. */
+  get delayMs(): number {
+    return 1000 * (this.#next - this.#passed);
+  }
+
+  /** That time is over. */
+  advance(): void {
+    this.#passed = this.#next;
+  }
+
+  /** Families whose routes stay when the peer is back; in the long time another F bit decides than before. */
+  keptAfter(restart: NegotiatedGracefulRestart | undefined): readonly Family[] {
+    return FAMILIES.filter((family) => {
+      const isLong = this.#passed >= (this.#stays.get(family)?.agesAt ?? Number.POSITIVE_INFINITY);
+      return (isLong ? restart?.longLivedForwarding : restart?.forwarding)?.includes(family);
+    });
+  }
+
+  get #next(): number {
+    const times = [...this.#stays.values()].flatMap(({ agesAt, endsAt }) => [agesAt, endsAt]);
+    return Math.min(...times.filter((time) => time > this.#passed));
   }
 }
 

@@ -377,7 +377,7 @@ export class Speaker {
     peer.inbound = this.#policies.inboundFor(peer, negotiated);
     this.#note({ kind: 'up', peer: config.key });
     // RFC 4724 section 4.2: what the peer does not say it kept forwarding is dropped at once.
-    if (!isReplacing) received.retainOnly(negotiated.gracefulRestart?.forwarding ?? []);
+    if (!isReplacing) received.retainOnly(peer.longLived.keptAfter(negotiated.gracefulRestart));
     if (received.staleCount > 0) this.#awaitReturn(peer, STALE_AFTER_RETURN_MS);
     else this.#cancelStale(peer);
     const { exports } = this.#policies;
@@ -392,16 +392,15 @@ export class Speaker {
     peer.inbound = undefined;
     this.#note({ kind: 'down', peer: config.key, reason, isGraceful });
     const restart = isGraceful ? negotiated.gracefulRestart : undefined;
-    const families = restart?.families ?? [];
-    peer.longLived = new LongLived(restart?.longLived);
+    peer.longLived = new LongLived(restart);
+    const { families } = peer.longLived;
     received.retainOnly(families);
     // A second loss before the peer finished its table does not prolong the wait.
     const isAwaitedAlready = received.staleCount > 0 && peer.isAwaited && !isRefreshing;
     received.markStale(families);
-    if (received.staleCount === 0) this.#cancelStale(peer);
-    else if (restart !== undefined && !isAwaitedAlready) {
-      this.#awaitReturn(peer, restart.restartTimeSeconds * 1000);
-    }
+    if (received.staleCount === 0) return this.#cancelStale(peer);
+    this.#ageNow(peer);
+    if (!isAwaitedAlready) this.#awaitReturn(peer, peer.longLived.delayMs);
   }
 
   #updates(peer: Peer, side: Side, bodies: readonly Uint8Array[], now: number): void {
@@ -446,12 +445,21 @@ export class Speaker {
   #staleTimeOver(peer: Peer): void {
     const { longLived, received, live } = peer;
     const { families } = longLived;
-    if (families.length === 0 || live !== undefined) return this.#sweep(peer);
+    if (families.length === 0) return this.#sweep(peer);
     peer.isAwaited = false;
-    if (longLived.isNew) peer.ageing = { families, next: 0 };
+    this.#ageNow(peer);
     const others = FAMILIES.filter((family) => !families.includes(family));
+    if (live !== undefined) return this.#sweep(peer);
+    longLived.advance();
     this.#swept(peer, received.sweep(others));
-    if (received.staleCount > 0) this.#awaitReturn(peer, longLived.advance());
+    if (received.staleCount > 0) this.#awaitReturn(peer, longLived.delayMs);
+  }
+
+  /** Routes of families whose restart time is over become a last resort. */
+  #ageNow(peer: Peer): void {
+    const { ageing } = peer.longLived;
+    if (ageing.length === 0) return;
+    peer.ageing = { families: [...ageing, ...(peer.ageing?.families ?? [])], next: 0 };
   }
 
   #sweep(peer: Peer): void {
