@@ -5,6 +5,9 @@ import type { Peer } from './peer.ts';
 import { Policies } from './policies.ts';
 import { UpdateGroups } from './update_groups.ts';
 
+/** Of a table of three parts. */
+const reconsider = (from: number): number => (from < 2 ? from + 1 : -1);
+
 test('a peer is done when its last routes have been judged, not before, and once', () => {
   const rib = new LocRib();
   const policies = new Policies(rib, new UpdateGroups(rib, new Map()), () => undefined);
@@ -18,8 +21,6 @@ test('a peer is done when its last routes have been judged, not before, and once
     advertisements: [],
     serviceRanges: [],
   });
-  // Three parts of a table.
-  const reconsider = (from: number): number => (from < 2 ? from + 1 : -1);
   const filters = { import: { 4: [], 6: [] }, export: { 4: [], 6: [] } };
   const peer = { rejudged: 0, received: { reconsider }, policy: { filters } } as unknown as Peer;
   const done: Peer[] = [];
