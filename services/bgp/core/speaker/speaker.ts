@@ -133,7 +133,7 @@ export class Speaker {
 
   /**
    * After a restart: whether every peer that is there has said everything. Once true it stays so,
-   * and our own OPEN no longer says that we restart.
+   * and our own OPEN no longer says that we restart. Then flush(): End-of-RIB may be due.
    */
   checkRecovered(now: number, isOverdue: boolean): boolean {
     if (!this.#isRecovering) return true;
