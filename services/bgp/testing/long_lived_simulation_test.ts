@@ -72,16 +72,16 @@ test('without a restart time a route is the last resort at once, and stays as lo
 
 test('what stays when the peer is back is said by the F bit of the time that it was away for', () => {
   const cases = [
-    { awayMs: 5_000, forwarding: { short: true, long: false }, then: 'kept' },
-    { awayMs: 5_000, forwarding: { short: false, long: true }, then: 'gone' },
-    { awayMs: 60_000, forwarding: { short: true, long: false }, then: 'gone' },
-    { awayMs: 60_000, forwarding: { short: false, long: true }, then: 'last resort' },
+    { awayMs: 5_000, forwarding: { short: true, long: false }, state: 'kept' },
+    { awayMs: 5_000, forwarding: { short: false, long: true }, state: 'gone' },
+    { awayMs: 60_000, forwarding: { short: true, long: false }, state: 'gone' },
+    { awayMs: 60_000, forwarding: { short: false, long: true }, state: 'last resort' },
   ];
-  for (const { awayMs, forwarding, then } of cases) {
+  for (const { awayMs, forwarding, state } of cases) {
     const peer = told(opened(10, BOTH));
     peer.hangUp();
     peer.clock.advance(awayMs);
     peer.connect(opened(10, forwarding));
-    assert.equal(stateOf(peer), then, JSON.stringify({ awayMs, forwarding }));
+    assert.equal(stateOf(peer), state, JSON.stringify({ awayMs, forwarding }));
   }
 });

@@ -10,6 +10,33 @@ type Known = {
 /** Whether what peers inside of our AS, and those outside of it, are told is complete. */
 export type Completeness = { readonly inside: boolean; readonly outside: boolean };
 
+/** What has to be there before End-of-RIB is said. */
+export class Completion {
+  areExportsComplete = false;
+  /** After a restart, until everybody has said everything. */
+  isRecovering: boolean;
+  #others: Completeness;
+
+  constructor(isRestarted: boolean) {
+    this.isRecovering = isRestarted;
+    this.#others = { inside: !isRestarted, outside: !isRestarted };
+  }
+
+  /** @param isOverdue nobody is waited for any longer */
+  review(known: Known, now: number, isOverdue: boolean): void {
+    const isReady = this.areExportsComplete && areAllComplete(known, now);
+    this.isRecovering = !isOverdue && !isReady;
+    this.#others = this.isRecovering ? completenessOf(known, now) : { inside: true, outside: true };
+  }
+
+  /** @param isUnsettled there are prefixes to decide on */
+  of(isUnsettled: boolean): Completeness {
+    const isDone = this.areExportsComplete && !isUnsettled;
+    const { inside, outside } = this.#others;
+    return { inside: isDone && inside, outside: isDone && outside };
+  }
+}
+
 /** Whether nobody is awaited whom we cannot speak to yet, and everybody is there and has said everything. */
 export function areAllComplete({ config, peers }: Known, now: number): boolean {
   if (config === undefined || config.awaited?.length) return false;
@@ -21,7 +48,7 @@ export function areAllComplete({ config, peers }: Known, now: number): boolean {
  * of external peers, unless routes are reflected. Who restarts too and would wait for our End-of-RIB as we for
  * theirs is not waited for.
  */
-export function completenessOf({ config, peers }: Known, now: number): Completeness {
+function completenessOf({ config, peers }: Known, now: number): Completeness {
   if (config === undefined || config.awaited?.length) return { inside: false, outside: false };
   const isReflector = config.local.clusterId !== undefined;
   const missing = [...peers.values()].filter((peer) => {

@@ -45,6 +45,12 @@ export class LongLived {
     return 1000 * (this.#next - this.#passed);
   }
 
+  /** Families without any time left. */
+  get over(): readonly Family[] {
+    const { families } = this;
+    return FAMILIES.filter((family) => !families.includes(family));
+  }
+
   /** That time is over. */
   advance(): void {
     this.#passed = this.#next;
@@ -84,6 +90,13 @@ export function ageSome(peer: Peer, imports: ImportPolicy, rib: LocRib): boolean
   judge.done();
   peer.ageing = end < 0 ? undefined : { families, next: end };
   return end >= 0;
+}
+
+/** Routes of families whose restart time is over become a last resort. */
+export function beginToAge(peer: Peer): void {
+  const { ageing } = peer.longLived;
+  if (ageing.length === 0) return;
+  peer.ageing = { families: [...ageing, ...(peer.ageing?.families ?? [])], next: 0 };
 }
 
 function ageData(data: PathData): PathData | undefined {

@@ -23,8 +23,8 @@ import {
   type Side,
 } from '../session/types.ts';
 import { Aggregates } from './aggregates.ts';
-import { areAllComplete, type Completeness, completenessOf } from './completeness.ts';
-import { changeOf, FAMILIES, type PeerConfig, type SpeakerConfig, settingsText } from './config.ts';
+import { Completion } from './completeness.ts';
+import { changeOf, type PeerConfig, type SpeakerConfig, settingsText } from './config.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
 import type {
   BfdNews,
@@ -36,7 +36,7 @@ import type {
 } from './events.ts';
 import { GUEST_PATIENCE_MS, Guests } from './guests.ts';
 import { InjectedRoutes } from './injected_routes.ts';
-import { LongLived } from './long_lived.ts';
+import { beginToAge, LongLived } from './long_lived.ts';
 import { refreshAll } from './outbound.ts';
 import { Outbox } from './outbox.ts';
 import { OwnRoutes } from './own_routes.ts';
@@ -82,10 +82,7 @@ export class Speaker {
   readonly #aggregates = new Aggregates(this.#rib);
   #config: SpeakerConfig | undefined;
   readonly #outbox = new Outbox();
-  #exportsComplete = false;
-  #isRecovering: boolean;
-  /** What others have to say after a restart. */
-  #others: Completeness;
+  readonly #completion: Completion;
   readonly #effects: SpeakerEffect[] = [];
 
   constructor(options: SpeakerOptions) {
@@ -98,8 +95,7 @@ export class Speaker {
       record?.({ kind: 'interface', name });
       return name;
     });
-    this.#isRecovering = options.isRestarted;
-    this.#others = { inside: !options.isRestarted, outside: !options.isRestarted };
+    this.#completion = new Completion(options.isRestarted);
   }
 
   get config(): SpeakerConfig | undefined {
@@ -136,12 +132,10 @@ export class Speaker {
    * and our own OPEN no longer says that we restart. Then flush(): End-of-RIB may be due.
    */
   checkRecovered(now: number, isOverdue: boolean): boolean {
-    if (!this.#isRecovering) return true;
+    if (!this.#completion.isRecovering) return true;
     this.#record?.({ kind: 'recovered', now, isOverdue });
-    const isReady = this.#exportsComplete && areAllComplete(this, now);
-    this.#isRecovering = !isOverdue && !isReady;
-    this.#others = this.#isRecovering ? completenessOf(this, now) : { inside: true, outside: true };
-    return !this.#isRecovering;
+    this.#completion.review(this, now, isOverdue);
+    return !this.#completion.isRecovering;
   }
 
   /**
@@ -185,7 +179,7 @@ export class Speaker {
   handle(event: SpeakerEvent, now: number): void {
     this.#record?.({ kind: 'event', event, now });
     if (event.kind === 'exports-complete') {
-      this.#exportsComplete = true;
+      this.#completion.areExportsComplete = true;
       return;
     }
     if (event.kind === 'inject' || event.kind === 'take-back') return this.injected.take(event);
@@ -238,10 +232,8 @@ export class Speaker {
     this.#effects.push(...this.#routeNews.of(changed, this.#rib.isLosing));
     const isFilling = this.#groups.update(changed, slice, isStarting);
     if (!isMore && !isFilling) this.#aggregates.dropReplaced();
-    const isDone = this.#exportsComplete && !this.#rib.isUnsettled;
-    const { inside, outside } = this.#others;
-    const complete = { inside: isDone && inside, outside: isDone && outside };
     if (changed.length > 0) this.#outbox.noteForAll();
+    const complete = this.#completion.of(this.#rib.isUnsettled);
     this.#effects.push(...this.#outbox.batches(this.#peers.values(), complete));
     if (isFilling) this.#outbox.noteForAll();
     if (isMore || isFilling || this.#rib.isUnsettled) this.#effects.push({ kind: 'continue' });
@@ -319,7 +311,7 @@ export class Speaker {
 
   #stepSession(peer: Peer, event: SessionEvent, now: number): void {
     const restart = {
-      isRestarting: this.#isRecovering,
+      isRestarting: this.#completion.isRecovering,
       isForwardingPreserved: this.#isRestarted,
     };
     const config = peer.sessionConfig(restart, this.#timing);
@@ -399,7 +391,7 @@ export class Speaker {
     const isAwaitedAlready = received.staleCount > 0 && peer.isAwaited && !isRefreshing;
     received.markStale(families);
     if (received.staleCount === 0) return this.#cancelStale(peer);
-    this.#ageNow(peer);
+    beginToAge(peer);
     if (!isAwaitedAlready) this.#awaitReturn(peer, peer.longLived.delayMs);
   }
 
@@ -444,22 +436,13 @@ export class Speaker {
   /** Unless routes may stay long, as a last resort, this is their end. */
   #staleTimeOver(peer: Peer): void {
     const { longLived, received, live } = peer;
-    const { families } = longLived;
-    if (families.length === 0) return this.#sweep(peer);
-    peer.isAwaited = false;
-    this.#ageNow(peer);
-    const others = FAMILIES.filter((family) => !families.includes(family));
     if (live !== undefined) return this.#sweep(peer);
     longLived.advance();
-    this.#swept(peer, received.sweep(others));
+    if (longLived.families.length === 0) return this.#sweep(peer);
+    peer.isAwaited = false;
+    beginToAge(peer);
+    this.#swept(peer, received.sweep(longLived.over));
     if (received.staleCount > 0) this.#awaitReturn(peer, longLived.delayMs);
-  }
-
-  /** Routes of families whose restart time is over become a last resort. */
-  #ageNow(peer: Peer): void {
-    const { ageing } = peer.longLived;
-    if (ageing.length === 0) return;
-    peer.ageing = { families: [...ageing, ...(peer.ageing?.families ?? [])], next: 0 };
   }
 
   #sweep(peer: Peer): void {
