@@ -225,7 +225,8 @@ const endpointSlices = resources<KubernetesEndpointSlice>(
       spec: {
         addressType: hasIpv6 ? 'IPv6' : 'IPv4',
         endpoints: numbers.map((n) => ({
-          addresses: [hasIpv6 ? `fd00:65::${n}` : `10.65.0.${n}`],
+          // Not as it is written elsewhere.
+          addresses: [hasIpv6 ? `FD00:65:0::${n}` : `10.65.0.${n}`],
         })),
         ports,
       },

@@ -320,12 +320,13 @@ class Reference {
   /** As source any port will do, as destination one of the service's. */
   #isBehind({ services }: EntityRule, isSource: boolean, namespace: string): boolean {
     const { source, destination, protocol, destinationPort } = this.#packet;
-    const address = formatAddress(isSource ? source : destination);
+    const address = isSource ? source : destination;
     return (this.#inputs.endpointSlices ?? []).some(
       ({ metadata, spec }) =>
         metadata.labels?.['kubernetes.io/service-name'] === services?.name &&
         metadata.namespace === (services?.namespace ?? namespace) &&
-        spec.endpoints?.some(({ addresses }) => addresses.includes(address)) === true &&
+        spec.endpoints?.some(({ addresses }) => addresses.some((one) => covers(one, address))) ===
+          true &&
         (isSource ||
           spec.ports?.some(
             (one) => one.port === destinationPort && protocolNumber(one.protocol) === protocol,

@@ -99,19 +99,54 @@ test('what leaves for the outside', () => {
   ]);
 });
 
+/** The reference evaluator says the same of each change; answers how many there are. */
+function confirmed(before: PolicyInputs, after: PolicyInputs): number {
+  let count = 0;
+  for (const change of verdictChanges(before, after, () => 'eth0')) {
+    if (change === undefined) continue;
+    const { packet, allowedBefore, allowedAfter } = change;
+    assert.equal(judge(before, packet) === 'accept', allowedBefore);
+    assert.equal(judge(after, packet) === 'accept', allowedAfter);
+    count++;
+  }
+  return count;
+}
+
 test('what is said to change does, in any worlds', () => {
   fc.assert(
     fc.property(worlds, worlds, (one, other) => {
       const { networkPolicies, globalNetworkPolicies, tiers } = other;
       const before = { ...one, localEndpoints: one.workloadEndpoints };
-      const after = { ...before, networkPolicies, globalNetworkPolicies, tiers };
-      for (const change of verdictChanges(before, after, () => 'eth0')) {
-        if (change === undefined) continue;
-        const { packet, allowedBefore, allowedAfter } = change;
-        assert.equal(judge(before, packet) === 'accept', allowedBefore);
-        assert.equal(judge(after, packet) === 'accept', allowedAfter);
-      }
+      confirmed(before, { ...before, networkPolicies, globalNetworkPolicies, tiers });
     }),
     { numRuns: 60 },
   );
+});
+
+test('what is behind a service is an address, however it is written', () => {
+  const metadata = { namespace: 'default', labels: { 'kubernetes.io/service-name': 'dns' } };
+  const slice = parseResource({
+    apiVersion: API,
+    kind: 'KubernetesEndpointSlice',
+    metadata: { ...metadata, name: 'dns-1' },
+    spec: { addressType: 'IPv6', endpoints: [{ addresses: ['fd00:65::0'] }], ports: [] },
+  }) as NonNullable<PolicyInputs['endpointSlices']>[number];
+  const [web, ...others] = PODS as [WorkloadEndpoint, ...WorkloadEndpoint[]];
+  const pods = [{ ...web, spec: { ...web.spec, ipNetworks: ['fd00:65::1/128'] } }, ...others];
+  const before = {
+    ...EMPTY,
+    localEndpoints: pods,
+    workloadEndpoints: pods,
+    endpointSlices: [slice],
+  };
+  const ingress = [
+    { action: 'Deny', source: { services: { name: 'dns', namespace: 'default' } } },
+    { action: 'Allow', source: { notNets: ['fd00:65::/64'] } },
+    { action: 'Allow' },
+  ];
+  const after = changedWorld(before, { put: [policy({ ingress })], removed: [] });
+  assert.deepEqual(changes(before, after), [
+    'fd00:65::/64 > default/web everything: denied (NetworkPolicy default/web ingress rule 1 Deny)',
+  ]);
+  assert.equal(confirmed(before, after), 1);
 });
