@@ -28,10 +28,11 @@ async function cniError(
   return JSON.parse(stdout) as CniError;
 }
 
-/** Everything that a failed call could have changed, as text. */
+/** Everything that a failed call could have changed, as text. Routes to other nodes may still be on their way. */
 async function footprint(): Promise<string> {
   const links = (await lab.exec('k8s-node01', ['ip', '-o', 'link'])).stdout;
-  const routes = (await lab.exec('k8s-node01', ['ip', 'route'])).stdout;
+  const { stdout } = await lab.exec('k8s-node01', ['ip', 'route']);
+  const routes = stdout.replace(/^.* via .*\n/gm, '');
   const blocks = await lab.calicoctlOk(['ipam', 'show', '--show-blocks']);
   const endpoints = await lab.calicoctlOk(['get', 'workloadendpoint', '-A']);
   return `${links}${routes}${blocks}${endpoints}`;
