@@ -25,6 +25,7 @@ export class Fixture {
   defer: (callback: () => void) => void = (callback) => callback();
   readonly sync = new KernelSync(this.kernel, this.table.rib, {
     defer: (callback) => this.defer(callback),
+    onNextHop: () => {},
     onRepaired: (routes) => this.repaired.push(...routes),
     onSettled: () => {
       this.settledCount += 1;

@@ -105,13 +105,13 @@ test('two that restart at the same time do not wait for each other', () => {
   cluster.advance(500);
   const [a, x] = ['a', 'x'].map((name) => cluster.start(name));
   cluster.advance(10_000);
-  for (const node of [a, x]) {
-    for (const { live } of node?.speaker.peers.values() ?? []) {
+  for (const restarted of [a, x]) {
+    for (const peer of restarted?.speaker.peers.values() ?? []) {
       assert.equal(
-        live?.negotiated.gracefulRestart?.isPeerRestarting,
-        node === x || live?.negotiated.remoteOpen.asn === 65_000,
+        peer.live?.negotiated.gracefulRestart?.isPeerRestarting,
+        restarted === x || peer.live?.negotiated.remoteOpen.asn === 65_000,
       );
-      assert.equal(live?.complete.has(4), true);
+      assert.equal(peer.live?.complete.has(4), true);
     }
   }
 });

@@ -67,7 +67,10 @@ export function longestMatch(speaker: Speaker, address: Address): Prefix | undef
 export function isKnown(speaker: Speaker, prefix: Prefix): boolean {
   return (
     (speaker.rib.get(prefix)?.candidates.length ?? 0) > 0 ||
-    [...speaker.peers.values()].some(({ received }) => received.getRefused(prefix) !== undefined)
+    [...speaker.peers.values()].some(
+      ({ received }) =>
+        received.get(prefix) !== undefined || received.getRefused(prefix) !== undefined,
+    )
   );
 }
 
@@ -131,10 +134,15 @@ function isStale(speaker: Speaker, { prefix, source }: Path): boolean {
 }
 
 function explainRefused({ received }: Peer, prefix: Prefix): ExplainedPath[] {
-  const route = received.getRefused(prefix);
-  if (route === undefined) return [];
-  const { data, source, reason } = route;
-  return [{ prefix, data, source, isStale: received.isStale(prefix), verdict: 'rejected', reason }];
+  const refused = received.getRefused(prefix);
+  const cutOff = received.cutOffTo(prefix).map(({ data, source }) => {
+    const reason = `next hop ${formatAddress(data.nextHop)} is not reachable`;
+    return { data, source, reason };
+  });
+  const common = { prefix, isStale: received.isStale(prefix), verdict: 'rejected' } as const;
+  return [...(refused === undefined ? [] : [refused]), ...cutOff].map(
+    ({ data, source, reason }) => ({ ...common, data, source, reason }),
+  );
 }
 
 function explainExport(

@@ -97,9 +97,12 @@ export class Host {
     this.#dispatch({ kind: 'bfd', peer, news });
   }
 
-  /** What an operator or a client of this process asks for. */
+  /** What an operator or a client of this process asks for, and what the kernel says. */
   order(
-    event: Extract<SpeakerEvent, { kind: 'session' | 'refresh' | 'inject' | 'take-back' }>,
+    event: Extract<
+      SpeakerEvent,
+      { kind: 'session' | 'refresh' | 'inject' | 'take-back' | 'next-hops' }
+    >,
   ): void {
     this.#dispatch(event);
   }

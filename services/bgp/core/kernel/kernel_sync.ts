@@ -7,7 +7,7 @@ import type { Defer } from '../host/turns.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import type { ChangeKind, Removal } from './changes.ts';
 import { KernelReading } from './kernel_reading.ts';
-import { type PlanInputs, RoutePlan } from './route_plan.ts';
+import { type OnAnswer, type PlanInputs, RoutePlan } from './route_plan.ts';
 import { RouteStates } from './route_states.ts';
 import { RouteWriter } from './route_writer.ts';
 import { type KernelRoute, type KernelTarget, sameTarget } from './types.ts';
@@ -19,6 +19,8 @@ const SLICE = 2_048;
 export type SyncEvents = {
   /** Calls back when others have had their turn. */
   readonly defer: Defer;
+  /** What the kernel says about next hops, also of routes that are not programmed. */
+  readonly onNextHop: OnAnswer;
   /** Routes that someone else removed or altered, and that are put right. */
   readonly onRepaired: (routes: readonly string[]) => void;
   /** What is wanted is in the kernel, but for `problems`. */
@@ -27,6 +29,7 @@ export type SyncEvents = {
 
 export class KernelSync {
   readonly #kernel: KernelPort;
+  readonly #rib: LocRib;
   readonly #states: RouteStates;
   readonly #plan: RoutePlan;
   readonly #writer: RouteWriter;
@@ -39,15 +42,22 @@ export class KernelSync {
   /** When everything has been planned anew, the kernel is read, or only written. */
   #isReadNext = false;
   #isPlanningOn = false;
+  #isAskingNew = false;
   /** Since what is wanted was last compared with what is there. */
   #isPlannedAnew = false;
   #isStopped = false;
 
   constructor(kernel: KernelPort, rib: LocRib, events: SyncEvents) {
     this.#kernel = kernel;
+    this.#rib = rib;
     this.#events = events;
     this.#states = new RouteStates(rib.prefixes);
-    this.#plan = new RoutePlan(rib, this.#states, (...nextHop) => kernel.resolve(...nextHop));
+    this.#plan = new RoutePlan(
+      rib,
+      this.#states,
+      (...nextHop) => kernel.resolve(...nextHop),
+      events.onNextHop,
+    );
     this.#writer = new RouteWriter(kernel, this.#states, {
       defer: events.defer,
       onDone: (id) => {
@@ -191,6 +201,18 @@ export class KernelSync {
     if (tunnelIndex !== this.#tunnelIndex) return this.resync();
     this.#plan.askAgain();
     return this.#carryOut();
+  }
+
+  /** Peers have told something: the kernel is soon asked about next hops that are new, a few per turn. */
+  followNextHops(): void {
+    if (this.#isAskingNew || this.#isStopped || !this.#rib.attributes.hops.hasUnasked) return;
+    this.#isAskingNew = true;
+    this.#events.defer(() => {
+      this.#isAskingNew = false;
+      if (this.#isStopped) return;
+      this.#plan.askNew();
+      this.followNextHops();
+    });
   }
 
   /** Whether what the monitor saw is not what this service did last. */

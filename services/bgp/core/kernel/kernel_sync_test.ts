@@ -154,6 +154,7 @@ test('routes of an earlier process stay until they may go', () => {
   const table = new RibFiller();
   const sync = new KernelSync(before.kernel, table.rib, {
     defer: (callback) => callback(),
+    onNextHop: () => {},
     onRepaired: () => {},
     onSettled: () => {},
   });

@@ -11,7 +11,7 @@ import type { LocRib } from '../rib/loc_rib.ts';
 import { PathFlag } from '../rib/path_table.ts';
 import { PrefixRanges } from '../rib/prefix_ranges.ts';
 import { type Plan, type PlanContext, planRoute, planStatic } from './plan.ts';
-import { Round } from './round.ts';
+import { QUESTIONS, Round } from './round.ts';
 import type { RouteStates } from './route_states.ts';
 import type { Resolution } from './types.ts';
 
@@ -22,6 +22,9 @@ type NextHop = { readonly address: Address; readonly interfaceName: string | und
 
 /** How the kernel reaches an address. */
 export type Ask = (address: Address, interfaceName?: string) => Resolution | undefined;
+
+/** Whether the kernel reaches a next hop that can be told apart by its address. */
+export type OnAnswer = (nextHop: Address, isReachable: boolean) => void;
 
 /** What was planned for routes of the same kind through the same next hop. */
 type Planned = { readonly nextHop: Address; readonly plan: Plan };
@@ -34,6 +37,7 @@ export class RoutePlan {
   readonly #rib: LocRib;
   readonly #states: RouteStates;
   readonly #ask: Ask;
+  readonly #onAnswer: OnAnswer;
   readonly #problems = new Map<number, string>();
   /** Next hops that routes ask for, by text; undefined while not resolved. */
   readonly #nextHops = new Map<string, NextHop & { resolution: Resolution | undefined }>();
@@ -53,10 +57,11 @@ export class RoutePlan {
   #inputs: PlanInputs | undefined;
 
   /** @param states is told what is wanted */
-  constructor(rib: LocRib, states: RouteStates, ask: Ask) {
+  constructor(rib: LocRib, states: RouteStates, ask: Ask, onAnswer: OnAnswer) {
     this.#rib = rib;
     this.#states = states;
     this.#ask = ask;
+    this.#onAnswer = onAnswer;
   }
 
   /** Why some routes cannot be programmed. */
@@ -95,6 +100,7 @@ export class RoutePlan {
     const isOver = this.#round.goOn((nextHop) => {
       const text = nextHopText(nextHop.address, nextHop.interfaceName);
       const resolution = this.#ask(nextHop.address, nextHop.interfaceName);
+      this.#answer(nextHop.address, resolution);
       if (sameResolution(this.#nextHops.get(text)?.resolution, resolution)) return;
       this.#nextHops.set(text, { ...nextHop, resolution });
       this.#isOtherwise = true;
@@ -102,6 +108,13 @@ export class RoutePlan {
     if (!isOver || !this.#isOtherwise) return;
     this.#isOtherwise = false;
     this.#startAnew();
+  }
+
+  /** Asks about some of the next hops that peers have told since, also where no route needs that. */
+  askNew(): void {
+    for (const address of this.#rib.attributes.hops.takeUnasked(QUESTIONS)) {
+      if (!isLinkLocal(address)) this.#answer(address, this.#resolutionOf(address));
+    }
   }
 
   /** Plans these prefixes anew. */
@@ -203,6 +216,11 @@ export class RoutePlan {
     if (entry === undefined) return NOTHING;
     const resolve: Ask = (...nextHop) => this.#resolutionOf(...nextHop);
     return planRoute(entry, { ...inputs, resolve });
+  }
+
+  /** A link-local next hop comes and goes with its peer, and says nothing without the interface. */
+  #answer(nextHop: Address, resolution: Resolution | undefined): void {
+    if (!isLinkLocal(nextHop)) this.#onAnswer(nextHop, resolution !== undefined);
   }
 
   /** The kernel is asked about next hops not seen before. */

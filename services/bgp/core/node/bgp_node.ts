@@ -37,6 +37,7 @@ import type { Note } from '../speaker/events.ts';
 import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
 import { type Listen, listenFor } from './listen.ts';
 import { LostWays, NO_WAY } from './lost_ways.ts';
+import { NextHopNews } from './next_hop_news.ts';
 import { logNote } from './note_log.ts';
 import { Observers } from './observers.ts';
 import { Operator } from './operator.ts';
@@ -95,6 +96,7 @@ export class BgpNode {
   readonly #defer: Defer;
   readonly #host: Host;
   readonly #kernel: KernelSync;
+  readonly #nextHops: NextHopNews;
   readonly #lostWays: LostWays;
   readonly #repairs = new Repairs();
   readonly #paths: Paths;
@@ -151,6 +153,8 @@ export class BgpNode {
     this.#defer = defer;
     this.#kernel = new KernelSync(kernel, this.speaker.rib, {
       defer,
+      onNextHop: (address, isReachable) =>
+        this.#nextHops.take({ address, isReachable: isReachable || this.#isOwn(address) }),
       onRepaired: (routes) => this.#repaired(routes),
       onSettled: () => this.#settled(),
     });
@@ -163,6 +167,7 @@ export class BgpNode {
       defer: options.defer,
       onRoutes: (news) => {
         this.#kernel.update(news);
+        this.#kernel.followNextHops();
         this.#reports.soon();
         this.#observers.routes(news.prefixes);
       },
@@ -172,9 +177,19 @@ export class BgpNode {
       },
       onMessage: (message) => this.#observers.told(message),
       onSent: (peer, pieces) => this.#observers.sent(peer, pieces),
-      onUpdates: (peer, bodies) => this.#observers.updates(peer, bodies),
+      onUpdates: (peer, bodies) => {
+        this.#kernel.followNextHops();
+        this.#observers.updates(peer, bodies);
+      },
     });
     this.operator = new Operator(this.#host);
+    this.#nextHops = new NextHopNews(this.speaker.rib.attributes.hops, {
+      defer,
+      onNews: (hops) => {
+        if (!this.#isStopped) this.#host.order({ kind: 'next-hops', hops });
+        this.#reports.soon();
+      },
+    });
     this.#lostWays = new LostWays(this.speaker, kernel, {
       defer,
       onLost: (peer) => this.#host.order({ kind: 'session', peer, event: NO_WAY }),
@@ -217,6 +232,7 @@ export class BgpNode {
     return [
       ...this.#derivation.problems,
       ...(this.#listenProblem === undefined ? [] : [this.#listenProblem]),
+      ...this.#nextHops.problems,
       ...this.#kernel.problems,
       ...this.#paths.problems,
       ...(this.#options.links?.problems ?? []),
@@ -327,6 +343,12 @@ export class BgpNode {
       this.#host.pathChanged(peer, status);
     }
     this.#reports.soon();
+  }
+
+  /** The kernel has no way to the node itself, and needs none. */
+  #isOwn(address: Address): boolean {
+    const own = this.speaker.config?.local.address[address.family];
+    return own !== undefined && sameAddress(own, address);
   }
 
   #followLinks(): void {

@@ -50,8 +50,16 @@ export class AdjRibIn implements Iterable<Path> {
   /** The first of its paths that was let in. */
   get(prefix: Prefix): Path | undefined {
     const { paths } = this.#rib;
-    for (const row of this.#rowsOf(prefix)) if (paths.isUsable(row)) return this.#rib.pathOf(row);
+    for (const row of this.#rowsOf(prefix)) if (paths.isLetIn(row)) return this.#rib.pathOf(row);
     return undefined;
+  }
+
+  /** Those of its paths to a prefix that were let in, and whose next hop the kernel cannot reach. */
+  cutOffTo(prefix: Prefix): readonly Path[] {
+    const { paths } = this.#rib;
+    return Array.from(this.#rowsOf(prefix))
+      .filter((row) => paths.is(row, PathFlag.CutOff))
+      .map((row) => this.#rib.pathOf(row));
   }
 
   /** All of its paths to a prefix. */
@@ -61,7 +69,7 @@ export class AdjRibIn implements Iterable<Path> {
       yield {
         pathId: paths.pathIdOf(row),
         received: attributes.dataOf(paths.receivedOf(row)),
-        data: paths.isUsable(row) ? attributes.dataOf(paths.attributesOf(row)) : undefined,
+        data: paths.isLetIn(row) ? attributes.dataOf(paths.attributesOf(row)) : undefined,
       };
     }
   }
@@ -162,7 +170,7 @@ export class AdjRibIn implements Iterable<Path> {
 
   *[Symbol.iterator](): Generator<Path, void, undefined> {
     for (const row of this.#rows()) {
-      if (this.#rib.paths.isUsable(row)) yield this.#rib.pathOf(row);
+      if (this.#rib.paths.isLetIn(row)) yield this.#rib.pathOf(row);
     }
   }
 

@@ -120,6 +120,7 @@ export class AttributeTable {
     const isLost = problems.some(({ treatment }) => treatment === 'treat-as-withdraw');
     if (address === undefined || isLost) return { kind: 'withdraw', problems };
     const hop = this.#hops.intern(address);
+    this.#hops.noteTold(hop);
     const id = this.#add(hash, bytes, start, end, reading, hop);
     this.#setNumbers(id, attributes);
     this.#decoded.set(id, { attributes, nextHop: address });
@@ -209,6 +210,11 @@ export class AttributeTable {
 
   nextHopOf(id: number): Address {
     return this.#hops.addressOf(this.#nextHops[id] as number);
+  }
+
+  /** All next hops, by number. */
+  get hops(): NextHopTable {
+    return this.#hops;
   }
 
   /** All next hops of all sets, each once. */
@@ -322,6 +328,7 @@ export class AttributeTable {
     const { origin, pathLength, localPreference, med, neighbour, isMarked } = scanner;
     const hop =
       outside === undefined ? this.#hops.internIpv4(scanner.nextHop) : this.#hops.intern(outside);
+    this.#hops.noteTold(hop);
     const id = this.#add(hash, bytes, start, end, reading, hop);
     (this.#readings[id] as number) |= Reading.Plain | (isMarked ? Reading.Marked : 0);
     const preference = localPreference < 0 ? DEFAULT_LOCAL_PREFERENCE : localPreference;

@@ -155,7 +155,7 @@ export class Decision {
       const order = compare(a, b);
       if (order !== 0) return order;
     }
-    return this.#paths.pathIdOf(a) - this.#paths.pathIdOf(b);
+    return 0;
   }
 
   #addOtherNextHops(): void {
@@ -180,6 +180,10 @@ export class Decision {
     },
     { name: 'lower peer address', compare: (a, b) => this.#comparePeers(a, b) },
     { name: 'lower name of the client', compare: (a, b) => this.#compareClients(a, b) },
+    {
+      name: 'lower path identifier',
+      compare: (a, b) => this.#paths.pathIdOf(a) - this.#paths.pathIdOf(b),
+    },
   ];
 
   readonly #rules: readonly Rule[] = [

@@ -23,7 +23,7 @@ function whyBetter(a: Path, b: Path): string | undefined {
   table.put(a);
   table.put(b);
   const [first = 0, second = 0] = [a, b].map((each) =>
-    table.rib.paths.find(0, table.sourceOf(each), 0),
+    table.rib.paths.find(0, table.sourceOf(each), each.pathId),
   );
   return table.rib.decision.whyBetter(first, second);
 }
@@ -60,12 +60,18 @@ const ORDER: readonly (readonly [Path, Path, string])[] = [
     'shorter cluster list',
   ],
   [path({ from: A, routerId: 1 }), path({ from: B, routerId: 1 }), 'lower peer address'],
+  [{ ...path(), pathId: 2 }, { ...path(), pathId: 3 }, 'lower path identifier'],
 ];
 
 for (const [better, worse, rule] of ORDER) {
   test(`decide() prefers by: ${rule}`, () => {
-    assert.equal(sourceOf(decide([better, worse]).best), better.source);
-    assert.equal(sourceOf(decide([worse, better]).best), better.source);
+    for (const paths of [
+      [better, worse],
+      [worse, better],
+    ]) {
+      const { best } = decide(paths);
+      assert.deepEqual([sourceOf(best), best?.pathId], [better.source, better.pathId]);
+    }
     assert.equal(whyBetter(better, worse), rule);
     assert.equal(whyBetter(worse, better), undefined);
   });

@@ -1,6 +1,6 @@
 // All paths of every prefix, and which of them is used. Decides in slices: a change makes its prefix
 // unsettled, and settle() works off as many as it is told.
-import type { Prefix } from '@calico/ip';
+import type { Address, Prefix } from '@calico/ip';
 import { AttributeTable } from './attribute_table.ts';
 import { IntQueue, withRow } from './columns.ts';
 import { Decision } from './decision.ts';
@@ -36,6 +36,9 @@ export const PATHS_PER_SOURCE = 64;
 /** Rows looked at per doomed path that a slice may take away. */
 const WALK = 64;
 
+/** In place of a row. */
+const DONE = -1;
+
 export class LocRib {
   readonly prefixes = new PrefixTable();
   readonly attributes = new AttributeTable();
@@ -54,6 +57,10 @@ export class LocRib {
   /** Doomed rows that are still there, and how far the walk over them has come. */
   #doomed = 0;
   #walked = 0;
+  /** Next row to be looked at, as next hops can be reached that could not be, or the reverse; or DONE. */
+  #reviewed = DONE;
+  /** More of them have changed after the walk had begun: once more. */
+  #isReviewedAgain = false;
   /** Unsettled prefixes that are left of those that lost paths all at once. */
   #lossesLeft = 0;
   /** Answered by the last settle(): held until the next. */
@@ -70,7 +77,7 @@ export class LocRib {
 
   /** Whether settle() has something to do. */
   get isUnsettled(): boolean {
-    return this.#unsettled.size > 0 || this.#doomed > 0;
+    return this.#unsettled.size > 0 || this.#doomed > 0 || this.#reviewed !== DONE;
   }
 
   /** Paths of a lost peer are being taken out: more removals follow. */
@@ -122,6 +129,7 @@ export class LocRib {
       this.attributes.retain(received);
       if (attributes >= 0) this.attributes.retain(attributes);
       const added = paths.add(prefix, source, pathId, received, attributes);
+      this.#followNextHop(added);
       if (this.#matters(added)) this.#unsettle(prefix, 0);
       return true;
     }
@@ -134,9 +142,10 @@ export class LocRib {
     paths.change(row, received, attributes);
     this.attributes.release(receivedBefore);
     if (before >= 0) this.attributes.release(before);
+    const isOtherwise = this.#followNextHop(row);
     // Doomed and back before anybody decided without it: nothing has happened.
     const isBack = wasDoomed && !paths.is(row, PathFlag.Used);
-    if (before !== attributes || isBack) this.#touch(row);
+    if (before !== attributes || isOtherwise || isBack) this.#touch(row);
     return true;
   }
 
@@ -155,7 +164,19 @@ export class LocRib {
     if (attributes >= 0) this.attributes.retain(attributes);
     this.paths.judge(row, attributes);
     if (before >= 0) this.attributes.release(before);
+    this.#followNextHop(row);
     this.#touch(row);
+  }
+
+  /**
+   * What the kernel says about a next hop. Peers' paths through one that it cannot reach are not chosen (RFC 4271
+   * section 9.1.2); settle() finds them, a part of the table at a time.
+   */
+  setReachable(nextHop: Address, isReachable: boolean): void {
+    if (!this.attributes.hops.setReachable(nextHop, isReachable)) return;
+    // A walk that always began anew might never end.
+    if (this.#reviewed === DONE) this.#reviewed = 0;
+    else this.#isReviewedAgain = true;
   }
 
   /** The path is gone for whoever asks; settle() takes it away. */
@@ -188,6 +209,7 @@ export class LocRib {
   settle(limit = Number.POSITIVE_INFINITY): readonly number[] {
     for (const id of this.#settled) this.prefixes.release(id);
     const changed: number[] = [];
+    this.#review(limit);
     this.#collect(limit);
     for (const prefix of this.#urgent.splice(0)) this.#settle(prefix, changed);
     for (let count = 0; count < limit && this.#unsettled.size > 0; count++) {
@@ -306,6 +328,36 @@ export class LocRib {
     this.attributes.release(received);
     if (attributes >= 0) this.attributes.release(attributes);
     this.prefixes.release(prefix);
+  }
+
+  /** Whether a path can be used by what is known of its next hop has changed. */
+  #followNextHop(row: number): boolean {
+    const { paths, attributes } = this;
+    const isCutOff = attributes.hops.hasUnreachable && this.#isCutOff(row);
+    if (paths.is(row, PathFlag.CutOff) === isCutOff) return false;
+    paths.setFlag(row, PathFlag.CutOff, isCutOff);
+    return true;
+  }
+
+  #isCutOff(row: number): boolean {
+    const { paths, attributes } = this;
+    const set = paths.attributesOf(row);
+    if (set < 0 || attributes.hops.isReachable(attributes.nextHopNumberOf(set))) return false;
+    return this.sourceOf(row).kind === 'peer';
+  }
+
+  /** Goes on with the walk that setReachable() asks for. */
+  #review(limit: number): void {
+    if (this.#reviewed === DONE) return;
+    const { paths } = this;
+    const end = Math.min(paths.limit, this.#reviewed + limit * WALK);
+    for (let row = this.#reviewed; row < end; row++) {
+      if (paths.has(row) && this.#followNextHop(row)) this.#touch(row);
+    }
+    this.#reviewed = end < paths.limit ? end : DONE;
+    if (this.#reviewed !== DONE || !this.#isReviewedAgain) return;
+    this.#isReviewedAgain = false;
+    this.#reviewed = 0;
   }
 
   /** Takes doomed paths away, as a walk over the rows meets them. */

@@ -8,6 +8,12 @@ export class NextHopTable {
   readonly #numbers = new Map<number | bigint, number>();
   readonly #addresses: (Address | undefined)[] = [];
   readonly #references: number[] = [];
+  /** Numbers of those that some peer has told: they matter to the decision. */
+  readonly #told = new Set<number>();
+  /** Of these: nobody has asked yet whether they can be reached. */
+  readonly #unasked = new Set<number>();
+  /** Of these: the kernel cannot reach them. */
+  readonly #unreachable = new Set<number>();
 
   find(address: Address): number | undefined {
     return this.#numbers.get(keyOf(address));
@@ -16,6 +22,54 @@ export class NextHopTable {
   /** The next hop's number, with a reference for the caller. */
   intern(address: Address): number {
     return this.#retain(this.find(address) ?? this.#add(keyOf(address), address));
+  }
+
+  /** A peer has told it. */
+  noteTold(number: number): void {
+    if (this.#told.has(number)) return;
+    this.#told.add(number);
+    this.#unasked.add(number);
+  }
+
+  get hasUnasked(): boolean {
+    return this.#unasked.size > 0;
+  }
+
+  /** Next hops that peers have told, each once, up to `limit` of them. */
+  takeUnasked(limit: number): readonly Address[] {
+    const numbers = Array.from(this.#unasked.values().take(limit));
+    for (const number of numbers) this.#unasked.delete(number);
+    return numbers.map((number) => this.addressOf(number));
+  }
+
+  /** Whether there are any that cannot be reached. */
+  get hasUnreachable(): boolean {
+    return this.#unreachable.size > 0;
+  }
+
+  /** Also while that is not known. */
+  isReachable(number: number): boolean {
+    return !this.#unreachable.has(number);
+  }
+
+  /** Whether that is news about what a peer has told. */
+  isNews(address: Address, isReachable: boolean): boolean {
+    const number = this.find(address);
+    if (number === undefined || !this.#told.has(number)) return false;
+    return this.isReachable(number) !== isReachable;
+  }
+
+  /** Whether it was otherwise before. */
+  setReachable(address: Address, isReachable: boolean): boolean {
+    if (!this.isNews(address, isReachable)) return false;
+    const number = this.find(address) as number;
+    if (isReachable) this.#unreachable.delete(number);
+    else this.#unreachable.add(number);
+    return true;
+  }
+
+  unreachable(): readonly Address[] {
+    return Array.from(this.#unreachable, (number) => this.addressOf(number));
   }
 
   /** As intern(). @param value 32 bits */
@@ -42,6 +96,7 @@ export class NextHopTable {
     this.#references[number] = left;
     if (left > 0) return;
     this.#numbers.delete(keyOf(this.addressOf(number)));
+    for (const numbers of [this.#told, this.#unasked, this.#unreachable]) numbers.delete(number);
     this.#addresses[number] = undefined;
     this.#rows.give(number);
   }

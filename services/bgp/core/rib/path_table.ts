@@ -11,9 +11,13 @@ export const PathFlag = {
   Stale: 2,
   /** Gone already for whoever asks; the row is taken away soon. */
   Doomed: 4,
+  /** Import policy has let it in, but the kernel cannot reach its next hop. */
+  CutOff: 8,
 } as const;
 
-const UNUSABLE = PathFlag.Doomed;
+const UNUSABLE = PathFlag.Doomed | PathFlag.CutOff;
+/** What a path stays when its peer tells it anew. */
+const LASTING = PathFlag.Used | PathFlag.CutOff;
 
 type Source = {
   value: PathSource;
@@ -143,6 +147,11 @@ export class PathTable {
     return ((this.#flags[row] as number) & flag) !== 0;
   }
 
+  /** Whether import policy has let it in, and it is still there. */
+  isLetIn(row: number): boolean {
+    return (this.#judged[row] as number) >= 0 && !this.is(row, PathFlag.Doomed);
+  }
+
   /** Whether the decision may choose it. */
   isUsable(row: number): boolean {
     return (this.#judged[row] as number) >= 0 && ((this.#flags[row] as number) & UNUSABLE) === 0;
@@ -185,7 +194,7 @@ export class PathTable {
   /** What the peer tells now. The path is neither stale nor doomed any more. */
   change(row: number, received: number, attributes: number): void {
     this.#count(row, -1);
-    this.#flags[row] = (this.#flags[row] as number) & PathFlag.Used;
+    this.#flags[row] = (this.#flags[row] as number) & LASTING;
     this.#received[row] = received;
     this.#setJudged(row, attributes);
     this.#count(row, 1);

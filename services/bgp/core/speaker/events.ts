@@ -44,8 +44,12 @@ export type SpeakerEvent =
       readonly client: string;
       readonly prefixes: readonly Prefix[] | undefined;
     }
+  /** What the kernel says about next hops. */
+  | { readonly kind: 'next-hops'; readonly hops: readonly NextHopState[] }
   /** Own routes are complete: peers may be told so (End-of-RIB). */
   | { readonly kind: 'exports-complete' };
+
+export type NextHopState = { readonly address: Address; readonly isReachable: boolean };
 
 export type BfdNews = Pick<BfdStatus, 'state' | 'cause' | 'isRemoteIndependent'>;
 

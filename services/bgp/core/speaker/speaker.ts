@@ -183,6 +183,11 @@ export class Speaker {
       return;
     }
     if (event.kind === 'inject' || event.kind === 'take-back') return this.injected.take(event);
+    if (event.kind === 'next-hops') {
+      for (const { address, isReachable } of event.hops)
+        this.#rib.setReachable(address, isReachable);
+      return;
+    }
     const peer = this.#peers.get(event.peer);
     if (peer === undefined) return;
     this.#outbox.noteEvent(peer);

@@ -1,0 +1,57 @@
+// What the kernel says about next hops, as the speaker is to hear of it: what is new, and not in the middle of
+// what asks for it.
+import { formatAddress } from '@calico/ip';
+import type { Defer } from '../host/turns.ts';
+import type { NextHopTable } from '../rib/next_hop_table.ts';
+import type { NextHopState } from '../speaker/events.ts';
+
+export class NextHopNews {
+  readonly #hops: NextHopTable;
+  readonly #defer: Defer;
+  readonly #onNews: (hops: readonly NextHopState[]) => void;
+  /** The last word on each, by address. */
+  readonly #news = new Map<string, NextHopState>();
+
+  /** @param hops of the speaker: what it knows */
+  constructor(
+    hops: NextHopTable,
+    events: {
+      readonly defer: Defer;
+      readonly onNews: (hops: readonly NextHopState[]) => void;
+    },
+  ) {
+    this.#hops = hops;
+    this.#defer = events.defer;
+    this.#onNews = events.onNews;
+  }
+
+  /** Routes that are not used, one sentence for each next hop. */
+  get problems(): readonly string[] {
+    return this.#hops
+      .unreachable()
+      .map(
+        (address) =>
+          `Next hop "${formatAddress(address)}" is not reachable: routes through it are not used`,
+      );
+  }
+
+  take(state: NextHopState): void {
+    const { address, isReachable } = state;
+    const isNews = this.#hops.isNews(address, isReachable);
+    // Most answers are as before; but what waits may have to be taken back.
+    if (!isNews && this.#news.size === 0) return;
+    const text = formatAddress(address);
+    if (!isNews) {
+      this.#news.delete(text);
+      return;
+    }
+    if (this.#news.size === 0) this.#defer(() => this.#tell());
+    this.#news.set(text, state);
+  }
+
+  #tell(): void {
+    const news = [...this.#news.values()];
+    this.#news.clear();
+    if (news.length > 0) this.#onNews(news);
+  }
+}

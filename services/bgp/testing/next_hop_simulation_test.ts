@@ -1,0 +1,140 @@
+// Next hops that the kernel cannot reach: their paths are neither used nor told (RFC 4271 section 9.1.2).
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatAddress, parsePrefix } from '@calico/ip';
+import { recordLine, replay } from '@calico/mailbox';
+import { explain, isKnown, sourceText } from '../core/explain/explain.ts';
+import { settingsText } from '../core/speaker/config.ts';
+import type { SpeakerInput } from '../core/speaker/events.ts';
+import { replaySpeaker } from '../core/speaker/replay.ts';
+import { affinity, bgpConfiguration, bgpPeer, node, pool } from './resources.ts';
+import { SimulatedCluster, type SimulatedNode } from './simulated_cluster.ts';
+
+const BLOCK = '10.244.9.0/26';
+const REFLECTOR = '192.168.80.10';
+const [HOP, OTHER] = ['192.168.80.20', '192.168.80.21'];
+const OUTSIDE = '192.168.80.30';
+const reflects = { routeReflectorClusterID: '244.0.0.1' };
+
+function both(a: string, b: string, more: object = {}) {
+  return [
+    bgpPeer(`${a}-${b}`, { node: a, peerSelector: `name == '${b}'`, ...more }),
+    bgpPeer(`${b}-${a}`, { node: b, peerSelector: `name == '${a}'`, ...more }),
+  ];
+}
+
+const named = (name: string, address: string, bgp = {}) =>
+  node(name, `${address}/24`, bgp, { name });
+
+/** `b` and `c` announce one block, which `a` has by the reflector `r`; `a` tells it to `x`, outside. */
+function start(programs: 'Enabled' | 'Disabled' = 'Enabled', inputs?: (text: string) => void) {
+  const cluster = new SimulatedCluster(7);
+  cluster.resources = [
+    bgpConfiguration({ nodeToNodeMeshEnabled: false, programClusterRoutes: programs }),
+    pool('10.244.0.0/16'),
+    named('a', '192.168.80.1'),
+    named('b', HOP),
+    named('c', OTHER),
+    named('r', REFLECTOR, reflects),
+    named('x', OUTSIDE, { asNumber: 65_100 }),
+    affinity('b', BLOCK),
+    affinity('c', BLOCK),
+    ...both('a', 'r', { addPath: 'Both' }),
+    ...both('b', 'r'),
+    ...both('c', 'r'),
+    ...both('a', 'x', { nextHopMode: 'Self' }),
+  ];
+  cluster.recordOf = (name) =>
+    name === 'a' && inputs !== undefined
+      ? (input) => inputs(recordLine(cluster.clock.monotonic(), input))
+      : undefined;
+  for (const name of ['a', 'b', 'c', 'r', 'x']) cluster.start(name);
+  cluster.advance(5_000);
+  const move = (...unreachable: string[]): void => {
+    const { kernel, bgp } = cluster.node('a');
+    kernel.ways.clear();
+    for (const each of unreachable) kernel.ways.set(each, undefined);
+    bgp.kernelChanged({ kind: 'ways' });
+    cluster.advance(1_000);
+  };
+  return { cluster, move, a: cluster.node('a'), x: cluster.node('x') };
+}
+
+function bestOf({ speaker }: SimulatedNode): string | undefined {
+  const best = speaker.rib.get(parsePrefix(BLOCK))?.best;
+  return best && formatAddress(best.data.nextHop);
+}
+
+for (const programs of ['Enabled', 'Disabled'] as const) {
+  test(`a path is used and told while its next hop can be reached, routes ${programs}`, () => {
+    const { a, x, move } = start(programs);
+    const kernel = (): string[] => a.kernel.describe();
+    const routes = (...hops: string[]) =>
+      programs === 'Enabled' ? hops.map((hop) => `${BLOCK} via ${hop}`) : [];
+    assert.equal(bestOf(a), HOP);
+    assert.equal(bestOf(x), '192.168.80.1');
+    move(HOP);
+    assert.deepEqual([bestOf(a), kernel()], [OTHER, routes(OTHER)], 'the other is taken');
+    assert.equal(bestOf(x), '192.168.80.1');
+    move(HOP, OTHER);
+    assert.deepEqual([bestOf(a), kernel(), bestOf(x)], [undefined, [], undefined]);
+    assert.ok(a.speaker.peers.get(REFLECTOR)?.live, 'the session stays');
+    move(OTHER);
+    assert.deepEqual([bestOf(a), kernel(), bestOf(x)], [HOP, routes(HOP), '192.168.80.1']);
+    const lost = (): string[] => a.bgp.messages.filter((message) => message.startsWith('Next hop'));
+    assert.deepEqual(lost(), [
+      'Next hop "192.168.80.21" is not reachable: routes through it are not used',
+    ]);
+    move();
+    assert.deepEqual([bestOf(a), lost()], [HOP, []]);
+  });
+}
+
+test('why says that a next hop is not reachable, also of the only path', () => {
+  const { a, move } = start();
+  const why = (): string[] =>
+    explain(a.speaker, parsePrefix(BLOCK)).paths.map(
+      ({ source, verdict, reason }) => `${sourceText(source)} ${verdict}: ${reason}`,
+    );
+  const cutOff = (hop: string) => `${REFLECTOR} rejected: next hop ${hop} is not reachable`;
+  move(HOP);
+  assert.deepEqual(why(), [`${REFLECTOR} best: the only path`, cutOff(HOP)]);
+  move(HOP, OTHER);
+  assert.deepEqual(why().toSorted(), [cutOff(HOP), cutOff(OTHER)]);
+  assert.ok(isKnown(a.speaker, parsePrefix(BLOCK)));
+});
+
+test('a next hop that could never be reached is found out without any news of the kernel', () => {
+  const { a, x, cluster } = start();
+  cluster.kill('a');
+  a.kernel.ways.set(HOP, undefined);
+  a.kernel.ways.set(OTHER, undefined);
+  const again = cluster.start('a');
+  cluster.advance(10_000);
+  assert.ok(again.speaker.peers.get(REFLECTOR)?.live);
+  assert.deepEqual([bestOf(again), bestOf(x)], [undefined, undefined]);
+});
+
+test('routes that await their peer are kept out as well', () => {
+  const { a, x, cluster, move } = start();
+  cluster.kill('r');
+  cluster.advance(1_000);
+  assert.equal(a.speaker.peers.get(REFLECTOR)?.received.staleCount, 2);
+  move(HOP, OTHER);
+  assert.deepEqual([bestOf(a), bestOf(x)], [undefined, undefined]);
+  move(OTHER);
+  assert.deepEqual([bestOf(a), bestOf(x)], [HOP, '192.168.80.1']);
+});
+
+test('what a recorded node has heard of next hops, it hears again', () => {
+  let text = '';
+  const { a, move } = start('Enabled', (line) => (text += line));
+  move(HOP);
+  const inputs = Array.from(replay<SpeakerInput>(text), ({ item }) => item);
+  const { speaker } = replaySpeaker({ isRestarted: false }, inputs);
+  assert.equal(
+    settingsText([...speaker.rib.entries()]),
+    settingsText([...a.speaker.rib.entries()]),
+  );
+  assert.deepEqual(speaker.rib.attributes.hops.unreachable().map(formatAddress), [HOP]);
+});
