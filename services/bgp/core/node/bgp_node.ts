@@ -43,7 +43,7 @@ import { Observers } from './observers.ts';
 import { Operator } from './operator.ts';
 import { Paths } from './paths.ts';
 import { PeerStatuses } from './peer_statuses.ts';
-import { removalFor } from './removal.ts';
+import { Recovery } from './recovery.ts';
 import { Repairs } from './repairs.ts';
 import { Reports } from './reports.ts';
 
@@ -82,8 +82,6 @@ const RESYNC_MS = 30_000;
 const RETRY_MS = 3_000;
 /** Kernel events that belong together arrive within this time. */
 const KERNEL_SETTLING_MS = 20;
-/** How long own routes may stay incomplete before peers are told that they are all. */
-const EXPORT_PATIENCE_MS = 60_000;
 
 export type { Listen, ListenPeer } from './listen.ts';
 
@@ -103,22 +101,18 @@ export class BgpNode {
   readonly #observers: Observers;
   readonly #statuses: PeerStatuses;
   readonly #reports: Reports;
+  readonly #recovery: Recovery;
   readonly #interfaces = new Map<string, string | undefined>();
-  readonly #startedAt: number;
   #derivation: Derivation = { derived: undefined, problems: ['No resources have arrived yet'] };
   #derivedText = '';
   readonly #parting = new Parting();
   readonly #handover = new Handover();
   #given: Given | undefined;
   #revision = 0n;
-  #inSyncAt: number | undefined;
-  #hasExports = false;
-  #isRemovalFull = false;
   #lastResync: number;
   #listenProblem: string | undefined;
   #cancelMaintenance: CancelTimer = () => {};
   #cancelKernel: CancelTimer | undefined;
-  #cancelRemoval: CancelTimer | undefined;
   #needsResync = false;
   #isListeningSoon = false;
   #isStopped = false;
@@ -127,8 +121,7 @@ export class BgpNode {
     this.#options = options;
     const { clock, kernel, timing, record } = options;
     this.#paths = new Paths(options.bfd, (name) => kernel.interfaceIndex(name));
-    this.#startedAt = clock.now();
-    this.#lastResync = this.#startedAt;
+    this.#lastResync = clock.now();
     // The kernel's own routes are the mark of a restart: nothing else has to be remembered.
     const found = kernel.list();
     const isRestarted = found.length > 0;
@@ -194,6 +187,13 @@ export class BgpNode {
       defer,
       onLost: (peer) => this.#host.order({ kind: 'session', peer, event: NO_WAY }),
     });
+    this.#recovery = new Recovery({
+      clock,
+      speaker: this.speaker,
+      host: this.#host,
+      sync: this.#kernel,
+      interfaceIndex: (name) => kernel.interfaceIndex(name),
+    });
     this.#maintainLater();
   }
 
@@ -219,7 +219,7 @@ export class BgpNode {
   }
 
   get isInSync(): boolean {
-    return this.#inSyncAt !== undefined;
+    return this.#recovery.isInSync;
   }
 
   /** Speaks BGP, and knows with whom. */
@@ -262,7 +262,6 @@ export class BgpNode {
       linkLocalAddress: (name) => kernel.linkLocalAddress(name),
       neighbourOn: (name) => links?.neighbourOn(name),
     });
-    if (state.inSync) this.#inSyncAt ??= clock.now();
     const { derived } = this.#derivation;
     links?.configure(derived?.speaker.links ?? []);
     const text = settingsText(derived);
@@ -272,8 +271,7 @@ export class BgpNode {
       this.#observers.configure(derived);
     }
     this.#listenSoon();
-    this.#completeExports();
-    this.#allowRemoval();
+    this.#recovery.given({ inSync: state.inSync, isConfigured: derived !== undefined });
     this.setRevision(state.revision);
     this.#reports.soon();
   }
@@ -385,7 +383,7 @@ export class BgpNode {
     this.#cancelMaintenance();
     this.#cancelKernel?.();
     this.#reports.stop();
-    this.#cancelRemoval?.();
+    this.#recovery.stop();
     this.#host.stop();
   }
 
@@ -398,9 +396,8 @@ export class BgpNode {
 
   #maintain(): void {
     const now = this.#options.clock.now();
-    this.#completeExports();
     this.#observers.maintain();
-    if (!this.#isRemovalFull) this.#allowRemoval();
+    this.#recovery.maintain();
     this.#reviewHandover();
     this.#reviewParting();
     const age = now - this.#lastResync;
@@ -441,27 +438,6 @@ export class BgpNode {
     });
   }
 
-  #completeExports(): void {
-    if (this.#hasExports) return;
-    const waited = this.#options.clock.now() - this.#startedAt;
-    const isKnown = this.#derivation.derived !== undefined;
-    if (this.#inSyncAt === undefined && !(isKnown && waited >= EXPORT_PATIENCE_MS)) return;
-    this.#hasExports = true;
-    this.#host.completeExports();
-  }
-
-  #allowRemoval(): void {
-    const state = { startedAt: this.#startedAt, inSyncAt: this.#inSyncAt };
-    const { clock, kernel } = this.#options;
-    const removal = removalFor(this.speaker, state, clock.now(), (name) =>
-      kernel.interfaceIndex(name),
-    );
-    this.#isRemovalFull = removal.isFull;
-    this.#host.goOn();
-    this.#kernel.allowRemoval(removal);
-    this.#reports.soon();
-  }
-
   #repaired(routes: readonly string[]): void {
     this.#repairs.add(routes, this.#options.clock.now());
     this.#options.log.warn('routes were removed or changed by someone else: restored', { routes });
@@ -474,16 +450,8 @@ export class BgpNode {
   }
 
   #noted(note: Note): void {
-    if (note.kind === 'end-of-rib' && !this.#isRemovalFull) this.#allowRemovalSoon();
+    if (note.kind === 'end-of-rib') this.#recovery.peerComplete();
     logNote(this.#options.log, note);
     this.#reports.soon();
-  }
-
-  /** Not from inside the speaker's own step. */
-  #allowRemovalSoon(): void {
-    this.#cancelRemoval ??= this.#options.clock.setTimer(0, () => {
-      this.#cancelRemoval = undefined;
-      this.#allowRemoval();
-    });
   }
 }

@@ -1,0 +1,86 @@
+// What a process that has just started waits for: until its own routes are known, peers are not told that they are
+// all; until nobody can want them any more, routes of an earlier process stay in the kernel.
+import type { CancelTimer, Clock } from '@calico/clock';
+import type { KernelPort } from '../../ports.ts';
+import type { Host } from '../host/host.ts';
+import type { KernelSync } from '../kernel/kernel_sync.ts';
+import type { Speaker } from '../speaker/speaker.ts';
+import { removalFor } from './removal.ts';
+
+/** How long own routes may stay incomplete before peers are told that they are all. */
+const EXPORT_PATIENCE_MS = 60_000;
+
+export type RecoveryParts = {
+  readonly clock: Clock;
+  readonly speaker: Speaker;
+  readonly host: Host;
+  readonly sync: KernelSync;
+  readonly interfaceIndex: KernelPort['interfaceIndex'];
+};
+
+export class Recovery {
+  readonly #parts: RecoveryParts;
+  readonly #startedAt: number;
+  #inSyncAt: number | undefined;
+  #isConfigured = false;
+  #hasExports = false;
+  #isRemovalFull = false;
+  #cancelSoon: CancelTimer | undefined;
+
+  constructor(parts: RecoveryParts) {
+    this.#parts = parts;
+    this.#startedAt = parts.clock.now();
+  }
+
+  /** The cluster's resources have been known completely. */
+  get isInSync(): boolean {
+    return this.#inSyncAt !== undefined;
+  }
+
+  /**
+   * Resources have come.
+   * @param state.isConfigured the speaker knows what its routes are
+   */
+  given(state: { readonly inSync: boolean; readonly isConfigured: boolean }): void {
+    if (state.inSync) this.#inSyncAt ??= this.#parts.clock.now();
+    this.#isConfigured = state.isConfigured;
+    this.#completeExports();
+    this.#allowRemoval();
+  }
+
+  /** Time has passed. */
+  maintain(): void {
+    this.#completeExports();
+    if (!this.#isRemovalFull) this.#allowRemoval();
+  }
+
+  /** A peer has told all its routes. To be called also from inside of the speaker's own step. */
+  peerComplete(): void {
+    if (this.#isRemovalFull) return;
+    this.#cancelSoon ??= this.#parts.clock.setTimer(0, () => {
+      this.#cancelSoon = undefined;
+      this.#allowRemoval();
+    });
+  }
+
+  stop(): void {
+    this.#cancelSoon?.();
+  }
+
+  #completeExports(): void {
+    if (this.#hasExports) return;
+    const waited = this.#parts.clock.now() - this.#startedAt;
+    if (!this.isInSync && !(this.#isConfigured && waited >= EXPORT_PATIENCE_MS)) return;
+    this.#hasExports = true;
+    this.#parts.host.completeExports();
+  }
+
+  #allowRemoval(): void {
+    const { clock, speaker, host, sync, interfaceIndex } = this.#parts;
+    const state = { startedAt: this.#startedAt, inSyncAt: this.#inSyncAt };
+    const removal = removalFor(speaker, state, clock.now(), interfaceIndex);
+    this.#isRemovalFull = removal.isFull;
+    host.goOn();
+    sync.allowRemoval(removal);
+  }
+}
