@@ -16,3 +16,4 @@ export {
   setting,
 } from './settings.ts';
 export { VERSION } from './version.ts';
+export { watchDependency } from './watch_dependency.ts';

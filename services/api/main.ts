@@ -5,16 +5,18 @@
 //   etcd ─watch→ relay (the replica that holds the lease) ─JetStream→ felix, bgp, status
 import { randomUUID } from 'node:crypto';
 import { connectBus } from '@calico/bus';
-import { etcdAccess, natsAccess, runService } from '@calico/process';
+import { etcdAccess, natsAccess, runService, watchDependency } from '@calico/process';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { openEtcd } from '@calico/store';
 import { writeBuiltIns } from './adapters/built_in_writer.ts';
 import { createHandlers } from './adapters/grpc_handlers.ts';
-import { watchReachability } from './adapters/reachability.ts';
 import { ResourceReader } from './adapters/resource_reader.ts';
 import { ResourceWriter } from './adapters/resource_writer.ts';
 import { settings } from './config.ts';
 import { startRelay } from './relay/relay.ts';
+
+/** Any key does to see whether etcd answers. */
+const PROBE = '/calico/resources/v3/projectcalico.org/clusterinformations/default';
 
 await runService({
   name: 'api',
@@ -36,8 +38,9 @@ await runService({
       ResourceService,
       createHandlers({ reader, writer, version }),
     ]);
+    const askEtcd = (stopped: AbortSignal) => store.get(PROBE, { signal: stopped });
     void writeBuiltIns({ store, birth, version, clock, logger, health, signal }).then(() =>
-      watchReachability({ store, clock, health, signal }),
+      watchDependency({ name: 'etcd', ask: askEtcd, clock, health, signal }),
     );
     const relay = startRelay({ store, bus, logger, clock, signal });
     metrics.observe('api_relay_leading', '1 when this replica relays etcd to NATS', () =>

@@ -3,7 +3,7 @@
 //   clients ─gRPC→ grpc_handlers → address_book → program_runner ─get, list, txn→ etcd
 //                    (checks)      (sequences)      (runs core/programs)
 import { randomUUID } from 'node:crypto';
-import { etcdAccess, runService } from '@calico/process';
+import { etcdAccess, runService, watchDependency } from '@calico/process';
 import { IpamAdminService } from '@calico/proto/ipam/v1/admin';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
 import { NodeAddressService } from '@calico/proto/ipam/v1/node_addresses';
@@ -18,9 +18,9 @@ import { NodeRemover } from './adapters/node_remover.ts';
 import { PlacementPlanner } from './adapters/placement_planner.ts';
 import { recordUtilization } from './adapters/pool_metrics.ts';
 import { ProgramRunner } from './adapters/program_runner.ts';
-import { watchReachability } from './adapters/reachability.ts';
 import { UtilizationFeed } from './adapters/utilization_feed.ts';
 import { settings } from './config.ts';
+import { CONFIG_KEY } from './core/records/keys.ts';
 
 await runService({
   name: 'ipam',
@@ -61,7 +61,8 @@ await runService({
     void feed.run(signal);
     void planner.run(signal);
     void recordUtilization(feed, metrics, signal);
-    void watchReachability({ store, clock, health, signal });
+    const askEtcd = (stopped: AbortSignal) => store.get(CONFIG_KEY, { signal: stopped });
+    void watchDependency({ name: 'etcd', ask: askEtcd, clock, health, signal });
     logger.info('serving', { address: server.address });
     return async () => {
       await server.stop();
