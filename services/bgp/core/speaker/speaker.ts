@@ -8,7 +8,6 @@ import {
   KEEPALIVE,
   type Notification,
   ProtocolError,
-  type RouteRefresh,
 } from '@calico/bgp-wire';
 import { type Address, sameAddress } from '@calico/ip';
 import type { ExportPolicy, InterfaceOf } from '../policy/export_policy.ts';
@@ -36,15 +35,14 @@ import type {
 } from './events.ts';
 import { GUEST_PATIENCE_MS, Guests } from './guests.ts';
 import { InjectedRoutes } from './injected_routes.ts';
-import { beginToAge, LongLived } from './long_lived.ts';
 import { refreshAll } from './outbound.ts';
 import { Outbox } from './outbox.ts';
 import { OwnRoutes } from './own_routes.ts';
 import { Peer } from './peer.ts';
 import { Policies } from './policies.ts';
 import { judgePrefixLimit } from './prefix_limit.ts';
-import { takeRefresh } from './refresh.ts';
 import { RouteNews } from './route_news.ts';
+import { StaleRoutes } from './stale_routes.ts';
 import { UpdateGroups } from './update_groups.ts';
 import { BFD_DOWN, BFD_HOLD } from './watched_path.ts';
 
@@ -57,9 +55,6 @@ export type SpeakerOptions = {
   /** Is told every input before it is acted on. */
   readonly record?: (input: SpeakerInput) => void;
 };
-
-/** How long routes are kept when the peer is back but does not finish its table. */
-const STALE_AFTER_RETURN_MS = 120_000;
 
 /** Prefixes that one flush() decides on unless told otherwise, and judges for up to so many update groups. */
 const SLICE = 2_048;
@@ -84,6 +79,7 @@ export class Speaker {
   readonly #outbox = new Outbox();
   readonly #completion: Completion;
   readonly #effects: SpeakerEffect[] = [];
+  readonly #stale = new StaleRoutes((effect) => this.#effects.push(effect));
 
   constructor(options: SpeakerOptions) {
     this.#timing = options.timing ?? DEFAULT_TIMING;
@@ -198,7 +194,7 @@ export class Speaker {
         return this.#updates(peer, event.side, event.bodies, now);
       case 'peer-timer':
         if (event.timer === 'idle-hold') this.#stepSession(peer, { kind: 'rested' }, now);
-        else if (event.timer === 'stale') this.#staleTimeOver(peer);
+        else if (event.timer === 'stale') this.#stale.timeOver(peer);
         else this.#reviewGuest(peer, now);
         return;
       case 'bfd':
@@ -298,7 +294,7 @@ export class Speaker {
     if (peer.path.hasFailed(news)) {
       if (peer.live !== undefined) this.#stepSession(peer, BFD_DOWN, now);
       // RFC 5882 section 4.3.2: it does not restart, what it announced is out of reach.
-      else if (news.isRemoteIndependent) this.#sweep(peer);
+      else if (news.isRemoteIndependent) this.#stale.sweep(peer);
     }
     this.#startOrHold(peer, now);
   }
@@ -310,8 +306,7 @@ export class Speaker {
 
   #stop(peer: Peer, notification: Notification, now: number): void {
     this.#stepSession(peer, { kind: 'stop', notification }, now);
-    peer.received.retainOnly([]);
-    this.#cancelStale(peer);
+    this.#stale.drop(peer);
   }
 
   #stepSession(peer: Peer, event: SessionEvent, now: number): void {
@@ -345,7 +340,7 @@ export class Speaker {
         return this.#apply(peer, encodeMessage(effect.update, context).subarray(HEADER_LENGTH));
       }
       case 'refresh':
-        return this.#refresh(peer, effect.refresh);
+        return this.#stale.refresh(peer, effect.refresh);
       case 'set-idle-hold':
         return this.#setTimer(peer, 'idle-hold', effect.delayMs);
       case 'cancel-idle-hold':
@@ -369,35 +364,21 @@ export class Speaker {
   #up(peer: Peer, { side, negotiated, isReplacing }: UpEffect): void {
     const { config, received } = peer;
     const live = peer.begin(side, negotiated);
-    peer.ageing = undefined;
     received.setSource(live.source);
     peer.inbound = this.#policies.inboundFor(peer, negotiated);
     this.#note({ kind: 'up', peer: config.key });
-    // RFC 4724 section 4.2: what the peer does not say it kept forwarding is dropped at once.
-    if (!isReplacing) received.retainOnly(peer.longLived.keptAfter(negotiated.gracefulRestart));
-    if (received.staleCount > 0) this.#awaitReturn(peer, STALE_AFTER_RETURN_MS);
-    else this.#cancelStale(peer);
+    this.#stale.takeBack(peer, negotiated.gracefulRestart, isReplacing === true);
     const { exports } = this.#policies;
     if (exports !== undefined) this.#groups.join(peer, live, exports);
   }
 
   #down(peer: Peer, negotiated: Negotiated, isGraceful: boolean, reason: string): void {
-    const { received, config } = peer;
-    const isRefreshing = (peer.live?.refreshing.size ?? 0) > 0;
+    const wasRefreshing = (peer.live?.refreshing.size ?? 0) > 0;
     this.#groups.leave(peer);
     peer.live = undefined;
     peer.inbound = undefined;
-    this.#note({ kind: 'down', peer: config.key, reason, isGraceful });
-    const restart = isGraceful ? negotiated.gracefulRestart : undefined;
-    peer.longLived = new LongLived(restart);
-    const { families } = peer.longLived;
-    received.retainOnly(families);
-    // A second loss before the peer finished its table does not prolong the wait.
-    const isAwaitedAlready = received.staleCount > 0 && peer.isAwaited && !isRefreshing;
-    received.markStale(families);
-    if (received.staleCount === 0) return this.#cancelStale(peer);
-    beginToAge(peer);
-    if (!isAwaitedAlready) this.#awaitReturn(peer, peer.longLived.delayMs);
+    this.#note({ kind: 'down', peer: peer.config.key, reason, isGraceful });
+    this.#stale.lose(peer, isGraceful ? negotiated.gracefulRestart : undefined, wasRefreshing);
   }
 
   #updates(peer: Peer, side: Side, bodies: readonly Uint8Array[], now: number): void {
@@ -418,63 +399,19 @@ export class Speaker {
   }
 
   /** @throws ProtocolError where the session must be reset */
-  #apply({ live, inbound, received, config }: Peer, body: Uint8Array): void {
+  #apply(peer: Peer, body: Uint8Array): void {
+    const { live, inbound, config } = peer;
     if (live === undefined || inbound === undefined) return;
     const { news, endOfRib } = inbound.apply(body);
     for (const each of news) this.#note({ ...each, peer: config.key });
     if (endOfRib === undefined || !live.negotiated.families.includes(endOfRib)) return;
     live.complete.add(endOfRib);
     this.#note({ kind: 'end-of-rib', peer: config.key, family: endOfRib });
-    const peer = this.#peers.get(config.key);
-    if (peer !== undefined) this.#swept(peer, received.sweep([endOfRib]));
-  }
-
-  #refresh(peer: Peer, message: RouteRefresh): void {
-    const swept = takeRefresh(peer, message);
-    // The peer may never end what it has begun; beginning again does not prolong it.
-    if (peer.received.staleCount > 0 && !peer.isAwaited) {
-      this.#awaitReturn(peer, STALE_AFTER_RETURN_MS);
-    }
-    this.#swept(peer, swept);
-  }
-
-  /** Unless routes may stay long, as a last resort, this is their end. */
-  #staleTimeOver(peer: Peer): void {
-    const { longLived, received, live } = peer;
-    if (live !== undefined) return this.#sweep(peer);
-    longLived.advance();
-    if (longLived.families.length === 0) return this.#sweep(peer);
-    peer.isAwaited = false;
-    beginToAge(peer);
-    this.#swept(peer, received.sweep(longLived.over));
-    if (received.staleCount > 0) this.#awaitReturn(peer, longLived.delayMs);
-  }
-
-  #sweep(peer: Peer): void {
-    peer.isAwaited = false;
-    peer.live?.refreshing.clear();
-    this.#swept(peer, peer.received.sweep([4, 6]));
-  }
-
-  /** @param routes how many have gone */
-  #swept(peer: Peer, routes: number): void {
-    if (peer.received.staleCount === 0) this.#cancelStale(peer);
-    if (routes > 0) this.#note({ kind: 'swept', peer: peer.config.key, routes });
-  }
-
-  #awaitReturn(peer: Peer, delayMs: number): void {
-    peer.isAwaited = true;
-    this.#setTimer(peer, 'stale', delayMs);
+    this.#stale.endOfRib(peer, endOfRib);
   }
 
   #setTimer(peer: Peer, timer: PeerTimer, delayMs: number): void {
     this.#effects.push({ kind: 'set-timer', peer: peer.config.key, timer, delayMs });
-  }
-
-  #cancelStale(peer: Peer): void {
-    if (!peer.isAwaited) return;
-    peer.isAwaited = false;
-    this.#effects.push({ kind: 'cancel-timer', peer: peer.config.key, timer: 'stale' });
   }
 
   #note(note: Note): void {
