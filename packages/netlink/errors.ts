@@ -25,6 +25,12 @@ export class NetlinkError extends Error {
   }
 }
 
+/** For a system call that has failed: "Cannot open eventfd: EMFILE". */
+export function systemCallError(action: string, errno: number): NetlinkError {
+  const code = errnoName(errno);
+  return new NetlinkError(code, `Cannot ${action}: ${code}`);
+}
+
 /** Bytes that are not a netlink message of the expected kind. */
 export class NetlinkDecodeError extends Error {
   constructor(message: string) {

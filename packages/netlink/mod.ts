@@ -5,7 +5,7 @@ export {
   type ConnectionChange,
   type ConnectionTuple,
 } from './conntrack_codec.ts';
-export { errnoName, NetlinkDecodeError, NetlinkError } from './errors.ts';
+export { errnoName, NetlinkDecodeError, NetlinkError, systemCallError } from './errors.ts';
 export { type BatchFailure, Exchange } from './exchange.ts';
 export { systemLibc } from './koffi_libc.ts';
 export type { Libc } from './libc.ts';
@@ -23,4 +23,5 @@ export {
   openRouteDump,
 } from './open.ts';
 export { type RouteTemplate, routeTemplate } from './route_template.ts';
+export { SocketWatch, type SocketWatchOptions } from './socket_watch.ts';
 export type * from './types.ts';

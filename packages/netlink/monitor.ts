@@ -1,26 +1,17 @@
-// Multicast events of one namespace:  poll(2) on a pool thread → synchronous drain → queue → consumer.
+// Multicast events of one namespace:  socket_watch → synchronous drain → queue → consumer.
 // While the queue is full nothing is drained; the kernel's buffer then holds the events, and when that
 // overflows too it says so (ENOBUFS), which the consumer sees as 'overrun'.
-import { errnoName, NetlinkDecodeError, NetlinkError } from './errors.ts';
+import { NetlinkDecodeError } from './errors.ts';
 import { decodeEvent } from './event_codec.ts';
 import type { Libc } from './libc.ts';
 import { MessageCursor } from './message_reader.ts';
 import { NetlinkSocket } from './netlink_socket.ts';
+import { SocketWatch } from './socket_watch.ts';
 import type { Monitor, MonitorEvent, MonitorGroup } from './types.ts';
 import { RTNLGRP } from './uapi.ts';
 
-const EFD_CLOEXEC_NONBLOCK = 0x80800;
-const POLLIN = 1;
 const QUEUE_LIMIT = 16_384;
 const DEFAULT_BUFFER_BYTES = 8 * 1024 * 1024;
-
-/** What a pool thread reads at this moment must not be collected. */
-const inUse = new Set<NetlinkMonitor>();
-
-// The end of a process waits for its pool threads, also after an exception: one in poll(2) would hold it for ever.
-process.on('exit', () => {
-  for (const monitor of inUse) monitor.close();
-});
 
 export type MonitorOptions = {
   readonly receiveBufferBytes?: number | undefined;
@@ -29,37 +20,32 @@ export type MonitorOptions = {
 };
 
 export class NetlinkMonitor implements Monitor {
-  readonly #libc: Libc;
   readonly #socket: NetlinkSocket;
-  readonly #wake: number;
-  readonly #pollFds = new Uint8Array(new ArrayBuffer(16));
+  readonly #watch: SocketWatch;
   readonly #queue: MonitorEvent[] = [];
   #head = 0;
   readonly #waiting: PromiseWithResolvers<IteratorResult<MonitorEvent>>[] = [];
   readonly #released = Promise.withResolvers<void>();
   #failure: unknown;
-  #isPolling = false;
-  #isClosed = false;
 
   constructor(
     libc: Libc,
     groups: readonly MonitorGroup[],
     { receiveBufferBytes, exceptPort }: MonitorOptions = {},
   ) {
-    this.#libc = libc;
     const mask = groups.reduce((bits, group) => bits | (1 << (RTNLGRP[group] - 1)), 0);
     this.#socket = new NetlinkSocket(libc, {
       groups: mask,
       receiveBufferBytes: receiveBufferBytes ?? DEFAULT_BUFFER_BYTES,
     });
     if (exceptPort !== undefined) this.#socket.ignore(exceptPort);
-    this.#wake = libc.eventfd(0, EFD_CLOEXEC_NONBLOCK);
-    if (this.#wake < 0) {
-      const code = errnoName(libc.errno());
-      this.#socket.close();
-      throw new NetlinkError(code, `Cannot open eventfd: ${code}`);
-    }
-    this.#poll();
+    this.#watch = new SocketWatch({
+      libc,
+      socket: this.#socket,
+      onReadable: () => this.#read(),
+      onReleased: () => this.#end(),
+    });
+    this.#watch.wait();
   }
 
   [Symbol.asyncIterator](): AsyncIterator<MonitorEvent> {
@@ -73,17 +59,14 @@ export class NetlinkMonitor implements Monitor {
   }
 
   close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    if (this.#isPolling) this.#libc.eventfdWrite(this.#wake);
-    else this.#release();
+    this.#watch.close();
   }
 
   #next(): Promise<IteratorResult<MonitorEvent>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const event = this.#take();
     if (event) return Promise.resolve({ done: false, value: event });
-    if (this.#isClosed) return this.#ended();
+    if (this.#watch.isClosed) return this.#ended();
     const waiter = Promise.withResolvers<IteratorResult<MonitorEvent>>();
     this.#waiting.push(waiter);
     return waiter.promise;
@@ -96,30 +79,12 @@ export class NetlinkMonitor implements Monitor {
     if (this.#head === this.#queue.length) {
       this.#queue.length = 0;
       this.#head = 0;
-      this.#poll();
+      this.#watch.wait();
     }
     return event;
   }
 
-  #poll(): void {
-    if (this.#isPolling || this.#isClosed || this.#queue.length >= QUEUE_LIMIT) return;
-    const view = new DataView(this.#pollFds.buffer);
-    view.setInt32(0, this.#socket.fd, true);
-    view.setInt16(4, POLLIN, true);
-    view.setInt32(8, this.#wake, true);
-    view.setInt16(12, POLLIN, true);
-    this.#isPolling = true;
-    inUse.add(this);
-    this.#libc.pollAsync(this.#pollFds, -1, () => this.#polled());
-  }
-
-  #polled(): void {
-    this.#isPolling = false;
-    inUse.delete(this);
-    if (this.#isClosed) {
-      this.#release();
-      return;
-    }
+  #read(): void {
     try {
       this.#drain();
     } catch (error) {
@@ -128,7 +93,7 @@ export class NetlinkMonitor implements Monitor {
       return;
     }
     this.#settle();
-    this.#poll();
+    if (this.#queue.length < QUEUE_LIMIT) this.#watch.wait();
   }
 
   #drain(): void {
@@ -157,7 +122,7 @@ export class NetlinkMonitor implements Monitor {
   #settle(): void {
     while (this.#waiting.length > 0) {
       const event = this.#take();
-      if (!event && !this.#isClosed) return;
+      if (!event && !this.#watch.isClosed) return;
       const waiter = this.#waiting.shift();
       if (event) waiter?.resolve({ done: false, value: event });
       else if (this.#failure !== undefined) waiter?.reject(this.#failure);
@@ -171,9 +136,7 @@ export class NetlinkMonitor implements Monitor {
     return { done: true, value: undefined };
   }
 
-  #release(): void {
-    this.#socket.close();
-    this.#libc.close(this.#wake);
+  #end(): void {
     this.#released.resolve();
     this.#settle();
   }

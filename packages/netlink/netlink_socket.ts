@@ -1,6 +1,6 @@
 // A netlink socket. The kernel carries a request out inside send(2): its answer is in the receive queue before
 // send returns, and a dump goes on inside recv(2).
-import { errnoName, NetlinkError } from './errors.ts';
+import { type NetlinkError, systemCallError } from './errors.ts';
 import type { Libc } from './libc.ts';
 
 const AF_NETLINK = 16;
@@ -148,8 +148,7 @@ export class NetlinkSocket {
   }
 
   #failure(action: string): NetlinkError {
-    const code = errnoName(this.#libc.errno());
-    return new NetlinkError(code, `Cannot ${action}: ${code}`);
+    return systemCallError(action, this.#libc.errno());
   }
 }
 

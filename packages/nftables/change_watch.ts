@@ -3,12 +3,11 @@
 // the commit returns: so what is found right after a commit, minus one, was somebody else.
 import {
   AttributeCursor,
-  errnoName,
   type Libc,
   MessageCursor,
   NetlinkDecodeError,
-  NetlinkError,
   NetlinkSocket,
+  SocketWatch,
 } from '@calico/netlink';
 import { NETLINK_NETFILTER, NFNL_SUBSYS_NFTABLES, NFPROTO, NFT_MSG } from './uapi.ts';
 
@@ -18,17 +17,7 @@ const NFGENMSG_BYTES = 4;
 const NFTA_TABLE = 1;
 const NFTA_GEN_PROC_PID = 2;
 const NFTA_GEN_PROC_NAME = 3;
-const POLLIN = 1;
-const EFD_CLOEXEC_NONBLOCK = 0x80800;
 const RECEIVE_BUFFER_BYTES = 16 * 1024 * 1024;
-
-/** What the pool thread reads at this moment must not be collected. */
-const inUse = new Set<ChangeWatch>();
-
-// The end of a process waits for its pool threads, also after an exception: one in poll(2) would hold it for ever.
-process.on('exit', () => {
-  for (const watch of inUse) watch.close();
-});
 
 export type ForeignChange = {
   /** For a log: who changed the table, as far as is known. */
@@ -37,21 +26,17 @@ export type ForeignChange = {
 
 /** Watches one table of family inet in the network namespace that was current when this was made. */
 export class ChangeWatch {
-  readonly #libc: Libc;
   readonly #table: string;
   readonly #socket: NetlinkSocket;
-  readonly #wake: number;
-  readonly #pollFds = new Uint8Array(new ArrayBuffer(16));
+  readonly #watch: SocketWatch;
   readonly #report: (change: ForeignChange) => void;
   /** Transactions that touched the table and are not accounted for: who made them. */
   #pending: string[] = [];
   #isTouched = false;
   #isOverrun = false;
   #reports = 0;
-  #isClosed = false;
 
   constructor(libc: Libc, table: string, report: (change: ForeignChange) => void) {
-    this.#libc = libc;
     this.#table = table;
     this.#report = report;
     this.#socket = new NetlinkSocket(libc, {
@@ -59,13 +44,15 @@ export class ChangeWatch {
       groups: 1 << (NFNLGRP_NFTABLES - 1),
       receiveBufferBytes: RECEIVE_BUFFER_BYTES,
     });
-    this.#wake = libc.eventfd(0, EFD_CLOEXEC_NONBLOCK);
-    if (this.#wake < 0) {
-      const code = errnoName(libc.errno());
-      this.#socket.close();
-      throw new NetlinkError(code, `Cannot open eventfd: ${code}`);
-    }
-    this.#poll();
+    this.#watch = new SocketWatch({
+      libc,
+      socket: this.#socket,
+      onReadable: () => {
+        this.#settle(0, () => false);
+        this.#watch.wait();
+      },
+    });
+    this.#watch.wait();
   }
 
   /** Reports what others have changed up to now; answers how often that was since the start. */
@@ -84,34 +71,11 @@ export class ChangeWatch {
   }
 
   close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#libc.eventfdWrite(this.#wake);
-  }
-
-  #poll(): void {
-    const view = new DataView(this.#pollFds.buffer);
-    view.setInt32(0, this.#socket.fd, true);
-    view.setInt16(4, POLLIN, true);
-    view.setInt32(8, this.#wake, true);
-    view.setInt16(12, POLLIN, true);
-    inUse.add(this);
-    this.#libc.pollAsync(this.#pollFds, -1, () => this.#polled());
-  }
-
-  #polled(): void {
-    inUse.delete(this);
-    if (this.#isClosed) {
-      this.#socket.close();
-      this.#libc.close(this.#wake);
-      return;
-    }
-    this.#settle(0, () => false);
-    this.#poll();
+    this.#watch.close();
   }
 
   #settle(own: number, wasAlone: () => boolean): void {
-    if (this.#isClosed) return;
+    if (this.#watch.isClosed) return;
     this.#drain();
     let foreign = this.#pending.length - own;
     let isOverrun = this.#isOverrun;
