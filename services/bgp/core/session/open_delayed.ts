@@ -1,7 +1,18 @@
 // The connection is there, and the peer may speak first: DelayOpenTimer of RFC 4271 section 8.
-
+//
+// No NOTIFICATION goes out before our OPEN (SendNOTIFICATIONwithoutOPEN is off). What the peer's OPEN lacks is
+// said after it, as if the time had just been over.
+import { ErrorCode, type Open } from '@calico/bgp-wire';
 import { makeOpen } from './open_message.ts';
-import { acceptOpen, fail, lost, receivedNotification, sendOpen, stay } from './transitions.ts';
+import {
+  acceptOpen,
+  fail,
+  giveUp,
+  lost,
+  receivedNotification,
+  sendOpen,
+  stay,
+} from './transitions.ts';
 import type { Connection, ConnectionEvent, SessionConfig, Transition } from './types.ts';
 
 export function stepOpenDelayed(
@@ -14,8 +25,11 @@ export function stepOpenDelayed(
       return lost(event.reason);
     case 'timer':
       return event.timer === 'delay-open' ? sendOpen(config) : stay(state);
-    case 'malformed':
-      return fail(event.notification, event.reason);
+    case 'malformed': {
+      const { notification, reason } = event;
+      const isOpen = notification.code === ErrorCode.Open;
+      return isOpen ? after(makeOpen(config), fail(notification, reason)) : giveUp(reason);
+    }
     case 'start':
     case 'opened':
     case 'blocked':
@@ -28,9 +42,14 @@ export function stepOpenDelayed(
   }
   const { message } = event;
   if (message.kind === 'notification') return receivedNotification(message);
-  if (message.kind !== 'open') return lost(`The peer began with "${message.kind}" instead of OPEN`);
+  if (message.kind !== 'open') {
+    return giveUp(`The peer began with "${message.kind}" instead of OPEN`);
+  }
   const localOpen = makeOpen(config);
-  const answer = acceptOpen(config, localOpen, message);
+  return after(localOpen, acceptOpen(config, localOpen, message));
+}
+
+function after(message: Open, answer: Transition): Transition {
   const cancel = { kind: 'cancel-timer', timer: 'delay-open' } as const;
-  return { ...answer, effects: [cancel, { kind: 'send', message: localOpen }, ...answer.effects] };
+  return { ...answer, effects: [cancel, { kind: 'send', message }, ...answer.effects] };
 }

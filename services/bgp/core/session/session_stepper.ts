@@ -51,6 +51,7 @@ export class SessionStepper {
         this.#set({ phase: 'stopped', errors: 0, lastError: '' });
         return;
       case 'reset':
+        if (this.session.phase === 'stopped') return;
         this.#end(event.notification, event.reason);
         if (event.restMs === undefined) this.#rest(event.reason);
         else this.#restFor(event.restMs, event.reason);
@@ -100,7 +101,7 @@ export class SessionStepper {
     this.#put(side, next);
     if (before.kind !== 'open-confirm' && next.kind === 'open-confirm') {
       // Before our KEEPALIVE goes out: the peer takes it as the word that this connection stays.
-      if (!this.#survivesCollisions(side, next.negotiated)) return;
+      if (!this.#survivesCollisions(side, before, next.negotiated)) return;
     }
     this.#emit(side, effects);
     if (before.kind === 'open-confirm' && next.kind === 'established') {
@@ -127,14 +128,14 @@ export class SessionStepper {
     this.#set({ usesDualAsn: !usesDualAsn });
   }
 
-  #survivesCollisions(side: Side, { remoteOpen }: Negotiated): boolean {
+  #survivesCollisions(side: Side, before: Connection, { remoteOpen }: Negotiated): boolean {
     const ageMs = this.#now - this.session.since;
     for (const other of SIDES) {
       if (other === side) continue;
       const arrived = { side, open: remoteOpen };
       const verdict = judgeCollision(this.#config, arrived, this.#at(other), ageMs);
       if (verdict === 'close-arrived') {
-        this.#abandon(side);
+        this.#abandon(side, before);
         return false;
       }
       if (verdict === 'close-other') this.#abandon(other);
@@ -147,11 +148,10 @@ export class SessionStepper {
     return true;
   }
 
-  /** Closes a connection in favour of another one. */
-  #abandon(side: Side): void {
-    const isOpen = hasSentOpen(this.#at(side));
+  /** Closes a connection in favour of another one. @param before our OPEN has gone out in that state, or not */
+  #abandon(side: Side, before = this.#at(side)): void {
     const message = cease(CeaseSubcode.ConnectionCollision);
-    this.#drop(side, isOpen ? message : undefined);
+    this.#drop(side, hasSentOpen(before) ? message : undefined);
   }
 
   #drop(side: Side, notification?: Notification): void {

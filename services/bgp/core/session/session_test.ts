@@ -1,28 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  cease,
-  describeNotification,
-  hardReset,
-  KEEPALIVE,
-  type Notification,
-  type Open,
-  type Update,
-} from '@calico/bgp-wire';
-import { sessionConfig } from '../../testing/session_config.ts';
-import { makeOpen } from './open_message.ts';
-import { newSession, type Session, type SessionEvent, stateName, stepSession } from './session.ts';
-import {
-  type ConnectionEvent,
-  type GracefulRestartOffer,
-  type SessionConfig,
-  type SessionEffect,
-  type Side,
-} from './types.ts';
-
-function remoteOpen(changes: Partial<SessionConfig> = {}): Open {
-  return makeOpen(sessionConfig({ routerId: 101, ...changes }));
-}
+import { cease, hardReset, KEEPALIVE, type Notification } from '@calico/bgp-wire';
+import { SessionDriver as Driver, remoteOpen, UPDATE } from '../../testing/session_driver.ts';
+import type { SessionEvent } from './session.ts';
+import type { ConnectionEvent, GracefulRestartOffer, Side } from './types.ts';
 
 const OFFER: GracefulRestartOffer = {
   restartTimeSeconds: 120,
@@ -31,87 +12,6 @@ const OFFER: GracefulRestartOffer = {
   keepsOnNotification: false,
   longLivedSeconds: 0,
 };
-
-const UPDATE: Update = {
-  kind: 'update',
-  withdrawn: [],
-  announced: [],
-  attributes: {},
-  problems: [],
-};
-
-/** A session that is told events and remembers what it wanted done. */
-class Driver {
-  session: Session = newSession(0);
-  readonly config: SessionConfig;
-  now = 0;
-  effects: readonly SessionEffect[] = [];
-
-  constructor(config: Partial<SessionConfig> = {}) {
-    this.config = sessionConfig(config);
-  }
-
-  send(event: SessionEvent): this {
-    const { session, effects } = stepSession(this.session, event, this.config, this.now);
-    this.session = session;
-    this.effects = effects;
-    return this;
-  }
-
-  on(side: Side, event: ConnectionEvent): this {
-    return this.send({ kind: 'connection', side, event });
-  }
-
-  hear(side: Side, ...messages: (Open | Update | typeof KEEPALIVE)[]): this {
-    for (const message of messages) this.on(side, { kind: 'message', message });
-    return this;
-  }
-
-  establish(side: Side = 'outgoing', open = remoteOpen()): this {
-    if (this.session.phase === 'stopped') this.send({ kind: 'start' });
-    if (side === 'outgoing') this.on(side, { kind: 'opened' });
-    else this.send({ kind: 'accepted' });
-    return this.hear(side, open, KEEPALIVE);
-  }
-
-  /** "send open", "set-timer hold 30000", "close", each with its side unless it is ours. */
-  get did(): string[] {
-    return this.effects.map((effect) => {
-      const side = 'side' in effect && effect.side !== 'outgoing' ? `${effect.side}: ` : '';
-      switch (effect.kind) {
-        case 'send':
-          return `${side}send ${
-            effect.message.kind === 'notification'
-              ? describeNotification(effect.message)
-              : effect.message.kind
-          }`;
-        case 'set-timer':
-          return `${side}set ${effect.timer} ${effect.delayMs}`;
-        case 'cancel-timer':
-          return `${side}cancel ${effect.timer}`;
-        case 'set-idle-hold':
-          return `rest ${effect.delayMs}`;
-        case 'down':
-          return `down ${effect.isGraceful ? 'graceful' : 'hard'}: ${effect.reason}`;
-        case 'up':
-          return `${side}up${effect.isReplacing ? ' in place of another' : ''}`;
-        default:
-          return `${side}${effect.kind}`;
-      }
-    });
-  }
-
-  /** The same without timers, which matter only now and then. */
-  get acted(): string[] {
-    return this.did.filter(
-      (text) => !/(set|cancel) (hold|keepalive|connect-retry|delay-open|send-hold)/.test(text),
-    );
-  }
-
-  get state(): string {
-    return stateName(this.session);
-  }
-}
 
 test('start dials, and dials again when the attempt takes too long', () => {
   const driver = new Driver().send({ kind: 'start' });
@@ -143,7 +43,7 @@ test('a passive session never dials', () => {
 
 test('OPEN, KEEPALIVE and the timers of an established session', () => {
   const driver = new Driver().send({ kind: 'start' }).on('outgoing', { kind: 'opened' });
-  assert.deepEqual(driver.did, ['cancel connect-retry', 'send open', 'set hold 30000']);
+  assert.deepEqual(driver.did, ['cancel connect-retry', 'send open', 'set hold 240000']);
   driver.hear('outgoing', remoteOpen({ holdTimeSeconds: 30 }));
   assert.equal(driver.state, 'OpenConfirm');
   assert.deepEqual(driver.did, [
@@ -232,15 +132,17 @@ test('delay open: the peer speaks first, or the timer ends', () => {
   assert.equal(silent.state, 'OpenSent');
 });
 
+/** Connected, and the peer may speak first. */
+function waiting(): Driver {
+  const driver = new Driver({ delayOpenMs: 5_000 }).send({ kind: 'start' });
+  return driver.on('outgoing', { kind: 'opened' });
+}
+
 test('delay open: whatever else comes first ends the attempt', () => {
-  const waiting = () => {
-    const driver = new Driver({ delayOpenMs: 5_000 }).send({ kind: 'start' });
-    return driver.on('outgoing', { kind: 'opened' });
-  };
   const lost = waiting().on('outgoing', { kind: 'closed', reason: 'gone' });
   assert.deepEqual([lost.acted, lost.state, lost.session.lastError], [['close'], 'Active', 'gone']);
   const odd = waiting().hear('outgoing', KEEPALIVE);
-  assert.deepEqual([odd.acted, odd.state], [['close'], 'Active']);
+  assert.deepEqual([odd.acted, odd.state], [['close', 'rest 1000'], 'Idle']);
   assert.match(odd.session.lastError, /began with "keepalive"/);
   const stopped = waiting().send({ kind: 'stop', notification: cease(2) });
   assert.deepEqual(stopped.acted, ['close', 'cancel-idle-hold'], 'no NOTIFICATION before OPEN');
@@ -498,10 +400,10 @@ test('strangers who connect and talk nonsense disturb nothing', () => {
     driver.send({ kind: 'accepted' }).on('incoming', nonsense);
     assert.equal(driver.state, 'Established');
   }
-  const waiting = new Driver().send({ kind: 'start' });
-  waiting.on('outgoing', { kind: 'closed', reason: 'Connection refused' });
-  waiting.send({ kind: 'accepted' }).on('incoming', nonsense);
-  assert.equal(waiting.session.phase, 'running');
+  const dialling = new Driver().send({ kind: 'start' });
+  dialling.on('outgoing', { kind: 'closed', reason: 'Connection refused' });
+  dialling.send({ kind: 'accepted' }).on('incoming', nonsense);
+  assert.equal(dialling.session.phase, 'running');
   // Three at once: the newest takes the place of one that has not said a word.
   const crowded = new Driver().send({ kind: 'start' });
   for (let round = 0; round < 5; round++) crowded.send({ kind: 'accepted' });

@@ -7,6 +7,7 @@ import {
   KEEPALIVE,
   type Notification,
   type Open,
+  OpenError,
 } from '@calico/bgp-wire';
 import { negotiate } from './negotiation.ts';
 import { makeOpen } from './open_message.ts';
@@ -104,11 +105,13 @@ export function receivedNotification(notification: Notification): Transition {
   const { code, subcode } = notification;
   // No error: the peer goes on with its other connection.
   const isCollision = code === ErrorCode.Cease && subcode === CeaseSubcode.ConnectionCollision;
+  // RFC 4271 section 8.2.2, event 24: the one that is not damped.
+  const isVersion = code === ErrorCode.Open && subcode === OpenError.UnsupportedVersion;
   return {
     next: IDLE,
     effects: [...cancelAll(), { kind: 'close' }],
     failure: {
-      kind: isCollision ? 'retry' : 'error',
+      kind: isCollision || isVersion ? 'retry' : 'error',
       reason: `${RECEIVED}${describeNotification(notification)}`,
       isSilent: isCollision,
       keepsRoutes: !isHardReset(notification),
@@ -118,6 +121,12 @@ export function receivedNotification(notification: Notification): Transition {
 
 export function lost(reason: string): Transition {
   const failure: Failure = { kind: 'retry', reason, isSilent: true, keepsRoutes: true };
+  return { next: IDLE, effects: [...cancelAll(), { kind: 'close' }], failure };
+}
+
+/** Closes without a word where none may be said yet. */
+export function giveUp(reason: string): Transition {
+  const failure: Failure = { kind: 'error', reason, isSilent: true, keepsRoutes: true };
   return { next: IDLE, effects: [...cancelAll(), { kind: 'close' }], failure };
 }
 
@@ -143,7 +152,8 @@ export function keepaliveTimer({
       kind: 'set-timer',
       timer: 'keepalive',
       delayMs: keepaliveSeconds * 1000,
-      jitter: KEEPALIVE_JITTER,
+      // Never more than one a second: RFC 4271 section 4.4.
+      jitter: Math.min(KEEPALIVE_JITTER, 1 - 1 / keepaliveSeconds),
     },
   ];
 }

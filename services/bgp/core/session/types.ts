@@ -76,7 +76,7 @@ export type GracefulRestartOffer = {
 export type SessionTiming = {
   /** Between two attempts to connect, and the longest an attempt may take. */
   readonly connectRetryMs: number;
-  /** How long to wait for OPEN (RFC 4271 proposes four minutes). */
+  /** How long to wait for the peer's OPEN after ours; a router that starts may have a hundred peers to answer. */
   readonly openHoldMs: number;
   /** Rest after an error; doubles with each further one up to the maximum. */
   readonly idleHoldMs: number;
@@ -87,7 +87,7 @@ export type SessionTiming = {
 
 export const DEFAULT_TIMING: SessionTiming = {
   connectRetryMs: 1_500,
-  openHoldMs: 30_000,
+  openHoldMs: 240_000,
   idleHoldMs: 1_000,
   maximumIdleHoldMs: 30_000,
   stableMs: 60_000,

@@ -1,5 +1,5 @@
 // How many routes a peer may tell, and what becomes of one that tells more: RFC 4486 section 4.
-import { afiOf, CeaseSubcode, ErrorCode, type Notification, Safi } from '@calico/bgp-wire';
+import { afiOf, CeaseSubcode, cease, type Notification, Safi } from '@calico/bgp-wire';
 import type { Family } from '@calico/ip';
 import type { SessionEvent } from '../session/session.ts';
 import type { Note } from './events.ts';
@@ -29,23 +29,23 @@ export function judgePrefixLimit({ config, live, received }: Peer): LimitVerdict
   live.isNearLimit = true;
   const note: Note = { kind: 'prefix-limit', peer: config.key, routes, limit: limit.routes };
   if (!isExceeded) return { note, event: undefined };
-  const [family = 4] = live.negotiated.families;
-  const notification = maximumReached(family, limit.routes);
+  const notification = maximumReached(live.negotiated.families, limit.routes);
   const reason = `Sent: Cease: Maximum number of prefixes reached: ${routes} of ${limit.routes}`;
   return { note, event: { kind: 'reset', notification, reason, restMs: limit.restMs } };
 }
 
-/** With the limit, as the RFC proposes: AFI, SAFI, four octets. */
-function maximumReached(family: Family, limit: number): Notification {
+/**
+ * With the limit, as the RFC proposes: AFI, SAFI, four octets. They name the family that is concerned, so there
+ * is none to say where a limit is that of several together.
+ */
+function maximumReached(families: readonly Family[], limit: number): Notification {
+  const notification = cease(CeaseSubcode.MaximumPrefixes);
+  const [family] = families;
+  if (family === undefined || families.length > 1) return notification;
   const data = new Uint8Array(7);
   const view = new DataView(data.buffer);
   view.setUint16(0, afiOf(family));
   view.setUint8(2, Safi.Unicast);
   view.setUint32(3, limit);
-  return {
-    kind: 'notification',
-    code: ErrorCode.Cease,
-    subcode: CeaseSubcode.MaximumPrefixes,
-    data,
-  };
+  return { ...notification, data };
 }
