@@ -56,6 +56,10 @@ export class FakeLibc implements Libc {
     return this.#nextFd++;
   }
 
+  eventfdRead(): number {
+    return 0;
+  }
+
   eventfdWrite(): number {
     this.wake();
     return 0;
@@ -99,6 +103,10 @@ export class FakeLibc implements Libc {
     if ('errno' in step) return this.#fail(step.errno);
     buffer.set(step.bytes.subarray(0, buffer.length));
     return step.bytes.length;
+  }
+
+  recvFrom(fd: number, buffer: Uint8Array): number {
+    return this.recv(fd, buffer);
   }
 
   close(fd: number): number {

@@ -28,9 +28,11 @@ function load(): Libc {
     setsockopt: libc.func('int setsockopt(int, int, int, void*, uint32_t)'),
     send: libc.func('long send(int, void*, size_t, int)'),
     recv: libc.func('long recv(int, void*, size_t, int)'),
+    recvFrom: libc.func('long recvfrom(int, void*, size_t, int, void*, void*)'),
     close: libc.func('int close(int)'),
     setns: libc.func('int setns(int, int)'),
     eventfd: libc.func('int eventfd(uint32_t, int)'),
+    eventfdRead: libc.func('int eventfd_read(int, void*)'),
     eventfdWrite: libc.func('int eventfd_write(int, uint64_t)'),
     nameToIndex: libc.func('uint32_t if_nametoindex(const char*)'),
     poll: libc.func('int poll(void*, unsigned long, int)'),
@@ -79,9 +81,14 @@ function load(): Libc {
     },
     send: (fd, bytes, flags) => Number(functions.send(fd, bytes, bytes.length, flags)),
     recv: (fd, buffer, flags) => Number(functions.recv(fd, buffer, buffer.length, flags)),
+    recvFrom(fd, buffer, flags, sender) {
+      const length = Uint32Array.of(sender.length);
+      return Number(functions.recvFrom(fd, buffer, buffer.length, flags, sender, length));
+    },
     close: (fd) => Number(functions.close(fd)),
     setns: (fd, type) => Number(functions.setns(fd, type)),
     eventfd: (initial, flags) => Number(functions.eventfd(initial, flags)),
+    eventfdRead: (fd) => Number(functions.eventfdRead(fd, new BigUint64Array(1))),
     eventfdWrite: (fd) => Number(functions.eventfdWrite(fd, 1)),
     interfaceIndex: (name) => Number(functions.nameToIndex(name)),
     poll: (fds, timeoutMs) => Number(functions.poll(fds, fds.length / POLLFD_BYTES, timeoutMs)),

@@ -1,4 +1,4 @@
-/** The few functions of libc that this package stands on. A negative result means: see `errno()`. */
+/** The few functions of libc that this package and those beside it stand on. A negative result means: see `errno()`. */
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array): number;
@@ -22,10 +22,14 @@ export interface Libc {
     done: (sent: number) => void,
   ): void;
   recv(fd: number, buffer: Uint8Array, flags: number): number;
+  /** @param sender receives a struct sockaddr */
+  recvFrom(fd: number, buffer: Uint8Array, flags: number, sender: Uint8Array): number;
   close(fd: number): number;
   /** Moves the calling thread into a namespace. */
   setns(fd: number, type: number): number;
   eventfd(initial: number, flags: number): number;
+  /** Makes the descriptor unreadable again. */
+  eventfdRead(fd: number): number;
   /** Makes the descriptor readable. */
   eventfdWrite(fd: number): number;
   /** 0: there is no such interface. */

@@ -21,7 +21,9 @@ export class NowhereLibc implements Libc {
   close = (): number => 0;
   setns = (): number => 0;
   eventfd = (): number => 1;
+  eventfdRead = (): number => 0;
   eventfdWrite = (): number => 0;
+  recvFrom = (): number => -1;
   interfaceIndex = (): number => 0;
   poll = (): number => this.#answers.length;
   errno = (): number => EAGAIN;

@@ -1,17 +1,10 @@
 // ICMPv6 messages between the two ends of one link, as neighbour discovery has them: RFC 4861.
 // Linux: include/uapi/linux/{in6,icmpv6}.h
 import { type Address, addressBytes } from '@calico/ip';
-import { errnoName, NetlinkError, systemLibc } from '@calico/netlink';
+import { type NetlinkError, systemCallError, systemLibc } from '@calico/netlink';
 import { hopFilter } from './hop_filter.ts';
-import {
-  ADDRESS_FAMILY,
-  decodeScope,
-  decodeSocketAddress,
-  encodeSocketAddress,
-  MAX_SOCKET_ADDRESS,
-} from './socket_address.ts';
-import { systemCalls } from './system_calls.ts';
-import type { Datagram } from './udp_socket.ts';
+import { type Datagram, Inbox } from './inbox.ts';
+import { ADDRESS_FAMILY, encodeSocketAddress } from './socket_address.ts';
 
 const SOCK_RAW_CLOEXEC_NONBLOCK = 0x80803;
 const IPPROTO_IPV6 = 41;
@@ -23,11 +16,9 @@ const IPV6_MULTICAST_LOOP = 19;
 const IPV6_JOIN_GROUP = 20;
 const ICMPV6_FILTER = 1;
 const MESSAGE_TYPES = 256;
-const EINTR = 4;
 const EAGAIN = 11;
 /** RFC 4861: what is valid comes from the link, and only there a message still has that many. */
 const HOPS = 255;
-const MAX_MESSAGE = 1_500;
 
 /** Family AF_UNSPEC: what connect() takes for the end of a connection. */
 const NOWHERE = new Uint8Array(16);
@@ -48,8 +39,7 @@ export type Icmp6Options = {
  * checksum and what is of other types. Never blocks. Needs CAP_NET_RAW.
  */
 export class Icmp6Socket {
-  readonly #buffer = new Uint8Array(MAX_MESSAGE);
-  readonly #from = new Uint8Array(MAX_SOCKET_ADDRESS);
+  readonly #inbox = new Inbox();
   /** One that is connected would hear nobody but a group. */
   #sender = -1;
   readonly #destination: Uint8Array;
@@ -67,7 +57,7 @@ export class Icmp6Socket {
       }
       // Before the group is joined: nothing may be queued that the filters have not seen.
       setBytes(this.#receiver, IPPROTO_ICMPV6, ICMPV6_FILTER, typeFilter(options.types));
-      if (systemCalls().attachFilter(this.#receiver, hopFilter(6, HOPS)) < 0) {
+      if (systemLibc().attachFilter(this.#receiver, hopFilter(6, HOPS)) < 0) {
         throw failure('filter ICMPv6 socket');
       }
       for (const group of options.groups) {
@@ -93,27 +83,19 @@ export class Icmp6Socket {
    */
   send(bytes: Uint8Array): boolean {
     if (this.#receiver < 0) return false;
-    const calls = systemCalls();
+    const libc = systemLibc();
     // A connected socket keeps the source address that it was connected from, also when it is gone.
-    calls.connect(this.#sender, NOWHERE);
-    const isConnected = calls.connect(this.#sender, this.#destination) >= 0;
-    return isConnected && systemLibc().send(this.#sender, bytes, 0) >= 0;
+    libc.connect(this.#sender, NOWHERE);
+    const isConnected = libc.connect(this.#sender, this.#destination) >= 0;
+    return isConnected && libc.send(this.#sender, bytes, 0) >= 0;
   }
 
   /** Takes one message off the receive queue, from its type on; undefined when there is none. */
   receive(): Datagram | undefined {
-    const calls = systemCalls();
-    for (;;) {
-      const length = calls.receiveFrom(this.#receiver, this.#buffer, this.#from);
-      if (length >= 0) {
-        const bytes = this.#buffer.subarray(0, length);
-        return { from: decodeSocketAddress(this.#from), scope: decodeScope(this.#from), bytes };
-      }
-      const errno = calls.errno();
-      if (errno === EINTR) continue;
-      if (errno === EAGAIN || this.#receiver < 0 || isGone(errno)) return undefined;
-      throw failure('receive from ICMPv6 socket');
-    }
+    const received = this.#inbox.take(this.#receiver);
+    if (typeof received === 'object') return received;
+    if (received === EAGAIN || this.#receiver < 0 || isGone(received)) return undefined;
+    throw systemCallError('receive from ICMPv6 socket', received);
   }
 
   close(): void {
@@ -159,6 +141,5 @@ function isGone(errno: number): boolean {
 }
 
 function failure(action: string): NetlinkError {
-  const code = errnoName(systemLibc().errno());
-  return new NetlinkError(code, `Cannot ${action}: ${code}`);
+  return systemCallError(action, systemLibc().errno());
 }

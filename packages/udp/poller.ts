@@ -1,6 +1,5 @@
 // Waits for readable sockets:  poll(2) on one thread of the pool → callbacks on ours → poll(2) again.
-import { errnoName, type Libc, NetlinkError, systemLibc } from '@calico/netlink';
-import { systemCalls } from './system_calls.ts';
+import { type Libc, systemCallError, systemLibc } from '@calico/netlink';
 
 const EFD_CLOEXEC_NONBLOCK = 0x80800;
 const POLLIN = 1;
@@ -25,10 +24,7 @@ export class Poller {
   constructor(libc: Libc = systemLibc()) {
     this.#libc = libc;
     this.#wake = libc.eventfd(0, EFD_CLOEXEC_NONBLOCK);
-    if (this.#wake < 0) {
-      const code = errnoName(libc.errno());
-      throw new NetlinkError(code, `Cannot open eventfd: ${code}`);
-    }
+    if (this.#wake < 0) throw systemCallError('open eventfd', libc.errno());
     this.#poll();
   }
 
@@ -72,7 +68,7 @@ export class Poller {
     for (let at = 0; at < view.byteLength && !this.#isClosed; at += POLL_FD_BYTES) {
       if (view.getInt16(at + 6, true) === 0) continue;
       const fd = view.getInt32(at, true);
-      if (fd === this.#wake) systemCalls().clearEvent(fd);
+      if (fd === this.#wake) this.#libc.eventfdRead(fd);
       else this.#readers.get(fd)?.();
     }
     if (this.#isClosed) this.#release();

@@ -1,18 +1,11 @@
 // UDP sockets with what the runtimes' own leave out: the time to live that datagrams must have arrived with.
 import type { Address, Family } from '@calico/ip';
-import { errnoName, NetlinkError, systemLibc } from '@calico/netlink';
+import { type NetlinkError, systemCallError, systemLibc } from '@calico/netlink';
 import { hopFilter } from './hop_filter.ts';
-import {
-  ADDRESS_FAMILY,
-  decodeScope,
-  decodeSocketAddress,
-  encodeSocketAddress,
-  MAX_SOCKET_ADDRESS,
-} from './socket_address.ts';
-import { systemCalls } from './system_calls.ts';
+import { type Datagram, Inbox } from './inbox.ts';
+import { ADDRESS_FAMILY, encodeSocketAddress } from './socket_address.ts';
 
 const SOCK_DGRAM_CLOEXEC_NONBLOCK = 0x80802;
-const EINTR = 4;
 const EAGAIN = 11;
 const IPPROTO: Readonly<Record<Family, number>> = { 4: 0, 6: 41 };
 const HOPS: Readonly<Record<Family, number>> = { 4: 2, 6: 16 };
@@ -20,7 +13,6 @@ const TRAFFIC_CLASS: Readonly<Record<Family, number>> = { 4: 1, 6: 67 };
 const IPV6_V6ONLY = 26;
 /** Network control: routers serve it before other traffic. */
 const CLASS_CS6 = 0xc0;
-const MAX_DATAGRAM = 1_500;
 
 export type UdpOptions = {
   readonly family: Family;
@@ -37,18 +29,9 @@ export type UdpOptions = {
   readonly minimumHops?: number;
 };
 
-/** Valid until the next call of receive(). */
-export type Datagram = {
-  readonly from: Address;
-  /** Index of the interface that a link-local sender is on; 0 for other senders. */
-  readonly scope: number;
-  readonly bytes: Uint8Array;
-};
-
 /** Lives in the network namespace that was current when it was made. Never blocks. */
 export class UdpSocket {
-  readonly #buffer = new Uint8Array(MAX_DATAGRAM);
-  readonly #from = new Uint8Array(MAX_SOCKET_ADDRESS);
+  readonly #inbox = new Inbox();
   #fd: number;
 
   /** @throws NetlinkError with the code of the system call: "EADDRINUSE", "EADDRNOTAVAIL" … */
@@ -78,17 +61,12 @@ export class UdpSocket {
 
   /** Takes one datagram off the receive queue; undefined when there is none. */
   receive(): Datagram | undefined {
-    const calls = systemCalls();
     for (;;) {
-      const length = calls.receiveFrom(this.#fd, this.#buffer, this.#from);
-      if (length >= 0) {
-        const bytes = this.#buffer.subarray(0, length);
-        return { from: decodeSocketAddress(this.#from), scope: decodeScope(this.#from), bytes };
-      }
-      const errno = calls.errno();
-      if (errno === EAGAIN || this.#fd < 0) return undefined;
+      const received = this.#inbox.take(this.#fd);
+      if (typeof received === 'object') return received;
+      if (received === EAGAIN || this.#fd < 0) return undefined;
       // An error that an earlier datagram of ours met (ICMP); it is reported once.
-      if (errno !== EINTR && !isReported(errno)) throw failure('receive from UDP socket');
+      if (!isReported(received)) throw systemCallError('receive from UDP socket', received);
     }
   }
 
@@ -101,18 +79,18 @@ export class UdpSocket {
     this.#set(IPPROTO[family], TRAFFIC_CLASS[family], CLASS_CS6);
     if (family === 6) this.#set(IPPROTO[6], IPV6_V6ONLY, 1);
     if (hops !== undefined) this.#set(IPPROTO[family], HOPS[family], hops);
-    const calls = systemCalls();
+    const libc = systemLibc();
     // Before the address: nothing may be queued that the filter has not seen.
     if (minimumHops !== undefined) {
-      if (calls.attachFilter(this.#fd, hopFilter(family, minimumHops)) < 0) {
+      if (libc.attachFilter(this.#fd, hopFilter(family, minimumHops)) < 0) {
         throw failure('filter UDP socket');
       }
     }
     const local = encodeSocketAddress(address ?? { family, value: 0n }, port, scope);
-    if (systemLibc().bind(this.#fd, local) < 0) throw failure(`bind UDP port "${port}"`);
+    if (libc.bind(this.#fd, local) < 0) throw failure(`bind UDP port "${port}"`);
     if (remote === undefined) return;
     const far = encodeSocketAddress(remote.address, remote.port, scope);
-    if (calls.connect(this.#fd, far) < 0) throw failure('connect UDP socket');
+    if (libc.connect(this.#fd, far) < 0) throw failure('connect UDP socket');
   }
 
   #set(level: number, option: number, value: number): void {
@@ -128,6 +106,5 @@ function isReported(errno: number): boolean {
 }
 
 function failure(action: string): NetlinkError {
-  const code = errnoName(systemLibc().errno());
-  return new NetlinkError(code, `Cannot ${action}: ${code}`);
+  return systemCallError(action, systemLibc().errno());
 }
