@@ -48,8 +48,9 @@ const TABLE = {
     'kubernetesendpointslices',
     ['endpointslice', 'endpointslices'],
     NAMESPACED,
-    FELIX,
+    BOTH,
   ),
+  KubernetesService: row('kubernetesservices', ['service', 'services', 'svc'], NAMESPACED, BGP),
   LiveMigration: row('livemigrations', [], NAMESPACED, NOBODY),
   NetworkPolicy: row(
     'networkpolicies',

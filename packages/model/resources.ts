@@ -33,6 +33,7 @@ export type IPPool = ResourceOf<'IPPool'>;
 export type IPReservation = ResourceOf<'IPReservation'>;
 export type KubeControllersConfiguration = ResourceOf<'KubeControllersConfiguration'>;
 export type KubernetesEndpointSlice = ResourceOf<'KubernetesEndpointSlice'>;
+export type KubernetesService = ResourceOf<'KubernetesService'>;
 export type LiveMigration = ResourceOf<'LiveMigration'>;
 export type NetworkPolicy = ResourceOf<'NetworkPolicy'>;
 export type NetworkSet = ResourceOf<'NetworkSet'>;

@@ -10,6 +10,7 @@ import { felixConfigurationSpec } from './kinds/felix_configuration.ts';
 import { completeIpPool, ipPoolSpec, ipPoolStatus } from './kinds/ip_pool.ts';
 import { blockAffinitySpec, ipamBlockSpec } from './kinds/ipam_block.ts';
 import { stagedKubernetesNetworkPolicySpec } from './kinds/kubernetes_policy.ts';
+import { kubernetesServiceSpec, kubernetesServiceStatus } from './kinds/kubernetes_service.ts';
 import {
   completePolicy,
   globalNetworkPolicySpec,
@@ -62,6 +63,7 @@ export const SCHEMAS = {
   IPReservation: define(ipReservationSpec),
   KubeControllersConfiguration: define(anySpec, unchanged, onlyDefault),
   KubernetesEndpointSlice: define(endpointSliceSpec),
+  KubernetesService: define(kubernetesServiceSpec, unchanged, anyName, kubernetesServiceStatus),
   LiveMigration: define(anySpec),
   NetworkPolicy: define(networkPolicySpec, completePolicy),
   NetworkSet: define(networkSetSpec),

@@ -12,7 +12,7 @@ export const addConvert: CommandAdder = (parent, run) => {
   const command = parent
     .command('convert')
     .description(
-      "print Kubernetes' policies, namespaces and service accounts as Calico's resources",
+      "print Kubernetes' policies, services, namespaces and service accounts as Calico's resources",
     )
     .option('-o, --output <format>', 'yaml or json', 'yaml')
     .addHelpText('after', HELP)

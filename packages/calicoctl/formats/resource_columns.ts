@@ -91,6 +91,17 @@ const NATS: Column = {
   },
 };
 
+const SERVICE_TYPE = field('TYPE', 'type', 'ClusterIP');
+/** Addresses from outside of the cluster: of load balancers, and others. */
+const SERVICE_EXTERNAL: Column = {
+  heading: 'EXTERNALIPS',
+  text: ({ spec = {}, status }) => {
+    const { loadBalancer } = (status ?? {}) as { loadBalancer?: { ingress?: { ip?: unknown }[] } };
+    const given = (loadBalancer?.ingress ?? []).map(({ ip }) => ip);
+    return textOf([...given, ...((spec['externalIPs'] as unknown[] | undefined) ?? [])]);
+  },
+};
+
 function same(...columns: readonly Column[]): KindColumns {
   return { ps: columns, wide: columns };
 }
@@ -166,6 +177,17 @@ export const COLUMNS: Readonly<Record<Kind, KindColumns>> = {
   IPReservation: { ps: [NAME], wide: [NAME, field('CIDRS', 'reservedCIDRs')] },
   KubeControllersConfiguration: NAME_ONLY,
   KubernetesEndpointSlice: same(NAME, field('ADDRESSTYPE', 'addressType')),
+  KubernetesService: {
+    ps: [NAME, SERVICE_TYPE, field('CLUSTERIPS', 'clusterIPs'), SERVICE_EXTERNAL],
+    wide: [
+      NAME,
+      SERVICE_TYPE,
+      field('CLUSTERIPS', 'clusterIPs'),
+      SERVICE_EXTERNAL,
+      field('EXTERNALTRAFFICPOLICY', 'externalTrafficPolicy', 'Cluster'),
+      field('SELECTOR', 'selector'),
+    ],
+  },
   LiveMigration: NAME_ONLY,
   NetworkPolicy: POLICY,
   NetworkSet: NETS,

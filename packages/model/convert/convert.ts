@@ -25,18 +25,22 @@ import {
 import { endpointSlice, endpointSliceSpecOf } from './endpoint_slice.ts';
 import { NETWORK_POLICY_PREFIX, networkPolicySpecOf } from './network_policy.ts';
 import { namespaceProfile, serviceAccountProfile } from './profiles.ts';
+import { serviceDocument, serviceOf } from './service.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Metadata = {
   readonly name: string;
   readonly namespace?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
 };
 type Converted = {
   readonly kind: Kind;
   readonly name: string;
   readonly labels?: Metadata['labels'];
+  readonly annotations?: Metadata['annotations'];
   readonly spec: unknown;
+  readonly status?: unknown;
 };
 type Conversion = (metadata: Metadata, spec: unknown, document: Fields) => Converted;
 
@@ -72,6 +76,13 @@ const CONVERSIONS: Readonly<Record<string, Conversion>> = {
     name,
     labels,
     spec: endpointSliceSpecOf(read(endpointSlice, document, [])),
+  }),
+  'v1/Service': ({ name, labels, annotations }, _, document) => ({
+    kind: 'KubernetesService',
+    name,
+    labels,
+    annotations,
+    ...serviceOf(read(serviceDocument, document, [])),
   }),
   'v1/Namespace': ({ name, labels = {} }) => ({
     kind: 'Profile',
@@ -115,7 +126,7 @@ export function convertDocument(document: Fields, namespace = 'default'): AnyRes
   const own = { namespace, ...metadata.data };
   try {
     const converted = conversion(own, document['spec'] ?? {}, document);
-    const { labels } = converted;
+    const { labels, annotations, status } = converted;
     return parseResource({
       apiVersion: API_VERSION,
       kind: converted.kind,
@@ -123,8 +134,10 @@ export function convertDocument(document: Fields, namespace = 'default'): AnyRes
         name: converted.name,
         ...(KINDS[converted.kind].namespaced ? { namespace: own.namespace } : {}),
         ...(labels === undefined ? {} : { labels }),
+        ...(annotations === undefined ? {} : { annotations }),
       },
       spec: converted.spec,
+      ...(status === undefined ? {} : { status }),
     });
   } catch (cause) {
     if (cause instanceof SpecError) throw new ValidationError(object, cause.problems);

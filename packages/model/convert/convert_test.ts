@@ -245,7 +245,7 @@ test('what has no counterpart is refused, with field and what would be accepted'
   assert.equal(isConvertible(networkPolicy({})), true);
 });
 
-test('an EndpointSlice keeps its service, addresses and ports', () => {
+test('an EndpointSlice keeps its service, addresses and ports, where endpoints are and how they do', () => {
   const metadata = {
     name: 'web-x7k2p',
     namespace: 'shop',
@@ -256,14 +256,30 @@ test('an EndpointSlice keeps its service, addresses and ports', () => {
     kind: 'EndpointSlice',
     metadata,
     addressType: 'IPv4',
-    endpoints: [{ addresses: ['10.0.0.1'], conditions: { ready: false }, nodeName: 'n1' }],
+    endpoints: [
+      {
+        addresses: ['10.0.0.1'],
+        conditions: { ready: false, serving: true, terminating: null },
+        nodeName: 'n1',
+        targetRef: { kind: 'Pod', name: 'web-1' },
+        zone: 'z1',
+      },
+      { addresses: ['10.0.0.2'], conditions: {}, nodeName: null },
+    ],
     ports: [{ name: '', protocol: 'UDP', port: 53, appProtocol: null }],
   });
   assert.equal(converted.kind, 'KubernetesEndpointSlice');
   assert.deepEqual(converted.metadata, metadata);
   assert.deepEqual(converted.spec, {
     addressType: 'IPv4',
-    endpoints: [{ addresses: ['10.0.0.1'] }],
+    endpoints: [
+      {
+        addresses: ['10.0.0.1'],
+        nodeName: 'n1',
+        conditions: { ready: false, serving: true },
+      },
+      { addresses: ['10.0.0.2'], conditions: {} },
+    ],
     ports: [{ name: '', protocol: 'UDP', port: 53 }],
   });
 });
@@ -278,4 +294,67 @@ test('an EndpointSlice of names, or of another family than it says, is refused',
     convertDocument({ ...slice, addressType, endpoints: [{ addresses: [address] }] });
   assert.throws(of('FQDN', 'example.com'), /spec\.addressType/);
   assert.throws(of('IPv6', '10.0.0.1'), /expected an IPv6 address/);
+});
+
+const SERVICE = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name: 'web', namespace: 'shop', labels: { app: 'web' }, annotations: { a: 'b' } },
+};
+
+test('a Service keeps its addresses and its traffic policies, and nothing of other concerns', () => {
+  const spec = {
+    type: 'LoadBalancer',
+    clusterIP: '10.96.0.7',
+    clusterIPs: ['10.96.0.7', 'fd00:96::7'],
+    externalIPs: ['203.0.113.9'],
+    externalTrafficPolicy: 'Local',
+    internalTrafficPolicy: 'Cluster',
+    ports: [{ name: 'http', protocol: 'TCP', port: 80, targetPort: 'http', nodePort: 30080 }],
+    selector: { app: 'web' },
+  };
+  const others = {
+    allocateLoadBalancerNodePorts: true,
+    healthCheckNodePort: 31000,
+    ipFamilies: ['IPv4', 'IPv6'],
+    ipFamilyPolicy: 'PreferDualStack',
+    sessionAffinity: 'None',
+    trafficDistribution: null,
+  };
+  const loadBalancer = {
+    ingress: [{ ip: '198.51.100.7', ipMode: 'VIP' }, { hostname: 'lb.example' }],
+  };
+  const converted = convertDocument({
+    ...SERVICE,
+    spec: { ...spec, ...others },
+    status: { conditions: [], loadBalancer },
+  });
+  assert.equal(converted.kind, 'KubernetesService');
+  assert.deepEqual(converted.metadata, SERVICE.metadata);
+  assert.deepEqual(converted.spec, spec);
+  assert.deepEqual(converted.status, { loadBalancer });
+  const plain = convertDocument({ ...SERVICE, spec: { clusterIP: 'None' }, status: null });
+  assert.deepEqual(plain.spec, { type: 'ClusterIP', clusterIP: 'None' });
+  assert.equal(plain.status, undefined);
+});
+
+function convertService(spec: object, status: object = {}) {
+  return () => convertDocument({ ...SERVICE, spec, status });
+}
+
+test('a Service with what is no address or policy is refused by field', () => {
+  assert.throws(convertService({ clusterIP: 'none' }), /spec\.clusterIP "none": .*or "None"/);
+  assert.throws(
+    convertService({ clusterIPs: ['10.0.0.1', '10.0.0'] }),
+    /spec\.clusterIPs\[1\] "10\.0\.0"/,
+  );
+  assert.throws(
+    convertService({ externalIPs: ['web.example'] }),
+    /spec\.externalIPs\[0\] "web\.example"/,
+  );
+  assert.throws(convertService({ externalTrafficPolicy: 'Near' }), /spec\.externalTrafficPolicy/);
+  assert.throws(
+    convertService({}, { loadBalancer: { ingress: [{ ip: '10.0.0.0/24' }] } }),
+    /status\.loadBalancer\.ingress\[0\]\.ip "10\.0\.0\.0\/24"/,
+  );
 });

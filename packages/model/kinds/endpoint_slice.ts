@@ -2,7 +2,7 @@
 import { parseAddress } from '@calico/ip';
 import * as z from 'zod';
 import type { Report, SchemaStyle } from '../schema_style.ts';
-import { address, port } from './scalars.ts';
+import { address, nodeName, port } from './scalars.ts';
 
 /** The label of a slice that names its service, which is of the same namespace. */
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
@@ -13,7 +13,20 @@ export function endpointSliceSpec(style: SchemaStyle) {
   const schema = style.object({
     addressType: z.enum(['IPv4', 'IPv6']),
     endpoints: z
-      .array(style.object({ addresses: z.array(address).max(100) }))
+      .array(
+        style.object({
+          addresses: z.array(address).max(100),
+          nodeName: nodeName.optional(),
+          /** Absent ones are not known; an endpoint of which nothing is known counts as ready. */
+          conditions: style
+            .object({
+              ready: z.boolean().optional(),
+              serving: z.boolean().optional(),
+              terminating: z.boolean().optional(),
+            })
+            .optional(),
+        }),
+      )
       .max(1000)
       .optional(),
     /** A port without a number stands for all, and is not among those that a rule may name. */
