@@ -9,6 +9,7 @@
 // each is judged as the first of its flow; the round trips are those of one established flow.
 import { type AnyResource, parseResource, type WorkloadEndpoint } from '@calico/model';
 import { openPacketFilter } from '../../services/felix/adapters/packet_filter.ts';
+import { NO_INPUTS } from '../../services/felix/core/policy/sample_inputs.ts';
 import type { PolicyInputs } from '../../services/felix/ports.ts';
 import { circumstances, markdownTable } from './figures.ts';
 import { ADDRESSES, CostedNode, DESTINATION_PORT, DEVICES, typical } from './packet_cost.ts';
@@ -157,20 +158,11 @@ function inputs(size: Size, node: string): PolicyInputs {
     ingress,
   });
   return {
+    ...NO_INPUTS,
     node,
-    inSync: true,
     localEndpoints: endpoints,
     workloadEndpoints: endpoints,
     networkPolicies: [policy] as PolicyInputs['networkPolicies'],
-    globalNetworkPolicies: [],
-    tiers: [],
-    profiles: [],
-    networkSets: [],
-    globalNetworkSets: [],
-    ipPools: [],
-    nodes: [],
-    felixConfiguration: undefined,
-    hostEndpoints: [],
   };
 }
 

@@ -15,6 +15,7 @@ import {
   type WorkloadEndpoint,
 } from '@calico/model';
 import { openPacketFilter } from '../../services/felix/adapters/packet_filter.ts';
+import { NO_INPUTS } from '../../services/felix/core/policy/sample_inputs.ts';
 import type { Log, PacketFilter, PolicyInputs } from '../../services/felix/ports.ts';
 import { exec, execOk } from '../lab/exec.ts';
 import type { ProbeAnswer, ProbeRequest } from './probe_agent.ts';
@@ -190,23 +191,7 @@ export class TestNode {
 
   inputs(parts: Partial<PolicyInputs> = {}): PolicyInputs {
     const endpoints = [...this.endpoints.values()];
-    return {
-      node: 'node',
-      inSync: true,
-      localEndpoints: endpoints,
-      workloadEndpoints: endpoints,
-      networkPolicies: [],
-      globalNetworkPolicies: [],
-      tiers: [],
-      profiles: [],
-      networkSets: [],
-      globalNetworkSets: [],
-      ipPools: [],
-      nodes: [],
-      felixConfiguration: undefined,
-      hostEndpoints: [],
-      ...parts,
-    };
+    return { ...NO_INPUTS, localEndpoints: endpoints, workloadEndpoints: endpoints, ...parts };
   }
 
   async #addPod(plan: PodPlan, index: number): Promise<void> {

@@ -1,28 +1,11 @@
 // An endpoint whose writing got no answer, and that is written after the ADD was taken back.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseResource } from '@calico/model';
-import { FakeWorld } from './fake_world.ts';
-import { NOTHING_PARTICULAR, type Workload } from './workload.ts';
-
-const POD: Workload = {
-  containerId: 'c1',
-  interfaceName: 'eth0',
-  netns: '/ns/a',
-  network: 'net',
-  namespace: 'default',
-  pod: 'a',
-  ...NOTHING_PARTICULAR,
-};
+import { POD, world } from './sample_world.ts';
 
 /** An ADD was taken back; its endpoint is still under way. */
 async function takenBack() {
-  const w = new FakeWorld();
-  const put = (kind: string, name: string, spec: object): void => {
-    w.put(parseResource({ apiVersion: 'projectcalico.org/v3', kind, metadata: { name }, spec }));
-  };
-  put('IPPool', 'pool', { cidr: '10.244.0.0/16' });
-  put('Node', 'n1', { bgp: { ipv4Address: '192.168.80.101/24' } });
+  const w = world();
   const felix = w.start();
   w.unanswered = [];
   await assert.rejects(w.settle(felix.actions.add(POD)), /no answer/);

@@ -1,38 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseResource } from '@calico/model';
 import { FAKE_LEASE_MS } from './fake_leases.ts';
-import { FakeWorld } from './fake_world.ts';
-import { NOTHING_PARTICULAR, type Workload } from './workload.ts';
+import type { FakeWorld } from './fake_world.ts';
+import { POD, pool, world } from './sample_world.ts';
+import type { Workload } from './workload.ts';
 
-const POD: Workload = {
-  containerId: 'c1',
-  interfaceName: 'eth0',
-  netns: '/ns/a',
-  network: 'net',
-  namespace: 'default',
-  pod: 'a',
-  ...NOTHING_PARTICULAR,
-};
 const OTHER: Workload = { ...POD, containerId: 'c2', netns: '/ns/b', pod: 'b' };
 const THIRD: Workload = { ...POD, containerId: 'c3', netns: '/ns/c', pod: 'c' };
 
-const POOL = parseResource({
-  apiVersion: 'projectcalico.org/v3',
-  kind: 'IPPool',
-  metadata: { name: 'pool' },
-  spec: { cidr: '10.244.0.0/16' },
-});
-
 /** A node that holds `count` addresses ready. */
-async function world(count: number) {
-  const w = new FakeWorld();
+async function stocked(count: number) {
+  const w = world();
   w.netns.add('/ns/c');
-  const put = (kind: string, name: string, spec: object): void => {
-    w.put(parseResource({ apiVersion: 'projectcalico.org/v3', kind, metadata: { name }, spec }));
-  };
-  w.put(POOL);
-  put('Node', 'n1', { bgp: { ipv4Address: '192.168.80.101/24' } });
   w.leases.count = count;
   const felix = w.start();
   await w.pass(1000);
@@ -45,7 +24,7 @@ function away(w: FakeWorld, isAway: boolean): void {
 }
 
 test('a pod starts while ipam and api are away; afterwards all is as if they had not been', async () => {
-  const { w, felix } = await world(2);
+  const { w, felix } = await stocked(2);
   away(w, true);
   assert.deepEqual((await felix.actions.readiness()).reasons, []);
   const record = await w.settle(felix.actions.add(POD));
@@ -62,9 +41,8 @@ test('a pod starts while ipam and api are away; afterwards all is as if they had
 });
 
 test('with one of two IP versions held ready, the node is ready as far as its pods ask for no other', async () => {
-  const { w, felix } = await world(2);
-  const poolV6 = { ...POOL, metadata: { name: 'six' }, spec: { ...POOL.spec, cidr: 'fd00::/56' } };
-  w.put(poolV6 as typeof POOL);
+  const { w, felix } = await stocked(2);
+  w.put(pool({ cidr: 'fd00::/56' }, 'six'));
   const reasons = async (): Promise<number> => (await felix.actions.readiness()).reasons.length;
   away(w, true);
   assert.equal(await reasons(), 2, 'pods may ask for both');
@@ -79,7 +57,7 @@ test('with one of two IP versions held ready, the node is ready as far as its po
 });
 
 test('addresses of a pool that gives no more are returned, and replaced', async () => {
-  const { w, felix } = await world(2);
+  const { w, felix } = await stocked(2);
   const old = w.leases.leased.map(({ address }) => address);
   w.leases.retired = old;
   await w.pass(FAKE_LEASE_MS);
@@ -95,7 +73,7 @@ test('addresses of a pool that gives no more are returned, and replaced', async 
 });
 
 test('with ipam at hand nothing is taken from the stock; without stock ADD fails', async () => {
-  const { w, felix } = await world(1);
+  const { w, felix } = await stocked(1);
   await w.settle(felix.actions.add(POD));
   assert.equal(w.leases.leased.length, 1);
   assert.equal(w.assigned.size, 1);
@@ -103,13 +81,13 @@ test('with ipam at hand nothing is taken from the stock; without stock ADD fails
   await w.settle(felix.actions.add(OTHER));
   assert.equal((await felix.actions.readiness()).reasons.length, 2);
   await assert.rejects(w.settle(felix.actions.add(THIRD)), /ipam/);
-  const off = await world(0);
+  const off = await stocked(0);
   away(off.w, true);
   await assert.rejects(off.w.settle(off.felix.actions.add(POD)), /ipam/);
 });
 
 test('a special wish, or a lease that is over, takes nothing from the stock', async () => {
-  const { w, felix } = await world(2);
+  const { w, felix } = await stocked(2);
   away(w, true);
   for (const wish of [
     { ipv4Pools: ['p'] },
@@ -123,7 +101,7 @@ test('a special wish, or a lease that is over, takes nothing from the stock', as
 });
 
 test('DEL before the adoption gives the address back', async () => {
-  const { w, felix } = await world(1);
+  const { w, felix } = await stocked(1);
   away(w, true);
   const record = await w.settle(felix.actions.add(POD));
   await w.settle(felix.actions.remove(POD));
@@ -136,7 +114,7 @@ test('DEL before the adoption gives the address back', async () => {
 });
 
 test('a node that was declared gone loses the pod that it started on its own', async () => {
-  const { w, felix } = await world(1);
+  const { w, felix } = await stocked(1);
   away(w, true);
   await w.settle(felix.actions.add(POD));
   w.leases.leased = [];
@@ -148,7 +126,7 @@ test('a node that was declared gone loses the pod that it started on its own', a
 });
 
 test('a pod whose address ipam refuses for another reason goes on, and that is reported', async () => {
-  const { w, felix } = await world(1);
+  const { w, felix } = await stocked(1);
   away(w, true);
   await w.settle(felix.actions.add(POD));
   w.leases.refusal = 'block 10.244.0.0/26 is damaged';
@@ -156,7 +134,10 @@ test('a pod whose address ipam refuses for another reason goes on, and that is r
   await w.pass(100_000);
   assert.equal(w.devices.size, 1);
   assert.equal(w.leases.leased.length, 1);
-  assert.match(w.reports.at(-1)?.messages.join() ?? '', /pod "default\/a" .*: block .* is damaged/);
+  assert.match(
+    w.reports.at(-1)?.messages.join() ?? '',
+    /pod "default\/busybox\S+" .*: block .* is damaged/,
+  );
   w.leases.refusal = undefined;
   await w.pass(200_000);
   assert.equal(w.leases.adopted.size, 1);
@@ -164,7 +145,7 @@ test('a pod whose address ipam refuses for another reason goes on, and that is r
 });
 
 test('the stock survives a restart, what was taken is not given out twice', async () => {
-  const { w, felix } = await world(2);
+  const { w, felix } = await stocked(2);
   away(w, true);
   const first = await w.settle(felix.actions.add(POD));
   const next = w.start();
@@ -176,7 +157,7 @@ test('the stock survives a restart, what was taken is not given out twice', asyn
 });
 
 test('what an ADD has taken does not return to the stock while its pool is looked up', async () => {
-  const { w, felix } = await world(1);
+  const { w, felix } = await stocked(1);
   w.forget('IPPool');
   away(w, true);
   const lookUp = Promise.withResolvers<undefined>();
@@ -184,7 +165,7 @@ test('what an ADD has taken does not return to the stock while its pool is looke
   const first = felix.actions.add(POD);
   await w.pass(100);
   w.isIpamUp = true;
-  w.put(POOL);
+  w.put(pool());
   felix.viewChanged([]);
   await w.pass(5_000);
   const [taken] = w.leases.leased;
@@ -194,7 +175,7 @@ test('what an ADD has taken does not return to the stock while its pool is looke
 });
 
 test('a stop gives the stock back, a lower count the surplus', async () => {
-  const { w, felix } = await world(3);
+  const { w, felix } = await stocked(3);
   w.leases.count = 1;
   await w.pass(FAKE_LEASE_MS / 2 + 100_000);
   assert.equal(w.leases.leased.length, 1);

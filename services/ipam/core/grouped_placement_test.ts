@@ -40,24 +40,7 @@ test('placeBlock() starts in the largest untouched group, and grows in it', () =
   const pool = { cidr: parsePrefix('10.0.0.0/22'), blockSize: 26 };
   const taken = new Map<bigint, string>();
   const own = new Map<string, Prefix[]>();
-  for (const node of [
-    'a',
-    'b',
-    'a',
-    'b',
-    'a',
-    'b',
-    'a',
-    'b',
-    'a',
-    'b',
-    'a',
-    'b',
-    'a',
-    'b',
-    'a',
-    'b',
-  ]) {
+  for (const node of 'ab'.repeat(8)) {
     const mine = own.get(node) ?? [];
     const found = placeBlock({ pool, node, own: mine, groupBits: GROUP_BITS }, ({ value }) =>
       taken.has(value) ? 'other' : 'nobody',
