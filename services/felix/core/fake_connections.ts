@@ -1,18 +1,17 @@
-// Connection tracking of which nothing changes, for tests.
+// Connection tracking of fake_world.ts, of which nothing changes.
 import type { ConnectionTable } from '../ports.ts';
+import type { FakeWorld } from './fake_world.ts';
 
-/** Addresses that are forgotten are added to `forgotten`, after `alive` has not thrown. */
-export function fakeConnections(
-  forgotten: string[],
-  alive: () => void,
-  list: ConnectionTable['list'],
-): ConnectionTable {
+export function fakeConnections(world: FakeWorld, alive: () => void): ConnectionTable {
   return {
-    list,
+    list: () => {
+      if (world.connectionsFailure !== undefined) throw new Error(world.connectionsFailure);
+      return world.connections;
+    },
     change: () => {},
     forget: (addresses) => {
       alive();
-      forgotten.push(...addresses);
+      world.forgotten.push(...addresses);
     },
     interfaceOf: () => '',
   };

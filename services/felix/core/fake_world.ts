@@ -1,5 +1,9 @@
 // A node and its cluster in memory, for tests: the ports of felix over plain maps. What is in the maps
 // outlives an "assembly", as the kernel, the disk and the other services outlive the process.
+//
+//   the node   fake_kernel, fake_pods, fake_connections
+//   ipam       fake_addresses, fake_leases
+//   api        fake_store
 import { FakeClock } from '@calico/clock';
 import {
   type AnyResource,
@@ -9,53 +13,34 @@ import {
   keyText,
   type WorkloadEndpoint,
 } from '@calico/model';
-import type {
-  EndpointId,
-  Log,
-  PacketFilter,
-  PodNetwork,
-  PolicyInputs,
-  StateReport,
-} from '../ports.ts';
+import type { EndpointId, Log, PacketFilter, PolicyInputs, StateReport } from '../ports.ts';
 import { type Assembly, assemble } from './assemble.ts';
-import {
-  type FoundDataplane,
-  type FoundTunnel,
-  type OwnedAddress,
-  type OwnedFdbEntry,
-  type OwnedNeighbour,
-  type OwnedRoute,
-  type PodDeviceSettings,
-  routeKey,
+import type {
+  FoundDataplane,
+  FoundTunnel,
+  OwnedAddress,
+  OwnedFdbEntry,
+  OwnedNeighbour,
+  OwnedRoute,
+  PodDeviceSettings,
 } from './dataplane.ts';
+import { fakeAddresses } from './fake_addresses.ts';
 import { fakeConnections } from './fake_connections.ts';
 import { fakeKernel } from './fake_kernel.ts';
 import { FakeLeases } from './fake_leases.ts';
-import { patchedNode } from './fake_store.ts';
-import { gatewaysOf, type PodInterface } from './pod_interface.ts';
-import { podRoute } from './pod_routes.ts';
+import { fakePods } from './fake_pods.ts';
+import { fakeStore } from './fake_store.ts';
+import type { PodInterface } from './pod_interface.ts';
 import type { TrackedConnection } from './policy/connections/connection.ts';
 import type { Feature } from './pools.ts';
 import type { Step } from './steps.ts';
 import type { TunnelKind } from './tunnel_addresses.ts';
-import {
-  type AssignedAddress,
-  type Workload,
-  type WorkloadRecord,
-  workloadKeyText,
-} from './workload.ts';
-import { hostNetwork } from './workload_endpoint.ts';
+import { type AssignedAddress, type WorkloadRecord, workloadKeyText } from './workload.ts';
 import { WorkloadError } from './workload_error.ts';
 
 type Device = { pod: PodInterface; settings: PodDeviceSettings; isPodConfigured: boolean };
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-const OFF: PodDeviceSettings = {
-  up: true,
-  proxyArp: false,
-  forwarding: false,
-  reversePathFilter: false,
-};
 
 /** Stands for SIGKILL: nothing that the process does afterwards has an effect. */
 export class Killed extends Error {}
@@ -70,7 +55,10 @@ export class FakeWorld {
   readonly fdb = new Map<string, OwnedFdbEntry>();
   readonly podAddresses = new Map<string, OwnedAddress>();
   readonly tunnels = new Map<string, FoundTunnel>();
+  /** By handle. */
   readonly assigned = new Map<string, AssignedAddress[]>();
+  /** The last number of what is assigned next. */
+  nextAddress = 1;
   readonly resources = new Map<string, AnyResource>();
   readonly leases = new FakeLeases();
   readonly missing = new Map<Feature, string>();
@@ -101,7 +89,6 @@ export class FakeWorld {
   addressDumps = 0;
   /** Written to the kernel, in words. */
   readonly kernelLog: string[] = [];
-  #nextAddress = 1;
   #lives = 0;
 
   /** Starts a felix; the one before counts as killed. */
@@ -143,66 +130,18 @@ export class FakeWorld {
         onTampered: () => {},
         close: () => {},
       },
-      connections: fakeConnections(this.forgotten, alive, () => this.#listConnections()),
+      connections: fakeConnections(this, alive),
       kernel: fakeKernel(this, alive),
-      pods: this.#pods(alive),
-      addresses: {
-        assign: async ({ handle, workload }) => {
-          alive();
-          return this.#assign(handle, workload);
-        },
-        releaseWorkload: async ({ handle, endpoint }) => {
-          alive();
-          this.#release(handle);
-          return endpoint === undefined ? undefined : (this.#removeEndpoint(endpoint) ?? 0n);
-        },
-        assignTunnel: async (kind) => {
-          alive();
-          const handle = `${kind}-tunnel-addr-n1`;
-          if (kind === this.exhaustedTunnel)
-            throw new WorkloadError('exhausted', 'no address left');
-          const network = kind === 'vxlan-v6' ? 'fd00:10:244::' : '10.244.0.';
-          return this.#assign(handle, undefined, network)[0]?.address ?? '';
-        },
-        releaseTunnel: async (kind) => {
-          alive();
-          this.#release(`${kind}-tunnel-addr-n1`);
-        },
-        probe: async () => this.#requireIpam(),
-      },
+      pods: fakePods(this, alive),
+      addresses: fakeAddresses(this, alive),
       leases: this.leases.source(() => {
         alive();
-        this.#requireIpam();
+        this.requireIpam();
       }),
       stockFile: this.leases.stockFile(alive),
-      store: {
-        writeEndpoint: async (endpoint, handle) => {
-          alive();
-          this.#requireApi();
-          if (handle !== undefined && !this.#holdsAny(handle)) {
-            throw new WorkloadError('precondition', `handle "${handle}" holds no addresses`);
-          }
-          if (this.unanswered === undefined) return this.put(endpoint);
-          this.unanswered.push(endpoint);
-          throw new WorkloadError('unavailable', 'Cannot reach api: no answer in time');
-        },
-        removeEndpoint: async (endpoint) => {
-          alive();
-          this.#requireApi();
-          return this.#removeEndpoint(endpoint);
-        },
-        patchNode: async (node, patch) => {
-          alive();
-          this.#requireApi();
-          const key = keyText({ kind: 'Node', namespace: '', name: node });
-          const held = this.resources.get(key);
-          if (held?.kind === 'Node') this.put(patchedNode(held, patch));
-        },
-        pool: () => this.poolAnswer,
-        probe: async () => this.#requireApi(),
-      },
+      store: fakeStore(this, alive),
       reporter: { report: (state) => this.reports.push(state) },
-      random: { bytes: (count) => new Uint8Array(count).fill(this.#nextAddress) },
+      random: { bytes: (count) => new Uint8Array(count).fill(this.nextAddress) },
       jitter: () => 0.5,
       step: (step) => {
         alive();
@@ -266,37 +205,8 @@ export class FakeWorld {
     ];
   }
 
-  #view() {
-    const read = { inSync: () => this.isInSync, revision: () => this.revision };
-    return {
-      get inSync() {
-        return read.inSync();
-      },
-      get revision() {
-        return read.revision();
-      },
-      list: <K extends Kind>(kind: K) => this.list(kind),
-    };
-  }
-
-  #listConnections(): TrackedConnection[] {
-    if (this.connectionsFailure !== undefined) throw new Error(this.connectionsFailure);
-    return this.connections;
-  }
-
-  #holdsAny(handle: string): boolean {
-    return this.assigned.has(handle) || this.leases.adopted.has(handle);
-  }
-
-  #release(handle: string): void {
-    this.#requireIpam();
-    if (handle === this.stuckHandle) {
-      throw new WorkloadError('unavailable', 'Cannot release: no answer from ipam in time');
-    }
-    this.assigned.delete(handle);
-  }
-
-  #removeEndpoint({ namespace, name, containerId }: EndpointId): bigint | undefined {
+  /** Deletes it unless it is another container's; answers the revision when it did. */
+  removeEndpoint({ namespace, name, containerId }: EndpointId): bigint | undefined {
     const key = keyText({ kind: 'WorkloadEndpoint', namespace, name });
     const held = this.resources.get(key) as WorkloadEndpoint | undefined;
     if (held === undefined || held.spec.containerID !== containerId) return undefined;
@@ -304,105 +214,8 @@ export class FakeWorld {
     return ++this.revision;
   }
 
-  #requireIpam(): void {
+  requireIpam(): void {
     if (!this.isIpamUp) throw new WorkloadError('unavailable', 'Cannot reach ipam: refused');
-  }
-
-  #requireApi(): void {
-    if (!this.isApiUp) throw new WorkloadError('unavailable', 'Cannot reach api: refused');
-  }
-
-  #assign(
-    handle: string,
-    workload: Workload | undefined,
-    network = '10.244.0.',
-  ): AssignedAddress[] {
-    this.#requireIpam();
-    const held = this.assigned.get(handle);
-    if (held !== undefined) return held;
-    const number = this.#nextAddress++;
-    const address = workload?.requestedAddresses[0] ?? `${network}${number}`;
-    const fresh = [{ address, block: '10.244.0.0/26', pool: 'pool' }];
-    this.assigned.set(handle, fresh);
-    return fresh;
-  }
-
-  #pods(alive: () => void): PodNetwork {
-    const find = (pod: Pick<PodInterface, 'netns' | 'interfaceName'>) =>
-      [...this.devices.values()].find(
-        (device) =>
-          device.pod.netns === pod.netns && device.pod.interfaceName === pod.interfaceName,
-      );
-    const check = (pod: PodInterface): void => {
-      if (!this.netns.has(pod.netns)) {
-        throw new WorkloadError('precondition', `Cannot enter "${pod.netns}": it does not exist`);
-      }
-      const found = find(pod);
-      if (found !== undefined && found.pod.hostInterface !== pod.hostInterface) {
-        throw new WorkloadError('precondition', 'the name is taken there');
-      }
-    };
-    return {
-      check,
-      createPair: (pod) => {
-        alive();
-        check(pod);
-        if (!this.devices.has(pod.hostInterface)) {
-          this.devices.set(pod.hostInterface, { pod, settings: OFF, isPodConfigured: false });
-        }
-      },
-      configurePod: (pod) => {
-        alive();
-        const device = this.devices.get(pod.hostInterface);
-        if (device !== undefined) device.isPodConfigured = true;
-      },
-      configureHost: (pod) => {
-        alive();
-        const device = this.devices.get(pod.hostInterface);
-        if (device === undefined) return;
-        device.settings = { up: true, proxyArp: true, forwarding: true, reversePathFilter: true };
-        for (const address of pod.addresses) {
-          const route = podRoute(hostNetwork(address), pod.hostInterface);
-          this.routes.set(routeKey(route), route);
-        }
-      },
-      inspect: (pod) => {
-        const device = this.devices.get(pod.hostInterface);
-        const routes = [...this.routes.values()].filter(
-          (route) => route.device === pod.hostInterface,
-        );
-        return {
-          netnsExists: this.netns.has(pod.netns),
-          host: device && {
-            up: device.settings.up,
-            mtu: device.pod.mtu,
-            mac: device.pod.hostMac,
-            settings: device.settings,
-            routes: pod.addresses
-              .map(hostNetwork)
-              .filter((network) =>
-                routes.some((route) => routeKey(route).startsWith(`${network} `)),
-              ),
-          },
-          container: device && {
-            up: true,
-            mtu: device.pod.mtu,
-            mac: device.pod.containerMac,
-            isPeer: true,
-            addresses: device.isPodConfigured ? pod.addresses.map(hostNetwork) : [],
-            gateways: gatewaysOf(pod.addresses),
-            neighbours: new Map(gatewaysOf(pod.addresses).map((gateway) => [gateway, pod.hostMac])),
-          },
-        };
-      },
-      netnsExists: (netns) => this.netns.has(netns),
-      isPair: (pair) => find(pair)?.pod.hostInterface === pair.hostInterface,
-      deviceExists: (name) => this.devices.has(name),
-      deleteDevice: (name) => {
-        alive();
-        this.removeDevice(name);
-      },
-    };
   }
 
   /** As the kernel does: its routes go with it. */
@@ -421,6 +234,19 @@ export class FakeWorld {
       fdb: new Map(this.fdb),
       podDevices: new Map([...this.devices].map(([name, { settings }]) => [name, settings])),
       podAddresses: new Map(this.podAddresses),
+    };
+  }
+
+  #view() {
+    const read = { inSync: () => this.isInSync, revision: () => this.revision };
+    return {
+      get inSync() {
+        return read.inSync();
+      },
+      get revision() {
+        return read.revision();
+      },
+      list: <K extends Kind>(kind: K) => this.list(kind),
     };
   }
 }
