@@ -15,6 +15,11 @@ export interface Connection {
   resume?(): void;
   /** Sends what is left, then closes. No callback follows. */
   close(): void;
+  /**
+   * Ends the connection of somebody who is not wanted, of whom nothing more is read.
+   * @param farewell said before; absent: the far end sees a reset
+   */
+  turnAway?(farewell?: Uint8Array): void;
 }
 
 export type ConnectionHandler = {

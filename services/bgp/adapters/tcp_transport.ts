@@ -9,6 +9,8 @@ import { RawTcpSocket, setTtl } from './tcp_socket.ts';
 
 /** What is left of a closed connection may take this long to reach the peer. */
 const LINGER_MS = 2_000;
+/** The same for a single message. */
+const FAREWELL_MS = 1_000;
 /** The kernel's probes notice the end of a peer when the hold time is 0. */
 const KEEPALIVE_MS = 60_000;
 
@@ -185,6 +187,17 @@ class TcpConnection implements Connection {
     this.#socket.end();
     this.#socket.resume();
     setTimeout(() => this.#discard(), LINGER_MS).unref();
+  }
+
+  turnAway(farewell?: Uint8Array): void {
+    this.isOpen = false;
+    if (farewell === undefined) {
+      this.#socket.resetAndDestroy();
+      return;
+    }
+    this.#socket.pause();
+    this.#socket.end(farewell);
+    setTimeout(() => this.#socket.destroy(), FAREWELL_MS).unref();
   }
 
   /** The kernel would go on for minutes to offer what a peer does not read. */

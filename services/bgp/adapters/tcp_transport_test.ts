@@ -241,3 +241,46 @@ test('a TTL is what packets start with', async () => {
     listener.close();
   }
 });
+
+for (const [farewell, heard] of [
+  ['not here', ['opened', 'data not here', 'closed Connection closed by peer']],
+  [undefined, ['opened', 'closed Connection reset by peer']],
+] as const) {
+  test(`who is turned away hears ${farewell ?? 'nothing'}, whatever it has said itself`, async () => {
+    const { listener, next } = await listening();
+    const near = new Recorder();
+    const connection = tcpTransport.dial(targetOf(listener), near);
+    try {
+      await near.until('opened');
+      connection.send(text('who is there?'));
+      const far = await next;
+      far.connection.turnAway?.(farewell === undefined ? undefined : text(farewell));
+      await near.until(heard.at(-1) ?? '');
+      assert.deepEqual(near.events, heard);
+      assert.deepEqual(far.recorder.events, []);
+    } finally {
+      connection.close();
+      listener.close();
+    }
+  });
+}
+
+test('a stranger who does not leave is left', async () => {
+  const { listener, next } = await listening();
+  const stranger = connect({ host: '127.0.0.1', port: listener.port, allowHalfOpen: true });
+  const ended = new Promise<string>((resolve) => {
+    stranger.once('error', ({ message }) => resolve(message));
+  });
+  // More than the kernel keeps for one who does not read.
+  const speaking = setInterval(() => stranger.write(new Uint8Array(1 << 20)), 20);
+  try {
+    const { connection, recorder } = await next;
+    connection.turnAway?.(text('not here'));
+    assert.match(await ended, /ECONNRESET|EPIPE/);
+    assert.deepEqual(recorder.events, []);
+  } finally {
+    clearInterval(speaking);
+    listener.close();
+    stranger.destroy();
+  }
+});

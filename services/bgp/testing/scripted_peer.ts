@@ -95,9 +95,9 @@ export class ScriptedPeer {
     this.#host.configure(derived.speaker);
   }
 
-  /** Dials; whether the connection stays. */
-  dial(): boolean {
-    let isOpen = true;
+  /** Dials, or somebody else does; how the connection ends at once, if it does. */
+  dial(from = ADDRESS): 'open' | 'closed' | 'turned away' {
+    let state: 'open' | 'closed' | 'turned away' = 'open';
     const framer = new MessageFramer();
     const send = (bytes: Uint8Array): boolean => {
       framer.push(bytes);
@@ -107,10 +107,14 @@ export class ScriptedPeer {
       return this.#isReading;
     };
     const close = (): void => {
-      isOpen = false;
+      state = 'closed';
     };
-    this.#handler = this.#host.accept(parseAddress(ADDRESS), { send, close });
-    return isOpen;
+    const turnAway = (farewell?: Uint8Array): void => {
+      if (farewell !== undefined) send(farewell);
+      state = 'turned away';
+    };
+    this.#handler = this.#host.accept(parseAddress(from), { send, close, turnAway });
+    return state;
   }
 
   /** Dials, and establishes the session. */

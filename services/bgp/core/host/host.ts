@@ -3,13 +3,14 @@
 //   Transport --opened, data, drained, closed--> Host --events--> Speaker
 //   Clock -------timers------------------------>  |  <--effects---   |
 //                                                 +--> Transport, Clock, onRoutes, onNote
-import { encodeMessage, HEADER_LENGTH, joinBytes, MessageType } from '@calico/bgp-wire';
+import { cease, encodeMessage, HEADER_LENGTH, joinBytes, MessageType } from '@calico/bgp-wire';
 import type { Clock } from '@calico/clock';
 import type { Address } from '@calico/ip';
 import type { Connection, ConnectionHandler, Transport } from '../../ports.ts';
 import { type ConnectionEvent, SIDES, type Side, type TimerName } from '../session/types.ts';
 import type { SpeakerConfig } from '../speaker/config.ts';
 import type { BfdNews, Note, PeerTimer, SpeakerEffect, SpeakerEvent } from '../speaker/events.ts';
+import { refusalOf } from '../speaker/guests.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 import { ConnectionRate } from './connection_rate.ts';
 import { Link } from './link.ts';
@@ -117,17 +118,22 @@ export class Host {
     this.#dispatch({ kind: 'exports-complete' });
   }
 
-  /** A peer has connected. Connections that belong to no peer are closed, and those of a flood. */
+  /** Somebody has connected. Connections of no peer are ended, and those of a flood. */
   accept(address: Address, connection: Connection, interfaceName?: string): ConnectionHandler {
     const link = new Link();
     link.connection = connection;
     const { speaker, clock } = this.#options;
     const peer = speaker.admit(address, clock.now(), interfaceName);
-    if (peer === undefined || !this.#rate.allows(peer.config.key, clock.now())) {
-      link.close();
+    const key = peer?.config.key ?? STRANGERS;
+    if (!this.#rate.allows(key, clock.now())) {
+      link.reset();
       return NOBODY;
     }
-    const { key } = peer.config;
+    if (peer === undefined) {
+      const refusal = refusalOf({ address, interfaceName }, speaker.config ?? {});
+      link.refuse(refusal === undefined ? undefined : cease(refusal));
+      return NOBODY;
+    }
     const handler = this.#handler(key, link);
     this.#candidate = link;
     this.#dispatch({ kind: 'session', peer: key, event: { kind: 'accepted' } });
@@ -290,7 +296,7 @@ export class Host {
         this.#candidate = undefined;
         return;
       case 'refuse':
-        this.#candidate?.close();
+        this.#candidate?.refuse(work.notification);
         this.#candidate = undefined;
         return;
       case 'dial':
@@ -403,6 +409,9 @@ export class Host {
     this.#dispatch({ kind: 'session', peer, event: { kind: 'connection', side, event } });
   }
 }
+
+/** All who are no peers, as to how fast they may come. */
+const STRANGERS = '';
 
 const NOBODY: ConnectionHandler = {
   opened: () => {},

@@ -1,6 +1,7 @@
 import {
   DEFAULT_CONTEXT,
   decodeMessage,
+  encodeMessage,
   type Frame,
   type Message,
   MessageFramer,
@@ -113,6 +114,28 @@ export class Link {
 
   close(): void {
     this.connection?.close();
+    this.connection = undefined;
+  }
+
+  /** Closes it before anybody takes part in it. @param farewell said before, if there is something to say */
+  refuse(farewell: Notification | undefined): void {
+    if (farewell === undefined) this.close();
+    else this.#turnAway(encodeMessage(farewell, this.#context));
+  }
+
+  /** Resets it: one of too many. */
+  reset(): void {
+    this.#turnAway(undefined);
+  }
+
+  #turnAway(farewell: Uint8Array | undefined): void {
+    const { connection } = this;
+    if (connection?.turnAway === undefined) {
+      if (farewell !== undefined) connection?.send(farewell);
+      connection?.close();
+    } else {
+      connection.turnAway(farewell);
+    }
     this.connection = undefined;
   }
 }

@@ -195,6 +195,14 @@ test('what has not been started, and what rests, answers to nothing else (Idle)'
   assert.deepEqual(resting.send({ kind: 'rested' }).acted, ['dial']);
 });
 
+test('a peer that does not take us, yet or for now, is dialled again without a rest (RFC 4486)', () => {
+  for (const subcode of [5, 8]) {
+    for (const state of ['OpenSent', 'OpenConfirm']) {
+      assert.equal(answer(state, message(cease(subcode))), 'Active');
+    }
+  }
+});
+
 test('KEEPALIVEs come at random times, never more than one a second (RFC 4271 sections 4.4 and 10)', () => {
   for (const [holdTimeSeconds, most, least] of [
     [90, 30, 22.5],

@@ -23,6 +23,8 @@ export type Session = {
   readonly since: number;
   /** It was established on a connection that lost a collision, and goes on with another one. */
   readonly isChanging?: boolean;
+  /** It rests for longer than after an error: as it is configured. */
+  readonly isShut?: boolean;
   /** The peer has refused one of our two AS numbers: the next attempt is by `dualAsn`. */
   readonly usesDualAsn?: boolean;
 };

@@ -73,7 +73,8 @@ export class SessionStepper {
   #accept(): void {
     const side = this.#placeForAccepted();
     if (side === undefined) {
-      this.effects.push({ kind: 'refuse' });
+      const notification = this.#isShut ? cease(CeaseSubcode.ConnectionRejected) : undefined;
+      this.effects.push({ kind: 'refuse', notification });
       return;
     }
     if (this.#at(side).kind !== 'idle') this.#drop(side);
@@ -92,6 +93,14 @@ export class SessionStepper {
       places.find((side) => this.#at(side).kind === 'idle') ??
       places.find((side) => isUnproven(this.#at(side)))
     );
+  }
+
+  /**
+   * The peer is told of what lasts (RFC 4486 section 4). What passes in a moment is not worth a word: many
+   * daemons would rest after it, and refuse us meanwhile.
+   */
+  get #isShut(): boolean {
+    return this.session.phase === 'resting' && this.session.isShut === true;
   }
 
   #connection(side: Side, event: ConnectionEvent): void {
@@ -242,7 +251,8 @@ export class SessionStepper {
 
   #restFor(delayMs: number | 'forever', reason: string): void {
     for (const side of SIDES) this.#drop(side);
-    this.#set({ phase: 'resting', lastError: reason, isChanging: false });
+    const isShut = delayMs === 'forever' || delayMs > this.#config.timing.maximumIdleHoldMs;
+    this.#set({ phase: 'resting', lastError: reason, isChanging: false, isShut });
     if (delayMs !== 'forever') this.effects.push({ kind: 'set-idle-hold', delayMs });
   }
 

@@ -107,11 +107,15 @@ export function receivedNotification(notification: Notification): Transition {
   const isCollision = code === ErrorCode.Cease && subcode === CeaseSubcode.ConnectionCollision;
   // RFC 4271 section 8.2.2, event 24: the one that is not damped.
   const isVersion = code === ErrorCode.Open && subcode === OpenError.UnsupportedVersion;
+  // It does not know us yet, or has no place. While we rest, it could not come to us either.
+  const isRejected =
+    code === ErrorCode.Cease &&
+    (subcode === CeaseSubcode.ConnectionRejected || subcode === CeaseSubcode.OutOfResources);
   return {
     next: IDLE,
     effects: [...cancelAll(), { kind: 'close' }],
     failure: {
-      kind: isCollision || isVersion ? 'retry' : 'error',
+      kind: isCollision || isVersion || isRejected ? 'retry' : 'error',
       reason: `${RECEIVED}${describeNotification(notification)}`,
       isSilent: isCollision,
       keepsRoutes: !isHardReset(notification),

@@ -186,7 +186,7 @@ export type SessionEffect =
   /** The connection that was just accepted is this side's from now on. */
   | { readonly kind: 'adopt'; readonly side: Side }
   /** Close the connection that was just accepted; it takes no part. */
-  | { readonly kind: 'refuse' }
+  | { readonly kind: 'refuse'; readonly notification: Notification | undefined }
   | { readonly kind: 'set-idle-hold'; readonly delayMs: number }
   | { readonly kind: 'cancel-idle-hold' }
   | {

@@ -1,5 +1,6 @@
 // Peers that are not known by their address: who connects from inside a range becomes one, and ceases to
 // be one when it stays away.
+import { CeaseSubcode } from '@calico/bgp-wire';
 import { type Address, formatAddress, isLinkLocal, type Prefix, prefixContains } from '@calico/ip';
 import type { PeerConfig, SpeakerConfig } from './config.ts';
 
@@ -55,6 +56,28 @@ export class Guests {
     }
     return all;
   }
+}
+
+/**
+ * Subcode of the Cease for who is no peer and is not let in by a range (RFC 4486 section 4); undefined: nothing
+ * is said, as it will be a peer soon.
+ */
+export function refusalOf(
+  {
+    address,
+    interfaceName,
+  }: { readonly address: Address; readonly interfaceName?: string | undefined },
+  doors: Doors,
+): number | undefined {
+  const isFull = !isLinkLocal(address) && rangeOf(address, doors) !== undefined;
+  if (isFull) return CeaseSubcode.OutOfResources;
+  const isAwaited = (doors.awaited ?? []).some(({ prefix, interface: name }) => {
+    const isThere = interfaceName === undefined || name === undefined || name === interfaceName;
+    return (
+      isThere && (prefix === undefined ? isLinkLocal(address) : prefixContains(prefix, address))
+    );
+  });
+  return isAwaited ? undefined : CeaseSubcode.ConnectionRejected;
 }
 
 /** The narrowest range is the most explicit one. */
