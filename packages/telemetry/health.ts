@@ -3,7 +3,7 @@ export type HealthReport = {
   readonly live: boolean;
   /** False: do not send it work yet. */
   readonly ready: boolean;
-  /** One sentence for people. */
+  /** One sentence for people; empty is as good as none. */
   readonly detail?: string;
 };
 
@@ -34,7 +34,7 @@ export class HealthRegistry {
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, { live, ready, detail }]) => {
         const state = live ? (ready ? 'ready' : 'not ready') : 'dead';
-        return `${name}: ${state}${detail === undefined ? '' : ` (${detail})`}\n`;
+        return `${name}: ${state}${detail ? ` (${detail})` : ''}\n`;
       });
     return lines.join('');
   }

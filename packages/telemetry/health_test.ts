@@ -10,8 +10,9 @@ test('HealthRegistry is live and ready when every part is', () => {
   assert.equal(health.live, true);
   assert.equal(health.ready, false);
   assert.equal(health.describe(), 'etcd: not ready (not reachable)\nrpc: ready\n');
-  health.report('etcd', { live: true, ready: true });
+  health.report('etcd', { live: true, ready: true, detail: '' });
   assert.equal(health.ready, true);
+  assert.equal(health.describe(), 'etcd: ready\nrpc: ready\n');
   health.report('rpc', { live: false, ready: true });
   assert.ok(!health.live && !health.ready);
   health.withdraw('rpc');

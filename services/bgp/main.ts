@@ -19,6 +19,7 @@ import { natsAccess, runService } from '@calico/process';
 import { BfdThread } from './adapters/bfd_thread.ts';
 import { BmpClient } from './adapters/bmp_client.ts';
 import { FeedReader } from './adapters/feed_reader.ts';
+import { HealthTeller } from './adapters/health_teller.ts';
 import { HeldReporter } from './adapters/held_reporter.ts';
 import { watchKernel } from './adapters/kernel_monitor.ts';
 import { KernelRoutes } from './adapters/kernel_routes.ts';
@@ -75,7 +76,7 @@ await runService({
       defer: (callback) => void setImmediate(callback),
       transport: createTcpTransport(passwordOf),
       kernel,
-      reporter,
+      reporter: new HealthTeller(reporter, health, logger),
       log: logger,
       bfd,
       links,
@@ -106,11 +107,7 @@ await runService({
       clock,
       cache,
       onRevision: (revision) => node.setRevision(revision),
-      onResources: (resources, state) => {
-        node.setResources(resources, state);
-        const detail = node.messages.join('; ');
-        health.report('speaker', { live: true, ready: node.isReady, detail });
-      },
+      onResources: (resources, state) => node.setResources(resources, state),
     });
     await reader.start();
     publishMetrics(metrics, node);

@@ -138,6 +138,8 @@ export interface Reporter {
 }
 
 export type PeerStatus = {
+  /** What operators call it: the address, with the port where it is another one, and with the interface. */
+  readonly key: string;
   readonly address: Address;
   readonly port: number;
   readonly remoteAsn: number;
@@ -148,7 +150,13 @@ export type PeerStatus = {
   readonly since: number;
   /** Empty while established. */
   readonly lastError: string;
+  /** What one end said or refused when they last spoke; empty while established. */
+  readonly refusal: string;
+  /** Routes that import policy has let in. */
   readonly received: number;
+  readonly rejected: number;
+  /** Of those, what the peer has not repeated since it was away. */
+  readonly stale: number;
   readonly advertised: number;
   readonly remoteNode: string | undefined;
   /** Undefined: the path is not watched. */

@@ -40,6 +40,7 @@ export function busReporter({ bus, node, version, startedAt }: BusReporterOption
 /** As BgpPeerStatus. */
 export function peerMessage(peer: PeerStatus) {
   return {
+    key: peer.key,
     address: formatAddress(peer.address),
     port: peer.port,
     remoteAsn: peer.remoteAsn,
@@ -48,6 +49,8 @@ export function peerMessage(peer: PeerStatus) {
     since: timestampFromMs(peer.since),
     lastError: peer.lastError,
     prefixesReceived: peer.received,
+    prefixesRejected: peer.rejected,
+    prefixesStale: peer.stale,
     prefixesAdvertised: peer.advertised,
     remoteNode: peer.remoteNode ?? '',
     agreed: [...peer.agreed],

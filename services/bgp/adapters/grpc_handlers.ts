@@ -24,6 +24,7 @@ import { dumpTable } from '../core/speaker/mrt_dump.ts';
 import type { Peer } from '../core/speaker/peer.ts';
 import { peerMessage } from './bus_reporter.ts';
 import { checkClient, prefixOf, routesFor } from './grpc_injection.ts';
+import { few } from './health_teller.ts';
 import { watchPeers } from './peer_watch.ts';
 import { matchOf, pageOf, unhurried } from './route_pages.ts';
 
@@ -58,19 +59,19 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
     },
 
     async *watchPeers({ peer }, { signal }) {
-      if (peer !== '') findPeer(node, peer);
+      const only = peer === '' ? undefined : findPeer(node, peer, 'watch').config.key;
       for await (const { changed, removed } of watchPeers(node, signal)) {
-        const isMeant = (address: string): boolean => peer === '' || address === peer;
-        const peers = changed.filter(({ address }) => isMeant(formatAddress(address)));
+        const isMeant = (key: string): boolean => only === undefined || key === only;
+        const peers = changed.filter(({ key }) => isMeant(key));
         const gone = removed.filter(isMeant);
-        if (peers.length + gone.length > 0 || peer === '') {
+        if (peers.length + gone.length > 0 || only === undefined) {
           yield { peers: peers.map(peerMessage), removed: gone };
         }
       }
     },
 
     async resetPeer({ peer: key, kind, communication }) {
-      const peer = findPeer(node, key);
+      const peer = findPeer(node, key, 'reset');
       switch (kind) {
         case ResetKind.HARD:
           checkCommunication(communication);
@@ -157,7 +158,7 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
 
     async explain({ prefix: text, peer }) {
       const { speaker } = node;
-      const only = peer === '' ? undefined : findPeer(node, peer);
+      const only = peer === '' ? undefined : findPeer(node, peer, 'explain what concerns');
       const prefix = findPrefix(node, text);
       if (prefix === undefined) return {};
       const { paths, exports } = explain(speaker, prefix, only);
@@ -189,6 +190,8 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
         version,
         appliedRevision: node.revision,
         inSync: node.isInSync,
+        ready: node.isReady,
+        problems: [...few(node.messages)],
       };
     },
   };
@@ -229,11 +232,11 @@ function checkSoftReset({ live, config }: Peer, kind: ResetKind): void {
 function rowsOf(node: BgpNode, table: Table, peer: string): Iterable<Row> {
   switch (table) {
     case Table.ADJ_RIB_IN:
-      return receivedRows(node, findPeer(node, peer));
+      return receivedRows(node, findPeer(node, peer, LIST));
     case Table.ADJ_RIB_IN_BEFORE_POLICY:
-      return rowsBeforePolicy(node, findPeer(node, peer));
+      return rowsBeforePolicy(node, findPeer(node, peer, LIST));
     case Table.ADJ_RIB_OUT:
-      return Array.from(findPeer(node, peer).advertised.entries(), ({ prefix, data }) => ({
+      return Array.from(findPeer(node, peer, LIST).advertised.entries(), ({ prefix, data }) => ({
         prefix,
         data,
         source: undefined,
@@ -305,17 +308,26 @@ function rowOf({ prefix, data, source }: Path, isBest: boolean): Row {
   return { prefix, data, source, isBest };
 }
 
-function findPeer(node: BgpNode, key: string): Peer {
-  const peer = node.speaker.peers.get(key);
-  if (peer !== undefined) return peer;
-  if (key === '') {
-    throw new RpcError(
-      'INVALID_ARGUMENT',
-      'Cannot list routes: peer is empty, expected an address',
-    );
-  }
-  const known = [...node.speaker.peers.keys()].map((each) => `"${each}"`).join(', ') || 'none';
-  throw new RpcError('NOT_FOUND', `Cannot list routes of peer "${key}": peers are ${known}`);
+const LIST = 'list routes of';
+
+/**
+ * @param text the peer's key; or its address alone, where that says enough
+ * @param action what shall be done with it, for the error
+ */
+function findPeer(node: BgpNode, text: string, action: string): Peer {
+  const { peers } = node.speaker;
+  const found = peers.get(text) ?? onlyPeerAt(peers.values(), text);
+  if (found !== undefined) return found;
+  const known = [...peers.keys()].map((each) => `"${each}"`).join(', ') || 'none';
+  throw new RpcError(
+    text === '' ? 'INVALID_ARGUMENT' : 'NOT_FOUND',
+    `Cannot ${action} peer "${text}": peers are ${known}`,
+  );
+}
+
+function onlyPeerAt(peers: Iterable<Peer>, address: string): Peer | undefined {
+  const there = Array.from(peers).filter(({ config }) => formatAddress(config.address) === address);
+  return there.length === 1 ? there[0] : undefined;
 }
 
 function parseFilter(text: string): Prefix {

@@ -71,7 +71,7 @@ test('dumpTable() is an MRT file of all paths with their peers', async () => {
 
 test('listRoutes() says what it cannot do', async () => {
   for (const [attempt, code, message] of [
-    [routes(Table.ADJ_RIB_IN), 'INVALID_ARGUMENT', /peer is empty/],
+    [routes(Table.ADJ_RIB_IN), 'INVALID_ARGUMENT', /Cannot list routes of peer "": peers are/],
     [routes(Table.ADJ_RIB_IN, '1.2.3.4'), 'NOT_FOUND', /peers are "192.168.80.101"/],
     [routes(Table.LOC_RIB, '', 'nonsense'), 'INVALID_ARGUMENT', /Cannot parse/],
     [routes(77 as Table), 'INVALID_ARGUMENT', /expected loc-rib/],
@@ -90,8 +90,8 @@ test('listPeers() and getSpeaker() say what is', async () => {
     context,
   );
   assert.deepEqual(
-    peers.map(({ address, state, remoteNode, prefixesReceived }) => [
-      address,
+    peers.map(({ key, state, remoteNode, prefixesReceived }) => [
+      key,
       state,
       remoteNode,
       prefixesReceived,
@@ -109,6 +109,8 @@ test('listPeers() and getSpeaker() say what is', async () => {
     version: '1.2.3',
     appliedRevision: 1n,
     inSync: true,
+    ready: true,
+    problems: [],
   });
 });
 

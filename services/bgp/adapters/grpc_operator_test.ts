@@ -9,7 +9,7 @@ import type {
 } from '@calico/proto/bgp/v1/bgp';
 import { ResetKind, Table } from '@calico/proto/bgp/v1/bgp';
 import type { CallContext, RpcError } from '@calico/rpc';
-import { affinity, bgpConfiguration, node, pool } from '../testing/resources.ts';
+import { affinity, bgpConfiguration, bgpPeer, node, pool } from '../testing/resources.ts';
 import { SimulatedCluster } from '../testing/simulated_cluster.ts';
 import { createHandlers } from './grpc_handlers.ts';
 
@@ -287,11 +287,29 @@ test('resetPeer() softly asks and tells again without ending the session', async
   assert.equal(speaker.peers.get(B)?.session.since, since);
   const text = 'ü'.repeat(128);
   await isRefused(reset(handlers, ResetKind.HARD, text), 'INVALID_ARGUMENT', /"256" bytes/);
-  await isRefused(reset(handlers, ResetKind.HARD, '', '1.2.3.4'), 'NOT_FOUND', /peers are/);
+  await isRefused(reset(handlers, ResetKind.HARD, '', '1.2.3.4'), 'NOT_FOUND', /Cannot reset peer/);
   await isRefused(reset(handlers, ResetKind.UNSPECIFIED), 'INVALID_ARGUMENT', /expected hard/);
   cluster.kill('b');
   cluster.advance(1_000);
   await isRefused(reset(handlers, ResetKind.SOFT_IN), 'FAILED_PRECONDITION', /not established/);
+});
+
+test('peers at one address are told apart by their keys', async () => {
+  const { cluster, handlers } = start();
+  const other = bgpPeer('other', { peerIP: `${B}:1790`, asNumber: 65_001 });
+  cluster.apply([...cluster.resources, other]);
+  cluster.advance(1_000);
+  const abort = new AbortController();
+  const request = { $typeName: 'calico.bgp.v1.WatchPeersRequest', peer: `${B}:1790` } as const;
+  const watch = handlers.watchPeers(request, call(abort.signal))[Symbol.asyncIterator]();
+  const { value } = await watch.next();
+  assert.deepEqual(
+    value?.peers?.map(({ key }: { key?: string }) => key),
+    [`${B}:1790`],
+  );
+  abort.abort();
+  await reset(handlers, ResetKind.HARD, '', `${B}:1790`);
+  assert.equal(cluster.node('a').speaker.peers.get(B)?.session.phase, 'running');
 });
 
 test('so many clients may have routes at a time', async () => {

@@ -1,11 +1,10 @@
-import { formatAddress } from '@calico/ip';
 import type { BgpNode } from '../core/node/bgp_node.ts';
 import { settingsText } from '../core/speaker/config.ts';
 import type { PeerStatus } from '../ports.ts';
 
 export type PeerChanges = {
   readonly changed: readonly PeerStatus[];
-  /** Addresses. */
+  /** Keys. */
   readonly removed: readonly string[];
 };
 
@@ -28,8 +27,8 @@ export async function* watchPeers(
         wake = resolve;
       });
       const peers = node.peers();
-      const texts = new Map(peers.map((peer) => [keyOf(peer), settingsText(peer)]));
-      const changed = peers.filter((peer) => known.get(keyOf(peer)) !== texts.get(keyOf(peer)));
+      const texts = new Map(peers.map((peer) => [peer.key, settingsText(peer)]));
+      const changed = peers.filter((peer) => known.get(peer.key) !== texts.get(peer.key));
       const removed = [...known.keys()].filter((key) => !texts.has(key));
       known = texts;
       if (isFirst || changed.length > 0 || removed.length > 0) yield { changed, removed };
@@ -39,8 +38,4 @@ export async function* watchPeers(
     stop();
     signal.removeEventListener('abort', onAbort);
   }
-}
-
-function keyOf({ address }: PeerStatus): string {
-  return formatAddress(address);
 }

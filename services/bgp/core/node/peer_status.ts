@@ -7,6 +7,7 @@ import { agreementTexts } from './agreement.ts';
 export function peerStatus(peer: Peer, bfd: BfdStatus | undefined): PeerStatus {
   const { config, session, received, advertised, live } = peer;
   return {
+    key: config.key,
     address: config.address,
     port: config.port,
     remoteAsn: peer.remoteAsn,
@@ -14,7 +15,10 @@ export function peerStatus(peer: Peer, bfd: BfdStatus | undefined): PeerStatus {
     state: stateName(session),
     since: session.since,
     lastError: lastErrorOf(peer),
+    refusal: session.refusal,
     received: received.size,
+    rejected: received.refusedCount,
+    stale: received.staleCount,
     advertised: advertised.size,
     remoteNode: config.remoteNode,
     bfd,

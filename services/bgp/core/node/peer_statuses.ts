@@ -58,6 +58,8 @@ function holds({ config, live, status }: Known, peer: Peer, path: BfdStatus | un
     status.state === stateName(peer.session) &&
     status.since === peer.session.since &&
     status.received === peer.received.size &&
+    status.rejected === peer.received.refusedCount &&
+    status.stale === peer.received.staleCount &&
     status.advertised === peer.advertised.size &&
     status.lastError === lastErrorOf(peer)
   );

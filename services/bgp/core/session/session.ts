@@ -19,6 +19,8 @@ export type Session = {
   readonly errors: number;
   /** Why it is not established; empty when it is, and before the first attempt ended. */
   readonly lastError: string;
+  /** What one end said, or has refused, when they last spoke; empty after anything else. */
+  readonly refusal: string;
   /** Milliseconds since the epoch at which it became established, or ceased to be. */
   readonly since: number;
   /** It was established on a connection that lost a collision, and goes on with another one. */
@@ -54,6 +56,7 @@ export function newSession(now: number): Session {
     connections: { outgoing: IDLE, incoming: IDLE, second: IDLE },
     errors: 0,
     lastError: '',
+    refusal: '',
     since: now,
   };
 }

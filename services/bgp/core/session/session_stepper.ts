@@ -1,6 +1,7 @@
 import {
   CeaseSubcode,
   cease,
+  describeNotification,
   ErrorCode,
   hardReset,
   type Notification,
@@ -46,9 +47,9 @@ export class SessionStepper {
         if (this.session.phase === 'resting') this.#start();
         return;
       case 'stop':
-        this.#end(event.notification, 'Stopped');
+        this.#end(event.notification, stopText(event.notification));
         this.effects.push({ kind: 'cancel-idle-hold' });
-        this.#set({ phase: 'stopped', errors: 0, lastError: '' });
+        this.#set({ phase: 'stopped', errors: 0, lastError: '', refusal: '' });
         return;
       case 'reset':
         if (this.session.phase === 'stopped') return;
@@ -188,7 +189,7 @@ export class SessionStepper {
       if (!isUnderWay(this.#at(other)) || decides) this.#abandon(other);
     }
     const { isChanging } = this.session;
-    this.#set({ since: this.#now, lastError: '', isChanging: false });
+    this.#set({ since: this.#now, lastError: '', refusal: '', isChanging: false });
     this.effects.push({ kind: 'up', side, negotiated, ...(isChanging && { isReplacing: true }) });
   }
 
@@ -199,7 +200,7 @@ export class SessionStepper {
     this.#drop(side);
     const { negotiated } = before;
     this.effects.push({ kind: 'down', negotiated, isGraceful: isResumable(negotiated), reason });
-    this.#set({ since: this.#now, lastError: reason });
+    this.#set({ since: this.#now, lastError: reason, refusal: '' });
   }
 
   #failed(side: Side, before: Connection, failure: Failure): void {
@@ -209,8 +210,8 @@ export class SessionStepper {
     if (others.some(hasSentOpen)) return;
     // Anybody on the peer's node can connect and talk nonsense: no reason to rest.
     if (side !== 'outgoing' && isUnproven(before)) return this.#waitToDial();
-    this.#set({ lastError: sinceThen(this.session.lastError, failure.reason) });
     if (failure.kind === 'error') return this.#rest(failure.reason);
+    this.#set(sinceThen(this.session.refusal, failure.reason));
     this.#waitToDial();
   }
 
@@ -221,7 +222,7 @@ export class SessionStepper {
       failure.isSilent || (gracefulRestart?.keepsOnNotification === true && failure.keepsRoutes);
     const isGraceful = isKept && isResumable(negotiated);
     this.effects.push({ kind: 'down', negotiated, isGraceful, reason: failure.reason });
-    this.#set({ since: this.#now, lastError: failure.reason });
+    this.#set({ since: this.#now, ...sinceThen('', failure.reason) });
     if (wasStable) this.#set({ errors: 0 });
     if (failure.kind === 'error') this.#rest(failure.reason);
     else this.#waitToDial();
@@ -252,7 +253,7 @@ export class SessionStepper {
   #restFor(delayMs: number | 'forever', reason: string): void {
     for (const side of SIDES) this.#drop(side);
     const isShut = delayMs === 'forever' || delayMs > this.#config.timing.maximumIdleHoldMs;
-    this.#set({ phase: 'resting', lastError: reason, isChanging: false, isShut });
+    this.#set({ phase: 'resting', lastError: reason, refusal: reason, isChanging: false, isShut });
     if (delayMs !== 'forever') this.effects.push({ kind: 'set-idle-hold', delayMs });
   }
 
@@ -344,12 +345,12 @@ function isResumable({ gracefulRestart }: Negotiated): boolean {
   return gracefulRestart !== undefined;
 }
 
-const NOW = '; now: ';
+/** What was said when the ends last spoke tells more than how the peer does not answer now. */
+function sinceThen(refusal: string, reason: string): Pick<Session, 'lastError' | 'refusal'> {
+  if (reason.startsWith(RECEIVED)) return { lastError: reason, refusal: reason };
+  return { lastError: refusal === '' ? reason : `${refusal}; now: ${reason}`, refusal };
+}
 
-/** What the peer said when it left tells more than how it does not answer now. */
-function sinceThen(before: string, reason: string): string {
-  const [said = ''] = before.split(NOW);
-  return said.startsWith(RECEIVED) && !reason.startsWith(RECEIVED)
-    ? `${said}${NOW}${reason}`
-    : reason;
+function stopText(notification: Notification | undefined): string {
+  return notification === undefined ? 'Stopped' : `Sent: ${describeNotification(notification)}`;
 }

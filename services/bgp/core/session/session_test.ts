@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cease, hardReset, KEEPALIVE, type Notification } from '@calico/bgp-wire';
+import { CeaseSubcode, cease, hardReset, KEEPALIVE, type Notification } from '@calico/bgp-wire';
 import { SessionDriver as Driver, remoteOpen, UPDATE } from '../../testing/session_driver.ts';
 import type { SessionEvent } from './session.ts';
 import type { ConnectionEvent, GracefulRestartOffer, Side } from './types.ts';
@@ -198,12 +198,12 @@ test('a NOTIFICATION keeps routes where both ends agree on it, unless it is hard
   assert.deepEqual(ended(cease(3)), [
     'send Cease: Hard reset: Cease: Peer de-configured',
     'close',
-    'down hard: Stopped',
+    'down hard: Sent: Cease: Peer de-configured',
   ]);
   assert.deepEqual(ended(cease(6)), [
     'send Cease: Other configuration change',
     'close',
-    'down graceful: Stopped',
+    'down graceful: Sent: Cease: Other configuration change',
   ]);
 });
 
@@ -265,6 +265,24 @@ test('what the peer said when it left is remembered while it does not answer', (
   assert.equal(driver.session.lastError, '');
 });
 
+test('what we have refused or said is remembered while the peer does not answer', () => {
+  const wrong = new Driver().send({ kind: 'start' }).on('outgoing', { kind: 'opened' });
+  wrong.on('outgoing', { kind: 'message', message: { ...remoteOpen(), asn: 65_009 } });
+  const notification = cease(CeaseSubcode.AdministrativeReset);
+  const reset = new Driver().establish().send({ kind: 'reset', notification, reason: 'Sent: x' });
+  for (const [driver, said] of [
+    [wrong, /^Cannot accept AS number "65009": \d+ is configured/],
+    [reset, /^Sent: x/],
+  ] as const) {
+    assert.match(driver.session.refusal, said);
+    driver.send({ kind: 'rested' }).on('outgoing', { kind: 'closed', reason: 'gone' });
+    assert.match(driver.session.lastError, said);
+    assert.match(driver.session.lastError, /; now: gone$/);
+    driver.establish('incoming').on('incoming', { kind: 'closed', reason: 'lost' });
+    assert.deepEqual([driver.session.lastError, driver.session.refusal], ['lost', '']);
+  }
+});
+
 test('stop and reset tell the peer', () => {
   const notification = {
     kind: 'notification',
@@ -276,7 +294,7 @@ test('stop and reset tell the peer', () => {
   assert.deepEqual(stopped.acted, [
     'send Cease: Peer de-configured',
     'close',
-    'down hard: Stopped',
+    'down hard: Sent: Cease: Peer de-configured',
     'cancel-idle-hold',
   ]);
   const reset = new Driver().establish().send({ kind: 'reset', notification, reason: 'asked' });

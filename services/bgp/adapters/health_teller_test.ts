@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseAddress } from '@calico/ip';
+import { HealthRegistry } from '@calico/telemetry';
+import type { PeerStatus, Reporter } from '../ports.ts';
+import { few, HealthTeller } from './health_teller.ts';
+
+function start() {
+  const lines: string[] = [];
+  const told: string[] = [];
+  const note =
+    (level: string) =>
+    (message: string, fields: object = {}) =>
+      void lines.push(`${level} ${message}: ${Object.values(fields).join(' ')}`);
+  const next: Reporter = {
+    peers: (peers) => told.push(`${peers.length} peers`),
+    applied: (revision) => told.push(`applied ${revision}`),
+    health: ({ messages }) => told.push(`${messages.length} messages`),
+  };
+  const health = new HealthRegistry();
+  const teller = new HealthTeller(next, health, { info: note('info'), warn: note('warn') });
+  return { teller, health, lines, told };
+}
+
+function peer(key: string, state: string, refusal = ''): PeerStatus {
+  return {
+    key,
+    address: parseAddress(key),
+    port: 179,
+    remoteAsn: 65_001,
+    type: 'global',
+    state,
+    since: 0,
+    lastError: refusal,
+    refusal,
+    received: 0,
+    rejected: 0,
+    stale: 0,
+    advertised: 0,
+    remoteNode: undefined,
+    bfd: undefined,
+    agreed: [],
+  };
+}
+
+test('HealthTeller logs each problem when it begins and when it is over, and reports readiness', () => {
+  const { teller, health, lines, told } = start();
+  teller.health({ ready: false, messages: ['A is missing', 'B is wrong'] });
+  assert.equal(health.describe(), 'speaker: not ready (A is missing; B is wrong)\n');
+  teller.health({ ready: true, messages: ['B is wrong'] });
+  teller.health({ ready: true, messages: [] });
+  assert.equal(health.describe(), 'speaker: ready\n');
+  assert.deepEqual(lines, [
+    'warn problem: A is missing',
+    'warn problem: B is wrong',
+    'info problem is over: A is missing',
+    'info problem is over: B is wrong',
+  ]);
+  teller.applied(7n, true);
+  assert.deepEqual(told, ['2 messages', '1 messages', '0 messages', 'applied 7']);
+});
+
+test('HealthTeller logs once what a peer refuses, unless the end of a session has said it', () => {
+  const { teller, lines } = start();
+  const [a, b] = ['10.0.0.1', '10.0.0.2'];
+  teller.peers([peer(a, 'OpenSent'), peer(b, 'Established')]);
+  const refusing = [peer(a, 'Idle', 'Received: Bad peer AS'), peer(b, 'Idle', 'Sent: Cease')];
+  teller.peers(refusing);
+  teller.peers(refusing);
+  assert.deepEqual(lines, [`warn session refused: ${a} 65001 Idle Received: Bad peer AS`]);
+  teller.peers([peer(a, 'Idle', 'Sent: other'), peer(b, 'Idle', 'Sent: other')]);
+  assert.equal(lines.length, 3);
+});
+
+test('few() names the first of very many problems', () => {
+  const many = Array.from({ length: 100 }, (_, index) => `problem ${index}`);
+  assert.deepEqual(few(many).slice(-2), ['problem 19', 'and 80 more']);
+  assert.equal(few(many.slice(0, 20)).length, 20);
+});
