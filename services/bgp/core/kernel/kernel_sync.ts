@@ -128,7 +128,7 @@ export class KernelSync {
     this.#plan.update(ids);
     for (const id of ids) {
       this.#forgive(id);
-      this.#writer.mark(id);
+      if (!this.#states.isRight(id) || this.#writer.isUnderWay(id)) this.#writer.mark(id);
     }
     this.#writer.isLosing = isLosing;
     this.#writer.pump();

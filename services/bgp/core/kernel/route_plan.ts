@@ -179,9 +179,13 @@ export class RoutePlan {
   }
 
   #planOf(id: number, inputs: PlanInputs): Plan {
-    const key = this.#keyOf(id);
     const row = this.#rib.bestOf(id);
-    if (key === undefined || row < 0) return this.#make(id, inputs);
+    if (row < 0) return NOTHING;
+    const { noEncapsulation, ipip } = inputs.programs;
+    // Somebody else's, whatever it is: Felix's, or nobody's.
+    if (!noEncapsulation && !ipip && this.#rib.sourceOf(row).kind === 'peer') return NOTHING;
+    const key = this.#keyOf(id);
+    if (key === undefined) return this.#make(id, inputs);
     const { attributes, paths } = this.#rib;
     const nextHop = attributes.nextHopOf(paths.attributesOf(row));
     const planned = this.#planned.get(key);

@@ -58,6 +58,8 @@ export class RouteStates {
     this.#makeRoom(id);
     const next = target === undefined ? NONE : this.#numberOf(target);
     const before = this.#wanted[id] as number;
+    // Columns of zeros cost nothing as long as they are not written, see withRow().
+    if (next === before) return;
     this.#wanted[id] = next;
     this.#hold(id, before, next);
   }
