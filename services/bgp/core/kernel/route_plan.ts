@@ -161,7 +161,7 @@ export class RoutePlan {
 
   #plan(id: number): void {
     // What the operator has said about a peer's address is not overridden by what peers say.
-    if (this.#statics.has(id)) return;
+    if (this.#statics.has(id) || this.#rib.isUndecided(id)) return;
     const plan = this.#inputs === undefined ? NOTHING : this.#planOf(id, this.#inputs);
     this.#states.want(id, plan.kind === 'route' ? plan.target : undefined);
     this.#note(id, plan.kind === 'impossible' ? plan.problem : undefined);

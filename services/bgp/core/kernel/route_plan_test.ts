@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress, parseAddress } from '@calico/ip';
 import { Fixture } from '../../testing/kernel_fixture.ts';
-import type { PathFields } from '../../testing/paths.ts';
+import { type PathFields, path } from '../../testing/paths.ts';
+import type { Path } from '../rib/path.ts';
 import { REMOVE_ANYTHING } from './changes.ts';
 import { QUESTIONS } from './round.ts';
 
@@ -119,4 +120,26 @@ test('ways to many next hops are followed a few per turn, also when they change 
     assert.deepEqual(actual, nextHops.map(gatewayTo));
     assert.deepEqual([sync.isDone, fixture.repaired], [true, []]);
   }
+});
+
+test('what is planned anew between a loss and the decision about it stays as it was until then', () => {
+  const two = ['10.244.1.0/26', '10.244.2.0/26'].map((prefix) => ({ prefix, from: '10.0.0.1' }));
+  const fixture = new Fixture().learn(...two);
+  const { kernel, table } = fixture;
+  const before = kernel.describe();
+  const [first, second] = two.map((fields) => path(fields)) as [Path, Path];
+  table.remove(first);
+  fixture.configure({});
+  assert.deepEqual(kernel.describe(), before, 'its attributes are no more');
+  table.put(path({ prefix: '10.244.3.0/26', from: '10.0.0.1', via: '10.0.0.9' }));
+  const source = table.sourceOf(second);
+  table.rib.doomAllOf(source);
+  fixture.configure({ vxlanMode: 'Always' });
+  assert.deepEqual(kernel.describe(), before, 'its row is that of another prefix');
+  // One that is back before anybody has decided is planned as well.
+  table.put(second);
+  fixture.settle();
+  assert.deepEqual(kernel.describe(), []);
+  fixture.configure({});
+  assert.deepEqual(kernel.describe(), ['10.244.2.0/26 via 10.0.0.1']);
 });

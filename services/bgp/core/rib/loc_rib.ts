@@ -221,9 +221,23 @@ export class LocRib {
     return changed;
   }
 
-  /** Row of the best path; -1 for none. */
+  /** Row of the best path by the last decision; -1 for none. Another's, maybe, where isUndecided() is true. */
   bestOf(prefix: number): number {
     return prefix < this.#best.length ? (this.#best[prefix] as number) - 1 : -1;
+  }
+
+  /**
+   * Whether the best path has gone, or must not be used any more, and nobody has decided since. Whoever walks
+   * over the table passes such a prefix by: settle() answers it, whatever is decided.
+   */
+  isUndecided(prefix: number): boolean {
+    const { paths } = this;
+    const best = this.bestOf(prefix);
+    if (best < 0) return false;
+    const isThere = paths.prefixOf(best) === prefix && paths.is(best, PathFlag.Used);
+    if (isThere && paths.isUsable(best)) return false;
+    this.#unsettle(prefix, Touched);
+    return true;
   }
 
   get(prefix: Prefix): RibEntry | undefined {

@@ -132,7 +132,7 @@ export class Aggregates {
     if (!prefixes.has(id)) return;
     const aggregate = this.#all[this.#ranges.lastContaining(prefixes, id)];
     if (aggregate === undefined || prefixes.lengthOf(id) === aggregate.prefix.length) return;
-    if (!this.#isDecided(id)) return;
+    if (this.#rib.isUndecided(id)) return;
     const before = (this.#parts[id] ?? 0) - 1;
     const set = this.#setOf(id);
     if (before === set) return;
@@ -141,13 +141,6 @@ export class Aggregates {
     if (set >= 0) this.#add(aggregate, set);
     if (before >= 0) this.#remove(aggregate, before);
     this.#changed.add(aggregate);
-  }
-
-  /** Otherwise its best path has gone, and its row may be another's; it is among the changed ones soon. */
-  #isDecided(id: number): boolean {
-    const { paths } = this.#rib;
-    const row = this.#rib.bestOf(id);
-    return row < 0 || (paths.prefixOf(row) === id && paths.isUsable(row));
   }
 
   /** Number of the attributes that the prefix is a part with; -1: it is none. */

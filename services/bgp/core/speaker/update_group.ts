@@ -134,6 +134,7 @@ export class UpdateGroup {
       for (const { attributes } of changes) rib.attributes.release(attributes);
       return;
     }
+    if (rib.isUndecided(prefix)) return;
     const best = rib.bestOf(prefix);
     const attributes = best < 0 ? NONE : this.#judge(prefix, best);
     if (attributes < 0 && isHeld) return;

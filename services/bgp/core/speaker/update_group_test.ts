@@ -124,3 +124,29 @@ test('who is told nothing costs nothing, until another policy tells, and then fo
   fill();
   assert.equal(group.out.size, 0);
 });
+
+test('who joins between a loss and the decision about it is not told what has taken its place', () => {
+  const rib = new LocRib();
+  const exports = new ExportPolicy(LOCAL);
+  const put = (prefix: string, localPreference: number): void => {
+    const attributes = { origin: 0, asPath: [], localPreference } as const;
+    const data = { attributes, nextHop: parseAddress('0.0.0.0') };
+    rib.put({ prefix: parsePrefix(prefix), data, source: OWN });
+  };
+  put('10.96.0.0/16', 100);
+  rib.settle();
+  rib.remove(parsePrefix('10.96.0.0/16'), OWN);
+  put('10.97.0.0/16', 200);
+  const group = new UpdateGroup(rib, '', { policy: INTERNAL } as Peer, live, exports);
+  const reader = new Reader(99);
+  group.out.join(reader);
+  while (!group.isFilled) group.fill(10);
+  group.out.read(reader, 100);
+  assert.deepEqual([...group.out.entries(reader)], []);
+  group.updateAll(rib.settle());
+  group.out.read(reader, 100);
+  assert.deepEqual(
+    Array.from(group.out.entries(reader), ({ prefix }) => formatPrefix(prefix)),
+    ['10.97.0.0/16'],
+  );
+});
