@@ -11,9 +11,9 @@ import { compile } from '../../services/felix/core/policy/compiler/compile.ts';
 import type { Ruleset } from '../../services/felix/core/policy/compiler/ruleset.ts';
 import { maskedMaps } from '../../services/felix/core/policy/evaluator/masked_maps.ts';
 import type { Outcome, Packet } from '../../services/felix/core/policy/evaluator/packet.ts';
-import { lookupWorlds, worlds } from '../../services/felix/core/policy/evaluator/random_worlds.ts';
-import { judge } from '../../services/felix/core/policy/evaluator/reference_evaluator.ts';
 import { evaluate } from '../../services/felix/core/policy/evaluator/ruleset_evaluator.ts';
+import { lookupWorlds, worlds } from '../../services/felix/core/policy/random/worlds.ts';
+import { judge } from '../../services/felix/core/policy/reference/judge.ts';
 import type { PacketFilter, PolicyInputs } from '../../services/felix/ports.ts';
 import { PLACES } from './differential/network.ts';
 import {

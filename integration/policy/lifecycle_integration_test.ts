@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { diff, openNftables, transactionText } from '@calico/nftables';
 import * as fc from 'fast-check';
 import { compile } from '../../services/felix/core/policy/compiler/compile.ts';
-import { worlds } from '../../services/felix/core/policy/evaluator/random_worlds.ts';
+import { worlds } from '../../services/felix/core/policy/random/worlds.ts';
 import type { PacketFilter, PolicyInputs } from '../../services/felix/ports.ts';
 import {
   felixConfiguration,

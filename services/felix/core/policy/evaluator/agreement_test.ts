@@ -5,11 +5,11 @@ import * as fc from 'fast-check';
 import type { PolicyInputs } from '../../../ports.ts';
 import { compile } from '../compiler/compile.ts';
 import { explain } from '../explain/explain.ts';
+import { arrivals, packets } from '../random/packets.ts';
+import { fewestBlocks, lookupWorlds, ruleWorlds, worlds } from '../random/worlds.ts';
+import { judge } from '../reference/judge.ts';
 import { maskedMaps } from './masked_maps.ts';
 import type { Packet } from './packet.ts';
-import { arrivals, packets } from './random_packets.ts';
-import { fewestBlocks, lookupWorlds, ruleWorlds, worlds } from './random_worlds.ts';
-import { judge } from './reference_evaluator.ts';
 import { evaluate } from './ruleset_evaluator.ts';
 
 function show(packet: Packet): string {

@@ -8,9 +8,9 @@ import type { PolicyInputs } from '../../../ports.ts';
 import { compile } from '../compiler/compile.ts';
 import type { Ruleset } from '../compiler/ruleset.ts';
 import { PolicyGraph } from '../graph/policy_graph.ts';
-import { packets } from './random_packets.ts';
-import { fewestBlocks, worlds } from './random_worlds.ts';
-import { judge } from './reference_evaluator.ts';
+import { packets } from '../random/packets.ts';
+import { fewestBlocks, worlds } from '../random/worlds.ts';
+import { judge } from '../reference/judge.ts';
 import { evaluate } from './ruleset_evaluator.ts';
 import { EXPANDERS } from './state_lists.ts';
 

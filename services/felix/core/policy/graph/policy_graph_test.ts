@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import type { PolicyInputs } from '../../../ports.ts';
 import { compile } from '../compiler/compile.ts';
 import type { NamedSet, Ruleset } from '../compiler/ruleset.ts';
-import { fewestBlocks, worlds } from '../evaluator/random_worlds.ts';
+import { fewestBlocks, worlds } from '../random/worlds.ts';
 import { PolicyGraph } from './policy_graph.ts';
 import type { RulesetChanges } from './ruleset_store.ts';
 

@@ -1,8 +1,8 @@
 // What host endpoints mean, straight from the resources, for the reference evaluator.
-import { type Address, formatAddress, parsePrefix, prefixContains } from '@calico/ip';
 import type { HostEndpoint } from '@calico/model';
 import type { PolicyInputs } from '../../../ports.ts';
-import type { Packet } from './packet.ts';
+import type { Packet } from '../evaluator/packet.ts';
+import { covers } from './nets.ts';
 
 /** The host endpoint that speaks for an interface. */
 export function hostEndpointAt(inputs: PolicyInputs, name: string): HostEndpoint | undefined {
@@ -72,11 +72,4 @@ function defaults(text: string): Port[] {
     const [protocol = '', port] = one.split(':');
     return { protocol, port: Number(port) };
   });
-}
-
-function covers(net: string, address: Address): boolean {
-  return prefixContains(
-    parsePrefix(net, { hostBits: 'clear' }),
-    parsePrefix(formatAddress(address)),
-  );
 }

@@ -1,7 +1,7 @@
-// Arbitrary packets between the endpoints of random_worlds.ts and places outside.
+// Arbitrary packets between the endpoints of worlds.ts and places outside.
 import { formatAddress, parseAddress } from '@calico/ip';
 import * as fc from 'fast-check';
-import type { Packet } from './packet.ts';
+import type { Packet } from '../evaluator/packet.ts';
 
 /** Mostly local endpoints. */
 const host = fc.constantFrom(1, 1, 2, 2, 3, 3, 4, 5);
