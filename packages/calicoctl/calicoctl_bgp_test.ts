@@ -8,7 +8,7 @@ test('node status shows the sessions', async () => {
   const out = await calicoctl.succeeds('node status');
   assert.match(out, /^Calico process is running\.\n\nIPv4 BGP status\n\+-/);
   assert.match(out, /\| 192\.168\.80\.101 \| node-to-node mesh \| up/);
-  assert.match(out, /\n\nIPv6 BGP status\nNo IPv6 peers found\.\n$/);
+  assert.match(out, /\n\nIPv6 BGP status\nNo IPv6 peers found\.\n\nProblems\n/);
 });
 
 test('node status says when the process is not running', async () => {
@@ -22,7 +22,7 @@ test('node status says when the process is not running', async () => {
 test('bgp watch, reset and routes --lookup', async () => {
   assert.match(
     await calicoctl.succeeds('bgp watch'),
-    /Established[^]*\n192\.168\.80\.101 is no longer a peer/,
+    /Established[^]*\n\d\d:\d\d:\d\d 192\.168\.80\.101 is no longer a peer/,
   );
   assert.match(
     await calicoctl.succeeds('bgp reset 192.168.80.101 --message cables'),
@@ -50,7 +50,7 @@ test('bgp inject, load and withdraw', async () => {
   assert.match(await calicoctl.fails('bgp inject 198.51.100.0/24 --med x'), /Expected a number/);
   assert.match(
     await calicoctl.succeeds('bgp withdraw 198.51.100.0/24'),
-    /^Withdrew 1 routes of 'calicoctl'/,
+    /^Withdrew 1 route of 'calicoctl'/,
   );
   assert.match(
     await calicoctl.fails('bgp load /nowhere.mrt'),
@@ -74,7 +74,7 @@ test('bgp peers, routes and why ask the speaker of this node', async () => {
   );
   assert.match(
     await calicoctl.succeeds('bgp routes 10.9.0.0/16 --table=out --peer=192.168.80.101'),
-    /\n +10\.9\.0\.0\/16/,
+    /^PREFIX .*\n10\.9\.0\.0\/16/,
   );
   assert.match(
     await calicoctl.succeeds('bgp why 10.244.1.7'),
@@ -83,4 +83,36 @@ test('bgp peers, routes and why ask the speaker of this node', async () => {
   assert.match(await calicoctl.succeeds('bgp why 10.9.9.9'), /a route to 10\.9\.9\.9/);
   assert.match(await calicoctl.fails('bgp routes --table=x'), /expected loc, received, in or out/);
   assert.match(await calicoctl.fails('bgp routes --table=in'), /expected --peer/);
+  assert.match(
+    await calicoctl.fails('bgp routes --table=loc --peer=192.168.80.101'),
+    /Cannot show table "loc" of peer "192\.168\.80\.101"/,
+  );
+  // An address alone is looked up; a peer alone means what it has told.
+  assert.match(await calicoctl.succeeds('bgp routes 10.244.1.3'), /10\.244\.1\.0\/28/);
+  assert.match(
+    await calicoctl.succeeds('bgp routes --peer=192.168.80.101'),
+    /\n +10\.244\.1\.0\/26/,
+  );
+});
+
+test('bgp answers as JSON', async () => {
+  const json = async (words: string) => JSON.parse(await calicoctl.succeeds(words));
+  const { speaker, peers } = await json('bgp peers -o json');
+  assert.deepEqual([speaker.node, peers[0].key], ['k8s-node01', '192.168.80.101']);
+  assert.deepEqual((await json('bgp speaker -o json')).problems, ['A is missing']);
+  const [route] = await json('bgp routes -o json');
+  assert.deepEqual([route.prefix, route.best], ['10.244.1.0/26', true]);
+  assert.equal((await json('bgp why 10.244.1.7 -o json')).kernel, 'it is there');
+  const lines = (await calicoctl.succeeds('bgp watch -o json')).trim().split('\n');
+  assert.deepEqual(JSON.parse(lines[1] ?? '').removed, ['192.168.80.101']);
+  assert.match(
+    await calicoctl.fails('bgp peers -o wide'),
+    /Cannot print as "wide": expected text or json/,
+  );
+});
+
+test('bgp peers, speaker and node status name what is wrong with the speaker', async () => {
+  for (const words of ['bgp peers', 'bgp speaker', 'node status']) {
+    assert.match(await calicoctl.succeeds(words), /\n\nProblems\n {2}A is missing\n$/);
+  }
 });

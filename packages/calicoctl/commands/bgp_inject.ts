@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CommandError } from '../command_error.ts';
+import { routesText } from '../formats/bgp_peers.ts';
 import type { Runner, Session } from '../session.ts';
 
 type ClientOptions = { readonly client: string };
@@ -58,7 +59,7 @@ ${where}`,
         const { withdrawn } = await connections.ask('bgp', (service) =>
           service.withdrawRoutes({ client, prefixes }),
         );
-        terminal.out(`Withdrew ${withdrawn} routes of '${client}'\n`);
+        terminal.out(`Withdrew ${routesText(withdrawn)} of '${client}'\n`);
       }),
     );
   bgp
@@ -82,7 +83,7 @@ async function inject(session: Session, client: string, routes: readonly Route[]
     );
     held = answer.held;
   }
-  terminal.out(`Injected ${routes.length} routes, '${client}' has ${held}\n`);
+  terminal.out(`Injected ${routesText(routes.length)}, '${client}' has ${held}\n`);
 }
 
 function routesOf(prefixes: readonly string[], options: RouteOptions): Route[] {
@@ -112,10 +113,17 @@ async function load(session: Session, client: string, file: string): Promise<voi
   for (let at = 0; at < bytes.length; ) {
     const end = endOfPiece(bytes, at);
     const mrt = bytes.subarray(at, end);
-    ({ held } = await connections.ask('bgp', (service) => service.injectRoutes({ client, mrt })));
+    const sending = connections.ask('bgp', (service) => service.injectRoutes({ client, mrt }));
+    ({ held } = await sending.catch((cause: Error) => {
+      if (cause instanceof CommandError) throw cause;
+      throw new CommandError(`Cannot load "${file}", bytes ${at} to ${end}: ${cause.message}`, {
+        cause,
+        advice: 'An MRT file holds records of a routing table (TABLE_DUMP_V2), not compressed.',
+      });
+    }));
     at = end;
   }
-  terminal.out(`Loaded '${file}', '${client}' has ${held} routes\n`);
+  terminal.out(`Loaded '${file}', '${client}' has ${routesText(held)}\n`);
 }
 
 /** Behind the last record that still fits; a record that is cut is left to the speaker to refuse. */

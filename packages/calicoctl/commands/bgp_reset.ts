@@ -1,16 +1,15 @@
 import type { Command } from 'commander';
 import { CommandError } from '../command_error.ts';
-import { formatPeers } from '../formats/bgp.ts';
 import type { Runner, Session } from '../session.ts';
 
 type ResetOptions = { readonly soft?: string; readonly message?: string };
 
-/** @param where where these commands can be run, for their help */
+/** @param where where this command can be run, for its help */
 export function addReset(bgp: Command, run: Runner, where: string): void {
   bgp
     .command('reset')
     .description('end a session and start it again, or exchange its routes anew')
-    .argument('<address>', 'of the peer')
+    .argument('<peer>', 'its address, as "bgp peers" shows it')
     .option('--soft <direction>', 'in: ask for its routes; out: tell it ours; both. It stays up')
     .option('--message <text>', "for the peer's operator, at most 255 bytes (RFC 9003)")
     .addHelpText(
@@ -24,12 +23,6 @@ ${where}`,
     .action((address: string, options: ResetOptions) =>
       run((session) => resetPeer(session, address, options)),
     );
-  bgp
-    .command('watch')
-    .description('sessions, then every one that changes, until interrupted')
-    .argument('[address]', 'only this peer')
-    .addHelpText('after', `\nExample:\n  sudo calicoctl bgp watch\n${where}`)
-    .action((address: string | undefined) => run((session) => watch(session, address ?? '')));
 }
 
 async function resetPeer(session: Session, peer: string, options: ResetOptions): Promise<void> {
@@ -50,13 +43,4 @@ async function resetPeer(session: Session, peer: string, options: ResetOptions):
     );
   }
   session.terminal.out(`Reset '${peer}'${soft === undefined ? '' : ` softly (${soft})`}\n`);
-}
-
-async function watch({ connections, terminal }: Session, peer: string): Promise<void> {
-  await connections.ask('bgp', async (client) => {
-    for await (const { peers, removed } of client.watchPeers({ peer })) {
-      if (peers.length > 0) terminal.out(formatPeers(peers, terminal.now()));
-      for (const address of removed) terminal.out(`${address} is no longer a peer\n`);
-    }
-  });
 }

@@ -21,8 +21,10 @@ Run it on a node, as root: it asks the speaker through its socket in CALICO_RUN_
 
 async function showStatus({ connections, terminal, settings }: Session): Promise<void> {
   try {
-    const { peers } = await connections.ask('bgp', (client) => client.listPeers({}));
-    terminal.out(formatNodeStatus(peers, terminal.now()));
+    const [{ peers }, { problems }] = await connections.ask('bgp', (client) =>
+      Promise.all([client.listPeers({}), client.getSpeaker({})]),
+    );
+    terminal.out(formatNodeStatus(peers, terminal.now(), problems));
   } catch (cause) {
     if (!(cause instanceof NoAnswerError)) throw cause;
     await checkPermission(targetOf('bgp', settings).replace(/^unix:/, ''));

@@ -1,113 +1,72 @@
-// The looking glass: peers, routes, and why a route is what it is.
-import { compareAddresses, comparePrefixes, parseAddress, parsePrefix } from '@calico/ip';
+// The looking glass: routes, and why a route is what it is.
+import { comparePrefixes, parsePrefix } from '@calico/ip';
 import {
   type ExplainResponse,
   type ListRoutesResponse,
   PathVerdict,
 } from '@calico/proto/bgp/v1/bgp';
-import type { BgpPeerStatus } from '@calico/proto/events/v1/events';
-import { formatColumns } from './columns.ts';
+import { formatTidyColumns } from './columns.ts';
 
-const PEER_HEADINGS = ['PEER', 'NODE', 'AS', 'STATE', 'FOR', 'RECEIVED', 'ADVERTISED'];
+/** How routes are shown. */
+export type RouteColumns = {
+  /** Also what most people need seldom: origin, who reflected or aggregated it, who injected it. */
+  readonly isWide?: boolean;
+  /** Of what a peer has been told it is not known where it came from. */
+  readonly isTold?: boolean;
+};
 
-/** @param nowMs Unix time */
-export function formatPeers(peers: readonly BgpPeerStatus[], nowMs: number): string {
-  if (peers.length === 0) return 'No peers found.\n';
-  // A column for what nobody uses would only be in the way.
-  const isWatched = peers.some(({ bfd }) => bfd !== undefined);
-  const rows = peers
-    .toSorted((a, b) => compareAddresses(parseAddress(a.address), parseAddress(b.address)))
-    .map((peer) => [
-      peer.port === 0 || peer.port === 179 ? peer.address : `${peer.address} port ${peer.port}`,
-      peer.remoteNode || '-',
-      peer.remoteAsn === 0 ? '-' : String(peer.remoteAsn),
-      peer.state,
-      ageText(peer, nowMs),
-      String(peer.prefixesReceived),
-      String(peer.prefixesAdvertised),
-      ...(isWatched ? [bfdText(peer)] : []),
-      peer.lastError,
-    ]);
-  return tidy([[...PEER_HEADINGS, ...(isWatched ? ['BFD'] : []), 'INFO'], ...rows]);
-}
+type Column = readonly [heading: string, of: (route: ListRoutesResponse) => string];
 
-/** One peer with everything that is known of it, a line each. */
-export function formatPeer(peer: BgpPeerStatus, nowMs: number): string {
-  const rows = [
-    ['Peer', peer.address],
-    ['Port', String(peer.port)],
-    ['Node', peer.remoteNode],
-    ['AS', peer.remoteAsn === 0 ? '' : String(peer.remoteAsn)],
-    ['State', `${peer.state} for ${ageText(peer, nowMs)}`],
-    ['Why', peer.lastError],
-    ['Received', `${peer.prefixesReceived} routes`],
-    ['Advertised', `${peer.prefixesAdvertised} routes`],
-    ['BFD', peer.bfd === undefined ? '' : bfdText(peer)],
-    ['Agreed', peer.agreed.join(', ')],
-  ];
-  return tidy(rows.filter(([, text]) => text !== ''));
-}
-
-/** "Up 300ms/900ms": between two packets, and until silence counts; or why it is not up. */
-function bfdText({ bfd }: BgpPeerStatus): string {
-  if (bfd === undefined) return '-';
-  const { state, reason, transmitIntervalMs, detectionTimeMs } = bfd;
-  if (state === 'Up') return `Up ${transmitIntervalMs}ms/${detectionTimeMs}ms`;
-  return reason === '' ? state : `${state} (${reason})`;
-}
-
-const UNITS = [
-  ['d', 86_400],
-  ['h', 3_600],
-  ['m', 60],
-  ['s', 1],
-] as const;
-
-/** The two largest units: "3d4h", "5m12s". */
-function ageText({ since }: BgpPeerStatus, nowMs: number): string {
-  if (since === undefined) return '-';
-  let rest = Math.max(0, Math.floor(nowMs / 1000) - Number(since.seconds));
-  const first = UNITS.findIndex(([, size]) => rest >= size);
-  if (first < 0) return '0s';
-  return UNITS.slice(first, first + 2)
-    .map(([unit, size]) => {
-      const count = Math.floor(rest / size);
-      rest -= count * size;
-      return count === 0 ? '' : `${count}${unit}`;
-    })
-    .join('');
-}
-
-const ROUTE_HEADINGS = ['', 'PREFIX', 'NEXT HOP', 'FROM', 'PREF', 'MED', 'AS PATH', 'COMMUNITIES'];
+const MARKS: Column = [
+  '',
+  ({ best, stale, rejectedBecause }) =>
+    `${best ? '*' : ''}${stale ? 's' : ''}${rejectedBecause ? 'x' : ''}`,
+];
+const FROM: Column = ['FROM', ({ learnedFrom }) => learnedFrom || 'this node'];
+const WIDE: readonly Column[] = [
+  ['ORIGIN', ({ origin }) => origin || '-'],
+  ['ORIGINATOR', ({ originatorId }) => originatorId || '-'],
+  ['CLUSTERS', ({ clusterList }) => clusterList.join(' ') || '-'],
+  [
+    'AGGREGATOR',
+    ({ aggregator, atomicAggregate }) =>
+      `${aggregator || '-'}${atomicAggregate ? ' (atomic)' : ''}`,
+  ],
+  ['CLIENT', ({ client }) => client || '-'],
+];
+const REJECTED: Column = ['REJECTED BECAUSE', ({ rejectedBecause }) => rejectedBecause];
 
 /** "*" marks the best path, "s" one that its peer has not repeated yet, "x" one that was rejected. */
-export function formatRoutes(routes: readonly ListRoutesResponse[]): string {
+export function formatRoutes(
+  routes: readonly ListRoutesResponse[],
+  { isWide = false, isTold = false }: RouteColumns = {},
+): string {
   if (routes.length === 0) return 'No routes found.\n';
   const hasRejected = routes.some(({ rejectedBecause }) => rejectedBecause !== '');
-  const rows = routes
-    .toSorted(
-      (a, b) =>
-        comparePrefixes(parsePrefix(a.prefix), parsePrefix(b.prefix)) ||
-        Number(b.best) - Number(a.best),
-    )
-    .map((route) => [
-      `${route.best ? '*' : ''}${route.stale ? 's' : ''}${route.rejectedBecause ? 'x' : ''}`,
-      route.prefix,
-      ...attributesOf(route),
-      ...(hasRejected ? [route.rejectedBecause] : []),
-    ]);
-  return tidy([[...ROUTE_HEADINGS, ...(hasRejected ? ['REJECTED BECAUSE'] : [])], ...rows]);
+  const columns: readonly Column[] = [
+    ...(isTold ? [] : [MARKS]),
+    ['PREFIX', ({ prefix }) => prefix],
+    ['NEXT HOP', ({ nextHop }) => nextHop || '-'],
+    ...(isTold ? [] : [FROM]),
+    ['PREF', ({ localPreference }) => String(localPreference ?? '-')],
+    ['MED', ({ multiExitDiscriminator }) => String(multiExitDiscriminator ?? '-')],
+    ['AS PATH', ({ asPathText }) => asPathText || '-'],
+    ['COMMUNITIES', (route) => communitiesOf(route).join(' ') || '-'],
+    ...(isWide ? WIDE : []),
+    ...(hasRejected ? [REJECTED] : []),
+  ];
+  const rows = sortRoutes(routes).map((route) => columns.map(([, of]) => of(route)));
+  return formatTidyColumns([columns.map(([heading]) => heading), ...rows]);
 }
 
-function attributesOf(route: ListRoutesResponse): string[] {
-  return [
-    route.nextHop || '-',
-    route.learnedFrom || 'this node',
-    route.localPreference === undefined ? '-' : String(route.localPreference),
-    route.multiExitDiscriminator === undefined ? '-' : String(route.multiExitDiscriminator),
-    route.asPathText || '-',
-    communitiesOf(route).join(' ') || '-',
-  ];
+/** By prefix, the best path of each first. */
+export function sortRoutes(routes: readonly ListRoutesResponse[]): ListRoutesResponse[] {
+  return routes
+    .map((route) => ({ route, prefix: parsePrefix(route.prefix) }))
+    .sort(
+      (a, b) => comparePrefixes(a.prefix, b.prefix) || Number(b.route.best) - Number(a.route.best),
+    )
+    .map(({ route }) => route);
 }
 
 function communitiesOf(route: ListRoutesResponse): string[] {
@@ -146,20 +105,11 @@ export function formatExplanation(
   ]);
   return [
     `${prefix}\n\nPaths\n`,
-    tidy([['VERDICT', 'FROM', 'NEXT HOP', 'AS PATH', 'BECAUSE'], ...pathRows]),
+    formatTidyColumns([['VERDICT', 'FROM', 'NEXT HOP', 'AS PATH', 'BECAUSE'], ...pathRows]),
     '\nTold to peers\n',
     exports.length === 0
       ? 'No peers found.\n'
-      : tidy([['PEER', 'TOLD', 'NEXT HOP', 'BECAUSE'], ...exportRows]),
+      : formatTidyColumns([['PEER', 'TOLD', 'NEXT HOP', 'BECAUSE'], ...exportRows]),
     `\nKernel: ${kernel}\n`,
   ].join('');
-}
-
-/** Columns without what pads the ends of lines. */
-function tidy(rows: readonly (readonly string[])[]): string {
-  return formatColumns(rows)
-    .trimEnd()
-    .split('\n')
-    .map((line) => `${line.trimEnd()}\n`)
-    .join('');
 }

@@ -6,57 +6,7 @@ import {
   ListRoutesResponseSchema,
   PathVerdict,
 } from '@calico/proto/bgp/v1/bgp';
-import { BgpPeerStatusSchema } from '@calico/proto/events/v1/events';
-import { formatExplanation, formatPeers, formatRoutes } from './bgp.ts';
-
-const NOW = 1_000_000_000;
-
-test('formatPeers() in the order of addresses', () => {
-  const peers = [
-    create(BgpPeerStatusSchema, {
-      address: '192.168.80.102',
-      port: 1790,
-      remoteAsn: 65_000,
-      state: 'Connect',
-      lastError: 'Connection refused',
-    }),
-    create(BgpPeerStatusSchema, {
-      address: '192.168.80.101',
-      port: 179,
-      remoteNode: 'k8s-node01',
-      remoteAsn: 64_512,
-      state: 'Established',
-      since: { seconds: BigInt(NOW / 1000 - 90_000), nanos: 0 },
-      prefixesReceived: 12,
-      prefixesAdvertised: 3,
-    }),
-  ];
-  assert.equal(
-    formatPeers(peers, NOW),
-    `PEER                       NODE         AS      STATE         FOR    RECEIVED   ADVERTISED   INFO
-192.168.80.101             k8s-node01   64512   Established   1d1h   12         3
-192.168.80.102 port 1790   -            65000   Connect       -      0          0            Connection refused
-`,
-  );
-  assert.equal(formatPeers([], NOW), 'No peers found.\n');
-});
-
-test('formatPeers() with what BFD says, when a path is watched', () => {
-  const up = { state: 'Up', transmitIntervalMs: 300, detectionTimeMs: 900 };
-  const peers = [
-    create(BgpPeerStatusSchema, { address: '10.0.0.1', state: 'Established', bfd: up }),
-    create(BgpPeerStatusSchema, {
-      address: '10.0.0.2',
-      bfd: { state: 'Down', reason: 'no packet' },
-    }),
-    create(BgpPeerStatusSchema, { address: '10.0.0.3' }),
-  ];
-  const lines = formatPeers(peers, NOW).split('\n');
-  assert.match(lines[0] ?? '', /ADVERTISED +BFD +INFO$/);
-  assert.match(lines[1] ?? '', / Up 300ms\/900ms$/);
-  assert.match(lines[2] ?? '', / Down \(no packet\)$/);
-  assert.match(lines[3] ?? '', / -$/);
-});
+import { formatExplanation, formatRoutes } from './bgp.ts';
 
 const ROUTE = create(ListRoutesResponseSchema, {
   prefix: '10.244.85.192/26',
@@ -90,6 +40,30 @@ s    10.244.90.0/26     -                this node        -      -     -        
   });
   assert.match(formatRoutes([rejected]), /REJECTED BECAUSE\nx .* rule 1\n$/);
   assert.equal(formatRoutes([]), 'No routes found.\n');
+});
+
+test('formatRoutes() of what a peer was told, and wide', () => {
+  const route = create(ListRoutesResponseSchema, {
+    prefix: '10.244.0.0/16',
+    nextHop: '10.0.0.1',
+    origin: 'IGP',
+    originatorId: '10.0.0.7',
+    clusterList: ['10.0.0.8', '10.0.0.9'],
+    aggregator: '64512 10.0.0.1',
+    atomicAggregate: true,
+    client: 'tool',
+    best: true,
+  });
+  assert.equal(
+    formatRoutes([route], { isTold: true }),
+    `PREFIX          NEXT HOP   PREF   MED   AS PATH   COMMUNITIES
+10.244.0.0/16   10.0.0.1   -      -     -         -
+`,
+  );
+  assert.match(
+    formatRoutes([route], { isWide: true }),
+    /COMMUNITIES +ORIGIN +ORIGINATOR +CLUSTERS +AGGREGATOR +CLIENT\n.* IGP +10\.0\.0\.7 +10\.0\.0\.8 10\.0\.0\.9 +64512 10\.0\.0\.1 \(atomic\) +tool\n$/,
+  );
 });
 
 test('formatExplanation() gives verdicts, exports and the kernel', () => {

@@ -21,3 +21,12 @@ export function formatColumns(rows: readonly (readonly string[])[]): string {
 export function textWidth(text: string): number {
   return Array.from(text).length;
 }
+
+/** Columns without what pads the ends of lines. */
+export function formatTidyColumns(rows: readonly (readonly string[])[]): string {
+  return formatColumns(rows)
+    .trimEnd()
+    .split('\n')
+    .map((line) => `${line.trimEnd()}\n`)
+    .join('');
+}

@@ -3,6 +3,7 @@
 import { compareAddresses, type Family, parseAddress } from '@calico/ip';
 import { type BgpPeerStatus, BgpPeerType } from '@calico/proto/events/v1/events';
 import { formatTable } from './ascii_table.ts';
+import { formatProblems } from './bgp_peers.ts';
 
 const HEADINGS = ['Peer address', 'Peer type', 'State', 'Since', 'Info'];
 
@@ -17,8 +18,13 @@ export const RUNNING = 'Calico process is running.\n';
 export const NOT_RUNNING = 'Calico process is not running.\n';
 
 /** @param nowMs Unix time that decides whether a session's start needs its date */
-export function formatNodeStatus(peers: readonly BgpPeerStatus[], nowMs: number): string {
-  return `${RUNNING}\n${formatFamily(peers, 4, nowMs)}\n${formatFamily(peers, 6, nowMs)}`;
+export function formatNodeStatus(
+  peers: readonly BgpPeerStatus[],
+  nowMs: number,
+  problems: readonly string[] = [],
+): string {
+  const families = `${formatFamily(peers, 4, nowMs)}\n${formatFamily(peers, 6, nowMs)}`;
+  return `${RUNNING}\n${families}${formatProblems(problems)}`;
 }
 
 function formatFamily(peers: readonly BgpPeerStatus[], family: Family, nowMs: number): string {
@@ -32,12 +38,19 @@ function formatFamily(peers: readonly BgpPeerStatus[], family: Family, nowMs: nu
 
 function rowOf(peer: BgpPeerStatus, nowMs: number): string[] {
   return [
-    peer.port === 0 || peer.port === 179 ? peer.address : `${peer.address} port ${peer.port}`,
+    nameOf(peer),
     TYPE_TEXTS[peer.type] ?? 'unknown',
     peer.state === 'Established' ? 'up' : 'start',
     sinceText(peer, nowMs),
     peer.lastError === '' ? peer.state : `${peer.state} ${peer.lastError}`,
   ];
+}
+
+/** With the interface of a link-local address; the port is written as upstream does. */
+function nameOf({ address, port, key }: BgpPeerStatus): string {
+  const [, interfaceName] = /%([^\]]+)/.exec(key) ?? [];
+  const place = interfaceName === undefined ? address : `${address}%${interfaceName}`;
+  return port === 0 || port === 179 ? place : `${place} port ${port}`;
 }
 
 const DAY_MS = 86_400_000;

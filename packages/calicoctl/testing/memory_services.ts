@@ -260,6 +260,7 @@ function bgpHandlers(): ServiceHandlers<typeof BgpService> {
       peers: [
         {
           address: '192.168.80.101',
+          key: '192.168.80.101',
           type: BgpPeerType.NODE_MESH,
           remoteAsn: 64512,
           state: 'Established',
@@ -291,7 +292,7 @@ function bgpHandlers(): ServiceHandlers<typeof BgpService> {
       yield { mrt: Uint8Array.of(1, 2) };
       yield { mrt: Uint8Array.of(3) };
     },
-    getSpeaker: async () => ({}),
+    getSpeaker: async () => ({ node: 'k8s-node01', problems: ['A is missing'] }),
   };
 }
 
