@@ -63,7 +63,7 @@ export function formatRoutes(
 export function sortRoutes(routes: readonly ListRoutesResponse[]): ListRoutesResponse[] {
   return routes
     .map((route) => ({ route, prefix: parsePrefix(route.prefix) }))
-    .sort(
+    .toSorted(
       (a, b) => comparePrefixes(a.prefix, b.prefix) || Number(b.route.best) - Number(a.route.best),
     )
     .map(({ route }) => route);
