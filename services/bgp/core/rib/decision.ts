@@ -7,11 +7,12 @@ import type { PathTable } from './path_table.ts';
 /** Smaller is better. */
 type Rule = { readonly name: string; readonly compare: (a: number, b: number) => number };
 
-/** In an attribute table's rank: what the length of the AS path counts, and the local preference. */
+/** In an attribute table's rank: what the length of the AS path counts, the local preference, and staleness. */
 const PATH_LENGTH = 4;
 const LOCAL_PREFERENCE = 0x1_0000;
+const STALE = 2 ** 48;
 /** More than any rank of attributes. */
-const ORIGIN = 2 ** 48;
+const ORIGIN = 2 ** 49;
 
 export class Decision {
   readonly #paths: PathTable;
@@ -85,7 +86,7 @@ export class Decision {
     return best;
   }
 
-  /** The first four rules in one comparison: who originates it, then what the rank of attributes says. */
+  /** The first five rules in one comparison: who originates it, then what the rank of attributes says. */
   #wholeRank(row: number): number {
     return this.#origin(row) * ORIGIN + this.#rank(row);
   }
@@ -190,6 +191,10 @@ export class Decision {
     {
       name: 'originated here',
       compare: (a, b) => this.#origin(a) - this.#origin(b),
+    },
+    {
+      name: 'not stale for long',
+      compare: (a, b) => Math.floor(this.#rank(a) / STALE) - Math.floor(this.#rank(b) / STALE),
     },
     {
       name: 'higher local preference',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Community } from '@calico/bgp-wire';
 import { formatAddress } from '@calico/ip';
 import { path, RibFiller, sequence } from '../../testing/paths.ts';
 import type { RibEntry } from './loc_rib.ts';
@@ -34,6 +35,11 @@ const B = '192.168.80.102';
 /** Each: the better path, the worse, and the rule that says so. */
 const ORDER: readonly (readonly [Path, Path, string])[] = [
   [path({ from: 'local' }), path({ localPreference: 900 }), 'originated here'],
+  [
+    path({ from: B, localPreference: 0, asPath: sequence(1, 2) }),
+    path({ localPreference: 200, communities: [Community.LongLivedStale] }),
+    'not stale for long',
+  ],
   [path({ localPreference: 200 }), path({ from: B, asPath: [] }), 'higher local preference'],
   [path({}), path({ from: B, localPreference: 99 }), 'higher local preference'],
   [

@@ -17,17 +17,38 @@ type Stay = { readonly agesAt: number; readonly endsAt: number };
 /** How long the routes of a lost peer may stay, and how much of that is over. */
 export class LongLived {
   readonly #stays = new Map<Family, Stay>();
+  readonly #lostAt: number;
   #passed = 0;
 
-  /** A family that may stay long, but takes no part in graceful restart, has no restart time. */
-  constructor(restart?: NegotiatedGracefulRestart) {
+  /**
+   * A family that may stay long, but takes no part in graceful restart, has no restart time.
+   * @param lostAt milliseconds
+   * @param before of a loss that the peer has not made up for: its end stays (RFC 9494 section 4.2)
+   */
+  constructor(restart?: NegotiatedGracefulRestart, lostAt = 0, before?: LongLived) {
+    this.#lostAt = lostAt;
     for (const family of FAMILIES) {
       const isShort = restart?.families.includes(family) === true;
       const staleSeconds = restart?.longLived.get(family);
       if (restart === undefined || (!isShort && staleSeconds === undefined)) continue;
       const agesAt = isShort ? restart.restartTimeSeconds : 0;
-      this.#stays.set(family, { agesAt, endsAt: agesAt + (staleSeconds ?? 0) });
+      const endsAt = Math.min(
+        agesAt + (staleSeconds ?? 0),
+        before?.leftOf(family, lostAt) ?? Infinity,
+      );
+      this.#stays.set(family, { agesAt, endsAt });
     }
+  }
+
+  /** Something may stay longer than the restart time. */
+  get isLong(): boolean {
+    return [...this.#stays.values()].some(({ agesAt, endsAt }) => endsAt > agesAt);
+  }
+
+  /** Seconds that a family may still stay; `now` in milliseconds. */
+  leftOf(family: Family, now: number): number | undefined {
+    const stay = this.#stays.get(family);
+    return stay && Math.max(0, stay.endsAt - (now - this.#lostAt) / 1000);
   }
 
   /** Families whose time is not over. */

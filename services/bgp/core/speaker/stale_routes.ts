@@ -24,16 +24,17 @@ export class StaleRoutes {
    * @param wasRefreshing the peer was telling its table again
    */
   lose(peer: Peer, restart: NegotiatedGracefulRestart | undefined, wasRefreshing: boolean): void {
-    const { received } = peer;
-    peer.longLived = new LongLived(restart);
-    const { families } = peer.longLived;
-    received.retainOnly(families);
+    const { received, longLived: before } = peer;
     // A second loss before the peer finished its table does not prolong the wait.
     const isAwaitedAlready = received.staleCount > 0 && peer.isAwaited && !wasRefreshing;
+    const goesOn = isAwaitedAlready && before.isLong;
+    peer.longLived = new LongLived(restart, peer.session.since, goesOn ? before : undefined);
+    const { families } = peer.longLived;
+    received.retainOnly(families);
     received.markStale(families);
     if (received.staleCount === 0) return this.#cancel(peer);
     beginToAge(peer);
-    if (!isAwaitedAlready) this.#await(peer, peer.longLived.delayMs);
+    if (!isAwaitedAlready || goesOn) this.#await(peer, peer.longLived.delayMs);
   }
 
   /**
