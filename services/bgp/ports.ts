@@ -4,6 +4,7 @@ import type { BfdStatus, BfdTarget } from './core/bfd/types.ts';
 import type { BmpSettings } from './core/bmp/settings.ts';
 import type { ChangeBatch } from './core/kernel/change_batch.ts';
 import type { KernelRoute, Resolution } from './core/kernel/types.ts';
+import type { Loss } from './core/session/session.ts';
 import type { PeerSocket } from './core/speaker/config.ts';
 
 /** A byte stream to a peer. */
@@ -152,6 +153,9 @@ export type PeerStatus = {
   readonly lastError: string;
   /** What one end said or refused when they last spoke; empty while established. */
   readonly refusal: string;
+  /** How often the session ended, and the last time; 0 and undefined for one that never did. */
+  readonly losses: number;
+  readonly lastLoss: Loss | undefined;
   /** Routes that import policy has let in. */
   readonly received: number;
   readonly rejected: number;

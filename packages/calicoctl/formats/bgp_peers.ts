@@ -1,4 +1,5 @@
 // Sessions of the node's BGP speaker, and what it says of itself.
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import { compareAddresses, parseAddress } from '@calico/ip';
 import type { GetSpeakerResponse } from '@calico/proto/bgp/v1/bgp';
 import { type BgpPeerStatus, BgpPeerType } from '@calico/proto/events/v1/events';
@@ -18,7 +19,7 @@ export function formatPeers(peers: readonly BgpPeerStatus[], nowMs: number): str
       peer.remoteNode || '-',
       peer.remoteAsn === 0 ? '-' : String(peer.remoteAsn),
       peer.state,
-      ageText(peer, nowMs),
+      ageText(peer.since, nowMs),
       String(peer.prefixesReceived),
       String(peer.prefixesAdvertised),
       ...(isWatched ? [bfdText(peer)] : []),
@@ -42,11 +43,12 @@ export function formatPeer(peer: BgpPeerStatus, nowMs: number): string {
     ['Port', String(peer.port)],
     ['Node', peer.remoteNode],
     ['AS', peer.remoteAsn === 0 ? '' : String(peer.remoteAsn)],
-    ['State', `${peer.state} for ${ageText(peer, nowMs)}`],
+    ['State', `${peer.state} for ${ageText(peer.since, nowMs)}`],
     ['Why', peer.lastError],
     ['Received', [routesText(peer.prefixesReceived), ...keptOf(peer)].join(', ')],
     ['Advertised', routesText(peer.prefixesAdvertised)],
     ['BFD', peer.bfd === undefined ? '' : bfdText(peer)],
+    ['Lost', lossText(peer, nowMs)],
     ['Agreed', peer.agreed.join(', ')],
   ];
   return formatTidyColumns(rows.filter(([, text]) => text !== ''));
@@ -110,6 +112,13 @@ function keptOf({ prefixesRejected, prefixesStale }: BgpPeerStatus): string[] {
   ];
 }
 
+/** "3 times, 5m12s ago: …"; nothing when it never was. */
+function lossText({ losses, lastLoss }: BgpPeerStatus, nowMs: number): string {
+  if (lastLoss === undefined) return '';
+  const count = losses === 1 ? 'once' : `${losses} times`;
+  return `${count}, last ${ageText(lastLoss.time, nowMs)} ago: ${lastLoss.reason}`;
+}
+
 /** "Up 300ms/900ms": between two packets, and until silence counts; or why it is not up. */
 function bfdText({ bfd }: BgpPeerStatus): string {
   if (bfd === undefined) return '-';
@@ -126,7 +135,7 @@ const UNITS = [
 ] as const;
 
 /** The two largest units: "3d4h", "5m12s". */
-function ageText({ since }: BgpPeerStatus, nowMs: number): string {
+function ageText(since: Timestamp | undefined, nowMs: number): string {
   if (since === undefined) return '-';
   let rest = Math.max(0, Math.floor(nowMs / 1000) - Number(since.seconds));
   const first = UNITS.findIndex(([, size]) => rest >= size);

@@ -73,6 +73,8 @@ const PEER = create(BgpPeerStatusSchema, {
   since: { seconds: BigInt(NOW / 1000 - 5), nanos: 0 },
   prefixesReceived: 1,
   prefixesRejected: 2,
+  losses: 2,
+  lastLoss: { time: { seconds: BigInt(NOW / 1000 - 65), nanos: 0 }, reason: 'Hold timer expired' },
   agreed: ['hold 90s', 'IPv4'],
 });
 
@@ -86,6 +88,7 @@ AS           65001
 State        Established for 5s
 Received     1 route, 2 rejected
 Advertised   0 routes
+Lost         2 times, last 1m5s ago: Hold timer expired
 Agreed       hold 90s, IPv4
 `,
   );

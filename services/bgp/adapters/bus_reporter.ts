@@ -2,6 +2,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Bus } from '@calico/bus';
 import { formatAddress } from '@calico/ip';
 import { BgpPeerType } from '@calico/proto/events/v1/events';
+import type { Loss } from '../core/session/session.ts';
 import type { PeerStatus, Reporter } from '../ports.ts';
 import { bfdMessage } from './bfd_message.ts';
 
@@ -48,6 +49,8 @@ export function peerMessage(peer: PeerStatus) {
     state: peer.state,
     since: timestampFromMs(peer.since),
     lastError: peer.lastError,
+    losses: peer.losses,
+    ...(peer.lastLoss === undefined ? {} : { lastLoss: lossMessage(peer.lastLoss) }),
     prefixesReceived: peer.received,
     prefixesRejected: peer.rejected,
     prefixesStale: peer.stale,
@@ -56,4 +59,8 @@ export function peerMessage(peer: PeerStatus) {
     agreed: [...peer.agreed],
     ...(peer.bfd === undefined ? {} : { bfd: bfdMessage(peer.bfd) }),
   };
+}
+
+function lossMessage({ at, reason }: Loss) {
+  return { time: timestampFromMs(at), reason };
 }

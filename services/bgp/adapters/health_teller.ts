@@ -23,11 +23,10 @@ export class HealthTeller implements Reporter {
   }
 
   peers(peers: readonly PeerStatus[]): void {
-    for (const { key: peer, state, refusal, remoteAsn } of peers) {
-      const before = this.#peers.get(peer);
+    for (const { key: peer, state, refusal, lastLoss, remoteAsn } of peers) {
+      if (refusal === '' || refusal === this.#peers.get(peer)?.refusal) continue;
       // The end of a session that was up is in the log already.
-      if (refusal === '' || refusal === before?.refusal || before?.state === 'Established')
-        continue;
+      if (refusal === lastLoss?.reason) continue;
       this.#log.warn('session refused', { peer, remoteAsn, state, reason: refusal });
     }
     this.#peers = new Map(peers.map((peer) => [peer.key, peer]));
@@ -44,10 +43,10 @@ export class HealthTeller implements Reporter {
     this.#health.report('speaker', { live: true, ready, detail: named.join('; ') });
     const problems = new Set(named);
     for (const problem of problems) {
-      if (!this.#problems.has(problem)) this.#log.warn('problem', { problem });
+      if (!this.#problems.has(problem)) this.#log.warn(problem);
     }
     for (const problem of this.#problems) {
-      if (!problems.has(problem)) this.#log.info('problem is over', { problem });
+      if (!problems.has(problem)) this.#log.info(`No longer: ${problem}`);
     }
     this.#problems = problems;
     this.#next.health(report);

@@ -11,7 +11,7 @@ function start() {
   const note =
     (level: string) =>
     (message: string, fields: object = {}) =>
-      void lines.push(`${level} ${message}: ${Object.values(fields).join(' ')}`);
+      void lines.push([level, message, ...Object.values(fields)].join(' '));
   const next: Reporter = {
     peers: (peers) => told.push(`${peers.length} peers`),
     applied: (revision) => told.push(`applied ${revision}`),
@@ -22,7 +22,7 @@ function start() {
   return { teller, health, lines, told };
 }
 
-function peer(key: string, state: string, refusal = ''): PeerStatus {
+function peer(key: string, state: string, refusal = '', lost = ''): PeerStatus {
   return {
     key,
     address: parseAddress(key),
@@ -33,6 +33,8 @@ function peer(key: string, state: string, refusal = ''): PeerStatus {
     since: 0,
     lastError: refusal,
     refusal,
+    losses: 0,
+    lastLoss: lost === '' ? undefined : { at: 0, reason: lost },
     received: 0,
     rejected: 0,
     stale: 0,
@@ -51,10 +53,10 @@ test('HealthTeller logs each problem when it begins and when it is over, and rep
   teller.health({ ready: true, messages: [] });
   assert.equal(health.describe(), 'speaker: ready\n');
   assert.deepEqual(lines, [
-    'warn problem: A is missing',
-    'warn problem: B is wrong',
-    'info problem is over: A is missing',
-    'info problem is over: B is wrong',
+    'warn A is missing',
+    'warn B is wrong',
+    'info No longer: A is missing',
+    'info No longer: B is wrong',
   ]);
   teller.applied(7n, true);
   assert.deepEqual(told, ['2 messages', '1 messages', '0 messages', 'applied 7']);
@@ -64,10 +66,13 @@ test('HealthTeller logs once what a peer refuses, unless the end of a session ha
   const { teller, lines } = start();
   const [a, b] = ['10.0.0.1', '10.0.0.2'];
   teller.peers([peer(a, 'OpenSent'), peer(b, 'Established')]);
-  const refusing = [peer(a, 'Idle', 'Received: Bad peer AS'), peer(b, 'Idle', 'Sent: Cease')];
+  const refusing = [
+    peer(a, 'Idle', 'Received: Bad peer AS'),
+    peer(b, 'Idle', 'Sent: Cease', 'Sent: Cease'),
+  ];
   teller.peers(refusing);
   teller.peers(refusing);
-  assert.deepEqual(lines, [`warn session refused: ${a} 65001 Idle Received: Bad peer AS`]);
+  assert.deepEqual(lines, [`warn session refused ${a} 65001 Idle Received: Bad peer AS`]);
   teller.peers([peer(a, 'Idle', 'Sent: other'), peer(b, 'Idle', 'Sent: other')]);
   assert.equal(lines.length, 3);
 });

@@ -16,6 +16,8 @@ export function peerStatus(peer: Peer, bfd: BfdStatus | undefined): PeerStatus {
     since: session.since,
     lastError: lastErrorOf(peer),
     refusal: session.refusal,
+    losses: session.losses,
+    lastLoss: session.lastLoss,
     received: received.size,
     rejected: received.refusedCount,
     stale: received.staleCount,

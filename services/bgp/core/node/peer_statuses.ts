@@ -57,6 +57,7 @@ function holds({ config, live, status }: Known, peer: Peer, path: BfdStatus | un
     status.bfd === path &&
     status.state === stateName(peer.session) &&
     status.since === peer.session.since &&
+    status.losses === peer.session.losses &&
     status.received === peer.received.size &&
     status.rejected === peer.received.refusedCount &&
     status.stale === peer.received.staleCount &&

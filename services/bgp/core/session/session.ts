@@ -21,6 +21,9 @@ export type Session = {
   readonly lastError: string;
   /** What one end said, or has refused, when they last spoke; empty after anything else. */
   readonly refusal: string;
+  /** How often it ended, and the last time. */
+  readonly losses: number;
+  readonly lastLoss?: Loss;
   /** Milliseconds since the epoch at which it became established, or ceased to be. */
   readonly since: number;
   /** It was established on a connection that lost a collision, and goes on with another one. */
@@ -29,6 +32,13 @@ export type Session = {
   readonly isShut?: boolean;
   /** The peer has refused one of our two AS numbers: the next attempt is by `dualAsn`. */
   readonly usesDualAsn?: boolean;
+};
+
+/** The end of a session that was established. */
+export type Loss = {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly reason: string;
 };
 
 export type SessionEvent =
@@ -57,6 +67,7 @@ export function newSession(now: number): Session {
     errors: 0,
     lastError: '',
     refusal: '',
+    losses: 0,
     since: now,
   };
 }

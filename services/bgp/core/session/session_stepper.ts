@@ -199,8 +199,8 @@ export class SessionStepper {
     if (before.kind !== 'established') return;
     this.#drop(side);
     const { negotiated } = before;
-    this.effects.push({ kind: 'down', negotiated, isGraceful: isResumable(negotiated), reason });
-    this.#set({ since: this.#now, lastError: reason, refusal: '' });
+    this.#lose(negotiated, isResumable(negotiated), reason);
+    this.#set({ lastError: reason, refusal: '' });
   }
 
   #failed(side: Side, before: Connection, failure: Failure): void {
@@ -221,8 +221,8 @@ export class SessionStepper {
     const isKept =
       failure.isSilent || (gracefulRestart?.keepsOnNotification === true && failure.keepsRoutes);
     const isGraceful = isKept && isResumable(negotiated);
-    this.effects.push({ kind: 'down', negotiated, isGraceful, reason: failure.reason });
-    this.#set({ since: this.#now, ...sinceThen('', failure.reason) });
+    this.#lose(negotiated, isGraceful, failure.reason);
+    this.#set(sinceThen('', failure.reason));
     if (wasStable) this.#set({ errors: 0 });
     if (failure.kind === 'error') this.#rest(failure.reason);
     else this.#waitToDial();
@@ -266,9 +266,14 @@ export class SessionStepper {
       this.#drop(side, hasSentOpen(before) ? message : undefined);
       if (before.kind !== 'established') continue;
       const { negotiated } = before;
-      this.effects.push({ kind: 'down', negotiated, isGraceful: isKept, reason });
-      this.#set({ since: this.#now });
+      this.#lose(negotiated, isKept, reason);
     }
+  }
+
+  #lose(negotiated: Negotiated, isGraceful: boolean, reason: string): void {
+    this.effects.push({ kind: 'down', negotiated, isGraceful, reason });
+    const losses = this.session.losses + 1;
+    this.#set({ since: this.#now, losses, lastLoss: { at: this.#now, reason } });
   }
 
   #at(side: Side): Connection {

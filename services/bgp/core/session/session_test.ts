@@ -279,7 +279,8 @@ test('what we have refused or said is remembered while the peer does not answer'
     assert.match(driver.session.lastError, said);
     assert.match(driver.session.lastError, /; now: gone$/);
     driver.establish('incoming').on('incoming', { kind: 'closed', reason: 'lost' });
-    assert.deepEqual([driver.session.lastError, driver.session.refusal], ['lost', '']);
+    const { lastError, refusal, lastLoss } = driver.session;
+    assert.deepEqual([lastError, refusal, lastLoss?.reason], ['lost', '', 'lost']);
   }
 });
 
