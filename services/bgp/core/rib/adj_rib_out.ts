@@ -9,12 +9,12 @@
 
 import { UpdatePacker, type WireContext } from '@calico/bgp-wire';
 import type { Prefix } from '@calico/ip';
-import type { AttributeTable } from './attribute_table.ts';
 import { ChangeList, START } from './change_list.ts';
 import { IntQueue, RowAllocator, roomOf, withRow } from './columns.ts';
 import type { PathData } from './path.ts';
 import type { PrefixTable } from './prefix_table.ts';
 import { bytesFor, type Chunk, newChunk, type Place, ToldChunks } from './told_chunks.ts';
+import type { ToldSets } from './told_sets.ts';
 import { NOBODY, UpdateBatch } from './update_batch.ts';
 
 /** A peer of the group. */
@@ -49,7 +49,7 @@ const Flag = {
 
 export class AdjRibOut {
   readonly #prefixes: PrefixTable;
-  readonly #attributes: AttributeTable;
+  readonly #attributes: ToldSets;
   readonly #context: WireContext;
   readonly #packer: UpdatePacker;
   readonly #rows = new RowAllocator(1);
@@ -71,7 +71,7 @@ export class AdjRibOut {
   #size = 0;
 
   /** @param context how the messages are written; its `addPath` names families with identifiers */
-  constructor(prefixes: PrefixTable, attributes: AttributeTable, context: WireContext) {
+  constructor(prefixes: PrefixTable, attributes: ToldSets, context: WireContext) {
     this.#prefixes = prefixes;
     this.#attributes = attributes;
     this.#context = context;
@@ -268,7 +268,9 @@ export class AdjRibOut {
   #change(entry: number, attributes: number, source: number): void {
     const before = this.#attributesOf[entry] as number;
     const sourceBefore = this.#sourceOf[entry] as number;
-    if (before === attributes && (before < 0 || sourceBefore === source)) return;
+    const isElsewhere = sourceBefore !== source;
+    if (before < 0 && attributes < 0) return;
+    if (before >= 0 && !isElsewhere && this.#attributes.areSame(before, attributes)) return;
     if (attributes >= 0) {
       this.#attributes.retain(attributes);
       this.#count(source, 1);
@@ -279,7 +281,7 @@ export class AdjRibOut {
     }
     this.#attributesOf[entry] = attributes;
     // Who was told nothing as it was the source still has nothing to forget when the path goes.
-    if (attributes >= 0 && sourceBefore !== source) {
+    if (attributes >= 0 && isElsewhere) {
       this.#sourceOf[entry] = source;
       (this.#flags[entry] as number) |= Flag.SourceChanged;
     }

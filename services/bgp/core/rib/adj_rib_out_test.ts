@@ -11,6 +11,7 @@ import { formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
 import { AdjRibOut, Reader } from './adj_rib_out.ts';
 import { AttributeTable } from './attribute_table.ts';
 import { PrefixTable } from './prefix_table.ts';
+import { ToldSets } from './told_sets.ts';
 
 const [FEEDER, OTHER, ALONE] = [1, 2, 9];
 
@@ -22,7 +23,7 @@ class Fixture {
 
   constructor(context: WireContext = DEFAULT_CONTEXT) {
     this.context = context;
-    this.out = new AdjRibOut(this.prefixes, this.attributes, context);
+    this.out = new AdjRibOut(this.prefixes, new ToldSets(this.attributes), context);
   }
 
   join(source = ALONE): Reader {

@@ -6,8 +6,6 @@
 import {
   AttributeDecoder,
   type AttributeProblem,
-  type AttributeRewrite,
-  AttributeRewriter,
   AttributeScanner,
   AttributeType,
   asPathLength,
@@ -30,17 +28,15 @@ import { hashBytes, RowIndex } from './row_index.ts';
 
 /**
  * How the bytes are to be read. `Outside`: the next hop is not among them. `Plain`: AttributeScanner
- * has nothing against them, so that they can be passed on without being decoded. `Unread`:
- * written here and not yet asked for what the decision wants to know. `Marked`: some community may mean
- * something to every speaker.
+ * has nothing against them, so that they can be passed on without being decoded. `Marked`: some community
+ * may mean something to every speaker.
  */
 const Reading = {
   TwoOctetAs: 1,
   External: 2,
   Outside: 4,
   Plain: 8,
-  Unread: 16,
-  Marked: 32,
+  Marked: 16,
 } as const;
 const KEY_BITS = Reading.TwoOctetAs | Reading.External | Reading.Outside;
 
@@ -77,7 +73,6 @@ export class AttributeTable {
   /** Rows that all columns have places for. */
   #room = 64;
   readonly #hops = new NextHopTable();
-  readonly #rewriter = new AttributeRewriter();
   readonly #scanner = new AttributeScanner();
   readonly #decoded = new DecodedSets();
 
@@ -108,7 +103,7 @@ export class AttributeTable {
     if (known !== undefined) {
       const id = this.#find(hash, bytes, start, end, reading, known);
       if (id >= 0) {
-        this.#hold(id);
+        this.retain(id);
         return { kind: 'set', id, problems: NO_PROBLEMS };
       }
     }
@@ -141,7 +136,7 @@ export class AttributeTable {
     const found = this.#find(hash, bytes, 0, bytes.length, reading, key);
     if (found >= 0) {
       this.#hops.release(hop);
-      this.#hold(found);
+      this.retain(found);
       return found;
     }
     const id = this.#add(hash, bytes, 0, bytes.length, reading, hop);
@@ -150,7 +145,7 @@ export class AttributeTable {
     return id;
   }
 
-  /** Whether rewrite() can be asked. */
+  /** Whether ToldSets.rewrite() can be asked. */
   isPlain(id: number): boolean {
     return ((this.#readings[id] as number) & Reading.Plain) !== 0;
   }
@@ -163,32 +158,6 @@ export class AttributeTable {
   /** Whether the AS number is in the path of a plain set. */
   hasAs(id: number, asn: number): boolean {
     return hasAs(this.#bytes.get(id), asn);
-  }
-
-  /**
-   * The set with what a speaker changes when it passes it on. The caller holds a reference to it.
-   * Below 0: it is too long.
-   */
-  rewrite(id: number, change: AttributeRewrite): number {
-    const rewriter = this.#rewriter;
-    rewriter.rewrite(this.#bytes.get(id), change);
-    const { bytes, length } = rewriter;
-    if (length > LONGEST) return NONE;
-    const isInside = change.nextHop.family === 4;
-    const reading = isInside ? 0 : Reading.Outside;
-    const hop = this.#hops.intern(change.nextHop);
-    const key = isInside ? INSIDE : hop;
-    const hash = hashOf(bytes, 0, length, reading, key);
-    const found = this.#find(hash, bytes, 0, length, reading, key);
-    if (found < 0) {
-      const added = this.#add(hash, bytes, 0, length, reading, hop);
-      // Whether it is marked is not known until it is decoded.
-      (this.#readings[added] as number) |= Reading.Plain | Reading.Unread | Reading.Marked;
-      return added;
-    }
-    this.#hops.release(hop);
-    this.retain(found);
-    return found;
   }
 
   retain(id: number): void {
@@ -226,6 +195,16 @@ export class AttributeTable {
   /** A number that stands for the next hop as long as the set exists. */
   nextHopNumberOf(id: number): number {
     return this.#nextHops[id] as number;
+  }
+
+  /** Octets. */
+  lengthOf(id: number): number {
+    return this.#bytes.lengthOf(id);
+  }
+
+  /** Of a plain set: AS numbers have four octets. Valid until the table changes. */
+  bytesOf(id: number): Uint8Array {
+    return this.#bytes.get(id);
   }
 
   /**
@@ -340,15 +319,6 @@ export class AttributeTable {
     return id;
   }
 
-  /** A reference for somebody who may ask for its numbers. */
-  #hold(id: number): void {
-    this.retain(id);
-    const reading = this.#readings[id] as number;
-    if ((reading & Reading.Unread) === 0) return;
-    this.#readings[id] = reading & ~Reading.Unread;
-    this.#setNumbers(id, this.dataOf(id).attributes);
-  }
-
   #setNumbers(id: number, attributes: PathAttributes): void {
     const { localPreference = DEFAULT_LOCAL_PREFERENCE, asPath = [], origin } = attributes;
     this.#ranks[id] =
@@ -407,7 +377,7 @@ export function fits(data: PathData): boolean {
 }
 
 /** With NEXT_HOP when it is IPv4, without MP attributes. */
-function encode({ attributes, nextHop }: PathData, context: WireContext): Uint8Array {
+export function encode({ attributes, nextHop }: PathData, context: WireContext): Uint8Array {
   return encodeAttributes(nextHop.family === 4 ? { ...attributes, nextHop } : attributes, context);
 }
 

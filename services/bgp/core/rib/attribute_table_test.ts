@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DEFAULT_CONTEXT, encodeAttributes } from '@calico/bgp-wire';
 import { parseAddress, parsePrefix } from '@calico/ip';
 import { path, sequence } from '../../testing/paths.ts';
 import { addCommunities } from '../policy/route_filter.ts';
@@ -29,18 +28,6 @@ test('a set that is too long has no number', () => {
   }
   assert.equal(table.size, 0);
   assert.deepEqual([...table.nextHops()], []);
-});
-
-test('a set that becomes too long as it is passed on has no number', () => {
-  const table = new AttributeTable();
-  const { attributes } = longPath(16_345);
-  const bytes = encodeAttributes({ ...attributes, nextHop }, DEFAULT_CONTEXT);
-  const interned = table.internWire(bytes, 0, bytes.length, undefined, DEFAULT_CONTEXT);
-  assert.ok(interned.kind === 'set' && table.isPlain(interned.id));
-  const change = { nextHop, prepend: undefined, localPreference: 100 };
-  const reflection = { originatorId: 1, clusterId: 2 };
-  assert.equal(table.rewrite(interned.id, { ...change, reflection: undefined }), interned.id);
-  assert.ok(table.rewrite(interned.id, { ...change, reflection }) < 0);
 });
 
 test('routes whose attributes are too long are not put, and go when a mark makes them so', () => {

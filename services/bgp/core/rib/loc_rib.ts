@@ -8,6 +8,7 @@ import { LOCAL_SOURCE, type Path, type PathData, type PathSource } from './path.
 import { PathFlag, PathTable } from './path_table.ts';
 import { PrefixTable } from './prefix_table.ts';
 import { ReasonTable } from './reason_table.ts';
+import { ToldSets } from './told_sets.ts';
 
 export type RibEntry = {
   readonly prefix: Prefix;
@@ -42,6 +43,7 @@ const DONE = -1;
 export class LocRib {
   readonly prefixes = new PrefixTable();
   readonly attributes = new AttributeTable();
+  readonly told = new ToldSets(this.attributes);
   readonly paths = new PathTable();
   readonly reasons = new ReasonTable();
   readonly decision = new Decision(this.paths, this.attributes);

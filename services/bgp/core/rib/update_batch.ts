@@ -2,8 +2,8 @@
 // attributes. What one source must not be told is a part of its own.
 import type { UpdatePacker, WireContext } from '@calico/bgp-wire';
 import type { Family } from '@calico/ip';
-import type { AttributeTable } from './attribute_table.ts';
 import type { PrefixTable } from './prefix_table.ts';
+import type { ToldSets } from './told_sets.ts';
 
 /** Bytes for all readers but the source `except`, or, when `only` is a source, for that one alone. */
 export type Part = { readonly bytes: Uint8Array; readonly except: number; readonly only: number };
@@ -45,7 +45,7 @@ class Group {
 
 export class UpdateBatch {
   readonly #prefixes: PrefixTable;
-  readonly #attributes: AttributeTable;
+  readonly #attributes: ToldSets;
   readonly #packer: UpdatePacker;
   readonly #context: WireContext;
   readonly #groups = new Map<number, Group>();
@@ -58,7 +58,7 @@ export class UpdateBatch {
   readonly #next: number[] = [];
 
   constructor(
-    tables: { readonly prefixes: PrefixTable; readonly attributes: AttributeTable },
+    tables: { readonly prefixes: PrefixTable; readonly attributes: ToldSets },
     packer: UpdatePacker,
     context: WireContext,
   ) {

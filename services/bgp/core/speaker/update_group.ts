@@ -66,7 +66,7 @@ export class UpdateGroup {
     this.#families = families;
     this.#tellsNothing = tellsNothing(peer.policy, families);
     this.#addPath = sendContext.addPath;
-    this.out = out ?? new AdjRibOut(rib.prefixes, rib.attributes, sendContext);
+    this.out = out ?? new AdjRibOut(rib.prefixes, rib.told, sendContext);
   }
 
   get hasAddPath(): boolean {
@@ -131,7 +131,7 @@ export class UpdateGroup {
     if (this.#addPath.includes(family)) {
       const changes = this.#changesOf(prefix);
       if (changes.length > 0 || !isHeld) this.out.setAll(prefix, changes);
-      for (const { attributes } of changes) rib.attributes.release(attributes);
+      for (const { attributes } of changes) rib.told.release(attributes);
       return;
     }
     if (rib.isUndecided(prefix)) return;
@@ -155,7 +155,7 @@ export class UpdateGroup {
       const attributes = this.#judge(prefix, row);
       if (attributes < 0) continue;
       // What is judged next takes its place here.
-      this.#rib.attributes.retain(attributes);
+      this.#rib.told.retain(attributes);
       changes.push({ path: row, attributes, source: paths.sourceOf(row) });
     }
     return changes;
@@ -203,7 +203,7 @@ export class UpdateGroup {
       isUnmarked && known?.nextHop === nextHop && known.source === source && known.kind === kind;
     const rewrite = isKnown ? known.rewrite : this.#rewriteOf(row, from);
     if (isUnmarked && !isKnown) this.#verdict = { kind, source, nextHop, rewrite };
-    return rewrite === undefined ? NONE : attributes.rewrite(id, rewrite);
+    return rewrite === undefined ? NONE : this.#rib.told.rewrite(id, rewrite);
   }
 
   #rewriteOf(row: number, source: PathSource & { kind: 'peer' }): AttributeRewrite | undefined {
@@ -219,7 +219,7 @@ export class UpdateGroup {
   }
 
   #forgetLast(): void {
-    if (this.#outcome >= 0) this.#rib.attributes.release(this.#outcome);
+    if (this.#outcome >= 0) this.#rib.told.release(this.#outcome);
     this.#outcome = NONE;
     this.#kind = NONE;
     this.#attributes = NONE;
