@@ -3,7 +3,10 @@ import type { ChildProcess } from 'node:child_process';
 import type { Arena } from './arena.ts';
 import type { World } from './world.ts';
 
-/** How late the event loop was, in milliseconds: longest, and without waiting for a processor. */
+/**
+ * How late the event loop was, looked at each millisecond: the longest delay, and the most processor time that the
+ * loop has used during one. Milliseconds.
+ */
 export type Lag = { readonly late: number; readonly busy: number };
 
 export type Running = {

@@ -34,8 +34,8 @@ Options:
 
 Printed: Markdown. A table per workload and size while it runs: medians of seconds, CPU seconds (user and
 system, all processes of the daemon), peak memory, memory per path (what the table has added), the
-longest delay of our event loop and how much of it was its own, CPU seconds of the benchmark, and ratios
-of ours to each. In the end one table of everything, as in docs/performance.md.
+longest delay of our event loop and the most processor time that it has used during one, CPU seconds of
+the benchmark, and ratios of ours to each. In the end one table of everything, as in docs/performance.md.
 
 Examples:
   sudo node integration/bench/bgp/main.ts                                   all, some 15 minutes

@@ -40,7 +40,7 @@ export type Sample = {
   readonly lossCpu: number;
   readonly peakMegabytes: number;
   readonly bytesPerPath: number;
-  /** How late ours was, longest; and without waiting for a processor. */
+  /** The longest delay of ours, and the most processor time that its loop has used during one. */
   readonly loopLate: number;
   readonly loopBusy: number;
   /** Of the benchmark itself, which plays the peers. */
