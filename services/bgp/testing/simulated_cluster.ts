@@ -85,7 +85,7 @@ export class SimulatedNode {
 }
 
 export class SimulatedCluster {
-  readonly clock = new FakeClock(1_700_000_000_000);
+  readonly clock: FakeClock;
   readonly network: SimulatedNetwork;
   readonly nodes = new Map<string, SimulatedNode>();
   readonly #random: Random;
@@ -100,7 +100,8 @@ export class SimulatedCluster {
   /** Who finds the far ends of a node's links; set before start(). */
   linksOf: (name: string) => LinkPort | undefined = () => undefined;
 
-  constructor(seed: number, pieceBytes?: number) {
+  constructor(seed: number, pieceBytes?: number, clock = new FakeClock(1_700_000_000_000)) {
+    this.clock = clock;
     this.#random = seededRandom(seed);
     this.network = new SimulatedNetwork(this.clock, this.#random, pieceBytes);
   }

@@ -23,6 +23,8 @@ type End = Connection & {
   handler: ConnectionHandler | undefined;
   other: End | undefined;
   isOpen: boolean;
+  /** Something that it has sent was lost: what follows is no use to the other end. */
+  hasLost: boolean;
   /** Runs when everything that was sent before has arrived. */
   readonly deliver: (callback: () => void) => void;
 };
@@ -98,9 +100,9 @@ export class SimulatedNetwork {
     // What is under way arrives in order: each piece not before the one sent earlier.
     let lastArrival = 0;
     const deliver = (callback: () => void): void => {
-      const at = Math.max(lastArrival, this.#clock.monotonic() + this.#latency());
+      const at = Math.max(lastArrival, this.#clock.now() + this.#latency());
       lastArrival = at;
-      this.#clock.setTimer(at - this.#clock.monotonic(), callback);
+      this.#clock.setTimer(at - this.#clock.now(), callback);
     };
     const reaches = (): boolean =>
       end.other !== undefined && !this.#silent.has(owner) && !this.#silent.has(end.other.owner);
@@ -109,6 +111,7 @@ export class SimulatedNetwork {
       handler,
       other: undefined,
       isOpen: true,
+      hasLost: false,
       deliver,
       send: (bytes) => {
         for (let at = 0; at < bytes.length; ) {
@@ -116,7 +119,8 @@ export class SimulatedNetwork {
           const piece = bytes.slice(at, at + length);
           at += length;
           deliver(() => {
-            if (reaches() && end.other?.isOpen) end.other.handler?.data(piece);
+            if (!reaches()) end.hasLost = true;
+            if (!end.hasLost && end.other?.isOpen) end.other.handler?.data(piece);
           });
         }
         return true;
@@ -127,7 +131,7 @@ export class SimulatedNetwork {
         this.#ends.delete(end);
         deliver(() => {
           const { other } = end;
-          if (!reaches() || other === undefined || !other.isOpen) return;
+          if (!reaches() || end.hasLost || other === undefined || !other.isOpen) return;
           other.isOpen = false;
           this.#ends.delete(other);
           other.handler?.closed('Connection closed by peer');
