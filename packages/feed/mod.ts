@@ -2,4 +2,4 @@
 export type { FeedEvent, FeedSource } from './events.ts';
 export { type FeedOptions, openFeed, type ResourceApi } from './open_feed.ts';
 export { Reading } from './reading.ts';
-export { ResourceView } from './view.ts';
+export { ResourceView, type ViewChange } from './view.ts';

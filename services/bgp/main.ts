@@ -31,6 +31,7 @@ import { openRecorder } from './adapters/recorder.ts';
 import { RecordingFile } from './adapters/recording_file.ts';
 import { ResourceCache } from './adapters/resource_cache.ts';
 import { SecretFiles } from './adapters/secret_files.ts';
+import { ServiceCache } from './adapters/service_cache.ts';
 import { createTcpTransport, type PasswordOf } from './adapters/tcp_transport.ts';
 import { settings } from './config.ts';
 import { BgpNode } from './core/node/bgp_node.ts';
@@ -52,6 +53,8 @@ await runService({
     const kernel = new KernelRoutes(netlink);
     const recorder =
       config.recording === '' ? undefined : openRecorder(config.recording, clock, logger);
+    const serviceCachePath = join(config.runDir, 'bgp', 'services.json');
+    const serviceCache = new ServiceCache(serviceCachePath, name, clock, logger);
     const secrets = new SecretFiles(config.secretsDir);
     const passwordOf: PasswordOf = (secret) => secrets.valueOf(secret);
     const bfd = new BfdThread({
@@ -106,9 +109,12 @@ await runService({
       view: new ResourceView(),
       clock,
       cache,
+      onServices: (news) => node.services.take(news),
       onRevision: (revision) => node.setRevision(revision),
       onResources: (resources, state) => node.setResources(resources, state),
     });
+    node.services.remember(serviceCache.load());
+    node.services.follow(() => serviceCache.save(() => node.services.announced()));
     await reader.start();
     publishMetrics(metrics, node);
     await loadLateLibraries();
@@ -137,6 +143,7 @@ await runService({
       secrets.close();
       recorder?.close();
       cache.close();
+      serviceCache.close();
       await cluster.close();
       kernel.close();
       netlink.close();

@@ -85,10 +85,12 @@ const VERDICTS: Readonly<Record<PathVerdict, string>> = {
 /** @param asked what the question was about */
 export function formatExplanation(
   asked: string,
-  { prefix, paths, exports, kernel }: ExplainResponse,
+  { prefix, paths, exports, kernel, services }: ExplainResponse,
 ): string {
+  const ofServices = services.length === 0 ? [] : ['\n', ...services.map((text) => `${text}\n`)];
   if (prefix === '') {
-    return `Nobody has told this node of a route to ${asked}, and it has none of its own.\n`;
+    const none = `Nobody has told this node of a route to ${asked}, and it has none of its own.\n`;
+    return [none, ...ofServices].join('');
   }
   const pathRows = paths.map(({ route, verdict, reason }) => [
     VERDICTS[verdict] ?? 'unknown',
@@ -111,5 +113,6 @@ export function formatExplanation(
       ? 'No peers found.\n'
       : formatTidyColumns([['PEER', 'TOLD', 'NEXT HOP', 'BECAUSE'], ...exportRows]),
     `\nKernel: ${kernel}\n`,
+    ...ofServices,
   ].join('');
 }

@@ -94,4 +94,9 @@ Kernel: "10.244.85.192/26 via 192.168.80.101" is in the kernel
   );
   const nothing = create(ExplainResponseSchema, {});
   assert.match(formatExplanation('10.9.0.0/16', nothing), /a route to 10.9.0.0\/16/);
+  const services = ['192.0.2.7/32, external address of service "shop/web", is not announced: why'];
+  for (const answer of [response, nothing]) {
+    const text = formatExplanation('192.0.2.7', { ...answer, services });
+    assert.equal(text, `${formatExplanation('192.0.2.7', answer)}\n${services[0]}\n`);
+  }
 });

@@ -1,13 +1,17 @@
 // From the feed to the node: first what is remembered, then what is true, changes in bundles.
 import type { CancelTimer, Clock } from '@calico/clock';
-import type { FeedEvent, ResourceView } from '@calico/feed';
+import type { FeedEvent, ResourceView, ViewChange } from '@calico/feed';
 import type { AnyResource, Kind } from '@calico/model';
 import {
   asksForWorkloads,
   type ClusterResources,
   RESOURCE_KINDS,
   resourcesOf,
+  SERVICE_KINDS,
+  servicesIn,
 } from '../core/cluster/resources.ts';
+import type { ServiceNews } from '../core/node/services.ts';
+import type { ServiceChange } from '../core/services/service_index.ts';
 import type { ResourceCache } from './resource_cache.ts';
 
 /** Changes that arrive within this time are looked at together. */
@@ -22,6 +26,8 @@ export type FeedReaderOptions = {
     resources: ClusterResources,
     state: { readonly inSync: boolean; readonly revision: bigint },
   ) => void;
+  /** What there is to know of services; before onResources of the same moment. */
+  readonly onServices: (news: ServiceNews) => void;
   /** The cluster has moved on without a change for this service. */
   readonly onRevision: (revision: bigint) => void;
 };
@@ -30,6 +36,8 @@ export class FeedReader {
   readonly #options: FeedReaderOptions;
   #cancel: CancelTimer | undefined;
   #hasGiven = false;
+  /** Up to where the view's changes have been looked at. */
+  #position = 0;
 
   constructor(options: FeedReaderOptions) {
     this.#options = options;
@@ -64,10 +72,25 @@ export class FeedReader {
     return resource.kind !== 'WorkloadEndpoint' || resource.spec.node === this.#options.node;
   }
 
+  /** Changes alone: there may be very many services. */
+  #giveServices(changed: ReadonlySet<Kind>): void {
+    const { view, onServices } = this.#options;
+    const since = view.changesSince(this.#position);
+    this.#position = view.position;
+    if (this.#hasGiven && !SERVICE_KINDS.some((kind) => changed.has(kind))) return;
+    if (since !== undefined) {
+      onServices({ isAll: false, changes: since.flatMap(serviceChange) });
+      return;
+    }
+    const all = SERVICE_KINDS.flatMap((kind): AnyResource[] => [...view.list(kind)]);
+    onServices({ isAll: true, changes: servicesIn(all) });
+  }
+
   #give(): void {
     this.#cancel = undefined;
     const { view, cache, onResources, onRevision } = this.#options;
     const changed = view.takeChangedKinds();
+    this.#giveServices(changed);
     const kinds = this.#kinds();
     if (this.#hasGiven && !kinds.some((kind) => changed.has(kind))) {
       onRevision(view.revision);
@@ -81,4 +104,12 @@ export class FeedReader {
     onResources(resourcesOf(all()), { inSync: true, revision: view.revision });
     cache.save(all);
   }
+}
+
+function serviceChange({ before, after }: ViewChange): ServiceChange[] {
+  if (after !== undefined) return servicesIn([after]);
+  return servicesIn(before === undefined ? [] : [before]).map(({ key }) => ({
+    key,
+    resource: undefined,
+  }));
 }

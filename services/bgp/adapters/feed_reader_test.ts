@@ -4,7 +4,8 @@ import { FakeClock } from '@calico/clock';
 import { type FeedEvent, ResourceView } from '@calico/feed';
 import type { AnyResource } from '@calico/model';
 import type { ClusterResources } from '../core/cluster/resources.ts';
-import { affinity, bgpPeer, node, workload } from '../testing/resources.ts';
+import type { ServiceNews } from '../core/node/services.ts';
+import { affinity, bgpPeer, endpointSlice, node, service, workload } from '../testing/resources.ts';
 import { FeedReader } from './feed_reader.ts';
 
 type Given = {
@@ -18,6 +19,7 @@ function fixture(remembered: readonly AnyResource[] = []) {
   const clock = new FakeClock();
   const given: Given[] = [];
   const revisions: bigint[] = [];
+  const services: ServiceNews[] = [];
   let saved: readonly AnyResource[] | undefined;
   let workloads: readonly string[] = [];
   const reader = new FeedReader({
@@ -30,6 +32,7 @@ function fixture(remembered: readonly AnyResource[] = []) {
         saved = resources();
       },
     },
+    onServices: (news) => services.push(news),
     onRevision: (revision) => revisions.push(revision),
     onResources: ({ nodes, blockAffinities, workloadEndpoints }: ClusterResources, state) => {
       workloads = workloadEndpoints.map(({ metadata }) => metadata.name);
@@ -37,7 +40,15 @@ function fixture(remembered: readonly AnyResource[] = []) {
       given.push({ nodes: names, blocks: blockAffinities.length, ...state });
     },
   });
-  return { clock, reader, given, revisions, saved: () => saved, workloads: () => workloads };
+  return {
+    clock,
+    reader,
+    given,
+    services,
+    revisions,
+    saved: () => saved,
+    workloads: () => workloads,
+  };
 }
 
 async function* events(
@@ -99,4 +110,43 @@ test('workloads are looked at when a peer is one, and only those of this node', 
   assert.deepEqual([given.length, revisions.length], [1, 1], 'only the revision is told');
   await reader.run(events(clock, put(selecting), 10));
   assert.deepEqual(workloads(), ['a-k8s-here-eth0', 'a-k8s-more-eth0']);
+});
+
+test('of services only changes are given, and everything after too many of them', async () => {
+  const { clock, reader, given, services, revisions } = fixture();
+  const [web, slice] = [service('web', {}), endpointSlice('web-1', 'web', ['a'])];
+  const gone = { kind: 'KubernetesService', namespace: 'default', name: 'web' } as const;
+  await reader.run(
+    events(
+      clock,
+      { kind: 'snapshot-start', source: 'nats' },
+      put(A),
+      put(web),
+      { kind: 'in-sync', revision: 5n },
+      10,
+      put(slice),
+      { kind: 'in-sync', revision: 6n },
+      10,
+      put(B),
+      { kind: 'in-sync', revision: 7n },
+      10,
+      { kind: 'removed', key: gone, revision: 8n },
+      { kind: 'in-sync', revision: 8n },
+      10,
+      ...Array.from({ length: 20_001 }, () => put(slice)),
+      10,
+    ),
+  );
+  const texts = services.map(({ isAll, changes }) => [
+    isAll,
+    ...changes.map(({ key, resource }) => `${resource === undefined ? '-' : '+'}${key.name}`),
+  ]);
+  assert.deepEqual(texts, [
+    [false, '+web'],
+    [false, '+web-1'],
+    [false, '-web'],
+    [true, '+web-1'],
+  ]);
+  assert.equal(given.length, 2, 'nothing is derived for services');
+  assert.deepEqual(revisions, [6n, 8n, 8n]);
 });

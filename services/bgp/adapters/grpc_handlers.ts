@@ -20,6 +20,7 @@ import { RpcError, type Served, type ServiceHandlers } from '@calico/rpc';
 import { type ExplainedPath, explain, isKnown, longestMatch } from '../core/explain/explain.ts';
 import type { BgpNode } from '../core/node/bgp_node.ts';
 import type { Path, PathData, PathSource } from '../core/rib/path.ts';
+import { isSingle } from '../core/services/service_rules.ts';
 import { dumpTable } from '../core/speaker/mrt_dump.ts';
 import type { Peer } from '../core/speaker/peer.ts';
 import { peerMessage } from './bus_reporter.ts';
@@ -159,8 +160,10 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
     async explain({ prefix: text, peer }) {
       const { speaker } = node;
       const only = peer === '' ? undefined : findPeer(node, peer, 'explain what concerns');
+      const asked = parseFilter(text);
+      const services = isSingle(asked) ? node.services.explain(firstAddress(asked)) : [];
       const prefix = findPrefix(node, text);
-      if (prefix === undefined) return {};
+      if (prefix === undefined) return { services };
       const { paths, exports } = explain(speaker, prefix, only);
       return {
         prefix: formatPrefix(prefix),
@@ -174,6 +177,7 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
             : { route: routeMessage({ prefix, data, source: undefined, isBest: true }) }),
         })),
         kernel: node.kernelTextOf(prefix),
+        services,
       };
     },
 

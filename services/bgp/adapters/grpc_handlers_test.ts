@@ -4,7 +4,8 @@ import { decodeMrt } from '@calico/bgp-wire';
 import { formatAddress, formatPrefix } from '@calico/ip';
 import { type ListRoutesResponse, PathVerdict, Table } from '@calico/proto/bgp/v1/bgp';
 import type { CallContext, RpcError } from '@calico/rpc';
-import { affinity, bgpConfiguration, node, pool } from '../testing/resources.ts';
+import { servicesIn } from '../core/cluster/resources.ts';
+import { affinity, bgpConfiguration, node, pool, service } from '../testing/resources.ts';
 import { SimulatedCluster } from '../testing/simulated_cluster.ts';
 import { createHandlers } from './grpc_handlers.ts';
 
@@ -139,6 +140,19 @@ test('explain() by prefix and by address', async () => {
     [[true, 'originated here', '192.168.80.100']],
   );
   assert.equal(kernel, '"blackhole 10.244.1.0/26" is in the kernel');
-  assert.deepEqual(await explained('10.99.0.0/16'), {});
+  assert.deepEqual(await explained('10.99.0.0/16'), { services: [] });
   await assert.rejects(explained('nonsense'), /Cannot parse/);
+});
+
+test('explain() of an address says which services have it, and whether it is announced', async () => {
+  const web = service('web', { externalTrafficPolicy: 'Local' }, ['192.0.2.7']);
+  const { bgp } = cluster.node('a');
+  bgp.services.take({ isAll: false, changes: servicesIn([web]) });
+  cluster.advance(10);
+  const { prefix = '', services } = await explained('192.0.2.7');
+  assert.equal(prefix, '');
+  assert.deepEqual(services, [
+    '192.0.2.7/32, load balancer address of service "default/web", is not announced: it is in none of the ranges for such addresses',
+  ]);
+  assert.deepEqual((await explained('192.0.2.0/24')).services, []);
 });

@@ -58,7 +58,7 @@ test('a broken file is said and costs nothing else', async () => {
   clock.advance(1_000);
   writeFileSync(path, '{"bootId":');
   assert.deepEqual(await cache.load(), []);
-  assert.deepEqual(warnings, ['cannot read remembered resources: starting without']);
+  assert.deepEqual(warnings, ['cannot read what an earlier process remembered: starting without']);
 });
 
 test('close() writes nothing more', () => {

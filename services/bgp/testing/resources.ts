@@ -92,3 +92,43 @@ export function ipamBlock(
     JSON.stringify({ apiVersion: API, kind: 'IPAMBlock', metadata: { name }, spec }),
   );
 }
+
+/** Of namespace "default", of type LoadBalancer. @param ingress addresses of load balancers */
+export function service(
+  name: string,
+  spec: Readonly<Record<string, unknown>>,
+  ingress: readonly string[] = [],
+): AnyResource {
+  return parseResource({
+    apiVersion: API,
+    kind: 'KubernetesService',
+    metadata: { name, namespace: 'default' },
+    spec: { type: 'LoadBalancer', clusterIP: '10.96.0.1', ...spec },
+    status: { loadBalancer: { ingress: ingress.map((ip) => ({ ip })) } },
+  });
+}
+
+/** @param nodes of ready endpoints; with "!" before it, of one that is not ready */
+export function endpointSlice(
+  name: string,
+  ofService: string,
+  nodes: readonly string[],
+  addressType: 'IPv4' | 'IPv6' = 'IPv4',
+): AnyResource {
+  const endpoints = nodes.map((on, index) => ({
+    addresses: [addressType === 'IPv4' ? `10.244.0.${index}` : `fd00:10:244::${index}`],
+    nodeName: on.replace('!', ''),
+    // Kubernetes may leave out what is so.
+    conditions: on.startsWith('!') ? { ready: false } : {},
+  }));
+  return parseResource({
+    apiVersion: API,
+    kind: 'KubernetesEndpointSlice',
+    metadata: {
+      name,
+      namespace: 'default',
+      labels: { 'kubernetes.io/service-name': ofService },
+    },
+    spec: { addressType, endpoints },
+  });
+}

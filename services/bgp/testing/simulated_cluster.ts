@@ -2,7 +2,7 @@
 import { FakeClock } from '@calico/clock';
 import { type Address, parseAddress } from '@calico/ip';
 import type { AnyResource } from '@calico/model';
-import { resourcesOf } from '../core/cluster/resources.ts';
+import { resourcesOf, servicesIn } from '../core/cluster/resources.ts';
 import { BgpNode, type Listen } from '../core/node/bgp_node.ts';
 import type { Speaker, SpeakerOptions } from '../core/speaker/speaker.ts';
 import type { CollectorPort, LinkPort, PeerStatus, RecordingPort, Reporter } from '../ports.ts';
@@ -73,6 +73,7 @@ export class SimulatedNode {
   }
 
   configure({ resources, revision }: SimulatedCluster): void {
+    this.bgp.services.take({ isAll: true, changes: servicesIn(resources) });
     this.bgp.setResources(resourcesOf(resources), { inSync: true, revision });
   }
 

@@ -1,7 +1,6 @@
 // What this node announces: its confirmed blocks, merged, and addresses borrowed from other nodes' blocks.
 import {
   addressAt,
-  addressBits,
   comparePrefixes,
   formatPrefix,
   hostPrefix,
@@ -17,6 +16,7 @@ import {
 } from '@calico/model';
 import { localPreferenceOf } from '../policy/route_filter.ts';
 import type { PoolPolicy } from '../policy/types.ts';
+import { isSingle, type ServiceRules } from '../services/service_rules.ts';
 import type { OwnRoute } from '../speaker/config.ts';
 import { mergeBlocks } from './merge_blocks.ts';
 import type { NodeView } from './node_view.ts';
@@ -27,24 +27,19 @@ const EXCLUDING_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers
 /** Metric of a route to a workload that does not move. */
 const NORMAL_PRIORITY = 1024;
 
-/** @param services what deriveServices() answers */
 export function deriveOwnRoutes(
-  { name: node, labels }: Pick<NodeView, 'name' | 'labels'>,
+  node: string,
   resources: ClusterResources,
-  services: readonly Prefix[],
+  { announced, rules }: Services,
 ): OwnRoute[] {
   const routes = new Map<string, OwnRoute>();
-  const configuration = bgpConfigurationFor(node, resources.bgpConfigurations);
-  const { ipv4NormalRoutePriority, ipv6NormalRoutePriority, blockAggregation } = configuration;
-  const preference = {
-    4: localPreferenceOf(ipv4NormalRoutePriority ?? NORMAL_PRIORITY),
-    6: localPreferenceOf(ipv6NormalRoutePriority ?? NORMAL_PRIORITY),
-  };
+  const { blockAggregation } = bgpConfigurationFor(node, resources.bgpConfigurations);
+  const preference = rules.localPreference;
   const add = (prefix: Prefix, kind: OwnRoute['kind']): void => {
     const localPreference = preference[prefix.family];
     routes.set(formatPrefix(prefix), { prefix, kind, localPreference });
   };
-  if (!(EXCLUDING_LABEL in labels)) for (const prefix of services) add(prefix, 'service');
+  for (const prefix of announced) add(prefix, 'service');
   for (const block of resources.ipamBlocks) {
     for (const prefix of borrowedFrom(block, node)) {
       add(prefix, 'borrowed');
@@ -89,27 +84,39 @@ export function derivePools(pools: readonly IPPool[]): (PoolPolicy & { readonly 
 }
 
 export type Services = {
-  /** Every node announces these. */
+  /** Ranges that this node announces as every other does. */
   readonly announced: readonly Prefix[];
   /** What other nodes announce of these is passed on by reflectors. */
   readonly reflected: readonly Prefix[];
   /** Traffic into these is for kube-proxy: the kernel gets no route. */
   readonly all: readonly Prefix[];
+  /** Which addresses are announced one by one. */
+  readonly rules: ServiceRules;
 };
 
-/**
- * The ranges of services. Single addresses are announced by nodes that serve them, which takes
- * knowledge of the services themselves; so they are not announced here.
- */
-export function deriveServices(spec: BGPConfiguration['spec']): Services {
+/** @param labels of the node */
+export function deriveServices(
+  spec: BGPConfiguration['spec'],
+  labels: NodeView['labels'],
+): Services {
   const cluster = prefixesOf(spec.serviceClusterIPs);
   const external = prefixesOf(spec.serviceExternalIPs);
   const loadBalancer = prefixesOf(spec.serviceLoadBalancerIPs);
-  const aggregated = spec.serviceLoadBalancerAggregation === 'Disabled' ? [] : loadBalancer;
+  const isExcluded = EXCLUDING_LABEL in labels;
+  const aggregatesLoadBalancers = spec.serviceLoadBalancerAggregation !== 'Disabled';
+  const { ipv4NormalRoutePriority, ipv6NormalRoutePriority } = spec;
+  const ranges = [...cluster, ...external, ...(aggregatesLoadBalancers ? loadBalancer : [])];
   return {
-    announced: [...cluster, ...external, ...aggregated].filter(
-      ({ family, length }) => length < addressBits(family),
-    ),
+    announced: isExcluded ? [] : ranges.filter((range) => !isSingle(range)),
+    rules: {
+      isExcluded,
+      ranges: { cluster, external, 'load balancer': loadBalancer },
+      aggregatesLoadBalancers,
+      localPreference: {
+        4: localPreferenceOf(ipv4NormalRoutePriority ?? NORMAL_PRIORITY),
+        6: localPreferenceOf(ipv6NormalRoutePriority ?? NORMAL_PRIORITY),
+      },
+    },
     reflected: [...external, ...loadBalancer],
     all: [...cluster, ...external, ...loadBalancer],
   };

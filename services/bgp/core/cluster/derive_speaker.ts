@@ -10,6 +10,7 @@ import {
 } from '@calico/model';
 import type { BmpSettings } from '../bmp/settings.ts';
 import type { RecordingSettings } from '../mrt/session_recording.ts';
+import type { ServiceRules } from '../services/service_rules.ts';
 import type { SpeakerConfig } from '../speaker/config.ts';
 import { deriveBmp } from './derive_bmp.ts';
 import { deriveAdvertisements, FilterLibrary } from './derive_filters.ts';
@@ -30,6 +31,7 @@ export type Derived = {
   readonly subnet: Readonly<Record<Family, Prefix | undefined>>;
   /** No kernel routes for these: kube-proxy takes care of them. */
   readonly services: readonly Prefix[];
+  readonly serviceRules: ServiceRules;
   /** Ways to peers behind gateways. */
   readonly statics: readonly StaticRoute[];
   readonly programs: Programs;
@@ -83,7 +85,7 @@ export function deriveSpeaker(
     workloadEndpoints: resources.workloadEndpoints,
   });
   const pools = derivePools(resources.ipPools);
-  const services = deriveServices(configuration);
+  const services = deriveServices(configuration, self.labels);
   const programs = programsOf(configuration.programClusterRoutes);
   return {
     problems: [
@@ -96,6 +98,7 @@ export function deriveSpeaker(
       pools,
       leftOut: peers.leftOut,
       services: services.all,
+      serviceRules: services.rules,
       statics: peers.reachableBy,
       programs,
       subnet: self.subnet,
@@ -109,7 +112,7 @@ export function deriveSpeaker(
         ranges: peers.ranges,
         links: peers.links,
         awaited: [...peers.awaited.values()],
-        ownRoutes: deriveOwnRoutes(self, resources, services.announced),
+        ownRoutes: deriveOwnRoutes(nodeName, resources, services),
         local: {
           asn: self.asn,
           routerId: ownRouterId,

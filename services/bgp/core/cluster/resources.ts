@@ -1,14 +1,16 @@
-import type {
-  AnyResource,
-  BGPConfiguration,
-  BGPFilter,
-  BGPPeer,
-  BlockAffinity,
-  IPAMBlock,
-  IPPool,
-  Node,
-  WorkloadEndpoint,
+import {
+  type AnyResource,
+  type BGPConfiguration,
+  type BGPFilter,
+  type BGPPeer,
+  type BlockAffinity,
+  type IPAMBlock,
+  type IPPool,
+  keyOf,
+  type Node,
+  type WorkloadEndpoint,
 } from '@calico/model';
+import type { ServiceChange } from '../services/service_index.ts';
 import { given } from './node_view.ts';
 
 /** What this service reads of the cluster. */
@@ -33,6 +35,18 @@ export const RESOURCE_KINDS = [
   'BlockAffinity',
   'IPAMBlock',
 ] as const;
+
+/** What is announced of services comes of these, change by change: see core/services. */
+export const SERVICE_KINDS = ['KubernetesService', 'KubernetesEndpointSlice'] as const;
+
+/** Services and their slices as changes that bring them. */
+export function servicesIn(all: readonly AnyResource[]): ServiceChange[] {
+  return all.flatMap((resource) =>
+    resource.kind === 'KubernetesService' || resource.kind === 'KubernetesEndpointSlice'
+      ? [{ key: keyOf(resource), resource }]
+      : [],
+  );
+}
 
 /** Whether a BGPPeer selects workloads, of which there may be very many. */
 export function asksForWorkloads(peers: Iterable<BGPPeer>): boolean {

@@ -98,11 +98,11 @@ export class Host {
     this.#dispatch({ kind: 'bfd', peer, news });
   }
 
-  /** What an operator or a client of this process asks for, and what the kernel says. */
+  /** What an operator, a client of this process or a service asks for, and what the kernel says. */
   order(
     event: Extract<
       SpeakerEvent,
-      { kind: 'session' | 'refresh' | 'inject' | 'take-back' | 'next-hops' }
+      { kind: 'session' | 'refresh' | 'inject' | 'take-back' | 'services' | 'next-hops' }
     >,
   ): void {
     this.#dispatch(event);

@@ -46,6 +46,7 @@ import { PeerStatuses } from './peer_statuses.ts';
 import { Recovery } from './recovery.ts';
 import { Repairs } from './repairs.ts';
 import { Reports } from './reports.ts';
+import { Services } from './services.ts';
 
 export type BgpNodeOptions = {
   readonly node: string;
@@ -90,6 +91,8 @@ type Given = { readonly resources: ClusterResources; readonly inSync: boolean };
 export class BgpNode {
   readonly speaker: Speaker;
   readonly operator: Operator;
+  /** Told before setResources() of the same moment, so that own routes are complete only with these. */
+  readonly services: Services;
   readonly #options: BgpNodeOptions;
   readonly #defer: Defer;
   readonly #host: Host;
@@ -137,7 +140,8 @@ export class BgpNode {
       reporter: options.reporter,
       statuses: this.#statuses,
       node: this,
-      isApplied: () => this.#kernel.isDone && this.#derivation.derived !== undefined,
+      isApplied: () =>
+        this.#kernel.isDone && this.services.isSettled && this.#derivation.derived !== undefined,
       onPeers: () => this.operator.peersChanged(),
     });
     const { node, collector, recording } = options;
@@ -187,12 +191,23 @@ export class BgpNode {
       defer,
       onLost: (peer) => this.#host.order({ kind: 'session', peer, event: NO_WAY }),
     });
+    this.services = new Services({
+      node,
+      clock,
+      defer,
+      onChanges: (changes) => this.#host.order({ kind: 'services', ...changes }),
+      onSettled: () => {
+        this.#recovery.maintain();
+        this.#settled();
+      },
+    });
     this.#recovery = new Recovery({
       clock,
       speaker: this.speaker,
       host: this.#host,
       sync: this.#kernel,
       interfaceIndex: (name) => kernel.interfaceIndex(name),
+      areServicesTold: () => this.services.isSettled,
     });
     this.#maintainLater();
   }
@@ -284,6 +299,7 @@ export class BgpNode {
     this.#host.configure(this.#parting.configure(speaker, derived.leftOut));
     this.#watchPaths();
     this.#kernel.configure({ pools, subnet, services, statics, programs, ownBlocks });
+    this.services.configure(derived.serviceRules);
   }
 
   /** What the configuration refers to outside of it has changed: passwords, interfaces. */
@@ -384,6 +400,7 @@ export class BgpNode {
     this.#cancelKernel?.();
     this.#reports.stop();
     this.#recovery.stop();
+    this.services.stop();
     this.#host.stop();
   }
 

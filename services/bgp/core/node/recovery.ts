@@ -16,6 +16,8 @@ export type RecoveryParts = {
   readonly host: Host;
   readonly sync: KernelSync;
   readonly interfaceIndex: KernelPort['interfaceIndex'];
+  /** Addresses of services, as far as they are known, are among the speaker's routes. */
+  readonly areServicesTold: () => boolean;
 };
 
 export class Recovery {
@@ -69,8 +71,10 @@ export class Recovery {
 
   #completeExports(): void {
     if (this.#hasExports) return;
-    const waited = this.#parts.clock.now() - this.#startedAt;
-    if (!this.isInSync && !(this.#isConfigured && waited >= EXPORT_PATIENCE_MS)) return;
+    const { clock, areServicesTold } = this.#parts;
+    const waited = clock.now() - this.#startedAt;
+    const areComplete = this.isInSync && areServicesTold();
+    if (!areComplete && !(this.#isConfigured && waited >= EXPORT_PATIENCE_MS)) return;
     this.#hasExports = true;
     this.#parts.host.completeExports();
   }

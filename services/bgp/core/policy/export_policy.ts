@@ -232,6 +232,7 @@ export class ExportPolicy {
   #clusterReason({ prefix, source }: Path): string {
     if (source.kind === 'local') {
       if (source.isAggregate) return 'aggregated here';
+      if (source.isService) return 'the address of a service';
       return source.client === undefined ? 'originated here' : `injected by "${source.client}"`;
     }
     return this.#poolOf(prefix)?.isEnabled ? 'in an enabled pool' : 'in a range of services';

@@ -15,6 +15,8 @@ export type PathSource =
       readonly client?: string;
       /** Stands for routes inside of it. */
       readonly isAggregate?: true;
+      /** The address of a service. */
+      readonly isService?: true;
     }
   | {
       readonly kind: 'peer';

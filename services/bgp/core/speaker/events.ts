@@ -5,6 +5,7 @@
 //   feed in sync --------- exports-complete ----------->  +---------+ --- note ------------> log, status
 import type { Address, Prefix } from '@calico/ip';
 import type { BfdStatus } from '../bfd/types.ts';
+import type { ServiceChanges } from '../services/service_index.ts';
 import type { SessionEvent } from '../session/session.ts';
 import type { SessionEffect, Side } from '../session/types.ts';
 import type { SpeakerConfig } from './config.ts';
@@ -44,6 +45,8 @@ export type SpeakerEvent =
       readonly client: string;
       readonly prefixes: readonly Prefix[] | undefined;
     }
+  /** Addresses of services that this node announces from now on, and no longer. */
+  | ({ readonly kind: 'services' } & ServiceChanges)
   /** What the kernel says about next hops. */
   | { readonly kind: 'next-hops'; readonly hops: readonly NextHopState[] }
   /** Own routes are complete: peers may be told so (End-of-RIB). */

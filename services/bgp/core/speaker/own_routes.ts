@@ -1,5 +1,5 @@
 import { Origin } from '@calico/bgp-wire';
-import { formatPrefix } from '@calico/ip';
+import { type Family, formatPrefix } from '@calico/ip';
 import { LOCAL, type LocRib } from '../rib/loc_rib.ts';
 import type { PathData } from '../rib/path.ts';
 import type { OwnRoute } from './config.ts';
@@ -23,13 +23,14 @@ export class OwnRoutes {
     for (const [key, route] of wanted) {
       if (this.#held.get(key)?.localPreference === route.localPreference) continue;
       this.#held.set(key, route);
-      this.#rib.put({ prefix: route.prefix, data: dataOf(route), source: LOCAL });
+      const data = ownData(route.prefix.family, route.localPreference);
+      this.#rib.put({ prefix: route.prefix, data, source: LOCAL });
     }
   }
 }
 
 /** Of the same preference, own routes say the same, so that they travel in one UPDATE. */
-function dataOf({ prefix: { family }, localPreference }: OwnRoute): PathData {
+export function ownData(family: Family, localPreference: number): PathData {
   return {
     attributes: { origin: Origin.Igp, asPath: [], localPreference },
     nextHop: { family, value: 0n },

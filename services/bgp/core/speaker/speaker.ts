@@ -42,6 +42,7 @@ import { Peer } from './peer.ts';
 import { Policies } from './policies.ts';
 import { judgePrefixLimit } from './prefix_limit.ts';
 import { RouteNews } from './route_news.ts';
+import { ServiceRoutes } from './service_routes.ts';
 import { StaleRoutes } from './stale_routes.ts';
 import { UpdateGroups } from './update_groups.ts';
 import { BFD_DOWN, BFD_HOLD } from './watched_path.ts';
@@ -71,6 +72,7 @@ export class Speaker {
   readonly #rib = new LocRib();
   readonly #ownRoutes = new OwnRoutes(this.#rib);
   readonly injected = new InjectedRoutes(this.#rib);
+  readonly #services = new ServiceRoutes(this.#rib);
   readonly #groups = new UpdateGroups(this.#rib, this.#peers);
   readonly #guests = new Guests();
   readonly #routeNews = new RouteNews();
@@ -179,6 +181,7 @@ export class Speaker {
       return;
     }
     if (event.kind === 'inject' || event.kind === 'take-back') return this.injected.take(event);
+    if (event.kind === 'services') return this.#services.take(event);
     if (event.kind === 'next-hops') {
       for (const { address, isReachable } of event.hops)
         this.#rib.setReachable(address, isReachable);
@@ -364,7 +367,8 @@ export class Speaker {
   #up(peer: Peer, { side, negotiated, isReplacing }: UpEffect): void {
     const { config, received } = peer;
     const live = peer.begin(side, negotiated);
-    received.setSource(live.source);
+    // Routes that have awaited it may be told again as they are, by another router id.
+    if (received.setSource(live.source)) peer.rejudged = 0;
     peer.inbound = this.#policies.inboundFor(peer, negotiated);
     this.#note({ kind: 'up', peer: config.key });
     this.#stale.takeBack(peer, negotiated.gracefulRestart, isReplacing === true);
