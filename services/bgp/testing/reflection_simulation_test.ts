@@ -1,6 +1,7 @@
 // Route reflectors, external sessions and changes of configuration, in simulation.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parsePrefix } from '@calico/ip';
 import type { AnyResource } from '@calico/model';
 import { affinity, bgpConfiguration, bgpPeer, node, pool } from './resources.ts';
 import { SimulatedCluster } from './simulated_cluster.ts';
@@ -161,4 +162,21 @@ test('reports: peers with their times, the applied revision, what is wrong', () 
   cluster.advance(100);
   assert.equal(kernel.routes.size, 7);
   assert.match(reporter.lastHealth?.messages.join() ?? '', /10.244.1.0\/26 via 192.168.80.101/);
+});
+
+test('who is back as another speaker, with the same routes, is told of as that one', () => {
+  const cluster = started(5, [...REFLECTED]);
+  cluster.advance(5_000);
+  const originators = (): (number | undefined)[] =>
+    Array.from(cluster.node('n1').speaker.peers.values(), ({ received }) => {
+      const told = received.get(parsePrefix('10.244.0.0/26'));
+      return told?.data.attributes.originatorId;
+    });
+  assert.deepEqual(originators(), [0xc0a8_5064, 0xc0a8_5064]);
+  cluster.kill('n0');
+  cluster.advance(1_000);
+  cluster.routerIdOf = () => '1.1.1.1';
+  cluster.start('n0');
+  cluster.advance(5_000);
+  assert.deepEqual(originators(), [0x0101_0101, 0x0101_0101]);
 });

@@ -55,7 +55,7 @@ export class SimulatedNode {
       ...(recording === undefined ? {} : { recording }),
       ...(links === undefined ? {} : { links }),
       node: name,
-      routerId: '',
+      routerId: cluster.routerIdOf(name),
       clock: cluster.clock,
       random,
       transport: cluster.network.transportOf(this.address),
@@ -92,6 +92,8 @@ export class SimulatedCluster {
   readonly #random: Random;
   resources: readonly AnyResource[] = [];
   revision = 1n;
+  /** As BgpNodeOptions.routerId; set before start(). */
+  routerIdOf: (name: string) => string = () => '';
   /** Who is told the inputs of a node's speaker; set before start(). */
   recordOf: (name: string) => SpeakerOptions['record'] = () => undefined;
   /** Who takes what a node tells by BMP; set before start(). */

@@ -90,9 +90,20 @@ export class AdjRibIn implements Iterable<Path> {
     return [...this.#rowsOf(prefix)].some((row) => this.#rib.paths.is(row, PathFlag.Stale));
   }
 
-  /** Who the peer is now: the decision asks for it. */
-  setSource(source: PathSource): void {
+  /**
+   * Who the peer is now: the decision and what others are told depend on it.
+   * @returns whether routes that it has are to be judged anew for that
+   */
+  setSource(source: PathSource): boolean {
+    const before = this.#rib.paths.sourceAt(this.source);
     this.#rib.paths.setSource(this.source, source);
+    return !this.#isEmpty && !isSame(before, source);
+  }
+
+  /** Whether the peer is a client of this reflector is another matter now, also while it is away. */
+  setClient(isClient: boolean): void {
+    const source = this.#rib.paths.sourceAt(this.source);
+    if (source.kind === 'peer') this.#rib.paths.setSource(this.source, { ...source, isClient });
   }
 
   markStale(families: readonly Family[]): void {
@@ -219,4 +230,15 @@ export class AdjRibIn implements Iterable<Path> {
     const { prefix, data, source } = this.#rib.pathOf(row);
     return { prefix, data, source, reason: reasons.textOf(-1 - paths.attributesOf(row)) };
   }
+}
+
+function isSame(a: PathSource, b: PathSource): boolean {
+  if (a.kind !== 'peer' || b.kind !== 'peer') return a === b;
+  return (
+    a.routerId === b.routerId &&
+    a.isInternal === b.isInternal &&
+    a.isMember === b.isMember &&
+    a.isClient === b.isClient &&
+    a.interface === b.interface
+  );
 }

@@ -37,11 +37,12 @@ export class Policies {
   apply(peers: readonly Peer[]): void {
     if (this.exports === undefined) return;
     for (const peer of peers) {
-      const { live, received, config } = peer;
+      const { live, received } = peer;
+      const isClient = peer.config.policy.isReflectorClient;
       peer.rejudged = 0;
+      received.setClient(isClient);
       if (live === undefined) continue;
-      live.source = { ...live.source, isClient: config.policy.isReflectorClient };
-      received.setSource(live.source);
+      live.source = { ...live.source, isClient };
       peer.inbound = this.inboundFor(peer, live.negotiated);
     }
     this.#groups.regroup(peers, this.exports);
