@@ -129,7 +129,8 @@ test('parseStored() keeps what it does not know and accepts contradictions', () 
 
 test('parseStored() refuses wrong shapes and text that is no JSON', () => {
   assert.throws(() => parseStored('IPPool', '{"metadata":{"name":"a"},"spec":{"cidr":5}}'), {
-    message: 'Cannot accept IPPool "a": spec.cidr 5: expected text',
+    message:
+      'Cannot accept IPPool "a": spec.cidr 5: expected a prefix with its length, for example "10.244.0.0/16"',
   });
   assert.throws(() => parseStored('IPPool', '{'), ValidationError);
   assert.throws(() => parseStored('IPPool', '[]'), ValidationError);

@@ -60,15 +60,19 @@ export function nearestOf(name: string, candidates: readonly string[]): string |
 function messageOf(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.input === undefined ? 'is required' : `expected ${typeText(issue.expected)}`;
+      if (issue.input === undefined) return 'is required';
+      // A field that knows better what it accepts says so.
+      return issue.message.startsWith('expected ')
+        ? issue.message
+        : `expected ${typeText(issue.expected)}`;
     case 'invalid_value':
       return issue.input === undefined
         ? `is required: expected ${choice(issue.values)}`
         : `expected ${choice(issue.values)}`;
     case 'too_big':
-      return `expected at most ${issue.maximum}${unitText(issue.origin)}`;
+      return `expected at most ${issue.maximum}${unitText(issue.origin, issue.maximum)}`;
     case 'too_small':
-      return `expected at least ${issue.minimum}${unitText(issue.origin)}`;
+      return `expected at least ${issue.minimum}${unitText(issue.origin, issue.minimum)}`;
     case 'invalid_format':
       return `expected text that matches ${issue.pattern ?? issue.format}`;
     case 'invalid_union':
@@ -108,9 +112,10 @@ function typeText(expected: string): string {
   return TYPES[expected] ?? expected;
 }
 
-function unitText(origin: string): string {
-  if (origin === 'array') return ' entries';
-  return origin === 'string' ? ' characters' : '';
+function unitText(origin: string, count: number | bigint): string {
+  if (origin === 'array') return Number(count) === 1 ? ' entry' : ' entries';
+  if (origin !== 'string') return '';
+  return Number(count) === 1 ? ' character' : ' characters';
 }
 
 /** Levenshtein distance. */

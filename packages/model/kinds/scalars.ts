@@ -29,9 +29,10 @@ export function isLabelValue(text: string): boolean {
   return LABEL_VALUE.test(text);
 }
 
-/** A text that `problem` finds nothing wrong with. */
+/** A text that `problem` finds nothing wrong with. What is no text is answered as an empty one would be. */
 export function textThat(problem: (text: string) => string | undefined) {
-  return z.string().superRefine((text, context) => {
+  const error = ({ input }: { input?: unknown }) => (input === undefined ? undefined : problem(''));
+  return z.string({ error }).superRefine((text, context) => {
     const message = problem(text);
     if (message !== undefined) context.addIssue({ code: 'custom', input: text, message });
   });
@@ -94,18 +95,19 @@ export const selector = textThat((text) => {
 export const asNumber = z.union([z.number(), z.string()]).transform((input, context) => {
   const value = asnValue(input);
   if (value !== undefined) return value;
-  const message = 'expected an AS number: 0 to 4294967295, or two parts as in "64.512"';
+  const message = 'expected an AS number: 1 to 4294967295, or two parts as in "64.512"';
   context.addIssue({ code: 'custom', input, message });
   return z.NEVER;
 });
 
-/** RFC 5396 asdot is accepted. */
+/** RFC 5396 asdot is accepted; AS 0 is nobody's (RFC 7607). */
 function asnValue(input: number | string): number | undefined {
   const match = /^([0-9]{1,10})(?:\.([0-9]{1,5}))?$/.exec(String(input));
   if (match === null) return undefined;
   const [high, low] = [Number(match[1]), match[2] === undefined ? undefined : Number(match[2])];
-  if (low === undefined) return high <= 0xffff_ffff ? high : undefined;
-  return high <= 0xffff && low <= 0xffff ? high * 0x1_0000 + low : undefined;
+  const isRead = low === undefined ? high <= 0xffff_ffff : high <= 0xffff && low <= 0xffff;
+  const value = low === undefined ? high : high * 0x1_0000 + low;
+  return isRead && value > 0 ? value : undefined;
 }
 
 /** Go's duration text, as in "15m0s". */
