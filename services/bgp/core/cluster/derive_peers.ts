@@ -105,7 +105,7 @@ class Derivation implements PeerDerivation {
   readonly peers = new Map<string, PeerConfig>();
   readonly awaited = new Map<string, AwaitedPeer>();
   readonly leftOut = new Set<string>();
-  readonly ranges: PeerRange[] = [];
+  readonly #ranges = new Map<string, PeerRange>();
   readonly links: string[] = [];
   readonly problems: string[] = [];
   readonly #reachableBy = new Map<string, StaticRoute>();
@@ -131,6 +131,10 @@ class Derivation implements PeerDerivation {
     this.#self = self;
     this.#routerId = routerId;
     this.#nodes = nodes.filter(({ name }) => name !== self.name);
+  }
+
+  get ranges(): readonly PeerRange[] {
+    return [...this.#ranges.values()];
   }
 
   get reachableBy(): readonly StaticRoute[] {
@@ -326,9 +330,11 @@ class Derivation implements PeerDerivation {
 
   #addRange(text: string, settings: Settings): void {
     const prefix = parsePrefix(text);
+    const key = formatPrefix(prefix);
     const lack = this.#lackOf(settings.spec, undefined);
     if (lack !== undefined) {
-      this.awaited.set(formatPrefix(prefix), { prefix, interface: undefined });
+      this.#ranges.delete(key);
+      this.awaited.set(key, { prefix, interface: undefined });
       return this.#tell(lack);
     }
     const { maxPeers = MAX_PEERS } = settings.spec;
@@ -338,7 +344,8 @@ class Derivation implements PeerDerivation {
     const session = { ...template.session, isPassive: true };
     // The path is watched once there is somebody at its end.
     const passive = { ...template, session, bfd: undefined };
-    this.ranges.push({ prefix, limit: maxPeers, template: passive });
+    this.awaited.delete(key);
+    this.#ranges.set(key, { prefix, limit: maxPeers, template: passive });
   }
 
   /** Nothing but the interface is known of the peer, and no address of the other family is on it. */

@@ -120,6 +120,22 @@ test('BGPPeer: global, of one node, by selector; the explicit one wins over the 
   ]);
 });
 
+test('BGPPeers that say different things of one peer are named, and those that agree are not', () => {
+  const at = (asNumber: number, more = {}) => ({ peerIP: '10.0.0.9', asNumber, ...more });
+  const { derived, problems } = derive('a', [
+    ...NODES,
+    bgpPeer('one', at(65_001)),
+    bgpPeer('same', at(65_001)),
+    bgpPeer('two', at(65_002)),
+    // More explicit: that is what it is for.
+    bgpPeer('mine', at(65_003, { node: 'a' })),
+  ]);
+  assert.deepEqual(problems, [
+    'Peer "10.0.0.9": BGPPeer "same" and "two" say different things of it, "two" is used',
+  ]);
+  assert.equal(derived?.speaker.peers.get('10.0.0.9')?.session.remoteAsn, 65_003);
+});
+
 test('route reflectors by selectors: both ends get the session, the reflector has clients', () => {
   const labels = { 'route-reflector': 'true' };
   const resources = [
@@ -434,6 +450,23 @@ test('who cannot be spoken to yet is awaited, and spoken to in no other way', ()
     'Cannot use BGPPeer "signed": secret "bgp" has no key "b" yet',
   ]);
   assert.deepEqual(derived?.speaker.ranges, []);
+});
+
+test('of two ranges that are the same one that of the node is used, as with two of one address', () => {
+  const password = { secretKeyRef: { name: 'bgp', key: 'b' } };
+  const peerPrefix = '10.0.0.0/24';
+  const rangesOf = (first: object, second: object): readonly (number | object | undefined)[] => {
+    const { derived } = derive('a', [
+      ...NODES,
+      bgpPeer('x-everywhere', { peerPrefix, asNumber: 65001, ...first }),
+      bgpPeer('a-here', { node: 'a', peerPrefix, asNumber: 65002, ...second }),
+    ]);
+    const { ranges = [], awaited = [] } = derived?.speaker ?? {};
+    return [ranges.map(({ template }) => template.session.remoteAsn), awaited.length];
+  };
+  assert.deepEqual(rangesOf({}, {}), [[65002], 0]);
+  assert.deepEqual(rangesOf({ password }, {}), [[65002], 0], 'what it waits for matters no more');
+  assert.deepEqual(rangesOf({}, { password }), [[], 1]);
 });
 
 test('all of a mesh without its password are awaited, which is said once', () => {
