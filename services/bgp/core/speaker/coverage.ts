@@ -14,6 +14,9 @@ export type Coverage = {
   readonly told: number;
 };
 
+/** Whether a prefix has another path, and one through a next hop that the kernel reaches. */
+type Way = 'none' | 'cut off' | 'usable';
+
 type Tally = { heard: number; marked: number; isCovered: boolean };
 
 /**
@@ -34,22 +37,26 @@ export function coverageOf(rib: LocRib, parting: readonly Peer[]): Map<string, C
     marks.set(id, mark);
     return mark;
   };
-  const hasOtherWay = (prefix: number): boolean => {
+  const otherWayTo = (prefix: number): Way => {
+    let way: Way = 'none';
     for (let row = paths.firstOf(prefix); row >= 0; row = paths.nextOf(row)) {
-      if (tallies.has(paths.sourceOf(row)) || !paths.isUsable(row)) continue;
-      if (!paths.is(row, PathFlag.Stale)) return true;
+      if (tallies.has(paths.sourceOf(row)) || !paths.isLetIn(row)) continue;
+      if (paths.is(row, PathFlag.Stale)) continue;
+      if (paths.isUsable(row)) return 'usable';
+      way = 'cut off';
     }
-    return false;
+    return way;
   };
   for (let prefix = 0; prefix < prefixes.limit; prefix++) {
     if (!prefixes.has(prefix)) continue;
-    const isLost = !hasOtherWay(prefix);
+    const other = otherWayTo(prefix);
     for (let row = paths.firstOf(prefix); row >= 0; row = paths.nextOf(row)) {
       const tally = tallies.get(paths.sourceOf(row));
-      if (tally === undefined || !paths.isUsable(row)) continue;
+      if (tally === undefined || !paths.isLetIn(row)) continue;
       tally.heard += 1;
       if (isMarked(paths.receivedOf(row))) tally.marked += 1;
-      if (isLost) tally.isCovered = false;
+      // What the kernel cannot reach now need not be reached the other way.
+      if (other === 'none' || (other === 'cut off' && paths.isUsable(row))) tally.isCovered = false;
     }
   }
   return new Map(

@@ -12,9 +12,9 @@ class Table {
   readonly rib = new LocRib();
   readonly #sources = new Map<string, number>();
 
-  put(peer: string, prefix: string, communities: readonly number[] = []): this {
+  put(peer: string, prefix: string, communities: readonly number[] = [], nextHop = NEXT_HOP): this {
     const attributes = { origin: 0, asPath: [], communities } as const;
-    const data = { attributes, nextHop: NEXT_HOP };
+    const data = { attributes, nextHop };
     this.rib.put({ prefix: parsePrefix(prefix), data, source: this.#sourceOf(peer) });
     return this;
   }
@@ -58,4 +58,19 @@ test('coverageOf() finds who can do without us: all its routes are marked', () =
   assert.deepEqual(table.coverage('a', 'b'), ['a 0', 'b covered 1']);
   table.put('a', '10.2.0.0/16', marked);
   assert.deepEqual(table.coverage('a', 'b'), ['a releases 0', 'b covered 1']);
+});
+
+test('a next hop out of reach keeps no session from ending, if it is told another way', () => {
+  const table = new Table();
+  const { rib } = table;
+  const far = parseAddress('192.0.2.66');
+  const number = rib.attributes.hops.intern(far);
+  rib.attributes.hops.noteTold(number);
+  rib.setReachable(far, false);
+  table.put('a', '10.0.1.0/24', [Community.GracefulShutdown], far);
+  assert.deepEqual(table.coverage('a'), ['a releases 0'], 'it may be reached again');
+  table.put('c', '10.0.1.0/24', [], far);
+  assert.deepEqual(table.coverage('a'), ['a covered releases 0']);
+  table.put('a', '10.0.1.0/24');
+  assert.deepEqual(table.coverage('a'), ['a 0'], 'that other way is of no use');
 });
