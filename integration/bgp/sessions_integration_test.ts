@@ -231,14 +231,13 @@ async function scenario(lab: BgpLab, t: Context): Promise<void> {
     const channels = `${CHANNEL} ipv6 { import all; export all; next hop address fd00:80::100; };`;
     const maxPrefixes = { limit: 1, restartAfter: '1h' };
     await session({ addressFamilies: ['IPv4', 'IPv6'], maxPrefixes }, { channels });
-    let text = '';
+    const reason = 'Received: Maximum number of prefixes reached';
+    const heard = (): string => lab.process('bird-bird').log().split(reason)[1] ?? '';
+    // It tries again, and is not let in (RFC 4486).
     await eventually(
-      async () => {
-        text = await lab.birdc('bird', 'show protocols all ours');
-        return /Maximum number of prefixes reached/.test(text);
-      },
-      15_000,
-      () => `BIRD says: ${text}`,
+      async () => heard().includes('Received: Connection rejected'),
+      30_000,
+      () => `BIRD says: ${lab.process('bird-bird').log().slice(-3000)}`,
     );
     const { peers } = await client.listPeers({});
     assert.match(peers[0]?.lastError ?? '', /Maximum number of prefixes reached: 2 of 1/);
@@ -278,6 +277,36 @@ async function scenario(lab: BgpLab, t: Context): Promise<void> {
       assert.ok((await lab.routes(OURS)).includes(FROM_BIRD));
       lab.process('bird-bird').start();
       await isUp();
+    },
+  );
+
+  await t.test('a peer at a distance, dialled from whatever address', async () => {
+    await session({ multihop: 3, sourceAddress: 'None' }, { options: 'multihop 3;' });
+    await isUp();
+    await lab.routesBecome(OURS, [`blackhole ${OUR_BLOCK}`, FROM_BIRD]);
+  });
+
+  await t.test(
+    'a peer that knows AS numbers of two octets hears the others too (RFC 6793)',
+    async () => {
+      await lab.apply('BGPConfiguration', 'default', {
+        asNumber: 4_200_000_001,
+        nodeToNodeMeshEnabled: false,
+      });
+      const filter = 'filter { bgp_path.prepend(4200000002); accept; }';
+      await session(
+        { localASNumber: 64_512, localASPrepend: 'Sent' },
+        { options: 'enable as4 off;', channels: `ipv4 { import all; export ${filter}; };` },
+      );
+      await isUp();
+      const { peers } = await client.listPeers({});
+      assert.match(peers[0]?.agreed.join() ?? '', /two-octet AS numbers/);
+      // Both ends put AS_PATH and AS4_PATH together again.
+      assert.match(await routeAtBird(OUR_BLOCK), /BGP.as_path: 64512 4200000001$/m);
+      await lab.routesBecome(OURS, [`blackhole ${OUR_BLOCK}`, FROM_BIRD]);
+      let path: readonly number[] = [];
+      for await (const route of client.listRoutes({ prefix: '172.30.0.0/24' })) path = route.asPath;
+      assert.deepEqual(path, [65_000, 4_200_000_002]);
     },
   );
 
