@@ -17,7 +17,7 @@ export type World = {
 };
 
 /** A document of more than a million bytes is not relayed: a set of 100,000 members is many resources. */
-export const SET_SIZE = 1_000;
+const SET_SIZE = 1_000;
 
 export const WORLDS: readonly World[] = [
   { name: 'small', endpoints: 200, local: 20, namespaces: 20, policies: 1 },

@@ -5,7 +5,7 @@ import type { PodPlan } from './pods.ts';
 import type { Runtime } from './processes.ts';
 import type { Mode } from './topology.ts';
 
-export const STATE_ROOT = '/run/calico-lab';
+const STATE_ROOT = '/run/calico-lab';
 
 export type LabState = {
   readonly prefix: string;

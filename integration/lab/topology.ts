@@ -12,7 +12,7 @@ export const UPLINK = 'ens33';
 export const CONTROL_ADDRESS = '192.168.80.10';
 export const AS_NUMBER = 64512;
 export const POOL = { name: 'default-ipv4-ippool', cidr: '10.244.0.0/16', blockSize: 26 } as const;
-export const MAX_NODES = 100;
+const MAX_NODES = 100;
 
 export type NodePlan = {
   readonly name: string;

@@ -24,7 +24,7 @@ ip link set lo up
 shift
 exec dockerd "$@"`;
 
-export const CACHE = join(
+const CACHE = join(
   process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
   'calico-ts',
   'docker',

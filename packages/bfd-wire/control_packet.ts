@@ -9,7 +9,7 @@
 //   |                 Required Min Echo RX Interval                 |
 import { BfdState } from './iana.ts';
 
-export const CONTROL_PACKET_LENGTH = 24;
+const CONTROL_PACKET_LENGTH = 24;
 
 const VERSION = 1;
 const POLL = 0x20;

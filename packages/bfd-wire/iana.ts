@@ -17,20 +17,3 @@ export const Diagnostic = {
 
 /** UDP destination ports. */
 export const BfdPort = { SingleHop: 3784, Multihop: 4784 } as const;
-
-const TEXTS = [
-  'No diagnostic',
-  'Control detection time expired',
-  'Echo function failed',
-  'Neighbor signaled session down',
-  'Forwarding plane reset',
-  'Path down',
-  'Concatenated path down',
-  'Administratively down',
-  'Reverse concatenated path down',
-];
-
-/** "Control detection time expired". */
-export function describeDiagnostic(diagnostic: number): string {
-  return TEXTS[diagnostic] ?? `Diagnostic ${diagnostic}`;
-}

@@ -1,8 +1,7 @@
 export {
   BfdWireError,
-  CONTROL_PACKET_LENGTH,
   type ControlPacket,
   decodeControlPacket,
   encodeControlPacket,
 } from './control_packet.ts';
-export { BfdPort, BfdState, Diagnostic, describeDiagnostic } from './iana.ts';
+export { BfdPort, BfdState, Diagnostic } from './iana.ts';

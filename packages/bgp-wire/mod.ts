@@ -92,19 +92,18 @@ export {
   MrtState,
 } from './mrt/types.ts';
 export type { Reachable, Unreachable } from './multiprotocol.ts';
-export { formatNlri, type Nlri } from './nlri.ts';
+export type { Nlri } from './nlri.ts';
 export {
   cease,
   describeNotification,
   hardReset,
   isHardReset,
   type Notification,
-  shutdownText,
 } from './notification.ts';
 export type { Open } from './open.ts';
 export { type Announcement, encodeAnnouncement, encodeWithdrawal } from './packing.ts';
 export { RefreshSubtype, type RouteRefresh } from './route_refresh.ts';
 export { formatRouterId, parseRouterId } from './router_id.ts';
-export { endOfRib, endOfRibOf, isTreatedAsWithdraw, type Update } from './update.ts';
+export { endOfRib, endOfRibOf, type Update } from './update.ts';
 export { type MpFields, NlriCursor, type Span, UpdateFields } from './update_fields.ts';
 export { UpdatePacker } from './update_packer.ts';

@@ -1,5 +1,5 @@
 // Prefixes on the wire: RFC 4271 section 4.3, path identifiers RFC 7911 section 3.
-import { type Family, formatPrefix, type Prefix } from '@calico/ip';
+import type { Family, Prefix } from '@calico/ip';
 import { type ByteReader, type ByteWriter, TruncatedError } from './bytes.ts';
 
 export type Nlri = {
@@ -74,9 +74,4 @@ export function encodeNlri(writer: ByteWriter, { prefix, pathId }: Nlri, addPath
 /** Bytes that encodeNlri() writes. */
 export function nlriLength({ prefix }: Nlri, addPath: boolean): number {
   return (addPath ? 5 : 1) + ((prefix.length + 7) >>> 3);
-}
-
-/** "10.244.0.0/26" or "10.244.0.0/26 path 7". */
-export function formatNlri({ prefix, pathId }: Nlri): string {
-  return pathId === undefined ? formatPrefix(prefix) : `${formatPrefix(prefix)} path ${pathId}`;
 }

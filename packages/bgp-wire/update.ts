@@ -119,11 +119,6 @@ function findMissing(
   }));
 }
 
-/** Whether the announced prefixes count as withdrawn (RFC 7606 section 2). */
-export function isTreatedAsWithdraw(update: Update): boolean {
-  return update.problems.some(({ treatment }) => treatment === 'treat-as-withdraw');
-}
-
 /** Problems are not encoded. Throws RangeError, from the framing, when the message gets too long. */
 export function encodeUpdate(update: Update, context: WireContext): Uint8Array {
   const writer = new ByteWriter(1024);

@@ -16,11 +16,8 @@ export type { ResourceState, SyncedMarker } from './resource_message.ts';
 export {
   type NodeSubject,
   type NodeTopic,
-  nodeSubject,
-  parseNodeSubject,
   parseResourceSubject,
   type ResourceSubject,
   resourceSubject,
-  SYNCED_SUBJECT,
 } from './subjects.ts';
 export { untilConnected } from './until_connected.ts';

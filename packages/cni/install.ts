@@ -15,14 +15,14 @@ const HELP = `Installs the CNI plugin "calico".
 `;
 
 /** bin/calico with the paths filled in, so that it works wherever it is copied to. */
-export function launcherText(runtime: string, directory: string): string {
+function launcherText(runtime: string, directory: string): string {
   const text = readFileSync(join(directory, 'bin', 'calico'), 'utf8');
   return text
     .replace(/^runtime=$/m, () => `runtime=${quoted(runtime)}`)
     .replace(/^package=$/m, () => `package=${quoted(directory)}`);
 }
 
-export function conflistText(name: string, runDir: string): string {
+function conflistText(name: string, runDir: string): string {
   const plugin = { type: 'calico', runDir, ipam: { type: 'calico-ipam' } };
   const list = { cniVersion: NEWEST_VERSION, name, plugins: [plugin] };
   return `${JSON.stringify(list, undefined, 2)}\n`;

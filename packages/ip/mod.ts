@@ -33,4 +33,3 @@ export {
   samePrefix,
   subnets,
 } from './prefix.ts';
-export { PrefixTrie, type TrieEntry } from './prefix_trie.ts';

@@ -81,7 +81,7 @@ export function toJson(value: unknown): Json {
   return '$' in value ? { $: 'object', value: entries } : Object.fromEntries(entries);
 }
 
-export function fromJson(json: Json): unknown {
+function fromJson(json: Json): unknown {
   if (Array.isArray(json)) return json.map(fromJson);
   if (typeof json !== 'object' || json === null) return json;
   if (!('$' in json)) {

@@ -34,13 +34,8 @@ export function blockPath(cidr: Prefix): string {
 }
 
 /** "/calico/ipam/v2/host/node02/ipv4/block/10.244.58.192-26" */
-export function affinityPath(owner: AffinityOwner, cidr: Prefix): string {
-  return `${affinityPrefix(owner, cidr.family)}${dashed(cidr)}`;
-}
-
-/** What the affinity paths of an owner start with; ends with "/". */
-export function affinityPrefix(owner: AffinityOwner, family: 4 | 6): string {
-  return `${IPAM_ROOT}${owner.type}/${owner.name}/ipv${family}/block/`;
+export function affinityPath({ type, name }: AffinityOwner, cidr: Prefix): string {
+  return `${IPAM_ROOT}${type}/${name}/ipv${cidr.family}/block/${dashed(cidr)}`;
 }
 
 /** "/calico/ipam/v2/handle/k8s-pod-network.3f2a…" */
@@ -76,14 +71,6 @@ export function parseIpamPath(path: string): IpamPath | undefined {
 /** Name of a block as a resource: "10-244-58-192-26", "fd00-10-244--140-122". */
 export function ipamBlockName(cidr: Prefix): string {
   return formatPrefix(cidr).replaceAll(/[.:/]/g, '-');
-}
-
-/** The CIDR that a block's name stands for; undefined when it is none. */
-export function parseIpamBlockName(name: string): Prefix | undefined {
-  const v4 = /^([0-9]+)-([0-9]+)-([0-9]+)-([0-9]+)-([0-9]+)$/.exec(name);
-  if (v4 !== null) return undash(`${v4.slice(1, 5).join('.')}-${v4[5]}`);
-  const length = name.lastIndexOf('-');
-  return undash(name.slice(0, length).replaceAll('-', ':') + name.slice(length));
 }
 
 /** Name of an affinity as a resource: "<node>-10-244-58-192-26". */

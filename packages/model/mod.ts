@@ -9,14 +9,12 @@ export {
 export {
   type AffinityOwner,
   affinityPath,
-  affinityPrefix,
   blockAffinityName,
   blockPath,
   handlePath,
   IPAM_ROOT,
   type IpamPath,
   ipamBlockName,
-  parseIpamBlockName,
   parseIpamPath,
   parseResourcePath,
   RESOURCE_ROOT,
@@ -29,7 +27,6 @@ export { IPV6_LEAST_MTU } from './kinds/felix_configuration.ts';
 export { splitPeerAddress } from './kinds/peer_address.ts';
 export {
   type PortMatch,
-  PROTOCOL_NUMBERS,
   type ProtocolName,
   parsePort,
   protocolNumber,
@@ -52,7 +49,6 @@ export {
   vxlanTunnelMac,
   type WorkloadEndpointIdentity,
   workloadEndpointName,
-  workloadEndpointPrefix,
 } from './names.ts';
 export { parseResource, parseStored } from './parse.ts';
 export { API_VERSION, type ObjectMeta, type Resource } from './resource.ts';
@@ -68,7 +64,6 @@ export {
   VXLAN_OVERHEAD,
 } from './routes.ts';
 export { bgpConfigurationFor, felixConfigurationFor } from './settings.ts';
-export { sha1 } from './sha1.ts';
 export { type Enforcement, enforcementOf, STAGED_KINDS, type StagedPolicy } from './staged.ts';
 export { type Problem, problemText, ValidationError } from './validation_error.ts';
 export {

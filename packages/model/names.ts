@@ -38,11 +38,6 @@ export function workloadEndpointName(identity: WorkloadEndpointIdentity): string
     .join('-');
 }
 
-/** What the names of all workload endpoints of a node start with. */
-export function workloadEndpointPrefix(node: string): string {
-  return `${escapePart('node', node)}-`;
-}
-
 /** Router id from the SHA-256 of a node's name: "109.174.215.226". */
 export function routerIdFromName(nodeName: string): string {
   const [first = 0, ...rest] = sha256(utf8(nodeName)).subarray(0, 4);

@@ -5,7 +5,6 @@ import {
   routerIdFromName,
   vxlanTunnelMac,
   workloadEndpointName,
-  workloadEndpointPrefix,
 } from './mod.ts';
 
 test("hostInterfaceName() gives upstream's names", () => {
@@ -42,7 +41,6 @@ test("workloadEndpointName() gives upstream's names", () => {
     workloadEndpointName({ node: 'node-1', orchestrator: 'libnetwork', endpoint: 'abcdefgh' }),
     'node--1-libnetwork-libnetwork-abcdefgh',
   );
-  assert.equal(workloadEndpointPrefix('node-1'), 'node--1-');
 });
 
 test('workloadEndpointName() refuses parts that would be ambiguous', () => {

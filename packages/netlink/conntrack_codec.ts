@@ -42,8 +42,6 @@ export type ConnectionChange =
     };
 
 export const CONNTRACK_MESSAGE = { NEW: 0x100, GET: 0x101, DELETE: 0x102 } as const;
-/** ip_conntrack_status: IPS_EXPECTED. */
-export const CONNECTION_EXPECTED = 1;
 
 const CTA = { ORIGINAL: 1, REPLY: 2, STATUS: 3, MARK: 8, ID: 12, ZONE: 18, MARK_MASK: 21 } as const;
 const CTA_FILTER = { ATTRIBUTE: 25, ORIGINAL_FLAGS: 1, REPLY_FLAGS: 2 } as const;

@@ -1,6 +1,5 @@
 export { type Conntrack, openConntrack } from './conntrack.ts';
 export {
-  CONNECTION_EXPECTED,
   type Connection,
   type ConnectionChange,
   type ConnectionTuple,
@@ -9,7 +8,7 @@ export { errnoName, NetlinkDecodeError, NetlinkError, systemCallError } from './
 export { type BatchFailure, Exchange } from './exchange.ts';
 export { systemLibc } from './koffi_libc.ts';
 export type { Libc } from './libc.ts';
-export { AttributeCursor, type Body, bodyOf, MessageCursor } from './message_reader.ts';
+export { AttributeCursor, type Body, MessageCursor } from './message_reader.ts';
 export { MessageWriter } from './message_writer.ts';
 export { NetlinkSocket, type SocketOptions } from './netlink_socket.ts';
 export { closeNetnsFd, openNetnsFd, withNetns } from './netns.ts';

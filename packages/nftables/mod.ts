@@ -3,7 +3,6 @@ export type { ForeignChange } from './change_watch.ts';
 export { diff } from './diff.ts';
 export { NftablesError } from './errors.ts';
 export { FILTER_FEATURES, type FilterFeature, missingFilterFeatures } from './kernel_trial.ts';
-export { parseListing } from './listing.ts';
 export { type Nftables, type NftablesOptions, openNftables } from './nftables.ts';
 export { type LoggedPacket, openPacketLog, type PacketLog } from './packet_log.ts';
 export {
@@ -15,4 +14,4 @@ export {
 } from './packet_trace.ts';
 export { openRuleCounters, type RuleCounter, type RuleCounters } from './rule_counters.ts';
 export * from './ruleset.ts';
-export { plainText, ruleText, transactionText } from './text.ts';
+export { ruleText, transactionText } from './text.ts';

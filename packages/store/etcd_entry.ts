@@ -2,7 +2,7 @@
 import type { IEvent, IKeyValue } from 'etcd3';
 import type { Entry, WatchBatch, WatchEvent } from './store.ts';
 
-export function toEntry({ key, value, mod_revision, create_revision }: IKeyValue): Entry {
+function toEntry({ key, value, mod_revision, create_revision }: IKeyValue): Entry {
   return {
     key: key.toString('utf8'),
     value: value.toString('utf8'),

@@ -26,7 +26,7 @@ export interface Metrics {
 }
 
 /** Seconds, from half a millisecond to ten seconds. */
-export const SECONDS_BUCKETS = [
+const SECONDS_BUCKETS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ] as const;
 

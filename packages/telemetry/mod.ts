@@ -15,7 +15,6 @@ export {
   type Labels,
   type Metrics,
   noMetrics,
-  SECONDS_BUCKETS,
 } from './metrics.ts';
 export { startTelemetry, type Telemetry, type TelemetryOptions } from './telemetry.ts';
 export type { Tracing } from './tracing.ts';

@@ -5,7 +5,7 @@ import type { Report, SchemaStyle } from '../schema_style.ts';
 import { integer, net, selector } from './scalars.ts';
 
 /** IANA protocol numbers of the names that rules may use. */
-export const PROTOCOL_NUMBERS = {
+const PROTOCOL_NUMBERS = {
   ICMP: 1,
   TCP: 6,
   UDP: 17,

@@ -189,7 +189,7 @@ export function sameFdb(a: OwnedFdbEntry, b: OwnedFdbEntry): boolean {
 /** By their keys. */
 const sameOwned = (_a: OwnedAddress, _b: OwnedAddress): boolean => true;
 
-export function sameSettings(a: PodDeviceSettings, b: PodDeviceSettings): boolean {
+function sameSettings(a: PodDeviceSettings, b: PodDeviceSettings): boolean {
   return (
     a.up === b.up &&
     a.proxyArp === b.proxyArp &&

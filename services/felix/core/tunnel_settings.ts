@@ -18,7 +18,7 @@ export type TunnelSettings = {
   readonly ipipMtu: number;
 };
 
-export const VXLAN_VNI = 4096;
+const VXLAN_VNI = 4096;
 /** IANA: vxlan. */
 export const VXLAN_PORT = 4789;
 // Outer header: IPv4 20 (RFC 2003).

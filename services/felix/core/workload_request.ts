@@ -88,7 +88,7 @@ export function checkKey(input: WorkloadKey): WorkloadKey {
   return { containerId: input.containerId, interfaceName: input.interfaceName };
 }
 
-export function checkNetns(netns: string): void {
+function checkNetns(netns: string): void {
   if (!netns.startsWith('/') || netns.includes('\0')) {
     refuse('netns', netns, 'the absolute path of a network namespace');
   }

@@ -107,7 +107,7 @@ export function detectAddress(
 }
 
 /** "ens33 192.168.80.100/24, ens34 10.0.0.5/8" */
-export function listText(candidates: readonly Candidate[]): string {
+function listText(candidates: readonly Candidate[]): string {
   const texts = candidates.map(
     ({ interface: name, address, prefix }) => `${name} ${formatAddress(address)}/${prefix.length}`,
   );

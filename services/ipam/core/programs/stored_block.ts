@@ -54,7 +54,7 @@ export function* blockHolding(address: Address): Reading<StoredBlock | undefined
 const SIZES: Readonly<Record<Family, readonly [number, number]>> = { 4: [20, 32], 6: [116, 128] };
 
 /** The blocks of every allowed size around the address, usual sizes first. */
-export function possibleBlocks(address: Address): Prefix[] {
+function possibleBlocks(address: Address): Prefix[] {
   const [shortest, longest] = SIZES[address.family];
   const blocks: Prefix[] = [];
   for (let length = shortest; length <= longest; length++) blocks.push(prefixOf(address, length));

@@ -64,7 +64,7 @@ export function parseHandle(key: string, handleId: string, text: string): Handle
   }
 }
 
-export function formatHandle(handle: Handle): string {
+function formatHandle(handle: Handle): string {
   return formatJson({
     ...handle.rest,
     handleID: handle.handleId,

@@ -9,7 +9,7 @@
 import { addressBits, type Family, type Prefix } from '@calico/ip';
 
 /** Fewer nets than these are quickly gone through: the kernel takes a tenth of a millisecond for them. */
-export const FEWEST_BLOCKS = 1024;
+const FEWEST_BLOCKS = 1024;
 /**
  * A net is cut into blocks of the next of these lengths. They are few, since each that a set has is a look-up, and a rule that
  * asks sets at both ends asks each part of one with each of the other: 49 rules at most. IPv6 nets are given out by four

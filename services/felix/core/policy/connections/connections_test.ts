@@ -9,7 +9,7 @@ import { packets } from '../random/packets.ts';
 import { worlds } from '../random/worlds.ts';
 import { judge } from '../reference/judge.ts';
 import { firstPacket, type TrackedConnection } from './connection.ts';
-import { judgeConnections } from './forbidden.ts';
+import { connectionJudge } from './forbidden.ts';
 import { mayForbid } from './may_forbid.ts';
 
 const CUT = 0x10000;
@@ -124,13 +124,13 @@ test('a change cuts exactly what it forbids, and mayForbid() is false only when 
               interfaceOf.get(destination.value) === outputInterface,
           )
           .map(entryOf);
-        const { cut, freed } = judgeConnections({
-          connections,
+        const judged = connectionJudge({
           before,
           after,
           interfaceOf: ({ value }) => interfaceOf.get(value) ?? '',
           cutBit: CUT,
         });
+        const { cut, freed } = judged(connections);
         const expected = connections.filter(
           (entry) =>
             judge(
@@ -160,16 +160,12 @@ test('what was cut and is permitted again is freed; what another connection anno
   });
   assert.ok(open && closed);
   const [cut, announced] = [connection({ mark: CUT | 5 }), connection({ status: 1 })];
-  const judgement = { connections: [cut, announced], interfaceOf: () => 'eth0', cutBit: CUT };
-  assert.deepEqual(judgeConnections({ ...judgement, before: closed, after: open }), {
-    cut: [],
-    freed: [cut],
-  });
-  assert.deepEqual(judgeConnections({ ...judgement, before: open, after: closed }), {
-    cut: [],
-    freed: [],
-  });
+  const judged = (from: Ruleset | undefined, to: Ruleset, ...connections: TrackedConnection[]) =>
+    connectionJudge({ before: from, after: to, interfaceOf: () => 'eth0', cutBit: CUT })(
+      connections,
+    );
+  assert.deepEqual(judged(closed, open, cut, announced), { cut: [], freed: [cut] });
+  assert.deepEqual(judged(open, closed, cut, announced), { cut: [], freed: [] });
   const plain = connection();
-  const unknown = { ...judgement, connections: [plain], before: undefined, after: closed };
-  assert.deepEqual(judgeConnections(unknown), { cut: [plain], freed: [] });
+  assert.deepEqual(judged(undefined, closed, plain), { cut: [plain], freed: [] });
 });

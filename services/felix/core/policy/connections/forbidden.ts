@@ -20,15 +20,10 @@ export type Judgement = {
   readonly cutBit: number;
 };
 
-/** Judges each connection as if it began now. Pure. */
-export function judgeConnections({
-  connections,
-  ...judgement
-}: Judgement & { readonly connections: readonly TrackedConnection[] }): Verdicts {
-  return connectionJudge(judgement)(connections);
-}
-
-/** The same for a list that comes in parts: what one part has taught serves the next. */
+/**
+ * Judges each connection as if it began now. The list may come in parts: what one part has taught serves
+ * the next.
+ */
 export function connectionJudge(
   judgement: Judgement,
 ): (connections: readonly TrackedConnection[]) => Verdicts {

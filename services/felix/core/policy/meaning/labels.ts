@@ -9,7 +9,7 @@ import type {
 import type { Labels } from '@calico/selector';
 
 export const NAMESPACE_LABEL = 'projectcalico.org/namespace';
-export const ORCHESTRATOR_LABEL = 'projectcalico.org/orchestrator';
+const ORCHESTRATOR_LABEL = 'projectcalico.org/orchestrator';
 export const SERVICE_ACCOUNT_LABEL = 'projectcalico.org/serviceaccount';
 /** In front of a namespace's labels when its endpoints inherit them. */
 export const NAMESPACE_PREFIX = 'pcns.';
