@@ -29,13 +29,14 @@ import { Confederation } from './confederation.ts';
 import { deriveBfd } from './derive_bfd.ts';
 import type { FilterLibrary } from './derive_filters.ts';
 import { given, type NodeView } from './node_view.ts';
+import { PeerClaims } from './peer_claims.ts';
+import { BGP_PORT, peerKey } from './peer_key.ts';
 import { limitOption, type PeerSpec, sessionOptions, ttlOptions } from './peer_options.ts';
 import type { ClusterResources } from './resources.ts';
 import type { SecretVersion } from './secrets.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { Topology } from './topology.ts';
 
-const BGP_PORT = 179;
 /** Of one range, unless the BGPPeer says otherwise. */
 const MAX_PEERS = 100;
 
@@ -56,7 +57,12 @@ export type PeerDerivation = {
 /** A route to one address. */
 export type StaticRoute = { readonly address: Address; readonly gateway: Address };
 
-type Settings = { readonly type: PeerType; readonly spec: PeerSpec };
+type Settings = {
+  readonly type: PeerType;
+  readonly spec: PeerSpec;
+  /** Name of the BGPPeer that is explicit about it. */
+  readonly resource?: string;
+};
 
 type FarEnd = {
   readonly address: Address;
@@ -108,6 +114,7 @@ class Derivation implements PeerDerivation {
   readonly #ranges = new Map<string, PeerRange>();
   readonly links: string[] = [];
   readonly problems: string[] = [];
+  readonly #claims = new PeerClaims();
   readonly #reachableBy = new Map<string, StaticRoute>();
   readonly #libraries: Libraries;
   readonly #spec: BGPConfiguration['spec'];
@@ -176,14 +183,15 @@ class Derivation implements PeerDerivation {
     const { spec } = peer;
     if (!isPeerOf(this.#self, peer)) return;
     const type = isGlobalPeer(peer) ? 'global' : 'node';
+    const settings: Settings = { type, spec, resource: peer.metadata.name };
     const isSelected = workloadPeersOf(peer);
-    if (isSelected !== undefined) return this.#addWorkloads(isSelected, { type, spec });
-    if (given(spec.peerInterface)) return this.#addLink(spec.peerInterface, { type, spec });
-    if (given(spec.peerPrefix)) return this.#addRange(spec.peerPrefix, { type, spec });
+    if (isSelected !== undefined) return this.#addWorkloads(isSelected, settings);
+    if (given(spec.peerInterface)) return this.#addLink(spec.peerInterface, settings);
+    if (given(spec.peerPrefix)) return this.#addRange(spec.peerPrefix, settings);
     if (given(spec.peerSelector)) {
       const selector = parseSelector(spec.peerSelector);
       for (const node of this.#nodes) {
-        if (selector.matches(node.labels)) this.#addNode(node, { type, spec });
+        if (selector.matches(node.labels)) this.#addNode(node, settings);
       }
       return;
     }
@@ -197,7 +205,7 @@ class Derivation implements PeerDerivation {
       return own !== undefined && sameAddress(own, address);
     });
     const farEnd = { address, port: target.port, asn, node };
-    this.#add({ ...farEnd, interface: target.interface }, { type, spec });
+    this.#add({ ...farEnd, interface: target.interface }, settings);
   }
 
   /** The nodes that a peerSelector names peer back (reversePeering "Auto"). */
@@ -229,7 +237,7 @@ class Derivation implements PeerDerivation {
     const key = peerKey(address, farEnd.port, farEnd.interface);
     const lack = this.#lackOf(settings.spec, farEnd.interface);
     if (lack === undefined) {
-      this.peers.set(key, this.#configOf(farEnd, settings));
+      this.#put(this.#configOf(farEnd, settings), settings.resource);
       this.awaited.delete(key);
     } else {
       // Nor is it spoken to as something less explicit has it.
@@ -237,6 +245,12 @@ class Derivation implements PeerDerivation {
       this.awaited.set(key, { prefix: hostPrefix(address), interface: farEnd.interface });
       this.#tell(lack);
     }
+  }
+
+  #put(config: PeerConfig, resource: string | undefined): void {
+    this.peers.set(config.key, config);
+    const problem = resource === undefined ? undefined : this.#claims.take(resource, config);
+    if (problem !== undefined) this.problems.push(problem);
   }
 
   /** What has to be there before the peer can be spoken to, and is not yet. */
@@ -349,7 +363,8 @@ class Derivation implements PeerDerivation {
   }
 
   /** Nothing but the interface is known of the peer, and no address of the other family is on it. */
-  #addLink(interfaceName: string, { type, spec }: Settings): void {
+  #addLink(interfaceName: string, settings: Settings): void {
+    const { spec } = settings;
     const { addressFamilies = ['IPv4', 'IPv6'] } = spec;
     const asn = this.#asnOf(spec);
     if (!this.links.includes(interfaceName)) this.links.push(interfaceName);
@@ -362,7 +377,7 @@ class Derivation implements PeerDerivation {
     const farEnd = { address, port: BGP_PORT, asn, node: undefined };
     this.#add(
       { ...farEnd, interface: interfaceName },
-      { type, spec: { ...spec, addressFamilies } },
+      { ...settings, spec: { ...spec, addressFamilies } },
     );
   }
 
@@ -415,14 +430,6 @@ function noLink(interfaceName: string): string {
 
 function noSecret(name: string, key: string): string {
   return `secret "${name}" has no key "${key}" yet`;
-}
-
-/** @param onLink interface of a link-local address */
-export function peerKey(address: Address, port: number, onLink?: string): string {
-  const text =
-    onLink === undefined ? formatAddress(address) : `${formatAddress(address)}%${onLink}`;
-  if (port === BGP_PORT) return text;
-  return address.family === 4 ? `${text}:${port}` : `[${text}]:${port}`;
 }
 
 export function isGlobalPeer({ spec }: BGPPeer): boolean {

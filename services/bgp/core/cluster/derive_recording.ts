@@ -1,7 +1,7 @@
 import { parseAddress } from '@calico/ip';
 import { type BGPConfiguration, splitPeerAddress } from '@calico/model';
 import type { RecordingSettings } from '../mrt/session_recording.ts';
-import { peerKey } from './derive_peers.ts';
+import { peerKey } from './peer_key.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const MAX_SIZE = 64;
