@@ -34,7 +34,7 @@ const Touched = 2;
  */
 export const PATHS_PER_SOURCE = 64;
 
-/** Rows looked at per doomed path that a slice may take away. */
+/** Rows looked at per path that a slice may take away, or otherwise change. */
 const WALK = 64;
 
 /** In place of a row. */
@@ -367,10 +367,13 @@ export class LocRib {
     if (this.#reviewed === DONE) return;
     const { paths } = this;
     const end = Math.min(paths.limit, this.#reviewed + limit * WALK);
-    for (let row = this.#reviewed; row < end; row++) {
-      if (paths.has(row) && this.#followNextHop(row)) this.#touch(row);
+    let row = this.#reviewed;
+    for (let left = limit; row < end && left > 0; row++) {
+      if (!paths.has(row) || !this.#followNextHop(row)) continue;
+      this.#touch(row);
+      left -= 1;
     }
-    this.#reviewed = end < paths.limit ? end : DONE;
+    this.#reviewed = row < paths.limit ? row : DONE;
     if (this.#reviewed !== DONE || !this.#isReviewedAgain) return;
     this.#isReviewedAgain = false;
     this.#reviewed = 0;
