@@ -121,14 +121,14 @@ test('BGPPeer: global, of one node, by selector; the explicit one wins over the 
 });
 
 test('BGPPeers that say different things of one peer are named, and those that agree are not', () => {
-  const at = (asNumber: number, more = {}) => ({ peerIP: '10.0.0.9', asNumber, ...more });
+  const peerIP = '10.0.0.9';
   const { derived, problems } = derive('a', [
     ...NODES,
-    bgpPeer('one', at(65_001)),
-    bgpPeer('same', at(65_001)),
-    bgpPeer('two', at(65_002)),
+    bgpPeer('one', { peerIP, asNumber: 65_001 }),
+    bgpPeer('same', { peerIP, asNumber: 65_001 }),
+    bgpPeer('two', { peerIP, asNumber: 65_002 }),
     // More explicit: that is what it is for.
-    bgpPeer('mine', at(65_003, { node: 'a' })),
+    bgpPeer('mine', { peerIP, asNumber: 65_003, node: 'a' }),
   ]);
   assert.deepEqual(problems, [
     'Peer "10.0.0.9": BGPPeer "same" and "two" say different things of it, "two" is used',

@@ -14,8 +14,13 @@ export class PeerClaims {
     const { key, type } = config;
     const before = this.#claims.get(key);
     this.#claims.set(key, { resource, config });
-    if (before === undefined || before.resource === resource || before.config.type !== type) return;
-    if (settingsText(before.config) === settingsText(config)) return;
-    return `Peer "${key}": BGPPeer "${before.resource}" and "${resource}" say different things of it, "${resource}" is used`;
+    const isOther =
+      before !== undefined &&
+      before.resource !== resource &&
+      before.config.type === type &&
+      settingsText(before.config) !== settingsText(config);
+    return isOther
+      ? `Peer "${key}": BGPPeer "${before.resource}" and "${resource}" say different things of it, "${resource}" is used`
+      : undefined;
   }
 }
