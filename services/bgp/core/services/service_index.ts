@@ -35,6 +35,9 @@ type Service = {
   wanted: readonly Prefix[];
 };
 
+/** Addresses that are told at a time. */
+const SLICE = 256;
+
 /** What is remembered of an earlier process stands as a service without a name. */
 const REMEMBERED = '';
 
@@ -123,15 +126,15 @@ export class ServiceIndex {
   }
 
   /**
-   * Judges services that have changed, for as long as `goesOn` says so. What nobody wants any more is withdrawn when
-   * all are judged: another service may want it.
+   * Judges services that have changed, for as long as `goesOn` says so and until SLICE addresses are to be announced or
+   * withdrawn. What nobody wants any more is withdrawn when all are judged: another service may want it.
    */
   settle(goesOn: () => boolean): ServiceChanges {
     const announced: AnnouncedAddress[] = [];
     const rules = this.#rules;
     if (rules === undefined) return { announced, withdrawn: [] };
     for (const name of this.#changed) {
-      if (!goesOn()) break;
+      if (announced.length >= SLICE || !goesOn()) break;
       this.#changed.delete(name);
       for (const prefix of this.#judge(name, rules)) this.#tell(prefix, rules, announced);
     }
@@ -214,12 +217,13 @@ export class ServiceIndex {
   #withdraw(): Prefix[] {
     const withdrawn: Prefix[] = [];
     for (const text of this.#leaving) {
+      if (withdrawn.length === SLICE) break;
+      this.#leaving.delete(text);
       const address = this.#told.get(text);
       if (address === undefined || this.#wanting.has(text)) continue;
       this.#told.delete(text);
       withdrawn.push(address.prefix);
     }
-    this.#leaving.clear();
     return withdrawn;
   }
 }

@@ -162,6 +162,32 @@ test('explain() says for each service that has the address why it is announced o
   assert.deepEqual(found.index.explain(parsePrefix('192.0.2.9/32')), []);
 });
 
+test('settle() tells so many addresses at a time, also when they go', () => {
+  const found = new Told();
+  found.index.configure(rulesFor());
+  const addresses = Array.from({ length: 200 }, (_, n) => `192.0.2.${n}`);
+  for (const name of ['one', 'two', 'three']) {
+    const own = addresses.map((text) => text.replace('192.0.2', `192.0.${name.length}`));
+    found.index.put(local(name, ...own));
+    found.index.put(slice(`${name}-1`, name, ['a']));
+  }
+  const ranges = { cluster: [], external: [], 'load balancer': [parsePrefix('192.0.0.0/16')] };
+  found.index.configure(rulesFor({ ranges }));
+  const sizes: number[] = [];
+  const settleAll = () => {
+    while (!found.index.isSettled) {
+      const before = found.steps.length;
+      found.settle();
+      sizes.push(found.steps.length - before);
+    }
+    return found.texts().length;
+  };
+  assert.equal(settleAll(), 400, 'two names are of one length');
+  found.index.configure(rulesFor({ isExcluded: true }));
+  assert.equal(settleAll(), 0);
+  assert.ok(sizes.length >= 4 && sizes.every((size) => size <= 500), sizes.join());
+});
+
 type Step = { readonly put: ServiceResource } | { readonly gone: ServiceResource };
 
 function randomSteps(random: Random, count: number): Step[] {

@@ -1,4 +1,5 @@
 import type { LocRib } from '../rib/loc_rib.ts';
+import type { AnnouncedAddress } from '../services/service_index.ts';
 import type { SpeakerEvent } from './events.ts';
 import { ownData } from './own_routes.ts';
 
@@ -16,10 +17,25 @@ export class ServiceRoutes {
 
   take({ announced, withdrawn }: Extract<SpeakerEvent, { readonly kind: 'services' }>): void {
     this.#source ??= this.#rib.paths.addSource({ kind: 'local', isService: true });
-    for (const { prefix, localPreference } of announced) {
-      const data = ownData(prefix.family, localPreference);
-      this.#rib.put({ prefix, data, source: this.#source });
-    }
+    const alike = Map.groupBy(
+      announced,
+      ({ prefix, localPreference }) => `${prefix.family} ${localPreference}`,
+    );
+    for (const addresses of alike.values()) this.#putAlike(addresses, this.#source);
     for (const prefix of withdrawn) this.#rib.remove(prefix, this.#source);
+  }
+
+  /** @param addresses of one family and preference */
+  #putAlike(addresses: readonly AnnouncedAddress[], source: number): void {
+    const { attributes, prefixes } = this.#rib;
+    const [first] = addresses;
+    if (first === undefined) return;
+    const set = attributes.intern(ownData(first.prefix.family, first.localPreference));
+    for (const { prefix } of addresses) {
+      const id = prefixes.intern(prefix);
+      this.#rib.putRow(id, source, 0, set, set);
+      prefixes.release(id);
+    }
+    attributes.release(set);
   }
 }
