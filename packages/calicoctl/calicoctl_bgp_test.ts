@@ -1,4 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { memoryCluster } from './testing/memory_cluster.ts';
 
@@ -17,6 +22,26 @@ test('node status says when the process is not running', async () => {
   });
   assert.deepEqual([code, out], [1, 'Calico process is not running.\n']);
   assert.match(err, /CALICO_RUN_DIR/);
+});
+
+test('node status says when the process is there and does not answer', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'calicoctl-'));
+  const server = createServer(() => {}).listen(join(folder, 'bgp.sock'));
+  await once(server, 'listening');
+  const sockets: Socket[] = [];
+  server.on('connection', (socket) => sockets.push(socket));
+  try {
+    const { code, out, err } = await calicoctl.run('node status', '', {
+      CALICO_RUN_DIR: folder,
+      CALICO_CALL_TIMEOUT: '200ms',
+    });
+    assert.deepEqual([code, out], [1, 'Calico process is running and does not answer.\n']);
+    assert.match(err, /busy or stuck.*CALICO_CALL_TIMEOUT/);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await rm(folder, { recursive: true });
+  }
 });
 
 test('bgp watch, reset and routes --lookup', async () => {

@@ -51,7 +51,15 @@ const DESCRIPTORS: { readonly [K in ServiceName]: () => Promise<Services[K]> } =
 };
 
 /** No answer from a service: it does not run, or the way to it is closed. */
-export class NoAnswerError extends CommandError {}
+export class NoAnswerError extends CommandError {
+  /** It took the question, and has not answered in time: there is somebody. */
+  readonly isThere: boolean;
+
+  constructor(message: string, options: { cause: Error; advice: string; isThere: boolean }) {
+    super(message, options);
+    this.isThere = options.isThere;
+  }
+}
 
 export function openConnections(settings: Settings): Connections {
   const open = new Map<ServiceName, RpcClient<DescService>>();
@@ -66,7 +74,7 @@ export function openConnections(settings: Settings): Connections {
         return await call(client as RpcClient<Services[typeof service]>);
       } catch (cause) {
         if (!(cause instanceof RpcError) || !isNoAnswer(cause.code)) throw cause;
-        throw noAnswer(service, target, cause);
+        throw noAnswer(service, target, cause.code, cause);
       }
     },
     close: () => {
@@ -118,15 +126,20 @@ function isNoAnswer(code: string): boolean {
   return code === 'UNAVAILABLE' || code === 'DEADLINE_EXCEEDED';
 }
 
-function noAnswer(service: ServiceName, target: string, cause: Error): NoAnswerError {
+function noAnswer(service: ServiceName, target: string, code: string, cause: Error): NoAnswerError {
   const variable = isLocal(service)
     ? SETTINGS.runDir.variable
     : SETTINGS[addressField(service)].variable;
+  // Nothing gets lost on the way to a socket of this machine.
+  const isThere = isLocal(service) && code === 'DEADLINE_EXCEEDED';
   return new NoAnswerError(
     `Cannot get an answer from ${service} at "${target}": ${detailsOf(cause)}`,
     {
       cause,
-      advice: `Check that it runs; ${variable} says where it is looked for.`,
+      isThere,
+      advice: isThere
+        ? `It runs, and is busy or stuck: see its log. ${SETTINGS.callTimeout.variable} says how long it is waited for.`
+        : `Check that it runs; ${variable} says where it is looked for.`,
     },
   );
 }

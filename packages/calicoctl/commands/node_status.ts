@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { CommandError } from '../command_error.ts';
 import { NoAnswerError, targetOf } from '../connections.ts';
-import { formatNodeStatus, NOT_RUNNING } from '../formats/node_status.ts';
+import { formatNodeStatus, NOT_ANSWERING, NOT_RUNNING } from '../formats/node_status.ts';
 import type { CommandAdder, Session } from '../session.ts';
 
 export const addNodeStatus: CommandAdder = (node, run) => {
@@ -28,7 +28,7 @@ async function showStatus({ connections, terminal, settings }: Session): Promise
   } catch (cause) {
     if (!(cause instanceof NoAnswerError)) throw cause;
     await checkPermission(targetOf('bgp', settings).replace(/^unix:/, ''));
-    terminal.out(NOT_RUNNING);
+    terminal.out(cause.isThere ? NOT_ANSWERING : NOT_RUNNING);
     throw new CommandError(cause.message, {
       cause,
       ...(cause.advice === undefined ? {} : { advice: cause.advice }),

@@ -16,6 +16,7 @@ const TYPE_TEXTS: Readonly<Record<BgpPeerType, string>> = {
 
 export const RUNNING = 'Calico process is running.\n';
 export const NOT_RUNNING = 'Calico process is not running.\n';
+export const NOT_ANSWERING = 'Calico process is running and does not answer.\n';
 
 /** @param nowMs Unix time that decides whether a session's start needs its date */
 export function formatNodeStatus(

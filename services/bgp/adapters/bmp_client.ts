@@ -18,6 +18,8 @@ export class BmpClient implements CollectorPort {
   #socket: Socket | undefined;
   #isOpen = false;
   #isBlocked = false;
+  /** Said once, however often it is tried again. */
+  #isLossKnown = false;
   #openedAt = 0;
   #retryMs = FIRST_RETRY_MS;
   #cancelRetry: CancelTimer = () => {};
@@ -32,6 +34,7 @@ export class BmpClient implements CollectorPort {
     this.#source = source;
     this.#drop();
     this.#target = target;
+    this.#isLossKnown = false;
     this.#retryMs = FIRST_RETRY_MS;
     this.#dial();
   }
@@ -65,6 +68,7 @@ export class BmpClient implements CollectorPort {
       if (this.#socket !== socket) return;
       this.#log.info('collector is connected', { collector: formatAddress(address), port });
       this.#isOpen = true;
+      this.#isLossKnown = false;
       this.#openedAt = this.#clock.now();
       this.#source?.connected();
       this.#pump();
@@ -77,8 +81,11 @@ export class BmpClient implements CollectorPort {
     socket.resume();
     socket.once('close', () => {
       if (this.#socket !== socket) return;
-      if (this.#isOpen)
-        this.#log.warn('collector is lost', { collector: formatAddress(address), reason });
+      if (this.#isOpen || !this.#isLossKnown) {
+        const message = this.#isOpen ? 'collector is lost' : 'collector cannot be reached';
+        this.#log.warn(message, { collector: formatAddress(address), port, reason });
+        this.#isLossKnown = true;
+      }
       if (this.#isOpen && this.#clock.now() - this.#openedAt >= STABLE_MS) {
         this.#retryMs = FIRST_RETRY_MS;
       }

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { systemClock } from '@calico/clock';
+import { type Clock, systemClock } from '@calico/clock';
 import { parseAddress } from '@calico/ip';
 import type { BmpSettings } from '../core/bmp/settings.ts';
 import type { CollectorSource } from '../ports.ts';
 import { BmpClient } from './bmp_client.ts';
 
-const QUIET = { info: () => {}, warn: () => {} };
+const info = (): void => {};
+const QUIET = { info, warn: () => {} };
 
 /** Has a number of chunks to tell to each new connection. */
 class Chunks implements CollectorSource {
@@ -53,6 +54,30 @@ async function listen(accept: (socket: Socket) => void): Promise<[Server, BmpSet
   const tables = { prePolicy: true, postPolicy: true, locRib: true, statisticsMs: undefined };
   return [server, { address: parseAddress('127.0.0.1'), port, ...tables }];
 }
+
+test('a collector that cannot be reached is said once', async () => {
+  const [server, target] = await listen(() => {});
+  server.close();
+  await once(server, 'close');
+  const lines: string[] = [];
+  const warn = (message: string, { reason }: { reason?: string } = {}): void => {
+    lines.push(`${message}: ${reason}`);
+  };
+  const thrice = Promise.withResolvers<void>();
+  let attempts = 0;
+  const setTimer: Clock['setTimer'] = (_delayMs, retry) => {
+    attempts += 1;
+    if (attempts === 3) thrice.resolve();
+    else setImmediate(retry);
+    return () => {};
+  };
+  const client = new BmpClient({ ...systemClock, now: () => 0, setTimer }, { info, warn });
+  client.configure(target, new Chunks(1, 1));
+  await thrice.promise;
+  client.close();
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] ?? '', /^collector cannot be reached: .*ECONNREFUSED/);
+});
 
 test('everything arrives, goodbye included', async () => {
   const chunks: Uint8Array[] = [];

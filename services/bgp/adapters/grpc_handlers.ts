@@ -20,6 +20,7 @@ import { RpcError, type Served, type ServiceHandlers } from '@calico/rpc';
 import { type ExplainedPath, explain, isKnown, longestMatch } from '../core/explain/explain.ts';
 import type { BgpNode } from '../core/node/bgp_node.ts';
 import type { Path, PathData, PathSource } from '../core/rib/path.ts';
+import { PathFlag } from '../core/rib/path_table.ts';
 import { isSingle } from '../core/services/service_rules.ts';
 import { dumpTable } from '../core/speaker/mrt_dump.ts';
 import type { Peer } from '../core/speaker/peer.ts';
@@ -257,9 +258,12 @@ function rowsOf(node: BgpNode, table: Table, peer: string): Iterable<Row> {
   }
 }
 
-function* rowsOfLocRib(node: BgpNode): Generator<Row> {
-  for (const { candidates, best } of node.speaker.rib.entries()) {
-    for (const path of candidates) yield rowOf(path, path === best);
+function* rowsOfLocRib({ speaker: { rib } }: BgpNode): Generator<Row> {
+  const { paths } = rib;
+  for (const { candidates, best } of rib.entries()) {
+    for (const path of candidates) {
+      yield { ...rowOf(path, path === best), isStale: paths.is(path.row, PathFlag.Stale) };
+    }
   }
 }
 

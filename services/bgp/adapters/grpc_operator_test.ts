@@ -312,6 +312,19 @@ test('peers at one address are told apart by their keys', async () => {
   assert.equal(cluster.node('a').speaker.peers.get(B)?.session.phase, 'running');
 });
 
+test('listRoutes() marks what a peer that is away has left', async () => {
+  const { cluster, handlers } = start();
+  const stale = async () =>
+    (await list(handlers, {})).filter((route) => route.stale).map(({ learnedFrom }) => learnedFrom);
+  assert.deepEqual(await stale(), []);
+  cluster.kill('b');
+  cluster.advance(1_000);
+  assert.deepEqual(
+    await stale(),
+    Array.from({ length: 9 }, () => B),
+  );
+});
+
 test('so many clients may have routes at a time', async () => {
   const { handlers } = start();
   for (let index = 0; index < 64; index++) {
