@@ -100,6 +100,12 @@ const LAST_RESORT: RouteChanges = {
 
 const NO_RULE = 'no filter rule matches';
 
+function loopText(own: number, allowed: number): string {
+  const count = own === 1 ? 'once' : `${own} times`;
+  const limit = allowed === 0 ? '' : `, numAllowedLocalASNumbers is ${allowed}`;
+  return `AS path holds our own AS number ${count}${limit}`;
+}
+
 /** Why routes are not taken in, whatever filters say; undefined when they are. */
 export function importRefusal(
   { attributes, nextHop }: PathData,
@@ -119,7 +125,7 @@ export function importRefusal(
     asPathContains(asPath, peer.localAsn) +
     (peer.shownAsn === undefined ? 0 : asPathContains(asPath, peer.shownAsn)) +
     (isInside && confederation !== undefined ? asPathContains(asPath, confederation) : 0);
-  if (own > peer.allowedOwnAs) return `AS path holds our own AS number ${own} times`;
+  if (own > peer.allowedOwnAs) return loopText(own, peer.allowedOwnAs);
   if (peer.isInternal) {
     // RFC 4456 section 8: the two marks of a loop among reflectors.
     if (attributes.originatorId === local.routerId) return 'originated by this speaker';

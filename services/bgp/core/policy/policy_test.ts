@@ -320,7 +320,11 @@ test('export() answers the same object for routes of one attribute set', () => {
 
 test('importRefusal() finds loops and impossible next hops', () => {
   assert.equal(refusal({}), undefined);
-  assert.match(refusal({ asPath: sequence(1, 64512) }) ?? '', /our own AS number/);
+  assert.match(refusal({ asPath: sequence(1, 64512) }) ?? '', /our own AS number once$/);
+  assert.match(
+    refusal({ asPath: sequence(64512, 64512) }, { ...INTERNAL, allowedOwnAs: 1 }) ?? '',
+    /our own AS number 2 times, numAllowedLocalASNumbers is 1$/,
+  );
   assert.equal(refusal({ asPath: sequence(64512) }, { ...INTERNAL, allowedOwnAs: 1 }), undefined);
   assert.equal(refusal({ originatorId: LOCAL.routerId }), 'originated by this speaker');
   assert.match(refusal({ clusterList: [5, 0x0a000001] }) ?? '', /reflected by this cluster/);
