@@ -26,6 +26,7 @@ export class Fixture {
   readonly sync = new KernelSync(this.kernel, this.table.rib, {
     defer: (callback) => this.defer(callback),
     onNextHop: () => {},
+    onWay: () => {},
     onRepaired: (routes) => this.repaired.push(...routes),
     onSettled: () => {
       this.settledCount += 1;

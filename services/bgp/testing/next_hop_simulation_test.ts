@@ -1,7 +1,7 @@
 // Next hops that the kernel cannot reach: their paths are neither used nor told (RFC 4271 section 9.1.2).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatAddress, parsePrefix } from '@calico/ip';
+import { formatAddress, parseAddress, parsePrefix } from '@calico/ip';
 import { recordLine, replay } from '@calico/mailbox';
 import { explain, isKnown, sourceText } from '../core/explain/explain.ts';
 import { settingsText } from '../core/speaker/config.ts';
@@ -113,6 +113,49 @@ test('a next hop that could never be reached is found out without any news of th
   cluster.advance(10_000);
   assert.ok(again.speaker.peers.get(REFLECTOR)?.live);
   assert.deepEqual([bestOf(again), bestOf(x)], [undefined, undefined]);
+});
+
+test('a next hop that only a route of a peer leads to comes and goes with that route', () => {
+  const network = '10.9.0.0/24';
+  const far = '10.9.0.20';
+  const cluster = new SimulatedCluster(7);
+  cluster.resources = [
+    bgpConfiguration({ nodeToNodeMeshEnabled: false }),
+    pool('10.244.0.0/16'),
+    named('a', '192.168.80.1'),
+    named('b', far),
+    named('r', REFLECTOR, reflects),
+    named('x', OUTSIDE, { asNumber: 65_100 }),
+    affinity('b', BLOCK),
+    ...both('a', 'r'),
+    ...both('b', 'r'),
+    ...both('a', 'x'),
+  ];
+  for (const name of ['a', 'b', 'r', 'x']) cluster.start(name);
+  const a = cluster.node('a');
+  const { kernel } = a;
+  const gateway = parseAddress(OUTSIDE);
+  const resolve = kernel.resolve.bind(kernel);
+  kernel.resolve = (address, interfaceName) => {
+    if (formatAddress(address) !== far) return resolve(address, interfaceName);
+    return kernel.routes.has(network) ? { gateway, interfaceIndex: 2 } : undefined;
+  };
+  cluster.advance(5_000);
+  assert.deepEqual([bestOf(a), kernel.describe()], [undefined, []]);
+  const { operator } = cluster.node('x').bgp;
+  const data = {
+    attributes: { origin: 0, asPath: [] },
+    nextHop: { family: 4, value: 0n },
+  } as const;
+  for (let time = 0; time < 2; time++) {
+    operator.inject('fabric', [{ prefix: parsePrefix(network), data }]);
+    cluster.advance(1_500);
+    const routes = [`${BLOCK} via ${OUTSIDE}`, `${network} via ${OUTSIDE}`].toSorted();
+    assert.deepEqual([bestOf(a), kernel.describe()], [far, routes]);
+    operator.takeBack('fabric', undefined);
+    cluster.advance(1_500);
+    assert.deepEqual([bestOf(a), kernel.describe()], [undefined, []]);
+  }
 });
 
 test('routes that await their peer are kept out as well', () => {

@@ -1,10 +1,11 @@
 // Keeps the kernel's routes what the routing table wants. Reads back, compares, commits differences;
 // whatever someone else changes is put right and reported.
-import { formatAddress, formatPrefix, type Prefix } from '@calico/ip';
+import { type Address, formatAddress, formatPrefix, type Prefix } from '@calico/ip';
 import type { KernelPort, RouteFailure } from '../../ports.ts';
 import type { RouteNews } from '../host/host.ts';
 import type { Defer } from '../host/turns.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
+import { SortedAddresses } from '../rib/sorted_addresses.ts';
 import type { ChangeKind, Removal } from './changes.ts';
 import { KernelReading } from './kernel_reading.ts';
 import { type OnAnswer, type PlanInputs, RoutePlan } from './route_plan.ts';
@@ -21,6 +22,8 @@ export type SyncEvents = {
   readonly defer: Defer;
   /** What the kernel says about next hops, also of routes that are not programmed. */
   readonly onNextHop: OnAnswer;
+  /** A route of ours has changed that next hops or peers may be reached by. */
+  readonly onWay: () => void;
   /** Routes that someone else removed or altered, and that are put right. */
   readonly onRepaired: (routes: readonly string[]) => void;
   /** What is wanted is in the kernel, but for `problems`. */
@@ -46,6 +49,7 @@ export class KernelSync {
   /** Since what is wanted was last compared with what is there. */
   #isPlannedAnew = false;
   #isStopped = false;
+  #watched = new SortedAddresses();
 
   constructor(kernel: KernelPort, rib: LocRib, events: SyncEvents) {
     this.#kernel = kernel;
@@ -63,6 +67,7 @@ export class KernelSync {
       onDone: (id) => {
         this.#reading?.touch(id);
         this.#forgive(id);
+        if (this.#isWay(id)) events.onWay();
       },
       onFailed: (id, failure, kind, route) =>
         this.#failed(id, describeFailure(failure, kind, route)),
@@ -144,6 +149,12 @@ export class KernelSync {
   stop(): void {
     this.#isStopped = true;
     this.#writer.stop();
+  }
+
+  /** Addresses that have to be reached besides next hops. */
+  watch(addresses: Iterable<Address>): void {
+    this.#watched = new SortedAddresses();
+    for (const address of addresses) this.#watched.add(address);
   }
 
   /** Reads the kernel and puts it right: after changes by others, and now and then anyway. */
@@ -242,6 +253,11 @@ export class KernelSync {
       if (!this.#states.isRight(id)) this.#writer.mark(id);
     }
     this.#writer.review();
+  }
+
+  #isWay(id: number): boolean {
+    const { prefixes, attributes } = this.#rib;
+    return this.#watched.hasInside(prefixes, id) || attributes.hops.hasToldInside(prefixes, id);
   }
 
   #failed(id: number, text: string): void {

@@ -155,6 +155,7 @@ test('routes of an earlier process stay until they may go', () => {
   const sync = new KernelSync(before.kernel, table.rib, {
     defer: (callback) => callback(),
     onNextHop: () => {},
+    onWay: () => {},
     onRepaired: () => {},
     onSettled: () => {},
   });

@@ -35,6 +35,7 @@ import { blockTexts } from '../kernel/route_plan.ts';
 import { type SpeakerConfig, settingsText } from '../speaker/config.ts';
 import type { Note } from '../speaker/events.ts';
 import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
+import { KernelChanges } from './kernel_changes.ts';
 import { type Listen, listenFor } from './listen.ts';
 import { LostWays, NO_WAY } from './lost_ways.ts';
 import { NextHopNews } from './next_hop_news.ts';
@@ -81,8 +82,6 @@ export type BgpNodeOptions = {
 const MAINTENANCE_MS = 1_000;
 const RESYNC_MS = 30_000;
 const RETRY_MS = 3_000;
-/** Kernel events that belong together arrive within this time. */
-const KERNEL_SETTLING_MS = 20;
 
 export type { Listen, ListenPeer } from './listen.ts';
 
@@ -97,6 +96,7 @@ export class BgpNode {
   readonly #defer: Defer;
   readonly #host: Host;
   readonly #kernel: KernelSync;
+  readonly #kernelChanges: KernelChanges;
   readonly #nextHops: NextHopNews;
   readonly #lostWays: LostWays;
   readonly #repairs = new Repairs();
@@ -115,8 +115,6 @@ export class BgpNode {
   #lastResync: number;
   #listenProblem: string | undefined;
   #cancelMaintenance: CancelTimer = () => {};
-  #cancelKernel: CancelTimer | undefined;
-  #needsResync = false;
   #isListeningSoon = false;
   #isStopped = false;
 
@@ -148,10 +146,12 @@ export class BgpNode {
     this.#observers = new Observers({ speaker: this.speaker, clock, node, collector, recording });
     const { defer = (callback) => void clock.setTimer(0, callback) } = options;
     this.#defer = defer;
+    this.#kernelChanges = new KernelChanges(clock, (isRead) => this.#followKernel(isRead));
     this.#kernel = new KernelSync(kernel, this.speaker.rib, {
       defer,
       onNextHop: (address, isReachable) =>
         this.#nextHops.take({ address, isReachable: isReachable || this.#isOwn(address) }),
+      onWay: () => this.#kernelChanges.takeOwn(),
       onRepaired: (routes) => this.#repaired(routes),
       onSettled: () => this.#settled(),
     });
@@ -329,17 +329,17 @@ export class BgpNode {
   kernelChanged(news: KernelNews): void {
     if (this.#isStopped) return;
     if (news.kind === 'route' && !this.#kernel.contradicts(news.action, news.route)) return;
-    if (news.kind !== 'ways') this.#needsResync = true;
-    this.#cancelKernel ??= this.#options.clock.setTimer(KERNEL_SETTLING_MS, () => {
-      this.#cancelKernel = undefined;
-      this.#interfaces.clear();
-      if (asksForLinks(this.#given?.resources.bgpPeers)) this.#followLinks();
-      if (this.#needsResync) this.#resync();
-      else this.#kernel.followWays();
-      this.#reports.soon();
-      this.#lostWays.look();
-      this.#host.refreshInterfaces();
-    });
+    this.#kernelChanges.take(news.kind !== 'ways');
+  }
+
+  #followKernel(isToBeRead: boolean): void {
+    this.#interfaces.clear();
+    if (asksForLinks(this.#given?.resources.bgpPeers)) this.#followLinks();
+    if (isToBeRead) this.#resync();
+    else this.#kernel.followWays();
+    this.#reports.soon();
+    this.#lostWays.look();
+    this.#host.refreshInterfaces();
   }
 
   /** BFD has found out something about the path to an address. */
@@ -351,9 +351,7 @@ export class BgpNode {
       const { key: peer } = config;
       const [was, is] = [before?.state === BfdState.Up, status.state === BfdState.Up];
       if (is && !was) this.#options.log.info('path is up', { peer });
-      if (was && !is) {
-        this.#options.log.warn('path is down', { peer, cause: status.cause });
-      }
+      if (was && !is) this.#options.log.warn('path is down', { peer, cause: status.cause });
       this.#host.pathChanged(peer, status);
     }
     this.#reports.soon();
@@ -373,6 +371,7 @@ export class BgpNode {
   #watchPaths(): void {
     const peers = Array.from(this.speaker.peers.values(), ({ config }) => config);
     this.#paths.configure(peers);
+    this.#kernel.watch(peers.map(({ address }) => address));
     // A peer that is new at an address is told what is known of it.
     for (const peer of peers) {
       const status = this.#paths.statusOf(peer);
@@ -397,7 +396,7 @@ export class BgpNode {
     this.#kernel.stop();
     this.#lostWays.stop();
     this.#cancelMaintenance();
-    this.#cancelKernel?.();
+    this.#kernelChanges.stop();
     this.#reports.stop();
     this.#recovery.stop();
     this.services.stop();
@@ -439,7 +438,7 @@ export class BgpNode {
   }
 
   #resync(): void {
-    this.#needsResync = false;
+    this.#kernelChanges.read();
     this.#lastResync = this.#options.clock.now();
     this.#kernel.resync();
     this.#reports.soon();

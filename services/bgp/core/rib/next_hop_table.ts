@@ -1,5 +1,7 @@
 import type { Address } from '@calico/ip';
 import { RowAllocator } from './columns.ts';
+import type { PrefixTable } from './prefix_table.ts';
+import { SortedAddresses } from './sorted_addresses.ts';
 
 /** Next hops by number: few, however large the table. */
 export class NextHopTable {
@@ -10,6 +12,7 @@ export class NextHopTable {
   readonly #references: number[] = [];
   /** Numbers of those that some peer has told: they matter to the decision. */
   readonly #told = new Set<number>();
+  readonly #sorted = new SortedAddresses();
   /** Of these: nobody has asked yet whether they can be reached. */
   readonly #unasked = new Set<number>();
   /** Of these: the kernel cannot reach them. */
@@ -28,6 +31,7 @@ export class NextHopTable {
   noteTold(number: number): void {
     if (this.#told.has(number)) return;
     this.#told.add(number);
+    this.#sorted.add(this.addressOf(number));
     this.#unasked.add(number);
   }
 
@@ -40,6 +44,11 @@ export class NextHopTable {
     const numbers = Array.from(this.#unasked.values().take(limit));
     for (const number of numbers) this.#unasked.delete(number);
     return numbers.map((number) => this.addressOf(number));
+  }
+
+  /** Whether a route to the table's prefix leads to any that peers have told. */
+  hasToldInside(prefixes: PrefixTable, id: number): boolean {
+    return this.#sorted.hasInside(prefixes, id);
   }
 
   /** Whether there are any that cannot be reached. */
@@ -95,8 +104,10 @@ export class NextHopTable {
     const left = (this.#references[number] as number) - 1;
     this.#references[number] = left;
     if (left > 0) return;
-    this.#numbers.delete(keyOf(this.addressOf(number)));
-    for (const numbers of [this.#told, this.#unasked, this.#unreachable]) numbers.delete(number);
+    const address = this.addressOf(number);
+    this.#numbers.delete(keyOf(address));
+    if (this.#told.delete(number)) this.#sorted.delete(address);
+    for (const numbers of [this.#unasked, this.#unreachable]) numbers.delete(number);
     this.#addresses[number] = undefined;
     this.#rows.give(number);
   }
