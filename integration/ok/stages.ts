@@ -31,6 +31,8 @@ const REPETITIONS = 3;
 /** Nothing takes that long, unless it hangs; the virtual machine alone needs ten minutes on a busy host. */
 const HALF_AN_HOUR = 1_800_000;
 
+const PATIENTLY = ['nice', '-n', '5'];
+
 export const STAGES: readonly Stage[] = [
   { name: 'format (biome)', run: () => tool(['biome', 'check', '.']) },
   { name: 'lint (oxlint)', run: () => tool(['oxlint']) },
@@ -61,6 +63,11 @@ export async function runStages(stages: readonly Stage[]): Promise<Count> {
     total = add(total, { ...again, unstable: again.failed === 0 ? [stage.name] : [] });
   }
   return total;
+}
+
+/** Runs several rows of stages side by side. */
+export async function runRows(rows: readonly (readonly Stage[])[]): Promise<Count> {
+  return (await Promise.all(rows.map(runStages))).reduce(add, NOTHING);
 }
 
 async function runStage(name: string, { run }: Stage): Promise<Outcome> {
@@ -145,10 +152,17 @@ async function unitTestsOnNode(): Promise<Outcome> {
   ]);
 }
 
-/** Runs test files with node's runner and reads the counts from its closing lines. */
-export async function runNodeTests(patterns: readonly string[]): Promise<Outcome> {
+/**
+ * Runs test files with node's runner and reads the counts from its closing lines.
+ *
+ * @param isPatient leaves the processors to whatever else wants them
+ */
+export async function runNodeTests(
+  patterns: readonly string[],
+  isPatient = false,
+): Promise<Outcome> {
   const { code, stdout, stderr } = await exec(
-    ['node', '--test', '--test-reporter=spec', ...patterns],
+    [...(isPatient ? PATIENTLY : []), 'node', '--test', '--test-reporter=spec', ...patterns],
     { cwd: ROOT, timeoutMs: HALF_AN_HOUR },
   );
   const count = (word: string): number =>

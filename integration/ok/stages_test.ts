@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { complaints, type Outcome, runStages, type Stage } from './stages.ts';
+import { complaints, type Outcome, runRows, runStages, type Stage } from './stages.ts';
 
 const PASSED: Outcome = { passed: 3, failed: 0, skipped: 1, output: '' };
 const FAILED: Outcome = { passed: 2, failed: 1, skipped: 1, output: 'it broke' };
@@ -35,4 +35,18 @@ test('the fourth stage that fails is no accident', async () => {
   const three = ['a', 'b', 'c'].map((name) => stage(name, [FAILED, PASSED]));
   const count = await runStages([...three, stage('d', [FAILED])]);
   assert.deepEqual([count.failed, count.unstable], [1, ['a', 'b', 'c']]);
+});
+
+test('rows of stages run side by side, and are counted together', async () => {
+  const met = Promise.withResolvers<void>();
+  const waits: Stage = { name: 'a', run: () => met.promise.then(() => PASSED) };
+  const comes: Stage = {
+    name: 'b',
+    run: async () => {
+      met.resolve();
+      return FAILED;
+    },
+  };
+  const count = await runRows([[waits], [comes], []]);
+  assert.deepEqual(count, { passed: 5, failed: 1, skipped: 2, unstable: [] });
 });

@@ -1,4 +1,6 @@
-// npm test: the gate of `pnpm ok`, then every integration test, one file after the other.
+// npm test: the gate of `pnpm ok`, then every integration test, one file after the other. Only the virtual
+// machine runs beside the gate: it keeps one processor busy for minutes, and so do the unit tests, in which
+// nobody waits for a daemon.
 import { globSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -6,8 +8,8 @@ import { ROOT, sweepAbandoned } from '../lab/mod.ts';
 import {
   add,
   complaints,
-  NOTHING,
   runNodeTests,
+  runRows,
   runStages,
   STAGES,
   type Stage,
@@ -55,22 +57,26 @@ if (values.help) {
   process.exitCode = 1;
 } else {
   const started = performance.now();
-  let count = NOTHING;
-  if (!values.integration && positionals.length === 0) count = add(count, await runStages(STAGES));
-  if (!values.unit) {
-    await sweepAbandoned();
-    count = add(count, await runStages(files.map(integrationStage)));
-  }
+  const gate = values.integration || positionals.length > 0 ? [] : STAGES;
+  const integration = values.unit ? [] : files;
+  const machine = integration.filter(isMachine).map(integrationStage);
+  const others = integration.filter((path) => !isMachine(path)).map(integrationStage);
+  if (!values.unit) await sweepAbandoned();
+  const count = add(await runRows([gate, machine]), await runStages(others));
   for (const complaint of complaints(count)) console.log(complaint);
   console.log(`took ${((performance.now() - started) / 60_000).toFixed(1)} minutes`);
   console.log(summary(count));
   process.exitCode = count.failed === 0 ? 0 : 1;
 }
 
+function isMachine(path: string): boolean {
+  return path.startsWith('integration/vm/');
+}
+
 function integrationStage(path: string): Stage {
   return {
     name: `integration: ${path.split('/').at(-2)}/${basename(path, '_integration_test.ts')}`,
-    run: () => runNodeTests([path]),
+    run: () => runNodeTests([path], isMachine(path)),
     isRepeatable: true,
   };
 }
