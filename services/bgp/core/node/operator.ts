@@ -3,6 +3,12 @@ import type { Prefix } from '@calico/ip';
 import type { Host } from '../host/host.ts';
 import type { InjectedRoute } from '../speaker/injected_routes.ts';
 
+/**
+ * A peer that sees a new connection before it has read why the old one ended takes us for restarted (RFC 4724
+ * section 5), and its operator never sees the text.
+ */
+const REST_AFTER_RESET_MS = 1_000;
+
 /** What operators and clients of this process ask of the speaker. */
 export class Operator {
   readonly #host: Host;
@@ -12,11 +18,11 @@ export class Operator {
     this.#host = host;
   }
 
-  /** The session ends, with a text for the peer's operator (RFC 9003), and starts again at once. */
+  /** The session ends, with a text for the peer's operator (RFC 9003), and starts again after a second. */
   reset(peer: string, text: string): void {
     const notification = cease(CeaseSubcode.AdministrativeReset, text);
     const reason = `Sent: ${describeNotification(notification)}`;
-    const event = { kind: 'reset', notification, reason, restMs: 0 } as const;
+    const event = { kind: 'reset', notification, reason, restMs: REST_AFTER_RESET_MS } as const;
     this.#host.order({ kind: 'session', peer, event });
   }
 

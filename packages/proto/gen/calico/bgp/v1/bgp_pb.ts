@@ -742,7 +742,7 @@ export const ResetKind = {
   UNSPECIFIED: 0,
 
   /**
-   * The session ends with a NOTIFICATION (Cease, administrative reset) and starts again at once.
+   * The session ends with a NOTIFICATION (Cease, administrative reset) and starts again a second later.
    *
    * @generated from enum value: RESET_KIND_HARD = 1;
    */
