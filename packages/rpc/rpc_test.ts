@@ -188,9 +188,8 @@ test('a client fails fast while the server is away and recovers soon after its r
   assert.equal(statSync(path).mode & 0o777, 0o660);
   await first.client.get({});
   await first.server.stop(100);
-  const before = performance.now();
-  await assert.rejects(first.client.get({}), isCode('UNAVAILABLE'));
-  assert.ok(performance.now() - before < 1_000);
+  // Not DEADLINE_EXCEEDED, as if it had waited for the server.
+  await assert.rejects(first.client.get({}, { timeoutMs: 60_000 }), isCode('UNAVAILABLE'));
   await serve(t, answer, `unix:${path}`);
   await eventually(async () => {
     assert.equal((await first.client.get({})).resource?.name, 'here');
@@ -319,7 +318,7 @@ function temporary(t: TestContext): string {
 }
 
 async function eventually(check: () => Promise<void>): Promise<void> {
-  const end = performance.now() + 3_000;
+  const end = performance.now() + 20_000;
   for (;;) {
     try {
       return await check();
