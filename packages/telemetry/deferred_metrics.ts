@@ -1,4 +1,4 @@
-import type { Labels, Metrics } from './metrics.ts';
+import type { Labels, Metrics, Reading } from './metrics.ts';
 
 /** Instruments that can be used at once. What they are told before attach() waits for it. */
 export class DeferredMetrics implements Metrics {
@@ -33,6 +33,10 @@ export class DeferredMetrics implements Metrics {
 
   observe(name: string, description: string, read: () => number): void {
     this.#soon((real) => real.observe(name, description, read));
+  }
+
+  observeEach(name: string, description: string, read: () => Iterable<Reading>): void {
+    this.#soon((real) => real.observeEach(name, description, read));
   }
 
   #instrument<T>(make: (real: Metrics) => T): (use: (instrument: T) => void) => void {

@@ -14,6 +14,8 @@ test('DeferredMetrics tells everything in order, also what came before attach()'
       record: (value) => told.push(`${name} ${value} in ${buckets?.join()}`),
     }),
     observe: (name, _description, read) => told.push(`${name} ${read()}`),
+    observeEach: (name, _description, read) =>
+      told.push(`${name} ${Array.from(read(), ({ value, labels }) => `${labels['a']}=${value}`)}`),
   };
   const metrics = new DeferredMetrics();
   const counter = metrics.counter('calls', '');
@@ -21,9 +23,17 @@ test('DeferredMetrics tells everything in order, also what came before attach()'
   counter.add();
   gauge.set(2, { a: 'x' });
   metrics.observe('seen', '', () => 7);
+  metrics.observeEach('each', '', () => [{ value: 8, labels: { a: 'x' } }]);
   assert.deepEqual(told, []);
   metrics.attach(real);
   counter.add(3);
   metrics.histogram('seconds', '', [1, 2]).record(1.5);
-  assert.deepEqual(told, ['calls +1', 'blocks 2 x', 'seen 7', 'calls +3', 'seconds 1.5 in 1,2']);
+  assert.deepEqual(told, [
+    'calls +1',
+    'blocks 2 x',
+    'seen 7',
+    'each x=8',
+    'calls +3',
+    'seconds 1.5 in 1,2',
+  ]);
 });

@@ -3,6 +3,8 @@ import type { Attributes, MeterProvider } from '@opentelemetry/api';
 /** Label values. Keep the number of distinct sets small: no addresses, no pod names. */
 export type Labels = Attributes;
 
+export type Reading = { readonly value: number; readonly labels: Labels };
+
 export interface Counter {
   add(amount?: number, labels?: Labels): void;
 }
@@ -23,6 +25,8 @@ export interface Metrics {
   histogram(name: string, description: string, buckets?: readonly number[]): Histogram;
   /** A gauge that is read when it is asked for. */
   observe(name: string, description: string, read: () => number): void;
+  /** A gauge with a value for each of several sets of labels, which may come and go. */
+  observeEach(name: string, description: string, read: () => Iterable<Reading>): void;
 }
 
 /** Seconds, from half a millisecond to ten seconds. */
@@ -50,6 +54,12 @@ export function createMetrics(provider: MeterProvider): Metrics {
       const gauge = meter.createObservableGauge(name, { description });
       gauge.addCallback((result) => result.observe(read()));
     },
+    observeEach: (name, description, read) => {
+      const gauge = meter.createObservableGauge(name, { description });
+      gauge.addCallback((result) => {
+        for (const { value, labels } of read()) result.observe(value, labels);
+      });
+    },
   };
 }
 
@@ -60,5 +70,6 @@ export function noMetrics(): Metrics {
     gauge: () => ({ set: () => {} }),
     histogram: () => ({ record: () => {} }),
     observe: () => {},
+    observeEach: () => {},
   };
 }

@@ -15,6 +15,7 @@ export {
   type Labels,
   type Metrics,
   noMetrics,
+  type Reading,
 } from './metrics.ts';
 export { startTelemetry, type Telemetry, type TelemetryOptions } from './telemetry.ts';
 export type { Tracing } from './tracing.ts';

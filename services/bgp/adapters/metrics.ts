@@ -1,5 +1,6 @@
-import type { Metrics } from '@calico/telemetry';
+import type { Metrics, Reading } from '@calico/telemetry';
 import type { BgpNode } from '../core/node/bgp_node.ts';
+import type { PeerStatus } from '../ports.ts';
 import { LoopWatch } from './loop_delay.ts';
 
 export function publishMetrics(metrics: Metrics, node: BgpNode): void {
@@ -10,6 +11,7 @@ export function publishMetrics(metrics: Metrics, node: BgpNode): void {
   metrics.observe('calico_bgp_peers_down', 'Configured sessions that are not up', () =>
     count(false),
   );
+  publishRouters(metrics, () => node.peers());
   metrics.observe(
     'calico_bgp_prefixes',
     'Prefixes in the routing table',
@@ -36,4 +38,35 @@ export function publishMetrics(metrics: Metrics, node: BgpNode): void {
     'Most processor time that the event loop has used during such a delay, in milliseconds; waiting inside system calls is not in it',
     () => loop.takeBusy(),
   );
+}
+
+/** Of each peer that is no node of the cluster: those are few, and their sessions are all alike. */
+export function publishRouters(metrics: Metrics, peers: () => readonly PeerStatus[]): void {
+  const each = (name: string, description: string, valueOf: (peer: PeerStatus) => number): void => {
+    metrics.observeEach(`calico_bgp_router_${name}`, description, () =>
+      peers()
+        .filter(({ remoteNode }) => remoteNode === undefined)
+        .map(
+          (peer): Reading => ({
+            value: valueOf(peer),
+            labels: { peer: peer.key, asn: String(peer.remoteAsn) },
+          }),
+        ),
+    );
+  };
+  each('up', 'Whether the session with a peer outside the cluster is up: 1 or 0', ({ state }) =>
+    state === 'Established' ? 1 : 0,
+  );
+  each('losses', 'How often that session has ended', ({ losses }) => losses);
+  each(
+    'prefixes_received',
+    'Routes that the peer has told and policy let in',
+    (peer) => peer.received,
+  );
+  each(
+    'prefixes_rejected',
+    'Routes that the peer has told and policy kept out',
+    (peer) => peer.rejected,
+  );
+  each('prefixes_advertised', 'Routes that the peer has been told', (peer) => peer.advertised);
 }
