@@ -178,7 +178,7 @@ export interface Log {
 export type KernelNews =
   /** A route of ours appeared, changed or went. */
   | { readonly kind: 'route'; readonly action: 'new' | 'deleted'; readonly route: KernelRoute }
-  /** Something that next hops may depend on changed. */
-  | { readonly kind: 'ways' }
+  /** Something that next hops may depend on changed; `to`: it matters to this address alone. */
+  | { readonly kind: 'ways'; readonly to?: Address }
   /** Events were lost. */
   | { readonly kind: 'unknown' };

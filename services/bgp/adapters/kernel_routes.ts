@@ -131,10 +131,11 @@ export function newsOfRoute(action: 'new' | 'deleted', route: Route): KernelNews
   const ours = toKernelRoute(route);
   if (ours !== undefined) return { kind: 'route', action, route: ours };
   if (route.table !== TABLE_MAIN && route.table !== 0) return undefined;
-  // A pod's own route: no BGP next hop is reached through it.
-  const isHost = route.destination.length === addressBits(route.destination.family);
+  const { family, value, length } = route.destination;
+  // Mostly a pod's own route, and now and then that of a next hop on the link.
+  const isHost = length === addressBits(family);
   const hasGateway = route.nextHops.some(({ gateway }) => gateway !== undefined);
-  return isHost && !hasGateway ? undefined : { kind: 'ways' };
+  return isHost && !hasGateway ? { kind: 'ways', to: { family, value } } : { kind: 'ways' };
 }
 
 function toHop({ gateway, interfaceIndex, onlink }: NextHop): KernelHop | undefined {

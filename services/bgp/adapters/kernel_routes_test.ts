@@ -39,8 +39,9 @@ test('newsOfRoute() knows what concerns us', () => {
     destination: parsePrefix('10.244.58.193/32'),
     nextHops: [{ interfaceIndex: 9 }],
   };
-  assert.equal(newsOfRoute('new', route(pod)), undefined, "a pod's own route");
-  assert.equal(newsOfRoute('new', route({ protocol: 3 }))?.kind, 'ways');
+  const to = parseAddress('10.244.58.193');
+  assert.deepEqual(newsOfRoute('new', route(pod)), { kind: 'ways', to }, "a pod's own route");
+  assert.deepEqual(newsOfRoute('new', route({ protocol: 3 })), { kind: 'ways' });
   assert.equal(newsOfRoute('new', route({ protocol: 3, table: 100 })), undefined);
 });
 

@@ -90,6 +90,21 @@ for (const programs of ['Enabled', 'Disabled'] as const) {
   });
 }
 
+test('a route to one address on the link matters when that is a next hop or a peer', () => {
+  const { a, cluster } = start();
+  a.kernel.ways.set(HOP, undefined);
+  a.bgp.kernelChanged({ kind: 'ways', to: parseAddress('10.244.1.7') });
+  cluster.advance(1_000);
+  assert.equal(bestOf(a), HOP, 'only a pod');
+  a.bgp.kernelChanged({ kind: 'ways', to: parseAddress(HOP) });
+  cluster.advance(1_000);
+  assert.equal(bestOf(a), OTHER);
+  a.kernel.ways.set(REFLECTOR, undefined);
+  a.bgp.kernelChanged({ kind: 'ways', to: parseAddress(REFLECTOR) });
+  cluster.advance(50);
+  assert.equal(a.speaker.peers.get(REFLECTOR)?.live, undefined);
+});
+
 test('why says that a next hop is not reachable, also of the only path', () => {
   const { a, move } = start();
   const why = (): string[] =>

@@ -1,7 +1,7 @@
 // Keeps the kernel's routes what the routing table wants. Reads back, compares, commits differences;
 // whatever someone else changes is put right and reported.
 import { type Address, formatAddress, formatPrefix, type Prefix } from '@calico/ip';
-import type { KernelPort, RouteFailure } from '../../ports.ts';
+import type { KernelNews, KernelPort, RouteFailure } from '../../ports.ts';
 import type { RouteNews } from '../host/host.ts';
 import type { Defer } from '../host/turns.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
@@ -224,6 +224,13 @@ export class KernelSync {
       this.#plan.askNew();
       this.followNextHops();
     });
+  }
+
+  /** Whether what the monitor saw matters here. */
+  concerns(news: KernelNews): boolean {
+    if (news.kind === 'route') return this.contradicts(news.action, news.route);
+    if (news.kind !== 'ways' || news.to === undefined) return true;
+    return this.#rib.attributes.hops.isTold(news.to) || this.#watched.has(news.to);
   }
 
   /** Whether what the monitor saw is not what this service did last. */

@@ -327,8 +327,7 @@ export class BgpNode {
   }
 
   kernelChanged(news: KernelNews): void {
-    if (this.#isStopped) return;
-    if (news.kind === 'route' && !this.#kernel.contradicts(news.action, news.route)) return;
+    if (this.#isStopped || !this.#kernel.concerns(news)) return;
     this.#kernelChanges.take(news.kind !== 'ways');
   }
 

@@ -46,6 +46,12 @@ export class NextHopTable {
     return numbers.map((number) => this.addressOf(number));
   }
 
+  /** Whether some peer has told it. */
+  isTold(address: Address): boolean {
+    const number = this.find(address);
+    return number !== undefined && this.#told.has(number);
+  }
+
   /** Whether a route to the table's prefix leads to any that peers have told. */
   hasToldInside(prefixes: PrefixTable, id: number): boolean {
     return this.#sorted.hasInside(prefixes, id);
@@ -63,9 +69,8 @@ export class NextHopTable {
 
   /** Whether that is news about what a peer has told. */
   isNews(address: Address, isReachable: boolean): boolean {
-    const number = this.find(address);
-    if (number === undefined || !this.#told.has(number)) return false;
-    return this.isReachable(number) !== isReachable;
+    if (!this.isTold(address)) return false;
+    return this.isReachable(this.find(address) as number) !== isReachable;
   }
 
   /** Whether it was otherwise before. */

@@ -20,6 +20,12 @@ export class SortedAddresses {
     if (isAt(sorted[at], bits)) sorted.splice(at, 1);
   }
 
+  has(address: Address): boolean {
+    const bits = bitsOf({ ...address, length: 0 });
+    const sorted = this.#sorted[address.family];
+    return isAt(sorted[firstFrom(sorted, (index) => bits.words[index] as number)], bits);
+  }
+
   /** Whether any of them is inside of the table's prefix. */
   hasInside(table: PrefixTable, id: number): boolean {
     const sorted = this.#sorted[table.familyOf(id)];

@@ -28,6 +28,7 @@ test('a prefix leads to the addresses inside of it', () => {
       held.delete(key);
     }
     const inside = someAddress();
+    assert.equal(addresses.has(inside), held.has(`${inside.family} ${inside.value}`));
     const prefix = prefixOf(inside, pick(inside.family === 4 ? 33 : 129));
     const id = table.intern(prefix);
     const expected = [...held.values()].some((each) => prefixContains(prefix, each));
