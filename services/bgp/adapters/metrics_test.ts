@@ -30,9 +30,8 @@ test('publishRouters() has values for peers outside the cluster, and none for no
   const lines: string[] = [];
   const observeEach: Metrics['observeEach'] = (name, _description, read) => {
     for (const { value, labels } of read()) {
-      lines.push(
-        `${name.replace('calico_bgp_router_', '')} ${labels['peer']} ${labels['asn']} ${value}`,
-      );
+      const { peer, asn } = labels;
+      lines.push([name.replace('calico_bgp_router_', ''), peer, asn, value].join(' '));
     }
   };
   const node = { ...ROUTER, key: '10.0.0.2', remoteNode: 'b' };
