@@ -1,7 +1,7 @@
 // How long routes of a lost peer stay, and which when it is back: by what its OPENs say (RFC 9494).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Afi, type Capability, Community, Safi, type Update } from '@calico/bgp-wire';
+import { Afi, type Capability, Community, KEEPALIVE, Safi, type Update } from '@calico/bgp-wire';
 import { parseAddress, parsePrefix } from '@calico/ip';
 import { affinity, bgpConfiguration, bgpPeer, node, pool } from './resources.ts';
 import { ScriptedPeer, withOptions } from './scripted_peer.ts';
@@ -104,24 +104,34 @@ test('a peer that comes and goes, and never says all, does not prolong the time 
   assert.equal(stateOf(peer), 'gone');
 });
 
-test('a peer that is back in the end has time to say all, once', () => {
-  const returned = (): ScriptedPeer => {
-    const peer = told(opened(10, BOTH));
-    peer.hangUp();
-    peer.clock.advance(609_000);
-    peer.connect(opened(10, BOTH));
-    peer.clock.advance(30_000);
-    assert.equal(stateOf(peer), 'last resort');
-    return peer;
-  };
-  const complete = returned();
-  complete.say(ROUTE);
-  complete.clock.advance(100);
-  assert.equal(stateOf(complete), 'kept');
-  const lostAgain = returned();
-  lostAgain.hangUp();
-  lostAgain.clock.advance(100);
-  assert.equal(stateOf(lostAgain), 'gone');
+test('a peer that is back has the rest of the time to say all', () => {
+  const peer = told(opened(10, BOTH));
+  peer.hangUp();
+  peer.clock.advance(60_000);
+  peer.connect(opened(10, BOTH));
+  for (let seconds = 120; seconds < 610; seconds += 60) {
+    peer.clock.advance(60_000);
+    peer.say(KEEPALIVE);
+    assert.equal(stateOf(peer), 'last resort', `${seconds} s`);
+  }
+  peer.clock.advance(11_000);
+  assert.equal(stateOf(peer), 'gone');
+  assert.ok(peer.peer.live !== undefined);
+});
+
+test('what a peer that is back has said again is as good as new, also when it is lost again', () => {
+  const peer = told(opened(10, BOTH));
+  peer.hangUp();
+  peer.clock.advance(60_000);
+  peer.connect(opened(10, BOTH));
+  peer.say(ROUTE);
+  peer.clock.advance(100);
+  assert.equal(stateOf(peer), 'kept');
+  peer.hangUp();
+  peer.clock.advance(600_000);
+  assert.equal(stateOf(peer), 'last resort');
+  peer.clock.advance(11_000);
+  assert.equal(stateOf(peer), 'gone');
 });
 
 const LONG = { maxRestartTime: '10s', longLivedRestartTime: '10m' };

@@ -384,7 +384,7 @@ export function encode({ attributes, nextHop }: PathData, context: WireContext):
 /** More than any other number in a rank. */
 const STALE = 2 ** 48;
 
-/** What has been stale for long falls to everything that has not, whatever else it says: RFC 9494 section 4.3. */
+/** What has been stale for long falls to everything that has not, whatever else it says: RFC 9494 section 4.4. */
 function staleness({ communities }: PathAttributes): number {
   return communities?.includes(Community.LongLivedStale) ? STALE : 0;
 }

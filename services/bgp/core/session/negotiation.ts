@@ -80,7 +80,9 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
       extendedNextHop: config.extendedNextHop && takesExtendedNextHop(find('extended-next-hop')),
       canRefresh,
       canRefreshEnhanced: canRefresh && find('enhanced-route-refresh') !== undefined,
-      knowsLongLived: find('long-lived-graceful-restart') !== undefined,
+      // It is to be disregarded without the other one: RFC 9494 section 4.1.
+      knowsLongLived:
+        find('graceful-restart') !== undefined && find('long-lived-graceful-restart') !== undefined,
       gracefulRestart:
         config.gracefulRestart === undefined
           ? undefined

@@ -139,6 +139,13 @@ test('long-lived stale times are those of the peer, for families of both (RFC 94
   assert.deepEqual(longLived(offer(60), { ...offer(3_600), families: [6] }), [[6, 3_600]]);
   assert.deepEqual(longLived(offer(0), offer(3_600)), []);
   assert.deepEqual(longLived(offer(60), offer(0)), []);
+  const open = makeOpen(sessionConfig({ routerId: 101, ...offer(3_600) }));
+  for (const without of ['graceful-restart', 'long-lived-graceful-restart', 'role']) {
+    const capabilities = open.capabilities.filter(({ kind }) => kind !== without);
+    const result = negotiate(sessionConfig(), makeOpen(sessionConfig()), { ...open, capabilities });
+    assert.ok(result.kind === 'agreed');
+    assert.equal(result.negotiated.knowsLongLived, without === 'role', without);
+  }
   const { gracefulRestart } = agreed(offer(0, true), offer(0, true));
   assert.equal(gracefulRestart?.keepsOnNotification, true);
 });

@@ -45,6 +45,11 @@ export class LongLived {
     return [...this.#stays.values()].some(({ agesAt, endsAt }) => endsAt > agesAt);
   }
 
+  /** The restart time of all is over: what is left ends at its time, also when the peer is back (RFC 9494 section 4.2). */
+  get isOn(): boolean {
+    return this.isLong && [...this.#stays.values()].every(({ agesAt }) => this.#passed >= agesAt);
+  }
+
   /** Seconds that a family may still stay; `now` in milliseconds. */
   leftOf(family: Family, now: number): number | undefined {
     const stay = this.#stays.get(family);

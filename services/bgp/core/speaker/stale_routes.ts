@@ -46,8 +46,8 @@ export class StaleRoutes {
     peer.ageing = undefined;
     // RFC 4724 section 4.2: what the peer does not say it kept forwarding is dropped at once.
     if (!isReplacing) received.retainOnly(longLived.keptAfter(restart));
-    if (received.staleCount > 0) this.#await(peer, AFTER_RETURN_MS);
-    else this.#cancel(peer);
+    if (received.staleCount === 0) this.#cancel(peer);
+    else if (!longLived.isOn) this.#await(peer, AFTER_RETURN_MS);
   }
 
   /** The peer has told all its routes of a family. */
@@ -65,11 +65,11 @@ export class StaleRoutes {
   /** Unless routes may stay long, as a last resort, this is their end. */
   timeOver(peer: Peer): void {
     const { longLived, received, live } = peer;
-    if (live !== undefined) return this.sweep(peer);
+    if (live !== undefined && !longLived.isOn) return this.sweep(peer);
     longLived.advance();
     if (longLived.families.length === 0) return this.sweep(peer);
     peer.isAwaited = false;
-    beginToAge(peer);
+    if (live === undefined) beginToAge(peer);
     this.#swept(peer, received.sweep(longLived.over));
     if (received.staleCount > 0) this.#await(peer, longLived.delayMs);
   }
@@ -99,7 +99,9 @@ export class StaleRoutes {
     this.#emit({ kind: 'set-timer', peer: peer.config.key, timer: 'stale', delayMs });
   }
 
+  /** Nothing is stale any more. */
   #cancel(peer: Peer): void {
+    peer.longLived = new LongLived();
     if (!peer.isAwaited) return;
     peer.isAwaited = false;
     this.#emit({ kind: 'cancel-timer', peer: peer.config.key, timer: 'stale' });
