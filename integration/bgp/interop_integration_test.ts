@@ -16,6 +16,7 @@ import {
   FAR,
   OUR_BLOCKS,
   OUR_COMMUNITIES,
+  OUR_FILTER,
   OUR_RICH,
   OUR_TWICE,
   OURS,
@@ -98,6 +99,10 @@ async function configure(lab: BgpLab, [rig]: readonly Rig[]): Promise<void> {
   await lab.apply('Node', OURS, {
     bgp: { ipv4Address: '192.168.80.101/24', ipv6Address: 'fd00:80::101/64' },
   });
+  const rules = [
+    { action: 'Accept', operations: [{ addCommunity: { value: OUR_FILTER.community } }] },
+  ];
+  await lab.apply('BGPFilter', OUR_FILTER.name, { importV4: rules, exportV4: rules });
   lab.setSecret(SECRET.name, SECRET.key, SECRET.value);
   for (const block of Object.values(OUR_BLOCKS)) await lab.affinity(OURS, block);
   for (const { name } of [lab.speaker(OURS), lab.speaker(FAR)]) lab.startBgp(name);

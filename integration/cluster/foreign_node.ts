@@ -15,15 +15,18 @@ import {
 
 export type BirdVersion = '1.6' | '2';
 
-/** Path of the daemon; BIRD 1.6 excludes BIRD 2 as a package, so it is unpacked into a cache. */
-export async function birdProgram(version: BirdVersion): Promise<string> {
+/**
+ * Path of the daemon; BIRD 1.6 excludes BIRD 2 as a package, so it is unpacked into a cache.
+ * @param family what it speaks of: BIRD 1.6 is a program for each
+ */
+export async function birdProgram(version: BirdVersion, family: 4 | 6 = 4): Promise<string> {
   if (version === '2') return '/usr/sbin/bird';
   const cache = join(
     process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
     'calico-ts',
     'bird-1.6',
   );
-  const program = join(cache, 'usr', 'sbin', 'bird');
+  const program = join(cache, 'usr', 'sbin', family === 4 ? 'bird' : 'bird6');
   if (existsSync(program)) return program;
   mkdirSync(cache, { recursive: true });
   const directory = mkdtempSync(join(tmpdir(), 'bird-'));

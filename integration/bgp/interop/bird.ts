@@ -19,10 +19,8 @@ export class Bird extends Daemon {
       version === '2'
         ? {}
         : {
-            IPv6: 'IPv6 is a daemon of its own there (bird6)',
-            'IPv6 over IPv4': 'IPv6 is a daemon of its own there (bird6)',
-            'IPv4 over IPv6': 'IPv6 is a daemon of its own there (bird6)',
-            'shutdown communication': 'the version is older than RFC 8203',
+            'IPv6 over IPv4': 'bird and bird6 know one family each',
+            'IPv4 over IPv6': 'bird and bird6 know one family each',
           };
   }
 
@@ -33,7 +31,7 @@ export class Bird extends Daemon {
   async start(session: Session): Promise<void> {
     const { self } = this.ends;
     const file = join(self.directory, 'bird.conf');
-    const program = await birdProgram(this.#version);
+    const program = await birdProgram(this.#version, session.transport);
     const foreground = this.#version === '2' ? '-f' : '-d';
     await this.run({
       files: { 'bird.conf': this.#configuration(session) },
@@ -42,12 +40,16 @@ export class Bird extends Daemon {
     });
   }
 
-  override async refresh(): Promise<void> {
-    await this.#birdc('reload in ours');
+  /** It keeps nothing that its import filter has changed, so it asks for that again. */
+  override async adopt(session: Session): Promise<void> {
+    this.rewrite('bird.conf', this.#configuration(session));
+    // Softly: routes are told as the new filter has them only when somebody asks.
+    await this.#birdc(session.adds?.told === undefined ? 'configure' : 'configure soft');
   }
 
-  override async shutDown(_session: Session, message: string): Promise<void> {
+  override async shutDown(_session: Session, message: string): Promise<string> {
     await this.#birdc(`disable ours "${message}"`);
+    return message;
   }
 
   async seen(_session: Session, family: 4 | 6): Promise<readonly SeenRoute[]> {
@@ -69,10 +71,11 @@ export class Bird extends Daemon {
     const { asn, transport, families, routes = [], attached = ATTACHED } = session;
     const { self } = this.ends;
     const preference = asn === OUR_ASN ? `bgp_local_pref = ${attached.preference};` : '';
+    const { heard, told } = session.adds ?? {};
     const isOld = this.#version === '1.6';
     const channelOf = (family: 4 | 6): string => {
       const lines = [
-        'import all;',
+        'import filter heard;',
         'export filter attached;',
         ...(family === transport ? [] : this.#foreignNextHop(session, family)),
         ...(session.hasAddPath && !isOld ? ['add paths on;'] : []),
@@ -86,12 +89,16 @@ export class Bird extends Daemon {
     });
     return `router id ${self.address};
 log stderr all;
+filter heard {
+  ${adding('bgp_community', heard)}
+  accept;
+}
 filter attached {
   ${session.isReflector ? 'if source = RTS_BGP then accept;' : ''}
   if source != RTS_STATIC then reject;
-  ${adding('bgp_community', attached.communities)}
-  ${adding('bgp_ext_community', attached.extended)}
-  ${adding('bgp_large_community', attached.large)}
+  ${adding('bgp_community', ...attached.communities, told)}
+  ${adding('bgp_ext_community', ...attached.extended)}
+  ${adding('bgp_large_community', ...attached.large)}
   bgp_med = ${attached.med};
   ${preference}
   accept;
@@ -133,8 +140,9 @@ ${this.peersOf(session)
 }
 
 /** Statements of a filter that add communities: "64512:100", "rt:64512:100", "64512:1:2". */
-function adding(attribute: string, communities: readonly string[]): string {
+function adding(attribute: string, ...communities: readonly (string | undefined)[]): string {
   return communities
+    .filter((community) => community !== undefined)
     .map((community) => `${attribute}.add((${community.replaceAll(':', ', ')}));`)
     .join(' ');
 }

@@ -1,4 +1,6 @@
-// What a foreign BGP daemon has to be able to do to be a row of the matrix.
+// What a foreign BGP daemon has to be able to do to be a column of the matrix.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { BgpLab, Speaker } from '../bgp_lab.ts';
 import type { Attached } from './attached.ts';
 import { Program, type ProgramPlan } from './program.ts';
@@ -23,6 +25,12 @@ export type Session = {
   readonly attached?: Attached;
   /** Further routes that it announces: "172.31.0.0/24" … */
   readonly routes?: readonly string[];
+  /** Unless false; some end a session without a word for it (RFC 4724). */
+  readonly hasGracefulRestart?: boolean;
+  /** A community that its policy adds to what it hears, and one for what it tells: "64512:901". */
+  readonly adds?: { readonly heard?: string; readonly told?: string };
+  /** Ours adds OUR_FILTER's community, both ways. */
+  readonly isFiltered?: boolean;
 };
 
 /** A route as a daemon or ours shows it, in one notation. */
@@ -102,12 +110,17 @@ export abstract class Daemon {
   abstract start(session: Session): Promise<void>;
   /** What it has from ours. */
   abstract seen(session: Session, family: 4 | 6): Promise<readonly SeenRoute[]>;
-  /** Asks ours to send everything again; undefined: it cannot be told to. */
-  refresh?(session: Session): Promise<void>;
+  /**
+   * Goes over to a session that differs in `adds` alone, without ending it. For other communities of what it
+   * hears it asks ours to tell that again; what it tells, it tells anew when it is asked to.
+   */
+  adopt?(session: Session): Promise<void>;
+  /** How often it says that it has asked ours, and was asked; where what it adds does not show it. */
+  refreshes?(session: Session): Promise<{ readonly sent: number; readonly received: number }>;
   /** For what it may have taken wrongly while it started. */
   askAgain?(session: Session): Promise<void>;
-  /** Ends the session with a text for the other side (RFC 9003). */
-  shutDown?(session: Session, message: string): Promise<void>;
+  /** Ends the session with a text for the other side (RFC 9003); answers its own where it takes none. */
+  shutDown?(session: Session, message: string): Promise<string>;
 
   /** It hears and says nothing any more. */
   suspend(): void {
@@ -126,6 +139,16 @@ export abstract class Daemon {
 
   log(): string {
     return this.#program?.log() ?? '';
+  }
+
+  /** Where it shows why the other side has ended a session. */
+  async reasonsHeard(_session: Session): Promise<string> {
+    return this.log();
+  }
+
+  /** For a daemon that reads its files again when it is told to. */
+  protected rewrite(name: string, text: string): void {
+    writeFileSync(join(this.ends.self.directory, name), text);
   }
 
   /** Runs this in place of what ran before. */

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ATTACHED, communitiesOf, extendedOf } from './attached.ts';
 import {
@@ -11,8 +12,14 @@ import {
   type Session,
 } from './daemon.ts';
 
-/** Its standard input does not block: cat would end at once. */
-const WATCHER = `import sys
+/** What it prints are orders. Its standard input does not block: cat would end at once. */
+const WATCHER = `import sys, threading
+def pass_on(path):
+    while True:
+        with open(path) as orders:
+            for order in orders:
+                print(order, end='', flush=True)
+threading.Thread(target=pass_on, args=[sys.argv[2]], daemon=True).start()
 with open(sys.argv[1], 'a', buffering=1) as heard:
     for line in sys.stdin:
         heard.write(line)
@@ -27,30 +34,51 @@ export class ExaBgp extends Daemon {
     BFD: 'it has no BFD',
     ...inFullRuns('100,000 routes'),
     'route reflection by theirs': 'it has no table: nothing that it hears goes on to others',
-    'route refresh': 'it answers requests, but nobody can tell it to make one',
-    'shutdown communication': 'nobody can tell it a reason',
+    'route refresh of ours': 'version 4.2 fails on requests of who knows RFC 7313 (TypeError)',
+    'shutdown communication of ours': 'version 4.2 fails on a text that it is told (TypeError)',
   };
 
   get #heard(): string {
     return join(this.ends.self.directory, 'heard.json');
   }
 
+  get #orders(): string {
+    return join(this.ends.self.directory, 'orders');
+  }
+
   async start(session: Session): Promise<void> {
     await this.kill();
-    rmSync(this.#heard, { force: true });
-    const { self } = this.ends;
+    for (const file of [this.#heard, this.#orders]) rmSync(file, { force: true });
+    const { lab, self } = this.ends;
+    await lab.exec(self.name, ['mkfifo', this.#orders]);
     await this.run({
       files: { 'exabgp.conf': this.#configuration(session), 'watcher.py': WATCHER },
       command: ['exabgp', join(self.directory, 'exabgp.conf')],
       env: {
         'exabgp.daemon.user': 'root',
         'exabgp.log.destination': 'stdout',
+        'exabgp.api.ack': 'false',
         'exabgp.api.cli': 'false',
         'exabgp.tcp.bind': this.address(session.transport),
         'exabgp.tcp.port': '179',
       },
       isReady: async () => existsSync(this.#heard),
     });
+  }
+
+  /** It has no policy, and no table: what it has heard so far is forgotten. */
+  override async adopt(): Promise<void> {
+    truncateSync(this.#heard);
+    await this.#order('announce route-refresh ipv4 unicast');
+  }
+
+  override async shutDown({ transport }: Session): Promise<string> {
+    await this.#order(`neighbor ${this.ourAddressOf(transport)} teardown 2`);
+    return 'Administrative Shutdown';
+  }
+
+  #order(text: string): Promise<void> {
+    return writeFile(this.#orders, `${text}\n`);
   }
 
   async seen(_session: Session, family: 4 | 6): Promise<readonly SeenRoute[]> {
@@ -93,7 +121,7 @@ export class ExaBgp extends Daemon {
         })
       : [];
     return `process watcher {
-  run /usr/bin/python3 ${join(self.directory, 'watcher.py')} ${this.#heard};
+  run /usr/bin/python3 ${join(self.directory, 'watcher.py')} ${this.#heard} ${this.#orders};
   encoder json;
 }
 neighbor ${this.ourAddressOf(transport)} {
@@ -105,8 +133,7 @@ neighbor ${this.ourAddressOf(transport)} {
 ${password === undefined ? '' : `  md5-password "${password}";\n`}${session.hasTtlSecurity ? '  outgoing-ttl 255;\n  incoming-ttl 255;\n' : ''}  capability {
     asn4 enable;
     route-refresh enable;
-    graceful-restart 120;
-${session.hasExtendedNextHop ? '    nexthop enable;\n' : ''}${session.hasAddPath ? '    add-path send/receive;\n' : ''}  }
+${session.hasGracefulRestart === false ? '' : '    graceful-restart 120;\n'}${session.hasExtendedNextHop ? '    nexthop enable;\n' : ''}${session.hasAddPath ? '    add-path send/receive;\n' : ''}  }
   family {
 ${families.map((family) => `    ipv${family} unicast;`).join('\n')}
   }

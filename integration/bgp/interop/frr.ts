@@ -49,14 +49,25 @@ export class Frr extends Daemon {
     return [`/usr/lib/frr/${name}`, ...files, ...sockets, '--log', 'stdout', ...own];
   }
 
-  override async refresh(session: Session): Promise<void> {
-    await this.#show(`clear bgp ${this.ourAddressOf(session.transport)} soft in`);
+  /** It does not keep what it hears, so it asks for that again. Changed route maps wait for a reason to tell. */
+  override async adopt({ transport, adds = {} }: Session): Promise<void> {
+    for (const [name, community] of Object.entries(adds)) {
+      await this.#configure(`route-map ${name} permit 10`, `set community ${community} additive`);
+    }
+    if (adds.heard !== undefined) await this.#show(`clear bgp ${this.ourAddressOf(transport)} in`);
   }
 
-  override async shutDown(session: Session, message: string): Promise<void> {
-    const { lab, self } = this.ends;
+  override async shutDown(session: Session, message: string): Promise<string> {
     const peer = this.ourAddressOf(session.transport);
-    const lines = [`router bgp ${session.asn}`, `neighbor ${peer} shutdown message ${message}`];
+    await this.#configure(
+      `router bgp ${session.asn}`,
+      `neighbor ${peer} shutdown message ${message}`,
+    );
+    return message;
+  }
+
+  async #configure(...lines: readonly string[]): Promise<void> {
+    const { lab, self } = this.ends;
     const words = ['configure terminal', ...lines].flatMap((line) => ['-c', line]);
     await lab.exec(self.name, ['vtysh', '--vty_socket', self.directory, '-d', 'bgpd', ...words]);
   }
@@ -86,10 +97,10 @@ export class Frr extends Daemon {
         [
           'activate',
           'send-community all',
-          'soft-reconfiguration inbound',
+          'route-map heard in',
+          `route-map ${family === 6 && transport === 4 ? 'sixth' : 'told'} out`,
           ...(session.isReflector ? ['route-reflector-client'] : []),
           ...(session.hasAddPath ? ['addpath-tx-all-paths'] : []),
-          ...(family === 6 && transport === 4 ? ['route-map sixth out'] : []),
         ].map((line) => `  neighbor ${peer} ${line}`),
       );
       return ` address-family ipv${family} unicast
@@ -99,6 +110,9 @@ ${ofPeers.join('\n')}
     });
     // Route maps come first: one that is not there yet counts 5 s later.
     return `frr defaults traditional
+bgp route-map delay-timer 0
+route-map heard permit 10
+route-map told permit 10
 route-map attached permit 10
  set community ${attached.communities.join(' ')}
 ${attached.extended.map((text) => ` set extcommunity ${extendedCommand(text)}`).join('\n')}
@@ -114,6 +128,7 @@ router bgp ${asn}
  no bgp ebgp-requires-policy
  no bgp default ipv4-unicast
  no bgp network import-check
+ bgp log-neighbor-changes
  bgp graceful-restart
  bgp graceful-restart preserve-fw-state
  bgp graceful-restart restart-time 120

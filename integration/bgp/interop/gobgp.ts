@@ -1,6 +1,10 @@
+import { rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ATTACHED, communitiesOf, extendedOf } from './attached.ts';
+import { eventually } from '../../lab/wait.ts';
+import { ATTACHED, type Attached, communitiesOf, extendedOf } from './attached.ts';
 import { Daemon, inFullRuns, OUR_ASN, quietly, type SeenRoute, type Session } from './daemon.ts';
+import { attachedRoute, mrtRecords } from './tables.ts';
 
 export class GoBgp extends Daemon {
   readonly name = 'GoBGP';
@@ -10,7 +14,7 @@ export class GoBgp extends Daemon {
   override readonly lacks: Readonly<Record<string, string>> = {
     BFD: 'version 3.10 has no BFD',
     ...inFullRuns('100,000 routes'),
-    'shutdown communication': 'version 3.10 leaves the text of its --reason out',
+    'route refresh of theirs': 'it keeps all that it hears, and never asks for it again',
   };
 
   async start(session: Session): Promise<void> {
@@ -24,8 +28,22 @@ export class GoBgp extends Daemon {
     });
   }
 
-  override async refresh(session: Session): Promise<void> {
-    await this.#gobgp('neighbor', this.ourAddressOf(session.transport), 'softresetin');
+  /** It tells what a new policy makes of its routes only when somebody asks. */
+  override async adopt({ adds = {} }: Session): Promise<void> {
+    const orders = [
+      'policy statement add told',
+      `policy statement told add action community add ${adds.told}`,
+      'policy statement told add action accept',
+      'policy add tells told',
+      'global policy export add tells default accept',
+    ];
+    for (const order of orders) await this.#gobgp(...order.split(' '));
+  }
+
+  override async shutDown({ transport }: Session, message: string): Promise<string> {
+    const peer = this.ourAddressOf(transport);
+    await this.#gobgp('neighbor', peer, 'shutdown', '--reason', message);
+    return message;
   }
 
   async seen(session: Session, family: 4 | 6): Promise<readonly SeenRoute[]> {
@@ -42,14 +60,36 @@ export class GoBgp extends Daemon {
     const { communities, large, med, preference } = attached;
     const attributes = `origin igp community ${communities.join()} large-community ${large.join()} med ${med} local-pref ${preference}`;
     for (const family of families) {
-      const prefixes = [this.announced(family), ...(family === 4 ? routes : [])];
       // Of the session's own family it knows the next hop, and for IPv4 over IPv6 too.
       const nextHop = family === 6 && transport === 4 ? ` nexthop ${this.address(6)}` : '';
-      const { lab, self } = this.ends;
-      const add = `gobgp global rib add {} ${attributes}${nextHop} -a ipv${family}`;
-      const command = `printf '%s\\n' ${prefixes.join(' ')} | xargs -P 4 -I{} ${add}`;
-      await lab.exec(self.name, ['sh', '-c', command]);
+      const route = `${this.announced(family)} ${attributes}${nextHop} -a ipv${family}`;
+      await this.#gobgp('global', 'rib', 'add', ...route.split(' '));
     }
+    const last = routes.at(-1);
+    if (last !== undefined) await this.#inject(routes, attached, last);
+  }
+
+  /** A table at once. The command goes before all that it sends is taken, unless its file has not ended. */
+  async #inject(routes: readonly string[], attached: Attached, last: string): Promise<void> {
+    const { lab, self } = this.ends;
+    const fifo = join(self.directory, 'routes.mrt');
+    rmSync(fifo, { force: true });
+    await lab.exec(self.name, ['mkfifo', fifo]);
+    const table = routes.map((prefix) => attachedRoute(prefix, attached));
+    const file = await open(fifo, 'r+');
+    const injected = this.#gobgp('mrt', 'inject', 'global', fifo);
+    try {
+      // It cannot go on with half of one.
+      for (const record of mrtRecords(table, this.address(4))) await file.write(record);
+      await eventually(
+        async () => (await this.#gobgp('global', 'rib', last)).includes(last),
+        20_000,
+        () => `GoBGP does not take ${last}`,
+      );
+    } finally {
+      await file.close();
+    }
+    await injected;
   }
 
   #gobgp(...command: readonly string[]): Promise<string> {

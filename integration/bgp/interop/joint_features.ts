@@ -7,7 +7,7 @@ import { ATTACHED } from './attached.ts';
 import { Attempts } from './attempts.ts';
 import { type SeenRoute } from './daemon.ts';
 import { external, INTERNAL } from './features.ts';
-import { passesTables } from './many_routes.ts';
+import { exchangeTables, passesTables } from './many_routes.ts';
 import { byPrefix, OUR_BLOCKS, OURS, type Rig } from './rig.ts';
 
 /** Answers what failed with which. */
@@ -19,6 +19,7 @@ export type JointFeature = {
 export const JOINT_FEATURES: readonly JointFeature[] = [
   { name: 'graceful restart of ours', run: restartsOurs },
   { name: 'route reflection by ours', run: reflects },
+  { name: '1,000 routes', run: (_lab, rigs) => exchangeTables(rigs) },
   { name: '100,000 routes', run: (_lab, rigs) => passesTables(rigs) },
 ];
 

@@ -1,17 +1,35 @@
-// Large tables through each daemon, both ways, compared attribute by attribute.
+// Tables to and from each daemon, compared attribute by attribute.
 import assert from 'node:assert/strict';
 import { parseAddress } from '@calico/ip';
 import { Attempts } from './attempts.ts';
-import { INTERNAL } from './features.ts';
+import { OUR_ASN, type Session } from './daemon.ts';
+import { external, INTERNAL } from './features.ts';
 import type { OurNode } from './our_node.ts';
 import { byPrefix, type Rig } from './rig.ts';
 import { internetLike, mrtOf, type Route, seenAs, TableView } from './tables.ts';
 
+const FEW = 1_000;
 const COUNT = 100_000;
 const CLIENT = 'many';
 const ARRIVED_MS = 120_000;
 
 type Tables = { readonly ours: readonly Route[]; readonly far: readonly Route[] };
+
+/** Ours and each daemon announce a thousand to each other, over an external session. */
+export async function exchangeTables(rigs: readonly Rig[]): Promise<ReadonlyMap<Rig, unknown>> {
+  const attempts = new Attempts(rigs);
+  const table = internetLike(60, FEW);
+  await rigs[0]?.ours.announce(CLIENT, mrtOf(table));
+  await attempts.each(async (rig) => {
+    const { daemon } = rig;
+    const networks = (_: unknown, i: number) => `100.${daemon.octet}.${i >> 4}.${(i & 15) << 4}/28`;
+    const session = external(rig, { routes: Array.from({ length: FEW }, networks) });
+    await rig.establish(session, {}, ARRIVED_MS);
+    await has(rig, session, table);
+  });
+  await rigs[0]?.ours.takeBack(CLIENT);
+  return attempts.failures;
+}
 
 /**
  * Daemons that are routers reflect the table of each of their clients to the other. One that is none has
@@ -60,11 +78,26 @@ async function exchanges(rig: Rig, { ours, far }: Tables): Promise<void> {
   const routes = far.map((route) => seenAs(route).prefix);
   const session = { ...INTERNAL, routes };
   await rig.establish(session, {}, ARRIVED_MS);
+  await has(rig, session, ours);
+}
+
+/** Waits until the daemon has each route as ours announces it. */
+async function has(rig: Rig, session: Session, table: readonly Route[]): Promise<void> {
+  const { daemon, ours } = rig;
+  const isInternal = session.asn === OUR_ASN;
+  const expected = table.map(seenAs).map((route) => ({
+    ...route,
+    nextHop: ours.address,
+    asPath: isInternal ? route.asPath : `${OUR_ASN} ${route.asPath}`,
+  }));
   await rig.becomes(async () => {
-    const seen = byPrefix(await rig.daemon.seen(session, 4));
-    for (const route of ours) {
-      const expected = { ...seenAs(route), nextHop: rig.ours.address };
-      assert.deepEqual(seen.get(expected.prefix), expected);
+    const seen = byPrefix(await daemon.seen(session, 4));
+    for (const route of expected) {
+      const found = seen.get(route.prefix);
+      assert.ok(found, `${daemon.name} has no route to ${route.prefix}`);
+      // Outside of our AS it is each daemon's own matter.
+      const { localPreference } = isInternal ? found : route;
+      assert.deepEqual({ ...found, localPreference, origin: found.origin.toLowerCase() }, route);
     }
   }, ARRIVED_MS);
 }

@@ -8,7 +8,6 @@ export class OpenBgpd extends Daemon {
   readonly octet = 114;
   override readonly lacks = {
     BFD: 'it has no BFD',
-    'IPv6 over IPv4': 'it gives ::1 as the next hop of its own IPv6 routes there',
     'IPv4 over IPv6': 'version 7.7 knows no extended next hops (RFC 8950)',
     'graceful restart of theirs': 'it helps others, but does not claim to forward while it is away',
   };
@@ -28,8 +27,16 @@ export class OpenBgpd extends Daemon {
     });
   }
 
-  override async refresh(session: Session): Promise<void> {
-    await this.#bgpctl('neighbor', this.ourAddressOf(session.transport), 'refresh');
+  /** It keeps what it hears and needs nothing again; asking is an order of its own. */
+  override async adopt(session: Session): Promise<void> {
+    this.rewrite('bgpd.conf', this.#configuration(session));
+    await this.#bgpctl('reload');
+    if (session.adds?.heard !== undefined) await this.askAgain(session);
+  }
+
+  override async refreshes(session: Session): Promise<{ sent: number; received: number }> {
+    const { sent, received } = (await this.#neighbour(session))?.stats?.message ?? {};
+    return { sent: sent?.route_refresh ?? 0, received: received?.route_refresh ?? 0 };
   }
 
   /** It takes routes before it has read that their peer is a client, and passes them on as they came. */
@@ -37,13 +44,25 @@ export class OpenBgpd extends Daemon {
     for (const peer of this.peersOf(session)) await this.#bgpctl('neighbor', peer, 'refresh');
   }
 
-  override async shutDown(session: Session, message: string): Promise<void> {
+  override async shutDown(session: Session, message: string): Promise<string> {
     await this.#bgpctl('neighbor', this.ourAddressOf(session.transport), 'down', message);
+    return message;
+  }
+
+  override async reasonsHeard(session: Session): Promise<string> {
+    return (await this.#neighbour(session))?.last_shutdown_reason ?? '';
+  }
+
+  async #neighbour(session: Session): Promise<OpenBgpdNeighbour | undefined> {
+    const peer = this.ourAddressOf(session.transport);
+    const text = await this.#bgpctl('-j', 'show', 'neighbor', peer);
+    return (JSON.parse(text || '{}') as { neighbors?: readonly OpenBgpdNeighbour[] })
+      .neighbors?.[0];
   }
 
   async seen(session: Session, family: 4 | 6): Promise<readonly SeenRoute[]> {
     const peer = this.ourAddressOf(session.transport);
-    const text = await this.#bgpctl('-j', 'show', 'rib', 'in', 'detail', 'neighbor', peer);
+    const text = await this.#bgpctl('-j', 'show', 'rib', 'detail', 'neighbor', peer);
     const { rib = [] } = JSON.parse(text || '{}') as { rib?: readonly OpenBgpdRoute[] };
     return rib.filter(({ prefix }) => prefix.includes(':') === (family === 6)).map(readRoute);
   }
@@ -67,6 +86,13 @@ export class OpenBgpd extends Daemon {
       this.announced(family),
       ...(family === 4 ? routes : []),
     ]);
+    const { heard, told } = session.adds ?? {};
+    const policy = [
+      ...(heard === undefined ? [] : [`from any set community ${heard}`]),
+      ...(told === undefined ? [] : [`to any set community ${told}`]),
+      ...(isForeign(session) ? [`to any inet6 set nexthop ${this.address(6)}`] : []),
+      ...(isForeign(session) ? ['to any inet6 set nexthop no-modify'] : []),
+    ];
     return `AS ${asn}
 router-id ${self.address}
 socket "${this.#socket}"
@@ -79,10 +105,12 @@ ${this.peersOf(session)
   .join('\n')}
 allow from any
 allow to any
+${policy.map((rule) => `match ${rule}`).join('\n')}
 `;
   }
 
-  #options({ transport, families, password, ...session }: Session): string[] {
+  #options({ password, ...session }: Session): string[] {
+    const { transport, families } = session;
     return [
       `remote-as ${OUR_ASN}`,
       `local-address ${this.address(transport)}`,
@@ -90,6 +118,7 @@ allow to any
       `announce IPv6 ${families.includes(6) ? 'unicast' : 'none'}`,
       'announce restart yes',
       'announce refresh yes',
+      ...(isForeign(session) ? ['multihop 2'] : []),
       ...(password === undefined ? [] : [`tcp md5sig password "${password}"`]),
       ...(session.hasTtlSecurity ? ['ttl-security yes'] : []),
       ...(session.isReflector ? ['route-reflector'] : []),
@@ -98,12 +127,24 @@ allow to any
   }
 }
 
+/** Another next hop than its own end of the session: bgpd.conf(5) has it for multihop sessions alone. */
+function isForeign({ transport, families }: Session): boolean {
+  return transport === 4 && families.includes(6);
+}
+
 /** "rt:64512:100" as its configuration has it. */
 function extendedCommand(text: string): string {
   const [type, ...rest] = text.split(':');
   return `${type === 'rt' ? 'rt' : 'soo'} ${rest.join(':')}`;
 }
 
+type OpenBgpdMessages = { readonly route_refresh?: number };
+type OpenBgpdNeighbour = {
+  readonly last_shutdown_reason?: string;
+  readonly stats?: {
+    readonly message?: { readonly sent?: OpenBgpdMessages; readonly received?: OpenBgpdMessages };
+  };
+};
 type OpenBgpdRoute = {
   readonly prefix: string;
   readonly exit_nexthop?: string;

@@ -17,6 +17,8 @@ export const OUR_COMMUNITIES = { community: '64512:300', large: '64512:3:4' };
 export const OUR_RICH = '198.51.100.0/24';
 /** Announced by ours with several paths, and by the far node FAR_TWICE. */
 export const OUR_TWICE = '198.51.103.0/24';
+/** A BGPFilter of ours that adds a community, both ways; of what it lets out that takes the place of OUR_COMMUNITIES. */
+export const OUR_FILTER = { name: 'adding', community: '64512:903' };
 export const SECRET = { name: 'bgp', key: 'password', value: 'open-sesame' };
 
 const UP_MS = 30_000;
@@ -36,24 +38,28 @@ export class Rig {
 
   /** Both ends anew, up, and agreed on what they told each other. */
   async establish(session: Session, spec: object = {}, agreeMs = UP_MS): Promise<void> {
-    const { asn, transport, families, isReflector = false } = session;
+    const { transport, isReflector = false } = session;
     const nodes = [this.ours, ...(isReflector ? [this.far] : [])];
     const address = this.daemon.address(transport);
     await this.leave();
     for (const node of nodes) await this.#becomesPeer(node, address, false);
-    for (const { name } of nodes) {
-      await this.lab.apply('BGPPeer', this.#resource(name), {
-        node: name,
-        peerIP: address,
-        asNumber: asn,
-        addressFamilies: families.map((family) => `IPv${family}`),
-        ...spec,
-      });
-    }
+    for (const node of nodes) await this.applyPeer(node, session, spec);
     for (const node of nodes) await this.#becomesPeer(node, address, true);
     await this.daemon.start(session);
     for (const node of nodes) await this.isUp(session, node);
     await this.agree(session, agreeMs);
+  }
+
+  /** Ours knows the daemon as this session has it. */
+  async applyPeer({ name }: OurNode, session: Session, spec: object): Promise<void> {
+    const { asn, transport, families } = session;
+    await this.lab.apply('BGPPeer', this.#resource(name), {
+      node: name,
+      peerIP: this.daemon.address(transport),
+      asNumber: asn,
+      addressFamilies: families.map((family) => `IPv${family}`),
+      ...spec,
+    });
   }
 
   /** Nobody of ours has a session with the daemon any more. */
@@ -116,6 +122,7 @@ export class Rig {
 
   async #compare(session: Session, family: 4 | 6): Promise<void> {
     const { asn, routes = [], transport, hasExtendedNextHop, attached = ATTACHED } = session;
+    const { adds = {}, isFiltered = false } = session;
     const { daemon } = this;
     const isInternal = asn === OUR_ASN;
     const via = hasExtendedNextHop ? transport : family;
@@ -128,7 +135,7 @@ export class Rig {
         nextHop: daemon.address(via),
         asPath: isInternal ? '' : String(asn),
         origin: 'igp',
-        communities: attached.communities,
+        communities: withMore(attached.communities, adds.told),
         extendedCommunities: daemon.attachesExtended ? attached.extended : [],
         largeCommunities: attached.large,
         med: attached.med,
@@ -141,11 +148,13 @@ export class Rig {
       asPath: isInternal ? '' : String(OUR_ASN),
       origin: 'igp',
     };
+    const told = isFiltered ? OUR_FILTER.community : OUR_COMMUNITIES.community;
     this.#isSeen(seen, OUR_BLOCKS[family], {
       ...expected,
-      communities: [OUR_COMMUNITIES.community],
+      // Who is no router has no policy.
+      communities: withMore([told], daemon.isRouter ? adds.heard : undefined),
       extendedCommunities: [],
-      largeCommunities: [OUR_COMMUNITIES.large],
+      largeCommunities: isFiltered ? [] : [OUR_COMMUNITIES.large],
     });
     if (attached !== ATTACHED_ALL || family === 6) return;
     const { communities, extended: extendedCommunities, large: largeCommunities } = attached;
@@ -172,6 +181,10 @@ export class Rig {
   #log(): string {
     return `\n--- ${this.daemon.name}\n${this.daemon.log().slice(-2500)}`;
   }
+}
+
+function withMore(communities: readonly string[], more: string | undefined): readonly string[] {
+  return more === undefined ? communities : [...communities, more].toSorted();
 }
 
 export function byPrefix<T extends { readonly prefix: string }>(

@@ -11,9 +11,16 @@ import {
   Origin,
   type PathAttributes,
 } from '@calico/bgp-wire';
-import { type Address, formatAddress, formatPrefix, type Prefix, parsePrefix } from '@calico/ip';
+import {
+  type Address,
+  formatAddress,
+  formatPrefix,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+} from '@calico/ip';
 import { type Attached, attributesOf } from './attached.ts';
-import type { SeenRoute } from './daemon.ts';
+import { OUR_ASN, type SeenRoute } from './daemon.ts';
 
 const PIECE = 1_000;
 const ORIGINS = [Origin.Igp, Origin.Egp, Origin.Incomplete];
@@ -30,11 +37,11 @@ export function internetLike(firstOctet: number, count: number): Route[] {
 
 function ofSet(set: number): PathAttributes {
   const spread = (some: number): number => (set * 2_654_435_761 + some * 40_503) % 60_000;
-  // 23456 would be AS_TRANS.
+  // 23456 would be AS_TRANS, and 4200000110 to 4200000115 are the daemons.
   const asns = Array.from({ length: 3 + (set & 3) }, (_, hop) => 1 + (spread(hop) % 23_000));
   return {
     origin: ORIGINS[set % 3] ?? Origin.Igp,
-    asPath: [{ kind: 'sequence', asns: [...asns, 4_200_000_000 + (set % 90_000_000)] }],
+    asPath: [{ kind: 'sequence', asns: [...asns, 4_210_000_000 + (set % 80_000_000)] }],
     multiExitDiscriminator: set % 1000,
     localPreference: 100 + (set % 7),
     communities: Array.from({ length: 2 + (set & 3) }, (_, i) => (i + 1) * 0x1_0000 + spread(i)),
@@ -48,12 +55,23 @@ function ofSet(set: number): PathAttributes {
 /** Pieces of an MRT table without its peers; the next hop is who announces them. */
 export function* mrtOf(routes: readonly Route[]): Generator<Uint8Array> {
   for (let at = 0; at < routes.length; at += PIECE) {
-    const records = routes.slice(at, at + PIECE).map(({ prefix, attributes }, index) => {
-      const entries = [{ peer: 0, originated: 0, attributes, nextHop: undefined }];
-      return encodeMrt({ kind: 'routes', timestamp: 0, sequence: at + index, prefix, entries });
-    });
-    yield Buffer.concat(records);
+    const piece = routes.slice(at, at + PIECE);
+    yield Buffer.concat(piece.map((route, index) => recordOf(route, at + index)));
   }
+}
+
+/** Records of a whole MRT table, of one peer. */
+export function mrtRecords(routes: readonly Route[], peer: string): Uint8Array[] {
+  const address = parseAddress(peer);
+  const routerId = Number(address.value);
+  const peers = [{ address, asn: OUR_ASN, routerId }];
+  const first = encodeMrt({ kind: 'peers', timestamp: 0, routerId, view: '', peers });
+  return [first, ...routes.map((route, index) => recordOf(route, index, address))];
+}
+
+function recordOf({ prefix, attributes }: Route, sequence: number, nextHop?: Address): Uint8Array {
+  const entries = [{ peer: 0, originated: 0, attributes, nextHop }];
+  return encodeMrt({ kind: 'routes', timestamp: 0, sequence, prefix, entries });
 }
 
 /** One route with what a daemon would attach. */
