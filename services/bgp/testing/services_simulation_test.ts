@@ -83,7 +83,12 @@ test('the configuration decides what is announced alone: listed addresses, and a
   const cluster = running(plain, slice);
   const after = (configuration: Readonly<Record<string, unknown>>) => {
     cluster.apply([...base(configuration), plain, slice]);
-    cluster.advance(6_000);
+    for (let step = 0; step < 1_200; step++) {
+      cluster.advance(5);
+      // While the range is configured, there is a way to the address.
+      const found = [...ways(cluster, 'c', '192.0.2.9/32'), ...ways(cluster, 'c', '192.0.2.0/24')];
+      assert.ok(found.length > 0 || configuration['serviceLoadBalancerIPs'] !== undefined);
+    }
     return [ways(cluster, 'c', '192.0.2.9/32'), ways(cluster, 'c', '192.0.2.0/24')];
   };
   const everybody = [A, B, 'self'];

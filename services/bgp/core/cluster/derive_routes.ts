@@ -94,10 +94,9 @@ export type Services = {
   readonly rules: ServiceRules;
 };
 
-/** @param labels of the node */
 export function deriveServices(
   spec: BGPConfiguration['spec'],
-  labels: NodeView['labels'],
+  { labels, kubernetesName }: Pick<NodeView, 'labels' | 'kubernetesName'>,
 ): Services {
   const cluster = prefixesOf(spec.serviceClusterIPs);
   const external = prefixesOf(spec.serviceExternalIPs);
@@ -109,6 +108,7 @@ export function deriveServices(
   return {
     announced: isExcluded ? [] : ranges.filter((range) => !isSingle(range)),
     rules: {
+      node: kubernetesName,
       isExcluded,
       ranges: { cluster, external, 'load balancer': loadBalancer },
       aggregatesLoadBalancers,

@@ -85,7 +85,7 @@ export function deriveSpeaker(
     workloadEndpoints: resources.workloadEndpoints,
   });
   const pools = derivePools(resources.ipPools);
-  const services = deriveServices(configuration, self.labels);
+  const services = deriveServices(configuration, self);
   const programs = programsOf(configuration.programClusterRoutes);
   return {
     problems: [

@@ -23,12 +23,12 @@ const NODES = [
   node('c', '192.168.80.102/24', {}, { rack: '2' }),
 ];
 
-function storedNode(name: string): AnyResource {
+function storedNode(name: string, spec: object = {}): AnyResource {
   const document = {
     apiVersion: 'projectcalico.org/v3',
     kind: 'Node',
     metadata: { name },
-    spec: {},
+    spec,
   };
   return parseStored('Node', JSON.stringify(document));
 }
@@ -253,6 +253,15 @@ test('ranges of services are announced, but not by nodes that are excluded', () 
   assert.deepEqual(own('a'), ['service 10.96.0.0/12', 'service 203.0.113.0/24']);
   assert.deepEqual(own('x'), []);
   assert.equal(derive('x', resources).derived?.services.length, 4);
+});
+
+test('endpoints are on this node by the name that Kubernetes has for it', () => {
+  const bgp = { ipv4Address: '192.168.80.7/24' };
+  const nameOf = (orchRefs: object[]) =>
+    derive('k', [storedNode('k', { bgp, orchRefs })]).derived?.serviceRules.node;
+  assert.equal(nameOf([]), 'k');
+  assert.equal(nameOf([{ orchestrator: 'k8s', nodeName: 'k.example' }]), 'k.example');
+  assert.equal(nameOf([{ orchestrator: 'k8s', nodeName: '' }]), 'k');
 });
 
 test('programClusterRoutes: both when unset, and pools that nobody serves are named', () => {

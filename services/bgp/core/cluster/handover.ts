@@ -1,12 +1,16 @@
 // Make before break for this node's own routes. Where blocks merge into a wider route, or a merged one
 // falls apart, the new routes are told at once and the old ones that overlap with them a little later:
-// no peer is without a way in between. While both are there the longer one wins everywhere.
-import { formatPrefix, type Prefix, prefixContains } from '@calico/ip';
+// no peer is without a way in between. While both are there the longer one wins everywhere. So it is where
+// the addresses of a range of services are announced one by one from now on.
+import { formatPrefix, type Prefix, prefixContains, samePrefix } from '@calico/ip';
+import type { ServiceRules } from '../services/service_rules.ts';
 import type { OwnRoute, SpeakerConfig } from '../speaker/config.ts';
 
 /** Longer than new routes take to every node, through two reflectors. */
 const KEPT_MS = 5_000;
 
+/** Of what has been derived. */
+type Handed = { readonly speaker: SpeakerConfig; readonly serviceRules: ServiceRules };
 type Kept = { readonly route: OwnRoute; readonly until: number };
 
 export class Handover {
@@ -14,18 +18,21 @@ export class Handover {
   readonly #kept = new Map<string, Kept>();
 
   /** @param now milliseconds of a clock that does not jump @returns the configuration to use now */
-  configure(next: SpeakerConfig, now: number): SpeakerConfig {
+  configure({ speaker: next, serviceRules }: Handed, now: number): SpeakerConfig {
     const wanted = new Set(next.ownRoutes.map(({ prefix }) => formatPrefix(prefix)));
     for (const route of this.#config?.ownRoutes ?? []) {
       const text = formatPrefix(route.prefix);
-      if (route.kind === 'block' && !wanted.has(text) && !this.#kept.has(text)) {
+      if (route.kind !== 'borrowed' && !wanted.has(text) && !this.#kept.has(text)) {
         this.#kept.set(text, { route, until: now + KEPT_MS });
       }
     }
     for (const [text, { route }] of this.#kept) {
-      const isReplaced = next.ownRoutes.some(
-        ({ kind, prefix }) => kind === 'block' && overlap(prefix, route.prefix),
-      );
+      const isReplaced =
+        route.kind === 'service'
+          ? isTakenApart(route.prefix, serviceRules)
+          : next.ownRoutes.some(
+              ({ kind, prefix }) => kind === 'block' && overlap(prefix, route.prefix),
+            );
       if (wanted.has(text) || !isReplaced) this.#kept.delete(text);
     }
     this.#config = next;
@@ -44,6 +51,12 @@ export class Handover {
     const kept = [...this.#kept.values()].map(({ route }) => route);
     return { ...config, ownRoutes: [...config.ownRoutes, ...kept] };
   }
+}
+
+function isTakenApart(range: Prefix, rules: ServiceRules): boolean {
+  const { isExcluded, aggregatesLoadBalancers, ranges } = rules;
+  if (isExcluded || aggregatesLoadBalancers) return false;
+  return ranges['load balancer'].some((each) => samePrefix(each, range));
 }
 
 function overlap(a: Prefix, b: Prefix): boolean {

@@ -1,14 +1,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatPrefix, parsePrefix } from '@calico/ip';
+import type { ServiceRules } from '../services/service_rules.ts';
 import type { OwnRoute, SpeakerConfig } from '../speaker/config.ts';
 import { Handover } from './handover.ts';
 
-function config(...cidrs: string[]): SpeakerConfig {
+const RULES: ServiceRules = {
+  node: 'a',
+  isExcluded: false,
+  ranges: { cluster: [], external: [], 'load balancer': [parsePrefix('192.0.2.0/24')] },
+  aggregatesLoadBalancers: true,
+  localPreference: { 4: 100, 6: 100 },
+};
+
+function derived(kind: OwnRoute['kind'], cidrs: readonly string[], rules = RULES) {
   const ownRoutes = cidrs.map(
-    (cidr): OwnRoute => ({ prefix: parsePrefix(cidr), kind: 'block', localPreference: 100 }),
+    (cidr): OwnRoute => ({ prefix: parsePrefix(cidr), kind, localPreference: 100 }),
   );
-  return { ownRoutes } as unknown as SpeakerConfig;
+  return { speaker: { ownRoutes } as unknown as SpeakerConfig, serviceRules: rules };
+}
+
+function config(...cidrs: string[]) {
+  return derived('block', cidrs);
 }
 
 function told(of: SpeakerConfig | undefined): string[] | undefined {
@@ -57,4 +70,18 @@ test('a route that is wanted again is not taken away', () => {
   const again = handover.configure(config('10.0.0.0/25'), 1000);
   assert.deepEqual(told(again), ['10.0.0.0/25', '10.0.0.0/26']);
   assert.deepEqual(told(handover.review(6_000)), ['10.0.0.0/25']);
+});
+
+test('a range of load balancers stays until its addresses are known one by one', () => {
+  const handover = new Handover();
+  const whole = derived('service', ['192.0.2.0/24', '203.0.113.0/24']);
+  const apart = (rules: Partial<ServiceRules>) =>
+    told(handover.configure(derived('service', [], { ...RULES, ...rules }), 0));
+  handover.configure(whole, 0);
+  assert.deepEqual(apart({ aggregatesLoadBalancers: false }), ['192.0.2.0/24']);
+  assert.deepEqual(told(handover.review(5_000)), []);
+  handover.configure(whole, 6_000);
+  assert.deepEqual(apart({ aggregatesLoadBalancers: false, isExcluded: true }), []);
+  handover.configure(whole, 6_000);
+  assert.deepEqual(apart({}), [], 'it is given up');
 });

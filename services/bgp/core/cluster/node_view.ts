@@ -6,6 +6,8 @@ import type { ClusterResources } from './resources.ts';
 
 export type NodeView = {
   readonly name: string;
+  /** As EndpointSlices call it. */
+  readonly kubernetesName: string;
   readonly asn: number;
   readonly listenPort: number;
   readonly clusterId: number | undefined;
@@ -21,8 +23,12 @@ export function viewNode(node: Node, resources: ClusterResources): NodeView {
   const { asNumber, ipv4Address, ipv6Address, routeReflectorClusterID } = node.spec.bgp ?? {};
   const v4 = given(ipv4Address) ? parseInterfaceAddress(ipv4Address) : undefined;
   const v6 = given(ipv6Address) ? parseInterfaceAddress(ipv6Address) : undefined;
+  const kubernetes = node.spec.orchRefs?.find(
+    ({ orchestrator }) => orchestrator === 'k8s',
+  )?.nodeName;
   return {
     name,
+    kubernetesName: given(kubernetes) ? kubernetes : name,
     labels,
     asn: asNumber ?? configuration.asNumber,
     listenPort: configuration.listenPort,

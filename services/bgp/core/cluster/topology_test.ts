@@ -9,6 +9,7 @@ const AUTO = { topology: 'Auto', meshLimit: 10 } as const;
 function view(name: string, zone?: string, more: Partial<NodeView> = {}): NodeView {
   return {
     name,
+    kubernetesName: name,
     asn: 64_512,
     listenPort: 179,
     clusterId: undefined,

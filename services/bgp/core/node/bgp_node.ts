@@ -192,7 +192,6 @@ export class BgpNode {
       onLost: (peer) => this.#host.order({ kind: 'session', peer, event: NO_WAY }),
     });
     this.services = new Services({
-      node,
       clock,
       defer,
       onChanges: (changes) => this.#host.order({ kind: 'services', ...changes }),
@@ -282,7 +281,7 @@ export class BgpNode {
     const text = settingsText(derived);
     if (derived !== undefined && text !== this.#derivedText) {
       this.#derivedText = text;
-      this.#configure(derived, this.#handover.configure(derived.speaker, clock.monotonic()));
+      this.#configure(derived, this.#handover.configure(derived, clock.monotonic()));
       this.#observers.configure(derived);
     }
     this.#listenSoon();

@@ -22,7 +22,6 @@ export type ServiceNews = {
 };
 
 export type ServicesOptions = {
-  readonly node: string;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly defer: Defer;
   readonly onChanges: (changes: ServiceChanges) => void;
@@ -32,7 +31,7 @@ export type ServicesOptions = {
 
 export class Services {
   readonly #options: ServicesOptions;
-  readonly #index: ServiceIndex;
+  readonly #index = new ServiceIndex();
   #rulesText = '';
   #waiting: ServiceChange[] = [];
   #taken = 0;
@@ -44,7 +43,6 @@ export class Services {
 
   constructor(options: ServicesOptions) {
     this.#options = options;
-    this.#index = new ServiceIndex(options.node);
   }
 
   /** Whether peers are told what is known. */

@@ -8,6 +8,7 @@ import type { ServiceRules } from '../services/service_rules.ts';
 import { Services } from './services.ts';
 
 const RULES: ServiceRules = {
+  node: 'a',
   isExcluded: false,
   ranges: { cluster: [], external: [parsePrefix('203.0.113.0/24')], 'load balancer': [] },
   aggregatesLoadBalancers: true,
@@ -20,7 +21,6 @@ function fixture(looks = Number.POSITIVE_INFINITY) {
   const log: string[] = [];
   let time = 0;
   const services = new Services({
-    node: 'a',
     clock: { monotonic: () => (time += 4 / looks) },
     defer: (callback) => turns.push(callback),
     onChanges: ({ announced, withdrawn }) => {

@@ -1,21 +1,29 @@
-// Where a service has endpoints that are ready, as bits: slices of one service are joined by "or".
+// Where a service has endpoints that are ready, as bits.
 import type { Family } from '@calico/ip';
 import type { KubernetesEndpointSlice } from '@calico/model';
 
 export type Readiness = number;
 
-export const NO_ENDPOINTS: Readiness = 0;
 const ANYWHERE = { 4: 1, 6: 2 } as const;
 const HERE = { 4: 4, 6: 8 } as const;
 
-/** An endpoint of which nothing is known counts as ready, as Kubernetes has it. */
-export function readinessOf({ spec }: KubernetesEndpointSlice, node: string): Readiness {
-  const family = spec.addressType === 'IPv6' ? 6 : 4;
-  let found = NO_ENDPOINTS;
-  for (const { addresses, conditions, nodeName } of spec.endpoints ?? []) {
-    if (conditions?.ready === false || addresses.length === 0) continue;
-    if (nodeName === node) return ANYWHERE[family] | HERE[family];
-    found = ANYWHERE[family];
+/**
+ * An endpoint of which nothing is known counts as ready, as Kubernetes has it.
+ * @param slices of one service
+ * @param node as Kubernetes calls it
+ */
+export function readinessOf(slices: Iterable<KubernetesEndpointSlice>, node: string): Readiness {
+  let found = 0;
+  for (const { spec } of slices) {
+    const family = spec.addressType === 'IPv6' ? 6 : 4;
+    if (isReadyHere(found, family)) continue;
+    for (const { addresses, conditions, nodeName } of spec.endpoints ?? []) {
+      if (conditions?.ready === false || addresses.length === 0) continue;
+      found |= ANYWHERE[family];
+      if (nodeName !== node) continue;
+      found |= HERE[family];
+      break;
+    }
   }
   return found;
 }

@@ -2,7 +2,7 @@
 // service. The outcome depends on what there is, not on the order in which it came.
 import { formatPrefix, type Prefix, samePrefix } from '@calico/ip';
 import type { KubernetesEndpointSlice, KubernetesService, ResourceKey } from '@calico/model';
-import { NO_ENDPOINTS, type Readiness, readinessOf } from './readiness.ts';
+import { readinessOf } from './readiness.ts';
 import {
   isAnnounced,
   judgeAddress,
@@ -30,7 +30,7 @@ export type ServiceChanges = {
 type Service = {
   view: ServiceView | undefined;
   /** By name. */
-  readonly slices: Map<string, Readiness>;
+  readonly slices: Map<string, KubernetesEndpointSlice>;
   /** What the service wants this node to announce. */
   wanted: readonly Prefix[];
 };
@@ -42,7 +42,6 @@ const SLICE = 256;
 const REMEMBERED = '';
 
 export class ServiceIndex {
-  readonly #node: string;
   readonly #services = new Map<string, Service>();
   /** Which service each slice belongs to. */
   readonly #owners = new Map<string, string>();
@@ -54,10 +53,6 @@ export class ServiceIndex {
   /** Texts of told addresses that nobody wants any more. */
   readonly #leaving = new Set<string>();
   #rules: ServiceRules | undefined;
-
-  constructor(node: string) {
-    this.#node = node;
-  }
 
   /** Whether settle() has nothing to do. */
   get isSettled(): boolean {
@@ -109,10 +104,7 @@ export class ServiceIndex {
     if (this.#owners.get(text) !== owner) this.#removeSlice(text);
     if (owner === undefined) return;
     this.#owners.set(text, owner);
-    const { slices } = this.#service(owner);
-    const readiness = readinessOf(resource, this.#node);
-    if (slices.get(text) === readiness) return;
-    slices.set(text, readiness);
+    this.#service(owner).slices.set(text, resource);
     this.#changed.add(owner);
   }
 
@@ -149,7 +141,7 @@ export class ServiceIndex {
     for (const { view, slices } of this.#services.values()) {
       for (const address of view?.addresses ?? []) {
         if (view === undefined || !samePrefix(address.prefix, prefix)) continue;
-        const reason = judgeAddress(address, view, readinessIn(slices), rules);
+        const reason = judgeAddress(address, view, readinessOf(slices.values(), rules.node), rules);
         found.push(sentence(formatPrefix(prefix), address.sort, view.name, reason));
       }
     }
@@ -180,7 +172,7 @@ export class ServiceIndex {
     if (name === REMEMBERED) return service.wanted;
     const { view, slices, wanted: before } = service;
     if (view === undefined && slices.size === 0) this.#services.delete(name);
-    const readiness = readinessIn(slices);
+    const readiness = readinessOf(slices.values(), rules.node);
     service.wanted =
       view?.addresses
         .filter((address) => isAnnounced(judgeAddress(address, view, readiness, rules)))
@@ -226,12 +218,6 @@ export class ServiceIndex {
     }
     return withdrawn;
   }
-}
-
-function readinessIn(slices: ReadonlyMap<string, Readiness>): Readiness {
-  let all = NO_ENDPOINTS;
-  for (const each of slices.values()) all |= each;
-  return all;
 }
 
 function keyOf(kind: ServiceResource['kind'], text: string): ResourceKey {

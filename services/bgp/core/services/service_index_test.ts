@@ -9,6 +9,7 @@ import type { ServiceRules } from './service_rules.ts';
 
 function rulesFor(changes: Partial<ServiceRules> = {}): ServiceRules {
   return {
+    node: 'a',
     isExcluded: false,
     ranges: {
       cluster: [],
@@ -28,7 +29,7 @@ class Told {
   /** Most that were told in one step. */
   readonly steps: string[] = [];
 
-  constructor(index = new ServiceIndex('a')) {
+  constructor(index = new ServiceIndex()) {
     this.index = index;
   }
 
@@ -132,6 +133,10 @@ test('configure() judges all again, and tells another preference', () => {
   assert.deepEqual([...found.addresses], [['192.0.2.1/32', 7]]);
   found.index.configure(rulesFor({ isExcluded: true }));
   assert.deepEqual(found.settle().texts(), []);
+  found.index.configure(rulesFor({ node: 'b' }));
+  assert.deepEqual(found.settle().texts(), []);
+  found.index.configure(rulesFor());
+  assert.deepEqual(found.settle().texts(), ['192.0.2.1/32']);
 });
 
 test('what is remembered stays until it is forgotten, and beyond that where it is wanted', () => {

@@ -6,6 +6,8 @@ import type { AddressSort, ServiceAddress, ServiceView } from './service_view.ts
 
 /** What the configuration and the node say, whatever services there are. */
 export type ServiceRules = {
+  /** This node, as Kubernetes calls it. */
+  readonly node: string;
   /** The node is labelled to take no traffic for services. */
   readonly isExcluded: boolean;
   readonly ranges: Readonly<Record<AddressSort, readonly Prefix[]>>;

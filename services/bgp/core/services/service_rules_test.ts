@@ -8,6 +8,7 @@ import { judgeAddress, reasonText, type ServiceRules } from './service_rules.ts'
 import { viewService } from './service_view.ts';
 
 const RULES: ServiceRules = {
+  node: 'here',
   isExcluded: false,
   ranges: {
     cluster: prefixes('10.96.0.0/12', 'fd00:96::/112'),
@@ -37,9 +38,8 @@ function reasons(
   nodes6: readonly string[] = [],
 ): string[] {
   const view = viewService(service('web', { ...SPEC, ...spec }, INGRESS) as KubernetesService);
-  const readiness = [endpointSlice('s4', 'web', nodes), endpointSlice('s6', 'web', nodes6, 'IPv6')]
-    .map((slice) => readinessOf(slice as KubernetesEndpointSlice, 'here'))
-    .reduce((a, b) => a | b);
+  const slices = [endpointSlice('s4', 'web', nodes), endpointSlice('s6', 'web', nodes6, 'IPv6')];
+  const readiness = readinessOf(slices as KubernetesEndpointSlice[], RULES.node);
   return view.addresses.map((address) =>
     judgeAddress(address, view, readiness, { ...RULES, ...rules }),
   );
