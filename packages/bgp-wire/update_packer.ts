@@ -102,7 +102,9 @@ export class UpdatePacker {
   #openMessage(): void {
     this.#reserve(this.#maximum);
     const start = this.#position;
-    this.#bytes.fill(0xff, start, start + 16);
+    const marked = this.#bytes;
+    // For so few a loop is faster than fill().
+    for (let at = start; at < start + 16; at++) marked[at] = 0xff;
     this.#position = start + 18;
     this.#u8(MessageType.Update);
     const nextHop = this.#nextHop;

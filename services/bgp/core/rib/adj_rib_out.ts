@@ -67,8 +67,9 @@ export class AdjRibOut {
   readonly #gone = new IntQueue();
   readonly #readers = new Set<Reader>();
   readonly #chunks = new ToldChunks();
-  readonly #told = new Map<number, number>();
+  /** Entries that somebody is told; those of each source. */
   #size = 0;
+  #told = new Int32Array(64);
 
   /** @param context how the messages are written; its `addPath` names families with identifiers */
   constructor(prefixes: PrefixTable, attributes: ToldSets, context: WireContext) {
@@ -148,7 +149,7 @@ export class AdjRibOut {
 
   /** How many entries are for the reader. */
   countFor({ source }: Reader): number {
-    return this.#size - (this.#told.get(source) ?? 0);
+    return this.#size - (this.#told[source] ?? 0);
   }
 
   /** What the reader has been told of the prefix's first path; undefined: nothing, or not yet. */
@@ -299,7 +300,8 @@ export class AdjRibOut {
 
   #count(source: number, by: 1 | -1): void {
     this.#size += by;
-    this.#told.set(source, (this.#told.get(source) ?? 0) + by);
+    if (source >= this.#told.length) this.#told = withRow(this.#told, source);
+    (this.#told[source] as number) += by;
   }
 
   #unlink(entry: number): void {
