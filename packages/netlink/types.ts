@@ -9,10 +9,11 @@ export type Link = {
   readonly kind: string | undefined;
   /** "ee:ee:ee:ee:ee:ee"; undefined for devices without a link-layer address. */
   readonly mac: string | undefined;
+  /** Bytes. */
   readonly mtu: number;
-  /** IFF_UP. */
+  /** IFF_UP: somebody wants it to work. */
   readonly up: boolean;
-  /** IFF_RUNNING. */
+  /** IFF_RUNNING: it does, there is a carrier. */
   readonly running: boolean;
   readonly loopback: boolean;
   /** Index of the peer or lower device (IFLA_LINK). */
@@ -25,10 +26,12 @@ export type Link = {
 export type VxlanAttributes = {
   /** 1 to 16777215. */
   readonly vni: number;
+  /** UDP destination port of the outer packets. */
   readonly port: number;
   readonly local: Address | undefined;
   /** Device the outer packets leave by. */
   readonly parentIndex: number | undefined;
+  /** Whether forwarding entries come of what arrives, too. */
   readonly learning: boolean;
 };
 
@@ -56,8 +59,9 @@ export type RouteScope = 'global' | 'site' | 'link' | 'host' | 'nowhere';
 export type NextHop = {
   readonly gateway?: Address;
   readonly interfaceIndex?: number;
+  /** RTNH_F_ONLINK: the gateway is on the link, whatever the routes say. */
   readonly onlink?: boolean;
-  /** 1 to 256. */
+  /** Share of the traffic among the next hops: 1 to 256. */
   readonly weight?: number;
 };
 
@@ -69,9 +73,11 @@ export type Route = {
   /** RTA_PROTOCOL: 2 kernel, 3 boot, 4 static, 12 bird, 80 felix. */
   readonly protocol: number;
   readonly scope: RouteScope;
-  /** RTA_PRIORITY. */
+  /** RTA_PRIORITY: of routes to one destination the lowest is taken. Left out: 0 for IPv4, 1024 for IPv6. */
   readonly metric?: number;
+  /** RTA_PREFSRC: where packets of this host are from. */
   readonly source?: Address;
+  /** RTAX_MTU, bytes. */
   readonly mtu?: number;
   /** Empty for blackhole and the like; more than one is multipath. */
   readonly nextHops: readonly NextHop[];
@@ -114,14 +120,18 @@ export type FdbEntry = {
   readonly destination: Address;
 };
 
+/** Which routes are asked for a packet: struct fib_rule_hdr and FRA_*. What is left out matches any. */
 export type Rule = {
   readonly family: Family;
+  /** The lowest is asked first. */
   readonly priority: number;
+  /** Of routes; 254 is main. */
   readonly table: number;
   readonly source?: Prefix;
   readonly destination?: Prefix;
   readonly mark?: { readonly value: number; readonly mask: number };
   readonly inputInterface?: string;
+  /** FIB_RULE_INVERT: for packets that do not match. */
   readonly invert?: boolean;
 };
 
