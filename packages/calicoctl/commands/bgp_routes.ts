@@ -29,7 +29,8 @@ export function addRoutes(bgp: Command, run: Runner, where: string): void {
       'after',
       `
 Tables:
-  loc        every path that policy let in; "*" marks the best of a prefix
+  loc        every path that policy let in; "*" marks the best of a prefix,
+             "=" those that are used beside it
   received   what --peer has told, with what was rejected ("x") and why
   in         what --peer has told and policy let in
   out        what --peer has been told

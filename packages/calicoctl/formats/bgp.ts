@@ -19,8 +19,8 @@ type Column = readonly [heading: string, of: (route: ListRoutesResponse) => stri
 
 const MARKS: Column = [
   '',
-  ({ best, stale, rejectedBecause }) =>
-    `${best ? '*' : ''}${stale ? 's' : ''}${rejectedBecause ? 'x' : ''}`,
+  ({ best, multipath, stale, rejectedBecause }) =>
+    `${best ? '*' : ''}${multipath ? '=' : ''}${stale ? 's' : ''}${rejectedBecause ? 'x' : ''}`,
 ];
 const FROM: Column = ['FROM', ({ learnedFrom }) => learnedFrom || 'this node'];
 const WIDE: readonly Column[] = [
@@ -36,7 +36,7 @@ const WIDE: readonly Column[] = [
 ];
 const REJECTED: Column = ['REJECTED BECAUSE', ({ rejectedBecause }) => rejectedBecause];
 
-/** "*" marks the best path, "s" one that its peer has not repeated yet, "x" one that was rejected. */
+/** "*" marks the best path, "=" one that is used beside it, "s" one that its peer has not repeated yet, "x" one that was rejected. */
 export function formatRoutes(
   routes: readonly ListRoutesResponse[],
   { isWide = false, isTold = false }: RouteColumns = {},

@@ -23,14 +23,18 @@ const ROUTE = create(ListRoutesResponseSchema, {
 test('formatRoutes() marks what is best, stale, rejected', () => {
   const routes = [
     create(ListRoutesResponseSchema, { prefix: '10.244.90.0/26', stale: true }),
-    create(ListRoutesResponseSchema, { prefix: ROUTE.prefix, nextHop: '192.168.80.102' }),
+    create(ListRoutesResponseSchema, {
+      prefix: ROUTE.prefix,
+      nextHop: '192.168.80.102',
+      multipath: true,
+    }),
     ROUTE,
   ];
   assert.equal(
     formatRoutes(routes),
     `     PREFIX             NEXT HOP         FROM             PREF   MED   AS PATH       COMMUNITIES
 *    10.244.85.192/26   192.168.80.101   192.168.80.101   100    -     65001 {1 2}   65000:1 rt:65000:7 65000:1:2
-     10.244.85.192/26   192.168.80.102   this node        -      -     -             -
+=    10.244.85.192/26   192.168.80.102   this node        -      -     -             -
 s    10.244.90.0/26     -                this node        -      -     -             -
 `,
   );

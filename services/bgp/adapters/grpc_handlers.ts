@@ -37,6 +37,7 @@ type Row = {
   readonly data: PathData;
   readonly source: PathSource | undefined;
   readonly isBest: boolean;
+  readonly isMultipath?: boolean;
   readonly isStale?: boolean;
   readonly rejectedBecause?: string;
 };
@@ -262,7 +263,10 @@ function* rowsOfLocRib({ speaker: { rib } }: BgpNode): Generator<Row> {
   const { paths } = rib;
   for (const { candidates, best } of rib.entries()) {
     for (const path of candidates) {
-      yield { ...rowOf(path, path === best), isStale: paths.is(path.row, PathFlag.Stale) };
+      const isStale = paths.is(path.row, PathFlag.Stale);
+      const isBest = path === best;
+      const isMultipath = !isBest && paths.is(path.row, PathFlag.Used);
+      yield { ...rowOf(path, isBest), isStale, isMultipath };
     }
   }
 }
@@ -372,6 +376,7 @@ function routeMessage(row: Row) {
     originatorId: originatorId === undefined ? '' : formatRouterId(originatorId),
     clusterList: (attributes.clusterList ?? []).map(formatRouterId),
     stale: isStale,
+    multipath: row.isMultipath ?? false,
     rejectedBecause,
   };
 }

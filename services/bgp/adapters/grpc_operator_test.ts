@@ -315,6 +315,28 @@ test('peers at one address are told apart by their keys', async () => {
   assert.equal(cluster.node('a').speaker.peers.get(B)?.session.phase, 'running');
 });
 
+test('listRoutes() tells the best path from those that are used beside it', async () => {
+  const { cluster, handlers } = start();
+  cluster.apply([...cluster.resources, node('c', '192.168.80.102/24')]);
+  cluster.start('c');
+  cluster.advance(5_000);
+  for (const name of ['b', 'c']) {
+    const others = createHandlers(cluster.node(name).bgp, name, '1.2.3');
+    await inject(others, 'x', [injected('10.9.0.0/24')]);
+  }
+  await inject(handlers, 'x', [injected('10.8.0.0/24')]);
+  cluster.advance(1_000);
+  const rows = await list(handlers, { prefix: '10.8.0.0/15' });
+  assert.deepEqual(
+    rows.map(({ learnedFrom, best, multipath }) => [learnedFrom, best, multipath]).toSorted(),
+    [
+      ['', true, false],
+      [B, true, false],
+      ['192.168.80.102', false, true],
+    ],
+  );
+});
+
 test('listRoutes() marks what a peer that is away has left', async () => {
   const { cluster, handlers } = start();
   const stale = async () =>
