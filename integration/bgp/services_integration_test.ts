@@ -1,6 +1,6 @@
 // Addresses of services of Kubernetes, as a router outside of the cluster learns them.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually, execOk, ROOT } from '../lab/mod.ts';
@@ -77,6 +77,27 @@ test('a router outside follows the endpoints of a service', { skip: cannotRun },
       60_000,
       () => `not ${nodes.join()}: ${shown}\n${lab.process(`bgp-${FIRST}`).log().slice(-3000)}`,
     );
+  /** A process that starts while nobody can tell it anything announces what the one before did. */
+  const isRemembered = async () => {
+    const remembered = join(lab.speaker(SECOND).directory, 'bgp', 'services.json');
+    await eventually(
+      () => existsSync(remembered) && readFileSync(remembered, 'utf8').includes('192.0.2.7/32'),
+      20_000,
+      () => 'the address is not remembered',
+    );
+    for (const name of ['nats', 'api', `bgp-${SECOND}`]) await lab.process(name).stop('SIGKILL');
+    lab.process(`bgp-${SECOND}`).start();
+    const client = lab.bgpClient(SECOND);
+    await eventually(
+      async () => {
+        const answer = await client.explain({ prefix: '192.0.2.7/32' }).catch(() => undefined);
+        return answer?.exports.some(({ exported }) => exported) ?? false;
+      },
+      60_000,
+      () => lab.process(`bgp-${SECOND}`).log().slice(-3000),
+    );
+    await goesTo(SECOND);
+  };
   try {
     await lab.apply('BGPConfiguration', 'default', {
       asNumber: 64512,
@@ -103,6 +124,9 @@ test('a router outside follows the endpoints of a service', { skip: cannotRun },
     assert.match(await why(SECOND), /"shop\/web", is announced: a ready endpoint is on this node/);
     await move({});
     await goesTo();
+    await move({ [SECOND]: true });
+    await goesTo(SECOND);
+    await isRemembered();
   } finally {
     await lab.stop();
   }
