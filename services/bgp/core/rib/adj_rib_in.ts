@@ -106,6 +106,13 @@ export class AdjRibIn implements Iterable<Path> {
     if (source.kind === 'peer') this.#rib.paths.setSource(this.source, { ...source, isClient });
   }
 
+  /** The peer is none any more, and all its paths are doomed. On links routes are planned by its number. */
+  retire(): void {
+    const { paths } = this.#rib;
+    const source = paths.sourceAt(this.source);
+    if (source.kind === 'peer' && source.interface === undefined) paths.retireSource(this.source);
+  }
+
   markStale(families: readonly Family[]): void {
     if (families.length === 0 || this.#isEmpty) return;
     const { paths, prefixes } = this.#rib;

@@ -30,6 +30,8 @@ type Source = {
   prefixes: Uint8Array;
   /** Some of its paths have identifiers: a prefix may have several. */
   hasIds: boolean;
+  /** Its number is another's as soon as it has no rows. */
+  isRetired: boolean;
 };
 
 /** Many sources have no paths, and some never will again: they share this. */
@@ -38,6 +40,8 @@ const NO_PREFIXES = new Uint8Array(0);
 export class PathTable {
   readonly #rows = new RowAllocator();
   readonly #sources: Source[] = [];
+  /** Numbers of those that have gone. */
+  readonly #freeSources: number[] = [];
   /** Plus one; 0: the row is free. */
   #prefixes = new Int32Array(64);
   #sourceOf = new Int32Array(64);
@@ -66,8 +70,22 @@ export class PathTable {
 
   addSource(value: PathSource): number {
     const counts = { accepted: 0, refused: 0, stale: 0, rows: 0 };
-    const source = { value, ...counts, prefixes: NO_PREFIXES, hasIds: false };
-    return this.#sources.push(source) - 1;
+    const source = { value, ...counts, prefixes: NO_PREFIXES, hasIds: false, isRetired: false };
+    const number = this.#freeSources.pop() ?? this.#sources.length;
+    this.#sources[number] = source;
+    return number;
+  }
+
+  /** Nothing more comes from the source. */
+  retireSource(source: number): void {
+    const held = this.#source(source);
+    held.isRetired = true;
+    if (held.rows === 0) this.#freeSources.push(source);
+  }
+
+  /** Numbers of sources are below. */
+  get sourceLimit(): number {
+    return this.#sources.length;
   }
 
   /** What is known of the source changes, for all its paths. */
@@ -273,6 +291,7 @@ export class PathTable {
       // Peers come and go: what is as large as the table must not stay.
       held.prefixes = NO_PREFIXES;
       held.hasIds = false;
+      if (held.isRetired) this.#freeSources.push(source);
       return;
     }
     if (hasIds) {

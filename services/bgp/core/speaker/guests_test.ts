@@ -90,3 +90,29 @@ test('a peer whose password is missing does not come in without one, by the rang
   configure({ ...NO_SURROUNDINGS, secrets: () => 1 });
   assert.equal(come('10.0.0.7')?.socket.password?.key, 'a');
 });
+
+test('guests that come and go without end leave nothing behind', () => {
+  const speaker = new Speaker({ isRestarted: false });
+  const resources = resourcesOf([
+    node('a', '192.168.80.100/24'),
+    bgpPeer('any', { peerPrefix: '10.0.0.0/8', maxPeers: 4, asNumber: 65_000 }),
+  ]);
+  const { derived } = deriveSpeaker('a', '', resources);
+  assert.ok(derived);
+  speaker.configure(derived.speaker, 0);
+  for (let count = 0; count < 1_000; count++) {
+    const peer = speaker.admit(parseAddress(`10.0.${count >> 8}.${count & 255}`), 0);
+    assert.ok(peer);
+    const source = peer.received.source;
+    for (const last of [1, 2]) {
+      const prefix = parsePrefix(`10.${last}.0.0/16`);
+      const data = { attributes: { origin: 0, asPath: [] }, nextHop: prefix } as const;
+      assert.ok(speaker.rib.put({ prefix, data, source }));
+    }
+    speaker.handle({ kind: 'peer-timer', peer: peer.config.key, timer: 'guest' }, 0);
+    speaker.flush(3);
+  }
+  assert.ok(speaker.rib.paths.sourceLimit < 10, `${speaker.rib.paths.sourceLimit}`);
+  while (speaker.rib.isUnsettled) speaker.flush();
+  assert.equal(speaker.rib.paths.size, 0);
+});

@@ -269,6 +269,7 @@ export class Speaker {
     const { key } = peer.config;
     this.#stop(peer, cease(CeaseSubcode.PeerDeconfigured), now);
     this.#peers.delete(key);
+    peer.received.retire();
     this.#outbox.forget(peer);
     this.#guests.dismiss(key);
     this.#effects.push({ kind: 'forget', peer: key });
