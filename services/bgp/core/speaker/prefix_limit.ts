@@ -23,7 +23,8 @@ export type LimitVerdict = { readonly note: Note; readonly event: SessionEvent |
 export function judgePrefixLimit({ config, live, received }: Peer): LimitVerdict | undefined {
   const limit = config.prefixLimit;
   if (limit === undefined || live === undefined) return undefined;
-  const routes = received.size + received.refusedCount;
+  // What it has not told again since it came back, or began anew, is about to go.
+  const routes = received.size + received.refusedCount - received.staleCount;
   const isExceeded = routes > limit.routes && limit.isFatal;
   if (!isExceeded && (live.isNearLimit || routes < limit.warnRoutes)) return undefined;
   live.isNearLimit = true;
