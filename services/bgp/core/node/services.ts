@@ -93,8 +93,9 @@ export class Services {
 
   /** What waits has come before: its resources are known as well. */
   #removeAllBut(changes: readonly ServiceChange[]): void {
-    const present = new Set(changes.map(({ key }) => keyText(key)));
     const known = [...this.#index.keys(), ...this.#waiting.map(({ key }) => key)];
+    if (known.length === 0) return;
+    const present = new Set(changes.map(({ key }) => keyText(key)));
     for (const key of known) {
       if (!present.has(keyText(key))) this.#waiting.push({ key, resource: undefined });
     }
