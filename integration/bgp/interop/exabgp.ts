@@ -30,9 +30,9 @@ export class ExaBgp extends Daemon {
   readonly name = 'ExaBGP';
   readonly octet = 115;
   override readonly isRouter = false;
+  override readonly partly = inFullRuns('100,000 routes');
   override readonly lacks: Readonly<Record<string, string>> = {
     BFD: 'it has no BFD',
-    ...inFullRuns('100,000 routes'),
     'route reflection by theirs': 'it has no table: nothing that it hears goes on to others',
     'route refresh of ours': 'version 4.2 fails on requests of who knows RFC 7313 (TypeError)',
     'shutdown communication of ours': 'version 4.2 fails on a text that it is told (TypeError)',

@@ -11,9 +11,9 @@ export class GoBgp extends Daemon {
   readonly octet = 113;
   /** Its command knows none of them for plain routes. */
   override readonly attachesExtended = false;
+  override readonly partly = inFullRuns('100,000 routes');
   override readonly lacks: Readonly<Record<string, string>> = {
     BFD: 'version 3.10 has no BFD',
-    ...inFullRuns('100,000 routes'),
     'route refresh of theirs': 'it keeps all that it hears, and never asks for it again',
   };
 

@@ -7,7 +7,7 @@ import { ATTACHED } from './attached.ts';
 import { Attempts } from './attempts.ts';
 import { type SeenRoute } from './daemon.ts';
 import { external, INTERNAL } from './features.ts';
-import { exchangeTables, passesTables } from './many_routes.ts';
+import { exchangeTables, passTables } from './many_routes.ts';
 import { byPrefix, OUR_BLOCKS, OURS, type Rig } from './rig.ts';
 
 /** Answers what failed with which. */
@@ -20,7 +20,7 @@ export const JOINT_FEATURES: readonly JointFeature[] = [
   { name: 'graceful restart of ours', run: restartsOurs },
   { name: 'route reflection by ours', run: reflects },
   { name: '1,000 routes', run: (_lab, rigs) => exchangeTables(rigs) },
-  { name: '100,000 routes', run: (_lab, rigs) => passesTables(rigs) },
+  { name: '100,000 routes', run: (_lab, rigs) => passTables(rigs, '100,000 routes') },
 ];
 
 /** Each daemon gets the routes of all the others, untouched (RFC 4456). */
