@@ -121,6 +121,28 @@ test('other kinds', () => {
   }
 });
 
+test('services show the addresses that they have, and whom these reach', () => {
+  const services = listing(
+    'KubernetesService',
+    {
+      spec: {
+        type: 'LoadBalancer',
+        clusterIPs: ['10.96.0.7', 'fd00:96::7'],
+        externalIPs: ['203.0.113.9'],
+        externalTrafficPolicy: 'Local',
+        selector: { app: 'web' },
+      },
+      status: { loadBalancer: { ingress: [{ ip: '192.0.2.7' }, { hostname: 'lb' }] } },
+    },
+    { metadata: { name: 'y' }, spec: { type: 'ClusterIP', clusterIP: 'None' } },
+  );
+  assert.deepEqual(table('wide', services), [
+    'NAME | TYPE | CLUSTERIPS | EXTERNALIPS | EXTERNALTRAFFICPOLICY | SELECTOR',
+    'x | LoadBalancer | 10.96.0.7,fd00:96::7 | 192.0.2.7,203.0.113.9 | Local | app=web',
+    'y | ClusterIP | None | Cluster',
+  ]);
+});
+
 test('every kind has columns and survives an empty spec', () => {
   for (const kind of Object.keys(KINDS) as Kind[]) {
     assert.ok(COLUMNS[kind].ps.length > 0);

@@ -92,12 +92,16 @@ const NATS: Column = {
 };
 
 const SERVICE_TYPE = field('TYPE', 'type', 'ClusterIP');
+const SERVICE_CLUSTER: Column = {
+  heading: 'CLUSTERIPS',
+  text: ({ spec = {} }) => textOf(spec['clusterIPs'] ?? spec['clusterIP']),
+};
 /** Addresses from outside of the cluster: of load balancers, and others. */
 const SERVICE_EXTERNAL: Column = {
   heading: 'EXTERNALIPS',
   text: ({ spec = {}, status }) => {
     const { loadBalancer } = (status ?? {}) as { loadBalancer?: { ingress?: { ip?: unknown }[] } };
-    const given = (loadBalancer?.ingress ?? []).map(({ ip }) => ip);
+    const given = (loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
     return textOf([...given, ...((spec['externalIPs'] as unknown[] | undefined) ?? [])]);
   },
 };
@@ -178,11 +182,11 @@ export const COLUMNS: Readonly<Record<Kind, KindColumns>> = {
   KubeControllersConfiguration: NAME_ONLY,
   KubernetesEndpointSlice: same(NAME, field('ADDRESSTYPE', 'addressType')),
   KubernetesService: {
-    ps: [NAME, SERVICE_TYPE, field('CLUSTERIPS', 'clusterIPs'), SERVICE_EXTERNAL],
+    ps: [NAME, SERVICE_TYPE, SERVICE_CLUSTER, SERVICE_EXTERNAL],
     wide: [
       NAME,
       SERVICE_TYPE,
-      field('CLUSTERIPS', 'clusterIPs'),
+      SERVICE_CLUSTER,
       SERVICE_EXTERNAL,
       field('EXTERNALTRAFFICPOLICY', 'externalTrafficPolicy', 'Cluster'),
       field('SELECTOR', 'selector'),
