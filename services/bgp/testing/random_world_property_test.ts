@@ -6,7 +6,7 @@ import { RandomWorld } from './random_world.ts';
 import { ReferenceSpeaker, type Table, toldBy } from './reference_speaker.ts';
 
 const STEPS = 40;
-const [FIRST = 1, LAST = FIRST] = range(process.env['BGP_WORLDS'] ?? '10');
+const [FIRST = 1, LAST = FIRST] = range(process.env['BGP_WORLDS'] ?? '8');
 
 function range(text: string): readonly number[] {
   return text.includes('-') ? text.split('-').map(Number) : [1, Number(text)];

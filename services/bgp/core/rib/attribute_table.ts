@@ -104,6 +104,8 @@ export class AttributeTable {
       const id = this.#find(hash, bytes, start, end, reading, known);
       if (id >= 0) {
         this.retain(id);
+        // A client of this process may have said the same before.
+        this.#hops.noteTold(this.#nextHops[id] as number);
         return { kind: 'set', id, problems: NO_PROBLEMS };
       }
     }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DEFAULT_CONTEXT, encodeAttributes } from '@calico/bgp-wire';
 import { parseAddress, parsePrefix } from '@calico/ip';
 import { path, sequence } from '../../testing/paths.ts';
 import { addCommunities } from '../policy/route_filter.ts';
@@ -56,4 +57,15 @@ test('routes whose attributes are too long are not put, and go when a mark makes
     [...received].map(({ prefix }) => prefix),
     [short],
   );
+});
+
+test('the next hop of a set that a client has made counts as told when a peer says the same', () => {
+  const table = new AttributeTable();
+  const data = longPath(2);
+  const id = table.intern(data);
+  assert.equal(table.hops.hasUnasked, false);
+  const bytes = encodeAttributes({ ...data.attributes, nextHop }, DEFAULT_CONTEXT);
+  const told = table.internWire(bytes, 0, bytes.length, undefined, DEFAULT_CONTEXT);
+  assert.deepEqual(told, { kind: 'set', id, problems: [] });
+  assert.deepEqual(table.hops.takeUnasked(9), [nextHop]);
 });
