@@ -126,3 +126,17 @@ test('replace needs the resource and keeps what is immutable', async () => {
     /cannot be changed/,
   );
 });
+
+test('apply says of what is only stored that it has no effect', async () => {
+  const document = `apiVersion: projectcalico.org/v3
+kind: CalicoNodeStatus
+metadata: { name: a }
+spec: { node: a, classes: [BGP], updatePeriodSeconds: 10 }
+`;
+  const { code, out, err } = await calicoctl.run('apply -f -', document);
+  assert.deepEqual([code, out], [0, "Successfully applied 1 'CalicoNodeStatus' resource(s)\n"]);
+  assert.match(
+    err,
+    /^Warning: CalicoNodeStatus is stored and has no effect: .*fills its status.*\n$/,
+  );
+});

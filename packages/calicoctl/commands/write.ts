@@ -11,6 +11,7 @@ import {
   withFileOptions,
   withWaitOptions,
 } from './file_options.ts';
+import { storedOnlyWarnings } from './stored_only.ts';
 import { type Verb, writeAll } from './write_documents.ts';
 
 type WriteOptions = FileOptions &
@@ -86,6 +87,8 @@ function addWrite(command: Command, run: Runner, verb: Verb, change: Change): vo
       const documents = await documentsOf(session, options);
       const requests = requestsOf(documents, options.namespace);
       checkRequests(requests, verb.infinitive);
+      const warnings = storedOnlyWarnings(requests.map(({ kind }) => kind));
+      if (warnings !== '') session.terminal.err(warnings);
       if (options.dryRun === true) return dryRun(session, requests);
       const items = requests.map((request) => ({
         kind: request.kind,
