@@ -16,7 +16,18 @@ test('delete by name and by file', async () => {
     "Successfully deleted 1 'IPPool' resource(s)\n",
   );
   assert.match(await calicoctl.fails('delete -f -', POOL), /^Failed to delete 'IPPool' resource: /);
-  await calicoctl.succeeds('delete --skip-not-exists -f -', POOL);
+});
+
+test('delete --skip-not-exists counts what it has deleted', async () => {
+  assert.equal(
+    await calicoctl.succeeds('delete --skip-not-exists -f -', POOL),
+    "Successfully deleted 0 'IPPool' resource(s)\n",
+  );
+  await calicoctl.succeeds('apply -f -', POOL);
+  assert.equal(
+    await calicoctl.succeeds('delete pool nowhere default-ipv4-ippool -s'),
+    "Successfully deleted 1 'IPPool' resource(s)\n",
+  );
 });
 
 test('delete node has ipam delete it with what it holds', async () => {

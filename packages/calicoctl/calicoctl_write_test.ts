@@ -100,7 +100,10 @@ test('create refuses what exists, unless told to pass over it', async () => {
     await calicoctl.fails('create -f -', POOL),
     `Failed to create 'IPPool' resource: standard input, document 1: Cannot create IPPool "default-ipv4-ippool": it exists\n`,
   );
-  await calicoctl.succeeds('create --skip-exists -f -', POOL);
+  assert.equal(
+    await calicoctl.succeeds('create --skip-exists -f -', POOL),
+    "Successfully created 0 'IPPool' resource(s)\n",
+  );
 });
 
 test('a failure in the middle counts what was done', async () => {

@@ -27,16 +27,17 @@ export async function writeAll(
 ): Promise<void> {
   const startedMs = session.terminal.elapsedMs();
   const targets: AppliedTarget[] = [];
-  for (const [index, item] of items.entries()) {
+  for (const item of items) {
     try {
       const revision = await item.change();
       if (revision !== undefined) targets.push({ kind: item.kind, revision });
     } catch (cause) {
-      throw failure(verb, items, index, cause);
+      throw failure(verb, items, item, targets.length, cause);
     }
   }
   const what = describe(items);
-  session.terminal.out(`Successfully ${verb.past} ${items.length} ${what}resource(s)\n`);
+  // What was passed over (--skip-exists, --skip-not-exists) has not been done.
+  session.terminal.out(`Successfully ${verb.past} ${targets.length} ${what}resource(s)\n`);
   const travelling = targets.filter(({ kind }) => KINDS[kind as Kind].consumers.length > 0);
   if (timeoutMs === undefined || travelling.length === 0) return;
   session.terminal.out(`${await waitApplied(session, travelling, { timeoutMs, startedMs })}\n`);
@@ -49,16 +50,20 @@ export function describe(items: readonly { readonly kind: Kind }[]): string {
   return kinds.size === 1 ? `'${only}' ` : '';
 }
 
-function failure(verb: Verb, items: readonly Item[], index: number, cause: unknown): CommandError {
-  const item = items[index];
-  const place =
-    item?.source === undefined ? '' : `${placeText(item.source.file, item.source.number)}: `;
+function failure(
+  verb: Verb,
+  items: readonly Item[],
+  { source }: Item,
+  done: number,
+  cause: unknown,
+): CommandError {
+  const place = source === undefined ? '' : `${placeText(source.file, source.number)}: `;
   const reason = `${place}${cause instanceof Error ? cause.message : String(cause)}`;
   const advice = cause instanceof CommandError ? cause.advice : undefined;
   const what = describe(items);
   const summary =
-    index > 0
-      ? `Partial success: ${verb.past} the first ${index} out of ${items.length} ${what}resources\nHit error: ${reason}`
+    done > 0
+      ? `Partial success: ${verb.past} the first ${done} out of ${items.length} ${what}resources\nHit error: ${reason}`
       : items.length === 1
         ? `Failed to ${verb.infinitive} ${what}resource: ${reason}`
         : `Failed to ${verb.infinitive} any ${what}resources: ${reason}`;
