@@ -87,10 +87,31 @@ test('other kinds', () => {
     ],
     [
       'BGPPeer',
-      { peerSelector: 'has(rr)', node: 'a' },
+      { peerIP: '', peerSelector: 'has(rr)', node: 'a' },
       'ps',
       'NAME | PEERIP | NODE | ASN',
       'x | has(rr) | a | 0',
+    ],
+    [
+      'BGPPeer',
+      { peerInterface: 'eth1', remoteAS: 'External', nodeSelector: 'rack == "a"' },
+      'ps',
+      'NAME | PEERIP | NODE | ASN',
+      'x | eth1 | rack == "a" | External',
+    ],
+    [
+      'BGPPeer',
+      { peerPrefix: '192.0.2.0/24', asNumber: 64513 },
+      'ps',
+      'NAME | PEERIP | NODE | ASN',
+      'x | 192.0.2.0/24 | (global) | 64513',
+    ],
+    [
+      'BGPPeer',
+      { localWorkloadSelector: 'app == "router"', asNumber: 64513 },
+      'ps',
+      'NAME | PEERIP | NODE | ASN',
+      'x | app == "router" | (global) | 64513',
     ],
     [
       'BGPConfiguration',

@@ -39,6 +39,12 @@ function field(heading: string, path: string, absent = ''): Column {
   return { heading, text: (resource) => textOf(valueAt(resource, path), absent) };
 }
 
+/** The first of these fields of the spec that says something: upstream writes absent texts as "". */
+function firstOf(resource: ResourceDocument, fields: readonly string[], absent = ''): string {
+  const found = fields.map((name) => textOf(valueAt(resource, name))).find((text) => text !== '');
+  return found ?? absent;
+}
+
 function count(heading: string, path: string): Column {
   const text = (resource: ResourceDocument) => {
     const list = valueAt(resource, path);
@@ -77,11 +83,23 @@ const ASN: Column = {
 
 const PEER_NODE: Column = {
   heading: 'NODE',
-  text: ({ spec = {} }) => textOf(spec['node'] ?? spec['nodeSelector'], '(global)'),
+  text: (resource) => firstOf(resource, ['node', 'nodeSelector'], '(global)'),
 };
+/** Whatever the far end is known by. */
 const PEER_IP: Column = {
   heading: 'PEERIP',
-  text: ({ spec = {} }) => textOf(spec['peerIP'] ?? spec['peerSelector']),
+  text: (resource) =>
+    firstOf(resource, [
+      'peerIP',
+      'peerPrefix',
+      'peerInterface',
+      'peerSelector',
+      'localWorkloadSelector',
+    ]),
+};
+const PEER_ASN: Column = {
+  heading: 'ASN',
+  text: (resource) => firstOf(resource, ['asNumber', 'remoteAS'], '0'),
 };
 const NATS: Column = {
   heading: 'NATS',
@@ -124,7 +142,7 @@ export const COLUMNS: Readonly<Record<Kind, KindColumns>> = {
     count('NUMEXPORTV6', 'exportV6'),
     count('NUMIMPORTV6', 'importV6'),
   ),
-  BGPPeer: same(NAME, PEER_IP, PEER_NODE, field('ASN', 'asNumber', '0')),
+  BGPPeer: same(NAME, PEER_IP, PEER_NODE, PEER_ASN),
   BlockAffinity: same(NAME, field('CIDR', 'cidr'), field('NODE', 'node'), field('STATE', 'state')),
   CalicoNodeStatus: {
     ps: [NAME, field('NODE', 'node')],
