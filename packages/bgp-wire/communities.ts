@@ -1,4 +1,5 @@
 // Communities (RFC 1997), extended (RFC 4360) and large (RFC 8092) as texts.
+import { Community } from './iana.ts';
 import { formatRouterId } from './router_id.ts';
 
 export type LargeCommunity = {
@@ -6,6 +7,17 @@ export type LargeCommunity = {
   readonly local1: number;
   readonly local2: number;
 };
+
+/** Well-known communities by the names that people give them, those of IANA's registry in lower case. */
+export const WELL_KNOWN_COMMUNITIES: ReadonlyMap<string, number> = new Map([
+  ['graceful-shutdown', Community.GracefulShutdown],
+  ['llgr-stale', Community.LongLivedStale],
+  ['no-llgr', Community.NoLongLived],
+  ['blackhole', Community.Blackhole],
+  ['no-export', Community.NoExport],
+  ['no-advertise', Community.NoAdvertise],
+  ['no-export-subconfed', Community.NoExportSubconfed],
+]);
 
 /** "65000:100". */
 export function formatCommunity(community: number): string {

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatCommunity, formatExtendedCommunity, formatLargeCommunity } from './communities.ts';
+import {
+  formatCommunity,
+  formatExtendedCommunity,
+  formatLargeCommunity,
+  WELL_KNOWN_COMMUNITIES,
+} from './communities.ts';
+import { Community } from './iana.ts';
 
 test('formatCommunity() and formatLargeCommunity() show numbers', () => {
   assert.equal(formatCommunity(0xffffff01), '65535:65281');
@@ -21,4 +27,11 @@ test('formatExtendedCommunity() names targets and origins, and shows others as t
     [0x8002_fc00_0000_0064n, '0x8002fc0000000064'],
   ] as const;
   for (const [community, text] of texts) assert.equal(formatExtendedCommunity(community), text);
+});
+
+test('every well-known community has a name', () => {
+  assert.deepEqual(
+    [...WELL_KNOWN_COMMUNITIES.values()].toSorted((a, b) => a - b),
+    Object.values(Community),
+  );
 });

@@ -46,6 +46,7 @@ export {
   formatExtendedCommunity,
   formatLargeCommunity,
   type LargeCommunity,
+  WELL_KNOWN_COMMUNITIES,
 } from './communities.ts';
 export { afiOf, DEFAULT_CONTEXT, familyOf, type WireContext } from './context.ts';
 export { ProtocolError } from './errors.ts';

@@ -35,14 +35,17 @@ export function addInject(bgp: Command, run: Runner, where: string): void {
     .option('--client <name>', 'whose routes they are', CLIENT)
     .option('--next-hop <address>', 'default: this node')
     .option('--as-path <numbers>', 'comma-separated, the nearest first', numbers)
-    .option('--community <values...>', '64512:100, or large ones 64512:1:2')
+    .option('--community <values...>', '64512:100, large ones 64512:1:2, or by name: no-export')
     .option('--local-pref <number>', 'for internal peers', number)
     .option('--med <number>', 'multi-exit discriminator', number)
     .addHelpText(
       'after',
       `
 Example:
-  sudo calicoctl bgp inject 198.51.100.0/24 --community 64512:100
+  sudo calicoctl bgp inject 198.51.100.0/24 --community 64512:100 no-export
+
+Names of communities: graceful-shutdown, llgr-stale, no-llgr, blackhole, no-export, no-advertise,
+no-export-subconfed.
 ${where}`,
     )
     .action((prefixes: string[], options: RouteOptions) =>

@@ -1,5 +1,11 @@
 // Edge: routes that clients inject, from wire to core.
-import { decodeMrt, MrtError, Origin } from '@calico/bgp-wire';
+import {
+  decodeMrt,
+  formatCommunity,
+  MrtError,
+  Origin,
+  WELL_KNOWN_COMMUNITIES,
+} from '@calico/bgp-wire';
 import {
   formatPrefix,
   IpError,
@@ -36,13 +42,15 @@ function routeOf(message: Message): InjectedRoute {
   const prefix = prefixOf(message.prefix);
   checkCount(message, 'AS path', asPath.length, LONGEST_AS_PATH);
   checkCount(message, 'communities', message.communities.length, MOST_COMMUNITIES);
-  const broken = message.communities.find((text) => !isCommunity(text));
+  const communities = message.communities.map(numbersOf);
+  const broken = communities.find((text) => !isCommunity(text));
   if (broken !== undefined) {
+    const names = [...WELL_KNOWN_COMMUNITIES.keys()].join(', ');
     throw refused(
-      `Cannot inject "${message.prefix}": community "${broken}" is neither "64512:100" nor "64512:1:2"`,
+      `Cannot inject "${message.prefix}": community "${broken}" is neither "64512:100" nor "64512:1:2" nor one of ${names}`,
     );
   }
-  const { standard, large } = parseCommunities(message.communities);
+  const { standard, large } = parseCommunities(communities);
   const nextHop =
     message.nextHop === ''
       ? { family: prefix.family, value: 0n }
@@ -133,6 +141,12 @@ function checkCount({ prefix }: Message, field: string, count: number, limit: nu
 /** @throws RpcError */
 export function prefixOf(text: string): Prefix {
   return read(() => parsePrefix(text));
+}
+
+/** A well-known community by its numbers. */
+function numbersOf(text: string): string {
+  const community = WELL_KNOWN_COMMUNITIES.get(text);
+  return community === undefined ? text : formatCommunity(community);
 }
 
 function isCommunity(text: string): boolean {

@@ -184,6 +184,7 @@ test('injectRoutes() says what it would accept', async () => {
     ['c', injected('10.0.0.1/8'), /10\.0\.0\.1\/8/],
     ['c', injected('10.0.0.0/8', { nextHop: 'x' }), /"x"/],
     ['c', injected('10.0.0.0/8', { communities: ['70000:1'] }), /community "70000:1"/],
+    ['c', injected('10.0.0.0/8', { communities: ['NoExport'] }), /"NoExport".* no-export,/],
     ['c', injected('10.0.0.0/8', { asPath: Array(40_000).fill(1) }), /AS path of "40000".* 8000/],
     [
       'c',
@@ -195,6 +196,18 @@ test('injectRoutes() says what it would accept', async () => {
   ] as const) {
     await isRefused(inject(handlers, client, [route]), 'INVALID_ARGUMENT', message);
   }
+});
+
+test('injectRoutes() reads well-known communities by the names that "why" tells them by', async () => {
+  const { cluster, handlers } = start();
+  const before = told(cluster);
+  const communities = ['64512:1', 'no-advertise', 'blackhole', 'no-llgr', '1:2:3'];
+  await inject(handlers, 'c', [injected('172.30.0.0/24', { communities })]);
+  cluster.advance(100);
+  const [row] = await list(handlers, { prefix: '172.30.0.0/24' });
+  assert.deepEqual(row?.communities, ['64512:1', '65535:65282', '65535:666', '65535:7']);
+  assert.deepEqual(row?.largeCommunities, ['1:2:3']);
+  assert.deepEqual(told(cluster), before);
 });
 
 test('holdRoutes() withdraws when the call ends', async () => {

@@ -535,7 +535,7 @@ export type InjectedRoute = Message<"calico.bgp.v1.InjectedRoute"> & {
   multiExitDiscriminator?: number | undefined;
 
   /**
-   * "64512:100"; large ones "64512:1:2".
+   * "64512:100"; large ones "64512:1:2"; well-known ones also by name: "no-export".
    *
    * @generated from field: repeated string communities = 6;
    */
