@@ -222,6 +222,7 @@ export class KernelSync {
       this.#isAskingNew = false;
       if (this.#isStopped) return;
       this.#plan.askNew();
+      if (this.#plan.isPlanning) this.#carryOut();
       this.followNextHops();
     });
   }

@@ -367,3 +367,34 @@ test('what is planned anew is not in force before the kernel has been read, and 
   assert.deepEqual([sync.isDone, fixture.settledCount], [true, settled + 1]);
   assert.deepEqual(kernel.describe(), ['10.244.85.192/26 via 192.168.80.1']);
 });
+
+test('a next hop that is told again is asked about again', () => {
+  const fixture = new Fixture();
+  const { kernel, sync, table } = fixture;
+  const via = '192.168.81.101';
+  const nextHop = parseAddress(via);
+  const { hops } = table.rib.attributes;
+  const tell = (): void => {
+    fixture.learn({ via });
+    hops.noteTold(hops.find(nextHop) as number);
+    sync.followNextHops();
+  };
+  const withdraw = (): void => {
+    table.remove(path({ via }));
+    fixture.settle();
+    table.rib.settle();
+    assert.equal(hops.find(nextHop), undefined);
+  };
+  kernel.ways.set(via, undefined);
+  tell();
+  assert.match(sync.problems.join(), /no route to the next hop/);
+  withdraw();
+  kernel.ways.set(via, { gateway: parseAddress('192.168.80.1'), interfaceIndex: 2 });
+  tell();
+  assert.deepEqual(kernel.describe(), ['10.244.85.192/26 via 192.168.80.1']);
+  assert.deepEqual([sync.isDone, sync.problems], [true, []]);
+  withdraw();
+  kernel.ways.set(via, undefined);
+  tell();
+  assert.deepEqual(kernel.describe(), []);
+});

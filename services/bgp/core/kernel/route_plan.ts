@@ -97,24 +97,18 @@ export class RoutePlan {
 
   /** Asks about some next hops. When all have been asked about, what has changed lets everything be planned anew. */
   askOn(): void {
-    const isOver = this.#round.goOn((nextHop) => {
-      const text = nextHopText(nextHop.address, nextHop.interfaceName);
-      const resolution = this.#ask(nextHop.address, nextHop.interfaceName);
-      this.#answer(nextHop.address, resolution);
-      if (sameResolution(this.#nextHops.get(text)?.resolution, resolution)) return;
-      this.#nextHops.set(text, { ...nextHop, resolution });
-      this.#isOtherwise = true;
-    });
-    if (!isOver || !this.#isOtherwise) return;
-    this.#isOtherwise = false;
-    this.#startAnew();
+    if (this.#round.goOn((nextHop) => this.#askAbout(nextHop))) this.#followAnswers();
   }
 
-  /** Asks about some of the next hops that peers have told since, also where no route needs that. */
+  /**
+   * Asks about some of the next hops that peers have told since, also where no route needs that. What is known of
+   * one that had been told before may be over: nobody has asked about it while it was not.
+   */
   askNew(): void {
     for (const address of this.#rib.attributes.hops.takeUnasked(QUESTIONS)) {
-      if (!isLinkLocal(address)) this.#answer(address, this.#resolutionOf(address));
+      if (!isLinkLocal(address)) this.#askAbout({ address, interfaceName: undefined });
     }
+    if (!this.isAsking) this.#followAnswers();
   }
 
   /** Plans these prefixes anew. */
@@ -132,6 +126,25 @@ export class RoutePlan {
     if (this.isPlanning || !this.#isAgain) return;
     this.#isAgain = false;
     this.#next = 0;
+  }
+
+  #askAbout(nextHop: NextHop): void {
+    const { address, interfaceName } = nextHop;
+    const text = nextHopText(address, interfaceName);
+    const known = this.#nextHops.get(text);
+    const resolution = this.#ask(address, interfaceName);
+    this.#nextHops.set(text, { ...nextHop, resolution });
+    // Nothing has been planned by what nobody knew.
+    if (known !== undefined && !sameResolution(known.resolution, resolution)) {
+      this.#isOtherwise = true;
+    }
+    this.#answer(address, resolution);
+  }
+
+  #followAnswers(): void {
+    if (!this.#isOtherwise) return;
+    this.#isOtherwise = false;
+    this.#startAnew();
   }
 
   #startAnew(): void {
