@@ -1,4 +1,5 @@
 import type { Attributes, MeterProvider } from '@opentelemetry/api';
+import type { PassingGauges } from './passing_gauges.ts';
 
 /** Label values. Keep the number of distinct sets small: no addresses, no pod names. */
 export type Labels = Attributes;
@@ -25,7 +26,7 @@ export interface Metrics {
   histogram(name: string, description: string, buckets?: readonly number[]): Histogram;
   /** A gauge that is read when it is asked for. */
   observe(name: string, description: string, read: () => number): void;
-  /** A gauge with a value for each of several sets of labels, which may come and go. */
+  /** A gauge with a value for each of several sets of labels, which may come and go: what is not read is not there. */
   observeEach(name: string, description: string, read: () => Iterable<Reading>): void;
 }
 
@@ -34,7 +35,7 @@ const SECONDS_BUCKETS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ] as const;
 
-export function createMetrics(provider: MeterProvider): Metrics {
+export function createMetrics(provider: MeterProvider, passing: PassingGauges): Metrics {
   const meter = provider.getMeter('calico');
   return {
     counter: (name, description) => {
@@ -54,12 +55,7 @@ export function createMetrics(provider: MeterProvider): Metrics {
       const gauge = meter.createObservableGauge(name, { description });
       gauge.addCallback((result) => result.observe(read()));
     },
-    observeEach: (name, description, read) => {
-      const gauge = meter.createObservableGauge(name, { description });
-      gauge.addCallback((result) => {
-        for (const { value, labels } of read()) result.observe(value, labels);
-      });
-    },
+    observeEach: (name, description, read) => passing.add({ name, description, read }),
   };
 }
 

@@ -20,13 +20,19 @@ export async function loadPrometheus(service: string): Promise<Prometheus> {
   const { MeterProvider } = await import('@opentelemetry/sdk-metrics');
   await turn();
   const { PrometheusExporter } = await import('@opentelemetry/exporter-prometheus');
-  const exporter = new PrometheusExporter({ preventServerStart: true, withoutScopeInfo: true });
+  const { PassingGauges } = await import('./passing_gauges.ts');
+  const passing = new PassingGauges();
+  const exporter = new PrometheusExporter({
+    preventServerStart: true,
+    withoutScopeInfo: true,
+    metricProducers: [passing],
+  });
   const provider = new MeterProvider({
     resource: resourceFromAttributes({ 'service.name': service }),
     readers: [exporter],
   });
   return {
-    metrics: createMetrics(provider),
+    metrics: createMetrics(provider, passing),
     answer: (request, response) => exporter.getMetricsRequestHandler(request, response),
     stop: () => provider.shutdown(),
   };

@@ -32,6 +32,31 @@ test('startTelemetry() serves metrics, liveness and readiness', async (t) => {
   assert.equal((await get('/')).status, 404);
 });
 
+test('observeEach() has the sets of labels that there are now, and no other', async (t) => {
+  const telemetry = await startTelemetry({ service: 'bgp', httpListen: '127.0.0.1:0' });
+  t.after(() => telemetry.stop());
+  let peers = ['10.0.0.1', '10.0.0."2"'];
+  const read = () => peers.map((peer, value) => ({ value, labels: { peer } }));
+  telemetry.metrics.observeEach('calico_up', 'Sessions', read);
+  telemetry.metrics.observeEach('calico_broken', 'Sessions', () => assert.fail('no peers'));
+  const lines = async (): Promise<string[]> => {
+    const response = await fetch(`http://${telemetry.httpAddress}/metrics`);
+    return (await response.text()).split('\n').filter((line) => /calico_/.test(line));
+  };
+  const head = ['# HELP calico_up Sessions', '# TYPE calico_up gauge'];
+  const [first, second] = [
+    'calico_up{peer="10.0.0.1"} 0',
+    String.raw`calico_up{peer="10.0.0.\"2\""} 1`,
+  ];
+  assert.deepEqual(await lines(), [...head, first, second]);
+  peers = ['10.0.0.1'];
+  assert.deepEqual(await lines(), [...head, first]);
+  peers = [];
+  assert.deepEqual(await lines(), []);
+  peers = ['10.0.0.1'];
+  assert.deepEqual(await lines(), [...head, first]);
+});
+
 test('startTelemetry() says what is wrong with its address', async (t) => {
   const first = await startTelemetry({ service: 'api', httpListen: '127.0.0.1:0' });
   t.after(() => first.stop());

@@ -46,12 +46,7 @@ export function publishRouters(metrics: Metrics, peers: () => readonly PeerStatu
     metrics.observeEach(`calico_bgp_router_${name}`, description, () =>
       peers()
         .filter(({ remoteNode }) => remoteNode === undefined)
-        .map(
-          (peer): Reading => ({
-            value: valueOf(peer),
-            labels: { peer: peer.key, asn: String(peer.remoteAsn) },
-          }),
-        ),
+        .map((peer): Reading => ({ value: valueOf(peer), labels: { peer: peer.key } })),
     );
   };
   each('up', 'Whether the session with a peer outside the cluster is up: 1 or 0', ({ state }) =>

@@ -30,17 +30,16 @@ test('publishRouters() has values for peers outside the cluster, and none for no
   const lines: string[] = [];
   const observeEach: Metrics['observeEach'] = (name, _description, read) => {
     for (const { value, labels } of read()) {
-      const { peer, asn } = labels;
-      lines.push([name.replace('calico_bgp_router_', ''), peer, asn, value].join(' '));
+      lines.push([name.replace('calico_bgp_router_', ''), JSON.stringify(labels), value].join(' '));
     }
   };
   const node = { ...ROUTER, key: '10.0.0.2', remoteNode: 'b' };
   publishRouters({ ...noMetrics(), observeEach }, () => [ROUTER, node]);
   assert.deepEqual(lines, [
-    'up 10.0.0.1:1790 65001 1',
-    'losses 10.0.0.1:1790 65001 2',
-    'prefixes_received 10.0.0.1:1790 65001 3',
-    'prefixes_rejected 10.0.0.1:1790 65001 4',
-    'prefixes_advertised 10.0.0.1:1790 65001 5',
+    'up {"peer":"10.0.0.1:1790"} 1',
+    'losses {"peer":"10.0.0.1:1790"} 2',
+    'prefixes_received {"peer":"10.0.0.1:1790"} 3',
+    'prefixes_rejected {"peer":"10.0.0.1:1790"} 4',
+    'prefixes_advertised {"peer":"10.0.0.1:1790"} 5',
   ]);
 });
