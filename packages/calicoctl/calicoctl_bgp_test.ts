@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { memoryCluster } from './testing/memory_cluster.ts';
+import { MANY_ROUTES } from './testing/memory_services.ts';
 
-const { calicoctl } = memoryCluster();
+const { services, calicoctl } = memoryCluster();
 
 test('node status shows the sessions', async () => {
   const out = await calicoctl.succeeds('node status');
@@ -140,4 +143,29 @@ test('bgp peers, speaker and node status name what is wrong with the speaker', a
   for (const words of ['bgp peers', 'bgp speaker', 'node status']) {
     assert.match(await calicoctl.succeeds(words), /\n\nProblems\n {2}A is missing\n$/);
   }
+});
+
+test('bgp routes puts pages together', async () => {
+  const lines = (await calicoctl.succeeds('bgp routes 10.0.0.0/8')).trimEnd().split('\n');
+  assert.equal(lines.length, 1 + MANY_ROUTES);
+  assert.match(lines[0] ?? '', /PREFIX/);
+  assert.match(lines.at(-1) ?? '', /^\* +10\.11\.183\.0\/24 /);
+  const routes = JSON.parse(await calicoctl.succeeds('bgp routes 10.0.0.0/8 -o json'));
+  assert.equal(routes.length, MANY_ROUTES);
+  assert.deepEqual([routes[999].prefix, routes[999].nextPageToken], ['10.3.231.0/24', '']);
+});
+
+test('a reader that has seen enough is no error', async () => {
+  const main = fileURLToPath(new URL('main.ts', import.meta.url));
+  const child = spawn(process.execPath, [main, 'bgp', 'routes', '10.0.0.0/8'], {
+    env: { ...process.env, ...services.environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let complaints = '';
+  child.stderr.on('data', (text) => {
+    complaints += text;
+  });
+  child.stdout.once('data', () => child.stdout.destroy());
+  const [code] = await once(child, 'close');
+  assert.deepEqual([code, complaints], [0, '']);
 });

@@ -1,8 +1,10 @@
-import type { ListRoutesResponse } from '@calico/proto/bgp/v1/bgp';
+import type { ListRoutesResponse, Table } from '@calico/proto/bgp/v1/bgp';
 import type { Command } from 'commander';
 import { CommandError } from '../command_error.ts';
-import { formatRoutes, sortRoutes } from '../formats/bgp.ts';
+import type { Connections } from '../connections.ts';
+import { type RoutePage, RouteTable, sortRoutes } from '../formats/bgp.ts';
 import type { Runner, Session } from '../session.ts';
+import type { Terminal } from '../terminal.ts';
 import { checkOutput, plainWith } from './bgp_output.ts';
 
 type RouteOptions = {
@@ -59,13 +61,42 @@ async function showRoutes(session: Session, about: string, options: RouteOptions
   const isPrefix = about.includes('/');
   const prefix = isPrefix || options.lookup !== undefined ? about : '';
   const lookup = options.lookup ?? (isPrefix ? '' : about);
-  const routes = await connections.ask('bgp', async (client) => {
-    const all = [];
-    for await (const each of client.listRoutes({ table, peer, prefix, lookup })) all.push(each);
-    return all;
-  });
-  if (output === 'json') return terminal.out(await jsonOf(routes));
-  terminal.out(formatRoutes(routes, { isWide: output === 'wide', isTold: name === 'out' }));
+  const pages = pagesOf(connections, { table, peer, prefix, lookup });
+  if (output === 'json') return printJson(terminal, pages);
+  const isWide = output === 'wide';
+  const routes = new RouteTable({ isWide, isTold: name === 'out', mayReject: name === 'received' });
+  for await (const page of pages) terminal.out(routes.format(page));
+}
+
+type Question = {
+  readonly table: Table;
+  readonly peer: string;
+  readonly prefix: string;
+  readonly lookup: string;
+};
+
+/** Routes until the first are seen, which may be all that somebody wants. */
+const FIRST_PAGE = 1_000;
+/** The speaker looks at its whole table for each page: there shall be few. */
+const PAGE_GROWTH = 16;
+/** Of this many at most is anything held here at a time. */
+const LARGEST_PAGE = 1_000_000;
+
+async function* pagesOf(
+  connections: Connections,
+  question: Question,
+): AsyncGenerator<RoutePage, void, undefined> {
+  let pageToken = '';
+  for (let limit = FIRST_PAGE; ; limit = Math.min(limit * PAGE_GROWTH, LARGEST_PAGE)) {
+    const routes = await connections.ask('bgp', (client) =>
+      Array.fromAsync(client.listRoutes({ ...question, limit, pageToken })),
+    );
+    const last = routes.at(-1);
+    pageToken = last?.nextPageToken ?? '';
+    if (last !== undefined) last.nextPageToken = '';
+    yield { routes, isLast: pageToken === '' };
+    if (pageToken === '') return;
+  }
 }
 
 async function tableOf({ table: asked, peer }: RouteOptions) {
@@ -92,10 +123,16 @@ async function tableOf({ table: asked, peer }: RouteOptions) {
   return { name, table };
 }
 
-/** A list with a route a line: there may be very many. */
-async function jsonOf(routes: readonly ListRoutesResponse[]): Promise<string> {
+/** One list with a route a line, printed as its pages come. */
+async function printJson(terminal: Terminal, pages: AsyncIterable<RoutePage>): Promise<void> {
   const { ListRoutesResponseSchema } = await import('@calico/proto/bgp/v1/bgp');
   const plain = await plainWith(ListRoutesResponseSchema);
-  const lines = sortRoutes(routes).map((route) => JSON.stringify(plain(route)));
-  return lines.length === 0 ? '[]\n' : `[\n${lines.join(',\n')}\n]\n`;
+  const lineOf = (route: ListRoutesResponse): string => JSON.stringify(plain(route));
+  let isEmpty = true;
+  for await (const { routes } of pages) {
+    if (routes.length === 0) continue;
+    terminal.out(`${isEmpty ? '[' : ','}\n${sortRoutes(routes).map(lineOf).join(',\n')}`);
+    isEmpty = false;
+  }
+  terminal.out(isEmpty ? '[]\n' : '\n]\n');
 }

@@ -5,7 +5,7 @@ import {
   type ListRoutesResponse,
   PathVerdict,
 } from '@calico/proto/bgp/v1/bgp';
-import { formatTidyColumns } from './columns.ts';
+import { formatTidyColumns, TidyColumns } from './columns.ts';
 
 /** How routes are shown. */
 export type RouteColumns = {
@@ -13,6 +13,15 @@ export type RouteColumns = {
   readonly isWide?: boolean;
   /** Of what a peer has been told it is not known where it came from. */
   readonly isTold?: boolean;
+  /** Rejected routes may be among those of later pages. */
+  readonly mayReject?: boolean;
+};
+
+/** Routes between two places in the order of prefixes. */
+export type RoutePage = {
+  readonly routes: readonly ListRoutesResponse[];
+  /** Whether others follow. */
+  readonly isLast: boolean;
 };
 
 type Column = readonly [heading: string, of: (route: ListRoutesResponse) => string];
@@ -36,27 +45,46 @@ const WIDE: readonly Column[] = [
 ];
 const REJECTED: Column = ['REJECTED BECAUSE', ({ rejectedBecause }) => rejectedBecause];
 
-/** "*" marks the best path, "=" one that is used beside it, "s" one that its peer has not repeated yet, "x" one that was rejected. */
-export function formatRoutes(
-  routes: readonly ListRoutesResponse[],
-  { isWide = false, isTold = false }: RouteColumns = {},
-): string {
-  if (routes.length === 0) return 'No routes found.\n';
-  const hasRejected = routes.some(({ rejectedBecause }) => rejectedBecause !== '');
-  const columns: readonly Column[] = [
-    ...(isTold ? [] : [MARKS]),
-    ['PREFIX', ({ prefix }) => prefix],
-    ['NEXT HOP', ({ nextHop }) => nextHop || '-'],
-    ...(isTold ? [] : [FROM]),
-    ['PREF', ({ localPreference }) => String(localPreference ?? '-')],
-    ['MED', ({ multiExitDiscriminator }) => String(multiExitDiscriminator ?? '-')],
-    ['AS PATH', ({ asPathText }) => asPathText || '-'],
-    ['COMMUNITIES', (route) => communitiesOf(route).join(' ') || '-'],
-    ...(isWide ? WIDE : []),
-    ...(hasRejected ? [REJECTED] : []),
-  ];
-  const rows = sortRoutes(routes).map((route) => columns.map(([, of]) => of(route)));
-  return formatTidyColumns([columns.map(([heading]) => heading), ...rows]);
+/**
+ * Routes in pages. "*" marks the best path, "=" one that is used beside it, "s" one that its peer has not
+ * repeated yet, "x" one that was rejected.
+ */
+export class RouteTable {
+  readonly #options: RouteColumns;
+  readonly #lines = new TidyColumns();
+  #columns: readonly Column[] | undefined;
+
+  constructor(options: RouteColumns = {}) {
+    this.#options = options;
+  }
+
+  /** The first page brings the headings, and says how wide columns are. */
+  format({ routes, isLast }: RoutePage): string {
+    const rowsWith = (columns: readonly Column[]): string[][] =>
+      sortRoutes(routes).map((route) => columns.map(([, of]) => of(route)));
+    if (this.#columns !== undefined) return this.#lines.format(rowsWith(this.#columns));
+    if (routes.length === 0) return 'No routes found.\n';
+    const isRejected = routes.some(({ rejectedBecause }) => rejectedBecause !== '');
+    const columns = this.#choose(isRejected || (!isLast && this.#options.mayReject === true));
+    this.#columns = columns;
+    return this.#lines.format([columns.map(([heading]) => heading), ...rowsWith(columns)]);
+  }
+
+  #choose(hasRejected: boolean): readonly Column[] {
+    const { isWide = false, isTold = false } = this.#options;
+    return [
+      ...(isTold ? [] : [MARKS]),
+      ['PREFIX', ({ prefix }) => prefix],
+      ['NEXT HOP', ({ nextHop }) => nextHop || '-'],
+      ...(isTold ? [] : [FROM]),
+      ['PREF', ({ localPreference }) => String(localPreference ?? '-')],
+      ['MED', ({ multiExitDiscriminator }) => String(multiExitDiscriminator ?? '-')],
+      ['AS PATH', ({ asPathText }) => asPathText || '-'],
+      ['COMMUNITIES', (route) => communitiesOf(route).join(' ') || '-'],
+      ...(isWide ? WIDE : []),
+      ...(hasRejected ? [REJECTED] : []),
+    ];
+  }
 }
 
 /** By prefix, the best path of each first. */

@@ -3,10 +3,11 @@ import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import {
   ExplainResponseSchema,
+  type ListRoutesResponse,
   ListRoutesResponseSchema,
   PathVerdict,
 } from '@calico/proto/bgp/v1/bgp';
-import { formatExplanation, formatRoutes } from './bgp.ts';
+import { formatExplanation, type RouteColumns, RouteTable } from './bgp.ts';
 
 const ROUTE = create(ListRoutesResponseSchema, {
   prefix: '10.244.85.192/26',
@@ -20,7 +21,11 @@ const ROUTE = create(ListRoutesResponseSchema, {
   best: true,
 });
 
-test('formatRoutes() marks what is best, stale, rejected', () => {
+function formatRoutes(routes: readonly ListRoutesResponse[], options: RouteColumns = {}): string {
+  return new RouteTable(options).format({ routes, isLast: true });
+}
+
+test('RouteTable marks what is best, stale, rejected', () => {
   const routes = [
     create(ListRoutesResponseSchema, { prefix: '10.244.90.0/26', stale: true }),
     create(ListRoutesResponseSchema, {
@@ -46,7 +51,7 @@ s    10.244.90.0/26     -                this node        -      -     -        
   assert.equal(formatRoutes([]), 'No routes found.\n');
 });
 
-test('formatRoutes() of what a peer was told, and wide', () => {
+test('RouteTable of what a peer was told, and wide', () => {
   const route = create(ListRoutesResponseSchema, {
     prefix: '10.244.0.0/16',
     nextHop: '10.0.0.1',
@@ -67,6 +72,20 @@ test('formatRoutes() of what a peer was told, and wide', () => {
   assert.match(
     formatRoutes([route], { isWide: true }),
     /COMMUNITIES +ORIGIN +ORIGINATOR +CLUSTERS +AGGREGATOR +CLIENT\n.* IGP +10\.0\.0\.7 +10\.0\.0\.8 10\.0\.0\.9 +64512 10\.0\.0\.1 \(atomic\) +tool\n$/,
+  );
+});
+
+test('RouteTable of several pages has one heading, and room for what later ones may reject', () => {
+  const table = new RouteTable({ mayReject: true });
+  const accepted = create(ListRoutesResponseSchema, { prefix: '10.0.0.0/8' });
+  const rejected = { ...accepted, prefix: '10.128.0.0/9', rejectedBecause: 'rule 1' };
+  assert.equal(
+    table.format({ routes: [accepted], isLast: false }) +
+      table.format({ routes: [rejected], isLast: true }),
+    `     PREFIX       NEXT HOP   FROM        PREF   MED   AS PATH   COMMUNITIES   REJECTED BECAUSE
+     10.0.0.0/8   -          this node   -      -     -         -
+x    10.128.0.0/9   -          this node   -      -     -         -             rule 1
+`,
   );
 });
 

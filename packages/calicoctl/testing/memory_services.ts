@@ -281,8 +281,9 @@ function bgpHandlers(): ServiceHandlers<typeof BgpService> {
     async *holdRoutes() {
       yield {};
     },
-    async *listRoutes({ table, prefix, lookup }) {
-      if (lookup !== '') yield { prefix: '10.244.1.0/28', nextHop: lookup, best: true };
+    async *listRoutes({ table, prefix, lookup, limit, pageToken }) {
+      if (prefix === '10.0.0.0/8') yield* pageOfMany(limit, Number(pageToken));
+      else if (lookup !== '') yield { prefix: '10.244.1.0/28', nextHop: lookup, best: true };
       else
         yield { prefix: prefix || '10.244.1.0/26', nextHop: '192.168.80.101', best: table === 1 };
     },
@@ -294,6 +295,17 @@ function bgpHandlers(): ServiceHandlers<typeof BgpService> {
     },
     getSpeaker: async () => ({ node: 'k8s-node01', problems: ['A is missing'] }),
   };
+}
+
+/** Routes inside 10.0.0.0/8, which come in pages. */
+export const MANY_ROUTES = 3_000;
+
+function* pageOfMany(limit: number, from: number) {
+  const end = Math.min(MANY_ROUTES, from + limit);
+  for (let index = from; index < end; index++) {
+    const nextPageToken = index === end - 1 && end < MANY_ROUTES ? String(end) : '';
+    yield { prefix: `10.${index >> 8}.${index & 255}.0/24`, best: true, nextPageToken };
+  }
 }
 
 function textOf(
