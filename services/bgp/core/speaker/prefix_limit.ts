@@ -23,7 +23,7 @@ export type LimitVerdict = { readonly note: Note; readonly event: SessionEvent |
 export function judgePrefixLimit({ config, live, received }: Peer): LimitVerdict | undefined {
   const limit = config.prefixLimit;
   if (limit === undefined || live === undefined) return undefined;
-  // What it has not told again since it came back, or began anew, is about to go.
+  // What it has not told again since it came back, or began anew, is about to go; isTooMuch() sees to that.
   const routes = received.size + received.refusedCount - received.staleCount;
   const isExceeded = routes > limit.routes && limit.isFatal;
   if (!isExceeded && (live.isNearLimit || routes < limit.warnRoutes)) return undefined;
@@ -33,6 +33,16 @@ export function judgePrefixLimit({ config, live, received }: Peer): LimitVerdict
   const notification = maximumReached(live.negotiated.families, limit.routes);
   const reason = `Sent: Cease: Maximum number of prefixes reached: ${routes} of ${limit.routes}`;
   return { note, event: { kind: 'reset', notification, reason, restMs: limit.restMs } };
+}
+
+/**
+ * Whether stale routes must go before their time. A peer that comes back with other routes than before has twice
+ * the limit for a while; one that begins anew, again and again, would have any number.
+ */
+export function isTooMuch({ config, received }: Peer): boolean {
+  const { prefixLimit: limit } = config;
+  if (limit === undefined || !limit.isFatal || received.staleCount === 0) return false;
+  return received.size + received.refusedCount > 2 * limit.routes;
 }
 
 /**

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Afi, type Capability, endOfRib, Safi, type Update } from '@calico/bgp-wire';
+import {
+  Afi,
+  type Capability,
+  endOfRib,
+  RefreshSubtype,
+  type RouteRefresh,
+  Safi,
+  type Update,
+} from '@calico/bgp-wire';
 import { parseAddress, parsePrefix } from '@calico/ip';
+import { bgpPeer } from '../../testing/resources.ts';
 import { ScriptedPeer, withOptions } from '../../testing/scripted_peer.ts';
 
 const GRACEFUL: Capability = {
@@ -10,6 +19,10 @@ const GRACEFUL: Capability = {
   notification: false,
   restartTimeSeconds: 300,
   families: [{ afi: Afi.Ipv4, safi: Safi.Unicast, forwarding: true }],
+};
+const LONG_LIVED: Capability = {
+  kind: 'long-lived-graceful-restart',
+  families: [{ afi: Afi.Ipv4, safi: Safi.Unicast, forwarding: true, staleSeconds: 86_400 }],
 };
 
 function routes(...prefixes: readonly string[]): Update {
@@ -35,4 +48,62 @@ test('routes that await their peer do not count when it is back with others', ()
   assert.equal(say(routes('10.0.3.0/24', '10.0.4.0/24', '10.0.5.0/24')), 5);
   assert.equal(say(endOfRib(4)), 3);
   assert.equal(say(routes('10.0.6.0/24')), undefined);
+});
+
+/** Three that it has not told before. */
+function others(round: number): Update {
+  return routes(...[1, 2, 3].map((each) => `10.${each}.${round}.0/24`));
+}
+
+test('a peer that begins its table anew again and again, with other routes, keeps twice the limit', () => {
+  const capabilities = [{ kind: 'route-refresh' }, { kind: 'enhanced-route-refresh' }] as const;
+  const peer = new ScriptedPeer(capabilities, 0, withOptions({ maxPrefixes: { limit: 3 } }));
+  const refresh = (subtype: number): RouteRefresh => {
+    return { kind: 'route-refresh', afi: Afi.Ipv4, safi: Safi.Unicast, subtype };
+  };
+  for (let round = 0; round < 12; round++) {
+    peer.say(refresh(RefreshSubtype.Begin), others(round));
+    peer.clock.advance(100);
+    assert.ok(peer.peer.received.size <= 6, `${peer.peer.received.size} in round ${round}`);
+  }
+  peer.say(refresh(RefreshSubtype.End));
+  peer.clock.advance(100);
+  assert.equal(peer.peer.received.size, 3);
+  assert.equal(peer.peer.session.losses, 0);
+});
+
+test('a peer that restarts again and again, with other routes, keeps twice the limit', () => {
+  const capabilities = [GRACEFUL, LONG_LIVED];
+  const options = { maxPrefixes: { limit: 3 }, longLivedRestartTime: '24h' };
+  const peer = new ScriptedPeer(capabilities, 0, withOptions(options));
+  for (let round = 0; round < 12; round++) {
+    peer.say(others(round));
+    peer.clock.advance(100);
+    assert.ok(peer.peer.received.size <= 6, `${peer.peer.received.size} in round ${round}`);
+    peer.hangUp();
+    peer.clock.advance(round % 2 === 0 ? 2_000 : 400_000);
+    assert.ok(peer.peer.received.staleCount >= 3);
+    peer.connect(capabilities);
+  }
+  peer.say(others(12), endOfRib(4));
+  peer.clock.advance(100);
+  assert.deepEqual([peer.peer.received.size, peer.peer.session.losses], [3, 12]);
+});
+
+test('a guest that has told too much is shut out for as long as it should be, and then forgotten', () => {
+  const range = bgpPeer('any', {
+    peerPrefix: '192.168.80.0/24',
+    asNumber: 64_512,
+    maxPrefixes: { limit: 2, restartAfter: '10m' },
+  });
+  const peer = new ScriptedPeer([], 0, withOptions({ node: 'nobody' }).concat(range));
+  peer.say(others(1));
+  for (let minutes = 1; minutes < 10; minutes++) {
+    peer.clock.advance(60_000);
+    assert.equal(peer.peer.session.phase, 'resting');
+    assert.equal(peer.dial(), 'turned away');
+  }
+  peer.clock.advance(180_000);
+  assert.equal(peer.speaker.peers.size, 0);
+  assert.equal(peer.dial(), 'open');
 });

@@ -40,7 +40,7 @@ import { Outbox } from './outbox.ts';
 import { OwnRoutes } from './own_routes.ts';
 import { Peer } from './peer.ts';
 import { Policies } from './policies.ts';
-import { judgePrefixLimit } from './prefix_limit.ts';
+import { isTooMuch, judgePrefixLimit } from './prefix_limit.ts';
 import { RouteNews } from './route_news.ts';
 import { ServiceRoutes } from './service_routes.ts';
 import { StaleRoutes } from './stale_routes.ts';
@@ -277,7 +277,10 @@ export class Speaker {
 
   #reviewGuest(peer: Peer, now: number): void {
     if (!this.#guests.has(peer.config.key)) return;
-    const isThere = stateName(peer.session) !== 'Active' && peer.session.phase === 'running';
+    const { phase } = peer.session;
+    // Who is shut out for a while stays so, also by being remembered.
+    const isThere =
+      phase === 'running' ? stateName(peer.session) !== 'Active' : phase === 'resting';
     if (isThere || peer.received.staleCount > 0) this.#setTimer(peer, 'guest', GUEST_PATIENCE_MS);
     else this.#removePeer(peer, now);
   }
@@ -326,6 +329,7 @@ export class Speaker {
   }
 
   #enforceLimit(peer: Peer, now: number): void {
+    if (isTooMuch(peer)) this.#stale.sweep(peer);
     const excess = judgePrefixLimit(peer);
     if (excess === undefined) return;
     this.#note(excess.note);

@@ -65,10 +65,10 @@ export class StaleRoutes {
   /** Unless routes may stay long, as a last resort, this is their end. */
   timeOver(peer: Peer): void {
     const { longLived, received, live } = peer;
+    peer.isAwaited = false;
     if (live !== undefined && !longLived.isOn) return this.sweep(peer);
     longLived.advance();
     if (longLived.families.length === 0) return this.sweep(peer);
-    peer.isAwaited = false;
     if (live === undefined) beginToAge(peer);
     this.#swept(peer, received.sweep(longLived.over));
     if (received.staleCount > 0) this.#await(peer, longLived.delayMs);
@@ -76,7 +76,6 @@ export class StaleRoutes {
 
   /** All that are stale go. */
   sweep(peer: Peer): void {
-    peer.isAwaited = false;
     peer.live?.refreshing.clear();
     this.#swept(peer, peer.received.sweep([4, 6]));
   }
