@@ -203,6 +203,18 @@ test('a peer that does not take us, yet or for now, is dialled again without a r
   }
 });
 
+test('a peer that ends the session for want of room gets the table again after a rest, longer each time', () => {
+  for (const subcode of [5, 8]) {
+    const driver = sessionIn('Established').send(message(cease(subcode)));
+    assert.equal(driver.did.at(-1), 'rest 1000');
+    driver
+      .send({ kind: 'rested' })
+      .establish()
+      .send(message(cease(subcode)));
+    assert.deepEqual([driver.session.errors, driver.did.at(-1)], [2, 'rest 2000']);
+  }
+});
+
 test('KEEPALIVEs come at random times, never more than one a second (RFC 4271 sections 4.4 and 10)', () => {
   for (const [holdTimeSeconds, most, least] of [
     [90, 30, 22.5],

@@ -224,8 +224,8 @@ export class SessionStepper {
     this.#lose(negotiated, isGraceful, failure.reason);
     this.#set(sinceThen('', failure.reason));
     if (wasStable) this.#set({ errors: 0 });
-    if (failure.kind === 'error') this.#rest(failure.reason);
-    else this.#waitToDial();
+    if (failure.kind === 'retry') this.#waitToDial();
+    else this.#rest(failure.reason);
     const goesOn = SIDES.some((side) => this.#at(side).kind === 'open-confirm');
     this.#set({ isChanging: isGraceful && goesOn });
   }

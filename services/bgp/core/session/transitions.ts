@@ -111,11 +111,12 @@ export function receivedNotification(notification: Notification): Transition {
   const isRejected =
     code === ErrorCode.Cease &&
     (subcode === CeaseSubcode.ConnectionRejected || subcode === CeaseSubcode.OutOfResources);
+  const isPassing = isCollision || isVersion;
   return {
     next: IDLE,
     effects: [...cancelAll(), { kind: 'close' }],
     failure: {
-      kind: isCollision || isVersion || isRejected ? 'retry' : 'error',
+      kind: isPassing ? 'retry' : isRejected ? 'refused' : 'error',
       reason: `${RECEIVED}${describeNotification(notification)}`,
       isSilent: isCollision,
       keepsRoutes: !isHardReset(notification),

@@ -208,7 +208,7 @@ export type SessionEffect =
 
 /**
  * Answer of one state to one event. `failure` ends the attempt: 'retry' goes on dialling, 'error'
- * rests first (damped).
+ * rests first (damped), 'refused' does so only where a session is lost: the peer has no place for us, yet or now.
  */
 export type Transition = {
   readonly next: Connection;
@@ -217,7 +217,7 @@ export type Transition = {
 };
 
 export type Failure = {
-  readonly kind: 'retry' | 'error';
+  readonly kind: 'retry' | 'refused' | 'error';
   readonly reason: string;
   /** The connection was lost without a NOTIFICATION either way. */
   readonly isSilent: boolean;
