@@ -324,8 +324,12 @@ test('peers at one address are told apart by their keys', async () => {
     [`${B}:1790`],
   );
   abort.abort();
-  await reset(handlers, ResetKind.HARD, '', `${B}:1790`);
-  assert.equal(cluster.node('a').speaker.peers.get(B)?.session.phase, 'running');
+  await reset(handlers, ResetKind.HARD, 'new cables', `${B}:1790`);
+  const { peers } = cluster.node('a').speaker;
+  assert.equal(peers.get(B)?.session.phase, 'running');
+  const { phase, lastError } = peers.get(`${B}:1790`)?.session ?? {};
+  assert.equal(phase, 'resting');
+  assert.match(lastError ?? '', /Administrative reset: new cables/);
 });
 
 test('listRoutes() tells the best path from those that are used beside it', async () => {
