@@ -72,9 +72,15 @@ export async function runRows(rows: readonly (readonly Stage[])[]): Promise<Coun
 
 async function runStage(name: string, { run }: Stage): Promise<Outcome> {
   const started = performance.now();
-  const outcome = await run();
+  const outcome = await Promise.try(run).catch(broken);
   report(name, outcome, performance.now() - started);
   return outcome;
+}
+
+/** A stage that throws has failed; the others, and what they have started, come to their end. */
+function broken(cause: unknown): Outcome {
+  const output = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+  return { passed: 0, failed: 1, skipped: 0, output };
 }
 
 export function add(a: Count, b: Count): Count {
@@ -169,10 +175,10 @@ export async function runNodeTests(
     Number(new RegExp(`^ℹ ${word} (\\d+)$`, 'm').exec(stdout)?.[1] ?? 0);
   const failed = count('fail') + count('cancelled');
   // A run that died, or that found no test, has failed whatever it counted.
-  const broken = (code !== 0 && failed === 0) || count('tests') === 0 ? 1 : 0;
+  const uncounted = (code !== 0 && failed === 0) || count('tests') === 0 ? 1 : 0;
   return {
     passed: count('pass'),
-    failed: failed + broken,
+    failed: failed + uncounted,
     skipped: count('skipped') + count('todo'),
     output: stdout + stderr,
   };
@@ -191,10 +197,10 @@ async function unitTestsOnDeno(): Promise<Outcome> {
     stdout,
   );
   const failed = Number(closing?.[2] ?? 0);
-  const broken = closing === null || (code !== 0 && failed === 0) ? 1 : 0;
+  const uncounted = closing === null || (code !== 0 && failed === 0) ? 1 : 0;
   return {
     passed: Number(closing?.[1] ?? 0),
-    failed: failed + broken,
+    failed: failed + uncounted,
     skipped: Number(closing?.[3] ?? 0),
     output: stdout + stderr,
     isCrash: closing === null,

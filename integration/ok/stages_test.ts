@@ -50,3 +50,9 @@ test('rows of stages run side by side, and are counted together', async () => {
   const count = await runRows([[waits], [comes], []]);
   assert.deepEqual(count, { passed: 5, failed: 1, skipped: 2, unstable: [] });
 });
+
+test('a stage that throws has failed, and the other rows come to their end', async () => {
+  const lost: Stage = { name: 'a', run: () => Promise.reject(new Error('no machine')) };
+  const count = await runRows([[lost, stage('b', [PASSED])], [stage('c', [PASSED])]]);
+  assert.deepEqual(count, { passed: 6, failed: 1, skipped: 2, unstable: [] });
+});
