@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseAddress } from '@calico/ip';
 import type { AnyResource } from '@calico/model';
 import { affinity, bgpConfiguration, bgpFilter, bgpPeer, node, pool } from './resources.ts';
 import { SimulatedCluster } from './simulated_cluster.ts';
@@ -80,16 +81,30 @@ test('operations are seen by the peer, and an accepting rule overrides the pools
   assert.deepEqual(found?.communities, [65_538]);
 });
 
-test('filters that ask for interfaces follow the kernel', () => {
-  const cluster = start([
+test('filters that ask for interfaces follow the kernel, and judge anew only when one is another', () => {
+  const cluster = new SimulatedCluster(1);
+  cluster.resources = [
     ...chain(['f']),
     bgpFilter('f', { importV4: [{ action: 'Reject', interface: 'wan*' }] }),
-  ]);
+  ];
+  let judged = 0;
+  cluster.recordOf = (name) => (input) => {
+    judged += Number(name === 'b' && input.kind === 'refresh-interfaces');
+  };
+  for (const name of ['a', 'b', 'c']) cluster.start(name);
+  cluster.advance(5_000);
   const { kernel, bgp } = cluster.node('b');
   assert.equal(kernel.routes.size, 2);
+  const gateway = parseAddress('192.168.80.1');
+  kernel.ways.set('192.168.80.100', { gateway, interfaceIndex: 2 });
+  bgp.kernelChanged({ kind: 'ways' });
+  cluster.advance(100);
+  assert.ok(kernel.describe().includes('10.244.1.0/26 via 192.168.80.1'));
+  assert.equal(judged, 0);
   kernel.interfaces.set('wan0', 7);
   kernel.ways.set('192.168.80.100', { gateway: undefined, interfaceIndex: 7 });
   bgp.kernelChanged({ kind: 'ways' });
   cluster.advance(100);
   assert.deepEqual(kernel.describe(), ['blackhole 10.244.2.0/26']);
+  assert.equal(judged, 1);
 });

@@ -112,6 +112,11 @@ export class KernelSync {
     return !this.#plan.isPlanning && !this.#isPlannedAnew;
   }
 
+  /** onNextHop is about to be told more. */
+  get isAsking(): boolean {
+    return this.#plan.isAsking;
+  }
+
   /** Something could not be written: to be tried again. */
   get hasFailed(): boolean {
     return this.#failures.size > 0;
@@ -182,7 +187,11 @@ export class KernelSync {
         this.#carryOut();
       });
     }
-    if (!this.#isReadNext) return this.#commit();
+    if (!this.#isReadNext) {
+      // Otherwise nothing is wanted that was not wanted before: what has failed is tried again by resync().
+      if (this.#isPlannedAnew) this.#commit();
+      return;
+    }
     this.#isReadNext = false;
     // What happens after this call may have been passed by already.
     this.#isReadAgain = this.#reading !== undefined;

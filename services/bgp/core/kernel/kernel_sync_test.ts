@@ -144,6 +144,8 @@ test('a prefix that another owner holds is left alone until it is free', () => {
   assert.equal(fixture.sync.isDone, false);
   assert.match(fixture.sync.problems.join(), /another owner has a route to that prefix/);
   fixture.kernel.foreign.clear();
+  fixture.sync.followWays();
+  assert.equal(fixture.sync.isDone, false, 'ways that are as before bring nothing new');
   fixture.sync.resync();
   assert.equal(fixture.sync.isDone, true);
   assert.equal(fixture.kernel.routes.size, 1);

@@ -23,8 +23,8 @@ type NextHop = { readonly address: Address; readonly interfaceName: string | und
 /** How the kernel reaches an address. */
 export type Ask = (address: Address, interfaceName?: string) => Resolution | undefined;
 
-/** Whether the kernel reaches a next hop that can be told apart by its address. */
-export type OnAnswer = (nextHop: Address, isReachable: boolean) => void;
+/** How the kernel reaches a next hop that can be told apart by its address; undefined: not at all. */
+export type OnAnswer = (nextHop: Address, resolution: Resolution | undefined) => void;
 
 /** What was planned for routes of the same kind through the same next hop. */
 type Planned = { readonly nextHop: Address; readonly plan: Plan };
@@ -237,7 +237,7 @@ export class RoutePlan {
 
   /** A link-local next hop comes and goes with its peer, and says nothing without the interface. */
   #answer(nextHop: Address, resolution: Resolution | undefined): void {
-    if (!isLinkLocal(nextHop)) this.#onAnswer(nextHop, resolution !== undefined);
+    if (!isLinkLocal(nextHop)) this.#onAnswer(nextHop, resolution);
   }
 
   /** The kernel is asked about next hops not seen before. */

@@ -5,7 +5,7 @@
 //                     peers--+  +--notes--> log, reports        +-- monitor, every 30 s
 import { BfdState } from '@calico/bfd-wire';
 import type { CancelTimer, Clock } from '@calico/clock';
-import { type Address, formatAddress, type Prefix, sameAddress } from '@calico/ip';
+import { type Address, type Prefix, sameAddress } from '@calico/ip';
 import type {
   BfdPort,
   CollectorPort,
@@ -38,6 +38,7 @@ import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
 import { KernelChanges } from './kernel_changes.ts';
 import { type Listen, listenFor } from './listen.ts';
 import { LostWays, NO_WAY } from './lost_ways.ts';
+import { NextHopInterfaces } from './next_hop_interfaces.ts';
 import { NextHopNews } from './next_hop_news.ts';
 import { logNote } from './note_log.ts';
 import { Observers } from './observers.ts';
@@ -98,6 +99,7 @@ export class BgpNode {
   readonly #kernel: KernelSync;
   readonly #kernelChanges: KernelChanges;
   readonly #nextHops: NextHopNews;
+  readonly #interfaces: NextHopInterfaces;
   readonly #lostWays: LostWays;
   readonly #repairs = new Repairs();
   readonly #paths: Paths;
@@ -105,7 +107,6 @@ export class BgpNode {
   readonly #statuses: PeerStatuses;
   readonly #reports: Reports;
   readonly #recovery: Recovery;
-  readonly #interfaces = new Map<string, string | undefined>();
   #derivation: Derivation = { derived: undefined, problems: ['No resources have arrived yet'] };
   #derivedText = '';
   readonly #parting = new Parting();
@@ -128,7 +129,7 @@ export class BgpNode {
     const isRestarted = found.length > 0;
     this.speaker = new Speaker({
       isRestarted,
-      interfaceOf: (nextHop) => this.#interfaceOf(nextHop),
+      interfaceOf: (nextHop) => this.#interfaces.of(nextHop),
       ...(timing === undefined ? {} : { timing }),
       ...(record === undefined ? {} : { record }),
     });
@@ -149,8 +150,11 @@ export class BgpNode {
     this.#kernelChanges = new KernelChanges(clock, (isRead) => this.#followKernel(isRead));
     this.#kernel = new KernelSync(kernel, this.speaker.rib, {
       defer,
-      onNextHop: (address, isReachable) =>
-        this.#nextHops.take({ address, isReachable: isReachable || this.#isOwn(address) }),
+      onNextHop: (address, resolution) => {
+        const isReachable = resolution !== undefined || this.#isOwn(address);
+        this.#nextHops.take({ address, isReachable });
+        this.#interfaces.take(address, resolution);
+      },
       onWay: () => this.#kernelChanges.takeOwn(),
       onRepaired: (routes) => this.#repaired(routes),
       onSettled: () => this.#settled(),
@@ -187,6 +191,13 @@ export class BgpNode {
         this.#reports.soon();
       },
     });
+    this.#interfaces = new NextHopInterfaces(kernel, this.speaker.rib.attributes.hops, {
+      defer,
+      isAsking: () => this.#kernel.isAsking,
+      onChanged: () => {
+        if (!this.#isStopped) this.#host.refreshInterfaces();
+      },
+    });
     this.#lostWays = new LostWays(this.speaker, kernel, {
       defer,
       onLost: (peer) => this.#host.order({ kind: 'session', peer, event: NO_WAY }),
@@ -217,6 +228,12 @@ export class BgpNode {
     const { config } = this.speaker;
     if (derived === undefined || config === undefined) return undefined;
     return listenFor(derived, config, asksForLinks(this.#given?.resources.bgpPeers));
+  }
+
+  /** Why it is a route reflector; "leaving": for clients that have no other way yet. Undefined: it is none. */
+  get reflector(): 'configured' | 'chosen' | 'leaving' | undefined {
+    if (this.speaker.config?.local.clusterId === undefined) return undefined;
+    return this.#derivation.derived?.reflector ?? 'leaving';
   }
 
   get kernelRouteCount(): number {
@@ -331,13 +348,12 @@ export class BgpNode {
   }
 
   #followKernel(isToBeRead: boolean): void {
-    this.#interfaces.clear();
+    this.#interfaces.forgetNames();
     if (asksForLinks(this.#given?.resources.bgpPeers)) this.#followLinks();
     if (isToBeRead) this.#resync();
     else this.#kernel.followWays();
     this.#reports.soon();
     this.#lostWays.look();
-    this.#host.refreshInterfaces();
   }
 
   /** BFD has found out something about the path to an address. */
@@ -375,17 +391,6 @@ export class BgpNode {
       const status = this.#paths.statusOf(peer);
       if (status !== undefined) this.#host.pathChanged(peer.key, status);
     }
-  }
-
-  /** Asks the kernel once per next hop until something changes there. */
-  #interfaceOf(nextHop: Address): string | undefined {
-    const text = formatAddress(nextHop);
-    if (this.#interfaces.has(text)) return this.#interfaces.get(text);
-    const { kernel } = this.#options;
-    const index = kernel.resolve(nextHop)?.interfaceIndex;
-    const name = index === undefined ? undefined : kernel.interfaceName(index);
-    this.#interfaces.set(text, name);
-    return name;
   }
 
   /** Leaves quietly: peers keep our routes, the kernel keeps theirs. What it is told later is ignored. */
