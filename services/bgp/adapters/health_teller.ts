@@ -1,8 +1,10 @@
 import type { HealthRegistry } from '@calico/telemetry';
 import type { Log, PeerStatus, Reporter } from '../ports.ts';
 
-/** Problems that are named, one by one; there may be one for each of very many routes. */
+/** Problems that are named at a time, one by one; there may be one for each of very many routes. */
 const MOST_NAMED = 20;
+/** What ends of a session refuse in turns. */
+const MOST_REFUSALS = 4;
 
 /**
  * Says on this node too what the cluster is told: problems in the log, each when it begins and when it is over,
@@ -13,7 +15,8 @@ export class HealthTeller implements Reporter {
   readonly #health: HealthRegistry;
   readonly #log: Log;
   #problems: ReadonlySet<string> = new Set();
-  #peers: ReadonlyMap<string, PeerStatus> = new Map();
+  /** By peer, what has been logged since it was established; the latest ones. */
+  #refusals: ReadonlyMap<string, readonly string[]> = new Map();
 
   /** @param next is told the same */
   constructor(next: Reporter, health: HealthRegistry, log: Log) {
@@ -23,13 +26,13 @@ export class HealthTeller implements Reporter {
   }
 
   peers(peers: readonly PeerStatus[]): void {
-    for (const { key: peer, state, refusal, lastLoss, remoteAsn } of peers) {
-      if (refusal === '' || refusal === this.#peers.get(peer)?.refusal) continue;
-      // The end of a session that was up is in the log already.
-      if (refusal === lastLoss?.reason) continue;
-      this.#log.warn('session refused', { peer, remoteAsn, state, reason: refusal });
+    const refusals = new Map<string, readonly string[]>();
+    for (const peer of peers) {
+      if (peer.state === 'Established') continue;
+      const logged = this.#refusals.get(peer.key) ?? [];
+      refusals.set(peer.key, this.#refused(peer, logged));
     }
-    this.#peers = new Map(peers.map((peer) => [peer.key, peer]));
+    this.#refusals = refusals;
     this.#next.peers(peers);
   }
 
@@ -39,17 +42,23 @@ export class HealthTeller implements Reporter {
 
   health(report: Parameters<Reporter['health']>[0]): void {
     const { ready, messages } = report;
-    const named = few(messages);
-    this.#health.report('speaker', { live: true, ready, detail: named.join('; ') });
-    const problems = new Set(named);
-    for (const problem of problems) {
-      if (!this.#problems.has(problem)) this.#log.warn(problem);
-    }
-    for (const problem of this.#problems) {
-      if (!problems.has(problem)) this.#log.info(`No longer: ${problem}`);
-    }
+    this.#health.report('speaker', { live: true, ready, detail: few(messages).join('; ') });
+    const problems: ReadonlySet<string> = new Set(messages);
+    const [before, log] = [this.#problems, this.#log];
+    for (const problem of few([...problems.difference(before)])) log.warn(problem);
+    for (const problem of few([...before.difference(problems)])) log.info(`No longer: ${problem}`);
     this.#problems = problems;
     this.#next.health(report);
+  }
+
+  /** @returns what is logged now, as `logged` */
+  #refused(peer: PeerStatus, logged: readonly string[]): readonly string[] {
+    const { key, state, refusal, lastLoss, remoteAsn } = peer;
+    if (refusal === '' || logged.includes(refusal)) return logged;
+    // The end of a session that was up is in the log already.
+    if (refusal === lastLoss?.reason) return logged;
+    this.#log.warn('session refused', { peer: key, remoteAsn, state, reason: refusal });
+    return [...logged, refusal].slice(-MOST_REFUSALS);
   }
 }
 

@@ -62,6 +62,28 @@ test('HealthTeller logs each problem when it begins and when it is over, and rep
   assert.deepEqual(told, ['2 messages', '1 messages', '0 messages', 'applied 7']);
 });
 
+test('of very many problems the log says those that have begun or are over since, and none that lasts', () => {
+  const { teller, health, lines } = start();
+  const names = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, index) => `problem ${from + index}`);
+  const says = (messages: readonly string[], expected: readonly string[]) => {
+    lines.length = 0;
+    teller.health({ ready: true, messages });
+    assert.deepEqual(lines, expected);
+  };
+  teller.health({ ready: true, messages: names(0, 100) });
+  assert.deepEqual(lines.slice(19), ['warn problem 19', 'warn and 80 more']);
+  // At the front, in the middle and at the end.
+  says(['new', ...names(0, 100)], ['warn new']);
+  says(names(1, 101), ['warn problem 100', 'info No longer: new', 'info No longer: problem 0']);
+  says([...names(1, 50), ...names(51, 101)], ['info No longer: problem 50']);
+  assert.match(health.describe(), /^speaker: ready \(problem 1; .*; and 79 more\)$/m);
+  says(names(1, 5), [
+    ...names(5, 25).map((name) => `info No longer: ${name}`),
+    'info No longer: and 75 more',
+  ]);
+});
+
 test('HealthTeller logs once what a peer refuses, unless the end of a session has said it', () => {
   const { teller, lines } = start();
   const [a, b] = ['10.0.0.1', '10.0.0.2'];
@@ -75,6 +97,27 @@ test('HealthTeller logs once what a peer refuses, unless the end of a session ha
   assert.deepEqual(lines, [`warn session refused ${a} 65001 Idle Received: Bad peer AS`]);
   teller.peers([peer(a, 'Idle', 'Sent: other'), peer(b, 'Idle', 'Sent: other')]);
   assert.equal(lines.length, 3);
+});
+
+test('what both ends refuse in turns is logged once each, until the peer was established', () => {
+  const { teller, lines } = start();
+  const says = (state: string, refusal: string, expected: number) => {
+    lines.length = 0;
+    teller.peers([peer('10.0.0.1', state, refusal)]);
+    assert.equal(lines.length, expected, `${state} ${refusal}`);
+  };
+  const [sent, received] = ['Sent: Bad peer AS', 'Received: Bad peer AS'];
+  says('Idle', sent, 1);
+  says('Active', received, 1);
+  for (const refusal of [sent, '', received, sent, received]) says('Idle', refusal, 0);
+  says('Established', '', 0);
+  says('Idle', sent, 1);
+  // One that speaks of something else each time leaves nothing behind.
+  for (const other of ['a', 'b', 'c', 'd']) says('Idle', other, 1);
+  says('Idle', 'd', 0);
+  says('Idle', sent, 1);
+  teller.peers([]);
+  says('Idle', sent, 1);
 });
 
 test('few() names the first of very many problems', () => {
