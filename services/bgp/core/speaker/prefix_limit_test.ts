@@ -50,6 +50,10 @@ test('routes that await their peer do not count when it is back with others', ()
   assert.equal(say(routes('10.0.6.0/24')), undefined);
 });
 
+function refresh(subtype: number): RouteRefresh {
+  return { kind: 'route-refresh', afi: Afi.Ipv4, safi: Safi.Unicast, subtype };
+}
+
 /** Three that it has not told before. */
 function others(round: number): Update {
   return routes(...[1, 2, 3].map((each) => `10.${each}.${round}.0/24`));
@@ -58,9 +62,6 @@ function others(round: number): Update {
 test('a peer that begins its table anew again and again, with other routes, keeps twice the limit', () => {
   const capabilities = [{ kind: 'route-refresh' }, { kind: 'enhanced-route-refresh' }] as const;
   const peer = new ScriptedPeer(capabilities, 0, withOptions({ maxPrefixes: { limit: 3 } }));
-  const refresh = (subtype: number): RouteRefresh => {
-    return { kind: 'route-refresh', afi: Afi.Ipv4, safi: Safi.Unicast, subtype };
-  };
   for (let round = 0; round < 12; round++) {
     peer.say(refresh(RefreshSubtype.Begin), others(round));
     peer.clock.advance(100);
