@@ -20,13 +20,17 @@ export class Fixture {
   readonly table = new RibFiller();
   readonly repaired: string[] = [];
   settledCount = 0;
+  /** Routes written or removed that lead to next hops or peers. */
+  wayCount = 0;
   onSettled: () => void = () => {};
   /** Calls back when others have had their turn. */
   defer: (callback: () => void) => void = (callback) => callback();
   readonly sync = new KernelSync(this.kernel, this.table.rib, {
     defer: (callback) => this.defer(callback),
     onNextHop: () => {},
-    onWay: () => {},
+    onWay: () => {
+      this.wayCount += 1;
+    },
     onRepaired: (routes) => this.repaired.push(...routes),
     onSettled: () => {
       this.settledCount += 1;

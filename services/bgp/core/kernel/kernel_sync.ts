@@ -67,7 +67,7 @@ export class KernelSync {
       onDone: (id) => {
         this.#reading?.touch(id);
         this.#forgive(id);
-        if (this.#isWay(id)) events.onWay();
+        if (!this.#isStopped && this.#isWay(id)) events.onWay();
       },
       onFailed: (id, failure, kind, route) =>
         this.#failed(id, describeFailure(failure, kind, route)),

@@ -400,3 +400,15 @@ test('a next hop that is told again is asked about again', () => {
   tell();
   assert.deepEqual(kernel.describe(), []);
 });
+
+test('what the kernel has done when the service has stopped is no news', () => {
+  const fixture = new Fixture();
+  fixture.sync.watch([parseAddress('10.244.85.193')]);
+  fixture.learn({});
+  assert.equal(fixture.wayCount, 1);
+  const work = heldBack(fixture);
+  fixture.learn({ via: '192.168.80.9' });
+  fixture.sync.stop();
+  work();
+  assert.deepEqual([fixture.kernel.log.length, fixture.wayCount], [2, 1]);
+});

@@ -187,7 +187,8 @@ export class BgpNode {
     this.#nextHops = new NextHopNews(this.speaker.rib.attributes.hops, {
       defer,
       onNews: (hops) => {
-        if (!this.#isStopped) this.#host.order({ kind: 'next-hops', hops });
+        if (this.#isStopped) return;
+        this.#host.order({ kind: 'next-hops', hops });
         this.#reports.soon();
       },
     });
@@ -228,12 +229,6 @@ export class BgpNode {
     const { config } = this.speaker;
     if (derived === undefined || config === undefined) return undefined;
     return listenFor(derived, config, asksForLinks(this.#given?.resources.bgpPeers));
-  }
-
-  /** Why it is a route reflector; "leaving": for clients that have no other way yet. Undefined: it is none. */
-  get reflector(): 'configured' | 'chosen' | 'leaving' | undefined {
-    if (this.speaker.config?.local.clusterId === undefined) return undefined;
-    return this.#derivation.derived?.reflector ?? 'leaving';
   }
 
   get kernelRouteCount(): number {

@@ -12,6 +12,7 @@ export class KernelChanges {
   #cancel: CancelTimer | undefined;
   #cancelOwn: CancelTimer | undefined;
   #ownSince: number | undefined;
+  #isStopped = false;
 
   /** @param onSettled told whether our routes may not be there as they were written */
   constructor(clock: Clock, onSettled: (isToBeRead: boolean) => void) {
@@ -21,6 +22,7 @@ export class KernelChanges {
 
   /** Others have changed something. @param isToBeRead more than ways to next hops */
   take(isToBeRead: boolean): void {
+    if (this.#isStopped) return;
     this.#isToBeRead ||= isToBeRead;
     this.#cancel ??= this.#clock.setTimer(SETTLING_MS, () => {
       this.#cancel = undefined;
@@ -30,6 +32,7 @@ export class KernelChanges {
 
   /** A route of ours has changed that next hops or peers may be reached by. */
   takeOwn(): void {
+    if (this.#isStopped) return;
     const now = this.#clock.monotonic();
     const restMs = this.#ownSince === undefined ? 0 : this.#ownSince + OWN_MS - now;
     this.#cancelOwn ??= this.#clock.setTimer(Math.max(0, restMs), () => {
@@ -44,7 +47,9 @@ export class KernelChanges {
     this.#isToBeRead = false;
   }
 
+  /** For good: whoever tells of changes may still do so. */
   stop(): void {
+    this.#isStopped = true;
     this.#cancel?.();
     this.#cancelOwn?.();
   }

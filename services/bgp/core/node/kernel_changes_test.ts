@@ -32,6 +32,8 @@ test('own routes that lead to next hops ask for a look a second at most', () => 
   assert.deepEqual(looks, ['20', '1020', '2020', '3020']);
   changes.takeOwn();
   changes.stop();
+  changes.takeOwn();
+  changes.take(true);
   clock.advance(10_000);
   assert.equal(looks.length, 4);
 });
