@@ -49,7 +49,9 @@ ${where}`,
     );
   bgp
     .command('speaker')
-    .description('what the speaker is: node, AS number, router id; and what is wrong with it')
+    .description(
+      'what the speaker is: node, AS number, router id, route reflector; and what is wrong with it',
+    )
     .option('-o, --output <format>', 'text or json', 'text')
     .addHelpText('after', `\nExample:\n  sudo calicoctl bgp speaker\n${where}`)
     .action(({ output }: OutputOption) => run((session) => showSpeaker(session, output)));

@@ -78,17 +78,30 @@ export function formatProblems(problems: readonly string[]): string {
   return `\nProblems\n${problems.map((problem) => `  ${problem}\n`).join('')}`;
 }
 
+/** Why a speaker is a route reflector. */
+const REFLECTORS: Readonly<Record<string, string>> = {
+  configured: 'by routeReflectorClusterID of the Node',
+  chosen: 'chosen by topology Auto',
+  leaving: 'not any more, but for clients that have no other way yet',
+};
+
 export function formatSpeaker(speaker: GetSpeakerResponse): string {
   const { node, asn, routerId, version, appliedRevision, inSync, ready, problems } = speaker;
   const table = formatTidyColumns([
     ['Node', node],
     ['AS', asn === 0 ? '-' : String(asn)],
     ['Router id', routerId || '-'],
+    ['Reflector', reflectorText(speaker)],
     ['Version', version],
     ['Ready', ready ? 'yes' : 'no'],
     ['Revision', `${appliedRevision}${inSync ? '' : ', not in sync yet'}`],
   ]);
   return `${table}${formatProblems(problems)}`;
+}
+
+function reflectorText({ clusterId, reflector }: GetSpeakerResponse): string {
+  if (clusterId === '') return 'no';
+  return `cluster ${clusterId}, ${REFLECTORS[reflector] ?? reflector}`;
 }
 
 /** As it can be given to commands; a speaker of another version may not say it. */

@@ -113,6 +113,7 @@ test('formatSpeaker() ends with what is wrong', () => {
     `Node        k8s-node01
 AS          64512
 Router id   192.168.80.101
+Reflector   no
 Version     1.2.3
 Ready       yes
 Revision    77, not in sync yet
@@ -122,4 +123,8 @@ Problems
 `,
   );
   assert.equal(formatProblems([]), '');
+  assert.match(
+    formatSpeaker({ ...speaker, clusterId: '244.0.0.1', reflector: 'configured' }),
+    /\nReflector {3}cluster 244\.0\.0\.1, by routeReflectorClusterID of the Node\n/,
+  );
 });

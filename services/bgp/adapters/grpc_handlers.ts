@@ -22,6 +22,7 @@ import type { BgpNode } from '../core/node/bgp_node.ts';
 import type { Path, PathData, PathSource } from '../core/rib/path.ts';
 import { PathFlag } from '../core/rib/path_table.ts';
 import { isSingle } from '../core/services/service_rules.ts';
+import { reflectorOf } from '../core/speaker/config.ts';
 import { dumpTable } from '../core/speaker/mrt_dump.ts';
 import type { Peer } from '../core/speaker/peer.ts';
 import { peerMessage } from './bus_reporter.ts';
@@ -188,7 +189,8 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
     },
 
     async getSpeaker() {
-      const local = node.speaker.config?.local;
+      const { config } = node.speaker;
+      const local = config?.local;
       return {
         node: name,
         asn: local?.asn ?? 0,
@@ -198,6 +200,9 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
         inSync: node.isInSync,
         ready: node.isReady,
         problems: [...few(node.messages)],
+        ...(local?.clusterId === undefined
+          ? {}
+          : { clusterId: formatRouterId(local.clusterId), reflector: reflectorOf(config) ?? '' }),
       };
     },
   };

@@ -115,6 +115,22 @@ test('listPeers() and getSpeaker() say what is', async () => {
   });
 });
 
+test('getSpeaker() of a route reflector says of which cluster, and why', async () => {
+  const reflectors = new SimulatedCluster(1);
+  reflectors.resources = [
+    bgpConfiguration({}),
+    node('r', '192.168.80.10/24', { routeReflectorClusterID: '244.0.0.1' }),
+  ];
+  reflectors.start('r');
+  reflectors.advance(1_000);
+  const { clusterId, reflector } = await createHandlers(
+    reflectors.node('r').bgp,
+    'r',
+    '',
+  ).getSpeaker({ $typeName: 'calico.bgp.v1.GetSpeakerRequest' }, context);
+  assert.deepEqual([clusterId, reflector], ['244.0.0.1', 'configured']);
+});
+
 async function explained(prefix: string, peer = '') {
   const request = { $typeName: 'calico.bgp.v1.ExplainRequest', prefix, peer } as const;
   return await handlers.explain(request, context);

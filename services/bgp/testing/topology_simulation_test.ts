@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AnyResource } from '@calico/model';
+import { reflectorOf } from '../core/speaker/config.ts';
 import { affinity, bgpConfiguration, node, pool } from './resources.ts';
 import { SimulatedCluster, type SimulatedNode } from './simulated_cluster.ts';
 
@@ -118,6 +119,8 @@ test('topology Auto: reflectors that are replaced go when nobody needs them any 
   const cluster = clusterOf(20);
   cluster.advance(30_000);
   const chosen = [...cluster.nodes.values()].filter(({ bgp }) => bgp.peers().length === 19);
+  const reflectors = () => chosen.map(({ bgp }) => reflectorOf(bgp.speaker.config));
+  assert.deepEqual(reflectors(), Array(4).fill('chosen'));
   const exclude = { 'projectcalico.org/exclude-from-route-reflection': '' };
   const without = cluster.resources.map((each) =>
     chosen.some(({ name }) => each.kind === 'Node' && each.metadata.name === name)
@@ -126,9 +129,12 @@ test('topology Auto: reflectors that are replaced go when nobody needs them any 
   );
   const losses = lossesDuring(cluster, () => {
     cluster.apply(without);
+    cluster.advance(1);
+    assert.deepEqual(reflectors(), Array(4).fill('leaving'));
     cluster.advance(60_000);
   });
   assert.deepEqual(losses, []);
+  assert.deepEqual(reflectors(), Array(4).fill(undefined));
   assert.deepEqual(reached(cluster), Array(20).fill(19));
   for (const { bgp } of chosen) assert.ok(bgp.peers().length < 8, String(bgp.peers().length));
 });

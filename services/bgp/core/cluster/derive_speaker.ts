@@ -21,7 +21,7 @@ import { type NodeView, viewNode } from './node_view.ts';
 import type { StaticRoute } from './peer_book.ts';
 import type { ClusterResources } from './resources.ts';
 import { NO_SURROUNDINGS, type Surroundings } from './surroundings.ts';
-import { chooseTopology } from './topology.ts';
+import { chooseTopology, type Topology } from './topology.ts';
 
 export type Derived = {
   readonly speaker: SpeakerConfig;
@@ -87,6 +87,7 @@ export function deriveSpeaker(
   });
   const pools = derivePools(resources.ipPools);
   const services = deriveServices(configuration, self);
+  const reflector = reasonToReflect(self, topology);
   const programs = programsOf(configuration.programClusterRoutes);
   return {
     problems: [
@@ -109,6 +110,7 @@ export function deriveSpeaker(
       recording: deriveRecording(configuration.sessionRecording),
       speaker: {
         listenPort: self.listenPort,
+        reflector,
         peers: peers.peers,
         ranges: peers.ranges,
         links: peers.links,
@@ -125,7 +127,7 @@ export function deriveSpeaker(
           ...(configuration.aggregates?.length
             ? { aggregates: configuration.aggregates.map(({ cidr }) => parsePrefix(cidr)) }
             : {}),
-          clusterId: self.clusterId ?? (topology.isReflector(self) ? ownRouterId : undefined),
+          clusterId: reflector === 'chosen' ? ownRouterId : self.clusterId,
           pools: pools.map(({ pool: _pool, ...policy }) => policy),
           advertisements: deriveAdvertisements(configuration),
           serviceRanges: services.reflected,
@@ -133,6 +135,11 @@ export function deriveSpeaker(
       },
     },
   };
+}
+
+function reasonToReflect(self: NodeView, topology: Topology): SpeakerConfig['reflector'] {
+  if (self.clusterId !== undefined) return 'configured';
+  return topology.isReflector(self) ? 'chosen' : undefined;
 }
 
 /** Unset means both: the model's ownership function gives both to this service, none to Felix. */

@@ -112,7 +112,16 @@ export type SpeakerConfig = {
   /** Who is to be a peer as soon as it can be. */
   readonly awaited?: readonly AwaitedPeer[];
   readonly ownRoutes: readonly OwnRoute[];
+  /** Why this node shall be a route reflector: the Node says so, or the topology. */
+  readonly reflector?: 'configured' | 'chosen' | undefined;
 };
+
+/** Why a speaker is a route reflector; "leaving": not any more, but for clients that have no other way yet. */
+export function reflectorOf(
+  config: SpeakerConfig | undefined,
+): 'configured' | 'chosen' | 'leaving' | undefined {
+  return config?.local.clusterId === undefined ? undefined : (config.reflector ?? 'leaving');
+}
 
 export const FAMILIES: readonly Family[] = [4, 6];
 
