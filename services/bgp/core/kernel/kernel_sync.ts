@@ -49,7 +49,9 @@ export class KernelSync {
   /** Since what is wanted was last compared with what is there. */
   #isPlannedAnew = false;
   #isStopped = false;
-  #watched = new SortedAddresses();
+  /** Addresses that have to be reached besides next hops: peers, and the gateways that some are behind. */
+  #peers = new SortedAddresses();
+  #gateways = new SortedAddresses();
 
   constructor(kernel: KernelPort, rib: LocRib, events: SyncEvents) {
     this.#kernel = kernel;
@@ -128,6 +130,7 @@ export class KernelSync {
 
   configure(inputs: Omit<PlanInputs, 'tunnelIndex'>): void {
     this.#inputs = inputs;
+    this.#gateways = new SortedAddresses(inputs.statics.map(({ gateway }) => gateway));
     this.#tunnelIndex = this.#kernel.interfaceIndex(TUNNEL);
     this.#plan.configure({ ...inputs, tunnelIndex: this.#tunnelIndex });
     this.#carryOut();
@@ -156,10 +159,9 @@ export class KernelSync {
     this.#writer.stop();
   }
 
-  /** Addresses that have to be reached besides next hops. */
-  watch(addresses: Iterable<Address>): void {
-    this.#watched = new SortedAddresses();
-    for (const address of addresses) this.#watched.add(address);
+  /** Peers have to be reached as next hops have. */
+  watch(peers: Iterable<Address>): void {
+    this.#peers = new SortedAddresses(peers);
   }
 
   /** Reads the kernel and puts it right: after changes by others, and now and then anyway. */
@@ -240,7 +242,8 @@ export class KernelSync {
   concerns(news: KernelNews): boolean {
     if (news.kind === 'route') return this.contradicts(news.action, news.route);
     if (news.kind !== 'ways' || news.to === undefined) return true;
-    return this.#rib.attributes.hops.isTold(news.to) || this.#watched.has(news.to);
+    const { to } = news;
+    return this.#rib.attributes.hops.isTold(to) || this.#peers.has(to) || this.#gateways.has(to);
   }
 
   /** Whether what the monitor saw is not what this service did last. */
@@ -274,7 +277,11 @@ export class KernelSync {
 
   #isWay(id: number): boolean {
     const { prefixes, attributes } = this.#rib;
-    return this.#watched.hasInside(prefixes, id) || attributes.hops.hasToldInside(prefixes, id);
+    return (
+      attributes.hops.hasToldInside(prefixes, id) ||
+      this.#peers.hasInside(prefixes, id) ||
+      this.#gateways.hasInside(prefixes, id)
+    );
   }
 
   #failed(id: number, text: string): void {

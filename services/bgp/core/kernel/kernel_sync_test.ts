@@ -412,3 +412,20 @@ test('what the kernel has done when the service has stopped is no news', () => {
   work();
   assert.deepEqual([fixture.kernel.log.length, fixture.wayCount], [2, 1]);
 });
+
+test('the way to the gateway of a peer matters as the one to a next hop does', () => {
+  const fixture = new Fixture();
+  const [address, gateway, other] = ['172.16.0.9', '192.168.80.1', '192.168.80.2'].map((text) =>
+    parseAddress(text),
+  );
+  assert.ok(address && gateway && other);
+  fixture.more = { statics: [{ address, gateway }] };
+  fixture.configure({});
+  assert.equal(fixture.sync.concerns({ kind: 'ways', to: gateway }), true);
+  assert.equal(fixture.sync.concerns({ kind: 'ways', to: other }), false);
+  fixture.learn({ prefix: '192.168.80.1/32' }, { prefix: '192.168.80.2/32' });
+  assert.equal(fixture.wayCount, 1);
+  fixture.more = {};
+  fixture.configure({});
+  assert.equal(fixture.sync.concerns({ kind: 'ways', to: gateway }), false);
+});

@@ -6,6 +6,10 @@ import type { PrefixTable } from './prefix_table.ts';
 export class SortedAddresses {
   readonly #sorted: Readonly<Record<Family, Bits[]>> = { 4: [], 6: [] };
 
+  constructor(addresses: Iterable<Address> = []) {
+    for (const address of addresses) this.add(address);
+  }
+
   add(address: Address): void {
     const bits = bitsOf({ ...address, length: 0 });
     const sorted = this.#sorted[address.family];
