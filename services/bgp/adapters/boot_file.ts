@@ -15,6 +15,8 @@ export class BootFile<T extends object> {
   readonly #clock: Clock;
   readonly #log: Log;
   #cancel: CancelTimer | undefined;
+  /** What has to be written. */
+  #pending: (() => T) | undefined;
 
   constructor(path: string, node: string, clock: Clock, log: Log) {
     this.#path = path;
@@ -42,16 +44,19 @@ export class BootFile<T extends object> {
     });
   }
 
-  /** Writes soon; changes that follow at once are written together. */
+  /** Writes what `content` gives then: soon, as changes that follow at once are written together, or in close(). */
   save(content: () => T): void {
-    this.#cancel ??= this.#clock.setTimer(SAVE_DELAY_MS, () => {
-      this.#cancel = undefined;
-      this.#write(content());
-    });
+    this.#pending = content;
+    this.#cancel ??= this.#clock.setTimer(SAVE_DELAY_MS, () => this.close());
   }
 
+  /** Writes what still waits for it. */
   close(): void {
     this.#cancel?.();
+    this.#cancel = undefined;
+    const content = this.#pending;
+    this.#pending = undefined;
+    if (content !== undefined) this.#write(content());
   }
 
   #write(content: T): void {

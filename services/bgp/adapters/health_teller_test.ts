@@ -45,6 +45,10 @@ function peer(key: string, state: string, refusal = '', lost = ''): PeerStatus {
   };
 }
 
+function names(from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, index) => `problem ${from + index}`);
+}
+
 test('HealthTeller logs each problem when it begins and when it is over, and reports readiness', () => {
   const { teller, health, lines, told } = start();
   teller.health({ ready: false, messages: ['A is missing', 'B is wrong'] });
@@ -64,8 +68,6 @@ test('HealthTeller logs each problem when it begins and when it is over, and rep
 
 test('of very many problems the log says those that have begun or are over since, and none that lasts', () => {
   const { teller, health, lines } = start();
-  const names = (from: number, to: number) =>
-    Array.from({ length: to - from }, (_, index) => `problem ${from + index}`);
   const says = (messages: readonly string[], expected: readonly string[]) => {
     lines.length = 0;
     teller.health({ ready: true, messages });
@@ -121,7 +123,7 @@ test('what both ends refuse in turns is logged once each, until the peer was est
 });
 
 test('few() names the first of very many problems', () => {
-  const many = Array.from({ length: 100 }, (_, index) => `problem ${index}`);
+  const many = names(0, 100);
   assert.deepEqual(few(many).slice(-2), ['problem 19', 'and 80 more']);
   assert.equal(few(many.slice(0, 20)).length, 20);
 });

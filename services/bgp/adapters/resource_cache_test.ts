@@ -61,10 +61,12 @@ test('a broken file is said and costs nothing else', async () => {
   assert.deepEqual(warnings, ['cannot read what an earlier process remembered: starting without']);
 });
 
-test('close() writes nothing more', () => {
+test('close() writes what waits to be written, and nothing later', async () => {
   const { cache, clock, path } = cacheAt('four');
   cache.save(() => RESOURCES);
   cache.close();
+  assert.equal((await cacheAt('four').cache.load()).length, RESOURCES.length);
+  rmSync(path);
   clock.advance(5_000);
   assert.ok(!existsSync(path));
 });

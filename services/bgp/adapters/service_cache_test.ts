@@ -32,6 +32,21 @@ test('what was announced last is loaded by the next process of this node and boo
   assert.deepEqual(cache.load(), []);
 });
 
+test('what waits to be written at the stop is loaded by the next process', () => {
+  const { cache, clock } = cacheAt('stop');
+  cache.save(() => ['192.0.2.1/32']);
+  clock.advance(1_000);
+  let announced: string[] = [];
+  cache.save(() => announced);
+  announced = ['192.0.2.2/32'];
+  cache.close();
+  assert.deepEqual(cacheAt('stop').cache.load(), announced);
+  announced = ['192.0.2.3/32'];
+  clock.advance(1_000);
+  cache.close();
+  assert.deepEqual(cacheAt('stop').cache.load(), ['192.0.2.2/32'], 'it is written once');
+});
+
 test('a file with something else in it is said, and not used', () => {
   const { cache, clock, path, warnings } = cacheAt('two');
   cache.save(() => []);
