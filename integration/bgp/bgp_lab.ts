@@ -7,7 +7,7 @@ import { ResourceService } from '@calico/proto/api/v1/resources';
 import { BgpService } from '@calico/proto/bgp/v1/bgp';
 import { connectRpc, type RpcClient } from '@calico/rpc';
 import { type BirdVersion, birdProgram } from '../cluster/foreign_node.ts';
-import { exec, execOk } from '../lab/exec.ts';
+import { type ExecOptions, exec, execOk } from '../lab/exec.ts';
 import { deleteNamespaces, inNamespace, ipBatch } from '../lab/fabric.ts';
 import { ManagedProcess } from '../lab/managed_process.ts';
 import { type Runtime, runtimeCommand } from '../lab/processes.ts';
@@ -182,8 +182,8 @@ export class BgpLab {
     return this.exec(name, command.split(' '));
   }
 
-  exec(name: string, command: readonly string[]): Promise<string> {
-    return execOk(inNamespace(this.speaker(name).namespace, command));
+  exec(name: string, command: readonly string[], options: ExecOptions = {}): Promise<string> {
+    return execOk(inNamespace(this.speaker(name).namespace, command), options);
   }
 
   /** Of a device of the speaker, once it may be used. */

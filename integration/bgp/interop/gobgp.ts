@@ -1,10 +1,15 @@
-import { rmSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import assert from 'node:assert/strict';
+import { constants, rmSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../lab/wait.ts';
 import { ATTACHED, type Attached, communitiesOf, extendedOf } from './attached.ts';
 import { Daemon, inFullRuns, OUR_ASN, quietly, type SeenRoute, type Session } from './daemon.ts';
 import { attachedRoute, mrtRecords } from './tables.ts';
+
+/** Of a busy machine, for the largest of its tables. */
+const INJECT_MS = 600_000;
 
 export class GoBgp extends Daemon {
   readonly name = 'GoBGP';
@@ -76,17 +81,25 @@ export class GoBgp extends Daemon {
     rmSync(fifo, { force: true });
     await lab.exec(self.name, ['mkfifo', fifo]);
     const table = routes.map((prefix) => attachedRoute(prefix, attached));
-    const file = await open(fifo, 'r+');
-    const injected = this.#gobgp('mrt', 'inject', 'global', fifo);
-    try {
-      // It cannot go on with half of one.
-      for (const record of mrtRecords(table, this.address(4))) await file.write(record);
+    // We count as one who reads, so a write that waits for somebody to read could wait for ever.
+    const file = await open(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+    const command = ['gobgp', 'mrt', 'inject', 'global', fifo];
+    const injected = lab.exec(self.name, command, { timeoutMs: INJECT_MS });
+    const over = new AbortController();
+    const told = async (): Promise<void> => {
+      await feed(file, mrtRecords(table, this.address(4)), over.signal);
       await eventually(
         async () => (await this.#gobgp('global', 'rib', last)).includes(last),
         20_000,
         () => `GoBGP does not take ${last}`,
+        () => over.signal.aborted,
       );
+    };
+    try {
+      const tooEarly = injected.then(() => assert.fail('gobgp has ended before it had read all'));
+      await Promise.race([told(), tooEarly]);
     } finally {
+      over.abort();
       await file.close();
     }
     await injected;
@@ -131,6 +144,27 @@ ${password === undefined ? '' : `    auth-password = "${password}"\n`}  [neighbo
     enabled = true
     restart-time = 120
 ${session.hasTtlSecurity ? '  [neighbors.ttl-security.config]\n    enabled = true\n    ttl-min = 255\n' : ''}${session.isReflector ? `  [neighbors.route-reflector.config]\n    route-reflector-client = true\n    route-reflector-cluster-id = "${this.ends.self.address}"\n` : ''}`;
+  }
+}
+
+/** Writes into a FIFO as fast as it is read; each record at once, because gobgp cannot go on with half of one. */
+async function feed(
+  file: FileHandle,
+  records: readonly Uint8Array[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const record of records) {
+    while (!(await hasRoomFor(file, record))) await sleep(1, undefined, { signal });
+  }
+}
+
+async function hasRoomFor(file: FileHandle, record: Uint8Array): Promise<boolean> {
+  try {
+    await file.write(record);
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EAGAIN') return false;
+    throw cause;
   }
 }
 
