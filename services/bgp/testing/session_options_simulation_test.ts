@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAsPath } from '@calico/bgp-wire';
-import { formatAddress, formatPrefix, parsePrefix } from '@calico/ip';
+import { formatAddress, formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
 import type { AnyResource } from '@calico/model';
 import { affinity, bgpConfiguration, bgpPeer, node, pool } from './resources.ts';
 import { SimulatedCluster } from './simulated_cluster.ts';
@@ -193,6 +193,37 @@ function hosting(spec: Options, ...guests: number[]): AnyResource[] {
     ]),
   ];
 }
+
+test('the way to a peer from a range is followed as long as it is there', () => {
+  const cluster = new SimulatedCluster(3);
+  // They tell nothing: they are peers, and no next hops.
+  cluster.resources = hosting({}, 101, 102).filter(({ kind }) => kind !== 'BlockAffinity');
+  for (const name of ['a', 'g101', 'g102']) cluster.start(name);
+  cluster.advance(4_000);
+  const { bgp, kernel, speaker } = cluster.node('a');
+  const address = '192.168.80.101';
+  const to = parseAddress(address);
+  let asked = 0;
+  const resolve = kernel.resolve.bind(kernel);
+  kernel.resolve = (...nextHop) => {
+    asked += 1;
+    return resolve(...nextHop);
+  };
+  const follow = (): number => {
+    asked = 0;
+    bgp.kernelChanged({ kind: 'ways', to });
+    cluster.advance(100);
+    return asked;
+  };
+  assert.ok(follow() > 0);
+  kernel.ways.set(address, undefined);
+  follow();
+  assert.equal(speaker.peers.get(address)?.live, undefined);
+  cluster.kill('g101');
+  cluster.advance(400_000);
+  assert.deepEqual(Object.keys(cluster.node('a').states()), ['102']);
+  assert.equal(follow(), 0);
+});
 
 test('peers from a range come, stay while they are there, and are forgotten when they are not', () => {
   const cluster = new SimulatedCluster(3);

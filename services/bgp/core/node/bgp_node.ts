@@ -29,6 +29,7 @@ import type { SecretVersions } from '../cluster/secrets.ts';
 import { NO_SURROUNDINGS } from '../cluster/surroundings.ts';
 import { kernelText } from '../explain/explain.ts';
 import { Host } from '../host/host.ts';
+import { Later } from '../host/later.ts';
 import type { Defer } from '../host/turns.ts';
 import { KernelSync } from '../kernel/kernel_sync.ts';
 import { blockTexts } from '../kernel/route_plan.ts';
@@ -41,6 +42,7 @@ import { LostWays, NO_WAY } from './lost_ways.ts';
 import { NextHopInterfaces } from './next_hop_interfaces.ts';
 import { NextHopNews } from './next_hop_news.ts';
 import { logNote } from './note_log.ts';
+import type { MessageCounts } from './message_counts.ts';
 import { Observers } from './observers.ts';
 import { Operator } from './operator.ts';
 import { Paths } from './paths.ts';
@@ -94,7 +96,10 @@ export class BgpNode {
   /** Told before setResources() of the same moment, so that own routes are complete only with these. */
   readonly services: Services;
   readonly #options: BgpNodeOptions;
-  readonly #defer: Defer;
+  /** A first configuration is enough for one turn. */
+  readonly #listening: Later;
+  /** Guests come in crowds. */
+  readonly #watching: Later;
   readonly #host: Host;
   readonly #kernel: KernelSync;
   readonly #kernelChanges: KernelChanges;
@@ -116,7 +121,8 @@ export class BgpNode {
   #lastResync: number;
   #listenProblem: string | undefined;
   #cancelMaintenance: CancelTimer = () => {};
-  #isListeningSoon = false;
+  /** Peers whose paths are watched. */
+  #watchedCount = 0;
   #isStopped = false;
 
   constructor(options: BgpNodeOptions) {
@@ -146,7 +152,8 @@ export class BgpNode {
     const { node, collector, recording } = options;
     this.#observers = new Observers({ speaker: this.speaker, clock, node, collector, recording });
     const { defer = (callback) => void clock.setTimer(0, callback) } = options;
-    this.#defer = defer;
+    this.#listening = new Later(defer, () => options.onListen?.(this.listen));
+    this.#watching = new Later(defer, () => this.#watchPaths());
     this.#kernelChanges = new KernelChanges(clock, (isRead) => this.#followKernel(isRead));
     this.#kernel = new KernelSync(kernel, this.speaker.rib, {
       defer,
@@ -270,6 +277,12 @@ export class BgpNode {
     return this.#statuses.list();
   }
 
+  /** Undefined: there is no such peer. */
+  messagesOf(key: string): MessageCounts | undefined {
+    const peer = this.speaker.peers.get(key);
+    return peer && this.#observers.counter.of(peer);
+  }
+
   /** Paths that BFD watches and that are up, or not. */
   pathCount(isUp: boolean): number {
     return this.#paths.count(isUp);
@@ -296,7 +309,7 @@ export class BgpNode {
       this.#configure(derived, this.#handover.configure(derived, clock.monotonic()));
       this.#observers.configure(derived);
     }
-    this.#listenSoon();
+    this.#listening.ask();
     this.#recovery.given({ inSync: state.inSync, isConfigured: derived !== undefined });
     this.setRevision(state.revision);
     this.#reports.soon();
@@ -334,7 +347,10 @@ export class BgpNode {
 
   /** @param interfaceName where a link-local address is */
   accept(from: Address, connection: Connection, interfaceName?: string): ConnectionHandler {
-    return this.#host.accept(from, connection, interfaceName);
+    const { size } = this.speaker.peers;
+    const handler = this.#host.accept(from, connection, interfaceName);
+    if (this.speaker.peers.size > size) this.#watching.ask();
+    return handler;
   }
 
   kernelChanged(news: KernelNews): void {
@@ -379,6 +395,7 @@ export class BgpNode {
 
   #watchPaths(): void {
     const peers = Array.from(this.speaker.peers.values(), ({ config }) => config);
+    this.#watchedCount = peers.length;
     this.#paths.configure(peers);
     this.#kernel.watch(peers.map(({ address }) => address));
     // A peer that is new at an address is told what is known of it.
@@ -391,6 +408,8 @@ export class BgpNode {
   /** Leaves quietly: peers keep our routes, the kernel keeps theirs. What it is told later is ignored. */
   stop(): void {
     this.#isStopped = true;
+    this.#listening.stop();
+    this.#watching.stop();
     this.#kernel.stop();
     this.#lostWays.stop();
     this.#cancelMaintenance();
@@ -414,6 +433,8 @@ export class BgpNode {
     this.#recovery.maintain();
     this.#reviewHandover();
     this.#reviewParting();
+    // Guests that stay away are dismissed.
+    if (this.speaker.peers.size < this.#watchedCount) this.#watching.ask();
     const age = now - this.#lastResync;
     if (age >= RESYNC_MS || (this.#kernel.hasFailed && age >= RETRY_MS)) this.#resync();
     this.#reports.soon();
@@ -432,7 +453,7 @@ export class BgpNode {
     if (config === undefined) return;
     this.#host.configure(config);
     this.#watchPaths();
-    this.#listenSoon();
+    this.#listening.ask();
   }
 
   #resync(): void {
@@ -440,16 +461,6 @@ export class BgpNode {
     this.#lastResync = this.#options.clock.now();
     this.#kernel.resync();
     this.#reports.soon();
-  }
-
-  /** A first configuration is enough for one turn. */
-  #listenSoon(): void {
-    if (this.#isListeningSoon) return;
-    this.#isListeningSoon = true;
-    this.#defer(() => {
-      this.#isListeningSoon = false;
-      if (!this.#isStopped) this.#options.onListen?.(this.listen);
-    });
   }
 
   #repaired(routes: readonly string[]): void {
