@@ -2,9 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock } from '@calico/clock';
 import { formatAddress } from '@calico/ip';
+import type { AnyResource } from '@calico/model';
 import { FakeKernel } from '../../testing/fake_kernel.ts';
-import { bgpConfiguration, bgpPeer, node as nodeResource } from '../../testing/resources.ts';
-import { resourcesOf } from '../cluster/resources.ts';
+import {
+  bgpConfiguration,
+  bgpPeer,
+  endpointSlice,
+  node as nodeResource,
+  service,
+} from '../../testing/resources.ts';
+import { resourcesOf, servicesIn } from '../cluster/resources.ts';
 import { BgpNode } from './bgp_node.ts';
 
 const PEERS = 3;
@@ -12,10 +19,13 @@ const PEERS = 3;
 const nothing = (): void => {};
 const CONNECTION = { send: () => true, close: nothing };
 
-test('a configuration is one turn, dialling and listening are the next', () => {
+/** A node whose deferred work waits for turn(). */
+function fixture() {
   const turns: (() => void)[] = [];
   const dialled: string[] = [];
   const listening: (number | undefined)[] = [];
+  const applied: bigint[] = [];
+  const inputs: string[] = [];
   const node = new BgpNode({
     node: 'a',
     routerId: '',
@@ -28,11 +38,27 @@ test('a configuration is one turn, dialling and listening are the next', () => {
       },
     },
     kernel: new FakeKernel(),
-    reporter: { peers: nothing, applied: nothing, health: nothing },
+    reporter: { peers: nothing, applied: (revision) => applied.push(revision), health: nothing },
     log: { info: nothing, warn: nothing },
     onListen: (listen) => listening.push(listen?.peers.length),
     defer: (callback) => turns.push(callback),
+    record: (input) => inputs.push(input.kind === 'event' ? input.event.kind : input.kind),
   });
+  const turn = (): void => {
+    for (const work of turns.splice(0)) work();
+  };
+  return { node, turns, turn, dialled, listening, applied, inputs };
+}
+
+function local(name: string, address: string): AnyResource[] {
+  return [
+    service(name, { externalTrafficPolicy: 'Local', externalIPs: [address] }),
+    endpointSlice(`${name}-1`, name, ['a']),
+  ];
+}
+
+test('a configuration is one turn, dialling and listening are the next', () => {
+  const { node, turn, dialled, listening } = fixture();
   const configure = (count: number): void => {
     const resources = resourcesOf([
       bgpConfiguration({ nodeToNodeMeshEnabled: false }),
@@ -42,9 +68,6 @@ test('a configuration is one turn, dialling and listening are the next', () => {
       ),
     ]);
     node.setResources(resources, { inSync: true, revision: 1n });
-  };
-  const turn = (): void => {
-    for (const work of turns.splice(0)) work();
   };
   configure(PEERS);
   assert.deepEqual([node.peers().length, dialled, listening], [PEERS, [], []]);
@@ -61,4 +84,27 @@ test('a configuration is one turn, dialling and listening are the next', () => {
   node.stop();
   turn();
   assert.deepEqual(listening, [PEERS, 2], 'a node that has stopped listens to nobody');
+});
+
+test('a revision is in force, and own routes are all, once the services of that moment are told', () => {
+  const { node, turns, turn, applied, inputs } = fixture();
+  const give = (revision: bigint, services: readonly AnyResource[]): void => {
+    const resources = [
+      bgpConfiguration({ serviceExternalIPs: [{ cidr: '203.0.113.0/24' }] }),
+      nodeResource('a', '192.168.80.100/24'),
+    ];
+    node.services.take({ isAll: false, changes: servicesIn(services) });
+    node.setResources(resourcesOf(resources), { inSync: true, revision });
+  };
+  const told = (): string[] =>
+    inputs.splice(0).filter((kind) => kind === 'services' || kind === 'exports-complete');
+  give(1n, local('one', '203.0.113.1'));
+  assert.deepEqual([told(), applied], [[], []]);
+  turn();
+  assert.deepEqual([told(), applied], [['services', 'exports-complete'], [1n]]);
+  while (turns.length > 0) turn();
+  give(2n, local('two', '203.0.113.2'));
+  assert.deepEqual([told(), applied], [[], [1n]]);
+  turn();
+  assert.deepEqual([told(), applied], [['services'], [1n, 2n]]);
 });

@@ -13,8 +13,8 @@ const EXPORT_PATIENCE_MS = 60_000;
 export type RecoveryParts = {
   readonly clock: Clock;
   readonly speaker: Speaker;
-  readonly host: Host;
-  readonly sync: KernelSync;
+  readonly host: Pick<Host, 'completeExports' | 'goOn'>;
+  readonly sync: Pick<KernelSync, 'allowRemoval'>;
   readonly interfaceIndex: KernelPort['interfaceIndex'];
   /** Addresses of services, as far as they are known, are among the speaker's routes. */
   readonly areServicesTold: () => boolean;
