@@ -39,10 +39,10 @@ import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
 import { KernelChanges } from './kernel_changes.ts';
 import { type Listen, listenFor } from './listen.ts';
 import { LostWays, NO_WAY } from './lost_ways.ts';
+import type { MessageCounts } from './message_counts.ts';
 import { NextHopInterfaces } from './next_hop_interfaces.ts';
 import { NextHopNews } from './next_hop_news.ts';
 import { logNote } from './note_log.ts';
-import type { MessageCounts } from './message_counts.ts';
 import { Observers } from './observers.ts';
 import { Operator } from './operator.ts';
 import { Paths } from './paths.ts';
@@ -106,7 +106,7 @@ export class BgpNode {
   readonly #nextHops: NextHopNews;
   readonly #interfaces: NextHopInterfaces;
   readonly #lostWays: LostWays;
-  readonly #repairs = new Repairs();
+  readonly #repairs: Repairs;
   readonly #paths: Paths;
   readonly #observers: Observers;
   readonly #statuses: PeerStatuses;
@@ -128,6 +128,7 @@ export class BgpNode {
   constructor(options: BgpNodeOptions) {
     this.#options = options;
     const { clock, kernel, timing, record } = options;
+    this.#repairs = new Repairs(options.log);
     this.#paths = new Paths(options.bfd, (name) => kernel.interfaceIndex(name));
     this.#lastResync = clock.now();
     // The kernel's own routes are the mark of a restart: nothing else has to be remembered.
@@ -163,7 +164,7 @@ export class BgpNode {
         this.#interfaces.take(address, resolution);
       },
       onWay: () => this.#kernelChanges.takeOwn(),
-      onRepaired: (routes) => this.#repaired(routes),
+      onRepaired: (routes) => this.#repairs.add(routes, clock.now()),
       onSettled: () => this.#settled(),
     });
     this.#kernel.takeInitial(found);
@@ -269,8 +270,12 @@ export class BgpNode {
       ...this.#kernel.problems,
       ...this.#paths.problems,
       ...(this.#options.links?.problems ?? []),
-      ...this.#repairs.messages(this.#options.clock.now()),
     ];
+  }
+
+  /** What was put right not long ago, one sentence each. */
+  get recent(): readonly string[] {
+    return this.#repairs.messages(this.#options.clock.now());
   }
 
   peers(): PeerStatus[] {
@@ -461,11 +466,6 @@ export class BgpNode {
     this.#lastResync = this.#options.clock.now();
     this.#kernel.resync();
     this.#reports.soon();
-  }
-
-  #repaired(routes: readonly string[]): void {
-    this.#repairs.add(routes, this.#options.clock.now());
-    this.#options.log.warn('routes were removed or changed by someone else: restored', { routes });
   }
 
   /** Somebody may wait for it. */

@@ -1,13 +1,18 @@
-/** Remembers for a while what was put right, so that people can read about it. */
+import type { Log } from '../../ports.ts';
+
+/** Logs and remembers for a while what was put right, so that people can read about it. */
 export class Repairs {
   readonly #until = new Map<string, number>();
+  readonly #log: Log;
   readonly #keepMs: number;
 
-  constructor(keepMs = 600_000) {
+  constructor(log: Log, keepMs = 600_000) {
+    this.#log = log;
     this.#keepMs = keepMs;
   }
 
   add(routes: readonly string[], now: number): void {
+    this.#log.warn('routes were removed or changed by someone else: restored', { routes });
     for (const route of routes) this.#until.set(route, now + this.#keepMs);
   }
 
