@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { KINDS, parseResource, parseStored, ValidationError } from './mod.ts';
+import { KINDS, type Kind, parseResource, parseStored, ValidationError } from './mod.ts';
 import { document, problemsOf } from './sample_documents.ts';
 
 const POOL = '10.244.0.0/16';
@@ -125,6 +125,25 @@ test('parseStored() keeps what it does not know and accepts contradictions', () 
   };
   const pool = parseStored('IPPool', JSON.stringify(stored));
   assert.partialDeepStrictEqual(pool, { ...stored, spec: { ...stored.spec, blockSize: 26 } });
+});
+
+function readSpec(kind: Kind, spec: object) {
+  return parseStored(kind, JSON.stringify({ metadata: { name: 'default' }, spec })).spec;
+}
+
+test('parseStored() reads AS number 0, which is refused by now, as none', () => {
+  const bgp = { ipv4Address: '10.0.0.1/24', ipv4IPIPTunnelAddr: '10.244.0.1' };
+  assert.deepEqual(readSpec('Node', { bgp: { ...bgp, asNumber: 0 } }), {
+    bgp: { ...bgp, asNumber: undefined },
+  });
+  const peer = readSpec('BGPPeer', { peerIP: '10.0.0.1', asNumber: '0.0', localASNumber: 0 });
+  assert.partialDeepStrictEqual(peer, { asNumber: undefined, localASNumber: undefined });
+  const confederation = { identifier: 0, members: [65_001] };
+  const configuration = readSpec('BGPConfiguration', { asNumber: 0, confederation });
+  assert.partialDeepStrictEqual(configuration, { asNumber: 64_512, confederation: undefined });
+  const operations = [{ prependASPath: { prefix: [0] } }];
+  const filter = { exportV4: [{ action: 'Accept', asPathPrefix: [0], operations }] };
+  assert.deepEqual(readSpec('BGPFilter', filter), filter);
 });
 
 test('parseStored() refuses wrong shapes and text that is no JSON', () => {

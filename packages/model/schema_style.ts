@@ -12,16 +12,19 @@ export type CrossCheck<Value> = readonly [
 ];
 
 export type SchemaStyle = {
+  readonly isStrict: boolean;
   readonly object: typeof z.strictObject;
   readonly cross: <S extends z.ZodObject>(schema: S, ...checks: CrossCheck<z.output<S>>[]) => S;
 };
 
 export const STRICT: SchemaStyle = {
+  isStrict: true,
   object: z.strictObject,
   cross: (schema, ...checks) => checks.reduce(withCheck, schema),
 };
 
 export const LENIENT: SchemaStyle = {
+  isStrict: false,
   object: z.looseObject,
   cross: (schema) => schema,
 };

@@ -12,6 +12,7 @@ import {
   exactNet,
   integer,
   isCommunity,
+  maybeAsNumber,
   ofFamily,
   port,
   shortName,
@@ -55,7 +56,7 @@ function bgpConfigurationFields(style: SchemaStyle) {
     /** Not upstream's. Auto: above meshLimit nodes, some of them reflect the routes of the others. */
     topology: z.enum(['Mesh', 'Auto']).optional(),
     meshLimit: integer(1, 10_000).optional(),
-    asNumber: asNumber.optional(),
+    asNumber: maybeAsNumber(style),
     serviceClusterIPs: cidrs,
     serviceExternalIPs: cidrs,
     serviceLoadBalancerIPs: cidrs,
@@ -73,7 +74,7 @@ function bgpConfigurationFields(style: SchemaStyle) {
     localWorkloadPeeringIPV6: ofFamily(6, address).optional(),
     /** Ours: AS numbers of nodes that the outside takes for one (RFC 5065). */
     confederation: style
-      .object({ identifier: asNumber, members: z.array(asNumber).min(1) })
+      .object({ identifier: asNumber(style), members: z.array(asNumber(style)).min(1) })
       .optional(),
     /** Ours: a node's blocks that lie side by side are one route, unless Disabled. */
     blockAggregation: z.enum(['Enabled', 'Disabled']).optional(),
@@ -118,6 +119,8 @@ export function completeBgpConfiguration(spec: Spec, metadata: ObjectMeta): Spec
     nodeToNodeMeshEnabled: spec.nodeToNodeMeshEnabled ?? true,
     asNumber: spec.asNumber ?? 64_512,
     listenPort: spec.listenPort ?? 179,
+    // Stored before AS 0 was refused.
+    ...(spec.confederation?.identifier === 0 ? { confederation: undefined } : {}),
   };
 }
 

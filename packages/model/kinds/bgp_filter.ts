@@ -11,7 +11,7 @@ const interfacePattern = textThat((text) =>
 function ruleFields(style: SchemaStyle, family: 4 | 6) {
   const operation = style.object({
     addCommunity: style.object({ value: community }).optional(),
-    prependASPath: style.object({ prefix: z.array(asNumber).min(1).max(10) }).optional(),
+    prependASPath: style.object({ prefix: z.array(asNumber(style)).min(1).max(10) }).optional(),
     setPriority: style.object({ value: routePriority }).optional(),
   });
   const length = integer(0, family === 4 ? 32 : 128);
@@ -23,7 +23,7 @@ function ruleFields(style: SchemaStyle, family: 4 | 6) {
     interface: interfacePattern.optional(),
     peerType: z.enum(['eBGP', 'iBGP']).optional(),
     communities: style.object({ values: z.array(community).min(1).max(1) }).optional(),
-    asPathPrefix: z.array(asNumber).min(1).optional(),
+    asPathPrefix: z.array(asNumber(style)).min(1).optional(),
     priority: routePriority.optional(),
     action: z.enum(['Accept', 'Reject']),
     operations: z

@@ -5,7 +5,7 @@ import { bfdSettings } from './bfd.ts';
 import { secretReference } from './bgp_configuration.ts';
 import { bgpPeerOptions, checkPeerOptions } from './bgp_peer_options.ts';
 import { peerAddress, splitPeerAddress } from './peer_address.ts';
-import { address, asNumber, duration, integer, nodeName, selector } from './scalars.ts';
+import { address, duration, integer, maybeAsNumber, nodeName, selector } from './scalars.ts';
 
 function bgpPeerFields(style: SchemaStyle) {
   return style.object({
@@ -13,8 +13,8 @@ function bgpPeerFields(style: SchemaStyle) {
     nodeSelector: selector.optional(),
     peerIP: peerAddress.optional(),
     peerSelector: selector.optional(),
-    asNumber: asNumber.optional(),
-    localASNumber: asNumber.optional(),
+    asNumber: maybeAsNumber(style),
+    localASNumber: maybeAsNumber(style),
     nextHopMode: z.enum(['Auto', 'Self', 'Keep']).optional(),
     keepOriginalNextHop: z.boolean().optional(),
     password: secretReference(style).optional(),

@@ -2,7 +2,7 @@
 // peer without them behaves as upstream's.
 import * as z from 'zod';
 import type { Report, SchemaStyle } from '../schema_style.ts';
-import { asNumber, exactNet, integer, interfaceName, textThat } from './scalars.ts';
+import { exactNet, integer, interfaceName, maybeAsNumber, textThat } from './scalars.ts';
 
 /** As in BGPPeer, where it is not configured. */
 const HOLD_SECONDS = 90;
@@ -110,7 +110,7 @@ function optionsObject(style: SchemaStyle) {
   return style.object({
     ...bgpPeerOptions(style),
     ttlSecurity: integer(0, 255).optional(),
-    localASNumber: asNumber.optional(),
+    localASNumber: maybeAsNumber(style),
   });
 }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { SchemaStyle } from '../schema_style.ts';
-import { address, asNumber, cidr, interfaceAddress, macAddress, ofFamily } from './scalars.ts';
+import { address, cidr, interfaceAddress, macAddress, maybeAsNumber, ofFamily } from './scalars.ts';
 
 const v4 = ofFamily(4, address);
 const v6 = ofFamily(6, address);
@@ -9,7 +9,7 @@ export function nodeSpec(style: SchemaStyle) {
   return style.object({
     bgp: style
       .object({
-        asNumber: asNumber.optional(),
+        asNumber: maybeAsNumber(style),
         /** With the length of the node's network: "192.168.80.100/24". */
         ipv4Address: ofFamily(4, interfaceAddress).optional(),
         ipv6Address: ofFamily(6, interfaceAddress).optional(),

@@ -2,6 +2,7 @@
 import { IpError, parseAddress, parseInterfaceAddress, parsePrefix } from '@calico/ip';
 import { parseSelector, SelectorError } from '@calico/selector';
 import * as z from 'zod';
+import type { SchemaStyle } from '../schema_style.ts';
 
 const LABEL_NAME = '[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?';
 const DNS_LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
@@ -92,22 +93,32 @@ export const selector = textThat((text) => {
   }
 });
 
-export const asNumber = z.union([z.number(), z.string()]).transform((input, context) => {
-  const value = asnValue(input);
-  if (value !== undefined) return value;
-  const message = 'expected an AS number: 1 to 4294967295, or two parts as in "64.512"';
-  context.addIssue({ code: 'custom', input, message });
-  return z.NEVER;
-});
+/** AS 0 is nobody's (RFC 7607) and refused; documents that were stored with it are read. */
+export function asNumber(style: SchemaStyle) {
+  return z.union([z.number(), z.string()]).transform((input, context) => {
+    const value = asnValue(input);
+    if (value !== undefined && (value > 0 || !style.isStrict)) return value;
+    const message = 'expected an AS number: 1 to 4294967295, or two parts as in "64.512"';
+    context.addIssue({ code: 'custom', input, message });
+    return z.NEVER;
+  });
+}
 
-/** RFC 5396 asdot is accepted; AS 0 is nobody's (RFC 7607). */
+/** A stored 0 is as good as none. */
+export function maybeAsNumber(style: SchemaStyle) {
+  return asNumber(style)
+    .transform((value) => value || undefined)
+    .optional();
+}
+
+/** RFC 5396 asdot is accepted. */
 function asnValue(input: number | string): number | undefined {
   const match = /^([0-9]{1,10})(?:\.([0-9]{1,5}))?$/.exec(String(input));
   if (match === null) return undefined;
   const [high, low] = [Number(match[1]), match[2] === undefined ? undefined : Number(match[2])];
   const isRead = low === undefined ? high <= 0xffff_ffff : high <= 0xffff && low <= 0xffff;
   const value = low === undefined ? high : high * 0x1_0000 + low;
-  return isRead && value > 0 ? value : undefined;
+  return isRead ? value : undefined;
 }
 
 /** Go's duration text, as in "15m0s". */

@@ -119,7 +119,9 @@ function compileOperations(operations: NonNullable<RuleSpec['operations']>): Rou
   const texts: string[] = [];
   for (const { addCommunity, prependASPath, setPriority } of operations) {
     if (addCommunity !== undefined) texts.push(addCommunity.value);
-    if (prependASPath !== undefined) prepend = [...prependASPath.prefix, ...prepend];
+    // A stored rule may have AS 0, which is nobody's and would make the path malformed (RFC 7607).
+    const asns = prependASPath?.prefix.filter((asn) => asn !== 0) ?? [];
+    prepend = [...asns, ...prepend];
     if (setPriority !== undefined) localPreference = localPreferenceOf(setPriority.value);
   }
   const add = parseCommunities(texts);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAsPath, formatCommunity, formatLargeCommunity } from '@calico/bgp-wire';
-import type { BGPFilter } from '@calico/model';
+import { type BGPFilter, parseStored } from '@calico/model';
 import { type PathFields, path, sequence } from '../../testing/paths.ts';
 import { bgpFilter } from '../../testing/resources.ts';
 import { applyChanges, findRule } from '../policy/route_filter.ts';
@@ -118,6 +118,14 @@ test('conditions are ANDed, the first rule that matches decides', () => {
     [found(true, false), found(true, true), found(false, false)],
     ['rule 1', 'rule 2', 'rule 3'],
   );
+});
+
+test('a stored rule prepends no AS 0', () => {
+  const operations = [{ prependASPath: { prefix: [65_001, 0] } }];
+  const spec = { exportV4: [{ action: 'Accept', operations }] };
+  const stored = parseStored('BGPFilter', JSON.stringify({ metadata: { name: 'f' }, spec }));
+  const [rule] = new FilterLibrary([stored]).combine(['f'], () => {}).export[4];
+  assert.deepEqual(rule?.changes?.prepend, [65_001]);
 });
 
 test('operations in their order: the path starts with the prefix given last', () => {
