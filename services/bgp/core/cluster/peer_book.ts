@@ -14,6 +14,7 @@ import { given, type NodeView } from './node_view.ts';
 import { PeerClaims } from './peer_claims.ts';
 import { BGP_PORT, peerKey } from './peer_key.ts';
 import type { FarEnd, PeerMaker, Settings } from './peer_maker.ts';
+import { restartProblem } from './peer_options.ts';
 
 /** Of one range, unless the BGPPeer says otherwise. */
 const MAX_PEERS = 100;
@@ -145,11 +146,17 @@ export class PeerBook implements PeerDerivation {
   }
 
   #make(farEnd: FarEnd, settings: Settings): PeerConfig {
+    const restart = restartProblem(settings.type, settings.spec, settings.resource);
+    if (restart !== undefined) this.#note(restart);
     return this.#maker.make(farEnd, settings, (problem) => this.problems.push(problem));
   }
 
   #tell(reason: string): void {
-    const problem = `${this.#attempted}: ${reason}`;
+    this.#note(`${this.#attempted}: ${reason}`);
+  }
+
+  /** Once, of however many peers it is said. */
+  #note(problem: string): void {
     if (!this.problems.includes(problem)) this.problems.push(problem);
   }
 }

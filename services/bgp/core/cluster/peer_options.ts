@@ -2,7 +2,7 @@
 import type { Role } from '@calico/bgp-wire';
 import type { Family } from '@calico/ip';
 import type { BGPPeer } from '@calico/model';
-import type { PeerSession, PeerSocket } from '../speaker/config.ts';
+import type { PeerConfig, PeerSession, PeerSocket } from '../speaker/config.ts';
 import type { PrefixLimit } from '../speaker/prefix_limit.ts';
 import { parseDurationSeconds } from './duration.ts';
 import { given } from './node_view.ts';
@@ -53,6 +53,24 @@ export function sessionOptions(
     keepaliveSeconds: seconds(spec.keepaliveTime),
     restartTimeSeconds: Math.min(LONGEST_RESTART_SECONDS, restartSeconds),
   };
+}
+
+/**
+ * A restart time that peers cannot be told, as a sentence; undefined: they can.
+ * @param resource the BGPPeer, where it is named
+ */
+export function restartProblem(
+  type: PeerConfig['type'],
+  spec: PeerSpec,
+  resource: string | undefined,
+): string | undefined {
+  const restartSeconds = seconds(spec.maxRestartTime) ?? 0;
+  if (restartSeconds <= LONGEST_RESTART_SECONDS) return undefined;
+  const field =
+    type === 'mesh'
+      ? 'nodeMeshMaxRestartTime of BGPConfiguration'
+      : `maxRestartTime of ${resource === undefined ? 'a BGPPeer' : `BGPPeer "${resource}"`}`;
+  return `${field} is "${spec.maxRestartTime}": peers are told "${LONGEST_RESTART_SECONDS}s", the longest time that the message has room for (RFC 4724)`;
 }
 
 /** RFC 5082: what has come over at most so many hops still has that much of 255. */
