@@ -1,56 +1,95 @@
-// Addresses in order, to find out whether a prefix of the table leads to any of them.
+// Addresses in order, to find out whether a prefix of the table leads to any of them. They are held in short parts, as
+// peers may tell very many next hops in any order: what comes moves those of its part, not all that are behind it.
 import type { Address, Family } from '@calico/ip';
 import { type Bits, beginsWith, bitsOf } from './prefix_ranges.ts';
 import type { PrefixTable } from './prefix_table.ts';
 
+/** Addresses in a part, at most. */
+const MOST = 512;
+
+type WordAt = (index: number) => number;
+/** Parts in order, none empty. */
+type Parts = Bits[][];
+
 export class SortedAddresses {
-  readonly #sorted: Readonly<Record<Family, Bits[]>> = { 4: [], 6: [] };
+  readonly #parts: Readonly<Record<Family, Parts>> = { 4: [], 6: [] };
 
   constructor(addresses: Iterable<Address> = []) {
     for (const address of addresses) this.add(address);
   }
 
   add(address: Address): void {
+    const parts = this.#parts[address.family];
     const bits = bitsOf({ ...address, length: 0 });
-    const sorted = this.#sorted[address.family];
-    const at = firstFrom(sorted, (index) => bits.words[index] as number);
-    if (!isAt(sorted[at], bits)) sorted.splice(at, 0, bits);
+    const wordAt = wordsOf(bits);
+    const index = Math.min(partFrom(parts, wordAt), parts.length - 1);
+    const part = parts[index];
+    if (part === undefined) {
+      parts.push([bits]);
+      return;
+    }
+    const at = firstFrom(part, wordAt);
+    if (isAt(part[at], bits)) return;
+    part.splice(at, 0, bits);
+    if (part.length > MOST) parts.splice(index + 1, 0, part.splice(MOST / 2));
   }
 
   delete(address: Address): void {
+    const parts = this.#parts[address.family];
     const bits = bitsOf({ ...address, length: 0 });
-    const sorted = this.#sorted[address.family];
-    const at = firstFrom(sorted, (index) => bits.words[index] as number);
-    if (isAt(sorted[at], bits)) sorted.splice(at, 1);
+    const index = partFrom(parts, wordsOf(bits));
+    const part = parts[index] ?? [];
+    const at = firstFrom(part, wordsOf(bits));
+    if (!isAt(part[at], bits)) return;
+    part.splice(at, 1);
+    if (part.length === 0) parts.splice(index, 1);
   }
 
   has(address: Address): boolean {
     const bits = bitsOf({ ...address, length: 0 });
-    const sorted = this.#sorted[address.family];
-    return isAt(sorted[firstFrom(sorted, (index) => bits.words[index] as number)], bits);
+    return isAt(this.#from(address.family, wordsOf(bits)), bits);
   }
 
   /** Whether any of them is inside of the table's prefix. */
   hasInside(table: PrefixTable, id: number): boolean {
-    const sorted = this.#sorted[table.familyOf(id)];
-    const first = sorted[firstFrom(sorted, (index) => table.wordOf(id, index))];
+    const first = this.#from(table.familyOf(id), (index) => table.wordOf(id, index));
     return first !== undefined && beginsWith(table, id, first, table.lengthOf(id));
+  }
+
+  /** The first address that is not before the one with these words. */
+  #from(family: Family, wordAt: WordAt): Bits | undefined {
+    const parts = this.#parts[family];
+    const part = parts[partFrom(parts, wordAt)];
+    return part?.[firstFrom(part, wordAt)];
   }
 }
 
-/** Index of the first address that is not before the one with these words. */
-function firstFrom(sorted: readonly Bits[], wordAt: (index: number) => number): number {
+/** Index of the part that the first address is in that is not before the one with these words. */
+function partFrom(parts: Parts, wordAt: WordAt): number {
+  return search(parts.length, (index) => isBefore(parts[index]?.at(-1) as Bits, wordAt));
+}
+
+function firstFrom(part: readonly Bits[], wordAt: WordAt): number {
+  return search(part.length, (index) => isBefore(part[index] as Bits, wordAt));
+}
+
+/** The first index for which it is not so; it is so for all before it. */
+function search(length: number, isSo: (index: number) => boolean): number {
   let low = 0;
-  let high = sorted.length;
+  let high = length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (isBefore(sorted[middle] as Bits, wordAt)) low = middle + 1;
+    if (isSo(middle)) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-function isBefore({ words }: Bits, wordAt: (index: number) => number): boolean {
+function wordsOf({ words }: Bits): WordAt {
+  return (index) => words[index] as number;
+}
+
+function isBefore({ words }: Bits, wordAt: WordAt): boolean {
   for (let index = 0; index < words.length; index++) {
     const word = words[index] as number;
     const other = wordAt(index) >>> 0;

@@ -37,3 +37,36 @@ test('a prefix leads to the addresses inside of it', () => {
   }
   assert.equal(new SortedAddresses().hasInside(table, table.intern(parsePrefix('::/0'))), false);
 });
+
+test('very many addresses come and go in any order', () => {
+  const random = seededRandom(5);
+  const table = new PrefixTable();
+  const addresses = new SortedAddresses();
+  const held = new Set<number>();
+  const at = (value: number): Address => ({ family: 4, value: BigInt(value) });
+  const check = (): void => {
+    for (let step = 0; step < 2_000; step++) {
+      const value = Math.floor(random() * 2 ** 16);
+      assert.equal(addresses.has(at(value)), held.has(value));
+      const id = table.intern(prefixOf(at(value), 30));
+      const first = value - (value % 4);
+      const isInside = [0, 1, 2, 3].some((more) => held.has(first + more));
+      assert.equal(addresses.hasInside(table, id), isInside);
+      table.release(id);
+    }
+  };
+  const values = Array.from({ length: 10_000 }, () => Math.floor(random() * 2 ** 16));
+  for (const value of values) {
+    addresses.add(at(value));
+    held.add(value);
+  }
+  check();
+  for (const value of values.slice(0, 9_000)) {
+    addresses.delete(at(value));
+    held.delete(value);
+  }
+  check();
+  for (const value of held) addresses.delete(at(value));
+  held.clear();
+  check();
+});
