@@ -2,7 +2,11 @@
 import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import { compareAddresses, parseAddress } from '@calico/ip';
 import type { GetSpeakerResponse } from '@calico/proto/bgp/v1/bgp';
-import { type BgpPeerStatus, BgpPeerType } from '@calico/proto/events/v1/events';
+import {
+  type BgpMessageCounts,
+  type BgpPeerStatus,
+  BgpPeerType,
+} from '@calico/proto/events/v1/events';
 import { formatTidyColumns } from './columns.ts';
 
 const PEER_HEADINGS = ['PEER', 'NODE', 'AS', 'STATE', 'FOR', 'RECEIVED', 'ADVERTISED'];
@@ -47,6 +51,8 @@ export function formatPeer(peer: BgpPeerStatus, nowMs: number): string {
     ['Why', peer.lastError],
     ['Received', [routesText(peer.prefixesReceived), ...keptOf(peer)].join(', ')],
     ['Advertised', routesText(peer.prefixesAdvertised)],
+    ['Messages in', countsText(peer.messagesReceived)],
+    ['Messages out', countsText(peer.messagesSent)],
     ['BFD', peer.bfd === undefined ? '' : bfdText(peer)],
     ['Lost', lossText(peer, nowMs)],
     ['Agreed', peer.agreed.join(', ')],
@@ -123,6 +129,21 @@ function keptOf({ prefixesRejected, prefixesStale }: BgpPeerStatus): string[] {
     ...(prefixesRejected === 0 ? [] : [`${prefixesRejected} rejected`]),
     ...(prefixesStale === 0 ? [] : [`${prefixesStale} stale`]),
   ];
+}
+
+/** "1 OPEN, 12 UPDATE, 41 KEEPALIVE". */
+function countsText(counts: BgpMessageCounts | undefined): string {
+  if (counts === undefined) return '';
+  const { open, update, notification, keepalive, routeRefresh } = counts;
+  const all = [
+    [open, 'OPEN'],
+    [update, 'UPDATE'],
+    [notification, 'NOTIFICATION'],
+    [keepalive, 'KEEPALIVE'],
+    [routeRefresh, 'ROUTE-REFRESH'],
+  ] as const;
+  const said = all.filter(([count]) => count > 0n);
+  return said.map(([count, type]) => `${count} ${type}`).join(', ') || 'none';
 }
 
 /** "3 times, 5m12s ago: …"; nothing when it never was. */

@@ -73,6 +73,8 @@ const PEER = create(BgpPeerStatusSchema, {
   since: { seconds: BigInt(NOW / 1000 - 5), nanos: 0 },
   prefixesReceived: 1,
   prefixesRejected: 2,
+  messagesReceived: { open: 2n, update: 1n, notification: 1n, keepalive: 40n, routeRefresh: 3n },
+  messagesSent: {},
   losses: 2,
   lastLoss: { time: { seconds: BigInt(NOW / 1000 - 65), nanos: 0 }, reason: 'Hold timer expired' },
   agreed: ['hold 90s', 'IPv4'],
@@ -81,15 +83,17 @@ const PEER = create(BgpPeerStatusSchema, {
 test('formatPeer() and formatPeerChange() say what is known, and nothing of what is not', () => {
   assert.equal(
     formatPeer(PEER, NOW),
-    `Peer         fe80::1%eth1
-Type         global
-Port         179
-AS           65001
-State        Established for 5s
-Received     1 route, 2 rejected
-Advertised   0 routes
-Lost         2 times, last 1m5s ago: Hold timer expired
-Agreed       hold 90s, IPv4
+    `Peer           fe80::1%eth1
+Type           global
+Port           179
+AS             65001
+State          Established for 5s
+Received       1 route, 2 rejected
+Advertised     0 routes
+Messages in    2 OPEN, 1 UPDATE, 1 NOTIFICATION, 40 KEEPALIVE, 3 ROUTE-REFRESH
+Messages out   none
+Lost           2 times, last 1m5s ago: Hold timer expired
+Agreed         hold 90s, IPv4
 `,
   );
   assert.match(

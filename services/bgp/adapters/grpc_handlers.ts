@@ -25,7 +25,9 @@ import { isSingle } from '../core/services/service_rules.ts';
 import { reflectorOf } from '../core/speaker/config.ts';
 import { dumpTable } from '../core/speaker/mrt_dump.ts';
 import type { Peer } from '../core/speaker/peer.ts';
+import type { PeerStatus } from '../ports.ts';
 import { peerMessage } from './bus_reporter.ts';
+import { countsMessage } from './counts_message.ts';
 import { checkClient, prefixOf, routesFor } from './grpc_injection.ts';
 import { few } from './health_teller.ts';
 import { watchPeers } from './peer_watch.ts';
@@ -55,11 +57,15 @@ export function bgpService(
 }
 
 export function createHandlers(node: BgpNode, name: string, version: string): Handlers {
+  const countsOf = ({ key }: PeerStatus) => {
+    const counts = node.operator.messages.of(key);
+    return counts && countsMessage(counts);
+  };
   /** Calls of holdRoutes() per client: of one that has connected anew the old one may still be there. */
   const holds = new Map<string, number>();
   return {
     async listPeers() {
-      return { peers: node.peers().map(peerMessage) };
+      return { peers: node.peers().map((peer) => ({ ...peerMessage(peer), ...countsOf(peer) })) };
     },
 
     async *watchPeers({ peer }, { signal }) {

@@ -99,6 +99,12 @@ test('listPeers() and getSpeaker() say what is', async () => {
     ]),
     [['192.168.80.101', 'Established', 'b', 1]],
   );
+  const [{ messagesSent, messagesReceived } = {}] = peers;
+  // The own route, and End-of-RIB.
+  const { keepalive, ...others } = messagesReceived ?? {};
+  assert.deepEqual(others, { open: 1n, update: 2n, notification: 0n, routeRefresh: 0n });
+  assert.ok((keepalive ?? 0n) > 0n);
+  assert.equal(messagesSent?.open, 1n);
   const speaker = await handlers.getSpeaker(
     { $typeName: 'calico.bgp.v1.GetSpeakerRequest' },
     context,

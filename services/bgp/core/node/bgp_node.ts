@@ -39,7 +39,6 @@ import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
 import { KernelChanges } from './kernel_changes.ts';
 import { type Listen, listenFor } from './listen.ts';
 import { LostWays, NO_WAY } from './lost_ways.ts';
-import type { MessageCounts } from './message_counts.ts';
 import { NextHopInterfaces } from './next_hop_interfaces.ts';
 import { NextHopNews } from './next_hop_news.ts';
 import { logNote } from './note_log.ts';
@@ -191,7 +190,7 @@ export class BgpNode {
         this.#observers.updates(peer, bodies);
       },
     });
-    this.operator = new Operator(this.#host);
+    this.operator = new Operator(this.#host, this.#observers.counter);
     this.#nextHops = new NextHopNews(this.speaker.rib.attributes.hops, {
       defer,
       onNews: (hops) => {
@@ -280,12 +279,6 @@ export class BgpNode {
 
   peers(): PeerStatus[] {
     return this.#statuses.list();
-  }
-
-  /** Undefined: there is no such peer. */
-  messagesOf(key: string): MessageCounts | undefined {
-    const peer = this.speaker.peers.get(key);
-    return peer && this.#observers.counter.of(peer);
   }
 
   /** Paths that BFD watches and that are up, or not. */

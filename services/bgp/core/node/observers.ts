@@ -1,4 +1,4 @@
-// Who follows what the sessions say: a BMP collector, and the recording of sessions.
+// Who follows what the sessions say: a BMP collector, the recording of sessions, and who counts messages.
 import type { Clock } from '@calico/clock';
 import type { CollectorPort, RecordingPort } from '../../ports.ts';
 import { BmpMonitor } from '../bmp/monitor.ts';
@@ -8,6 +8,7 @@ import { SessionRecording } from '../mrt/session_recording.ts';
 import { settingsText } from '../speaker/config.ts';
 import type { Note } from '../speaker/events.ts';
 import type { Speaker } from '../speaker/speaker.ts';
+import { MessageCounter } from './message_counts.ts';
 
 export type ObserversOptions = {
   readonly speaker: Speaker;
@@ -19,6 +20,7 @@ export type ObserversOptions = {
 };
 
 export class Observers {
+  readonly counter: MessageCounter;
   readonly #collector: CollectorPort | undefined;
   readonly #monitor: BmpMonitor;
   readonly #recording: SessionRecording;
@@ -27,6 +29,7 @@ export class Observers {
 
   constructor({ speaker, clock, node, collector, recording }: ObserversOptions) {
     this.#collector = collector;
+    this.counter = new MessageCounter(speaker.peers);
     const onWork = (): void => collector?.wake();
     this.#monitor = new BmpMonitor({ speaker, clock, node, onWork });
     this.#recording = new SessionRecording({ speaker, clock, port: recording });
@@ -48,17 +51,20 @@ export class Observers {
 
   /** A message that is no UPDATE. */
   told(message: SessionMessage): void {
+    this.counter.told(message);
     this.#monitor.observe(message);
     this.#recording.told(message);
   }
 
   /** What an established session sends, pieces of whole messages. */
   sent(peer: string, pieces: readonly Uint8Array[]): void {
+    this.counter.sent(peer, pieces);
     this.#recording.sent(peer, pieces);
   }
 
   /** Bodies of UPDATEs that the peer has sent. */
   updates(peer: string, bodies: readonly Uint8Array[]): void {
+    this.counter.updates(peer, bodies.length);
     this.#monitor.updates(peer, bodies);
     this.#recording.updates(peer, bodies);
   }

@@ -2,6 +2,7 @@ import { CeaseSubcode, cease, describeNotification } from '@calico/bgp-wire';
 import type { Prefix } from '@calico/ip';
 import type { Host } from '../host/host.ts';
 import type { InjectedRoute } from '../speaker/injected_routes.ts';
+import type { MessageCounter } from './message_counts.ts';
 
 /**
  * A peer that sees a new connection before it has read why the old one ended takes us for restarted (RFC 4724
@@ -11,11 +12,13 @@ const REST_AFTER_RESET_MS = 1_000;
 
 /** What operators and clients of this process ask of the speaker. */
 export class Operator {
+  readonly messages: MessageCounter;
   readonly #host: Host;
   readonly #listeners = new Set<() => void>();
 
-  constructor(host: Host) {
+  constructor(host: Host, messages: MessageCounter) {
     this.#host = host;
+    this.messages = messages;
   }
 
   /** The session ends, with a text for the peer's operator (RFC 9003), and starts again after a second. */
