@@ -135,8 +135,16 @@ export interface Reporter {
   peers(peers: readonly PeerStatus[]): void;
   /** The effect of everything up to the revision is in the kernel. */
   applied(revision: bigint, inSync: boolean): void;
-  health(report: { readonly ready: boolean; readonly messages: readonly string[] }): void;
+  health(report: HealthReport): void;
 }
+
+export type HealthReport = {
+  readonly ready: boolean;
+  /** What is wrong, one sentence each. */
+  readonly messages: readonly string[];
+  /** What was wrong a while ago, and was put right: a sentence each. Was logged when it happened. */
+  readonly recent: readonly string[];
+};
 
 export type PeerStatus = {
   /** What operators call it: the address, with the port where it is another one, and with the interface. */

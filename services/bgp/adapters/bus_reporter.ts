@@ -27,11 +27,11 @@ export function busReporter({ bus, node, version, startedAt }: BusReporterOption
     peers: (peers) => bus.report(node, 'peers', { peers: peers.map(peerMessage) }),
     applied: (revision, inSync) =>
       bus.report(node, 'applied', { component: COMPONENT, revision, inSync }),
-    health: ({ ready, messages }) =>
+    health: ({ ready, messages, recent }) =>
       bus.report(node, 'health', {
         component: COMPONENT,
         ready,
-        messages: [...messages],
+        messages: [...messages, ...recent],
         version,
         started: timestampFromMs(startedAt),
       }),

@@ -205,7 +205,7 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
         appliedRevision: node.revision,
         inSync: node.isInSync,
         ready: node.isReady,
-        problems: [...few(node.messages)],
+        problems: [...few([...node.messages, ...node.recent])],
         ...(local?.clusterId === undefined
           ? {}
           : { clusterId: formatRouterId(local.clusterId), reflector: reflectorOf(config) ?? '' }),

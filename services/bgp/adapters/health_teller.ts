@@ -1,5 +1,5 @@
 import type { HealthRegistry } from '@calico/telemetry';
-import type { Log, PeerStatus, Reporter } from '../ports.ts';
+import type { HealthReport, Log, PeerStatus, Reporter } from '../ports.ts';
 
 /** Problems that are named at a time, one by one; there may be one for each of very many routes. */
 const MOST_NAMED = 20;
@@ -40,7 +40,7 @@ export class HealthTeller implements Reporter {
     this.#next.applied(revision, inSync);
   }
 
-  health(report: Parameters<Reporter['health']>[0]): void {
+  health(report: HealthReport): void {
     const { ready, messages } = report;
     this.#health.report('speaker', { live: true, ready, detail: few(messages).join('; ') });
     const problems: ReadonlySet<string> = new Set(messages);

@@ -15,7 +15,8 @@ function start() {
   const next: Reporter = {
     peers: (peers) => told.push(`${peers.length} peers`),
     applied: (revision) => told.push(`applied ${revision}`),
-    health: ({ messages }) => told.push(`${messages.length} messages`),
+    health: ({ messages, recent }) =>
+      told.push(`${messages.length} messages, ${recent.length} recent`),
   };
   const health = new HealthRegistry();
   const teller = new HealthTeller(next, health, { info: note('info'), warn: note('warn') });
@@ -51,10 +52,10 @@ function names(from: number, to: number): string[] {
 
 test('HealthTeller logs each problem when it begins and when it is over, and reports readiness', () => {
   const { teller, health, lines, told } = start();
-  teller.health({ ready: false, messages: ['A is missing', 'B is wrong'] });
+  teller.health({ ready: false, messages: ['A is missing', 'B is wrong'], recent: [] });
   assert.equal(health.describe(), 'speaker: not ready (A is missing; B is wrong)\n');
-  teller.health({ ready: true, messages: ['B is wrong'] });
-  teller.health({ ready: true, messages: [] });
+  teller.health({ ready: true, messages: ['B is wrong'], recent: ['C was wrong'] });
+  teller.health({ ready: true, messages: [], recent: [] });
   assert.equal(health.describe(), 'speaker: ready\n');
   assert.deepEqual(lines, [
     'warn A is missing',
@@ -63,17 +64,22 @@ test('HealthTeller logs each problem when it begins and when it is over, and rep
     'info No longer: B is wrong',
   ]);
   teller.applied(7n, true);
-  assert.deepEqual(told, ['2 messages', '1 messages', '0 messages', 'applied 7']);
+  assert.deepEqual(told, [
+    '2 messages, 0 recent',
+    '1 messages, 1 recent',
+    '0 messages, 0 recent',
+    'applied 7',
+  ]);
 });
 
 test('of very many problems the log says those that have begun or are over since, and none that lasts', () => {
   const { teller, health, lines } = start();
   const says = (messages: readonly string[], expected: readonly string[]) => {
     lines.length = 0;
-    teller.health({ ready: true, messages });
+    teller.health({ ready: true, messages, recent: [] });
     assert.deepEqual(lines, expected);
   };
-  teller.health({ ready: true, messages: names(0, 100) });
+  teller.health({ ready: true, messages: names(0, 100), recent: [] });
   assert.deepEqual(lines.slice(19), ['warn problem 19', 'warn and 80 more']);
   // At the front, in the middle and at the end.
   says(['new', ...names(0, 100)], ['warn new']);

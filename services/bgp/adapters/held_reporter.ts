@@ -1,4 +1,4 @@
-import type { PeerStatus, Reporter } from '../ports.ts';
+import type { HealthReport, PeerStatus, Reporter } from '../ports.ts';
 
 /**
  * Holds the last report of each kind until there is somebody to tell, and then tells one per turn of the
@@ -23,7 +23,7 @@ export class HeldReporter implements Reporter {
     this.#hold('applied', (listener) => listener.applied(revision, inSync));
   }
 
-  health(report: Parameters<Reporter['health']>[0]): void {
+  health(report: HealthReport): void {
     this.#hold('health', (listener) => listener.health(report));
   }
 

@@ -13,7 +13,7 @@ test('HeldReporter tells the last report of each kind, one per turn, then what c
   };
   const reporter = new HeldReporter();
   reporter.applied(1n, false);
-  reporter.health({ ready: true, messages: [] });
+  reporter.health({ ready: true, messages: [], recent: [] });
   reporter.applied(2n, true);
   await turn();
   reporter.tellTo(listener);

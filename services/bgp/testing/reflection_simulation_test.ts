@@ -142,9 +142,9 @@ test('reports: peers with their times, the applied revision, what is wrong', () 
   cluster.revision = 7n;
   cluster.apply(REFLECTED);
   cluster.advance(5_000);
-  const { reporter, kernel } = cluster.node('n0');
+  const { reporter, kernel, log } = cluster.node('n0');
   assert.deepEqual(reporter.lastApplied, { revision: 8n, inSync: true });
-  assert.deepEqual(reporter.lastHealth, { ready: true, messages: [] });
+  assert.deepEqual(reporter.lastHealth, { ready: true, messages: [], recent: [] });
   assert.deepEqual(
     reporter.lastPeers.map(({ state, received, advertised, remoteNode }) => ({
       state,
@@ -161,7 +161,11 @@ test('reports: peers with their times, the applied revision, what is wrong', () 
   cluster.node('n0').bgp.kernelChanged({ kind: 'unknown' });
   cluster.advance(100);
   assert.equal(kernel.routes.size, 7);
-  assert.match(reporter.lastHealth?.messages.join() ?? '', /10.244.1.0\/26 via 192.168.80.101/);
+  assert.match(reporter.lastHealth?.recent.join() ?? '', /10.244.1.0\/26 via 192.168.80.101/);
+  assert.deepEqual(reporter.lastHealth?.messages, [], 'it is over');
+  assert.equal(log.filter((line) => line.includes('restored')).length, 1);
+  cluster.advance(600_000);
+  assert.deepEqual(reporter.lastHealth, { ready: true, messages: [], recent: [] });
 });
 
 test('who is back as another speaker, with the same routes, is told of as that one', () => {

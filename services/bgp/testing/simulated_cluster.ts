@@ -5,7 +5,14 @@ import type { AnyResource } from '@calico/model';
 import { resourcesOf, servicesIn } from '../core/cluster/resources.ts';
 import { BgpNode, type Listen } from '../core/node/bgp_node.ts';
 import type { Speaker, SpeakerOptions } from '../core/speaker/speaker.ts';
-import type { CollectorPort, LinkPort, PeerStatus, RecordingPort, Reporter } from '../ports.ts';
+import type {
+  CollectorPort,
+  HealthReport,
+  LinkPort,
+  PeerStatus,
+  RecordingPort,
+  Reporter,
+} from '../ports.ts';
 import { FakeKernel } from './fake_kernel.ts';
 import { type Random, SimulatedNetwork, seededRandom } from './simulated_network.ts';
 
@@ -13,7 +20,7 @@ import { type Random, SimulatedNetwork, seededRandom } from './simulated_network
 export class FakeReporter implements Reporter {
   lastPeers: readonly PeerStatus[] = [];
   lastApplied: { readonly revision: bigint; readonly inSync: boolean } | undefined;
-  lastHealth: { readonly ready: boolean; readonly messages: readonly string[] } | undefined;
+  lastHealth: HealthReport | undefined;
 
   peers(peers: readonly PeerStatus[]): void {
     this.lastPeers = peers;
@@ -23,7 +30,7 @@ export class FakeReporter implements Reporter {
     this.lastApplied = { revision, inSync };
   }
 
-  health(report: { readonly ready: boolean; readonly messages: readonly string[] }): void {
+  health(report: HealthReport): void {
     this.lastHealth = report;
   }
 }

@@ -4,38 +4,24 @@
 //                            ^  |                               ^
 //                     peers--+  +--notes--> log, reports        +-- monitor, every 30 s
 import { BfdState } from '@calico/bfd-wire';
-import type { CancelTimer, Clock } from '@calico/clock';
+import type { CancelTimer } from '@calico/clock';
 import { type Address, type Prefix, sameAddress } from '@calico/ip';
-import type {
-  BfdPort,
-  CollectorPort,
-  Connection,
-  ConnectionHandler,
-  KernelNews,
-  KernelPort,
-  LinkPort,
-  Log,
-  PeerStatus,
-  RecordingPort,
-  Reporter,
-  Transport,
-} from '../../ports.ts';
+import type { Connection, ConnectionHandler, KernelNews, PeerStatus } from '../../ports.ts';
 import type { BfdStatus } from '../bfd/types.ts';
 import { type Derivation, type Derived, deriveSpeaker } from '../cluster/derive_speaker.ts';
 import { Handover } from '../cluster/handover.ts';
 import { Parting } from '../cluster/parting.ts';
 import { asksForLinks, type ClusterResources } from '../cluster/resources.ts';
-import type { SecretVersions } from '../cluster/secrets.ts';
 import { NO_SURROUNDINGS } from '../cluster/surroundings.ts';
 import { kernelText } from '../explain/explain.ts';
 import { Host } from '../host/host.ts';
 import { Later } from '../host/later.ts';
-import type { Defer } from '../host/turns.ts';
 import { KernelSync } from '../kernel/kernel_sync.ts';
 import { blockTexts } from '../kernel/route_plan.ts';
 import { type SpeakerConfig, settingsText } from '../speaker/config.ts';
 import type { Note } from '../speaker/events.ts';
-import { Speaker, type SpeakerOptions } from '../speaker/speaker.ts';
+import { Speaker } from '../speaker/speaker.ts';
+import type { BgpNodeOptions } from './bgp_node_options.ts';
 import { KernelChanges } from './kernel_changes.ts';
 import { type Listen, listenFor } from './listen.ts';
 import { LostWays, NO_WAY } from './lost_ways.ts';
@@ -50,36 +36,6 @@ import { Recovery } from './recovery.ts';
 import { Repairs } from './repairs.ts';
 import { Reports } from './reports.ts';
 import { Services } from './services.ts';
-
-export type BgpNodeOptions = {
-  readonly node: string;
-  /** "" for the node's IPv4 address, "hash", or a dotted quad. */
-  readonly routerId: string;
-  readonly clock: Clock;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  readonly transport: Transport;
-  readonly kernel: KernelPort;
-  readonly reporter: Reporter;
-  readonly log: Log;
-  /** Undefined: paths are not watched, whatever is configured. */
-  readonly bfd?: BfdPort;
-  /** Undefined: nobody is found at the far end of links. */
-  readonly links?: LinkPort;
-  /** Undefined: nobody is told, whatever is configured. */
-  readonly collector?: CollectorPort;
-  /** Undefined: nothing is recorded, whatever is configured. */
-  readonly recording?: RecordingPort;
-  /** Where to listen, and for whom, whenever that may have changed. */
-  readonly onListen?: (listen: Listen | undefined) => void;
-  /** Passwords that peers refer to; deriveAgain() when they change. */
-  readonly secrets?: SecretVersions;
-  readonly timing?: SpeakerOptions['timing'];
-  /** Calls back after what waits in the event loop; by default a timer without delay. */
-  readonly defer?: Defer;
-  /** Is told every input of the speaker; see replaySpeaker(). */
-  readonly record?: SpeakerOptions['record'];
-};
 
 const MAINTENANCE_MS = 1_000;
 const RESYNC_MS = 30_000;
@@ -127,7 +83,7 @@ export class BgpNode {
   constructor(options: BgpNodeOptions) {
     this.#options = options;
     const { clock, kernel, timing, record } = options;
-    this.#repairs = new Repairs(options.log);
+    this.#repairs = new Repairs(clock, options.log);
     this.#paths = new Paths(options.bfd, (name) => kernel.interfaceIndex(name));
     this.#lastResync = clock.now();
     // The kernel's own routes are the mark of a restart: nothing else has to be remembered.
@@ -163,7 +119,7 @@ export class BgpNode {
         this.#interfaces.take(address, resolution);
       },
       onWay: () => this.#kernelChanges.takeOwn(),
-      onRepaired: (routes) => this.#repairs.add(routes, clock.now()),
+      onRepaired: (routes) => this.#repairs.add(routes),
       onSettled: () => this.#settled(),
     });
     this.#kernel.takeInitial(found);
@@ -274,7 +230,7 @@ export class BgpNode {
 
   /** What was put right not long ago, one sentence each. */
   get recent(): readonly string[] {
-    return this.#repairs.messages(this.#options.clock.now());
+    return this.#repairs.messages();
   }
 
   peers(): PeerStatus[] {

@@ -1,22 +1,27 @@
+import type { Clock } from '@calico/clock';
 import type { Log } from '../../ports.ts';
 
-/** Logs and remembers for a while what was put right, so that people can read about it. */
+const KEPT_MS = 600_000;
+
+/** Says what was put right, and remembers it for a while, so that people can read about it. */
 export class Repairs {
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #log: Pick<Log, 'warn'>;
   readonly #until = new Map<string, number>();
-  readonly #log: Log;
-  readonly #keepMs: number;
 
-  constructor(log: Log, keepMs = 600_000) {
+  constructor(clock: Pick<Clock, 'now'>, log: Pick<Log, 'warn'>) {
+    this.#clock = clock;
     this.#log = log;
-    this.#keepMs = keepMs;
   }
 
-  add(routes: readonly string[], now: number): void {
+  add(routes: readonly string[]): void {
+    const until = this.#clock.now() + KEPT_MS;
+    for (const route of routes) this.#until.set(route, until);
     this.#log.warn('routes were removed or changed by someone else: restored', { routes });
-    for (const route of routes) this.#until.set(route, now + this.#keepMs);
   }
 
-  messages(now: number): string[] {
+  messages(): string[] {
+    const now = this.#clock.now();
     for (const [route, until] of this.#until) if (until <= now) this.#until.delete(route);
     return Array.from(
       this.#until.keys(),

@@ -13,6 +13,8 @@ export type Reported = {
   readonly isReady: boolean;
   /** What is wrong, one sentence each. */
   readonly messages: readonly string[];
+  /** What was put right, one sentence each. */
+  readonly recent: readonly string[];
 };
 
 export class Reports {
@@ -68,13 +70,13 @@ export class Reports {
 
   #tell(): void {
     const peers = this.#statuses.list();
-    const { messages, isReady: ready } = this.#node;
+    const { messages, recent, isReady: ready } = this.#node;
     this.applied();
-    const text = JSON.stringify([this.#statuses.version, ready, messages]);
+    const text = JSON.stringify([this.#statuses.version, ready, messages, recent]);
     if (text === this.#told) return;
     this.#told = text;
     this.#reporter.peers(peers);
     this.#onPeers();
-    this.#reporter.health({ ready, messages });
+    this.#reporter.health({ ready, messages, recent });
   }
 }
