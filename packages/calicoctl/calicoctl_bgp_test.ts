@@ -123,6 +123,24 @@ test('bgp peers, routes and why ask the speaker of this node', async () => {
   );
 });
 
+test('bgp peers --node asks status, from anywhere', async () => {
+  assert.match(
+    await calicoctl.succeeds('bgp peers --node k8s-node02'),
+    /^PEER .*\n192\.168\.80\.99 .*Established[^]*\n\nProblems\n {2}B is missing\n$/,
+  );
+  const json = await calicoctl.succeeds('bgp peers 192.168.80.99 --node k8s-node02 -o json');
+  const { speaker, peers } = JSON.parse(json);
+  assert.deepEqual(
+    [speaker.node, speaker.ready, speaker.appliedRevision, peers[0].state],
+    ['k8s-node02', true, '7', 'Established'],
+  );
+  assert.equal(
+    await calicoctl.succeeds('bgp peers --node k8s-node03'),
+    'No peers found.\n\nProblems\n  has never reported\n',
+  );
+  assert.match(await calicoctl.fails('bgp peers --node nowhere'), /Cannot find node "nowhere"/);
+});
+
 test('bgp answers as JSON', async () => {
   const json = async (words: string) => JSON.parse(await calicoctl.succeeds(words));
   const { speaker, peers } = await json('bgp peers -o json');

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { CommandError } from '../command_error.ts';
+import type { Connections } from '../connections.ts';
 import {
   formatChange,
   formatPeer,
@@ -11,8 +12,10 @@ import {
 } from '../formats/bgp_peers.ts';
 import type { Runner, Session } from '../session.ts';
 import { checkOutput, jsonText, plainWith } from './bgp_output.ts';
+import { reportedPeers } from './reported_peers.ts';
 
 type OutputOption = { readonly output: string };
+type PeersOptions = OutputOption & { readonly node?: string };
 
 const FORMATS = ['text', 'json'];
 
@@ -20,8 +23,11 @@ const FORMATS = ['text', 'json'];
 export function addPeers(bgp: Command, run: Runner, where: string): void {
   bgp
     .command('peers')
-    .description('sessions with the number of routes each way; of one peer also what was agreed on')
+    .description(
+      'sessions with the number of routes each way; of one peer also what was agreed on, and messages',
+    )
     .argument('[peer]', 'only this peer, in full: its address, as the list shows it')
+    .option('--node <name>', 'of this node, as it has told status; from anywhere')
     .option('-o, --output <format>', 'text or json', 'text')
     .addHelpText(
       'after',
@@ -33,10 +39,11 @@ Examples:
   sudo calicoctl bgp peers
   sudo calicoctl bgp peers 192.168.80.101
   sudo calicoctl bgp peers -o json
+  calicoctl bgp peers --node=k8s-node02
 ${where}`,
     )
-    .action((peer: string | undefined, { output }: OutputOption) =>
-      run((session) => showPeers(session, peer ?? '', output)),
+    .action((peer: string | undefined, options: PeersOptions) =>
+      run((session) => showPeers(session, peer ?? '', options)),
     );
   bgp
     .command('watch')
@@ -57,12 +64,15 @@ ${where}`,
     .action(({ output }: OutputOption) => run((session) => showSpeaker(session, output)));
 }
 
-async function showPeers(session: Session, wanted: string, output: string): Promise<void> {
+async function showPeers(
+  { connections, terminal }: Session,
+  wanted: string,
+  { output, node }: PeersOptions,
+): Promise<void> {
   checkOutput(output, FORMATS);
-  const { connections, terminal } = session;
-  const [{ peers: all }, speaker] = await connections.ask('bgp', (client) =>
-    Promise.all([client.listPeers({}), client.getSpeaker({})]),
-  );
+  const [all, speaker] = await (node === undefined
+    ? ownPeers(connections)
+    : reportedPeers(connections, node));
   const isMeant = ({ address, key }: (typeof all)[number]): boolean =>
     address === wanted || key === wanted;
   const peers = wanted === '' ? all : all.filter(isMeant);
@@ -81,6 +91,13 @@ async function showPeers(session: Session, wanted: string, output: string): Prom
   const now = terminal.now();
   if (wanted !== '') return terminal.out(peers.map((peer) => formatPeer(peer, now)).join('\n'));
   terminal.out(`${formatPeers(peers, now)}${formatProblems(speaker.problems)}`);
+}
+
+async function ownPeers(connections: Connections) {
+  const [{ peers }, speaker] = await connections.ask('bgp', (client) =>
+    Promise.all([client.listPeers({}), client.getSpeaker({})]),
+  );
+  return [peers, speaker] as const;
 }
 
 async function watch(session: Session, peer: string, output: string): Promise<void> {

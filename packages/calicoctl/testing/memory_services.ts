@@ -238,9 +238,25 @@ export class MemoryServices {
 
   #status(): ServiceHandlers<typeof StatusService> {
     return {
-      listNodes: async () => ({}),
+      listNodes: async () => ({
+        nodes: [
+          {
+            node: 'k8s-node02',
+            health: [{ component: 'bgp', ready: true, messages: ['B is missing'] }],
+            applied: [{ component: 'bgp', revision: 7n, inSync: true }],
+          },
+          {
+            node: 'k8s-node03',
+            health: [{ component: 'status', messages: ['has never reported'] }],
+          },
+        ],
+      }),
       watchNodes: notHere,
-      listPeers: async () => ({}),
+      listPeers: async ({ node }) => {
+        if (node === 'k8s-node03') return {};
+        if (node !== 'k8s-node02') throw new RpcError('NOT_FOUND', `Cannot find node "${node}"`);
+        return { nodes: [{ node, peers: [{ address: '192.168.80.99', state: 'Established' }] }] };
+      },
       listEndpoints: async () => ({}),
       waitApplied: ({ targets }, { signal }) => {
         this.waited = targets;
