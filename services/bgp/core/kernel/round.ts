@@ -5,18 +5,18 @@
 export const QUESTIONS = 64;
 
 export class Round<T> {
-  readonly #list: () => readonly T[];
-  #left: readonly T[] = [];
-  #next = 0;
+  readonly #list: () => Iterable<T>;
+  #left: Iterator<T> = [].values();
+  #next: IteratorResult<T> = this.#left.next();
   #isAgain = false;
 
-  /** @param list what there is to ask about, when a round begins */
-  constructor(list: () => readonly T[]) {
+  /** @param list what there is to ask about; called when a round begins, and gone through as it goes on */
+  constructor(list: () => Iterable<T>) {
     this.#list = list;
   }
 
   get isOpen(): boolean {
-    return this.#next < this.#left.length;
+    return this.#next.done !== true;
   }
 
   /** From now on other answers are possible. A round that always began anew might never end. */
@@ -28,19 +28,19 @@ export class Round<T> {
   /** Asks about the next few. Whether the round has ended with them; another one may be open then. */
   goOn(ask: (each: T) => void): boolean {
     if (!this.isOpen) return false;
-    const part = this.#left.slice(this.#next, this.#next + QUESTIONS);
-    this.#next += part.length;
-    for (const each of part) ask(each);
+    for (let left = QUESTIONS; left > 0 && this.#next.done !== true; left--) {
+      const { value } = this.#next;
+      this.#next = this.#left.next();
+      ask(value);
+    }
     if (this.isOpen) return false;
-    this.#left = [];
-    this.#next = 0;
     if (this.#isAgain) this.#open();
     return true;
   }
 
   #open(): void {
     this.#isAgain = false;
-    this.#left = this.#list();
-    this.#next = 0;
+    this.#left = this.#list()[Symbol.iterator]();
+    this.#next = this.#left.next();
   }
 }

@@ -38,3 +38,17 @@ test('a round about nothing has ended before it began', () => {
   round.begin();
   assert.equal(round.isOpen, false);
 });
+
+test('what there is to ask about is not gathered beforehand', () => {
+  let given = 0;
+  const endless = function* (): Generator<number, void, undefined> {
+    for (; ; given++) yield given;
+  };
+  const round = new Round(endless);
+  round.begin();
+  assert.equal(
+    round.goOn(() => {}),
+    false,
+  );
+  assert.equal(given, QUESTIONS);
+});

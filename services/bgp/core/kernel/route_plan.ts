@@ -10,15 +10,13 @@ import {
 import type { LocRib } from '../rib/loc_rib.ts';
 import { PathFlag } from '../rib/path_table.ts';
 import { PrefixRanges } from '../rib/prefix_ranges.ts';
+import { KnownWays, type NextHop } from './known_ways.ts';
 import { type Plan, type PlanContext, planRoute, planStatic } from './plan.ts';
 import { QUESTIONS, Round } from './round.ts';
 import type { RouteStates } from './route_states.ts';
 import type { Resolution } from './types.ts';
 
 export type PlanInputs = Omit<PlanContext, 'resolve'>;
-
-/** An address, with the interface that it is on when it is link-local. */
-type NextHop = { readonly address: Address; readonly interfaceName: string | undefined };
 
 /** How the kernel reaches an address. */
 export type Ask = (address: Address, interfaceName?: string) => Resolution | undefined;
@@ -39,10 +37,10 @@ export class RoutePlan {
   readonly #ask: Ask;
   readonly #onAnswer: OnAnswer;
   readonly #problems = new Map<number, string>();
-  /** Next hops that routes ask for, by text; undefined while not resolved. */
-  readonly #nextHops = new Map<string, NextHop & { resolution: Resolution | undefined }>();
+  /** To the next hops of routes, peers' gateways, and what peers have told. */
+  readonly #ways = new KnownWays();
   /** Next hops that the kernel is to be asked about again. */
-  readonly #round = new Round(() => this.#takeUsed());
+  readonly #round = new Round(() => this.#begin());
   /** The kernel has answered otherwise than before. */
   #isOtherwise = false;
   /** Prefixes with a route that the operator has asked for: held. */
@@ -97,7 +95,9 @@ export class RoutePlan {
 
   /** Asks about some next hops. When all have been asked about, what has changed lets everything be planned anew. */
   askOn(): void {
-    if (this.#round.goOn((nextHop) => this.#askAbout(nextHop))) this.#followAnswers();
+    if (!this.#round.goOn((nextHop) => this.#askAbout(nextHop))) return;
+    if (!this.isAsking) this.#ways.roundIsOver();
+    this.#followAnswers();
   }
 
   /**
@@ -130,10 +130,9 @@ export class RoutePlan {
 
   #askAbout(nextHop: NextHop): void {
     const { address, interfaceName } = nextHop;
-    const text = nextHopText(address, interfaceName);
-    const known = this.#nextHops.get(text);
+    const known = this.#ways.of(nextHop);
     const resolution = this.#ask(address, interfaceName);
-    this.#nextHops.set(text, { ...nextHop, resolution });
+    this.#ways.set(nextHop, resolution);
     // Nothing has been planned by what nobody knew.
     if (known !== undefined && !sameResolution(known.resolution, resolution)) {
       this.#isOtherwise = true;
@@ -242,33 +241,35 @@ export class RoutePlan {
 
   /** The kernel is asked about next hops not seen before. */
   #resolutionOf(address: Address, interfaceName?: string): Resolution | undefined {
-    const text = nextHopText(address, interfaceName);
-    const known = this.#nextHops.get(text);
+    const nextHop = { address, interfaceName };
+    const known = this.#ways.of(nextHop);
     if (known !== undefined) return known.resolution;
     const resolution = this.#ask(address, interfaceName);
-    this.#nextHops.set(text, { address, interfaceName, resolution });
+    this.#ways.set(nextHop, resolution);
     return resolution;
   }
 
-  /** All next hops in use; what is known of others is forgotten. */
-  #takeUsed(): readonly NextHop[] {
-    const used = this.#usedNextHops();
-    for (const text of this.#nextHops.keys()) if (!used.has(text)) this.#nextHops.delete(text);
-    return [...used.values()];
+  #begin(): Iterable<NextHop> {
+    this.#ways.roundBegins();
+    return this.#usedNextHops();
   }
 
-  #usedNextHops(): Map<string, NextHop> {
-    const used = new Map<string, NextHop>();
-    const add = (address: Address, interfaceName: string | undefined): void => {
-      used.set(nextHopText(address, interfaceName), { address, interfaceName });
-    };
-    for (const { gateway } of this.#inputs?.statics ?? []) add(gateway, undefined);
-    for (const address of this.#rib.attributes.nextHops()) {
-      if (address.value === 0n) continue;
-      if (!isLinkLocal(address)) add(address, undefined);
-      else for (const name of this.#rib.paths.interfaces()) add(address, name);
+  /** Some may be answered twice, and those that come and go meanwhile. */
+  *#usedNextHops(): Generator<NextHop, void, undefined> {
+    const { attributes, paths } = this.#rib;
+    let links: ReadonlySet<string> | undefined;
+    for (const { gateway } of this.#inputs?.statics ?? []) {
+      yield { address: gateway, interfaceName: undefined };
     }
-    return used;
+    for (const address of attributes.nextHops()) {
+      if (address.value === 0n) continue;
+      if (isLinkLocal(address)) {
+        links ??= paths.interfaces();
+        for (const interfaceName of links) yield { address, interfaceName };
+      } else {
+        yield { address, interfaceName: undefined };
+      }
+    }
   }
 }
 
@@ -277,11 +278,6 @@ const NOTHING: Plan = { kind: 'none' };
 /** Texts of the own blocks, for PlanInputs. */
 export function blockTexts(prefixes: Iterable<Prefix>): ReadonlySet<string> {
   return new Set(Array.from(prefixes, formatPrefix));
-}
-
-function nextHopText(address: Address, interfaceName: string | undefined): string {
-  const text = formatAddress(address);
-  return isLinkLocal(address) ? `${text}%${interfaceName}` : text;
 }
 
 function sameResolution(a: Resolution | undefined, b: Resolution | undefined): boolean {

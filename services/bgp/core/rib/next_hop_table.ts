@@ -117,8 +117,9 @@ export class NextHopTable {
     this.#rows.give(number);
   }
 
-  addresses(): Iterable<Address> {
-    return this.#addresses.filter((each) => each !== undefined);
+  /** While they are gone through, others may come and go. */
+  *addresses(): Generator<Address, void, undefined> {
+    for (const address of this.#addresses) if (address !== undefined) yield address;
   }
 
   addressOf(number: number): Address {

@@ -38,12 +38,15 @@ test('a prefix leads to the addresses inside of it', () => {
   assert.equal(new SortedAddresses().hasInside(table, table.intern(parsePrefix('::/0'))), false);
 });
 
+function at(value: number): Address {
+  return { family: 4, value: BigInt(value) };
+}
+
 test('very many addresses come and go in any order', () => {
   const random = seededRandom(5);
   const table = new PrefixTable();
   const addresses = new SortedAddresses();
   const held = new Set<number>();
-  const at = (value: number): Address => ({ family: 4, value: BigInt(value) });
   const check = (): void => {
     for (let step = 0; step < 2_000; step++) {
       const value = Math.floor(random() * 2 ** 16);
