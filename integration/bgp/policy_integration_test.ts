@@ -62,6 +62,10 @@ test('filters and communities towards BIRD 2, and why', { skip: cannotRun }, asy
     assert.match(shown, /BGP\.local_pref: 2147482623/);
     assert.match(await calicoctl('bgp', 'peers'), /192\.168\.80\.102 +k8s-node02 +64512 +Establ/);
     assert.match(
+      await calicoctl('bgp', 'peers', '192.168.80.102'),
+      /\nMessages in +1 OPEN, \d+ UPDATE, \d+ KEEPALIVE\nMessages out +1 OPEN, \d+ UPDATE, /,
+    );
+    assert.match(
       await calicoctl('bgp', 'why', '10.244.9.7'),
       /rejected +192\.168\.80\.102 .*rule 1 of importV4 of BGPFilter "edge"/,
     );
