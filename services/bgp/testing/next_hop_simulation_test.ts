@@ -7,7 +7,7 @@ import { explain, isKnown, sourceText } from '../core/explain/explain.ts';
 import { settingsText } from '../core/speaker/config.ts';
 import type { SpeakerInput } from '../core/speaker/events.ts';
 import { replaySpeaker } from '../core/speaker/replay.ts';
-import { affinity, bgpConfiguration, bgpPeer, node, pool } from './resources.ts';
+import { affinity, bgpConfiguration, bgpFilter, bgpPeer, node, pool } from './resources.ts';
 import { SimulatedCluster, type SimulatedNode } from './simulated_cluster.ts';
 
 const BLOCK = '10.244.9.0/26';
@@ -171,6 +171,21 @@ test('a next hop that only a route of a peer leads to comes and goes with that r
     cluster.advance(1_500);
     assert.deepEqual([bestOf(a), kernel.describe()], [undefined, []]);
   }
+});
+
+test('a next hop whose routes import policy keeps out anyway is no problem', () => {
+  const { a, cluster, move } = start();
+  const lost = (): string[] => a.bgp.messages.filter((message) => message.startsWith('Next hop'));
+  move(HOP);
+  assert.equal(lost().length, 1);
+  const filtered = cluster.resources.map((each) =>
+    each.metadata.name === 'a-r'
+      ? bgpPeer('a-r', { node: 'a', peerSelector: "name == 'r'", filters: ['none'] })
+      : each,
+  );
+  cluster.apply([...filtered, bgpFilter('none', { importV4: [{ action: 'Reject' }] })]);
+  cluster.advance(1_000);
+  assert.deepEqual([bestOf(a), lost()], [undefined, []]);
 });
 
 test('routes that await their peer are kept out as well', () => {

@@ -1,9 +1,10 @@
 // What the kernel says about next hops, as the speaker is to hear of it: what is new, and not in the middle of
 // what asks for it.
-import { formatAddress } from '@calico/ip';
+import { type Address, formatAddress } from '@calico/ip';
 import type { Defer } from '../host/turns.ts';
 import type { NextHopTable } from '../rib/next_hop_table.ts';
 import type { NextHopState } from '../speaker/events.ts';
+import { shortened } from './shortened.ts';
 
 export class NextHopNews {
   readonly #hops: NextHopTable;
@@ -25,14 +26,14 @@ export class NextHopNews {
     this.#onNews = events.onNews;
   }
 
-  /** Routes that are not used, one sentence for each next hop. */
+  /** Routes that are let in and not used, one sentence for each next hop. */
   get problems(): readonly string[] {
-    return this.#hops
-      .unreachable()
-      .map(
-        (address) =>
-          `Next hop "${formatAddress(address)}" is not reachable: routes through it are not used`,
-      );
+    const hops = this.#hops;
+    return shortened(
+      hops.cutOff().map(problemOf),
+      hops.cutOffCount,
+      (more) => `${more} more next hops are not reachable: routes through them are not used`,
+    );
   }
 
   take(state: NextHopState): void {
@@ -54,4 +55,8 @@ export class NextHopNews {
     this.#news.clear();
     if (news.length > 0) this.#onNews(news);
   }
+}
+
+function problemOf(nextHop: Address): string {
+  return `Next hop "${formatAddress(nextHop)}" is not reachable: routes through it are not used`;
 }

@@ -141,6 +141,7 @@ export class LocRib {
     this.attributes.retain(received);
     if (attributes >= 0) this.attributes.retain(attributes);
     const receivedBefore = paths.receivedOf(row);
+    this.#leaveNextHop(row);
     paths.change(row, received, attributes);
     this.attributes.release(receivedBefore);
     if (before >= 0) this.attributes.release(before);
@@ -164,6 +165,7 @@ export class LocRib {
     const before = this.paths.attributesOf(row);
     if (before === attributes) return;
     if (attributes >= 0) this.attributes.retain(attributes);
+    this.#leaveNextHop(row);
     this.paths.judge(row, attributes);
     if (before >= 0) this.attributes.release(before);
     this.#followNextHop(row);
@@ -340,16 +342,27 @@ export class LocRib {
     const received = this.paths.receivedOf(row);
     const attributes = this.paths.attributesOf(row);
     if (this.#matters(row)) this.#touch(row);
+    this.#leaveNextHop(row);
     this.paths.remove(row);
     this.attributes.release(received);
     if (attributes >= 0) this.attributes.release(attributes);
     this.prefixes.release(prefix);
   }
 
-  /** Whether a path can be used by what is known of its next hop has changed. */
+  /** The path is counted with its next hop no more: it goes, or has other attributes. */
+  #leaveNextHop(row: number): void {
+    const { paths, attributes } = this;
+    if (!paths.is(row, PathFlag.CutOff)) return;
+    attributes.hops.countCutOff(attributes.nextHopNumberOf(paths.attributesOf(row)), -1);
+  }
+
+  /** After leaveNextHop(): whether a path can be used by what is known of its next hop has changed. */
   #followNextHop(row: number): boolean {
     const { paths, attributes } = this;
     const isCutOff = attributes.hops.hasUnreachable && this.#isCutOff(row);
+    if (isCutOff) {
+      attributes.hops.countCutOff(attributes.nextHopNumberOf(paths.attributesOf(row)), 1);
+    }
     if (paths.is(row, PathFlag.CutOff) === isCutOff) return false;
     paths.setFlag(row, PathFlag.CutOff, isCutOff);
     return true;
@@ -369,7 +382,9 @@ export class LocRib {
     const end = Math.min(paths.limit, this.#reviewed + limit * WALK);
     let row = this.#reviewed;
     for (let left = limit; row < end && left > 0; row++) {
-      if (!paths.has(row) || !this.#followNextHop(row)) continue;
+      if (!paths.has(row)) continue;
+      this.#leaveNextHop(row);
+      if (!this.#followNextHop(row)) continue;
       this.#touch(row);
       left -= 1;
     }

@@ -17,6 +17,8 @@ export class NextHopTable {
   readonly #unasked = new Set<number>();
   /** Of these: the kernel cannot reach them. */
   readonly #unreachable = new Set<number>();
+  /** Paths that are not used for that, where there are any. */
+  readonly #cutOff = new Map<number, number>();
 
   find(address: Address): number | undefined {
     return this.#numbers.get(keyOf(address));
@@ -84,6 +86,22 @@ export class NextHopTable {
 
   unreachable(): readonly Address[] {
     return Array.from(this.#unreachable, (number) => this.addressOf(number));
+  }
+
+  /** More, or fewer, paths are not used as the next hop cannot be reached. */
+  countCutOff(number: number, by: 1 | -1): void {
+    const count = (this.#cutOff.get(number) ?? 0) + by;
+    if (count > 0) this.#cutOff.set(number, count);
+    else this.#cutOff.delete(number);
+  }
+
+  /** Next hops that some paths are not used for. */
+  get cutOffCount(): number {
+    return this.#cutOff.size;
+  }
+
+  *cutOff(): Generator<Address, void, undefined> {
+    for (const number of this.#cutOff.keys()) yield this.addressOf(number);
   }
 
   /** As intern(). @param value 32 bits */

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { formatAddress, parseAddress } from '@calico/ip';
+import { path, RibFiller } from '../../testing/paths.ts';
+import { seededRandom } from '../../testing/simulated_network.ts';
+import { PathFlag } from './path_table.ts';
+
+const HOPS = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'];
+const REFUSED = -1;
+
+test('next hops that paths are not used for are known, whatever becomes of the paths', () => {
+  const random = seededRandom(11);
+  const pick = (count: number): number => Math.floor(random() * count);
+  const table = new RibFiller();
+  const { rib } = table;
+  const { paths, attributes } = rib;
+  const { hops } = attributes;
+  const rows = (): number[] =>
+    Array.from({ length: paths.limit }, (_, row) => row).filter((row) => paths.has(row));
+  const step = (): void => {
+    const route = path({
+      prefix: `10.244.${pick(6)}.0/24`,
+      from: `192.168.80.${pick(3)}`,
+      via: HOPS[pick(HOPS.length)] as string,
+    });
+    const row = rows()[pick(rows().length)];
+    const kind = pick(7);
+    if (kind <= 1) {
+      table.put(route);
+      hops.noteTold(hops.find(route.data.nextHop) as number);
+    } else if (kind === 2) table.remove(route);
+    else if (kind === 3) rib.setReachable(route.data.nextHop, random() < 0.3);
+    else if (kind === 4 && row !== undefined) {
+      rib.judge(row, random() < 0.5 ? REFUSED : paths.receivedOf(row));
+    } else if (kind === 5 && random() < 0.1) rib.doomAllOf(table.sourceOf(route));
+    else rib.settle(1 + pick(3));
+  };
+  let seen = 0;
+  for (let time = 0; time < 5_000; time++) {
+    step();
+    const cutOff = rows()
+      .filter((row) => paths.is(row, PathFlag.CutOff))
+      .map((row) => formatAddress(attributes.nextHopOf(paths.attributesOf(row))));
+    const found = Array.from(hops.cutOff(), formatAddress);
+    assert.deepEqual(found.toSorted(), [...new Set(cutOff)].toSorted());
+    assert.equal(hops.cutOffCount, found.length);
+    seen += found.length;
+  }
+  assert.ok(seen > 1_000);
+  for (const hop of HOPS) rib.setReachable(parseAddress(hop), true);
+  rib.settle();
+  assert.equal(hops.cutOffCount, 0);
+});
