@@ -1,6 +1,7 @@
 // Addresses of services are announced by the nodes that deliver to them, and follow the endpoints.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type CancelTimer, FakeClock } from '@calico/clock';
 import { formatAddress, parseAddress, parsePrefix } from '@calico/ip';
 import type { AnyResource } from '@calico/model';
 import { affinity, bgpConfiguration, endpointSlice, node, pool, service } from './resources.ts';
@@ -20,11 +21,33 @@ function base(configuration: Readonly<Record<string, unknown>> = {}): AnyResourc
   ];
 }
 
+const NO_RANGES: readonly object[] = [];
 const WEB = service('web', { externalTrafficPolicy: 'Local' }, ['192.0.2.7']);
 const ADDRESS = '192.0.2.7/32';
 
+/** A turn of the event loop takes a while, and so does each service. */
+class SlowClock extends FakeClock {
+  #workedMs = 0;
+
+  override monotonic(): number {
+    this.#workedMs += 0.2;
+    return super.monotonic() + this.#workedMs;
+  }
+
+  override setTimer(delayMs: number, callback: () => void): CancelTimer {
+    return super.setTimer(delayMs === 0 ? 20 : delayMs, callback);
+  }
+}
+
 function running(...resources: readonly AnyResource[]): SimulatedCluster {
-  const cluster = new SimulatedCluster(11, 40);
+  return runningAt(undefined, ...resources);
+}
+
+function runningAt(
+  clock: FakeClock | undefined,
+  ...resources: readonly AnyResource[]
+): SimulatedCluster {
+  const cluster = new SimulatedCluster(11, 40, clock);
   cluster.resources = [...base(), ...resources];
   for (const name of NODES) cluster.start(name);
   cluster.advance(10_000);
@@ -80,14 +103,18 @@ test('an endpoint that goes from node to node takes the address along, without a
 test('the configuration decides what is announced alone: listed addresses, and all without aggregation', () => {
   const plain = service('plain', {}, ['192.0.2.9']);
   const slice = endpointSlice('plain-1', 'plain', ['a']);
-  const cluster = running(plain, slice);
+  const others = Array.from({ length: 100 }, (_, index) =>
+    service(`other-${index}`, {}, ['1.1.1.1']),
+  );
+  const all = [...others, plain, slice];
+  const cluster = runningAt(new SlowClock(1_700_000_000_000), ...all);
   const after = (configuration: Readonly<Record<string, unknown>>) => {
-    cluster.apply([...base(configuration), plain, slice]);
+    cluster.apply([...base(configuration), ...all]);
     for (let step = 0; step < 1_200; step++) {
       cluster.advance(5);
-      // While the range is configured, there is a way to the address.
+      // While a range is configured, there is a way to the address.
       const found = [...ways(cluster, 'c', '192.0.2.9/32'), ...ways(cluster, 'c', '192.0.2.0/24')];
-      assert.ok(found.length > 0 || configuration['serviceLoadBalancerIPs'] !== undefined);
+      assert.ok(found.length > 0 || configuration['serviceLoadBalancerIPs'] === NO_RANGES);
     }
     return [ways(cluster, 'c', '192.0.2.9/32'), ways(cluster, 'c', '192.0.2.0/24')];
   };
@@ -96,8 +123,11 @@ test('the configuration decides what is announced alone: listed addresses, and a
   assert.deepEqual(after({ serviceLoadBalancerAggregation: 'Disabled' }), [everybody, []]);
   const listed = [...RANGES.serviceLoadBalancerIPs, { cidr: '192.0.2.9/32' }];
   assert.deepEqual(after({ serviceLoadBalancerIPs: listed }), [everybody, everybody]);
-  assert.deepEqual(after({ serviceLoadBalancerIPs: [{ cidr: '192.0.2.9/32' }] }), [everybody, []]);
-  assert.deepEqual(after({ serviceLoadBalancerIPs: [] }), [[], []]);
+  const single = [{ cidr: '192.0.2.9/32' }];
+  assert.deepEqual(after({ serviceLoadBalancerIPs: single }), [everybody, []]);
+  assert.deepEqual(after({}), [[], everybody]);
+  assert.deepEqual(after({ serviceLoadBalancerIPs: single }), [everybody, []]);
+  assert.deepEqual(after({ serviceLoadBalancerIPs: NO_RANGES }), [[], []]);
 });
 
 test('a process that starts anew announces what it did before, and nothing else, without a gap', () => {

@@ -1,8 +1,8 @@
 // Make before break for this node's own routes. Where blocks merge into a wider route, or a merged one
 // falls apart, the new routes are told at once and the old ones that overlap with them a little later:
-// no peer is without a way in between. While both are there the longer one wins everywhere. So it is where
-// the addresses of a range of services are announced one by one from now on.
-import { formatPrefix, type Prefix, prefixContains, samePrefix } from '@calico/ip';
+// no peer is without a way in between. While both are there the longer one wins everywhere. So it is with ranges of
+// services: what is configured in place of one may be addresses, which are announced one by one some turns later.
+import { formatPrefix, type Prefix, prefixContains } from '@calico/ip';
 import type { ServiceRules } from '../services/service_rules.ts';
 import type { OwnRoute, SpeakerConfig } from '../speaker/config.ts';
 
@@ -29,7 +29,7 @@ export class Handover {
     for (const [text, { route }] of this.#kept) {
       const isReplaced =
         route.kind === 'service'
-          ? isTakenApart(route.prefix, serviceRules)
+          ? isReplacedRange(route.prefix, serviceRules)
           : next.ownRoutes.some(
               ({ kind, prefix }) => kind === 'block' && overlap(prefix, route.prefix),
             );
@@ -53,10 +53,10 @@ export class Handover {
   }
 }
 
-function isTakenApart(range: Prefix, rules: ServiceRules): boolean {
-  const { isExcluded, aggregatesLoadBalancers, ranges } = rules;
-  if (isExcluded || aggregatesLoadBalancers) return false;
-  return ranges['load balancer'].some((each) => samePrefix(each, range));
+/** A range that is configured, and that no node announces, is there for addresses inside of it. */
+function isReplacedRange(range: Prefix, { isExcluded, ranges }: ServiceRules): boolean {
+  if (isExcluded) return false;
+  return Object.values(ranges).some((sort) => sort.some((each) => overlap(each, range)));
 }
 
 function overlap(a: Prefix, b: Prefix): boolean {

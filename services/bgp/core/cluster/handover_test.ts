@@ -20,6 +20,11 @@ function derived(kind: OwnRoute['kind'], cidrs: readonly string[], rules = RULES
   return { speaker: { ownRoutes } as unknown as SpeakerConfig, serviceRules: rules };
 }
 
+function listing(...external: readonly string[]): Partial<ServiceRules> {
+  const ranges = external.map((each) => parsePrefix(each));
+  return { ranges: { cluster: [], external: ranges, 'load balancer': [] } };
+}
+
 function config(...cidrs: string[]) {
   return derived('block', cidrs);
 }
@@ -72,7 +77,7 @@ test('a route that is wanted again is not taken away', () => {
   assert.deepEqual(told(handover.review(6_000)), ['10.0.0.0/25']);
 });
 
-test('a range of load balancers stays until its addresses are known one by one', () => {
+test('a range of services stays until what replaces it is known', () => {
   const handover = new Handover();
   const whole = derived('service', ['192.0.2.0/24', '203.0.113.0/24']);
   const apart = (rules: Partial<ServiceRules>) =>
@@ -83,5 +88,9 @@ test('a range of load balancers stays until its addresses are known one by one',
   handover.configure(whole, 6_000);
   assert.deepEqual(apart({ aggregatesLoadBalancers: false, isExcluded: true }), []);
   handover.configure(whole, 6_000);
-  assert.deepEqual(apart({}), [], 'it is given up');
+  assert.deepEqual(apart(listing('198.51.100.0/24')), [], 'both are given up');
+  handover.configure(whole, 6_000);
+  assert.deepEqual(apart(listing('203.0.113.7/32')), ['203.0.113.0/24'], 'one is narrowed');
+  handover.configure(whole, 6_000);
+  assert.deepEqual(apart(listing('192.0.2.0/23')), ['192.0.2.0/24'], 'one is widened');
 });
