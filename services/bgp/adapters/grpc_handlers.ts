@@ -246,19 +246,15 @@ function checkSoftReset({ live, config }: Peer, kind: ResetKind): void {
   }
 }
 
+/** Rows are made as they are asked for: a large table is nothing for one turn of the event loop. */
 function rowsOf(node: BgpNode, table: Table, peer: string): Iterable<Row> {
   switch (table) {
     case Table.ADJ_RIB_IN:
-      return receivedRows(node, findPeer(node, peer, LIST));
+      return receivedRows(node, findPeer(node, peer, LIST), false);
     case Table.ADJ_RIB_IN_BEFORE_POLICY:
       return rowsBeforePolicy(node, findPeer(node, peer, LIST));
     case Table.ADJ_RIB_OUT:
-      return Array.from(findPeer(node, peer, LIST).advertised.entries(), ({ prefix, data }) => ({
-        prefix,
-        data,
-        source: undefined,
-        isBest: true,
-      }));
+      return toldRows(findPeer(node, peer, LIST));
     case Table.UNSPECIFIED:
     case Table.LOC_RIB:
       return rowsOfLocRib(node);
@@ -282,28 +278,29 @@ function* rowsOfLocRib({ speaker: { rib } }: BgpNode): Generator<Row> {
   }
 }
 
-function receivedRows(node: BgpNode, peer: Peer): Row[] {
-  return Array.from(peer.received, (path) => ({
-    ...rowOf(path, node.speaker.rib.get(path.prefix)?.best?.row === path.row),
-    isStale: peer.received.isStale(path.prefix),
-  }));
+function* toldRows({ advertised }: Peer): Generator<Row> {
+  for (const { prefix, data } of advertised.entries()) {
+    yield { prefix, data, source: undefined, isBest: true };
+  }
 }
 
-function rowsBeforePolicy(node: BgpNode, peer: Peer): Row[] {
-  const accepted = Array.from(peer.received, (path) => ({
-    ...rowOf(path, node.speaker.rib.get(path.prefix)?.best?.row === path.row),
-    data: path.received ?? path.data,
-    isStale: peer.received.isStale(path.prefix),
-  }));
-  const refused = Array.from(peer.received.refused(), ({ prefix, data, source, reason }) => ({
-    prefix,
-    data,
-    source,
-    isBest: false,
-    isStale: peer.received.isStale(prefix),
-    rejectedBecause: reason,
-  }));
-  return [...accepted, ...refused];
+/** @param isRaw as the peer has told them, before policy */
+function* receivedRows(node: BgpNode, { received }: Peer, isRaw: boolean): Generator<Row> {
+  const { rib } = node.speaker;
+  for (const path of received) {
+    const row = rowOf(path, rib.get(path.prefix)?.best?.row === path.row);
+    const data = isRaw ? (path.received ?? path.data) : path.data;
+    yield { ...row, data, isStale: received.isStale(path.prefix) };
+  }
+}
+
+function* rowsBeforePolicy(node: BgpNode, peer: Peer): Generator<Row> {
+  yield* receivedRows(node, peer, true);
+  const { received } = peer;
+  for (const { prefix, data, source, reason: rejectedBecause } of received.refused()) {
+    const isStale = received.isStale(prefix);
+    yield { prefix, data, source, isBest: false, isStale, rejectedBecause };
+  }
 }
 
 const VERDICTS: Readonly<Record<ExplainedPath['verdict'], PathVerdict>> = {

@@ -177,6 +177,25 @@ test('injectRoutes() takes what dumpTable() gives', async () => {
   );
 });
 
+test('listRoutes() of a peer goes on while its table changes', async () => {
+  const { cluster, handlers } = start();
+  const routes = Array.from({ length: 2_000 }, (_, index) =>
+    injected(`172.${16 + (index >> 8)}.${index & 255}.0/24`),
+  );
+  await inject(handlers, 'c', routes);
+  cluster.advance(1_000);
+  const $typeName = 'calico.bgp.v1.ListRoutesRequest';
+  const request = { $typeName, peer: B, prefix: '', lookup: '', limit: 0, pageToken: '' } as const;
+  const rows = handlers.listRoutes({ ...request, table: Table.ADJ_RIB_OUT }, call());
+  const iterator = rows[Symbol.asyncIterator]();
+  assert.equal((await iterator.next()).done, false);
+  await withdraw(handlers, 'c', []);
+  cluster.advance(1_000);
+  let count = 0;
+  while ((await iterator.next()).done !== true) count += 1;
+  assert.ok(count < 1_000, `${count} more rows of a table that is nearly empty`);
+});
+
 test('injectRoutes() says what it would accept', async () => {
   const { handlers } = start();
   for (const [client, route, message] of [
