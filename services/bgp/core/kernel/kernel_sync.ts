@@ -11,6 +11,7 @@ import { KernelReading } from './kernel_reading.ts';
 import { type OnAnswer, type PlanInputs, RoutePlan } from './route_plan.ts';
 import { RouteStates } from './route_states.ts';
 import { RouteWriter } from './route_writer.ts';
+import { shortened } from './shortened.ts';
 import { type KernelRoute, type KernelTarget, sameTarget } from './types.ts';
 
 const TUNNEL = 'tunl0';
@@ -88,7 +89,13 @@ export class KernelSync {
 
   /** Wanted routes that are not in the kernel, and why. */
   get problems(): readonly string[] {
-    return [...this.#plan.problems, ...this.#failures.values()];
+    return [this.#plan.problems, this.#failures].flatMap((problems) =>
+      shortened(
+        problems.values(),
+        problems.size,
+        (more) => `${more} more routes cannot be programmed`,
+      ),
+    );
   }
 
   /** What became of one prefix. */

@@ -429,3 +429,13 @@ test('the way to the gateway of a peer matters as the one to a next hop does', (
   fixture.configure({});
   assert.equal(fixture.sync.concerns({ kind: 'ways', to: gateway }), false);
 });
+
+test('of very many routes that cannot be programmed some are named', () => {
+  const fixture = new Fixture();
+  fixture.kernel.ways.set('192.168.81.1', undefined);
+  const prefixes = Array.from({ length: 50 }, (_, index) => `10.244.${index}.0/26`);
+  fixture.learn(...prefixes.map((prefix) => ({ prefix, via: '192.168.81.1' })));
+  const { problems } = fixture.sync;
+  assert.equal(problems.length, 21);
+  assert.equal(problems.at(-1), '30 more routes cannot be programmed');
+});

@@ -62,9 +62,9 @@ export class RoutePlan {
     this.#onAnswer = onAnswer;
   }
 
-  /** Why some routes cannot be programmed. */
-  get problems(): readonly string[] {
-    return [...this.#problems.values()];
+  /** Why some routes cannot be programmed, by the prefix's number. */
+  get problems(): ReadonlyMap<number, string> {
+    return this.#problems;
   }
 
   problemOf(id: number): string | undefined {

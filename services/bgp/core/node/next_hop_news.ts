@@ -2,9 +2,9 @@
 // what asks for it.
 import { type Address, formatAddress } from '@calico/ip';
 import type { Defer } from '../host/turns.ts';
+import { shortened } from '../kernel/shortened.ts';
 import type { NextHopTable } from '../rib/next_hop_table.ts';
 import type { NextHopState } from '../speaker/events.ts';
-import { shortened } from './shortened.ts';
 
 export class NextHopNews {
   readonly #hops: NextHopTable;
