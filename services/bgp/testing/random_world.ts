@@ -12,6 +12,8 @@ const BLOCKS = 6;
 const FILTERS = ['f', 'g'];
 /** Work for so many prefixes at a time, so that everything happens in the middle of something else. */
 const SLICE = 2;
+/** An OPEN that was lost in silence is waited for longest: 240 s. */
+const SETTLED_MS = 300_000;
 /** Longer than a turn of the event loop. */
 const FLUSH_MS = 9;
 
@@ -87,7 +89,7 @@ export class RandomWorld {
       this.cluster.network.hear(this.cluster.addressOf(name));
       if (!this.running.has(name)) this.#start(name);
     }
-    this.cluster.advance(200_000);
+    this.cluster.advance(SETTLED_MS);
   }
 
   /** Nothing is announced and nobody is a peer any more. */
@@ -98,6 +100,15 @@ export class RandomWorld {
     this.#apply();
     for (const { bgp } of this.nodes()) bgp.operator.takeBack('client', undefined);
     this.cluster.advance(20_000);
+  }
+
+  /** Sessions that both ends want and that are not there. */
+  missingSessions(): string[] {
+    return this.nodes().flatMap(({ name, speaker }) =>
+      [...speaker.peers.values()]
+        .filter(({ live }) => live === undefined)
+        .map(({ config }) => `${name} to ${config.key}`),
+    );
   }
 
   /** What the node at the other end has told; undefined: there is no session. */

@@ -45,6 +45,7 @@ test(`worlds ${FIRST} to ${LAST} come to rest as a computation from nothing has 
     const world = new RandomWorld(seed);
     for (let step = 0; step < STEPS; step++) world.step();
     world.settle();
+    assert.deepEqual(world.missingSessions(), [], `world ${seed}\n${world.log.join('\n')}`);
     const { wanted, actual } = tablesOf(world);
     for (const [what, table] of Object.entries(wanted)) {
       assert.deepEqual(actual[what], table, `world ${seed}, ${what}\n${world.log.join('\n')}`);
