@@ -75,28 +75,24 @@ type Question = {
   readonly lookup: string;
 };
 
-/** Routes until the first are seen, which may be all that somebody wants. */
+/** So many are seen at once, and may be all that somebody wants. */
 const FIRST_PAGE = 1_000;
-/** The speaker looks at its whole table for each page: there shall be few. */
-const PAGE_GROWTH = 16;
-/** Of this many at most is anything held here at a time. */
-const LARGEST_PAGE = 1_000_000;
 
+/** The first routes, then all others: the speaker looks at its whole table for each page. */
 async function* pagesOf(
   connections: Connections,
   question: Question,
 ): AsyncGenerator<RoutePage, void, undefined> {
-  let pageToken = '';
-  for (let limit = FIRST_PAGE; ; limit = Math.min(limit * PAGE_GROWTH, LARGEST_PAGE)) {
-    const routes = await connections.ask('bgp', (client) =>
+  const pageOf = (limit: number, pageToken: string) =>
+    connections.ask('bgp', (client) =>
       Array.fromAsync(client.listRoutes({ ...question, limit, pageToken })),
     );
-    const last = routes.at(-1);
-    pageToken = last?.nextPageToken ?? '';
-    if (last !== undefined) last.nextPageToken = '';
-    yield { routes, isLast: pageToken === '' };
-    if (pageToken === '') return;
-  }
+  const routes = await pageOf(FIRST_PAGE, '');
+  const last = routes.at(-1);
+  const pageToken = last?.nextPageToken ?? '';
+  if (last !== undefined) last.nextPageToken = '';
+  yield { routes, isLast: pageToken === '' };
+  if (pageToken !== '') yield { routes: await pageOf(0, pageToken), isLast: true };
 }
 
 async function tableOf({ table: asked, peer }: RouteOptions) {

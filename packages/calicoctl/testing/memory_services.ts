@@ -317,7 +317,7 @@ function bgpHandlers(): ServiceHandlers<typeof BgpService> {
 export const MANY_ROUTES = 3_000;
 
 function* pageOfMany(limit: number, from: number) {
-  const end = Math.min(MANY_ROUTES, from + limit);
+  const end = limit === 0 ? MANY_ROUTES : Math.min(MANY_ROUTES, from + limit);
   for (let index = from; index < end; index++) {
     const nextPageToken = index === end - 1 && end < MANY_ROUTES ? String(end) : '';
     yield { prefix: `10.${index >> 8}.${index & 255}.0/24`, best: true, nextPageToken };

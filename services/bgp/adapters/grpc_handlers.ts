@@ -31,7 +31,7 @@ import { countsMessage } from './counts_message.ts';
 import { checkClient, prefixOf, routesFor } from './grpc_injection.ts';
 import { few } from './health_teller.ts';
 import { watchPeers } from './peer_watch.ts';
-import { matchOf, pageOf, unhurried } from './route_pages.ts';
+import { isBehind, matchOf, pageOf, unhurried } from './route_pages.ts';
 
 type Handlers = ServiceHandlers<typeof BgpService>;
 
@@ -114,12 +114,13 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
         return;
       }
       const rows = prefix === '' ? all : inside(all, parseFilter(prefix));
-      if (limit === 0 && pageToken === '') {
-        for await (const row of rows) yield routeMessage(row);
+      const after = pageToken === '' ? undefined : parseFilter(pageToken);
+      if (limit === 0) {
+        // Not sorted: who wants so many at a time does that, and no turn of this event loop.
+        for await (const row of rows) if (isBehind(row, after)) yield routeMessage(row);
         return;
       }
-      const after = pageToken === '' ? undefined : parseFilter(pageToken);
-      const page = await pageOf(rows, limit === 0 ? Number.POSITIVE_INFINITY : limit, after);
+      const page = await pageOf(rows, limit, after);
       for (const [index, row] of page.rows.entries()) {
         const message = routeMessage(row);
         const isEnd = index === page.rows.length - 1 && !page.isLast;

@@ -115,6 +115,8 @@ test('listRoutes() in pages gives every route once, sorted', async () => {
   } while (pageToken !== '');
   assert.equal(pages, 3);
   assert.deepEqual(paged, all.toSorted());
+  const rest = await list(handlers, { limit: 0, pageToken: paged[3] ?? '' });
+  assert.deepEqual(rest.map(({ prefix }) => prefix).toSorted(), paged.slice(4));
 });
 
 test('listRoutes() looks up the longest match', async () => {

@@ -44,12 +44,17 @@ export async function pageOf<T extends Row>(
     isCut = true;
   };
   for await (const row of rows) {
-    if (after !== undefined && comparePrefixes(row.prefix, after) <= 0) continue;
+    if (!isBehind(row, after)) continue;
     kept.push(row);
     if (kept.length > 4 * limit + SLICE) cut();
   }
   cut();
   return { rows: kept, isLast: !isCut };
+}
+
+/** Whether a row comes after a prefix, in the order of prefixes. */
+export function isBehind({ prefix }: Row, after: Prefix | undefined): boolean {
+  return after === undefined || comparePrefixes(prefix, after) > 0;
 }
 
 /** Rows of the longest prefix that contains the address. */

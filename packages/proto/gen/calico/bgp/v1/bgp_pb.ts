@@ -168,8 +168,8 @@ export type ListRoutesRequest = Message<"calico.bgp.v1.ListRoutesRequest"> & {
   lookup: string;
 
   /**
-   * At most so many routes, rounded up to whole prefixes; 0: all. What follows is asked for with the last
-   * route's next_page_token.
+   * At most so many routes, rounded up to whole prefixes; 0: all, in no order. What follows is asked for with
+   * the last route's next_page_token. The speaker sorts a page at once: ask for a few thousand.
    *
    * @generated from field: uint32 limit = 5;
    */
