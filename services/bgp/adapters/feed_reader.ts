@@ -10,8 +10,8 @@ import {
   SERVICE_KINDS,
   servicesIn,
 } from '../core/cluster/resources.ts';
-import type { ServiceNews } from '../core/node/services.ts';
 import type { ServiceChange } from '../core/services/service_index.ts';
+import type { ServiceNews } from '../core/services/service_intake.ts';
 import type { ResourceCache } from './resource_cache.ts';
 
 /** Changes that arrive within this time are looked at together. */

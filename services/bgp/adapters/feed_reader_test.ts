@@ -4,7 +4,7 @@ import { FakeClock } from '@calico/clock';
 import { type FeedEvent, ResourceView } from '@calico/feed';
 import type { AnyResource } from '@calico/model';
 import type { ClusterResources } from '../core/cluster/resources.ts';
-import type { ServiceNews } from '../core/node/services.ts';
+import type { ServiceNews } from '../core/services/service_intake.ts';
 import { affinity, bgpPeer, endpointSlice, node, service, workload } from '../testing/resources.ts';
 import { FeedReader } from './feed_reader.ts';
 

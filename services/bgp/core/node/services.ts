@@ -2,24 +2,14 @@
 // ten thousand services at once hold nobody up.
 import type { Clock } from '@calico/clock';
 import { type Address, hostPrefix, parsePrefix } from '@calico/ip';
-import { keyText } from '@calico/model';
 import type { Defer } from '../host/turns.ts';
-import {
-  type ServiceChange,
-  type ServiceChanges,
-  ServiceIndex,
-} from '../services/service_index.ts';
+import { type ServiceChanges, ServiceIndex } from '../services/service_index.ts';
+import { ServiceIntake, type ServiceNews } from '../services/service_intake.ts';
 import type { ServiceRules } from '../services/service_rules.ts';
 import { settingsText } from '../speaker/config.ts';
 
 /** So much of a turn of the event loop. */
 const TURN_MS = 4;
-
-export type ServiceNews = {
-  readonly changes: readonly ServiceChange[];
-  /** What is not among the changes is gone. */
-  readonly isAll: boolean;
-};
 
 export type ServicesOptions = {
   readonly clock: Pick<Clock, 'monotonic'>;
@@ -32,9 +22,8 @@ export type ServicesOptions = {
 export class Services {
   readonly #options: ServicesOptions;
   readonly #index = new ServiceIndex();
+  readonly #intake = new ServiceIntake(this.#index);
   #rulesText = '';
-  #waiting: ServiceChange[] = [];
-  #taken = 0;
   /** The services of the cluster have come. */
   #isKnown = false;
   #isSoon = false;
@@ -47,7 +36,7 @@ export class Services {
 
   /** Whether peers are told what is known. */
   get isSettled(): boolean {
-    return this.#waiting.length === 0 && this.#index.isSettled;
+    return this.#intake.isEmpty && this.#index.isSettled;
   }
 
   /** Calls back after what is announced has changed. */
@@ -74,11 +63,9 @@ export class Services {
     this.#soon();
   }
 
-  take({ changes, isAll }: ServiceNews): void {
-    if (isAll) this.#removeAllBut(changes);
-    for (const change of changes) this.#waiting.push(change);
+  take(news: ServiceNews): void {
+    this.#intake.add(news);
     this.#isKnown = true;
-    if (this.#waiting.length === 0) this.#index.forget();
     this.#soon();
   }
 
@@ -89,16 +76,6 @@ export class Services {
 
   stop(): void {
     this.#isStopped = true;
-  }
-
-  /** What waits has come before: its resources are known as well. */
-  #removeAllBut(changes: readonly ServiceChange[]): void {
-    const known = [...this.#index.keys(), ...this.#waiting.map(({ key }) => key)];
-    if (known.length === 0) return;
-    const present = new Set(changes.map(({ key }) => keyText(key)));
-    for (const key of known) {
-      if (!present.has(keyText(key))) this.#waiting.push({ key, resource: undefined });
-    }
   }
 
   #soon(): void {
@@ -114,8 +91,9 @@ export class Services {
     const { clock, onChanges, onSettled } = this.#options;
     const end = clock.monotonic() + TURN_MS;
     const goesOn = (): boolean => clock.monotonic() < end;
-    this.#takeIn(goesOn);
-    if (this.#waiting.length === 0) {
+    this.#intake.goOn(goesOn);
+    if (this.#intake.isEmpty) {
+      if (this.#isKnown) this.#index.forget();
       const changes = this.#index.settle(goesOn);
       if (changes.announced.length + changes.withdrawn.length > 0) {
         onChanges(changes);
@@ -124,18 +102,5 @@ export class Services {
     }
     if (this.isSettled) onSettled();
     else this.#soon();
-  }
-
-  #takeIn(goesOn: () => boolean): void {
-    while (this.#taken < this.#waiting.length) {
-      if (!goesOn()) return;
-      const { key, resource } = this.#waiting[this.#taken] as ServiceChange;
-      this.#taken += 1;
-      if (resource === undefined) this.#index.remove(key);
-      else this.#index.put(resource);
-    }
-    this.#waiting = [];
-    this.#taken = 0;
-    if (this.#isKnown) this.#index.forget();
   }
 }

@@ -38,6 +38,11 @@ const local = (name: string, address: string): readonly AnyResource[] => [
   service(name, { ...SPEC, externalIPs: [address] }),
   endpointSlice(`${name}-1`, name, ['a']),
 ];
+/** "s<from>" to "s<to - 1>" */
+const locals = (from: number, to: number): AnyResource[] =>
+  Array.from({ length: to - from }, (_, n) =>
+    local(`s${from + n}`, `203.0.113.${from + n}`),
+  ).flat();
 const news = (all: readonly AnyResource[], isAll = false) => ({ isAll, changes: servicesIn(all) });
 
 test('take() works in turns, and is not settled before peers are told', () => {
@@ -45,8 +50,7 @@ test('take() works in turns, and is not settled before peers are told', () => {
   services.configure(RULES);
   turn();
   log.length = 0;
-  const many = Array.from({ length: 10 }, (_, n) => local(`s${n}`, `203.0.113.${n}`)).flat();
-  services.take(news(many));
+  services.take(news(locals(0, 10)));
   assert.equal(services.isSettled, false);
   let count = 0;
   for (; turns.length > 0; count += 1) {
@@ -74,6 +78,32 @@ test('take() of all: what is not among them is gone, also what has not been take
     services.explain(parseAddress('203.0.113.2')).join(),
     /"default\/two", is announced/,
   );
+});
+
+test('take() of all works in turns, and what comes after it is not gone', () => {
+  const { services, log, turns, turn } = fixture(4);
+  const work = (): number => {
+    let count = 0;
+    for (; turns.length > 0; count += 1) turn();
+    return count;
+  };
+  services.configure(RULES);
+  services.take(news(locals(0, 10)));
+  work();
+  log.length = 0;
+  services.take(news(locals(5, 12), true));
+  assert.equal(services.isSettled, false);
+  turn();
+  services.take(news(locals(20, 21)));
+  const count = work();
+  assert.ok(count > 14, `${count} turns`);
+  const gone = [0, 1, 2, 3, 4].map((n) => `-203.0.113.${n}/32`);
+  const come = [10, 11, 20].map((n) => `+203.0.113.${n}/32`);
+  assert.equal(log.pop(), 'settled');
+  assert.deepEqual(log.toSorted(), [...come, ...gone]);
+  services.take(news([], true));
+  assert.ok(work() > 5);
+  assert.deepEqual(services.announced(), []);
 });
 
 test('remember(): the addresses are told at once, and stay until the cluster is known', () => {
