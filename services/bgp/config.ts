@@ -1,6 +1,6 @@
 // Settings of bgp, by environment variable.
-import { IpError, parseAddress } from '@calico/ip';
-import { type Config, commonSettings, setting } from '@calico/process';
+import { IpError, type Prefix, parseAddress, parsePrefix } from '@calico/ip';
+import { type Config, commonSettings, list, setting } from '@calico/process';
 import { z } from 'zod';
 
 export const settings = {
@@ -23,6 +23,11 @@ export const settings = {
     z.string().default('/etc/calico/secrets'),
     'Passwords of peers: the file <dir>/<name>/<key> for secretKeyRef {name, key}',
   ),
+  advertiseClusterIPs: setting(
+    'CALICO_ADVERTISE_CLUSTER_IPS',
+    list.default([]).transform(readPrefixes),
+    'Announced with serviceClusterIPs of BGPConfiguration: prefixes such as 10.96.0.0/12, comma-separated',
+  ),
   recording: setting(
     'CALICO_BGP_RECORDING',
     z.string().default(''),
@@ -31,6 +36,18 @@ export const settings = {
 };
 
 export type BgpConfig = Config<typeof settings>;
+
+function readPrefixes(texts: readonly string[], { issues }: z.RefinementCtx): Prefix[] {
+  return texts.flatMap((text) => {
+    try {
+      return [parsePrefix(text, { hostBits: 'clear' })];
+    } catch (cause) {
+      if (!(cause instanceof IpError)) throw cause;
+      issues.push({ code: 'custom', input: text, message: cause.message });
+      return [];
+    }
+  });
+}
 
 function isIpv4(text: string): boolean {
   try {

@@ -86,6 +86,7 @@ await runService({
       collector,
       recording,
       secrets: (secret) => secrets.versionOf(secret),
+      serviceClusterIPs: config.advertiseClusterIPs,
       onListen: (listen) => listeners.set(listen),
       ...(recorder === undefined ? {} : { record: recorder.record }),
     });

@@ -21,6 +21,7 @@ import type { OwnRoute } from '../speaker/config.ts';
 import { mergeBlocks } from './merge_blocks.ts';
 import type { NodeView } from './node_view.ts';
 import type { ClusterResources } from './resources.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** Nodes with this label do not announce services. */
 const EXCLUDING_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers';
@@ -97,8 +98,9 @@ export type Services = {
 export function deriveServices(
   spec: BGPConfiguration['spec'],
   { labels, kubernetesName }: Pick<NodeView, 'labels' | 'kubernetesName'>,
+  { serviceClusterIPs }: Pick<Surroundings, 'serviceClusterIPs'>,
 ): Services {
-  const cluster = prefixesOf(spec.serviceClusterIPs);
+  const cluster = [...prefixesOf(spec.serviceClusterIPs), ...serviceClusterIPs];
   const external = prefixesOf(spec.serviceExternalIPs);
   const loadBalancer = prefixesOf(spec.serviceLoadBalancerIPs);
   const isExcluded = EXCLUDING_LABEL in labels;

@@ -86,7 +86,7 @@ export function deriveSpeaker(
     workloadEndpoints: resources.workloadEndpoints,
   });
   const pools = derivePools(resources.ipPools);
-  const services = deriveServices(configuration, self);
+  const services = deriveServices(configuration, self, surroundings);
   const reflector = reasonToReflect(self, topology);
   const programs = programsOf(configuration.programClusterRoutes);
   return {

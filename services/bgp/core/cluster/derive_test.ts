@@ -253,6 +253,15 @@ test('ranges of services are announced, but not by nodes that are excluded', () 
   assert.deepEqual(own('a'), ['service 10.96.0.0/12', 'service 203.0.113.0/24']);
   assert.deepEqual(own('x'), []);
   assert.equal(derive('x', resources).derived?.services.length, 4);
+  const { derived } = deriveSpeaker('a', '', resourcesOf(resources), {
+    ...NO_SURROUNDINGS,
+    serviceClusterIPs: [parsePrefix('10.96.0.0/12'), parsePrefix('fd00:96::/108')],
+  });
+  assert.deepEqual(
+    derived?.speaker.ownRoutes.map(({ prefix }) => formatPrefix(prefix)),
+    ['10.96.0.0/12', '203.0.113.0/24', 'fd00:96::/108'],
+  );
+  assert.equal(derived?.serviceRules.ranges.cluster.length, 3);
 });
 
 test('endpoints are on this node by the name that Kubernetes has for it', () => {

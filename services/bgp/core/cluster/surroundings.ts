@@ -1,5 +1,5 @@
 // What the derivation asks of the node itself.
-import type { Address } from '@calico/ip';
+import type { Address, Prefix } from '@calico/ip';
 import type { SecretVersions } from './secrets.ts';
 
 export type Surroundings = {
@@ -8,10 +8,13 @@ export type Surroundings = {
   readonly linkLocalAddress: (interfaceName: string) => Address | undefined;
   /** The router at the other end of a link; undefined: nobody has been heard of yet. */
   readonly neighbourOn: (interfaceName: string) => Address | undefined;
+  /** What is announced as if `serviceClusterIPs` of BGPConfiguration said so, too. */
+  readonly serviceClusterIPs: readonly Prefix[];
 };
 
 export const NO_SURROUNDINGS: Surroundings = {
   secrets: () => undefined,
   linkLocalAddress: () => undefined,
   neighbourOn: () => undefined,
+  serviceClusterIPs: [],
 };

@@ -248,12 +248,13 @@ export class BgpNode {
     state: { readonly inSync: boolean; readonly revision: bigint },
   ): void {
     if (this.#isStopped) return;
-    const { node, routerId, clock, secrets, kernel, links } = this.#options;
+    const { node, routerId, clock, secrets, kernel, links, serviceClusterIPs } = this.#options;
     this.#given = { resources, inSync: state.inSync };
     this.#derivation = deriveSpeaker(node, routerId, resources, {
       secrets: secrets ?? NO_SURROUNDINGS.secrets,
       linkLocalAddress: (name) => kernel.linkLocalAddress(name),
       neighbourOn: (name) => links?.neighbourOn(name),
+      serviceClusterIPs: serviceClusterIPs ?? NO_SURROUNDINGS.serviceClusterIPs,
     });
     const { derived } = this.#derivation;
     links?.configure(derived?.speaker.links ?? []);

@@ -11,6 +11,7 @@ import type {
   Transport,
 } from '../../ports.ts';
 import type { SecretVersions } from '../cluster/secrets.ts';
+import type { Surroundings } from '../cluster/surroundings.ts';
 import type { Defer } from '../host/turns.ts';
 import type { SpeakerOptions } from '../speaker/speaker.ts';
 import type { Listen } from './listen.ts';
@@ -38,6 +39,8 @@ export type BgpNodeOptions = {
   readonly onListen?: (listen: Listen | undefined) => void;
   /** Passwords that peers refer to; deriveAgain() when they change. */
   readonly secrets?: SecretVersions;
+  /** As of Surroundings. */
+  readonly serviceClusterIPs?: Surroundings['serviceClusterIPs'];
   readonly timing?: SpeakerOptions['timing'];
   /** Calls back after what waits in the event loop; by default a timer without delay. */
   readonly defer?: Defer;
