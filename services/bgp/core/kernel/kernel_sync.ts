@@ -118,7 +118,7 @@ export class KernelSync {
 
   /** The writer knows of everything that is wanted. */
   get #isCompared(): boolean {
-    return !this.#plan.isPlanning && !this.#isPlannedAnew;
+    return !this.#plan.isPlanning && !this.#plan.hasLate && !this.#isPlannedAnew;
   }
 
   /** onNextHop is about to be told more. */
@@ -146,12 +146,16 @@ export class KernelSync {
   /** Best paths changed. */
   update({ prefixes: ids, isLosing }: RouteNews): void {
     this.#plan.update(ids);
-    for (const id of ids) {
-      this.#forgive(id);
-      if (!this.#states.isRight(id) || this.#writer.isUnderWay(id)) this.#writer.mark(id);
-    }
+    for (const id of ids) this.#mark(id);
     this.#writer.isLosing = isLosing;
     this.#writer.pump();
+    this.followNextHops();
+  }
+
+  /** What is wanted of the prefix may be something else now. */
+  #mark(id: number): void {
+    this.#forgive(id);
+    if (!this.#states.isRight(id) || this.#writer.isUnderWay(id)) this.#writer.mark(id);
   }
 
   /** What may be removed has become more. */
@@ -189,6 +193,7 @@ export class KernelSync {
     this.#plan.askOn();
     this.#isPlannedAnew ||= this.#plan.isPlanning;
     this.#plan.planOn(SLICE);
+    this.followNextHops();
     if (this.#plan.isAsking || this.#plan.isPlanning) {
       this.#isPlanningOn = true;
       return this.#events.defer(() => {
@@ -234,15 +239,23 @@ export class KernelSync {
 
   /** Peers have told something: the kernel is soon asked about next hops that are new, a few per turn. */
   followNextHops(): void {
-    if (this.#isAskingNew || this.#isStopped || !this.#rib.attributes.hops.hasUnasked) return;
+    const isAsked = this.#rib.attributes.hops.hasUnasked || this.#plan.hasLate;
+    if (this.#isAskingNew || this.#isStopped || !isAsked) return;
     this.#isAskingNew = true;
     this.#events.defer(() => {
       this.#isAskingNew = false;
       if (this.#isStopped) return;
       this.#plan.askNew();
+      if (this.#plan.hasLate) this.#planLate();
       if (this.#plan.isPlanning) this.#carryOut();
       this.followNextHops();
     });
+  }
+
+  #planLate(): void {
+    this.#plan.planLate(SLICE, (id) => this.#mark(id));
+    if (this.#plan.hasLate) this.#writer.pump();
+    else this.#writer.review();
   }
 
   /** Whether what the monitor saw matters here. */

@@ -7,6 +7,7 @@ import {
   isLinkLocal,
   type Prefix,
 } from '@calico/ip';
+import { IntQueue } from '../rib/columns.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import { PathFlag } from '../rib/path_table.ts';
 import { PrefixRanges } from '../rib/prefix_ranges.ts';
@@ -46,6 +47,11 @@ export class RoutePlan {
   /** Prefixes with a route that the operator has asked for: held. */
   readonly #statics = new Set<number>();
   readonly #planned = new Map<number, Planned>();
+  /** Questions that are left for this turn, and whether that was not enough for what is being planned. */
+  #questions = 0;
+  #isPutOff = false;
+  /** Prefixes whose next hops are to be asked about first: held. */
+  readonly #late = new IntQueue();
   /** Next prefix to be planned anew; -1: none. */
   #next = DONE;
   /** Something has changed after the walk had begun: once more. */
@@ -111,14 +117,33 @@ export class RoutePlan {
     if (!this.isAsking) this.#followAnswers();
   }
 
-  /** Plans these prefixes anew. */
+  /** Plans these prefixes anew, those through many new next hops later. */
   update(ids: readonly number[]): void {
+    this.#questions = QUESTIONS;
     for (const id of ids) this.#plan(id);
+  }
+
+  /** Some prefixes are as they were, as too many next hops were new: planLate(). */
+  get hasLate(): boolean {
+    return this.#late.size > 0;
+  }
+
+  /** Plans up to `limit` of them. */
+  planLate(limit: number, onPlanned: (id: number) => void): void {
+    this.#questions = QUESTIONS;
+    this.#isPutOff = false;
+    for (let left = limit; left > 0 && this.hasLate && !this.#isPutOff; left--) {
+      const id = this.#late.shift();
+      this.#plan(id);
+      onPlanned(id);
+      this.#states.prefixes.release(id);
+    }
   }
 
   /** Plans up to `limit` prefixes anew, as far as that is needed. */
   planOn(limit: number): void {
     if (!this.isPlanning) return;
+    this.#questions = QUESTIONS;
     const { prefixes } = this.#rib;
     const end = Math.min(prefixes.limit, this.#next + limit);
     for (let id = this.#next; id < end; id++) if (prefixes.has(id)) this.#plan(id);
@@ -128,7 +153,7 @@ export class RoutePlan {
     this.#next = 0;
   }
 
-  #askAbout(nextHop: NextHop): void {
+  #askAbout(nextHop: NextHop): Resolution | undefined {
     const { address, interfaceName } = nextHop;
     const known = this.#ways.of(nextHop);
     const resolution = this.#ask(address, interfaceName);
@@ -137,7 +162,10 @@ export class RoutePlan {
     if (known !== undefined && !sameResolution(known.resolution, resolution)) {
       this.#isOtherwise = true;
     }
-    this.#answer(address, resolution);
+    this.#rib.attributes.hops.noteAsked(address);
+    // A link-local next hop comes and goes with its peer, and says nothing without the interface.
+    if (!isLinkLocal(address)) this.#onAnswer(address, resolution);
+    return resolution;
   }
 
   #followAnswers(): void {
@@ -174,9 +202,16 @@ export class RoutePlan {
   #plan(id: number): void {
     // What the operator has said about a peer's address is not overridden by what peers say.
     if (this.#statics.has(id) || this.#rib.isUndecided(id)) return;
+    this.#isPutOff = false;
     const plan = this.#inputs === undefined ? NOTHING : this.#planOf(id, this.#inputs);
+    if (this.#isPutOff) return this.#putOff(id);
     this.#states.want(id, plan.kind === 'route' ? plan.target : undefined);
     this.#note(id, plan.kind === 'impossible' ? plan.problem : undefined);
+  }
+
+  #putOff(id: number): void {
+    this.#states.prefixes.retain(id);
+    this.#late.push(id);
   }
 
   #note(id: number, problem: string | undefined): void {
@@ -230,23 +265,20 @@ export class RoutePlan {
   #make(id: number, inputs: PlanInputs): Plan {
     const entry = this.#rib.entryOf(id);
     if (entry === undefined) return NOTHING;
-    const resolve: Ask = (...nextHop) => this.#resolutionOf(...nextHop);
+    const resolve: Ask = (address, interfaceName) => {
+      const isKnown = this.#ways.of({ address, interfaceName }) !== undefined;
+      if (!isKnown && this.#questions === 0) this.#isPutOff = true;
+      else if (!isKnown) this.#questions -= 1;
+      return this.#isPutOff ? undefined : this.#resolutionOf(address, interfaceName);
+    };
     return planRoute(entry, { ...inputs, resolve });
-  }
-
-  /** A link-local next hop comes and goes with its peer, and says nothing without the interface. */
-  #answer(nextHop: Address, resolution: Resolution | undefined): void {
-    if (!isLinkLocal(nextHop)) this.#onAnswer(nextHop, resolution);
   }
 
   /** The kernel is asked about next hops not seen before. */
   #resolutionOf(address: Address, interfaceName?: string): Resolution | undefined {
     const nextHop = { address, interfaceName };
     const known = this.#ways.of(nextHop);
-    if (known !== undefined) return known.resolution;
-    const resolution = this.#ask(address, interfaceName);
-    this.#ways.set(nextHop, resolution);
-    return resolution;
+    return known === undefined ? this.#askAbout(nextHop) : known.resolution;
   }
 
   #begin(): Iterable<NextHop> {

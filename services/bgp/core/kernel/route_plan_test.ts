@@ -143,3 +143,45 @@ test('what is planned anew between a loss and the decision about it stays as it 
   fixture.configure({});
   assert.deepEqual(kernel.describe(), ['10.244.2.0/26 via 10.0.0.1']);
 });
+
+test('of very many new next hops the kernel is asked about a few per turn; others follow', () => {
+  const fixture = new Fixture();
+  const { kernel, sync, table } = fixture;
+  const turns: (() => void)[] = [];
+  fixture.defer = (callback) => turns.push(callback);
+  let [asked, total] = [0, 0];
+  const resolve = kernel.resolve.bind(kernel);
+  kernel.resolve = (...nextHop) => {
+    asked += 1;
+    return resolve(...nextHop);
+  };
+  const turn = (work: () => void): void => {
+    asked = 0;
+    work();
+    total += asked;
+    assert.ok(asked <= 2 * QUESTIONS, `${asked} questions in one turn`);
+  };
+  const viaOf = (index: number): string => `10.9.${index >> 8}.${index & 255}`;
+  const all = Array.from({ length: 1_000 }, (_, index) => ({
+    prefix: prefixAt(index),
+    via: viaOf(index),
+  }));
+  for (const fields of all) table.put(path(fields));
+  const { hops } = table.rib.attributes;
+  for (const { via } of all) hops.noteTold(hops.find(parseAddress(via)) as number);
+  turn(() => fixture.settle());
+  assert.deepEqual([kernel.routes.size, sync.isDone], [QUESTIONS, false]);
+  // One goes, and one goes another way, before their turn.
+  const last = path(all.at(-1));
+  table.remove(last);
+  turn(() => fixture.learn({ prefix: prefixAt(998), via: viaOf(0) }));
+  const { settledCount } = fixture;
+  for (let next = turns.shift(); next !== undefined; next = turns.shift()) turn(next);
+  assert.deepEqual([kernel.routes.size, sync.isDone], [999, true]);
+  assert.equal(fixture.settledCount, settledCount + 1);
+  assert.equal(total, 998, 'each is asked about once');
+  assert.equal(hops.hasUnasked, false);
+  assert.ok(kernel.describe().includes(`${prefixAt(998)} via ${viaOf(0)}`));
+  table.rib.settle();
+  assert.equal(table.rib.prefixes.find(last.prefix), -1, 'nothing holds it');
+});

@@ -48,6 +48,13 @@ export class NextHopTable {
     return numbers.map((number) => this.addressOf(number));
   }
 
+  /** Somebody has asked. */
+  noteAsked(address: Address): void {
+    if (this.#unasked.size === 0) return;
+    const number = this.find(address);
+    if (number !== undefined) this.#unasked.delete(number);
+  }
+
   /** Whether some peer has told it. */
   isTold(address: Address): boolean {
     const number = this.find(address);
