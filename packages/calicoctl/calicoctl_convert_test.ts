@@ -52,3 +52,49 @@ test('what cannot be converted is refused by document, field and value, and chan
   );
   assert.equal(services.stored.size, 0);
 });
+
+const MIRROR = {
+  apiVersion: 'v1',
+  kind: 'List',
+  items: [
+    {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { name: 'mail-1', namespace: 'shop' },
+      addressType: 'FQDN',
+      endpoints: [{ addresses: ['mail.example'] }],
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web', namespace: 'shop' },
+      spec: { clusterIP: '10.96.0.7' },
+    },
+  ],
+};
+
+test('of a list of Kubernetes all is taken but what nothing comes of, which is named', async () => {
+  const { code, out, err } = await calicoctl.run('apply -f -', JSON.stringify(MIRROR));
+  assert.equal(
+    err,
+    'Warning: standard input, document 1, item 1: EndpointSlice "shop/mail-1" is passed over: its endpoints are host names (addressType "FQDN"), not addresses\n',
+  );
+  assert.deepEqual([code, out], [0, "Successfully applied 1 'KubernetesService' resource(s)\n"]);
+  assert.equal((await calicoctl.run('delete -f -', JSON.stringify(MIRROR))).code, 0);
+  assert.equal(services.stored.size, 0);
+});
+
+test('an item of a list that is refused is named by its place and its name', async () => {
+  const [, web] = MIRROR.items;
+  const wrong = { ...web, spec: { clusterIP: '10.96.0' } };
+  const { code, err } = await calicoctl.run(
+    'apply -f -',
+    JSON.stringify({ ...MIRROR, items: [web, wrong] }),
+  );
+  assert.equal(code, 1);
+  assert.match(
+    err,
+    /^Cannot convert standard input, document 1, item 2: KubernetesService "shop\/web": spec\.clusterIP "10\.96\.0": /u,
+  );
+  assert.equal(services.stored.size, 0);
+});

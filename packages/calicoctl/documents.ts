@@ -6,12 +6,18 @@ import { CommandError } from './command_error.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** One document and where it was found. */
-export type SourceDocument = {
+/** Where a document was found. */
+export type Place = {
   /** Path, or "standard input". */
   readonly file: string;
-  /** From 1, in its file; items of a list count within their document. */
+  /** From 1, in its file. */
   readonly number: number;
+  /** From 1, in a document that is a list. */
+  readonly item?: number | undefined;
+};
+
+/** One document and where it was found. */
+export type SourceDocument = Place & {
   readonly value: Fields;
   /** Line of a field, from 1; of the nearest enclosing one when the field itself is not there. */
   readonly lineOf: (path: readonly (string | number)[]) => number | undefined;
@@ -44,43 +50,51 @@ export function parseDocuments(text: string, file: string): SourceDocument[] {
     if (error !== undefined) {
       const { line, col } = lineCounter.linePos(error.pos[0]);
       throw new CommandError(
-        `Cannot read ${placeText(file, number)}, line ${line}, column ${col}: ${error.message}`,
+        `Cannot read ${placeText({ file, number })}, line ${line}, column ${col}: ${error.message}`,
       );
     }
     const lineOf = (path: readonly (string | number)[]) => lineAt(document, lineCounter, path);
-    return valuesOf(toValue(document, file, number), file, number).map(({ value, path }) => ({
+    return valuesOf(toValue(document, file, number), file, number).map(({ value, item, path }) => ({
       file,
       number,
+      item,
       value,
       lineOf: (inner: readonly (string | number)[]) => lineOf([...path, ...inner]),
     }));
   });
 }
 
-/** 'file "pool.yaml", document 2' */
-export function placeText(file: string, number: number): string {
-  return `${file === STANDARD_INPUT ? STANDARD_INPUT : `file "${file}"`}, document ${number}`;
+/** 'file "pool.yaml", document 2', and ', item 3' where that is a list */
+export function placeText({ file, number, item }: Place): string {
+  const within = item === undefined ? '' : `, item ${item}`;
+  return `${file === STANDARD_INPUT ? STANDARD_INPUT : `file "${file}"`}, document ${number}${within}`;
 }
 
 function toValue(document: YamlDocument, file: string, number: number): unknown {
   try {
     return document.toJS() as unknown;
   } catch (cause) {
-    throw new CommandError(`Cannot read ${placeText(file, number)}: ${reason(cause)}`, { cause });
+    throw new CommandError(`Cannot read ${placeText({ file, number })}: ${reason(cause)}`, {
+      cause,
+    });
   }
 }
 
-type Found = { readonly value: Fields; readonly path: readonly (string | number)[] };
+type Found = {
+  readonly value: Fields;
+  readonly item?: number;
+  readonly path: readonly (string | number)[];
+};
 
 /** Empty documents are skipped; lists (JSON arrays and kinds "…List") give their items. */
 function valuesOf(value: unknown, file: string, number: number): Found[] {
   if (value === null || value === undefined) return [];
   const [items, base] = Array.isArray(value) ? [value, []] : itemsOf(value);
-  if (items === undefined) return [{ value: fieldsOf(value, file, number), path: [] }];
-  return items.map((item: unknown, index) => ({
-    value: fieldsOf(item, file, number),
-    path: [...base, index],
-  }));
+  if (items === undefined) return [{ value: fieldsOf(value, { file, number }), path: [] }];
+  return items.map((each: unknown, index) => {
+    const item = index + 1;
+    return { value: fieldsOf(each, { file, number, item }), item, path: [...base, index] };
+  });
 }
 
 function itemsOf(value: unknown): [unknown[] | undefined, string[]] {
@@ -89,10 +103,10 @@ function itemsOf(value: unknown): [unknown[] | undefined, string[]] {
   return isList ? [items as unknown[], ['items']] : [undefined, []];
 }
 
-function fieldsOf(value: unknown, file: string, number: number): Fields {
+function fieldsOf(value: unknown, place: Place): Fields {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields;
   throw new CommandError(
-    `Cannot use ${placeText(file, number)}: expected a resource with apiVersion, kind and metadata, found ${JSON.stringify(value)}`,
+    `Cannot use ${placeText(place)}: expected a resource with apiVersion, kind and metadata, found ${JSON.stringify(value)}`,
   );
 }
 

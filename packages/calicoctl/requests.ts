@@ -24,7 +24,7 @@ export function requestsOf(
 ): Request[] {
   return documents.map((source) => {
     const { kind, metadata } = source.value;
-    const place = placeText(source.file, source.number);
+    const place = placeText(source);
     if (typeof kind !== 'string') {
       throw new CommandError(`Cannot use ${place}: kind is missing, for example "kind: IPPool"`);
     }
@@ -65,9 +65,9 @@ export function refuse(problems: readonly string[], verb: string): void {
   });
 }
 
-/** 'file "pool.yaml", document 2' */
+/** As placeText() has it. */
 export function placeOf({ source }: Request): string {
-  return placeText(source.file, source.number);
+  return placeText(source);
 }
 
 function problemsOf(request: Request): string[] {

@@ -5,6 +5,7 @@ export {
   CONVERTIBLE,
   convertDocument,
   isConvertible,
+  reasonToPassOver,
 } from './convert/convert.ts';
 export {
   type AffinityOwner,

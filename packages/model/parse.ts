@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { findKind, KINDS, type Kind, type KindInfo } from './kinds.ts';
 import { metadataSchema } from './metadata.ts';
+import { withoutNulls } from './nulls.ts';
 import { nearestOf, problemsOf, unknownField } from './problems.ts';
 import { API_VERSION, type ObjectMeta } from './resource.ts';
 import type { AnyResource, ResourceOf } from './resources.ts';
@@ -177,30 +178,6 @@ function objectText(document: Fields, info: KindInfo | undefined): string {
   const name = typeof metadata['name'] === 'string' ? metadata['name'] : '';
   const namespace = typeof metadata['namespace'] === 'string' ? `${metadata['namespace']}/` : '';
   return `${info?.kind ?? kindText(document['kind'])} "${namespace}${name}"`;
-}
-
-/** Members with null mean absent, as in Kubernetes; nulls in lists are values. Most documents have none and stay. */
-function withoutNulls(value: unknown): unknown {
-  return hasAbsent(value) ? copyWithoutNulls(value) : value;
-}
-
-function hasAbsent(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (Array.isArray(value)) return value.some(hasAbsent);
-  for (const member of Object.values(value)) {
-    if (member === null || member === undefined || hasAbsent(member)) return true;
-  }
-  return false;
-}
-
-function copyWithoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(copyWithoutNulls);
-  if (!isFields(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, member]) => member !== null && member !== undefined)
-      .map(([name, member]) => [name, copyWithoutNulls(member)]),
-  );
 }
 
 function isFields(value: unknown): value is Fields {

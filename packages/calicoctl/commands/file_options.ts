@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { CommandError } from '../command_error.ts';
-import { converted } from '../converted.ts';
+import { converted, passedOver } from '../converted.ts';
 import { readDocuments, type SourceDocument } from '../documents.ts';
 import { parseDuration } from '../duration.ts';
 import type { Session } from '../session.ts';
@@ -43,7 +43,10 @@ export function waitTimeout({ wait, timeout }: WaitFlags): number | undefined {
   return wait === true ? parseDuration(timeout) : undefined;
 }
 
-/** The documents of all given locations, those of Kubernetes converted. @throws CommandError without locations or documents */
+/**
+ * The documents of all given locations, those of Kubernetes converted, and without those of which nothing comes: these
+ * are named. @throws CommandError without locations or documents
+ */
 export async function documentsOf(
   { terminal }: Session,
   { filename = [], recursive, skipEmpty, namespace }: FileOptions,
@@ -55,15 +58,19 @@ export async function documentsOf(
   }
   const documents: SourceDocument[] = [];
   for (const location of filename) {
-    const found = await readDocuments(location, terminal.readInput, { recursive });
-    documents.push(...found.map((source) => converted(source, namespace)));
+    documents.push(...(await readDocuments(location, terminal.readInput, { recursive })));
   }
   if (documents.length === 0 && skipEmpty !== true) {
     throw new CommandError(`Cannot find a resource in ${filename.map(quoted).join(', ')}`, {
       advice: 'Give a document with apiVersion, kind, metadata and spec, or --skip-empty.',
     });
   }
-  return documents;
+  return documents.flatMap((source) => {
+    const warning = passedOver(source);
+    if (warning === undefined) return [converted(source, namespace)];
+    terminal.err(warning);
+    return [];
+  });
 }
 
 /** @throws CommandError unless there is either a kind or a file */

@@ -57,7 +57,7 @@ function failure(
   done: number,
   cause: unknown,
 ): CommandError {
-  const place = source === undefined ? '' : `${placeText(source.file, source.number)}: `;
+  const place = source === undefined ? '' : `${placeText(source)}: `;
   const reason = `${place}${cause instanceof Error ? cause.message : String(cause)}`;
   const advice = cause instanceof CommandError ? cause.advice : undefined;
   const what = describe(items);

@@ -153,7 +153,7 @@ test('services show the addresses that they have, and whom these reach', () => {
         externalTrafficPolicy: 'Local',
         selector: { app: 'web' },
       },
-      status: { loadBalancer: { ingress: [{ ip: '192.0.2.7' }, { hostname: 'lb' }] } },
+      status: { loadBalancer: { ingress: [{ ip: '' }, { ip: '192.0.2.7' }, { hostname: 'lb' }] } },
     },
     { metadata: { name: 'y' }, spec: { type: 'ClusterIP', clusterIP: 'None' } },
   );

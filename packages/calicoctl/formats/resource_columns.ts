@@ -119,7 +119,7 @@ const SERVICE_EXTERNAL: Column = {
   heading: 'EXTERNALIPS',
   text: ({ spec = {}, status }) => {
     const { loadBalancer } = (status ?? {}) as { loadBalancer?: { ingress?: { ip?: unknown }[] } };
-    const given = (loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []);
+    const given = (loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip || []);
     return textOf([...given, ...((spec['externalIPs'] as unknown[] | undefined) ?? [])]);
   },
 };

@@ -8,6 +8,7 @@ import {
 } from '../kinds/kubernetes_policy.ts';
 import { KINDS, type Kind } from '../kinds.ts';
 import { metadataSchema } from '../metadata.ts';
+import { withoutNulls } from '../nulls.ts';
 import { parseResource } from '../parse.ts';
 import { problemsOf } from '../problems.ts';
 import { API_VERSION } from '../resource.ts';
@@ -22,7 +23,7 @@ import {
   CLUSTER_PREFIXES,
   clusterPolicySpecOf,
 } from './cluster_policies.ts';
-import { endpointSlice, endpointSliceSpecOf } from './endpoint_slice.ts';
+import { endpointSlice, endpointSliceSpecOf, isSliceOfNames } from './endpoint_slice.ts';
 import { NETWORK_POLICY_PREFIX, networkPolicySpecOf } from './network_policy.ts';
 import { namespaceProfile, serviceAccountProfile } from './profiles.ts';
 import { serviceDocument, serviceOf } from './service.ts';
@@ -32,18 +33,17 @@ type Metadata = {
   readonly name: string;
   readonly namespace?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  readonly annotations?: Readonly<Record<string, string>> | undefined;
 };
 type Converted = {
   readonly kind: Kind;
   readonly name: string;
   readonly labels?: Metadata['labels'];
-  readonly annotations?: Metadata['annotations'];
   readonly spec: unknown;
   readonly status?: unknown;
 };
 type Conversion = (metadata: Metadata, spec: unknown, document: Fields) => Converted;
 
+const SLICE = 'discovery.k8s.io/v1/EndpointSlice';
 const POLICY_V1ALPHA1 = 'policy.networking.k8s.io/v1alpha1';
 
 /** By "apiVersion/kind". */
@@ -71,17 +71,16 @@ const CONVERSIONS: Readonly<Record<string, Conversion>> = {
       spec: clusterPolicySpecOf(policy),
     };
   },
-  'discovery.k8s.io/v1/EndpointSlice': ({ name, labels }, _, document) => ({
+  [SLICE]: ({ name, labels }, _, document) => ({
     kind: 'KubernetesEndpointSlice',
     name,
     labels,
     spec: endpointSliceSpecOf(read(endpointSlice, document, [])),
   }),
-  'v1/Service': ({ name, labels, annotations }, _, document) => ({
+  'v1/Service': ({ name, labels }, _, document) => ({
     kind: 'KubernetesService',
     name,
     labels,
-    annotations,
     ...serviceOf(read(serviceDocument, document, [])),
   }),
   'v1/Namespace': ({ name, labels = {} }) => ({
@@ -104,11 +103,19 @@ export function isConvertible({ apiVersion, kind }: Fields): boolean {
   return Object.hasOwn(CONVERSIONS, keyOf(apiVersion, kind));
 }
 
+/** Why nothing comes of a document that nobody misses here, unlike one that is refused; undefined: it is to be converted. */
+export function reasonToPassOver(document: Fields): string | undefined {
+  const { apiVersion, kind } = document;
+  if (keyOf(apiVersion, kind) !== SLICE || !isSliceOfNames(document)) return undefined;
+  return 'its endpoints are host names (addressType "FQDN"), not addresses';
+}
+
 /**
  * The resource that does what a document of Kubernetes says. `namespace` is that of documents that name none.
  * @throws ValidationError with every problem; what has no counterpart (nodes and domain names as peers) is one
  */
-export function convertDocument(document: Fields, namespace = 'default'): AnyResource {
+export function convertDocument(input: Fields, namespace = 'default'): AnyResource {
+  const document = withoutNulls(input) as Fields;
   const { apiVersion, kind } = document;
   const conversion = CONVERSIONS[keyOf(apiVersion, kind)];
   const object = objectText(document);
@@ -126,7 +133,7 @@ export function convertDocument(document: Fields, namespace = 'default'): AnyRes
   const own = { namespace, ...metadata.data };
   try {
     const converted = conversion(own, document['spec'] ?? {}, document);
-    const { labels, annotations, status } = converted;
+    const { labels, status } = converted;
     return parseResource({
       apiVersion: API_VERSION,
       kind: converted.kind,
@@ -134,7 +141,6 @@ export function convertDocument(document: Fields, namespace = 'default'): AnyRes
         name: converted.name,
         ...(KINDS[converted.kind].namespaced ? { namespace: own.namespace } : {}),
         ...(labels === undefined ? {} : { labels }),
-        ...(annotations === undefined ? {} : { annotations }),
       },
       spec: converted.spec,
       ...(status === undefined ? {} : { status }),

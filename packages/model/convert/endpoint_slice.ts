@@ -2,36 +2,39 @@
 // or not; and where they are and whether they are ready, for the announcement of services.
 import * as z from 'zod';
 
-const maybe = <T extends z.ZodType>(schema: T) => schema.nullish();
-
 /** Its fields stand beside metadata, not in a spec. */
 export const endpointSlice = z.looseObject({
   addressType: z.string(),
-  endpoints: maybe(
-    z.array(
+  endpoints: z
+    .array(
       z.looseObject({
         addresses: z.array(z.string()),
-        nodeName: maybe(z.string()),
-        conditions: maybe(
-          z.looseObject({
-            ready: maybe(z.boolean()),
-            serving: maybe(z.boolean()),
-            terminating: maybe(z.boolean()),
-          }),
-        ),
+        nodeName: z.string().optional(),
+        conditions: z
+          .looseObject({
+            ready: z.boolean().optional(),
+            serving: z.boolean().optional(),
+            terminating: z.boolean().optional(),
+          })
+          .optional(),
       }),
-    ),
-  ),
-  ports: maybe(
-    z.array(
+    )
+    .optional(),
+  ports: z
+    .array(
       z.looseObject({
-        name: maybe(z.string()),
-        protocol: maybe(z.string()),
-        port: maybe(z.number()),
+        name: z.string().optional(),
+        protocol: z.string().optional(),
+        port: z.number().optional(),
       }),
-    ),
-  ),
+    )
+    .optional(),
 });
+
+/** Host names are no addresses: neither policy nor announcements have a use for such a slice. */
+export function isSliceOfNames({ addressType }: { readonly addressType?: unknown }): boolean {
+  return addressType === 'FQDN';
+}
 
 export function endpointSliceSpecOf(slice: z.output<typeof endpointSlice>) {
   const { addressType, endpoints, ports } = slice;

@@ -14,7 +14,9 @@ const clusterAddress = textThat((text) => {
 
 /** Kubernetes writes absent texts as "" in places. */
 const trafficPolicy = z.enum(['Cluster', 'Local', '']).optional();
-const maybeAddress = z.union([z.literal(''), address]).optional();
+const maybeAddress = textThat((text) =>
+  text === '' ? undefined : ipProblem(() => parseAddress(text)),
+).optional();
 
 export function kubernetesServiceSpec(style: SchemaStyle) {
   return style.object({
@@ -22,7 +24,7 @@ export function kubernetesServiceSpec(style: SchemaStyle) {
     clusterIP: clusterAddress.optional(),
     /** The first is clusterIP; a second one is of the other family. */
     clusterIPs: z.array(clusterAddress).max(2).optional(),
-    externalIPs: z.array(address).max(100).optional(),
+    externalIPs: z.array(address).optional(),
     /** What was asked for; what there is stands in status. */
     loadBalancerIP: maybeAddress,
     externalTrafficPolicy: trafficPolicy,
