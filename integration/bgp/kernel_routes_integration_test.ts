@@ -30,7 +30,10 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
     }
     const netns = `/run/netns/${name}`;
     netlink = openNetlinkIn(netns);
-    kernel = new KernelRoutes(netlink, openBatch(netns), (filter) => openRouteDump(filter, netns));
+    kernel = new KernelRoutes(netlink, {
+      batch: openBatch(netns),
+      openDump: (filter) => openRouteDump(filter, netns),
+    });
     interfaceIndex = netlink.linkByName('up0')?.index ?? 0;
   });
 

@@ -34,6 +34,7 @@ import { SecretFiles } from './adapters/secret_files.ts';
 import { ServiceCache } from './adapters/service_cache.ts';
 import { createTcpTransport, type PasswordOf } from './adapters/tcp_transport.ts';
 import { settings } from './config.ts';
+import { Turns } from './core/host/turns.ts';
 import { BgpNode } from './core/node/bgp_node.ts';
 
 await runService({
@@ -50,7 +51,8 @@ await runService({
     const name = config.nodeName;
     const startedAt = clock.now();
     const netlink = openNetlink();
-    const kernel = new KernelRoutes(netlink);
+    const turns = new Turns(clock, (callback) => void setImmediate(callback));
+    const kernel = new KernelRoutes(netlink, { defer: turns.defer });
     const recorder =
       config.recording === '' ? undefined : openRecorder(config.recording, clock, logger);
     const serviceCachePath = join(config.runDir, 'bgp', 'services.json');
@@ -76,7 +78,7 @@ await runService({
       routerId: config.routerId,
       clock,
       random: Math.random,
-      defer: (callback) => void setImmediate(callback),
+      turns,
       transport: createTcpTransport(passwordOf),
       kernel,
       reporter: new HealthTeller(reporter, health, logger),

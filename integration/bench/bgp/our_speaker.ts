@@ -11,6 +11,7 @@ import { LoopWatch } from '../../../services/bgp/adapters/loop_delay.ts';
 import { rehearsalKernel } from '../../../services/bgp/adapters/rehearsal_kernel.ts';
 import { createTcpTransport } from '../../../services/bgp/adapters/tcp_transport.ts';
 import { resourcesOf } from '../../../services/bgp/core/cluster/resources.ts';
+import { Turns } from '../../../services/bgp/core/host/turns.ts';
 import { BgpNode } from '../../../services/bgp/core/node/bgp_node.ts';
 import { Rehearsal } from '../../../services/bgp/core/rehearsal/rehearsal.ts';
 import { rehearse } from '../../../services/bgp/core/rehearsal/rehearse.ts';
@@ -28,13 +29,14 @@ const NAME = 'speaker';
 const world = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as World;
 
 const log: Log = { info: () => {}, warn: () => {} };
-const kernel = new KernelRoutes(openNetlink());
+const turns = new Turns(systemClock, (callback) => void setImmediate(callback));
+const kernel = new KernelRoutes(openNetlink(), { defer: turns.defer });
 const node: BgpNode = new BgpNode({
   node: NAME,
   routerId: '',
   clock: systemClock,
   random: Math.random,
-  defer: (callback) => void setImmediate(callback),
+  turns,
   transport: createTcpTransport(() => undefined),
   kernel,
   reporter: { peers: () => {}, applied: () => {}, health: () => {} },

@@ -9,6 +9,7 @@ import {
   openRouteDump,
   type Route,
 } from '@calico/netlink';
+import type { Defer } from '../core/host/turns.ts';
 import type { ChangeBatch } from '../core/kernel/change_batch.ts';
 import {
   hopOrder,
@@ -22,6 +23,14 @@ import { KernelWriter, TABLE_MAIN } from './kernel_writer.ts';
 /** So long others wait for a reading of the table. */
 const TURN_MS = 4;
 
+export type KernelRoutesOptions = {
+  /** What routes are written by; by default of the namespace of this process. */
+  readonly batch?: Batch;
+  readonly openDump?: typeof openRouteDump;
+  /** Calls back when others have had their turn. */
+  readonly defer?: Defer;
+};
+
 export class KernelRoutes implements KernelPort {
   readonly #netlink: Netlink;
   readonly #writer: KernelWriter;
@@ -30,13 +39,21 @@ export class KernelRoutes implements KernelPort {
   readonly portId: number;
 
   readonly #openDump: typeof openRouteDump;
+  readonly #defer: Defer;
 
-  /** @param batch what routes are written by; by default of the namespace of this process */
-  constructor(netlink: Netlink, batch: Batch = openBatch(), openDump = openRouteDump) {
+  constructor(
+    netlink: Netlink,
+    {
+      batch = openBatch(),
+      openDump = openRouteDump,
+      defer = setImmediate,
+    }: KernelRoutesOptions = {},
+  ) {
     this.portId = batch.portId;
     this.#openDump = openDump;
+    this.#defer = defer;
     this.#netlink = netlink;
-    this.#writer = new KernelWriter(netlink, batch);
+    this.#writer = new KernelWriter(netlink, batch, defer);
   }
 
   list(): KernelRoute[] {
@@ -59,7 +76,7 @@ export class KernelRoutes implements KernelPort {
         const end = performance.now() + TURN_MS;
         let state = dump.next(each);
         while (state === 'more' && performance.now() < end) state = dump.next(each);
-        if (state === 'more') return void setImmediate(goOn);
+        if (state === 'more') return this.#defer(goOn);
         dump.close();
         const isStillWhole = isWhole && state === 'done';
         if (family === 4) readFamily(6, isStillWhole);

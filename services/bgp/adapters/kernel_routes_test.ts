@@ -57,7 +57,7 @@ test('resolve() answers the way to a next hop, or that there is none', () => {
   const netlink = {
     routeTo: ({ value }: { readonly value: bigint }) => answers.get(value),
   } as unknown as Netlink;
-  const kernel = new KernelRoutes(netlink, { portId: 7 } as Batch);
+  const kernel = new KernelRoutes(netlink, { batch: { portId: 7 } as Batch });
   assert.deepEqual(kernel.resolve(parseAddress('192.168.80.101')), {
     gateway: undefined,
     interfaceIndex: 2,
@@ -88,7 +88,7 @@ test('read() reads both families, and says when a piece is missing', async () =>
         close: () => {},
       };
     };
-    const kernel = new KernelRoutes({} as Netlink, { portId: 7 } as Batch, openDump);
+    const kernel = new KernelRoutes({} as Netlink, { batch: { portId: 7 } as Batch, openDump });
     const seen: unknown[] = [];
     const outcome = await new Promise((resolve) => kernel.read((each) => seen.push(each), resolve));
     assert.deepEqual([outcome, families, seen.length], [isWhole, [4, 6], 2]);

@@ -10,6 +10,7 @@ import {
   type RouteTemplate,
   routeTemplate,
 } from '@calico/netlink';
+import type { Defer } from '../core/host/turns.ts';
 import type { ChangeBatch } from '../core/kernel/change_batch.ts';
 import type { ChangeKind } from '../core/kernel/changes.ts';
 import type { KernelTarget } from '../core/kernel/types.ts';
@@ -32,8 +33,11 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
   readonly #objects: NextHopObjects;
   readonly #removals = new Map<string, RouteTemplate>();
 
-  constructor(netlink: Netlink, batch: Batch) {
+  readonly #defer: Defer;
+
+  constructor(netlink: Netlink, batch: Batch, defer: Defer) {
     this.#batch = batch;
+    this.#defer = defer;
     this.#objects = new NextHopObjects(netlink);
   }
 
@@ -72,7 +76,7 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
     const next = from + COUNTED;
     this.#objects.count(prefixes.subarray(from, next), counts);
     if (next < prefixes.length) {
-      return void setImmediate(() => this.#count(prefixes, next, counts, onGone));
+      return this.#defer(() => this.#count(prefixes, next, counts, onGone));
     }
     const ways = this.#objects.onlyFor(counts);
     if (ways.length === 0) return onGone(new Int32Array(), true);
@@ -102,7 +106,7 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
     for (const prefix of gone) this.#objects.note(prefix, undefined);
     const next = from + SLICE;
     const isLast = next >= prefixes.length;
-    if (!isLast) setImmediate(() => this.#tell(prefixes, next, isGone, onGone));
+    if (!isLast) this.#defer(() => this.#tell(prefixes, next, isGone, onGone));
     onGone(gone, isLast);
   }
 

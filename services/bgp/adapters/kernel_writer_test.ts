@@ -46,7 +46,7 @@ class Kernel {
         return [];
       },
     };
-    this.writer = new KernelWriter(netlink as Netlink, batch as Batch);
+    this.writer = new KernelWriter(netlink as Netlink, batch as Batch, setImmediate);
   }
 
   execute(): RequestFailure[] {

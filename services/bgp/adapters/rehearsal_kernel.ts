@@ -13,7 +13,7 @@ const OURSELVES = parseAddress('127.0.0.1');
  */
 export function rehearsalKernel(kernel: Pick<KernelPort, 'resolve'>): KernelPort {
   const { netlink, batch } = openNowhere();
-  const nowhere = new KernelRoutes(netlink, batch);
+  const nowhere = new KernelRoutes(netlink, { batch });
   return {
     list: () => [],
     read: (_visit, done) => done(true),

@@ -13,11 +13,12 @@ import type { BfdNews, Note, PeerTimer, SpeakerEffect, SpeakerEvent } from '../s
 import { refusalOf } from '../speaker/guests.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 import { ConnectionRate } from './connection_rate.ts';
+import { Later } from './later.ts';
 import { Link } from './link.ts';
 import { Pace } from './pace.ts';
 import { receivedMessage, type SessionMessage } from './session_message.ts';
 import { Timers } from './timers.ts';
-import { type Defer, Turns } from './turns.ts';
+import { Turns } from './turns.ts';
 
 /** Best paths that changed, by their numbers in the routing table. */
 export type RouteNews = Pick<
@@ -31,8 +32,8 @@ export type HostOptions = {
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Calls back after what waits in the event loop; by default a timer without delay. */
-  readonly defer?: Defer | undefined;
+  /** Shared by all who put work off; by default its own. */
+  readonly turns?: Turns;
   readonly onRoutes: (news: RouteNews) => void;
   readonly onNote: (note: Note) => void;
   /** Messages of the sessions, without UPDATEs. */
@@ -59,6 +60,8 @@ export class Host {
   /** Connections with something to read, in the order in which it came. */
   readonly #readable = new Map<Link, string>();
   readonly #turns: Turns;
+  /** Goes on in another turn. */
+  readonly #next: Later;
   readonly #pace = new Pace();
   readonly #rate = new ConnectionRate();
   /** Hold timers that have run out while there may be something to read. */
@@ -74,7 +77,8 @@ export class Host {
   constructor(options: HostOptions) {
     this.#options = options;
     this.#timers = new Timers(options.clock, (name) => this.#expired(name));
-    this.#turns = new Turns(options.clock, options.defer, () => {
+    this.#turns = options.turns ?? new Turns(options.clock);
+    this.#next = new Later(this.#turns.defer, () => {
       this.#run();
       this.#dialSome();
     });
@@ -144,7 +148,7 @@ export class Host {
   /** Closes every connection without a word, so that peers keep our routes (RFC 4724). */
   stop(): void {
     this.#timers.cancelAll('');
-    this.#turns.stop();
+    this.#next.stop();
     this.#dials.clear();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
@@ -171,7 +175,7 @@ export class Host {
           this.#events.push({ kind: 'session', peer, event });
         }
         this.#events.push({ kind: 'writable', peer });
-        this.#turns.request();
+        this.#next.ask();
       },
       closed: (reason) => {
         if (link.isClosed) return;
@@ -184,7 +188,7 @@ export class Host {
   /** Not at once: what arrives on several connections in one turn is decided on together. */
   #readSoon(peer: string, link: Link): void {
     this.#readable.set(link, peer);
-    this.#turns.request();
+    this.#next.ask();
   }
 
   /** Reads some of what has arrived; whether the connection may have more. */
@@ -247,7 +251,7 @@ export class Host {
     } finally {
       this.#isRunning = false;
     }
-    if (this.#hasWork || this.#dials.size > 0) this.#turns.request();
+    if (this.#hasWork || this.#dials.size > 0) this.#next.ask();
   }
 
   get #hasWork(): boolean {

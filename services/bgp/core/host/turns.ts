@@ -1,9 +1,11 @@
 // Keeps each turn of the event loop short: work that does not fit goes on in the next one, after
-// timers and other connections have had theirs.
+// timers and other connections have had theirs. One for all who put work off: slices of different
+// workers, each short enough, would add up to a turn that is not.
 import type { Clock } from '@calico/clock';
 
 /** Longest time of a turn before it is given up; what is begun is finished. */
 const TURN_MS = 8;
+/** Whoever begins later would not be done in time. */
 const READING_MS = 4;
 
 /** Calls back once, after what is waiting now. */
@@ -11,17 +13,15 @@ export type Defer = (callback: () => void) => void;
 
 export class Turns {
   readonly #clock: Clock;
-  readonly #defer: Defer;
-  readonly #resume: () => void;
+  readonly #nextTurn: Defer;
+  /** In the order in which it was put off. */
+  readonly #work: (() => void)[] = [];
   #startedAt: number | undefined;
-  #isWanted = false;
-  #isStopped = false;
 
-  /** @param resume goes on with the work */
-  constructor(clock: Clock, defer: Defer | undefined, resume: () => void) {
+  /** @param nextTurn by default a timer without delay */
+  constructor(clock: Clock, nextTurn: Defer = (callback) => void clock.setTimer(0, callback)) {
     this.#clock = clock;
-    this.#defer = defer ?? ((callback) => void clock.setTimer(0, callback));
-    this.#resume = resume;
+    this.#nextTurn = nextTurn;
   }
 
   /** Whether this turn's time is used up. */
@@ -42,27 +42,27 @@ export class Turns {
   begin(): number {
     if (this.#startedAt === undefined) {
       this.#startedAt = this.#clock.monotonic();
-      this.#next();
+      this.#nextTurn(() => this.#end());
     }
     return this.#startedAt;
   }
 
-  /** Asks for another turn. */
-  request(): void {
-    this.#isWanted = true;
+  /** Puts work off to the next turn, or to a later one: first comes first. */
+  readonly defer: Defer = (callback) => {
+    this.#work.push(callback);
     this.begin();
-  }
+  };
 
-  stop(): void {
-    this.#isStopped = true;
-  }
-
-  #next(): void {
-    this.#defer(() => {
+  /** What waits has what is left of the turn, but something is always done; what it puts off is for the next. */
+  #end(): void {
+    try {
+      for (let count = this.#work.length; count > 0; count--) {
+        this.#work.shift()?.();
+        if (this.isReadingOver) break;
+      }
+    } finally {
       this.#startedAt = undefined;
-      const isWanted = this.#isWanted;
-      this.#isWanted = false;
-      if (isWanted && !this.#isStopped) this.#resume();
-    });
+      if (this.#work.length > 0) this.begin();
+    }
   }
 }

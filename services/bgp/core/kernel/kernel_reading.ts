@@ -4,8 +4,14 @@ import { withRow } from '../rib/columns.ts';
 import type { RouteStates } from './route_states.ts';
 import { type KernelRoute, type KernelTarget, sameTarget } from './types.ts';
 
+/** Routes and prefixes that are compared at a time: some milliseconds, if all are different. */
+const SLICE = 8_192;
+
 const Seen = 1;
 const Touched = 2;
+
+/** A slice at a time. */
+export type Taking = Generator<void, readonly KernelRoute[], undefined>;
 
 export class KernelReading {
   readonly #states: RouteStates;
@@ -32,32 +38,37 @@ export class KernelReading {
   }
 
   /**
-   * Takes over what has been read.
+   * Takes over what has been read, in slices: a million prefixes are 12 ms.
    * @param isUnderWay prefixes whose routes are being written
-   * @returns what was believed of prefixes that others have changed
+   * @returns routes that were as they are wanted, and that others have changed
    */
-  finish(isUnderWay: (id: number) => boolean): ReadonlyMap<number, KernelTarget> {
+  *finish(isUnderWay: (id: number) => boolean): Taking {
     const states = this.#states;
-    const changed = new Map<number, KernelTarget>();
+    const lost: KernelRoute[] = [];
+    const noteLost = (id: number, before: KernelTarget): void => {
+      if (states.isRight(id)) lost.push(states.routeOf(id, before));
+    };
     const isCertain = (id: number): boolean =>
       ((this.#flags[id] ?? 0) & Touched) === 0 && !isUnderWay(id);
-    for (const route of this.#different) {
+    for (const [index, route] of this.#different.entries()) {
+      if (index % SLICE === SLICE - 1) yield;
       const id = states.prefixes.intern(route.prefix);
       if (isCertain(id)) {
         const before = states.actualOf(id);
-        if (before !== undefined) changed.set(id, before);
+        if (before !== undefined) noteLost(id, before);
         states.found(id, route);
         this.#flag(id, Seen);
       }
       states.prefixes.release(id);
     }
     for (let id = 0; id < states.limit; id++) {
+      if (id % SLICE === SLICE - 1) yield;
       const before = states.actualOf(id);
       if (before === undefined || ((this.#flags[id] ?? 0) & Seen) !== 0 || !isCertain(id)) continue;
-      changed.set(id, before);
+      noteLost(id, before);
       states.found(id, undefined);
     }
-    return changed;
+    return lost;
   }
 
   #flag(id: number, flag: number): void {

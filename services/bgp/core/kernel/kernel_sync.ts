@@ -7,16 +7,18 @@ import type { Defer } from '../host/turns.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import { SortedAddresses } from '../rib/sorted_addresses.ts';
 import type { ChangeKind, Removal } from './changes.ts';
-import { KernelReading } from './kernel_reading.ts';
+import { KernelReading, type Taking } from './kernel_reading.ts';
 import { type OnAnswer, type PlanInputs, RoutePlan } from './route_plan.ts';
 import { RouteStates } from './route_states.ts';
 import { RouteWriter } from './route_writer.ts';
 import { shortened } from './shortened.ts';
-import { type KernelRoute, type KernelTarget, sameTarget } from './types.ts';
+import { type KernelRoute, sameTarget } from './types.ts';
 
 const TUNNEL = 'tunl0';
 /** Prefixes that are planned anew at a time: a millisecond or two of compiled code. */
 const SLICE = 2_048;
+/** Prefixes that are looked at, whether they are as wanted, at a time: as long. */
+const MARKED = 65_536;
 
 export type SyncEvents = {
   /** Calls back when others have had their turn. */
@@ -49,6 +51,8 @@ export class KernelSync {
   #isAskingNew = false;
   /** Since what is wanted was last compared with what is there. */
   #isPlannedAnew = false;
+  /** Prefixes below have been marked, if more are to be; undefined: all have. */
+  #committed: number | undefined;
   #isStopped = false;
   /** Addresses that have to be reached besides next hops: peers, and the gateways that some are behind. */
   #peers = new SortedAddresses();
@@ -84,7 +88,8 @@ export class KernelSync {
   takeInitial(routes: readonly KernelRoute[]): void {
     const reading = new KernelReading(this.#states);
     for (const route of routes) reading.visit(route);
-    reading.finish(() => false);
+    // All at once: nothing has begun yet.
+    Array.from(reading.finish(() => false));
   }
 
   /** Wanted routes that are not in the kernel, and why. */
@@ -118,7 +123,12 @@ export class KernelSync {
 
   /** The writer knows of everything that is wanted. */
   get #isCompared(): boolean {
-    return !this.#plan.isPlanning && !this.#plan.hasLate && !this.#isPlannedAnew;
+    return (
+      !this.#plan.isPlanning &&
+      !this.#plan.hasLate &&
+      !this.#isPlannedAnew &&
+      this.#committed === undefined
+    );
   }
 
   /** onNextHop is about to be told more. */
@@ -218,15 +228,29 @@ export class KernelSync {
     this.#kernel.read(
       (route) => reading.visit(route),
       (isWhole) => {
-        this.#reading = undefined;
-        if (this.#isStopped) return;
-        if (isWhole) this.#repair(reading.finish((id) => this.#writer.isUnderWay(id)));
-        this.#commit();
-        if (!this.#isReadAgain) return;
-        this.#isReadAgain = false;
-        this.#read();
+        const taking = reading.finish((id) => this.#writer.isUnderWay(id));
+        if (isWhole) this.#takeOver(taking);
+        else this.#endReading();
       },
     );
+  }
+
+  /** What has been read is compared with what is believed, a slice per turn. */
+  #takeOver(taking: Taking): void {
+    if (this.#isStopped) return;
+    const { done, value } = taking.next();
+    if (done !== true) return this.#events.defer(() => this.#takeOver(taking));
+    if (value.length > 0) this.#events.onRepaired(value.map(describeRoute));
+    this.#endReading();
+  }
+
+  #endReading(): void {
+    this.#reading = undefined;
+    if (this.#isStopped) return;
+    this.#commit();
+    if (!this.#isReadAgain) return;
+    this.#isReadAgain = false;
+    this.#read();
   }
 
   /** Asks the kernel again how it reaches the next hops. */
@@ -275,23 +299,25 @@ export class KernelSync {
     return action === 'deleted' ? isSame : !isSame;
   }
 
-  /** @param lost what the kernel held of prefixes before others changed it */
-  #repair(lost: ReadonlyMap<number, KernelTarget>): void {
-    const repaired: string[] = [];
-    for (const [id, before] of lost) {
-      const wanted = this.#states.wantedOf(id);
-      if (wanted === undefined || !sameTarget(before, wanted)) continue;
-      repaired.push(describeRoute(this.#states.routeOf(id, wanted)));
-    }
-    if (repaired.length > 0) this.#events.onRepaired(repaired);
-  }
-
+  /** Marks what is not as it is wanted, in slices. */
   #commit(): void {
     this.#isPlannedAnew = false;
     for (const id of this.#failures.keys()) this.#forgive(id);
-    for (let id = 0; id < this.#states.limit; id++) {
+    const isGoingOn = this.#committed !== undefined;
+    this.#committed = 0;
+    if (!isGoingOn) this.#commitOn();
+  }
+
+  #commitOn(): void {
+    if (this.#committed === undefined || this.#isStopped) return;
+    const { limit } = this.#states;
+    const end = Math.min(limit, this.#committed + MARKED);
+    for (let id = this.#committed; id < end; id++) {
       if (!this.#states.isRight(id)) this.#writer.mark(id);
     }
+    this.#committed = end === limit ? undefined : end;
+    this.#writer.isMarking = end < limit;
+    if (end < limit) return this.#events.defer(() => this.#commitOn());
     this.#writer.review();
   }
 

@@ -4,6 +4,7 @@
 //   mark() --> dirty --> additions ----------------------> KernelPort.apply() --> RouteStates.found()
 //                   \--> removals, until no loss goes on -->   "      , or removeWays()
 import type { KernelPort, RouteFailure } from '../../ports.ts';
+import { Later } from '../host/later.ts';
 import type { Defer } from '../host/turns.ts';
 import { IntQueue, withRow } from '../rib/columns.ts';
 import { ChangeBatch } from './change_batch.ts';
@@ -17,8 +18,8 @@ const BATCH = 8_192;
 const DEPTH = 2;
 /** From so many removals on it is worth asking whether all routes through a next hop go. */
 const MANY = 512;
-/** Routes that are looked at in one turn of the event loop: some milliseconds. */
-const TURN = 32_768;
+/** Routes that are looked at at a time: a millisecond or two. */
+const SLICE = 32_768;
 
 const Dirty = 1;
 const Leaving = 2;
@@ -45,6 +46,7 @@ export class RouteWriter {
   readonly #kernel: KernelPort;
   readonly #states: RouteStates;
   readonly #events: WriterEvents;
+  readonly #later: Later;
   /** Empty but while it is filled: what is in a batch can change no more. */
   #batch: ChangeBatch;
   readonly #spare: ChangeBatch[] = [];
@@ -62,6 +64,8 @@ export class RouteWriter {
   #areWaysGone = false;
   /** More removals follow: one message may take them all out, once all are known. */
   isLosing = false;
+  /** As isLosing, while everything is looked at. */
+  isMarking = false;
   removal: Removal = { blackholes: false, via: () => false };
 
   constructor(kernel: KernelPort, states: RouteStates, events: WriterEvents) {
@@ -69,6 +73,7 @@ export class RouteWriter {
     this.#states = states;
     this.#events = events;
     this.#batch = new ChangeBatch(states.prefixes);
+    this.#later = new Later(events.defer, () => this.pump());
   }
 
   /** Nothing is under way: what RouteStates says is what the kernel holds. */
@@ -118,7 +123,11 @@ export class RouteWriter {
     // A kernel that works can wait for a full batch: until then each prefix may change once more.
     if (this.#underWay > 0 && this.#waiting < BATCH) return false;
     this.#fillWithMarked();
-    if (this.#batch.count === 0 && !this.isLosing) {
+    if (this.#dirty.size > 0 && this.#batch.count < BATCH) {
+      this.#later.ask();
+      return false;
+    }
+    if (this.#batch.count === 0 && !this.#isHolding) {
       const isAsked = this.#leaving.size >= MANY && !this.#areWaysGone;
       if (isAsked) return this.#underWay === 0 && this.#removeWays();
       this.#fillWithLeaving();
@@ -131,13 +140,18 @@ export class RouteWriter {
 
   /** Prefixes that the next batch would take up: removals come last, and while a loss goes on not at all. */
   get #waiting(): number {
-    return this.#dirty.size > 0 || this.isLosing ? this.#dirty.size : this.#leaving.size;
+    return this.#dirty.size > 0 || this.#isHolding ? this.#dirty.size : this.#leaving.size;
   }
 
-  /** Removals are put off. */
+  get #isHolding(): boolean {
+    return this.isLosing || this.isMarking;
+  }
+
+  /** Removals are put off. What is left when the batch is not full is to be looked at in another turn. */
   #fillWithMarked(): void {
     const states = this.#states;
-    while (this.#dirty.size > 0 && this.#batch.count < BATCH) {
+    for (let looked = 0; looked < SLICE && this.#batch.count < BATCH; looked++) {
+      if (this.#dirty.size === 0) return;
       const id = this.#dirty.shift();
       (this.#flags[id] as number) &= ~(Dirty | Leaving);
       const isUnderWay = this.isUnderWay(id);
@@ -231,7 +245,7 @@ export class RouteWriter {
   #gather(ids: Int32Array, from: number): void {
     if (this.#isStopped) return;
     let count = from;
-    for (let looked = 0; looked < TURN && this.#leaving.size > 0; looked++) {
+    for (let looked = 0; looked < SLICE && this.#leaving.size > 0; looked++) {
       const id = this.#leaving.shift();
       if (!this.#takeLeaving(id)) {
         this.#states.prefixes.release(id);
@@ -252,11 +266,12 @@ export class RouteWriter {
   }
 
   #waysAreGone(ids: Int32Array): void {
-    for (const id of ids) {
+    for (const id of ids.subarray(0, SLICE)) {
       if (((this.#flags[id] as number) & UnderWay) === 0) continue;
       this.#enqueue(this.#leaving, id, Leaving);
       this.#end(id);
     }
+    if (ids.length > SLICE) return this.#events.defer(() => this.#waysAreGone(ids.subarray(SLICE)));
     this.#areWaysGone = this.#leaving.size > 0;
     this.#isRemovingWays = false;
     this.pump();

@@ -16,6 +16,7 @@ import { NO_SURROUNDINGS } from '../cluster/surroundings.ts';
 import { kernelText } from '../explain/explain.ts';
 import { Host } from '../host/host.ts';
 import { Later } from '../host/later.ts';
+import { Turns } from '../host/turns.ts';
 import { KernelSync } from '../kernel/kernel_sync.ts';
 import { blockTexts } from '../kernel/route_plan.ts';
 import { type SpeakerConfig, settingsText } from '../speaker/config.ts';
@@ -107,7 +108,8 @@ export class BgpNode {
     });
     const { node, collector, recording } = options;
     this.#observers = new Observers({ speaker: this.speaker, clock, node, collector, recording });
-    const { defer = (callback) => void clock.setTimer(0, callback) } = options;
+    const { turns = new Turns(clock) } = options;
+    const { defer } = turns;
     this.#listening = new Later(defer, () => options.onListen?.(this.listen));
     this.#watching = new Later(defer, () => this.#watchPaths());
     this.#kernelChanges = new KernelChanges(clock, (isRead) => this.#followKernel(isRead));
@@ -128,7 +130,7 @@ export class BgpNode {
       transport: options.transport,
       clock,
       random: options.random,
-      defer: options.defer,
+      turns,
       onRoutes: (news) => {
         this.#kernel.update(news);
         this.#kernel.followNextHops();

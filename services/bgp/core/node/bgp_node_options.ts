@@ -12,7 +12,7 @@ import type {
 } from '../../ports.ts';
 import type { SecretVersions } from '../cluster/secrets.ts';
 import type { Surroundings } from '../cluster/surroundings.ts';
-import type { Defer } from '../host/turns.ts';
+import type { Turns } from '../host/turns.ts';
 import type { SpeakerOptions } from '../speaker/speaker.ts';
 import type { Listen } from './listen.ts';
 
@@ -42,8 +42,8 @@ export type BgpNodeOptions = {
   /** As of Surroundings. */
   readonly serviceClusterIPs?: Surroundings['serviceClusterIPs'];
   readonly timing?: SpeakerOptions['timing'];
-  /** Calls back after what waits in the event loop; by default a timer without delay. */
-  readonly defer?: Defer;
+  /** Shared by all who put work off; by default each turn is a timer without delay. */
+  readonly turns?: Turns;
   /** Is told every input of the speaker; see replaySpeaker(). */
   readonly record?: SpeakerOptions['record'];
 };

@@ -12,6 +12,7 @@ import {
   service,
 } from '../../testing/resources.ts';
 import { resourcesOf, servicesIn } from '../cluster/resources.ts';
+import { Turns } from '../host/turns.ts';
 import { BgpNode } from './bgp_node.ts';
 
 const PEERS = 3;
@@ -21,6 +22,7 @@ const CONNECTION = { send: () => true, close: nothing };
 
 /** A node whose deferred work waits for turn(). */
 function fixture() {
+  const clock = new FakeClock(0);
   const turns: (() => void)[] = [];
   const dialled: string[] = [];
   const listening: (number | undefined)[] = [];
@@ -29,7 +31,7 @@ function fixture() {
   const node = new BgpNode({
     node: 'a',
     routerId: '',
-    clock: new FakeClock(0),
+    clock,
     random: () => 0,
     transport: {
       dial: ({ address }) => {
@@ -41,7 +43,7 @@ function fixture() {
     reporter: { peers: nothing, applied: (revision) => applied.push(revision), health: nothing },
     log: { info: nothing, warn: nothing },
     onListen: (listen) => listening.push(listen?.peers.length),
-    defer: (callback) => turns.push(callback),
+    turns: new Turns(clock, (callback) => turns.push(callback)),
     record: (input) => inputs.push(input.kind === 'event' ? input.event.kind : input.kind),
   });
   const turn = (): void => {

@@ -2,6 +2,7 @@
 import { DEFAULT_CONTEXT, encodeMessage, joinBytes, KEEPALIVE } from '@calico/bgp-wire';
 import { FakeClock } from '@calico/clock';
 import type { Connection, ConnectionHandler, KernelPort } from '../../ports.ts';
+import { Turns } from '../host/turns.ts';
 import { BgpNode } from '../node/bgp_node.ts';
 import { type Actor, type Line, NODE, openOf, type Play } from './play.ts';
 
@@ -12,13 +13,14 @@ export class Stage {
   readonly #deferred: (() => void)[] = [];
 
   constructor(kernel: KernelPort) {
+    // Stands still: no timer disturbs a scene.
+    const clock = new FakeClock();
     this.#node = new BgpNode({
       node: NODE,
       routerId: '',
-      // Stands still: no timer disturbs a scene.
-      clock: new FakeClock(),
+      clock,
       random: () => 0,
-      defer: (callback) => this.#deferred.push(callback),
+      turns: new Turns(clock, (callback) => this.#deferred.push(callback)),
       transport: { dial: () => NOBODY },
       kernel,
       reporter: { peers: ignore, applied: ignore, health: ignore },
