@@ -13,6 +13,10 @@ function prefixAt(index: number): string {
   return `10.244.${index >> 6}.${(index & 63) * 4}/30`;
 }
 
+function viaOf(index: number): string {
+  return `10.9.${index >> 8}.${index & 255}`;
+}
+
 function routes(): PathFields[] {
   return Array.from({ length: COUNT }, (_, index) => ({ prefix: prefixAt(index) }));
 }
@@ -161,7 +165,6 @@ test('of very many new next hops the kernel is asked about a few per turn; other
     total += asked;
     assert.ok(asked <= 2 * QUESTIONS, `${asked} questions in one turn`);
   };
-  const viaOf = (index: number): string => `10.9.${index >> 8}.${index & 255}`;
   const all = Array.from({ length: 1_000 }, (_, index) => ({
     prefix: prefixAt(index),
     via: viaOf(index),
