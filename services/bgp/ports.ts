@@ -173,6 +173,8 @@ export type PeerStatus = {
   readonly remoteNode: string | undefined;
   /** Undefined: the path is not watched. */
   readonly bfd: BfdStatus | undefined;
+  /** As of PeerConfig. */
+  readonly isPassing: boolean;
   /** What the session has agreed on, for people; empty while it is not established. */
   readonly agreed: readonly string[];
 };

@@ -42,6 +42,7 @@ function peer(key: string, state: string, refusal = '', lost = ''): PeerStatus {
     advertised: 0,
     remoteNode: undefined,
     bfd: undefined,
+    isPassing: false,
     agreed: [],
   };
 }

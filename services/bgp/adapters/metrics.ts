@@ -40,12 +40,12 @@ export function publishMetrics(metrics: Metrics, node: BgpNode): void {
   );
 }
 
-/** Of each peer that is no node of the cluster: those are few, and their sessions are all alike. */
+/** Of each peer that is named and no node of the cluster: nodes, guests and workloads are many, and come and go. */
 export function publishRouters(metrics: Metrics, peers: () => readonly PeerStatus[]): void {
   const each = (name: string, description: string, valueOf: (peer: PeerStatus) => number): void => {
     metrics.observeEach(`calico_bgp_router_${name}`, description, () =>
       peers()
-        .filter(({ remoteNode }) => remoteNode === undefined)
+        .filter(({ remoteNode, isPassing }) => remoteNode === undefined && !isPassing)
         .map((peer): Reading => ({ value: valueOf(peer), labels: { peer: peer.key } })),
     );
   };

@@ -23,10 +23,11 @@ const ROUTER: PeerStatus = {
   advertised: 5,
   remoteNode: undefined,
   bfd: undefined,
+  isPassing: false,
   agreed: [],
 };
 
-test('publishRouters() has values for peers outside the cluster, and none for nodes', () => {
+test('publishRouters() has values for routers, and none for nodes nor for those who pass by', () => {
   const lines: string[] = [];
   const observeEach: Metrics['observeEach'] = (name, _description, read) => {
     for (const { value, labels } of read()) {
@@ -34,7 +35,8 @@ test('publishRouters() has values for peers outside the cluster, and none for no
     }
   };
   const node = { ...ROUTER, key: '10.0.0.2', remoteNode: 'b' };
-  publishRouters({ ...noMetrics(), observeEach }, () => [ROUTER, node]);
+  const guest = { ...ROUTER, key: '10.0.0.3', isPassing: true };
+  publishRouters({ ...noMetrics(), observeEach }, () => [ROUTER, node, guest]);
   assert.deepEqual(lines, [
     'up {"peer":"10.0.0.1:1790"} 1',
     'losses {"peer":"10.0.0.1:1790"} 2',

@@ -480,6 +480,7 @@ test('of two ranges that are the same one that of the node is used, as with two 
       bgpPeer('a-here', { node: 'a', peerPrefix, asNumber: 65002, ...second }),
     ]);
     const { ranges = [], awaited = [] } = derived?.speaker ?? {};
+    assert.ok(ranges.every(({ template }) => template.isPassing));
     return [ranges.map(({ template }) => template.session.remoteAsn), awaited.length];
   };
   assert.deepEqual(rangesOf({}, {}), [[65002], 0]);
@@ -535,6 +536,7 @@ test('workloads of this node as peers: passive, from wherever the kernel sends',
   assert.deepEqual([peer?.key, peer?.session.isPassive, more.length], ['10.244.1.7', true, 0]);
   assert.equal(peer?.sourceAddress, undefined);
   assert.equal(peer?.policy.isInternal, false);
+  assert.equal(peer?.isPassing, true);
 });
 
 test('workloads as peers find the node at localWorkloadPeeringIPV4', () => {

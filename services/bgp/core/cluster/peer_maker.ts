@@ -84,6 +84,7 @@ export class PeerMaker {
     const { family } = address;
     const key = peerKey(address, port, onLink);
     const own = self.address[family];
+    const isPassing = given(spec.localWorkloadSelector) || given(spec.peerPrefix) || undefined;
     const hasSource = spec.sourceAddress !== 'None' && onLink === undefined;
     const filters = spec.filters?.length
       ? this.#libraries.filters.combine(spec.filters, (problem) =>
@@ -109,6 +110,7 @@ export class PeerMaker {
       port,
       type,
       remoteNode: node?.name,
+      ...(isPassing ? { isPassing } : {}),
       sourceAddress: ownAddress ?? (hasSource ? own : undefined),
       ...(onLink === undefined ? {} : { interface: onLink }),
       socket: { password: this.#passwordOf(spec), ...ttlOptions(spec) },

@@ -23,6 +23,7 @@ export function peerStatus(peer: Peer, bfd: BfdStatus | undefined): PeerStatus {
     stale: received.staleCount,
     advertised: advertised.size,
     remoteNode: config.remoteNode,
+    isPassing: config.isPassing === true,
     bfd,
     agreed: live === undefined ? [] : agreementTexts(config, live.negotiated),
   };

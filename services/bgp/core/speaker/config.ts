@@ -17,6 +17,8 @@ export type PeerConfig = {
   readonly type: PeerType;
   /** Name of the far end when it is a node of the cluster. */
   readonly remoteNode: string | undefined;
+  /** It is a workload, or has come from a range: there may be very many, each for a while. */
+  readonly isPassing?: true;
   /** Address that our connections come from; undefined: the kernel's choice. */
   readonly sourceAddress: Address | undefined;
   /** Where a link-local address is; absent for other addresses. */
