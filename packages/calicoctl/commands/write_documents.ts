@@ -27,12 +27,13 @@ export async function writeAll(
 ): Promise<void> {
   const startedMs = session.terminal.elapsedMs();
   const targets: AppliedTarget[] = [];
-  for (const item of items) {
+  for (const [index, item] of items.entries()) {
     try {
       const revision = await item.change();
       if (revision !== undefined) targets.push({ kind: item.kind, revision });
     } catch (cause) {
-      throw failure(verb, items, item, targets.length, cause);
+      const passedOver = index - targets.length;
+      throw failure(verb, items, item, { done: targets.length, passedOver }, cause);
     }
   }
   const what = describe(items);
@@ -54,16 +55,17 @@ function failure(
   verb: Verb,
   items: readonly Item[],
   { source }: Item,
-  done: number,
+  { done, passedOver }: { readonly done: number; readonly passedOver: number },
   cause: unknown,
 ): CommandError {
   const place = source === undefined ? '' : `${placeText(source)}: `;
   const reason = `${place}${cause instanceof Error ? cause.message : String(cause)}`;
   const advice = cause instanceof CommandError ? cause.advice : undefined;
   const what = describe(items);
+  const count = passedOver === 0 ? `the first ${done}` : `${done}, passed over ${passedOver},`;
   const summary =
     done > 0
-      ? `Partial success: ${verb.past} the first ${done} out of ${items.length} ${what}resources\nHit error: ${reason}`
+      ? `Partial success: ${verb.past} ${count} out of ${items.length} ${what}resources\nHit error: ${reason}`
       : items.length === 1
         ? `Failed to ${verb.infinitive} ${what}resource: ${reason}`
         : `Failed to ${verb.infinitive} any ${what}resources: ${reason}`;
