@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -86,6 +86,37 @@ test('bgp inject, load and withdraw', async () => {
   );
 });
 
+/** An MRT record so long that it is sent by itself. */
+function mrtRecord(type: number): Buffer {
+  const bytes = Buffer.alloc(200 * 1024);
+  bytes.writeUInt16BE(type, 4);
+  bytes.writeUInt32BE(bytes.length - 12, 8);
+  return bytes;
+}
+
+test('bgp load says what was wrong with which piece, and what stays announced', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'calicoctl-load-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const file = join(directory, 'table.mrt');
+  const load = async (...types: readonly number[]): Promise<string> => {
+    await writeFile(file, Buffer.concat(types.map(mrtRecord)));
+    return (await calicoctl.fails(`bgp load ${file} --client a`)).replace(file, 'FILE');
+  };
+  const table = 'An MRT file holds records of a routing table (TABLE_DUMP_V2), not compressed.';
+  const kept =
+    'What comes before stays announced, \'a\' has 7 routes: "calicoctl bgp withdraw --client a" takes all of them back.';
+  assert.equal(await load(0), `Cannot load "FILE", bytes 0 to 204800: no table\n${table}\n`);
+  assert.equal(await load(1), 'Cannot load "FILE", bytes 0 to 204800: too many routes\n');
+  assert.equal(
+    await load(13, 0),
+    `Cannot load "FILE", bytes 204800 to 409600: no table\n${table} ${kept}\n`,
+  );
+  assert.equal(
+    await load(13, 1),
+    `Cannot load "FILE", bytes 204800 to 409600: too many routes\n${kept}\n`,
+  );
+});
+
 test('bgp peers, routes and why ask the speaker of this node', async () => {
   assert.match(
     await calicoctl.succeeds('bgp peers'),
@@ -155,6 +186,34 @@ test('bgp answers as JSON', async () => {
     await calicoctl.fails('bgp peers -o wide'),
     /Cannot print as "wide": expected text or json/,
   );
+});
+
+/** Fields that JSON has whatever they hold; a contract may get more of them. */
+const ALWAYS = {
+  speaker: 'appliedRevision asn clusterId inSync node problems ready reflector routerId version',
+  peer: 'address agreed key lastError losses port prefixesAdvertised prefixesReceived prefixesRejected prefixesStale remoteAsn remoteNode state type',
+  route:
+    'aggregator asPath asPathText atomicAggregate best client clusterList communities extendedCommunities largeCommunities learnedFrom multipath nextHop origin originatorId prefix rejectedBecause stale',
+  why: 'exports kernel paths prefix services',
+};
+
+function lacks(value: object, names: string): string[] {
+  return names.split(' ').filter((name) => !Object.hasOwn(value, name));
+}
+
+test('JSON has the same fields whatever they hold, but for optional ones', async () => {
+  const json = async (words: string) => JSON.parse(await calicoctl.succeeds(words));
+  const whole = await json('bgp peers -o json');
+  assert.deepEqual(Object.keys(whole), ['speaker', 'peers']);
+  assert.deepEqual(lacks(whole.speaker, ALWAYS.speaker), []);
+  assert.deepEqual(lacks(await json('bgp speaker -o json'), ALWAYS.speaker), []);
+  assert.deepEqual(lacks(whole.peers[0], ALWAYS.peer), []);
+  const [route] = await json('bgp routes -o json');
+  const optional = 'localPreference multiExitDiscriminator';
+  assert.deepEqual(lacks(route, `${ALWAYS.route} ${optional}`), optional.split(' '));
+  assert.deepEqual(lacks(await json('bgp why 10.244.1.7 -o json'), ALWAYS.why), []);
+  const [line = ''] = (await calicoctl.succeeds('bgp watch -o json')).split('\n');
+  assert.deepEqual(Object.keys(JSON.parse(line)).toSorted(), ['peers', 'removed', 'time']);
 });
 
 test('bgp peers, speaker and node status name what is wrong with the speaker', async () => {

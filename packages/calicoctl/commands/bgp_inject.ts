@@ -116,17 +116,34 @@ async function load(session: Session, client: string, file: string): Promise<voi
   for (let at = 0; at < bytes.length; ) {
     const end = endOfPiece(bytes, at);
     const mrt = bytes.subarray(at, end);
-    const sending = connections.ask('bgp', (service) => service.injectRoutes({ client, mrt }));
-    ({ held } = await sending.catch((cause: Error) => {
-      if (cause instanceof CommandError) throw cause;
-      throw new CommandError(`Cannot load "${file}", bytes ${at} to ${end}: ${cause.message}`, {
-        cause,
-        advice: 'An MRT file holds records of a routing table (TABLE_DUMP_V2), not compressed.',
-      });
-    }));
+    try {
+      ({ held } = await connections.ask('bgp', (service) => service.injectRoutes({ client, mrt })));
+    } catch (cause) {
+      // Without an answer to the first piece the file is not what is wrong.
+      if (cause instanceof CommandError && at === 0) throw cause;
+      const what = `Cannot load "${file}", bytes ${at} to ${end}`;
+      throw notLoaded(what, cause as Error, at === 0 ? [] : [heldText(client, held)]);
+    }
     at = end;
   }
   terminal.out(`Loaded '${file}', '${client}' has ${routesText(held)}\n`);
+}
+
+function notLoaded(what: string, cause: Error, notes: readonly string[]): CommandError {
+  const isMalformed = (cause as { readonly code?: unknown }).code === 'INVALID_ARGUMENT';
+  const advice = [
+    ...(isMalformed ? [MRT_ADVICE] : []),
+    ...(cause instanceof CommandError && cause.advice !== undefined ? [cause.advice] : []),
+    ...notes,
+  ];
+  const options = advice.length === 0 ? { cause } : { cause, advice: advice.join(' ') };
+  return new CommandError(`${what}: ${cause.message}`, options);
+}
+
+const MRT_ADVICE = 'An MRT file holds records of a routing table (TABLE_DUMP_V2), not compressed.';
+
+function heldText(client: string, held: number): string {
+  return `What comes before stays announced, '${client}' has ${routesText(held)}: "calicoctl bgp withdraw --client ${client}" takes all of them back.`;
 }
 
 /** Behind the last record that still fits; a record that is cut is left to the speaker to refuse. */

@@ -292,7 +292,13 @@ function bgpHandlers(): ServiceHandlers<typeof BgpService> {
       if (kind === ResetKind.HARD && communication === '') notHere();
       return {};
     },
-    injectRoutes: async ({ routes }) => ({ held: routes.length }),
+    injectRoutes: async ({ routes, mrt }) => {
+      // The type of the first record (RFC 6396): none is malformed here, and one is too much.
+      const type = mrt[MRT_TYPE_AT];
+      if (type === 0) throw new RpcError('INVALID_ARGUMENT', 'no table');
+      if (type === 1) throw new RpcError('RESOURCE_EXHAUSTED', 'too many routes');
+      return { held: Math.max(routes.length, mrt.length > 0 ? 7 : 0) };
+    },
     withdrawRoutes: async ({ prefixes }) => ({ withdrawn: prefixes.length }),
     async *holdRoutes() {
       yield {};
@@ -312,6 +318,8 @@ function bgpHandlers(): ServiceHandlers<typeof BgpService> {
     getSpeaker: async () => ({ node: 'k8s-node01', problems: ['A is missing'] }),
   };
 }
+
+const MRT_TYPE_AT = 5;
 
 /** Routes inside 10.0.0.0/8, which come in pages. */
 export const MANY_ROUTES = 3_000;
