@@ -16,7 +16,7 @@ import { NO_SURROUNDINGS } from '../cluster/surroundings.ts';
 import { kernelText } from '../explain/explain.ts';
 import { Host } from '../host/host.ts';
 import { Later } from '../host/later.ts';
-import { Turns } from '../host/turns.ts';
+import { type Defer, Turns } from '../host/turns.ts';
 import { KernelSync } from '../kernel/kernel_sync.ts';
 import { blockTexts } from '../kernel/route_plan.ts';
 import { type SpeakerConfig, settingsText } from '../speaker/config.ts';
@@ -81,39 +81,89 @@ export class BgpNode {
   #watchedCount = 0;
   #isStopped = false;
 
+  /** They call each other back, in a circle: so the kernel's routes, and time, come in when all are there. */
   constructor(options: BgpNodeOptions) {
     this.#options = options;
-    const { clock, kernel, timing, record } = options;
-    this.#repairs = new Repairs(clock, options.log);
-    this.#paths = new Paths(options.bfd, (name) => kernel.interfaceIndex(name));
-    this.#lastResync = clock.now();
-    // The kernel's own routes are the mark of a restart: nothing else has to be remembered.
+    const { node, clock, kernel, log, reporter, bfd, collector, recording } = options;
+    const { turns = new Turns(clock) } = options;
+    const { defer } = turns;
     const found = kernel.list();
-    const isRestarted = found.length > 0;
-    this.speaker = new Speaker({
-      isRestarted,
-      interfaceOf: (nextHop) => this.#interfaces.of(nextHop),
-      ...(timing === undefined ? {} : { timing }),
-      ...(record === undefined ? {} : { record }),
+    this.speaker = this.#makeSpeaker(found.length > 0);
+    const { speaker } = this;
+    const { hops } = speaker.rib.attributes;
+    this.#repairs = new Repairs(clock, log);
+    this.#paths = new Paths(bfd, (name) => kernel.interfaceIndex(name));
+    this.#statuses = new PeerStatuses(speaker.peers, (peer) => this.#paths.statusOf(peer));
+    this.#observers = new Observers({ speaker, clock, node, collector, recording });
+    this.#kernel = this.#makeKernelSync(defer);
+    this.#kernelChanges = new KernelChanges(clock, (isRead) => this.#followKernel(isRead));
+    this.#host = this.#makeHost(turns);
+    this.operator = new Operator(this.#host, this.#observers.counter);
+    this.#nextHops = new NextHopNews(hops, {
+      defer,
+      onNews: (news) => {
+        if (this.#isStopped) return;
+        this.#host.order({ kind: 'next-hops', hops: news });
+        this.#reports.soon();
+      },
     });
-    this.#statuses = new PeerStatuses(this.speaker.peers, (peer) => this.#paths.statusOf(peer));
+    this.#interfaces = new NextHopInterfaces(kernel, hops, {
+      defer,
+      isAsking: () => this.#kernel.isAsking,
+      onChanged: () => {
+        if (!this.#isStopped) this.#host.refreshInterfaces();
+      },
+    });
+    this.#lostWays = new LostWays(speaker, kernel, {
+      defer,
+      onLost: (peer) => this.#host.order({ kind: 'session', peer, event: NO_WAY }),
+    });
+    this.services = new Services({
+      clock,
+      defer,
+      onChanges: (changes) => this.#host.order({ kind: 'services', ...changes }),
+      onSettled: () => {
+        this.#recovery.maintain();
+        this.#settled();
+      },
+    });
+    this.#recovery = new Recovery({
+      clock,
+      speaker,
+      host: this.#host,
+      sync: this.#kernel,
+      interfaceIndex: (name) => kernel.interfaceIndex(name),
+      areServicesTold: () => this.services.isSettled,
+    });
     this.#reports = new Reports({
       clock,
-      reporter: options.reporter,
+      reporter,
       statuses: this.#statuses,
       node: this,
       isApplied: () =>
         this.#kernel.isDone && this.services.isSettled && this.#derivation.derived !== undefined,
       onPeers: () => this.operator.peersChanged(),
     });
-    const { node, collector, recording } = options;
-    this.#observers = new Observers({ speaker: this.speaker, clock, node, collector, recording });
-    const { turns = new Turns(clock) } = options;
-    const { defer } = turns;
     this.#listening = new Later(defer, () => options.onListen?.(this.listen));
     this.#watching = new Later(defer, () => this.#watchPaths());
-    this.#kernelChanges = new KernelChanges(clock, (isRead) => this.#followKernel(isRead));
-    this.#kernel = new KernelSync(kernel, this.speaker.rib, {
+    this.#lastResync = clock.now();
+    this.#kernel.takeInitial(found);
+    this.#maintainLater();
+  }
+
+  /** @param isRestarted the kernel's own routes are the mark of it: nothing else has to be remembered */
+  #makeSpeaker(isRestarted: boolean): Speaker {
+    const { timing, record } = this.#options;
+    return new Speaker({
+      isRestarted,
+      interfaceOf: (nextHop) => this.#interfaces.of(nextHop),
+      ...(timing === undefined ? {} : { timing }),
+      ...(record === undefined ? {} : { record }),
+    });
+  }
+
+  #makeKernelSync(defer: Defer): KernelSync {
+    return new KernelSync(this.#options.kernel, this.speaker.rib, {
       defer,
       onNextHop: (address, resolution) => {
         const isReachable = resolution !== undefined || this.#isOwn(address);
@@ -124,12 +174,15 @@ export class BgpNode {
       onRepaired: (routes) => this.#repairs.add(routes),
       onSettled: () => this.#settled(),
     });
-    this.#kernel.takeInitial(found);
-    this.#host = new Host({
+  }
+
+  #makeHost(turns: Turns): Host {
+    const { transport, clock, random } = this.#options;
+    return new Host({
       speaker: this.speaker,
-      transport: options.transport,
+      transport,
       clock,
-      random: options.random,
+      random,
       turns,
       onRoutes: (news) => {
         this.#kernel.update(news);
@@ -148,44 +201,6 @@ export class BgpNode {
         this.#observers.updates(peer, bodies);
       },
     });
-    this.operator = new Operator(this.#host, this.#observers.counter);
-    this.#nextHops = new NextHopNews(this.speaker.rib.attributes.hops, {
-      defer,
-      onNews: (hops) => {
-        if (this.#isStopped) return;
-        this.#host.order({ kind: 'next-hops', hops });
-        this.#reports.soon();
-      },
-    });
-    this.#interfaces = new NextHopInterfaces(kernel, this.speaker.rib.attributes.hops, {
-      defer,
-      isAsking: () => this.#kernel.isAsking,
-      onChanged: () => {
-        if (!this.#isStopped) this.#host.refreshInterfaces();
-      },
-    });
-    this.#lostWays = new LostWays(this.speaker, kernel, {
-      defer,
-      onLost: (peer) => this.#host.order({ kind: 'session', peer, event: NO_WAY }),
-    });
-    this.services = new Services({
-      clock,
-      defer,
-      onChanges: (changes) => this.#host.order({ kind: 'services', ...changes }),
-      onSettled: () => {
-        this.#recovery.maintain();
-        this.#settled();
-      },
-    });
-    this.#recovery = new Recovery({
-      clock,
-      speaker: this.speaker,
-      host: this.#host,
-      sync: this.#kernel,
-      interfaceIndex: (name) => kernel.interfaceIndex(name),
-      areServicesTold: () => this.services.isSettled,
-    });
-    this.#maintainLater();
   }
 
   /** What has to be listened on; undefined: nothing. */
