@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { formatAddress, parseAddress } from '@calico/ip';
 import { path, RibFiller } from '../../testing/paths.ts';
 import { seededRandom } from '../../testing/simulated_network.ts';
+import type { Path } from './path.ts';
 import { PathFlag } from './path_table.ts';
 
 const HOPS = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'];
@@ -50,4 +51,30 @@ test('next hops that paths are not used for are known, whatever becomes of the p
   for (const hop of HOPS) rib.setReachable(parseAddress(hop), true);
   rib.settle();
   assert.equal(hops.cutOffCount, 0);
+});
+
+test('a next hop keeps its place while paths are not used for it, whatever is told of them anew', () => {
+  const table = new RibFiller();
+  const { rib } = table;
+  const { hops } = rib.attributes;
+  const routes = HOPS.map((via, index) => path({ prefix: `10.244.${index}.0/24`, via }));
+  const cutOff = (): string[] => Array.from(hops.cutOff(), formatAddress);
+  for (const route of routes) {
+    table.put(route);
+    hops.noteTold(hops.find(route.data.nextHop) as number);
+    rib.setReachable(route.data.nextHop, false);
+  }
+  rib.settle();
+  assert.deepEqual(cutOff(), HOPS);
+  // The same, and with other attributes.
+  table.put(routes[0] as Path);
+  table.put(path({ prefix: '10.244.1.0/24', via: HOPS[1] as string, localPreference: 7 }));
+  assert.deepEqual(cutOff(), HOPS);
+  // The whole table is gone through again.
+  rib.setReachable(parseAddress(HOPS[2] as string), true);
+  rib.settle();
+  assert.deepEqual(cutOff(), [HOPS[0], HOPS[1], HOPS[3]]);
+  rib.setReachable(parseAddress(HOPS[2] as string), false);
+  rib.settle();
+  assert.deepEqual(cutOff(), [HOPS[0], HOPS[1], HOPS[3], HOPS[2]]);
 });

@@ -131,7 +131,7 @@ export class LocRib {
       this.attributes.retain(received);
       if (attributes >= 0) this.attributes.retain(attributes);
       const added = paths.add(prefix, source, pathId, received, attributes);
-      this.#followNextHop(added);
+      this.#followNextHop(added, -1);
       if (this.#matters(added)) this.#unsettle(prefix, 0);
       return true;
     }
@@ -141,11 +141,11 @@ export class LocRib {
     this.attributes.retain(received);
     if (attributes >= 0) this.attributes.retain(attributes);
     const receivedBefore = paths.receivedOf(row);
-    this.#leaveNextHop(row);
+    const counted = this.#cutOffHopOf(row);
     paths.change(row, received, attributes);
     this.attributes.release(receivedBefore);
     if (before >= 0) this.attributes.release(before);
-    const isOtherwise = this.#followNextHop(row);
+    const isOtherwise = this.#followNextHop(row, counted);
     // Doomed and back before anybody decided without it: nothing has happened.
     const isBack = wasDoomed && !paths.is(row, PathFlag.Used);
     if (before !== attributes || isOtherwise || isBack) this.#touch(row);
@@ -165,10 +165,10 @@ export class LocRib {
     const before = this.paths.attributesOf(row);
     if (before === attributes) return;
     if (attributes >= 0) this.attributes.retain(attributes);
-    this.#leaveNextHop(row);
+    const counted = this.#cutOffHopOf(row);
     this.paths.judge(row, attributes);
     if (before >= 0) this.attributes.release(before);
-    this.#followNextHop(row);
+    this.#followNextHop(row, counted);
     this.#touch(row);
   }
 
@@ -342,27 +342,29 @@ export class LocRib {
     const received = this.paths.receivedOf(row);
     const attributes = this.paths.attributesOf(row);
     if (this.#matters(row)) this.#touch(row);
-    this.#leaveNextHop(row);
+    this.attributes.hops.moveCutOff(this.#cutOffHopOf(row), -1);
     this.paths.remove(row);
     this.attributes.release(received);
     if (attributes >= 0) this.attributes.release(attributes);
     this.prefixes.release(prefix);
   }
 
-  /** The path is counted with its next hop no more: it goes, or has other attributes. */
-  #leaveNextHop(row: number): void {
+  /** The next hop that the path is counted with, as it is not used for that one's sake; -1 for none. */
+  #cutOffHopOf(row: number): number {
     const { paths, attributes } = this;
-    if (!paths.is(row, PathFlag.CutOff)) return;
-    attributes.hops.countCutOff(attributes.nextHopNumberOf(paths.attributesOf(row)), -1);
+    if (!paths.is(row, PathFlag.CutOff)) return -1;
+    return attributes.nextHopNumberOf(paths.attributesOf(row));
   }
 
-  /** After leaveNextHop(): whether a path can be used by what is known of its next hop has changed. */
-  #followNextHop(row: number): boolean {
+  /**
+   * Whether a path can be used by what is known of its next hop has changed.
+   * @param counted cutOffHopOf() before the path got other attributes
+   */
+  #followNextHop(row: number, counted: number): boolean {
     const { paths, attributes } = this;
     const isCutOff = attributes.hops.hasUnreachable && this.#isCutOff(row);
-    if (isCutOff) {
-      attributes.hops.countCutOff(attributes.nextHopNumberOf(paths.attributesOf(row)), 1);
-    }
+    const hop = isCutOff ? attributes.nextHopNumberOf(paths.attributesOf(row)) : -1;
+    attributes.hops.moveCutOff(counted, hop);
     if (paths.is(row, PathFlag.CutOff) === isCutOff) return false;
     paths.setFlag(row, PathFlag.CutOff, isCutOff);
     return true;
@@ -383,8 +385,7 @@ export class LocRib {
     let row = this.#reviewed;
     for (let left = limit; row < end && left > 0; row++) {
       if (!paths.has(row)) continue;
-      this.#leaveNextHop(row);
-      if (!this.#followNextHop(row)) continue;
+      if (!this.#followNextHop(row, this.#cutOffHopOf(row))) continue;
       this.#touch(row);
       left -= 1;
     }

@@ -95,11 +95,17 @@ export class NextHopTable {
     return Array.from(this.#unreachable, (number) => this.addressOf(number));
   }
 
-  /** More, or fewer, paths are not used as the next hop cannot be reached. */
-  countCutOff(number: number, by: 1 | -1): void {
-    const count = (this.#cutOff.get(number) ?? 0) + by;
-    if (count > 0) this.#cutOff.set(number, count);
-    else this.#cutOff.delete(number);
+  /**
+   * A path that is not used, as its next hop cannot be reached, is counted with another: a number, or -1 for none.
+   * One that goes on to have any keeps its place in cutOff().
+   */
+  moveCutOff(from: number, to: number): void {
+    if (from === to) return;
+    if (to >= 0) this.#cutOff.set(to, (this.#cutOff.get(to) ?? 0) + 1);
+    if (from < 0) return;
+    const count = (this.#cutOff.get(from) ?? 0) - 1;
+    if (count > 0) this.#cutOff.set(from, count);
+    else this.#cutOff.delete(from);
   }
 
   /** Next hops that some paths are not used for. */
@@ -107,6 +113,7 @@ export class NextHopTable {
     return this.#cutOff.size;
   }
 
+  /** Those, in the order in which they came to be. */
   *cutOff(): Generator<Address, void, undefined> {
     for (const number of this.#cutOff.keys()) yield this.addressOf(number);
   }
