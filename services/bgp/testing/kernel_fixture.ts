@@ -19,6 +19,7 @@ export class Fixture {
   readonly kernel = new FakeKernel();
   readonly table = new RibFiller();
   readonly repaired: string[] = [];
+  repairedCount = 0;
   settledCount = 0;
   /** Routes written or removed that lead to next hops or peers. */
   wayCount = 0;
@@ -31,7 +32,10 @@ export class Fixture {
     onWay: () => {
       this.wayCount += 1;
     },
-    onRepaired: (routes) => this.repaired.push(...routes),
+    onRepaired: (routes, count) => {
+      this.repaired.push(...routes);
+      this.repairedCount += count;
+    },
     onSettled: () => {
       this.settledCount += 1;
       this.onSettled();

@@ -2,6 +2,7 @@
 // leaves out what this service writes meanwhile.
 import { withRow } from '../rib/columns.ts';
 import type { RouteStates } from './route_states.ts';
+import { NAMED } from './shortened.ts';
 import { type KernelRoute, type KernelTarget, sameTarget } from './types.ts';
 
 /** Routes and prefixes that are compared at a time: some milliseconds, if all are different. */
@@ -10,8 +11,16 @@ const SLICE = 8_192;
 const Seen = 1;
 const Touched = 2;
 
+/** Routes that were as they are wanted, and that others have changed. */
+export type Lost = {
+  /** The first of them, as they were. */
+  readonly routes: readonly KernelRoute[];
+  /** Of all of them: others can take a whole table at once. */
+  readonly count: number;
+};
+
 /** A slice at a time. */
-export type Taking = Generator<void, readonly KernelRoute[], undefined>;
+export type Taking = Generator<void, Lost, undefined>;
 
 export class KernelReading {
   readonly #states: RouteStates;
@@ -40,13 +49,15 @@ export class KernelReading {
   /**
    * Takes over what has been read, in slices: a million prefixes are 12 ms.
    * @param isUnderWay prefixes whose routes are being written
-   * @returns routes that were as they are wanted, and that others have changed
    */
   *finish(isUnderWay: (id: number) => boolean): Taking {
     const states = this.#states;
-    const lost: KernelRoute[] = [];
+    const routes: KernelRoute[] = [];
+    let count = 0;
     const noteLost = (id: number, before: KernelTarget): void => {
-      if (states.isRight(id)) lost.push(states.routeOf(id, before));
+      if (!states.isRight(id)) return;
+      count += 1;
+      if (count <= NAMED) routes.push(states.routeOf(id, before));
     };
     const isCertain = (id: number): boolean =>
       ((this.#flags[id] ?? 0) & Touched) === 0 && !isUnderWay(id);
@@ -68,7 +79,7 @@ export class KernelReading {
       noteLost(id, before);
       states.found(id, undefined);
     }
-    return lost;
+    return { routes, count };
   }
 
   #flag(id: number, flag: number): void {

@@ -27,8 +27,8 @@ export type SyncEvents = {
   readonly onNextHop: OnAnswer;
   /** A route of ours has changed that next hops or peers may be reached by. */
   readonly onWay: () => void;
-  /** Routes that someone else removed or altered, and that are put right. */
-  readonly onRepaired: (routes: readonly string[]) => void;
+  /** Routes that someone else removed or altered, and that are put right: the first of them, and how many. */
+  readonly onRepaired: (routes: readonly string[], count: number) => void;
   /** What is wanted is in the kernel, but for `problems`. */
   readonly onSettled: () => void;
 };
@@ -94,13 +94,11 @@ export class KernelSync {
 
   /** Wanted routes that are not in the kernel, and why. */
   get problems(): readonly string[] {
-    return [this.#plan.problems, this.#failures].flatMap((problems) =>
-      shortened(
-        problems.values(),
-        problems.size,
-        (more) => `${more} more routes cannot be programmed`,
-      ),
-    );
+    const [planned, failed] = [this.#plan.problems, this.#failures];
+    return [
+      ...shortened(planned.values(), planned.size, 'routes cannot be programmed'),
+      ...shortened(failed.values(), failed.size, 'routes cannot be written'),
+    ];
   }
 
   /** What became of one prefix. */
@@ -240,7 +238,8 @@ export class KernelSync {
     if (this.#isStopped) return;
     const { done, value } = taking.next();
     if (done !== true) return this.#events.defer(() => this.#takeOver(taking));
-    if (value.length > 0) this.#events.onRepaired(value.map(describeRoute));
+    const { routes, count } = value;
+    if (count > 0) this.#events.onRepaired(routes.map(describeRoute), count);
     this.#endReading();
   }
 

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { formatPrefix } from '@calico/ip';
 import { Fixture } from '../../testing/kernel_fixture.ts';
 import type { PathFields } from '../../testing/paths.ts';
+import { NAMED } from './shortened.ts';
 
 /** More than a slice of any walk. */
 const COUNT = 66_000;
@@ -39,6 +40,13 @@ test('a large table leaves with its way as a whole, and what others took of it c
     fixture.repaired,
     [first, second].map((prefix) => `${prefix} via 192.168.80.101`),
   );
+
+  // Others take all.
+  kernel.routes.clear();
+  sync.resync();
+  takeTurns();
+  assert.deepEqual([kernel.routes.size, sync.isDone], [COUNT, true]);
+  assert.deepEqual([fixture.repaired.length, fixture.repairedCount], [2 + NAMED, 2 + COUNT]);
 
   const removed: number[] = [];
   kernel.removeWays = (prefixes, onGone) => {

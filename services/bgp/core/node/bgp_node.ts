@@ -171,7 +171,7 @@ export class BgpNode {
         this.#interfaces.take(address, resolution);
       },
       onWay: () => this.#kernelChanges.takeOwn(),
-      onRepaired: (routes) => this.#repairs.add(routes),
+      onRepaired: (routes, count) => this.#repairs.add(routes, count),
       onSettled: () => this.#settled(),
     });
   }

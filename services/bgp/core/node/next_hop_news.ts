@@ -32,7 +32,7 @@ export class NextHopNews {
     return shortened(
       hops.cutOff().map(problemOf),
       hops.cutOffCount,
-      (more) => `${more} more next hops are not reachable: routes through them are not used`,
+      'next hops are not reachable: routes through them are not used',
     );
   }
 
