@@ -29,8 +29,8 @@ import type { PeerStatus } from '../ports.ts';
 import { peerMessage } from './bus_reporter.ts';
 import { countsMessage } from './counts_message.ts';
 import { checkClient, prefixOf, routesFor } from './grpc_injection.ts';
-import { few } from './health_teller.ts';
 import { watchPeers } from './peer_watch.ts';
+import { few } from './problems.ts';
 import { isBehind, matchOf, pageOf, unhurried } from './route_pages.ts';
 
 type Handlers = ServiceHandlers<typeof BgpService>;

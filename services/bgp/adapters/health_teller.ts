@@ -1,8 +1,7 @@
 import type { HealthRegistry } from '@calico/telemetry';
 import type { HealthReport, Log, PeerStatus, Reporter } from '../ports.ts';
+import { few, Problems } from './problems.ts';
 
-/** Problems that are named at a time, one by one; there may be one for each of very many routes. */
-const MOST_NAMED = 20;
 /** What ends of a session refuse in turns. */
 const MOST_REFUSALS = 4;
 
@@ -14,7 +13,7 @@ export class HealthTeller implements Reporter {
   readonly #next: Reporter;
   readonly #health: HealthRegistry;
   readonly #log: Log;
-  #problems: ReadonlySet<string> = new Set();
+  #problems = new Problems([]);
   /** By peer, what has been logged since it was established; the latest ones. */
   #refusals: ReadonlyMap<string, readonly string[]> = new Map();
 
@@ -43,10 +42,9 @@ export class HealthTeller implements Reporter {
   health(report: HealthReport): void {
     const { ready, messages } = report;
     this.#health.report('speaker', { live: true, ready, detail: few(messages).join('; ') });
-    const problems: ReadonlySet<string> = new Set(messages);
-    const [before, log] = [this.#problems, this.#log];
-    for (const problem of few([...problems.difference(before)])) log.warn(problem);
-    for (const problem of few([...before.difference(problems)])) log.info(`No longer: ${problem}`);
+    const [problems, before, log] = [new Problems(messages), this.#problems, this.#log];
+    for (const problem of problems.newSince(before)) log.warn(problem);
+    for (const problem of problems.overSince(before)) log.info(`No longer: ${problem}`);
     this.#problems = problems;
     this.#next.health(report);
   }
@@ -60,10 +58,4 @@ export class HealthTeller implements Reporter {
     this.#log.warn('session refused', { peer: key, remoteAsn, state, reason: refusal });
     return [...logged, refusal].slice(-MOST_REFUSALS);
   }
-}
-
-/** Those that are named, and how many are not. */
-export function few(problems: readonly string[]): readonly string[] {
-  if (problems.length <= MOST_NAMED) return problems;
-  return [...problems.slice(0, MOST_NAMED), `and ${problems.length - MOST_NAMED} more`];
 }

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress } from '@calico/ip';
 import { HealthRegistry } from '@calico/telemetry';
+import { shortened } from '../core/kernel/shortened.ts';
 import type { PeerStatus, Reporter } from '../ports.ts';
-import { few, HealthTeller } from './health_teller.ts';
+import { HealthTeller } from './health_teller.ts';
 
 function start() {
   const lines: string[] = [];
@@ -93,6 +94,41 @@ test('of very many problems the log says those that have begun or are over since
   ]);
 });
 
+test('of a list that is shortened the log says once that there are more, whatever their number', () => {
+  const { teller, lines } = start();
+  const says = (problems: readonly string[], expected: readonly string[], other = 'other') => {
+    lines.length = 0;
+    const messages = [...shortened(problems, problems.length, 'problems'), other];
+    teller.health({ ready: true, messages, recent: [] });
+    assert.deepEqual(lines, expected);
+  };
+  says(names(0, 19), [...names(0, 19).map((name) => `warn ${name}`), 'warn other']);
+  says(names(0, 500), ['warn problem 19', 'warn 480 more problems']);
+  for (const count of [499, 30, 400]) says(names(0, count), []);
+  // Nobody knows whether the first is over; what is of another kind is.
+  says(names(1, 400), ['warn problem 20', 'warn another', 'info No longer: other'], 'another');
+  // All are named again.
+  says(
+    names(2, 10),
+    [...names(1, 2), ...names(10, 21)]
+      .map((name) => `info No longer: ${name}`)
+      .concat('info No longer: 379 more problems'),
+    'another',
+  );
+});
+
+test('a problem that others have pushed out of a list is not said to be over', () => {
+  const { teller, lines } = start();
+  const tell = (problems: readonly string[]) => {
+    const messages = shortened(problems, problems.length, 'problems');
+    teller.health({ ready: true, messages, recent: [] });
+    return lines.splice(0);
+  };
+  tell(names(0, 20));
+  assert.deepEqual(tell(['new', ...names(0, 20)]), ['warn new', 'warn 1 more problems']);
+  assert.deepEqual(tell(['newer', 'new', ...names(0, 20)]), ['warn newer']);
+});
+
 test('HealthTeller logs once what a peer refuses, unless the end of a session has said it', () => {
   const { teller, lines } = start();
   const [a, b] = ['10.0.0.1', '10.0.0.2'];
@@ -127,10 +163,4 @@ test('what both ends refuse in turns is logged once each, until the peer was est
   says('Idle', sent, 1);
   teller.peers([]);
   says('Idle', sent, 1);
-});
-
-test('few() names the first of very many problems', () => {
-  const many = names(0, 100);
-  assert.deepEqual(few(many).slice(-2), ['problem 19', 'and 80 more']);
-  assert.equal(few(many.slice(0, 20)).length, 20);
 });
