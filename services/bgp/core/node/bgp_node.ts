@@ -129,6 +129,7 @@ export class BgpNode {
     });
     this.#recovery = new Recovery({
       clock,
+      defer,
       speaker,
       host: this.#host,
       sync: this.#kernel,

@@ -3,6 +3,8 @@
 import type { CancelTimer, Clock } from '@calico/clock';
 import type { KernelPort } from '../../ports.ts';
 import type { Host } from '../host/host.ts';
+import { Later } from '../host/later.ts';
+import type { Defer } from '../host/turns.ts';
 import type { KernelSync } from '../kernel/kernel_sync.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 import { removalFor } from './removal.ts';
@@ -10,8 +12,11 @@ import { removalFor } from './removal.ts';
 /** How long own routes may stay incomplete before peers are told that they are all. */
 const EXPORT_PATIENCE_MS = 60_000;
 
+type FoundRemoval = ReturnType<typeof removalFor>;
+
 export type RecoveryParts = {
   readonly clock: Clock;
+  readonly defer: Defer;
   readonly speaker: Speaker;
   readonly host: Pick<Host, 'completeExports' | 'goOn'>;
   readonly sync: Pick<KernelSync, 'allowRemoval'>;
@@ -28,10 +33,16 @@ export class Recovery {
   #hasExports = false;
   #isRemovalFull = false;
   #cancelSoon: CancelTimer | undefined;
+  /** What may be removed when everything is decided on that was known when that was found. */
+  #pending: { readonly removal: FoundRemoval; readonly changeCount: number } | undefined;
+  /** More may be, by what has come since. */
+  #isAskedAgain = false;
+  readonly #later: Later;
 
   constructor(parts: RecoveryParts) {
     this.#parts = parts;
     this.#startedAt = parts.clock.now();
+    this.#later = new Later(parts.defer, () => this.#removeWhenSettled());
   }
 
   /** The cluster's resources have been known completely. */
@@ -67,6 +78,7 @@ export class Recovery {
 
   stop(): void {
     this.#cancelSoon?.();
+    this.#later.stop();
   }
 
   #completeExports(): void {
@@ -80,11 +92,28 @@ export class Recovery {
   }
 
   #allowRemoval(): void {
-    const { clock, speaker, host, sync, interfaceIndex } = this.#parts;
+    if (this.#pending !== undefined) {
+      this.#isAskedAgain = true;
+      return;
+    }
+    const { clock, speaker, host, interfaceIndex } = this.#parts;
     const state = { startedAt: this.#startedAt, inSyncAt: this.#inSyncAt };
     const removal = removalFor(speaker, state, clock.now(), interfaceIndex);
-    this.#isRemovalFull = removal.isFull;
     host.goOn();
-    sync.allowRemoval(removal);
+    this.#pending = { removal, changeCount: speaker.rib.changeCount };
+    this.#removeWhenSettled();
+  }
+
+  /** What peers have told may be far ahead of what is decided: nobody seems to want those routes yet. */
+  #removeWhenSettled(): void {
+    if (this.#pending === undefined) return;
+    const { removal, changeCount } = this.#pending;
+    if (!this.#parts.speaker.rib.hasSettled(changeCount)) return this.#later.ask();
+    this.#pending = undefined;
+    this.#isRemovalFull = removal.isFull;
+    this.#parts.sync.allowRemoval(removal);
+    if (!this.#isAskedAgain) return;
+    this.#isAskedAgain = false;
+    this.#allowRemoval();
   }
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock } from '@calico/clock';
+import { path } from '../../testing/paths.ts';
 import type { Removal } from '../kernel/changes.ts';
+import { LOCAL } from '../rib/loc_rib.ts';
 import { Speaker } from '../speaker/speaker.ts';
 import { Recovery } from './recovery.ts';
 
@@ -13,9 +15,12 @@ function start() {
   const clock = new FakeClock(0);
   const found = { complete: 0, goneOn: 0, areServicesTold: false };
   const allowed: Removal[] = [];
+  const turns: (() => void)[] = [];
+  const speaker = new Speaker({ isRestarted: false });
   const recovery = new Recovery({
     clock,
-    speaker: new Speaker({ isRestarted: false }),
+    defer: (callback) => turns.push(callback),
+    speaker,
     host: {
       completeExports: () => {
         found.complete += 1;
@@ -32,7 +37,7 @@ function start() {
     clock.advance(ms);
     recovery.maintain();
   };
-  return { recovery, clock, found, allowed, waits };
+  return { recovery, clock, found, allowed, waits, speaker, turns };
 }
 
 test('own routes are all when the cluster is known and its services are told', () => {
@@ -79,4 +84,38 @@ test('a peer that has told all lets routes of an earlier process go, not within 
   recovery.stop();
   clock.advance(0);
   assert.equal(found.goneOn, 1);
+});
+
+test('no route goes before what was known by then is decided on, and whatever comes later', () => {
+  const { recovery, clock, allowed, speaker, turns, waits } = start();
+  const { rib } = speaker;
+  const prefixes = Array.from({ length: 6 }, (_, index) => `10.244.${index}.0/24`);
+  const put = (prefix: string | undefined): void => {
+    rib.put({ ...path({ prefix: prefix ?? '' }), source: LOCAL });
+  };
+  const turn = (): void => turns.shift()?.();
+  put(prefixes.shift());
+  put(prefixes.shift());
+  recovery.peerComplete();
+  clock.advance(0);
+  waits(1_000);
+  assert.deepEqual([allowed.length, turns.length], [0, 1]);
+  put(prefixes.shift());
+  rib.settle(1);
+  turn();
+  assert.equal(allowed.length, 0);
+  put(prefixes.shift());
+  rib.settle(1);
+  turn();
+  assert.equal(allowed.length, 1, 'the table is not settled, and may never be');
+  assert.equal(turns.length, 1, 'it was asked for once more');
+  rib.settle();
+  turn();
+  assert.deepEqual([allowed.length, turns.length], [2, 0]);
+  put(prefixes.shift());
+  recovery.maintain();
+  recovery.stop();
+  rib.settle();
+  turn();
+  assert.equal(allowed.length, 2, 'a process that stops leaves routes as they are');
 });

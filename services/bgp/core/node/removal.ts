@@ -33,7 +33,8 @@ export function removalFor(
       { prefix: hostPrefix(peer.config.address), interface: peer.config.interface },
       interfaceIndex,
     ),
-    peer,
+    // As of now: what it tells later is to be decided on first.
+    isComplete: peer.isComplete(now),
   }));
   const awaited = (speaker.config?.awaited ?? []).map((each) => placeOf(each, interfaceIndex));
   return {
@@ -41,7 +42,7 @@ export function removalFor(
     via: (gateway, index) => {
       if (isRecovered) return true;
       const found = peers.find(({ isHere }) => isHere(gateway, index));
-      if (found !== undefined) return found.peer.isComplete(now);
+      if (found !== undefined) return found.isComplete;
       if (awaited.some((isHere) => isHere(gateway, index))) return false;
       return inSyncAt !== undefined && areOthersDone;
     },

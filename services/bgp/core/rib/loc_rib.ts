@@ -50,6 +50,8 @@ export class LocRib {
   /** settle() answers every prefix of which any path has changed: somebody is told all of them. */
   tellsAll = false;
   readonly #unsettled = new IntQueue();
+  /** Prefixes that have been taken out of #unsettled, in all. */
+  #settledCount = 0;
   /** To be decided before the others: held. */
   readonly #urgent: number[] = [];
   #states = new Uint8Array(64);
@@ -80,6 +82,16 @@ export class LocRib {
   /** Whether settle() has something to do. */
   get isUnsettled(): boolean {
     return this.#unsettled.size > 0 || this.#doomed > 0 || this.#reviewed !== DONE;
+  }
+
+  /** For hasSettled(): all changes of paths up to now. */
+  get changeCount(): number {
+    return this.#settledCount + this.#unsettled.size;
+  }
+
+  /** Whether all these changes are decided on, however many have come since: first in, first out. */
+  hasSettled(changeCount: number): boolean {
+    return this.#settledCount >= changeCount;
   }
 
   /** Paths of a lost peer are being taken out: more removals follow. */
@@ -218,6 +230,7 @@ export class LocRib {
     for (const prefix of this.#urgent.splice(0)) this.#settle(prefix, changed);
     for (let count = 0; count < limit && this.#unsettled.size > 0; count++) {
       const prefix = this.#unsettled.shift();
+      this.#settledCount += 1;
       if (this.#lossesLeft > 0) this.#lossesLeft -= 1;
       this.#settle(prefix, changed);
     }

@@ -44,6 +44,20 @@ test('settle() keeps to its limit', () => {
   assert.ok(!table.rib.isUnsettled);
 });
 
+test('changes are decided on in their order, however many come', () => {
+  const table = new Table();
+  const { rib } = table;
+  const change = (index: number): void => table.put(path({ prefix: `10.${index}.0.0/16` }));
+  change(0);
+  change(1);
+  const { changeCount } = rib;
+  change(2);
+  assert.deepEqual([table.settle(1).length, rib.hasSettled(changeCount)], [1, false]);
+  change(3);
+  assert.deepEqual([table.settle(1).length, rib.hasSettled(changeCount)], [1, true]);
+  assert.deepEqual([rib.isUnsettled, rib.hasSettled(rib.changeCount)], [true, false]);
+});
+
 test('settle() says nothing when a change comes and goes before it', () => {
   const table = new Table();
   table.put(path({ from: '10.0.0.1' }));
