@@ -71,6 +71,7 @@ export class KernelSync {
     );
     this.#writer = new RouteWriter(kernel, this.#states, {
       defer: events.defer,
+      isOpen: (id) => this.#plan.isOpen(id),
       onDone: (id) => {
         this.#reading?.touch(id);
         this.#forgive(id);

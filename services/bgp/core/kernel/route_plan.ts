@@ -7,7 +7,7 @@ import {
   isLinkLocal,
   type Prefix,
 } from '@calico/ip';
-import { IntQueue } from '../rib/columns.ts';
+import { IntQueue, withRow } from '../rib/columns.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import { PathFlag } from '../rib/path_table.ts';
 import { PrefixRanges } from '../rib/prefix_ranges.ts';
@@ -52,10 +52,14 @@ export class RoutePlan {
   #isPutOff = false;
   /** Prefixes whose next hops are to be asked about first: held. */
   readonly #late = new IntQueue();
+  /** 1: among them. */
+  #lateFlags = new Uint8Array(64);
   /** Next prefix to be planned anew; -1: none. */
   #next = DONE;
   /** Something has changed after the walk had begun: once more. */
   #isAgain = false;
+  /** The first walk is over: later, prefixes are as they were until it comes to them. */
+  #isComplete = false;
   #pools = new PrefixRanges([]);
   #services = new PrefixRanges([]);
   #inputs: PlanInputs | undefined;
@@ -80,6 +84,15 @@ export class RoutePlan {
   /** Prefixes may still be planned by what was so before: planOn(). */
   get isPlanning(): boolean {
     return this.#next !== DONE;
+  }
+
+  /**
+   * Nobody knows yet what is wanted of the prefix, or it may be another thing than what was: its route stays. It
+   * is to be looked at again when it is planned, at the end of a walk, or by the next update().
+   */
+  isOpen(id: number): boolean {
+    const isToCome = !this.#isComplete && id >= this.#next;
+    return isToCome || this.#lateFlags[id] === 1 || this.#rib.isUndecided(id);
   }
 
   /** Everything is to be planned anew: planOn(). */
@@ -134,6 +147,7 @@ export class RoutePlan {
     this.#isPutOff = false;
     for (let left = limit; left > 0 && this.hasLate && !this.#isPutOff; left--) {
       const id = this.#late.shift();
+      this.#lateFlags[id] = 0;
       this.#plan(id);
       onPlanned(id);
       this.#states.prefixes.release(id);
@@ -148,6 +162,7 @@ export class RoutePlan {
     const end = Math.min(prefixes.limit, this.#next + limit);
     for (let id = this.#next; id < end; id++) if (prefixes.has(id)) this.#plan(id);
     this.#next = end < prefixes.limit ? end : DONE;
+    if (!this.isPlanning) this.#isComplete = true;
     if (this.isPlanning || !this.#isAgain) return;
     this.#isAgain = false;
     this.#next = 0;
@@ -210,6 +225,9 @@ export class RoutePlan {
   }
 
   #putOff(id: number): void {
+    this.#lateFlags = withRow(this.#lateFlags, id);
+    if (this.#lateFlags[id] === 1) return;
+    this.#lateFlags[id] = 1;
     this.#states.prefixes.retain(id);
     this.#late.push(id);
   }

@@ -31,6 +31,8 @@ const Again = 8;
 export type WriterEvents = {
   /** Calls back when others have had their turn. */
   readonly defer: Defer;
+  /** What is wanted of the prefix is not known: its route stays, and is marked again once it is. */
+  readonly isOpen: (id: number) => boolean;
   readonly onDone: (id: number) => void;
   readonly onFailed: (
     id: number,
@@ -155,7 +157,7 @@ export class RouteWriter {
       const id = this.#dirty.shift();
       (this.#flags[id] as number) &= ~(Dirty | Leaving);
       const isUnderWay = this.isUnderWay(id);
-      const kind = isUnderWay ? undefined : changeOf(states, id, this.removal);
+      const kind = isUnderWay ? undefined : this.#changeOf(id);
       if (isUnderWay) (this.#flags[id] as number) |= Again;
       else if (kind === 'delete') this.#enqueue(this.#leaving, id, Leaving);
       else if (kind !== undefined) this.#begin(kind, id, states.wantedOf(id));
@@ -175,7 +177,12 @@ export class RouteWriter {
   #takeLeaving(id: number): boolean {
     const isMarked = ((this.#flags[id] as number) & Leaving) !== 0;
     (this.#flags[id] as number) &= ~Leaving;
-    return isMarked && changeOf(this.#states, id, this.removal) === 'delete';
+    return isMarked && this.#changeOf(id) === 'delete';
+  }
+
+  #changeOf(id: number): ChangeKind | undefined {
+    const kind = changeOf(this.#states, id, this.removal);
+    return kind === 'delete' && this.#events.isOpen(id) ? undefined : kind;
   }
 
   #begin(kind: ChangeKind, id: number, target: KernelTarget | undefined): void {
