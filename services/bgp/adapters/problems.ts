@@ -1,8 +1,5 @@
 import { NAMED, restOf } from '../core/kernel/shortened.ts';
 
-/** Problems that are named at a time, one by one; there may be one for each of very many routes. */
-const MOST_NAMED = 20;
-
 /** What is wrong at a time: each problem that is named, and what is said of those of a kind that are not. */
 export class Problems {
   readonly #named = new Set<string>();
@@ -47,6 +44,6 @@ export class Problems {
 
 /** Those that are named, and how many are not. */
 export function few(problems: readonly string[]): readonly string[] {
-  if (problems.length <= MOST_NAMED) return problems;
-  return [...problems.slice(0, MOST_NAMED), `and ${problems.length - MOST_NAMED} more`];
+  if (problems.length <= NAMED) return problems;
+  return [...problems.slice(0, NAMED), `and ${problems.length - NAMED} more`];
 }

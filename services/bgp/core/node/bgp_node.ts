@@ -187,7 +187,6 @@ export class BgpNode {
       turns,
       onRoutes: (news) => {
         this.#kernel.update(news);
-        this.#kernel.followNextHops();
         this.#reports.soon();
         this.#observers.routes(news.prefixes);
       },
