@@ -33,7 +33,7 @@ test('a deadline never passes early, nor after it was removed, nor twice', async
     });
     deadlines.remove(removed);
   });
-  assert.ok(late - start >= 20);
+  assert.ok(late >= start + 20, `${start} ms, then ${late} ms`);
   await new Promise<void>((resolve) => void deadlines.add(20, () => resolve()));
   clearInterval(alive);
   assert.equal(count, 1);

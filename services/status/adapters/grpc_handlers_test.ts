@@ -34,7 +34,7 @@ function report(board: StatusBoard, node: string, component: string, revision: b
   board.acceptReport({ topic: 'applied', node, component, message, receivedAt: 1000 });
 }
 
-const context = () => ({ peer: 'test', signal: AbortSignal.timeout(5000) });
+const context = () => ({ peer: 'test', signal: new AbortController().signal });
 
 const isCode = (code: string) => (cause: unknown) =>
   cause instanceof RpcError && cause.code === code;

@@ -10,7 +10,7 @@ import { RpcError } from '@calico/rpc';
 import { createPolicyHandlers } from './policy_handlers.ts';
 
 const API = 'projectcalico.org/v3';
-const context = { peer: 'test', signal: AbortSignal.timeout(10_000) };
+const context = { peer: 'test', signal: new AbortController().signal };
 
 function pod(name: string, node: string, address: string): AnyResource {
   return parseResource({
