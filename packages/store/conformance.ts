@@ -267,7 +267,7 @@ function testWatch(it: It): void {
 function testLease(it: It): void {
   it('revoke() of a lease deletes its keys and resolves lost', async ({ store, prefix }) => {
     const stop = new AbortController();
-    const lease = await store.lease(5, stop.signal);
+    const lease = await store.lease(60, stop.signal);
     const key = `${prefix}held`;
     const operations = [{ kind: 'put', key, value: 'me', lease } as const];
     const held = await store.commit({ compare: [{ key, modRevision: 0n }], operations });
@@ -292,7 +292,7 @@ function testLease(it: It): void {
 
   it('the signal of a lease ends it', async ({ store, prefix }) => {
     const stop = new AbortController();
-    const lease = await store.lease(5, stop.signal);
+    const lease = await store.lease(60, stop.signal);
     const key = `${prefix}held`;
     await store.commit({ compare: [], operations: [{ kind: 'put', key, value: 'me', lease }] });
     stop.abort();
