@@ -11,7 +11,7 @@ import type { Store } from './store.ts';
 const NO_ERROR = 0;
 const CANCEL = 8;
 /** Shorter than that of a request, whose end would be a reset as well. */
-const LIMIT = { timeout: 10_000 };
+const LIMIT = { timeout: 120_000 };
 
 /** A store whose etcd never answers; `nextCall`: the next call that comes to it. */
 async function silentEtcd(
@@ -31,7 +31,7 @@ async function silentEtcd(
     endpoints: [`http://127.0.0.1:${port}`],
     clock: systemClock,
     logger: { info: () => {}, warn: () => {} },
-    requestTimeoutMs: 30_000,
+    requestTimeoutMs: 300_000,
   });
   t.after(() => {
     store.close();
