@@ -111,7 +111,8 @@ test('a collector that does not read is given no more than buffers hold', async 
   const client = new BmpClient(systemClock, QUIET);
   client.configure(target, source);
   const socket = await accepted.promise;
-  await new Promise((resolve) => systemClock.setTimer(300, () => resolve(undefined)));
+  while (source.taken === 0) await systemClock.sleep(10);
+  await systemClock.sleep(300);
   const held = source.taken;
   assert.ok(held > 0 && held < 1_000, `${held} chunks of 64 KiB are held`);
   client.close();
