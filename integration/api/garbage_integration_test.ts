@@ -20,7 +20,8 @@ before(async () => {
   etcd = await PrivateEtcd.start();
   api = await startApi(etcd.endpoint);
   const logger = { info: () => {}, warn: () => {} };
-  store = openEtcd({ endpoints: [etcd.endpoint], clock: systemClock, logger });
+  const endpoints = [etcd.endpoint];
+  store = openEtcd({ endpoints, clock: systemClock, logger, requestTimeoutMs: 60_000 });
   raw = new Client(api.address, credentials.createInsecure());
   await untilReady(api);
 });
@@ -43,7 +44,7 @@ function send(method: DescMethod, bytes: Uint8Array): Promise<number> {
   const request = Buffer.from(bytes);
   return new Promise((resolve) => {
     if (method.methodKind === 'unary') {
-      raw.makeUnaryRequest(path, asIs, asIs, request, { deadline: Date.now() + 5_000 }, (error) =>
+      raw.makeUnaryRequest(path, asIs, asIs, request, { deadline: Date.now() + 90_000 }, (error) =>
         resolve(error?.code ?? status.OK),
       );
       return;
@@ -65,7 +66,7 @@ function send(method: DescMethod, bytes: Uint8Array): Promise<number> {
 async function stored(): Promise<string> {
   const { entries } = await store.list('/calico');
   return entries
-    .filter(({ key }) => !key.startsWith('/calico-ts/relay/'))
+    .filter(({ key }) => !key.startsWith('/calico-relay/'))
     .map(({ key, modRevision }) => `${key}@${modRevision}`)
     .join('\n');
 }
