@@ -16,7 +16,7 @@ function socketPath(t: TestContext): string {
   return join(directory, 'felix.sock');
 }
 
-function client(t: TestContext, path: string, timeoutMs = 5000): FelixClient {
+function client(t: TestContext, path: string, timeoutMs = 60_000): FelixClient {
   const felix = new FelixClient(path, timeoutMs);
   t.after(() => felix.close());
   return felix;

@@ -43,7 +43,7 @@ async function serve(
     insecure: false,
     logger: log,
   });
-  const client = connectRpc(ResourceService, server.address);
+  const client = connectRpc(ResourceService, server.address, { timeoutMs: 60_000 });
   t.after(async () => {
     client.close();
     await server.stop(100);
@@ -342,7 +342,7 @@ test('serveRpc() listens on several addresses at once', async (t) => {
   t.after(() => rmSync(directory, { recursive: true }));
   const socket = `unix:${join(directory, 'api.sock')}`;
   await serve(t, { getVersion: async () => ({ version: '1' }) }, `127.0.0.1:0, ${socket}`);
-  const local = connectRpc(ResourceService, socket);
+  const local = connectRpc(ResourceService, socket, { timeoutMs: 60_000 });
   t.after(() => local.close());
   assert.equal((await local.getVersion({})).version, '1');
 });

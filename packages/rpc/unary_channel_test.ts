@@ -64,8 +64,8 @@ async function failure(running: Promise<unknown>): Promise<UnaryFailure> {
 }
 
 const NOTHING = new Uint8Array();
-const SOON = { timeoutMs: 20_000 };
-const LONG = { timeoutMs: 30_000 };
+const SOON = { timeoutMs: 60_000 };
+const LONG = { timeoutMs: 90_000 };
 
 test('an answer may come in pieces; calls share a connection', async (t) => {
   const path = pathOf(t);

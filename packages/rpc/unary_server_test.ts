@@ -100,7 +100,7 @@ test('errors keep their text in any script', async (t) => {
   const address = await serve(t, async () => {
     throw new RpcError('NOT_FOUND', text);
   });
-  const call = channelTo(t, address).call(GET_VERSION, new Uint8Array(), { timeoutMs: 20_000 });
+  const call = channelTo(t, address).call(GET_VERSION, new Uint8Array(), { timeoutMs: 60_000 });
   await assert.rejects(call, (error) => {
     assert.ok(error instanceof UnaryFailure);
     assert.deepEqual([error.code, error.details], [5, text]);
@@ -114,7 +114,7 @@ test('an error whose text is long is cut between characters, and ends its call o
   });
   const channel = channelTo(t, address);
   for (let round = 0; round < 2; round++) {
-    const call = channel.call(GET_VERSION, new Uint8Array(), { timeoutMs: 30_000 });
+    const call = channel.call(GET_VERSION, new Uint8Array(), { timeoutMs: 60_000 });
     await assert.rejects(call, (error) => {
       assert.ok(error instanceof UnaryFailure);
       assert.equal(error.code, 3);
@@ -133,9 +133,9 @@ test('a request that is too long is refused', async (t) => {
   });
   takeUnaryCalls(server, new Map([['/a.B/C', async (bytes) => bytes]]), 1_000);
   const channel = channelTo(t, `127.0.0.1:${port}`);
-  const answer = await channel.call('/a.B/C', new Uint8Array(900), { timeoutMs: 20_000 });
+  const answer = await channel.call('/a.B/C', new Uint8Array(900), { timeoutMs: 60_000 });
   assert.equal(answer.length, 900);
-  const long = channel.call('/a.B/C', new Uint8Array(200_000), { timeoutMs: 20_000 });
+  const long = channel.call('/a.B/C', new Uint8Array(200_000), { timeoutMs: 60_000 });
   await assert.rejects(long, { code: 8 });
 });
 
@@ -205,7 +205,7 @@ test('a client that takes its call back does no harm, and its request is not car
       const noError = frame(FRAME.reset, 0, 1, u32(0));
       await sendAndLeave(address, Buffer.concat([headers, data, noError]), false);
     }
-    await channelTo(t, address).call(GET_VERSION, new Uint8Array(), { timeoutMs: 20_000 });
+    await channelTo(t, address).call(GET_VERSION, new Uint8Array(), { timeoutMs: 60_000 });
   });
   assert.equal(calls, 1);
 });
@@ -334,7 +334,7 @@ test('frames in any order do no harm', async (t) => {
       );
       await Promise.all(clients);
     }
-    const call = channelTo(t, address).call(GET_VERSION, new Uint8Array(), { timeoutMs: 20_000 });
+    const call = channelTo(t, address).call(GET_VERSION, new Uint8Array(), { timeoutMs: 60_000 });
     await call.catch((error: unknown) => assert.equal((error as UnaryFailure).code, 5));
   });
 });
