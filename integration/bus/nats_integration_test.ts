@@ -1,7 +1,7 @@
 // NATS absent, stopped, killed, halted, emptied: what is known stays, what changes arrives.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { NodeReport } from '@calico/bus';
+import type { Bus, NodeReport } from '@calico/bus';
 import { systemClock } from '@calico/clock';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { connectRpc, serveRpc } from '@calico/rpc';
@@ -16,6 +16,8 @@ import { Rig, type RunningFeed, tiersIn, until } from './rig.ts';
 import { SKIP } from './servers.ts';
 
 const RESOURCES = 30;
+/** Of a busy machine with a slow disk. */
+const ADMIN_MS = 60_000;
 const LOGGER = { debug() {}, info() {}, warn() {}, error() {}, child: () => LOGGER };
 
 async function filled(context: TestContext): Promise<Rig> {
@@ -26,6 +28,17 @@ async function filled(context: TestContext): Promise<Rig> {
 
 async function isTruth(rig: Rig, feed: RunningFeed): Promise<boolean> {
   return tiersIn(feed).join() === (await rig.tiers()).toSorted().join();
+}
+
+/** Everything that is reported from now on, as it comes. */
+function reportsTo(status: Bus, context: TestContext): readonly NodeReport[] {
+  const seen: NodeReport[] = [];
+  const stop = new AbortController();
+  context.after(() => stop.abort());
+  void (async () => {
+    for await (const report of status.reports(stop.signal)) seen.push(report);
+  })();
+  return seen;
 }
 
 /** Names that the feed ever said to be removed. */
@@ -45,11 +58,9 @@ test('everything works when NATS comes last', { skip: SKIP }, async (context) =>
   await rig.nats.start();
   await until('in sync', () => feed.view.inSync);
   assert.equal(await isTruth(rig, feed), true);
-  const reports = rig.connect('status').reports(AbortSignal.timeout(20_000));
-  for await (const { topic, node } of reports) {
-    assert.deepEqual([topic, node], ['health', 'n1']);
-    break;
-  }
+  const seen = reportsTo(rig.connect('status'), context);
+  await until('the report', () => seen.length > 0);
+  assert.deepEqual([seen[0]?.topic, seen[0]?.node], ['health', 'n1']);
 });
 
 for (const how of ['stopped', 'killed'] as const) {
@@ -74,7 +85,7 @@ for (const how of ['stopped', 'killed'] as const) {
       // And it goes on living.
       const revision = await rig.putTier('later');
       await until('a later change', () => feed.view.revision >= revision);
-      assert.equal(relay.leading, true);
+      await until('still leading', () => relay.leading);
       assert.deepEqual(removals(feed), ['t2']);
     });
   }
@@ -87,23 +98,23 @@ test('streams deleted under living connections come back', { skip: SKIP }, async
   const status = rig.connect('status');
   const reporter = rig.connect('reporter');
   await until('in sync', () => feed.view.inSync);
-  const seen: NodeReport[] = [];
-  const stop = new AbortController();
-  context.after(() => stop.abort());
-  void (async () => {
-    for await (const report of status.reports(stop.signal)) seen.push(report);
-  })();
+  const seen = reportsTo(status, context);
   reporter.report('n1', 'peers', { peers: [] });
-  await until('the report', () => seen.length === 1);
-  const admin = await connect({ servers: rig.nats.url });
-  const manager = await jetstreamManager(admin);
+  await until('the report', () => seen.length > 0);
+  const admin = await connect({ servers: rig.nats.url, timeout: ADMIN_MS });
+  const manager = await jetstreamManager(admin, { timeout: ADMIN_MS });
   for (const stream of ['CALICO_RESOURCES', 'CALICO_NODES']) await manager.streams.delete(stream);
   await admin.close();
   await rig.putTier('t1', 9);
-  await until('the change', () => isTruth(rig, feed), 30_000);
+  await until('the change', () => isTruth(rig, feed));
   assert.deepEqual(removals(feed), []);
   reporter.report('n1', 'peers', { peers: [{ address: '10.0.0.1' }] });
-  await until('the next report', () => seen.length >= 2, 30_000);
+  // The one before may be told again too.
+  await until('the next report', () =>
+    seen.some(
+      ({ topic, message }) => topic === 'peers' && message.peers[0]?.address === '10.0.0.1',
+    ),
+  );
 });
 
 function birth() {
@@ -141,9 +152,9 @@ test('a feed lives on the api while NATS is away, and goes back', {
     await rig.nats.stop();
     await rig.putTier('t1', round + 2);
     await rig.deleteTier(`t${10 + round}`);
-    await until('the changes by the api', () => isTruth(rig, feed), 10_000);
+    await until('the changes by the api', () => isTruth(rig, feed));
     const live = await rig.putTier(`live${round}`);
-    await until('a live change by the api', () => feed.view.revision >= live, 5_000);
+    await until('a live change by the api', () => feed.view.revision >= live);
     await rig.nats.start();
     // Written while both may be heard.
     for (let index = 0; index < 20; index++) {
@@ -173,7 +184,7 @@ test('a NATS that falls silent is taken for gone', { skip: SKIP }, async (contex
   rig.nats.pause();
   const pausedAt = performance.now();
   const revision = await rig.putTier('while-halted');
-  await until('the change by the api', () => feed.view.revision >= revision, 40_000);
+  await until('the change by the api', () => feed.view.revision >= revision);
   context.diagnostic(`noticed after ${Math.round(performance.now() - pausedAt)} ms`);
   rig.nats.resume();
   const next = await rig.putTier('resumed');
@@ -185,7 +196,7 @@ test('a NATS that falls silent is taken for gone', { skip: SKIP }, async (contex
 test('garbage on every subject is counted and skipped', { skip: SKIP }, async (context) => {
   const rig = await filled(context);
   rig.startRelay('one');
-  const admin = await connect({ servers: rig.nats.url });
+  const admin = await connect({ servers: rig.nats.url, timeout: ADMIN_MS });
   context.after(() => admin.close());
   const garbage = [new Uint8Array(), Uint8Array.of(255, 255, 255), new TextEncoder().encode('{}')];
   const subjects = [
@@ -212,12 +223,7 @@ test('garbage on every subject is counted and skipped', { skip: SKIP }, async (c
   const early = rig.openFeed('early');
   await until('in sync', () => early.view.inSync);
   const status = rig.connect('status');
-  const seen: NodeReport[] = [];
-  const stop = new AbortController();
-  context.after(() => stop.abort());
-  void (async () => {
-    for await (const report of status.reports(stop.signal)) seen.push(report);
-  })();
+  const seen = reportsTo(status, context);
   await until('connected', () => status.connected);
   for (const data of garbage) {
     for (const subject of subjects) await admin.request(subject, data).catch(() => {});
@@ -261,7 +267,7 @@ test('who begins to follow while a message is replaced learns when all has come'
       for (let count = 0; count < 3; count++) await streams.publish(STREAMS.resources, message);
     })();
     let caughtUp = false;
-    for await (const { kind } of streams.follow(STREAMS.resources, AbortSignal.timeout(20_000))) {
+    for await (const { kind } of streams.follow(STREAMS.resources, AbortSignal.timeout(120_000))) {
       caughtUp = kind === 'caught-up';
       if (caughtUp) break;
     }
@@ -318,8 +324,8 @@ test('a node answers questions, also after NATS was away', { skip: SKIP }, async
     return answer?.[0] === 7;
   };
   await until('an answer', echo);
-  await assert.rejects(asking.ask('n1', 'other', Uint8Array.of(), 2_000), /what is other/);
-  await assert.rejects(asking.ask('n2', 'echo', Uint8Array.of(), 2_000), /nobody answers/);
+  await assert.rejects(asking.ask('n1', 'other', Uint8Array.of(), 60_000), /what is other/);
+  await assert.rejects(asking.ask('n2', 'echo', Uint8Array.of(), 60_000), /nobody answers/);
   await rig.nats.stop();
   await assert.rejects(asking.ask('n1', 'echo', Uint8Array.of(), 2_000));
   await rig.nats.start();

@@ -29,7 +29,7 @@ test('a relay brings what changes to the feeds within moments', { skip: SKIP }, 
   const gone = await rig.deleteTier('before');
   await until('removed', () => feed.view.revision >= gone);
   assert.equal(feed.view.get('Tier', 'before'), undefined);
-  assert.equal(relay.leading, true);
+  await until('still leading', () => relay.leading);
 });
 
 /** A replica as a process of its own, so that it can be killed. */
@@ -91,11 +91,12 @@ test('killing the leader publishes nothing twice and loses nothing', {
   const last = await rig.putTier('last');
   await until('everything at the feed', () => feed.view.revision >= last);
   assert.deepEqual(tiersIn(feed), (await rig.tiers()).toSorted());
+  // It follows by itself, at its own speed.
+  await until('everything at the counter', () => stored.size === KEYS + 1);
   stop.abort();
   await following;
   const twice = [...stored].filter(([, count]) => count > 1);
   assert.deepEqual(twice, []);
-  assert.equal(stored.size, KEYS + 1);
 });
 
 test('a leader that was halted does not undo what its successor did', {
@@ -149,11 +150,11 @@ test('the relay survives etcd stopped, and etcd wiped', { skip: SKIP }, async (c
 });
 
 async function retry<T>(call: () => Promise<T>): Promise<T> {
-  for (let left = 50; ; left--) {
+  for (const end = performance.now() + 120_000; ; ) {
     try {
       return await call();
     } catch (cause) {
-      if (left === 0) throw cause;
+      if (performance.now() > end) throw cause;
       await systemClock.sleep(200);
     }
   }

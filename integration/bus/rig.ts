@@ -8,6 +8,8 @@ import { openEtcd, type Store } from '@calico/store';
 import { type Relay, startRelay } from '../../services/api/relay/relay.ts';
 import { etcdServer, natsServer, type Server } from './servers.ts';
 
+/** What a slow disk may take for what the test itself writes; an etcd that is away refuses at once. */
+const ETCD_MS = 60_000;
 export const ROOT = '/calico/resources/v3/projectcalico.org';
 
 const SILENT: BusLogger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -39,7 +41,7 @@ export class Rig {
   constructor(nats: Server, etcd: Server) {
     this.nats = nats;
     this.etcd = etcd;
-    this.store = this.openStore();
+    this.store = this.openStore(ETCD_MS);
   }
 
   static async start(context: TestContext): Promise<Rig> {
@@ -49,9 +51,11 @@ export class Rig {
     return rig;
   }
 
-  openStore(): Store {
+  /** @param requestTimeoutMs unset: as the services have it */
+  openStore(requestTimeoutMs?: number): Store {
     const endpoints = [`http://${this.etcd.url}`];
-    const store = openEtcd({ endpoints, clock: systemClock, logger: this.logger });
+    const limit = requestTimeoutMs === undefined ? {} : { requestTimeoutMs };
+    const store = openEtcd({ endpoints, clock: systemClock, logger: this.logger, ...limit });
     this.#stores.push(store);
     return store;
   }
@@ -146,7 +150,7 @@ export function tiersIn({ view }: RunningFeed): string[] {
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
-  timeoutMs = 60_000,
+  timeoutMs = 120_000,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await holds())) {

@@ -2,11 +2,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from '../store/free_ports.ts';
 
-const READY_MS = 15_000;
+/** Of a busy machine with a slow disk. */
+const READY_MS = 120_000;
 
 export const SKIP =
   existsSync('/usr/sbin/nats-server') || existsSync('/usr/bin/nats-server')
@@ -17,25 +19,33 @@ export class Server {
   readonly url: string;
   readonly #command: string;
   readonly #args: (directory: string) => readonly string[];
-  readonly #port: number;
+  readonly #isReady: () => Promise<boolean>;
   #directory: string | undefined;
   #child: ChildProcess | undefined;
 
-  constructor(command: string, port: number, args: (directory: string) => readonly string[]) {
+  constructor(
+    command: string,
+    port: number,
+    args: (directory: string) => readonly string[],
+    isReady: () => Promise<boolean> = () => answers(port),
+  ) {
     this.url = `127.0.0.1:${port}`;
     this.#command = command;
-    this.#port = port;
     this.#args = args;
+    this.#isReady = isReady;
   }
 
-  /** Resolves when the port answers. */
+  /** Resolves when it answers. */
   async start(): Promise<void> {
     this.#directory ??= await mkdtemp(join(tmpdir(), `calico-${this.#command}-`));
     const child = spawn(this.#command, this.#args(this.#directory), { stdio: 'ignore' });
     this.#child = child;
     const end = Date.now() + READY_MS;
-    while (!(await answers(this.#port))) {
-      if (child.exitCode !== null) throw new Error(`Cannot start ${this.#command}: it ended`);
+    for (;;) {
+      // Before it is asked: somebody else may answer on its port.
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`Cannot start ${this.#command}: it ended`);
+      if (await this.#isReady()) return;
       if (Date.now() > end) throw new Error(`Cannot start ${this.#command}: no answer`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -73,7 +83,7 @@ export class Server {
 }
 
 export async function natsServer(): Promise<Server> {
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   return new Server('nats-server', port, (directory) => [
     '-a',
     '127.0.0.1',
@@ -86,33 +96,32 @@ export async function natsServer(): Promise<Server> {
 }
 
 export async function etcdServer(): Promise<Server> {
-  const [port, peerPort] = [await freePort(), await freePort()];
+  const [port = 0, peerPort = 0] = await freePorts(2);
   const client = `http://127.0.0.1:${port}`;
   const peer = `http://127.0.0.1:${peerPort}`;
-  return new Server('etcd', port, (directory) => [
-    `--data-dir=${join(directory, 'data')}`,
-    '--name=test',
-    '--log-level=error',
-    `--listen-client-urls=${client}`,
-    `--advertise-client-urls=${client}`,
-    `--listen-peer-urls=${peer}`,
-    `--initial-advertise-peer-urls=${peer}`,
-    `--initial-cluster=test=${peer}`,
-  ]);
+  return new Server(
+    'etcd',
+    port,
+    (directory) => [
+      `--data-dir=${join(directory, 'data')}`,
+      '--name=test',
+      '--log-level=error',
+      `--listen-client-urls=${client}`,
+      `--advertise-client-urls=${client}`,
+      `--listen-peer-urls=${peer}`,
+      `--initial-advertise-peer-urls=${peer}`,
+      `--initial-cluster=test=${peer}`,
+    ],
+    () => isHealthy(client),
+  );
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        if (address === null || typeof address === 'string') reject(new Error('no port'));
-        else resolve(address.port);
-      });
-    });
-  });
+/** Its port answers before it has a leader. */
+function isHealthy(client: string): Promise<boolean> {
+  return fetch(`${client}/health`).then(
+    async (response) => (await response.text()).includes('"true"'),
+    () => false,
+  );
 }
 
 function answers(port: number): Promise<boolean> {

@@ -6,9 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { StatusService } from '@calico/proto/status/v1/status';
 import { connectRpc } from '@calico/rpc';
+import { freePorts } from '../store/free_ports.ts';
 import { Rig, until } from './rig.ts';
-import { freePort, SKIP } from './servers.ts';
+import { SKIP } from './servers.ts';
 
+/** Of a busy machine. */
+const CALL_MS = 60_000;
 const API_VERSION = 'projectcalico.org/v3';
 
 type Started = { readonly address: string; stop(): Promise<void> };
@@ -18,7 +21,10 @@ async function startService(
   environment: Record<string, string>,
   context: TestContext,
 ): Promise<Started> {
-  const address = `127.0.0.1:${await freePort()}`;
+  const [address, http] = (await freePorts(2)).map((port) => `127.0.0.1:${port}`) as [
+    string,
+    string,
+  ];
   const path = fileURLToPath(new URL(`../../services/${name}/main.ts`, import.meta.url));
   const command = 'Deno' in globalThis ? ['run', '-A', '--no-check', path] : [path];
   const child = spawn(process.execPath, command, {
@@ -27,7 +33,7 @@ async function startService(
       ...process.env,
       ...environment,
       CALICO_LISTEN: address,
-      CALICO_HTTP_LISTEN: `127.0.0.1:${await freePort()}`,
+      CALICO_HTTP_LISTEN: http,
     },
   });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -55,9 +61,10 @@ function nodeResource(name: string) {
 
 test('a change is waited for until every node has it in force', { skip: SKIP }, async (context) => {
   const rig = await Rig.start(context);
+  const patient = { ETCD_TIMEOUT_SECONDS: '60' };
   const api = await startService(
     'api',
-    { ETCD_ENDPOINTS: `http://${rig.etcd.url}`, NATS_URL: `nats://${rig.nats.url}` },
+    { ...patient, ETCD_ENDPOINTS: `http://${rig.etcd.url}`, NATS_URL: `nats://${rig.nats.url}` },
     context,
   );
   const status = await startService(
@@ -65,8 +72,8 @@ test('a change is waited for until every node has it in force', { skip: SKIP }, 
     { NATS_URL: `nats://${rig.nats.url}`, CALICO_API_ADDRESS: api.address },
     context,
   );
-  const resources = connectRpc(ResourceService, api.address);
-  const statuses = connectRpc(StatusService, status.address);
+  const resources = connectRpc(ResourceService, api.address, { timeoutMs: CALL_MS });
+  const statuses = connectRpc(StatusService, status.address, { timeoutMs: CALL_MS });
   context.after(() => {
     resources.close();
     statuses.close();
@@ -85,11 +92,12 @@ test('a change is waited for until every node has it in force', { skip: SKIP }, 
     const targets = [{ kind: 'Node', revision }];
     for await (const { nodesApplied, nodesTotal, waitingFor } of statuses.waitApplied(
       { targets },
-      { timeoutMs: 20_000 },
+      { timeoutMs: 300_000 },
     )) {
       seen.push(`${nodesApplied}/${nodesTotal} ${waitingFor.join(' ')}`.trim());
     }
   })();
+  waiting.catch(() => {}); // until it is awaited
   const apply = (name: string, component: string, applied: bigint, inSync = true): void =>
     node.report(name, 'applied', { component, revision: applied, inSync });
   apply('n1', 'felix', revision);
@@ -105,9 +113,11 @@ test('a change is waited for until every node has it in force', { skip: SKIP }, 
   node.report('n1', 'health', { component: 'felix', ready: true });
   node.report('n1', 'health', { component: 'bgp', ready: true });
   node.report('n1', 'peers', { peers: [{ address: '10.0.0.2', state: 'Established' }] });
+  // Reports of several topics are under way at once.
   await until('n1 ready', async () => {
     const { nodes } = await statuses.listNodes({});
-    return nodes.find((each) => each.node === 'n1')?.peersEstablished === 1;
+    const n1 = nodes.find((each) => each.node === 'n1');
+    return n1?.ready === true && n1.peersEstablished === 1;
   });
   const { nodes } = await statuses.listNodes({});
   assert.deepEqual(
