@@ -1,7 +1,7 @@
 // The three-node lab with every service started by Deno.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Lab, ping } from '../lab/mod.ts';
+import { eventually, Lab, ping } from '../lab/mod.ts';
 
 test('every service on Deno: pods on three nodes reach each other', async () => {
   const lab = await Lab.start({ mode: 'bgp', runtime: 'deno' });
@@ -13,8 +13,11 @@ test('every service on Deno: pods on three nodes reach each other', async () => 
     for (const from of pods) {
       for (const to of pods) {
         if (from === to) continue;
-        const { received } = await ping(from.netns, to.ip, { count: 2, timeoutSeconds: 5 });
-        assert.equal(received, 2, `${from.name} cannot reach ${to.name}`);
+        await eventually(
+          async () => (await ping(from.netns, to.ip, { count: 2 })).received === 2,
+          20_000,
+          () => `${from.name} cannot reach ${to.name}`,
+        );
       }
     }
     for (const managed of lab.processes)

@@ -10,12 +10,14 @@ import { type ExecOptions, exec, type Result } from './exec.ts';
 import { buildFabric, inNamespace } from './fabric.ts';
 import { ManagedProcess } from './managed_process.ts';
 import { nodesManifest, poolManifest } from './manifests.ts';
+import { connects } from './ping.ts';
 import { createPod, type Pod, planPod, removePod } from './pods.ts';
 import {
   clientEnvironment,
   controlPlans,
   nodeDirectories,
   nodePlans,
+  PORTS,
   type Runtime,
   runtimeCommand,
 } from './processes.ts';
@@ -131,32 +133,57 @@ export class Lab {
     return this.#options.tls ? certificateOf(this.directory, node) : undefined;
   }
 
-  /** Resolves when every service's socket accepts connections; fails with the end of its log. */
+  /** Resolves when every server and service accepts connections; fails with the end of its log. */
   async ready(timeoutMs = 30_000, processes = this.#processes): Promise<void> {
     await Promise.all(
-      processes
-        .filter(({ plan }) => plan.service !== 'etcd' && plan.service !== 'nats')
-        .map(async (managed) => {
-          const { service, node } = managed.plan;
-          const socket = join(nodeDirectories(this.directory, node).run, `${service}.sock`);
-          await eventually(
-            () => managed.running && accepts(socket),
-            timeoutMs,
-            () =>
-              `Cannot start ${service} on ${node}: no answer; its log ends with\n${tail(managed.log())}`,
-            () => !managed.running || this.#stopping !== undefined,
-          );
-        }),
+      processes.map(async (managed) => {
+        const { service, node } = managed.plan;
+        await eventually(
+          () => managed.running && this.#accepts(managed),
+          timeoutMs,
+          () =>
+            `Cannot start ${service} on ${node}: no answer; its log ends with\n${tail(managed.log())}`,
+          () => !managed.running || this.#stopping !== undefined,
+        );
+      }),
     );
   }
 
-  /** Applies pool, BGP configuration and nodes, and gives the nodes the article's blocks. */
+  #accepts({ plan: { service, node, namespace } }: ManagedProcess): Promise<boolean> {
+    if (service === 'etcd' || service === 'nats')
+      return connects(namespace, CONTROL_ADDRESS, PORTS[service]);
+    return accepts(join(nodeDirectories(this.directory, node).run, `${service}.sock`));
+  }
+
+  /** Applies pool, BGP configuration and nodes, gives the nodes the article's blocks, and waits for the routes. */
   async configure(): Promise<void> {
     await this.calicoctlOk(['apply', '-f', '-'], { input: poolManifest(this.topology) });
     await this.claimBlocks();
     // A foreign node reports nothing, so there is no waiting for all of them.
     const wait = this.#options.foreignNodes?.length ? [] : WAIT_FLAGS;
     await this.calicoctlOk(['apply', ...wait, '-f', '-'], { input: nodesManifest(this.topology) });
+    await this.routed();
+  }
+
+  /** Resolves when every node of ours has a route to the block of every other one. */
+  async routed(timeoutMs = 30_000): Promise<void> {
+    const { foreignNodes = [] } = this.#options;
+    const ours = this.topology.nodes.filter(({ name }) => !foreignNodes.includes(name));
+    await Promise.all(
+      ours.map(async ({ name }) => {
+        const others = ours.filter((other) => other.name !== name);
+        let routes = '';
+        await eventually(
+          async () => {
+            routes = (await this.exec(name, ['ip', 'route'])).stdout;
+            return others.every(({ block = '' }) => routes.includes(block));
+          },
+          timeoutMs,
+          () => `Cannot see a route to every other node on ${name}:\n${routes}`,
+          () => this.#stopping !== undefined,
+        );
+      }),
+    );
   }
 
   async claimBlocks(): Promise<void> {

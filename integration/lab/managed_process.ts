@@ -66,11 +66,11 @@ export class ManagedProcess {
     if (detached) child.unref();
   }
 
-  /** Sends a signal and waits for the end; SIGKILL after 5 s. */
+  /** Sends a signal and waits for the end; SIGKILL after 30 s. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (!this.running) return;
     this.#child?.kill(signal);
-    const timer = setTimeout(() => this.#child?.kill('SIGKILL'), patient(5000));
+    const timer = setTimeout(() => this.#child?.kill('SIGKILL'), patient(30_000));
     await this.#exit;
     clearTimeout(timer);
   }

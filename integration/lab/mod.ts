@@ -19,4 +19,5 @@ export { nodeDirectories, ROOT, RUNTIMES, type Runtime, runtimeCommand } from '.
 export { type LabState, readStates } from './state.ts';
 export { sweepAbandoned, takeDown } from './sweep.ts';
 export { MODES, type Mode, type NodePlan, POOL, planTopology, UPLINK } from './topology.ts';
+export { Traffic } from './traffic.ts';
 export { eventually, PATIENCE, patient, WAIT_FLAGS } from './wait.ts';

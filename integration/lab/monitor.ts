@@ -1,9 +1,9 @@
 // Watches what changes in a namespace: a command that prints a line per event.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { inNamespace } from './fabric.ts';
-import { patient } from './wait.ts';
+import { eventually } from './wait.ts';
 
 /**
  * Not changes of ours: what is said when somebody else's namespace vanishes while the program starts,
@@ -42,13 +42,51 @@ export class LineMonitor {
 
   static async #started(namespace: string, command: readonly string[]): Promise<LineMonitor> {
     const monitor = new LineMonitor(namespace, command);
-    await sleep(patient(300)); // neither program says when its socket is open
+    await monitor.#idle();
     return monitor;
   }
 
+  /** All that changed until now, and no more. */
   async stop(): Promise<readonly string[]> {
+    await this.#idle();
     this.#child.kill('SIGTERM');
     await this.#closed;
     return this.lines;
   }
+
+  /**
+   * The kernel queues an event before the change is answered for, so what sleeps over an empty queue has
+   * told everything.
+   */
+  async #idle(): Promise<void> {
+    const { pid = 0, spawnargs } = this.#child;
+    await eventually(
+      () => isWaiting(pid),
+      10_000,
+      () => `Cannot watch: "${spawnargs.join(' ')}" does not listen: ${this.lines.join('\n')}`,
+      () => this.#child.exitCode !== null || this.#child.signalCode !== null,
+    );
+  }
+}
+
+/** The process sleeps, and one of its netlink sockets takes part in a group and has nothing to read. */
+function isWaiting(pid: number): boolean {
+  try {
+    const own = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => socketOf(pid, fd)));
+    const [, ...rows] = readFileSync(`/proc/${pid}/net/netlink`, 'utf8').trim().split('\n');
+    // sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode
+    const listening = rows
+      .map((row) => row.trim().split(/\s+/))
+      .filter(
+        ([, , , groups = '', , , , , , inode]) => Number(`0x${groups}`) > 0 && own.has(inode),
+      );
+    const isEmpty = listening.length > 0 && listening.every(([, , , , queued]) => queued === '0');
+    return isEmpty && /^State:\s+S/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false; // it has not begun, or something closed meanwhile
+  }
+}
+
+function socketOf(pid: number, fd: string): string | undefined {
+  return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
 }

@@ -15,7 +15,7 @@ export async function ping(
   address: string,
   { count = 1, intervalSeconds = 0.2, timeoutSeconds = 1 } = {},
 ): Promise<PingResult> {
-  const limit = count * intervalSeconds * 1000 + timeoutSeconds * 1000 + 5000;
+  const limit = count * intervalSeconds * 1000 + timeoutSeconds * 1000 + 30_000;
   const { stdout } = await exec(
     inNamespace(namespace, [
       'ping',
@@ -57,7 +57,7 @@ export async function connects(
       address,
       `${port}`,
     ]),
-    { timeoutMs: timeoutSeconds * 1000 + 5000 },
+    { timeoutMs: timeoutSeconds * 1000 + 30_000 },
   );
   return code === 0;
 }

@@ -12,7 +12,7 @@ export type Runtime = (typeof RUNTIMES)[number];
 export const ROOT = join(import.meta.dirname, '..', '..');
 const BIN = join(ROOT, 'node_modules', '.bin');
 
-const PORTS = { etcd: 2379, nats: 4222, api: 5671, ipam: 5672, status: 5673 } as const;
+export const PORTS = { etcd: 2379, nats: 4222, api: 5671, ipam: 5672, status: 5673 } as const;
 
 /** Files of one node (or of "control") inside the lab's directory. */
 export function nodeDirectories(labDirectory: string, node: string) {
@@ -54,7 +54,8 @@ export function clientEnvironment(runDirectory: string, tls?: Certificate): Reco
 function brokerEnvironment(tls?: Certificate): Record<string, string> {
   const etcd = `${CONTROL_ADDRESS}:${PORTS.etcd}`;
   const nats = `${CONTROL_ADDRESS}:${PORTS.nats}`;
-  const patience = { ETCD_TIMEOUT_SECONDS: String(Math.min(Math.ceil(patient(3)), 60)) };
+  // An etcd that is away refuses at once; one on a busy machine is only slow.
+  const patience = { ETCD_TIMEOUT_SECONDS: String(Math.min(Math.ceil(patient(8)), 60)) };
   if (tls === undefined) {
     return { ...patience, ETCD_ENDPOINTS: `http://${etcd}`, NATS_URL: `nats://${nats}` };
   }
@@ -113,7 +114,7 @@ export function controlPlans(
       '--listen-peer-urls=http://127.0.0.1:2380',
       '--initial-advertise-peer-urls=http://127.0.0.1:2380',
       '--initial-cluster=lab=http://127.0.0.1:2380',
-      '--auto-compaction-retention=10m',
+      '--auto-compaction-retention=1h',
     ]),
     plan('nats', [
       'nats-server',

@@ -46,7 +46,8 @@ export function readStates(): LabState[] {
 }
 
 export function removeState(prefix: string): void {
-  rmSync(labDirectory(prefix), { recursive: true, force: true });
+  // Whoever was killed may be writing its last.
+  rmSync(labDirectory(prefix), { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
 /** Identity of a live process; undefined when there is none with this pid. */

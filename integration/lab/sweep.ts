@@ -2,17 +2,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deleteNamespaces, namespacesOf, processesIn } from './fabric.ts';
 import { isAlive, type LabState, readStates, removeState } from './state.ts';
-import { patient } from './wait.ts';
+import { eventually, patient } from './wait.ts';
 
 /** Stops its processes, deletes its namespaces and files. */
 export async function takeDown(state: LabState): Promise<void> {
   const alive = state.processes.filter(isAlive);
   for (const { pid } of alive) kill(pid, 'SIGTERM');
   for (let waited = 0; waited < patient(3000) && alive.some(isAlive); waited += 50) await sleep(50);
-  for (const identity of alive.filter(isAlive)) kill(identity.pid, 'SIGKILL');
   const namespaces = await namespacesOf(state.prefix);
-  // Servers of tests in pods, and children of what was killed.
-  for (const pid of (await Promise.all(namespaces.map(processesIn))).flat()) kill(pid, 'SIGKILL');
+  await eventually(
+    async () => {
+      // Servers of tests in pods, and children of what was killed.
+      const others = (await Promise.all(namespaces.map(processesIn))).flat();
+      const left = [...alive.filter(isAlive).map(({ pid }) => pid), ...others];
+      for (const pid of left) kill(pid, 'SIGKILL');
+      return left.length === 0;
+    },
+    5_000,
+    () => 'something cannot be killed',
+  ).catch(() => {}); // what goes goes
   await deleteNamespaces(namespaces);
   removeState(state.prefix);
 }

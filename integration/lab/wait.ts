@@ -12,7 +12,7 @@ export function patient(timeoutMs: number): number {
 }
 
 /** Flags of `calicoctl apply` that wait for the nodes. */
-export const WAIT_FLAGS = ['--wait', '--timeout', `${patient(30)}s`] as const;
+export const WAIT_FLAGS = ['--wait', '--timeout', `${patient(120)}s`] as const;
 
 /** Test machines are shared, a machine with much else to do is not wrong: limits end what hangs. */
 const LEEWAY = 4;
