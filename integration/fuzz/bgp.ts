@@ -15,7 +15,7 @@ const { values } = parseArgs({
   },
 });
 
-const HANG_MS = 30_000;
+const HANG_MS = 120_000;
 const GROWTH_LIMIT_BYTES = 24 * 2 ** 20;
 
 const task: Task = {

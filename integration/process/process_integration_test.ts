@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { connectRpc } from '@calico/rpc';
 
+/** Of a busy machine. */
+const LIMIT_MS = 120_000;
 const DEMO = fileURLToPath(new URL('demo_service.ts', import.meta.url));
 const RUN = 'Deno' in globalThis ? ['run', '-A', '--no-check', DEMO] : [DEMO];
 
@@ -45,7 +47,7 @@ function start(t: TestContext, environment: Record<string, string>, ...flags: st
     await ended;
   });
   const logged = async (message: string): Promise<Record<string, unknown>> => {
-    for (let wait = 0; wait < 400; wait++) {
+    for (const end = performance.now() + LIMIT_MS; performance.now() < end; ) {
       for (const line of text.split('\n')) {
         if (line.includes(`"message":"${message}"`)) return JSON.parse(line);
       }
@@ -70,7 +72,7 @@ test('a service starts, answers, says where it listens, and stops on SIGTERM wit
   const listening = await service.logged('listening');
   assert.equal(listening['address'], `unix:${runDir}/demo.sock`);
   assert.equal(listening['security'], 'local');
-  const client = connectRpc(ResourceService, `unix:${runDir}/demo.sock`);
+  const client = connectRpc(ResourceService, `unix:${runDir}/demo.sock`, { timeoutMs: LIMIT_MS });
   t.after(() => client.close());
   assert.equal((await client.getVersion({})).version, version);
   assert.equal((await fetch(`http://${String(http)}/readiness`)).status, 200);
@@ -84,7 +86,7 @@ test('a service that was killed starts again on its socket, and clients come bac
   const runDir = runDirectory(t);
   const first = start(t, { CALICO_RUN_DIR: runDir });
   await first.logged('started');
-  const client = connectRpc(ResourceService, `unix:${runDir}/demo.sock`);
+  const client = connectRpc(ResourceService, `unix:${runDir}/demo.sock`, { timeoutMs: LIMIT_MS });
   t.after(() => client.close());
   await client.getVersion({});
   first.signal('SIGKILL');
@@ -99,7 +101,7 @@ test('a service that was killed starts again on its socket, and clients come bac
       () => false,
     );
     if (answered) break;
-    assert.ok(performance.now() - begin < 20_000, 'the client does not come back');
+    assert.ok(performance.now() - begin < LIMIT_MS, 'the client does not come back');
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 });

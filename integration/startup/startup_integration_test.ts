@@ -74,7 +74,7 @@ describe('the start-up of a node', { skip: cannotRun, concurrency: false }, () =
     const starting = start(environment, (log) => {
       if (log.includes('waiting for the api')) waiting.resolve();
     });
-    await waiting.promise;
+    await Promise.race([waiting.promise, starting]);
     server = await serveRpc({
       services: [[ResourceService, handlers()]],
       listen: address,
