@@ -4,8 +4,8 @@ import { textThat } from './scalars.ts';
 
 export type PeerAddress = {
   readonly address: string;
-  /** 1 to 65535. */
-  readonly port: number;
+  /** 1 to 65535; undefined: where the peer listens as far as that is known, or 179. */
+  readonly port: number | undefined;
   /** Of an address that has a meaning on one link only, fe80::/10. */
   readonly interface: string | undefined;
 };
@@ -17,13 +17,14 @@ export type PeerAddress = {
 export function splitPeerAddress(text: string): PeerAddress | undefined {
   const match = /^\[(.+)\]:([0-9]{1,5})$/.exec(text) ?? /^([0-9.]+):([0-9]{1,5})$/.exec(text);
   const [host = '', name, ...more] = (match?.[1] ?? text).split('%');
-  const number = Number(match?.[2] ?? 179);
-  if (more.length > 0 || number < 1 || number > 65_535) return undefined;
+  const port = match?.[2] === undefined ? undefined : Number(match[2]);
+  const isPort = port === undefined || (port >= 1 && port <= 65_535);
+  if (more.length > 0 || !isPort) return undefined;
   try {
     const needsInterface = isLinkLocal(parseAddress(host));
     const isInterface = name !== undefined && /^[a-zA-Z0-9_.-]{1,15}$/.test(name);
     return needsInterface === isInterface && isInterface === (name !== undefined)
-      ? { address: host, port: number, interface: name }
+      ? { address: host, port, interface: name }
       : undefined;
   } catch {
     return undefined;

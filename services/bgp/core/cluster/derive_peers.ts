@@ -114,7 +114,8 @@ class PeerFinder {
       const own = each.address[address.family];
       return own !== undefined && sameAddress(own, address);
     });
-    const farEnd = { address, port: target.port, asn, node };
+    const port = target.port ?? node?.listenPort ?? BGP_PORT;
+    const farEnd = { address, port, asn, node };
     this.#book.add({ ...farEnd, interface: target.interface }, settings);
   }
 

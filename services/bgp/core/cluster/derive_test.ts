@@ -93,6 +93,20 @@ test('AS number and port of a node come from its own resources', () => {
   assert.equal(d?.policy.isInternal, false);
 });
 
+test('a peerIP without a port means where that node listens', () => {
+  const resources = [
+    ...NODES,
+    bgpConfiguration({ listenPort: 1790 }, 'node.b'),
+    bgpPeer('to-b', { peerIP: '192.168.80.101', asNumber: 64512, node: 'a' }),
+    bgpPeer('beside-c', { peerIP: '192.168.80.102:1179', asNumber: 64513, node: 'a' }),
+  ];
+  assert.deepEqual(summary('a', resources), [
+    '192.168.80.101:1790 node 64512 b',
+    '192.168.80.102 mesh 64512 c',
+    '192.168.80.102:1179 node 64513 c',
+  ]);
+});
+
 test('BGPPeer: global, of one node, by selector; the explicit one wins over the mesh', () => {
   const resources = [
     ...NODES,
