@@ -54,7 +54,10 @@ export const PLAIN_SOCKET: PeerSocket = {
   minimumTtl: undefined,
 };
 
-/** A change of these starts the session anew, except for those that say otherwise. */
+/**
+ * A change of these starts the session anew, except for those that say otherwise, and for isPassive and
+ * delayOpenMs, which concern the way to one.
+ */
 export type PeerSession = Pick<
   SessionConfig,
   | 'localAsn'
@@ -149,20 +152,45 @@ function peerText(peer: PeerConfig): string {
   return text;
 }
 
-/** 'session': it has to start anew. 'policy': nothing but what is told and believed has changed. */
-export function changeOf(before: PeerConfig, after: PeerConfig): 'none' | 'policy' | 'session' {
+/** What of a peer has changed; each calls for something else. */
+export type PeerChanges = {
+  /** The session has to start anew. */
+  readonly session: boolean;
+  /** How one gets to a session; one that is up does not mind. */
+  readonly approach: boolean;
+  readonly prefixLimit: boolean;
+  /** What is told and believed. */
+  readonly policy: boolean;
+};
+
+const NO_CHANGES: PeerChanges = {
+  session: false,
+  approach: false,
+  prefixLimit: false,
+  policy: false,
+};
+
+export function changesOf(before: PeerConfig, after: PeerConfig): PeerChanges {
   // As it is with most peers when something has changed in the cluster.
-  if (peerText(before) === peerText(after)) return 'none';
-  if (sessionText(before) !== sessionText(after)) return 'session';
-  return settingsText(before.policy) === settingsText(after.policy) ? 'none' : 'policy';
+  if (peerText(before) === peerText(after)) return NO_CHANGES;
+  const differs = (part: (peer: PeerConfig) => unknown): boolean =>
+    settingsText(part(before)) !== settingsText(part(after));
+  return {
+    session: differs(sessionPart),
+    approach: differs(({ session: { isPassive, delayOpenMs } }) => ({ isPassive, delayOpenMs })),
+    prefixLimit: differs(({ prefixLimit = null }) => prefixLimit),
+    policy: differs(({ policy }) => policy),
+  };
 }
 
 /** What the running session depends on. */
-function sessionText(peer: PeerConfig): string {
-  const { address, port, sourceAddress, socket, session, prefixLimit } = peer;
+function sessionPart(peer: PeerConfig): unknown {
+  const { address, port, sourceAddress, socket, session } = peer;
   // Connections on a link come from our address there.
   const { linkLocal } = peer.policy;
   const {
+    isPassive: _isPassive,
+    delayOpenMs: _delayOpenMs,
     holdTimeSeconds: _holdTimeSeconds,
     sendHoldSeconds: _sendHoldSeconds,
     keepaliveSeconds: _keepaliveSeconds,
@@ -171,5 +199,5 @@ function sessionText(peer: PeerConfig): string {
     longLivedSeconds: _longLivedSeconds,
     ...rest
   } = session;
-  return settingsText({ address, port, sourceAddress, linkLocal, socket, prefixLimit, rest });
+  return { address, port, sourceAddress, linkLocal, socket, rest };
 }

@@ -10,6 +10,7 @@ import {
   type Update,
 } from '@calico/bgp-wire';
 import { parseAddress, parsePrefix } from '@calico/ip';
+import type { AnyResource } from '@calico/model';
 import { bgpPeer } from '../../testing/resources.ts';
 import { ScriptedPeer, withOptions } from '../../testing/scripted_peer.ts';
 
@@ -89,6 +90,37 @@ test('a peer that restarts again and again, with other routes, keeps twice the l
   peer.say(others(12), endOfRib(4));
   peer.clock.advance(100);
   assert.deepEqual([peer.peer.received.size, peer.peer.session.losses], [3, 12]);
+});
+
+test('a limit is raised, lowered and taken away under a session that stays, unless it is told too much', () => {
+  const limited = (maxPrefixes?: object) => withOptions({ maxPrefixes });
+  const peer = new ScriptedPeer([], 0, limited({ limit: 4 }));
+  const notes: number[] = [];
+  peer.say(routes('10.0.1.0/24', '10.0.2.0/24', '10.0.3.0/24'));
+  const change = (resources: readonly AnyResource[]): void => {
+    peer.configure(resources);
+    peer.clock.advance(100);
+    notes.push(peer.peer.received.size);
+  };
+  change(limited({ limit: 100 }));
+  change(limited());
+  change(limited({ limit: 3 }));
+  change(withOptions({ maxPrefixes: { limit: 3 }, passive: true, delayOpen: '3s' }));
+  assert.deepEqual([notes, peer.peer.session.losses], [[3, 3, 3, 3], 0]);
+  change(limited({ limit: 2, restartAfter: '10m' }));
+  assert.deepEqual([peer.peer.session.phase, peer.peer.received.size], ['resting', 0]);
+  change(limited({ limit: 3, restartAfter: '10m' }));
+  assert.equal(peer.peer.session.phase, 'running');
+});
+
+test('who waits for a peer dials it when it is to be passive no more', () => {
+  const peer = new ScriptedPeer([], 0, withOptions({ passive: true }));
+  peer.hangUp();
+  peer.clock.advance(60_000);
+  const dialled = () => peer.peer.session.connections.outgoing.kind;
+  const before = dialled();
+  peer.configure(withOptions({}));
+  assert.deepEqual([before, dialled()], ['active', 'connect']);
 });
 
 test('a guest that has told too much is shut out for as long as it should be, and then forgotten', () => {

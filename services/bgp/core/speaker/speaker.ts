@@ -23,7 +23,7 @@ import {
 } from '../session/types.ts';
 import { Aggregates } from './aggregates.ts';
 import { Completion } from './completeness.ts';
-import { changeOf, type PeerConfig, type SpeakerConfig, settingsText } from './config.ts';
+import { changesOf, type PeerConfig, type SpeakerConfig, settingsText } from './config.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
 import type {
   BfdNews,
@@ -289,12 +289,16 @@ export class Speaker {
   #reconfigure(peer: Peer, config: PeerConfig, now: number): boolean {
     const before = peer.config;
     peer.config = config;
-    const change = changeOf(before, config);
-    if (change === 'session') {
-      this.#stop(peer, cease(CeaseSubcode.OtherConfigurationChange), now);
+    const changes = changesOf(before, config);
+    const notification = cease(CeaseSubcode.OtherConfigurationChange);
+    if (changes.session) this.#stop(peer, notification, now);
+    else if (peer.live !== undefined) peer.live.isNearLimit &&= !changes.prefixLimit;
+    else if (changes.approach || changes.prefixLimit) {
+      // It may wait for what need not come any more; its routes of before stay.
+      this.#stepSession(peer, { kind: 'stop', notification }, now);
     }
     this.#startOrHold(peer, now);
-    return change === 'policy';
+    return changes.policy && !changes.session;
   }
 
   #pathNews(peer: Peer, news: BfdNews, now: number): void {
