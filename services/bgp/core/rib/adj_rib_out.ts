@@ -52,7 +52,7 @@ export class AdjRibOut {
   readonly #attributes: ToldSets;
   readonly #context: WireContext;
   readonly #packer: UpdatePacker;
-  readonly #rows = new RowAllocator(1);
+  #rows = new RowAllocator(1);
   readonly #order = new ChangeList();
   /** First entry of a prefix; 0 for none. */
   #first = new Int32Array(64);
@@ -79,28 +79,27 @@ export class AdjRibOut {
     this.#packer = new UpdatePacker(context);
   }
 
-  /** A table of their own for readers that will be told otherwise from now on. */
+  /**
+   * A table of their own for readers that will be told otherwise from now on. Entries stay in their rows: they
+   * are the identifiers that paths were told by.
+   */
   fork(readers: readonly Reader[]): AdjRibOut {
     const copy = new AdjRibOut(this.#prefixes, this.#attributes, this.#context);
-    const moved = new Map<Place, number>();
-    for (let from = this.#order.after(START); from !== START; from = this.#order.after(from)) {
-      const entry = copy.#append(
-        this.#prefixAt(from),
-        this.#pathOf[from] as number,
-        this.#attributesOf[from] as number,
-        this.#sourceOf[from] as number,
+    copy.#rows = this.#rows.copy();
+    for (let entry = this.#order.after(START); entry !== START; entry = this.#order.after(entry)) {
+      copy.#append(
+        entry,
+        this.#prefixAt(entry),
+        this.#pathOf[entry] as number,
+        this.#attributesOf[entry] as number,
+        this.#sourceOf[entry] as number,
       );
-      const flags = this.#flags[from] as number;
-      (copy.#flags[entry] as number) |= flags & Flag.SourceChanged;
-      if ((flags & Flag.Place) === 0) continue;
-      for (const { place } of readers) {
-        if (place.entry === from) moved.set(place, entry);
-      }
+      (copy.#flags[entry] as number) |= (this.#flags[entry] as number) & Flag.SourceChanged;
     }
     for (const reader of readers) {
       this.#readers.delete(reader);
-      const entry = moved.get(reader.place) ?? START;
       copy.#readers.add(reader);
+      const { entry } = reader.place;
       copy.#move(reader.place, entry, copy.#order.versionOf(entry));
     }
     this.#reclaim();
@@ -179,7 +178,7 @@ export class AdjRibOut {
   set(prefix: number, attributes: number, source: number): void {
     const entry = prefix < this.#first.length ? (this.#first[prefix] as number) : 0;
     if (entry === 0) {
-      if (attributes >= 0) this.#append(prefix, 0, attributes, source);
+      if (attributes >= 0) this.#append(this.#rows.take(), prefix, 0, attributes, source);
     } else {
       this.#change(entry, attributes, source);
     }
@@ -199,7 +198,7 @@ export class AdjRibOut {
       if (known.has(path)) continue;
       const entry = this.#goneOf(prefix);
       if (entry === 0) {
-        this.#append(prefix, path, attributes, source);
+        this.#append(this.#rows.take(), prefix, path, attributes, source);
       } else {
         this.#pathOf[entry] = path;
         this.#change(entry, attributes, source);
@@ -238,8 +237,7 @@ export class AdjRibOut {
     );
   }
 
-  #append(prefix: number, path: number, attributes: number, source: number): number {
-    const entry = this.#rows.take();
+  #append(entry: number, prefix: number, path: number, attributes: number, source: number): void {
     this.#makeRoom(entry);
     if (prefix >= this.#first.length) this.#first = withRow(this.#first, prefix);
     this.#prefixes.retain(prefix);
@@ -259,7 +257,6 @@ export class AdjRibOut {
     }
     this.#order.append(entry);
     if (attributes < 0) this.#queueGone(entry);
-    return entry;
   }
 
   #prefixAt(entry: number): number {

@@ -8,7 +8,7 @@ import {
   type WireContext,
 } from '@calico/bgp-wire';
 import { formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
-import { AdjRibOut, Reader } from './adj_rib_out.ts';
+import { AdjRibOut, type Change, Reader } from './adj_rib_out.ts';
 import { AttributeTable } from './attribute_table.ts';
 import { PrefixTable } from './prefix_table.ts';
 import { ToldSets } from './told_sets.ts';
@@ -157,26 +157,42 @@ test('what is gone is not told to who comes when messages are kept', () => {
   ]);
 });
 
+/** A number below what is given. */
+function randomFrom(seed: number): (below: number) => number {
+  const state = { seed };
+  return (below) => {
+    state.seed = (Math.imul(state.seed, 1_103_515_245) + 12_345) >>> 0;
+    return Math.floor((state.seed / 2 ** 32) * below);
+  };
+}
+
+/** What readers know by the messages that they got: local preferences by prefix. */
+class Told {
+  readonly #tables = new Map<Reader, Map<string, string>>();
+
+  follow(reader: Reader, lines: readonly string[]): void {
+    const table = this.of(reader);
+    for (const line of lines) {
+      const [what = '', ...prefixes] = line.split(' ');
+      for (const prefix of prefixes) {
+        if (what === '-') table.delete(prefix);
+        else table.set(prefix, what);
+      }
+    }
+  }
+
+  of(reader: Reader): Map<string, string> {
+    const table = this.#tables.get(reader) ?? new Map<string, string>();
+    this.#tables.set(reader, table);
+    return table;
+  }
+}
+
 test('readers that come and go, at any place, end up with the same', () => {
   for (let seed = 1; seed <= 25; seed++) {
     const fixture = new Fixture();
-    const tables = new Map<Reader, Map<string, string>>();
-    const follow = (reader: Reader, lines: readonly string[]): void => {
-      const table = tables.get(reader) ?? new Map<string, string>();
-      tables.set(reader, table);
-      for (const line of lines) {
-        const [what = '', ...prefixes] = line.split(' ');
-        for (const prefix of prefixes) {
-          if (what === '-') table.delete(prefix);
-          else table.set(prefix, what);
-        }
-      }
-    };
-    const state = { seed };
-    const random = (below: number): number => {
-      state.seed = (Math.imul(state.seed, 1_103_515_245) + 12_345) >>> 0;
-      return Math.floor((state.seed / 2 ** 32) * below);
-    };
+    const told = new Told();
+    const random = randomFrom(seed);
     const readers: Reader[] = [];
     for (let step = 0; step < 200; step++) {
       if (readers.length < 4 && random(20) === 0) readers.push(fixture.join(random(4)));
@@ -185,15 +201,15 @@ test('readers that come and go, at any place, end up with the same', () => {
       const withdraws = random(3) === 0;
       fixture.set(`10.${random(40)}.0.0/16`, withdraws ? undefined : random(5), random(4));
       for (const reader of readers) {
-        if (random(4) === 0) follow(reader, fixture.read(reader, 1 + random(8)));
+        if (random(4) === 0) told.follow(reader, fixture.read(reader, 1 + random(8)));
       }
     }
     for (const reader of readers) {
-      while (!fixture.out.isAtEnd(reader)) follow(reader, fixture.read(reader));
+      while (!fixture.out.isAtEnd(reader)) told.follow(reader, fixture.read(reader));
       const expected = [...fixture.out.entries(reader)].map(({ prefix, data }) =>
         [formatPrefix(prefix), data.attributes.localPreference].join(),
       );
-      const table = [...(tables.get(reader) ?? [])].map((pair) => pair.join());
+      const table = [...told.of(reader)].map((pair) => pair.join());
       assert.deepEqual(table.toSorted(), expected.toSorted());
       assert.equal(fixture.out.countFor(reader), expected.length);
     }
@@ -232,6 +248,82 @@ test('setAll() tells several paths of a prefix by their identifiers', () => {
   assert.deepEqual(fixture.read(reader), ['1 10.1.0.0/16#2', '- 10.1.0.0/16#1']);
   fixture.out.setAll(prefix, []);
   assert.deepEqual(fixture.read(reader), ['- 10.1.0.0/16#2']);
+});
+
+function change(path: number, attributes: number): Change {
+  return { path, attributes, source: FEEDER };
+}
+
+test('fork() leaves paths the identifiers that they were told by', () => {
+  const context = { ...DEFAULT_CONTEXT, addPath: [4] } as const;
+  const fixture = new Fixture(context);
+  const [stays, goes] = [fixture.join(7), fixture.join(8)];
+  const prefix = fixture.prefixes.intern(parsePrefix('10.1.0.0/16'));
+  const [one, two, three] = [1, 2, 3].map((preference) => fixture.attributesOf(preference)) as [
+    number,
+    number,
+    number,
+  ];
+  fixture.out.setAll(prefix, [change(5, one), change(6, two), change(7, three)]);
+  for (const reader of [stays, goes]) fixture.read(reader);
+  // The order of changes is no longer that of the identifiers, and one of them is free.
+  fixture.out.setAll(prefix, [change(5, two), change(7, three)]);
+  for (const reader of [stays, goes]) fixture.read(reader);
+  const fork = fixture.out.fork([goes]);
+  const lines = (): string[] => describe(fork.read(goes, 100) ?? new Uint8Array(0), context);
+  assert.deepEqual(lines(), []);
+  fork.setAll(prefix, [change(7, three)]);
+  assert.deepEqual(lines(), ['- 10.1.0.0/16#1']);
+  fork.setAll(prefix, [change(7, three), change(8, one), change(9, two)]);
+  assert.deepEqual(lines(), ['1 10.1.0.0/16#1', '2 10.1.0.0/16#2']);
+  fork.setAll(prefix, [change(8, one)]);
+  assert.deepEqual(lines(), ['- 10.1.0.0/16#2 10.1.0.0/16#3']);
+  fixture.out.setAll(prefix, []);
+  assert.deepEqual(fixture.read(stays), ['- 10.1.0.0/16#3 10.1.0.0/16#1']);
+});
+
+test('readers of several paths that part, at any place, end up with what is theirs', () => {
+  for (let seed = 1; seed <= 25; seed++) {
+    const fixture = new Fixture({ ...DEFAULT_CONTEXT, addPath: [4] });
+    const told = new Told();
+    const random = randomFrom(seed);
+    const tables = [{ out: fixture.out, readers: [0, 1, 2].map((source) => fixture.join(source)) }];
+    const read = (out: AdjRibOut, reader: Reader, limit: number): void => {
+      const bytes = out.read(reader, limit);
+      if (bytes !== undefined) told.follow(reader, describe(bytes, fixture.context));
+    };
+    for (let step = 0; step < 200; step++) {
+      const table = tables[random(tables.length)] as (typeof tables)[0];
+      const prefix = fixture.prefixes.intern(parsePrefix(`10.${random(10)}.0.0/16`));
+      const paths = [0, 1, 2, 3].filter(() => random(2) === 0);
+      const changes = paths.map((path) => ({
+        path,
+        attributes: fixture.attributesOf(random(5)),
+        source: random(4),
+      }));
+      table.out.setAll(prefix, changes);
+      for (const { attributes } of changes) fixture.attributes.release(attributes);
+      fixture.prefixes.release(prefix);
+      for (const reader of table.readers) {
+        if (random(3) === 0) read(table.out, reader, 1 + random(8));
+      }
+      if (table.readers.length === 1 || random(40) > 0) continue;
+      const readers = table.readers.splice(random(2), 1);
+      tables.push({ out: table.out.fork(readers), readers });
+    }
+    for (const { out, readers } of tables) {
+      for (const reader of readers) {
+        while (!out.isAtEnd(reader)) read(out, reader, 100);
+        const expected = [...out.entries(reader)].map(({ prefix, data }) =>
+          [formatPrefix(prefix), data.attributes.localPreference].join(),
+        );
+        const known = [...told.of(reader)].map(([path, preference]) =>
+          [path.split('#')[0], preference].join(),
+        );
+        assert.deepEqual(known.toSorted(), expected.toSorted(), `seed ${seed}`);
+      }
+    }
+  }
 });
 
 test('a slow reader of several paths costs nothing per change', () => {

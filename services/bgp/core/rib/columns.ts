@@ -96,6 +96,15 @@ export class RowAllocator {
     this.#next = first;
   }
 
+  /** Another one, with the same rows in use. */
+  copy(): RowAllocator {
+    const copy = new RowAllocator(this.#next);
+    copy.#free = withRow(copy.#free, this.#freeCount);
+    copy.#free.set(this.#free.subarray(0, this.#freeCount));
+    copy.#freeCount = this.#freeCount;
+    return copy;
+  }
+
   /** All rows in use are below. */
   get limit(): number {
     return this.#next;
