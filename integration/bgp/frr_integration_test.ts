@@ -113,10 +113,20 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
       /atomic-aggregate/,
     );
     await frrShows(FROM_BIRD, /% Network not in table/);
-    const text = await lab.birdc(BIRD, `show route ${POOL} all protocol ours`);
-    assert.match(text, /BGP\.atomic_aggr:/);
-    assert.match(text, /BGP\.aggregator: 192\.168\.80\.101 AS64512/);
-    assert.match(text, /BGP\.as_path: 64512\n/);
+    // Each is told at its own time.
+    let text = '';
+    await eventually(
+      async () => {
+        text = await lab.birdc(BIRD, `show route ${POOL} all protocol ours`).catch(() => '');
+        return [
+          /BGP\.atomic_aggr:/,
+          /BGP\.aggregator: 192\.168\.80\.101 AS64512/,
+          /BGP\.as_path: 64512\n/,
+        ].every((each) => each.test(text));
+      },
+      20_000,
+      () => `BIRD shows ${text}`,
+    );
   });
 
   await t.test('it ends with the last route inside', async () => {
