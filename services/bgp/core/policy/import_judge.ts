@@ -4,6 +4,7 @@ import type { Family } from '@calico/ip';
 import { TOO_LONG } from '../rib/attribute_table.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import type { ImportPolicy } from './import_policy.ts';
+import { isMartian, MARTIAN } from './martians.ts';
 import { type PrefixRules, prefixRulesOf } from './prefix_rules.ts';
 import type { PeerPolicy } from './types.ts';
 
@@ -31,14 +32,16 @@ export class ImportJudge {
 
   /** As PathTable.attributesOf(); valid until the next call. */
   judge(prefix: number, received: number): number {
-    const family = this.#rib.prefixes.familyOf(prefix);
+    const { prefixes, reasons } = this.#rib;
+    if (isMartian(prefixes, prefix)) return -1 - reasons.intern(MARTIAN);
+    const family = prefixes.familyOf(prefix);
     const rules = this.#rules[family];
     if (rules === undefined) {
       this.done();
       this.#outcome = this.#ask(prefix, received);
       return this.#outcome;
     }
-    const rule = rules.find(this.#rib.prefixes, prefix);
+    const rule = rules.find(prefixes, prefix);
     if (received === this.#received && rule === this.#rule) return this.#outcome;
     this.done();
     const isAccepted = this.#peer.filters.import[family][rule]?.accepts ?? true;
