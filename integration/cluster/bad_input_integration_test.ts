@@ -2,7 +2,18 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { exec, execOk, Lab, type Pod, ping, planPod, podCall, runCni } from '../lab/mod.ts';
+import {
+  eventually,
+  exec,
+  execOk,
+  Lab,
+  type Pod,
+  ping,
+  planPod,
+  podCall,
+  runCni,
+  WAIT_FLAGS,
+} from '../lab/mod.ts';
 
 let lab: Lab;
 let pod: Pod;
@@ -28,14 +39,22 @@ async function cniError(
   return JSON.parse(stdout) as CniError;
 }
 
-/** Everything that a failed call could have changed, as text. Routes to other nodes may still be on their way. */
+/** Everything that a failed call could have changed, as text: not what bgp and the kernel do meanwhile. */
 async function footprint(): Promise<string> {
-  const links = (await lab.exec('k8s-node01', ['ip', '-o', 'link'])).stdout;
+  const links = (await lab.exec('k8s-node01', ['ls', '/sys/class/net'])).stdout;
   const { stdout } = await lab.exec('k8s-node01', ['ip', 'route']);
-  const routes = stdout.replace(/^.* via .*\n/gm, '');
+  const routes = stdout.match(/^\S+ dev cali\S+/gm)?.join('\n');
   const blocks = await lab.calicoctlOk(['ipam', 'show', '--show-blocks']);
   const endpoints = await lab.calicoctlOk(['get', 'workloadendpoint', '-A']);
   return `${links}${routes}${blocks}${endpoints}`;
+}
+
+async function isReached(): Promise<void> {
+  await eventually(
+    async () => (await ping(lab.node('k8s-node01').namespace, pod.ip)).received === 1,
+    20_000,
+    () => `${pod.ip} is not reached`,
+  );
 }
 
 async function unchanged(action: () => Promise<void>): Promise<void> {
@@ -88,7 +107,7 @@ test('CNI: a container that is already there under another pod is refused, the s
     const refused = await cniError(pod.node, 'ADD', other);
     assert.match(refused.msg + refused.details, /healthy|already|in use/);
   });
-  assert.equal((await ping(lab.node('k8s-node01').namespace, pod.ip)).received, 1);
+  await isReached();
 });
 
 test('CNI: an exhausted pool says so; what was asked for elsewhere is not touched', async () => {
@@ -158,13 +177,13 @@ test('NATS: garbage on every subject is skipped; changes still arrive', async ()
     cwd: `${import.meta.dirname}/..`,
   });
   assert.equal(sent.code, 0, sent.stderr);
-  for (const managed of lab.processes)
-    assert.ok(managed.running, `${managed.plan.service} on ${managed.plan.node} has ended`);
   const manifest =
     'apiVersion: projectcalico.org/v3\nkind: IPPool\nmetadata: {name: after}\nspec: {cidr: 10.96.0.0/16}\n';
-  const applied = await lab.calicoctlOk(['apply', '--wait', '--timeout', '20s', '-f', '-'], {
+  const applied = await lab.calicoctlOk(['apply', ...WAIT_FLAGS, '-f', '-'], {
     input: manifest,
   });
   assert.match(applied, /2\/2 nodes/);
-  assert.equal((await ping(lab.node('k8s-node01').namespace, pod.ip)).received, 1);
+  for (const managed of lab.processes)
+    assert.ok(managed.running, `${managed.plan.service} on ${managed.plan.node} has ended`);
+  await isReached();
 });

@@ -1,7 +1,15 @@
 // A cluster in which one of three nodes runs stock BIRD instead of our services.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually, Lab, LineMonitor, type ManagedProcess, ping, Traffic } from '../lab/mod.ts';
+import {
+  eventually,
+  Lab,
+  LineMonitor,
+  type ManagedProcess,
+  ping,
+  Traffic,
+  untilQuiet,
+} from '../lab/mod.ts';
 import { peersHeardBy } from './bgp_log.ts';
 import { type BirdVersion, handMadePod, startBird } from './foreign_node.ts';
 
@@ -45,6 +53,7 @@ for (const [version, foreign] of CASES) {
       assert.match(routes, /10\.244\.85\.192\/26 via 192\.168\.80\.101 dev ens33 proto bird/);
 
       // Ours restarts: BIRD keeps our routes (RFC 4724), ours keeps the kernel's.
+      await untilQuiet([node.namespace, pod.node.namespace]);
       const monitors = await Promise.all([
         LineMonitor.routes(node.namespace),
         LineMonitor.routes(pod.node.namespace),

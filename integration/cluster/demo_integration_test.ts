@@ -22,7 +22,7 @@ const DEMO = ['node', join(ROOT, 'integration/demo/main.ts')];
 async function runDemo(args: readonly string[]): Promise<{ code: number; output: string }> {
   const { code, stdout, stderr } = await exec([...DEMO, ...args], {
     cwd: ROOT,
-    timeoutMs: 180_000,
+    timeoutMs: 900_000,
   });
   return { code, output: stdout + stderr };
 }
@@ -64,7 +64,7 @@ test('two labs at once do not disturb each other and leave nothing', async () =>
       const b = await lab.addPod('b', 'k8s-node01');
       await eventually(
         async () => (await ping(a.netns, b.ip)).received === 1,
-        10_000,
+        20_000,
         () => `pods of ${lab.topology.mode} cannot reach each other`,
       );
     }

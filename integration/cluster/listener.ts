@@ -15,7 +15,7 @@ export async function listen(pod: Pod, port: number): Promise<() => void> {
   const server = spawn(program, args, { stdio: 'ignore' });
   await eventually(
     () => connects(pod.netns, '127.0.0.1', port),
-    5000,
+    20_000,
     () => `Cannot listen on ${port} in pod "${pod.name}"`,
   );
   return () => server.kill();

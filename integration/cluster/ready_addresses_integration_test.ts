@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ownershipHistory } from '../ipam/ownership.ts';
-import { eventually, Lab, type Pod, ping } from '../lab/mod.ts';
+import { eventually, Lab, type Pod, ping, Traffic } from '../lab/mod.ts';
 
 const NODE = 'k8s-node01';
 
@@ -29,10 +29,33 @@ before(async () => {
 
 after(() => lab?.stop());
 
-async function heldReady(): Promise<number> {
+/** Undefined: ipam does not answer now. */
+async function heldReady(): Promise<number | undefined> {
   const { code, stdout } = await lab.calicoctl(['ipam', 'check', '--show-all-ips']);
-  assert.equal(code, 0, stdout);
-  return stdout.split(`handle warm-addr-${NODE};`).length - 1;
+  return code === 0 ? stdout.split(`handle warm-addr-${NODE};`).length - 1 : undefined;
+}
+
+/** Resolves when calicoctl says this. */
+async function says(args: readonly string[], expected: RegExp): Promise<string> {
+  let text = '';
+  await eventually(
+    async () => {
+      const { code, stdout, stderr } = await lab.calicoctl(args);
+      text = `${stdout}${stderr}`;
+      return code === 0 && expected.test(stdout);
+    },
+    20_000,
+    () => `calicoctl ${args.join(' ')} does not say ${expected}, but ${text}`,
+  );
+  return text;
+}
+
+async function isReached(from: Pod, address: string): Promise<void> {
+  await eventually(
+    async () => (await ping(from.netns, address)).received === 1,
+    20_000,
+    () => `${address} is not reached`,
+  );
 }
 
 test('with etcd stopped a pod starts and is reached; afterwards it is like any other', async () => {
@@ -41,7 +64,7 @@ test('with etcd stopped a pod starts and is reached; afterwards it is like any o
   let pod: Pod;
   try {
     pod = await lab.addPod('in-the-dark', NODE);
-    assert.equal((await ping(to.netns, pod.ip)).received, 1, `${pod.ip} is not reached`);
+    await isReached(to, pod.ip);
   } finally {
     lab.startProcess(etcd);
   }
@@ -53,39 +76,42 @@ test('with etcd stopped a pod starts and is reached; afterwards it is like any o
     60_000,
     () => 'the endpoint is not written after the return of etcd',
   );
-  const shown = await lab.calicoctlOk(['ipam', 'show', `--ip=${pod.ip}`]);
-  assert.match(shown, /pod: \S*in-the-dark/);
+  const shown = await says(['ipam', 'show', `--ip=${pod.ip}`], /pod: \S*in-the-dark/);
   assert.doesNotMatch(shown, /warm-addr/);
   await eventually(
     async () => (await heldReady()) === 2,
     60_000,
     () => 'the stock is not filled up again',
   );
-  const check = await lab.calicoctlOk(['ipam', 'check', '--show-problem-ips']);
-  assert.match(check, /Check complete; found 0 problems\./, check);
+  await says(['ipam', 'check', '--show-problem-ips'], /Check complete; found 0 problems\./);
   await lab.deletePod(pod);
-  assert.match(await lab.calicoctlOk(['ipam', 'show', `--ip=${pod.ip}`]), /is not assigned/);
+  await says(['ipam', 'show', `--ip=${pod.ip}`], /is not assigned/);
 });
 
 test('a pool in use is split without the loss of a packet', async () => {
   const from = await lab.addPod('from', NODE);
-  const traffic = ping(from.netns, to.ip, { count: 150, intervalSeconds: 0.02, timeoutSeconds: 2 });
+  await isReached(from, to.ip);
+  const traffic = await Traffic.start(from.netns, to.ip);
   const pool = 'default-ipv4-ippool';
   const split = await lab.calicoctlOk(['ipam', 'split', '4', `--name=${pool}`]);
   assert.match(split, new RegExp(`Successfully split IP pool ${pool} into 4 IP pools`));
-  const { sent, received } = await traffic;
-  assert.equal(received, sent);
-  const check = await lab.calicoctlOk(['ipam', 'check', '--show-problem-ips']);
-  assert.match(check, /Found 4 active IP pools\.[^]*found 0 problems\./, check);
+  const check = /Found 4 active IP pools\.[^]*found 0 problems\./;
+  await says(['ipam', 'check', '--show-problem-ips'], check);
   const another = await lab.addPod('another', NODE);
-  assert.equal((await ping(another.netns, to.ip)).received, 1);
+  await isReached(another, to.ip);
+  const { sent, lost } = await traffic.stop();
+  assert.deepEqual(lost, [], `packets lost, of ${sent}`);
   await lab.deletePod(another);
   await lab.deletePod(from);
 });
 
 test('a stop of felix gives the addresses back', async () => {
   await lab.process('felix', NODE).stop();
-  assert.equal(await heldReady(), 0);
+  await eventually(
+    async () => (await heldReady()) === 0,
+    20_000,
+    () => 'the node still holds addresses',
+  );
   const { faults } = await ownershipHistory(lab.topology.control);
   assert.deepEqual(faults, [], 'owners of addresses over the whole history');
 });

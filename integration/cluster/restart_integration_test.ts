@@ -3,13 +3,15 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  changesOf,
   eventually,
   Lab,
-  LineMonitor,
   type ManagedProcess,
+  monitorsOf,
   type Pod,
   ping,
   Traffic,
+  untilQuiet,
   WAIT_FLAGS,
 } from '../lab/mod.ts';
 import { peersHeardBy } from './bgp_log.ts';
@@ -29,34 +31,14 @@ before(async () => {
     () => 'the pods do not reach each other',
   );
   // What still settles after the start is not this test's concern.
-  let changed: readonly string[] = [];
-  await eventually(
-    async () => {
-      const watching = await monitors();
-      await sleep(1000);
-      changed = await changesOf(watching);
-      return changed.length === 0;
-    },
-    20_000,
-    () => `no end of changes: ${changed.join('\n')}`,
-  );
+  await untilQuiet(namespaces());
 });
 
 after(async () => {
   await lab?.stop();
 });
 
-/** Of routes and rules, on both nodes. */
-function monitors(): Promise<LineMonitor[]> {
-  const namespaces = [from.node.namespace, to.node.namespace];
-  return Promise.all(
-    namespaces.flatMap((name) => [LineMonitor.routes(name), LineMonitor.packetFilter(name)]),
-  );
-}
-
-async function changesOf(watching: readonly LineMonitor[]): Promise<string[]> {
-  return (await Promise.all(watching.map((monitor) => monitor.stop()))).flat();
-}
+const namespaces = (): string[] => [from.node.namespace, to.node.namespace];
 
 /** Starts bgp that has ended, and waits for the routes of both peers. */
 async function startBgp(managed: ManagedProcess): Promise<void> {
@@ -95,7 +77,7 @@ const CASES = [
 
 for (const [service, node] of CASES) {
   test(`kill -9 and restart of ${service} on ${node} is not noticed`, async () => {
-    const watching = await monitors();
+    const watching = await monitorsOf(namespaces());
     const traffic = await Traffic.start(from.netns, to.ip);
     const managed = lab.process(service, node);
     await managed.stop('SIGKILL');
@@ -112,10 +94,7 @@ for (const [service, node] of CASES) {
 
 test('the monitors of this file see a route and a rule that do change', async () => {
   const { namespace, name } = from.node;
-  const watching = await Promise.all([
-    LineMonitor.routes(namespace),
-    LineMonitor.packetFilter(namespace),
-  ]);
+  const watching = await monitorsOf([namespace]);
   await lab.exec(name, ['ip', 'route', 'add', '198.51.100.0/24', 'dev', 'lo']);
   await lab.exec(name, ['nft', 'add', 'table', 'inet', 'seen']);
   const [routes, rules] = await Promise.all(watching.map((monitor) => monitor.stop()));

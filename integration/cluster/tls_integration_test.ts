@@ -47,8 +47,11 @@ after(() => lab?.stop());
 test('pods on two nodes reach each other, and the control plane says that it uses TLS', async () => {
   const from = await lab.addPod('from', 'k8s-master');
   const to = await lab.addPod('to', 'k8s-node01');
-  const { received } = await ping(from.netns, to.ip, { count: 3, timeoutSeconds: 3 });
-  assert.equal(received, 3);
+  await eventually(
+    async () => (await ping(from.netns, to.ip, { count: 3 })).received === 3,
+    20_000,
+    () => 'the pods do not reach each other',
+  );
   assert.match(await lab.calicoctlOk(['get', 'workloadendpoints']), /from[\s\S]*to/);
   await lab.deletePod(from);
   for (const service of ['api', 'ipam', 'status']) {
@@ -75,12 +78,12 @@ test('api refuses plain text, no certificate, and one of another authority', asy
 });
 
 test('etcd refuses a client without a certificate of its authority', async () => {
-  const health = (...files: string[]) =>
+  const health = (seconds: number, ...files: string[]) =>
     lab.exec('control', [
       'etcdctl',
       `--endpoints=https://${CONTROL}:2379`,
-      '--dial-timeout=1s',
-      '--command-timeout=1s',
+      `--dial-timeout=${seconds}s`,
+      `--command-timeout=${seconds}s`,
       `--cacert=${member.ca}`,
       ...files,
       'get',
@@ -89,10 +92,10 @@ test('etcd refuses a client without a certificate of its authority', async () =>
       '--keys-only',
       '--limit=1',
     ]);
-  const known = await health('--cert', member.cert, '--key', member.key);
+  const known = await health(30, '--cert', member.cert, '--key', member.key);
   assert.equal(known.code, 0, known.stderr);
-  assert.notEqual((await health()).code, 0);
-  assert.notEqual((await health('--cert', stranger.cert, '--key', stranger.key)).code, 0);
+  assert.notEqual((await health(2)).code, 0);
+  assert.notEqual((await health(2, '--cert', stranger.cert, '--key', stranger.key)).code, 0);
 });
 
 test('NATS refuses a client without a certificate', async () => {
@@ -157,12 +160,12 @@ test('certificates of another authority take over while every service runs on', 
   let said = '';
   await eventually(
     async () => {
-      const flags = ['--wait', '--timeout', '10s', '-f', '-'];
+      const flags = ['--wait', '--timeout', '20s', '-f', '-'];
       const { stdout, stderr } = await lab.calicoctl(['apply', ...flags], { input: NETWORK_SET });
       said = `${stdout}${stderr}`;
       return stdout.includes('2/2 nodes');
     },
-    60_000,
+    120_000,
     () => `the cluster does not come back: ${said}`,
   );
   assert.deepEqual(pids(), running);
@@ -172,7 +175,6 @@ function callEnvironment({ ca, cert, key }: Certificate): Record<string, string>
   return { CALICO_TLS_CA: ca, CALICO_TLS_CERT: cert, CALICO_TLS_KEY: key };
 }
 
-/** What one more replica of the service logs within the time. */
 /** What the service says, started beside the cluster's own, until it has said all of this. */
 async function runUntil(
   said: readonly RegExp[],
@@ -212,7 +214,7 @@ function start(command: readonly string[], env: Readonly<Record<string, string>>
     says: (patterns: readonly RegExp[]) =>
       eventually(
         () => patterns.every((pattern) => pattern.test(log)),
-        15_000,
+        30_000,
         () => `${file} ${args.join(' ')} does not say ${patterns.join(' and ')}, but\n${log}`,
       ),
     stop: async () => {

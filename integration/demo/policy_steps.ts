@@ -12,6 +12,9 @@ import {
 } from '../lab/mod.ts';
 import type { Screen } from './screen.ts';
 
+/** Longer than the kernel needs for a connection whose first packet was lost. */
+const PATIENTLY_SECONDS = 5;
+
 export async function showPolicy(lab: Lab, screen: Screen, pods: readonly Pod[]): Promise<void> {
   screen.title('4. A policy: one pod takes connections from a labelled one only');
   const [target, friend, stranger] = pods as [Pod, Pod, Pod];
@@ -23,13 +26,13 @@ export async function showPolicy(lab: Lab, screen: Screen, pods: readonly Pod[])
   try {
     await eventually(
       () => connects(friend.netns, target.ip, 80),
-      10_000,
+      20_000,
       () => `Cannot connect to ${target.ip}:80 before the policy`,
     );
-    const table = async (): Promise<boolean[]> =>
+    const table = async (isStrangerWelcome: boolean): Promise<boolean[]> =>
       Promise.all([
-        connects(friend.netns, target.ip, 80),
-        connects(stranger.netns, target.ip, 80),
+        connects(friend.netns, target.ip, 80, PATIENTLY_SECONDS),
+        connects(stranger.netns, target.ip, 80, isStrangerWelcome ? PATIENTLY_SECONDS : 1),
         ping(stranger.netns, target.ip).then(({ received }) => received > 0),
       ]);
     const show = (label: string, [fromFriend, fromStranger, pinged]: boolean[]): void => {
@@ -37,7 +40,7 @@ export async function showPolicy(lab: Lab, screen: Screen, pods: readonly Pod[])
         `${label}: friend ${friend.ip} → ${target.ip}:80 ${word(fromFriend)}; stranger ${stranger.ip} → :80 ${word(fromStranger)}, ping ${pinged ? 'answered' : 'lost'}`,
       );
     };
-    const before = await table();
+    const before = await table(true);
     show('before', before);
     screen.check('before: everyone connects', before.every(Boolean));
 
@@ -66,7 +69,7 @@ export async function showPolicy(lab: Lab, screen: Screen, pods: readonly Pod[])
       await lab.calicoctlOk(['get', 'networkpolicy', '-o', 'wide']),
     );
 
-    const after = await table();
+    const after = await table(false);
     show('after', after);
     screen.check(`after: ${friendLabel} (role=friend) connects`, after[0] === true);
     screen.check(
@@ -76,7 +79,7 @@ export async function showPolicy(lab: Lab, screen: Screen, pods: readonly Pod[])
     await lab.calicoctlOk(['delete', 'networkpolicy', 'only-the-friend', '-n', 'default']);
     await eventually(
       () => connects(stranger.netns, target.ip, 80),
-      10_000,
+      20_000,
       () => 'the stranger is still refused after the policy was deleted',
     );
     screen.check('the policy deleted: the stranger connects again', true);

@@ -1,5 +1,13 @@
 // What an operator looks at once the cluster runs.
-import { eventually, type Lab, type NodePlan, POOL, type Pod, ping } from '../lab/mod.ts';
+import {
+  eventually,
+  type Lab,
+  type NodePlan,
+  type PingResult,
+  POOL,
+  type Pod,
+  ping,
+} from '../lab/mod.ts';
 import { articleNodes, blockRoute, firstPodOrdinal, POD_MTU } from './checks.ts';
 import type { Screen } from './screen.ts';
 import { capture, WIRE } from './wire.ts';
@@ -52,25 +60,23 @@ async function showRoutesOf(
   const expectedRoutes = articleNodes(lab)
     .filter((there) => there !== here)
     .map((there) => ({ there, route: blockRoute(lab.topology.mode, here, there) }));
+  const own = `blackhole ${here.block} proto bird`;
   const read = async (): Promise<string> => (await lab.exec(here.name, ['ip', 'route'])).stdout;
+  let text = '';
   await eventually(
     async () => {
-      const text = await read();
-      return expectedRoutes.every(({ route }) => route.test(text));
+      text = await read();
+      return expectedRoutes.every(({ route }) => route.test(text)) && text.includes(own);
     },
-    15_000,
+    30_000,
     () => `the routes of ${here.name} do not arrive`,
   ).catch(() => {}); // the checks below say which
-  const text = await read();
   screen.command(here.name, 'ip route', text);
   for (const { there, route } of expectedRoutes) {
     const claim = `${there.block} leads to ${there.name}`;
     screen.check(claim, route.test(text), `expected ${route}`);
   }
-  screen.check(
-    `its own block ${here.block} is a blackhole but for its pods`,
-    text.includes(`blackhole ${here.block} proto bird`),
-  );
+  screen.check(`its own block ${here.block} is a blackhole but for its pods`, text.includes(own));
   checkLocalPods(lab, screen, here, pods, text);
 }
 
@@ -106,7 +112,7 @@ export async function showStatus(lab: Lab, screen: Screen): Promise<void> {
       status = (await lab.calicoctl(['node', 'status'], { node: first.name })).stdout;
       return status.split('Established').length - 1 === others;
     },
-    15_000,
+    30_000,
     () => 'sessions',
   ).catch(() => {});
   screen.command(first.name, 'calicoctl node status', status);
@@ -145,10 +151,7 @@ export async function showReachability(
     const cells = await Promise.all(
       pods.map(async ({ ip }) => {
         if (ip === source.ip) return '-';
-        const { received, averageMs } = await ping(source.namespace, ip, {
-          count: 2,
-          timeoutSeconds: 3,
-        });
+        const { received, averageMs } = await pingTwice(source.namespace, ip);
         total++;
         if (received < 2) lost++;
         return received === 2 ? `${averageMs?.toFixed(2)} ms` : `${2 - received} of 2 lost`;
@@ -158,6 +161,20 @@ export async function showReachability(
   }
   screen.command('', 'ping, every pod and node to every pod', rows.join('\n'));
   screen.check(`${total - lost} of ${total} pairs answer`, lost === 0);
+}
+
+/** Again while an answer is missing: routes come to every node at its own time. */
+async function pingTwice(namespace: string, address: string): Promise<PingResult> {
+  let result = { sent: 2, received: 0, averageMs: undefined } as PingResult;
+  await eventually(
+    async () => {
+      result = await ping(namespace, address, { count: 2, timeoutSeconds: 3 });
+      return result.received === 2;
+    },
+    5_000,
+    () => `${address} does not answer`,
+  ).catch(() => {}); // the table says so
+  return result;
 }
 
 export async function showWire(lab: Lab, screen: Screen, pods: readonly Pod[]): Promise<void> {

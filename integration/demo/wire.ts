@@ -46,7 +46,7 @@ export async function capture(
   for (let waited = 0; waited < patient(20_000) && !ready.includes('listening on'); waited += 50)
     await sleep(50);
   await ping(from.netns, to.ip, { count: 3, intervalSeconds: 0.2, timeoutSeconds: 2 });
-  const timer = setTimeout(() => child.kill(), patient(5000));
+  const timer = setTimeout(() => child.kill(), patient(20_000));
   await closed;
   clearTimeout(timer);
   return { command: words.join(' '), output };

@@ -4,7 +4,7 @@ export { deleteNamespaces, inNamespace, ipBatch, namespacesOf } from './fabric.t
 export { Lab, type LabOptions } from './lab.ts';
 export { compileCache, ManagedProcess } from './managed_process.ts';
 export { isolationPolicy, nodesManifest, poolManifest } from './manifests.ts';
-export { LineMonitor } from './monitor.ts';
+export { changesOf, LineMonitor, monitorsOf, untilQuiet } from './monitor.ts';
 export { connects, type PingResult, ping } from './ping.ts';
 export {
   CNI_NETWORK,

@@ -2,8 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inNamespace } from './fabric.ts';
-import { eventually } from './wait.ts';
+import { eventually, patient } from './wait.ts';
 
 /**
  * Not changes of ours: what is said when somebody else's namespace vanishes while the program starts,
@@ -67,6 +68,32 @@ export class LineMonitor {
       () => this.#child.exitCode !== null || this.#child.signalCode !== null,
     );
   }
+}
+
+/** Of routes and of the packet filter, in each of the namespaces. */
+export function monitorsOf(namespaces: readonly string[]): Promise<LineMonitor[]> {
+  return Promise.all(
+    namespaces.flatMap((name) => [LineMonitor.routes(name), LineMonitor.packetFilter(name)]),
+  );
+}
+
+export async function changesOf(monitors: readonly LineMonitor[]): Promise<string[]> {
+  return (await Promise.all(monitors.map((monitor) => monitor.stop()))).flat();
+}
+
+/** Resolves when no route and nothing of the packet filter has changed for a second. */
+export async function untilQuiet(namespaces: readonly string[]): Promise<void> {
+  let changes: readonly string[] = [];
+  await eventually(
+    async () => {
+      const monitors = await monitorsOf(namespaces);
+      await sleep(patient(1000));
+      changes = await changesOf(monitors);
+      return changes.length === 0;
+    },
+    20_000,
+    () => `no end of changes: ${changes.join('\n')}`,
+  );
 }
 
 /** The process sleeps, and one of its netlink sockets takes part in a group and has nothing to read. */

@@ -43,7 +43,7 @@ export function clientEnvironment(runDirectory: string, tls?: Certificate): Reco
     CALICO_IPAM_ADDRESS: `${CONTROL_ADDRESS}:${PORTS.ipam}`,
     CALICO_STATUS_ADDRESS: `${CONTROL_ADDRESS}:${PORTS.status}`,
     CALICO_RUN_DIR: runDirectory,
-    CALICO_CALL_TIMEOUT: `${patient(10)}s`,
+    CALICO_CALL_TIMEOUT: `${patient(30)}s`,
     ...(tls === undefined
       ? { CALICO_INSECURE: 'true' }
       : { CALICO_TLS_CA: tls.ca, CALICO_TLS_CERT: tls.cert, CALICO_TLS_KEY: tls.key }),
