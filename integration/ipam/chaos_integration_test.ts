@@ -26,7 +26,7 @@ import {
 import { ownershipHistory } from './ownership.ts';
 
 const PODS_PER_NODE = 20;
-const TRIES_MS = 40_000;
+const TRIES_MS = 180_000;
 const PING_AT_ONCE = 10;
 
 type ChaosPod = {
@@ -83,7 +83,7 @@ async function add(pod: ChaosPod): Promise<number> {
           namespace: 'default',
           pod: pod.name,
         },
-        { timeoutMs: patient(20_000) },
+        { timeoutMs: patient(60_000) },
       );
       pod.address = answer.addresses[0]?.split('/')[0] ?? '';
       pod.hostInterface = answer.hostInterface;
@@ -108,7 +108,7 @@ async function remove(pod: ChaosPod): Promise<void> {
       namespace: 'default',
       pod: pod.name,
     },
-    { timeoutMs: patient(20_000) },
+    { timeoutMs: patient(60_000) },
   );
 }
 

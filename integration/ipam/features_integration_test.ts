@@ -76,9 +76,10 @@ describe('ipam features on a real etcd', { skip: SKIP }, () => {
     const assign = (handleId: string, number: number) =>
       one(number).autoAssign({ node: 'cool', handleId, ipv4Count: 1, ipv4Pools: ['cool'] });
     const { addresses } = await assign('net.one', 0);
-    await one(1).releaseByHandle({ handleId: 'net.one' });
     const released = performance.now();
+    await one(1).releaseByHandle({ handleId: 'net.one' });
     let refusals = 0;
+    let firstAnswer = Number.POSITIVE_INFINITY;
     await waitUntil('the address is free again', async () => {
       try {
         const again = await assign('net.two', refusals);
@@ -87,10 +88,14 @@ describe('ipam features on a real etcd', { skip: SKIP }, () => {
         assert.ok(error instanceof RpcError && error.code === 'RESOURCE_EXHAUSTED', String(error));
         refusals++;
         return false;
+      } finally {
+        firstAnswer = Math.min(firstAnswer, performance.now());
       }
     });
-    assert.ok(performance.now() - released >= 2000);
-    assert.ok(refusals > 0);
+    // The service's clock counts whole milliseconds.
+    assert.ok(performance.now() - released >= 1999);
+    // Unless the machine was too slow to ask in time.
+    assert.ok(refusals > 0 || firstAnswer - released >= 2000);
     await one(0).releaseByHandle({ handleId: 'net.two' });
     await configure({});
   });

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@calico/clock';
@@ -13,12 +13,16 @@ import { openEtcd, type Store } from '@calico/store';
 import { silentLogger } from '@calico/telemetry';
 import { inconsistencies } from '../../services/ipam/core/consistency.ts';
 import { compileCache, runtimeCommand } from '../lab/mod.ts';
+import { freePorts } from '../store/free_ports.ts';
 
 export const SKIP = existsSync('/usr/bin/etcd') ? false : 'needs etcd: apt-get install etcd-server';
 
 export type Ipam = RpcClient<typeof IpamService>;
 
-const READY_MS = 60_000;
+const READY_MS = 120_000;
+/** Longer than anything takes on a busy machine; an etcd that is away refuses at once. */
+const CALL = { timeoutMs: 90_000 };
+const ETCD_SECONDS = 30;
 
 export class IpamFixture {
   readonly directory: string;
@@ -46,15 +50,24 @@ export class IpamFixture {
       endpoints: [this.endpoint],
       clock: systemClock,
       logger: silentLogger,
+      requestTimeoutMs: ETCD_SECONDS * 1000,
     });
   }
 
   static async start(etcdArguments: readonly string[] = []): Promise<IpamFixture> {
-    const directory = await mkdtemp(join(tmpdir(), 'calico-ipam-'));
-    const [etcdPort = 0, peerPort = 0] = await freePorts(2);
-    const fixture = new IpamFixture(directory, etcdPort, peerPort, etcdArguments);
-    await fixture.startEtcd();
-    return fixture;
+    for (let attempt = 1; ; attempt++) {
+      const directory = await mkdtemp(join(tmpdir(), 'calico-ipam-'));
+      const [etcdPort = 0, peerPort = 0] = await freePorts(2);
+      const fixture = new IpamFixture(directory, etcdPort, peerPort, etcdArguments);
+      try {
+        await fixture.startEtcd();
+        return fixture;
+      } catch (cause) {
+        await fixture.stop();
+        // Somebody else may have got a port before it.
+        if (attempt === 3) throw cause;
+      }
+    }
   }
 
   async startEtcd(): Promise<void> {
@@ -75,7 +88,11 @@ export class IpamFixture {
       ],
       { stdio: 'ignore' },
     );
-    await waitUntil('etcd answers', () => answers({ port: this.#etcdPort, host: '127.0.0.1' }));
+    const etcd = this.#etcd;
+    await waitUntil('etcd answers', async () => {
+      if (hasEnded(etcd)) throw new Error('Cannot start etcd: it has ended');
+      return answers({ port: this.#etcdPort, host: '127.0.0.1' });
+    });
   }
 
   async stopEtcd(): Promise<void> {
@@ -84,12 +101,15 @@ export class IpamFixture {
   }
 
   /** Starts an ipam process and answers a client of it. `imports` is loaded into the process first. */
-  async startService(imports: readonly string[] = []): Promise<Ipam> {
+  async startService(
+    imports: readonly string[] = [],
+    etcdSeconds: number = ETCD_SECONDS,
+  ): Promise<Ipam> {
     const number = this.#services.length;
-    this.#services.push(this.#spawnService(number, imports));
+    this.#services.push(this.#spawnService(number, imports, etcdSeconds));
     const socket = this.#socket(number);
     await waitUntil('ipam listens', () => answers({ path: socket }));
-    const client = connectRpc(IpamService, `unix:${socket}`, {});
+    const client = connectRpc(IpamService, `unix:${socket}`, CALL);
     this.#clients.push(client);
     return client;
   }
@@ -110,14 +130,18 @@ export class IpamFixture {
   }
 
   /** Ends an ipam process at once, in the middle of whatever it does, and starts it again. */
-  async killService(number: number, imports: readonly string[] = []): Promise<void> {
+  async killService(
+    number: number,
+    imports: readonly string[] = [],
+    etcdSeconds: number = ETCD_SECONDS,
+  ): Promise<void> {
     const child = this.#services[number];
     if (child === undefined) throw new RangeError(`Cannot kill ipam ${number}: not started`);
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
     await rm(this.#socket(number), { force: true });
-    this.#services[number] = this.#spawnService(number, imports);
+    this.#services[number] = this.#spawnService(number, imports, etcdSeconds);
     await waitUntil('ipam listens', () => answers({ path: this.#socket(number) }));
   }
 
@@ -136,7 +160,7 @@ export class IpamFixture {
     return join(this.directory, `ipam${number}.sock`);
   }
 
-  #spawnService(number: number, imports: readonly string[]): ChildProcess {
+  #spawnService(number: number, imports: readonly string[], etcdSeconds: number): ChildProcess {
     const [program = '', ...args] = runtimeCommand('node', 'services/ipam/main.ts');
     const preloads = imports.flatMap((path) => ['--import', path]);
     return spawn(program, [...preloads, ...args], {
@@ -146,6 +170,7 @@ export class IpamFixture {
         ...compileCache(),
         TMPDIR: tmpdir(),
         ETCD_ENDPOINTS: this.endpoint,
+        ETCD_TIMEOUT_SECONDS: `${etcdSeconds}`,
         CALICO_LISTEN: `unix:${this.#socket(number)}`,
         CALICO_HTTP_LISTEN: '127.0.0.1:0',
         CALICO_LOG_LEVEL: 'silent',
@@ -215,18 +240,23 @@ export class IpamFixture {
 }
 
 async function end(child: ChildProcess | undefined): Promise<void> {
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  if (child === undefined || hasEnded(child)) return;
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), 30_000);
   child.kill('SIGTERM');
   await ended;
   clearTimeout(timer);
 }
 
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
 export async function waitUntil(what: string, check: () => Promise<boolean>): Promise<void> {
   const limit = performance.now() + READY_MS;
   while (!(await check())) {
-    if (performance.now() > limit) throw new Error(`Cannot go on: not yet after 60 s: ${what}`);
+    if (performance.now() > limit)
+      throw new Error(`Cannot go on: not yet after ${READY_MS / 1000} s: ${what}`);
     await systemClock.sleep(25);
   }
 }
@@ -240,18 +270,4 @@ function answers(target: { port: number; host: string } | { path: string }): Pro
     });
     socket.once('error', () => resolve(false));
   });
-}
-
-/** Ports that were free at once, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -13,7 +13,9 @@ export type OwnershipHistory = {
 export async function ownershipHistory(namespace: string): Promise<OwnershipHistory> {
   const command = runtimeCommand('node', 'integration/ipam/ownership_history.ts');
   const endpoints = 'ETCD_ENDPOINTS=http://127.0.0.1:2379';
-  const { stdout, stderr } = await exec(inNamespace(namespace, ['env', endpoints, ...command]));
+  const { stdout, stderr } = await exec(inNamespace(namespace, ['env', endpoints, ...command]), {
+    timeoutMs: 600_000,
+  });
   assert.match(stdout, /^\{/, stderr);
   return JSON.parse(stdout) as OwnershipHistory;
 }

@@ -14,7 +14,12 @@ const CONCERNED = /^\/calico\/(ipam\/v2\/|resources\/v3\/projectcalico\.org\/wor
 const MOST_FAULTS = 20;
 
 const endpoints = (process.env['ETCD_ENDPOINTS'] ?? '').split(',');
-const store = openEtcd({ endpoints, clock: systemClock, logger: silentLogger });
+const store = openEtcd({
+  endpoints,
+  clock: systemClock,
+  logger: silentLogger,
+  requestTimeoutMs: 60_000,
+});
 const { revision: last } = await store.list(ROOT, { limit: 1 });
 const records = new Map<string, string>();
 const faults: string[] = [];
