@@ -15,6 +15,8 @@ const POOL = '10.244.0.0/16';
 const OUR_BLOCK = '10.244.85.192/26';
 const ANOTHER_BLOCK = '10.244.90.0/26';
 const FROM_BIRD = '10.244.200.0/24';
+/** What BIRD announces through a next hop that only a default route of ours leads to, and both in one aggregate. */
+const [FAR, FAR_HOP, FAR_RANGE] = ['172.30.200.0/24', '172.30.128.7', '172.30.128.0/17'];
 const FRR_ASN = 65_000;
 
 const FRR_CONFIGURATION = `frr defaults traditional
@@ -34,12 +36,12 @@ router bgp ${FRR_ASN}
 const BIRD_CONFIGURATION = `router id 192.168.80.103;
 log stderr all;
 protocol device { scan time 2; }
-protocol static four { ipv4; route ${FROM_BIRD} blackhole; }
+protocol static four { ipv4; route ${FROM_BIRD} blackhole; route ${FAR} blackhole; }
 protocol bgp ours {
   local 192.168.80.103 as 65010;
   neighbor 192.168.80.101 as 64512;
   connect delay time 1; connect retry time 1; error wait time 1,2;
-  ipv4 { import all; export all; };
+  ipv4 { import all; export filter { if net = ${FAR} then bgp_next_hop = ${FAR_HOP}; accept; }; };
 }
 `;
 
@@ -127,6 +129,32 @@ async function scenario(lab: BgpLab, frr: FrrRouter, t: Context): Promise<void> 
       20_000,
       () => `BIRD shows ${text}`,
     );
+  });
+
+  await t.test('no blackhole cuts off a next hop inside of it', async () => {
+    const others = [
+      `blackhole ${OUR_BLOCK}`,
+      `blackhole ${POOL}`,
+      '172.30.0.0/24 via 192.168.80.100 dev ens33',
+      `${FROM_BIRD} via 192.168.80.103 dev ens33`,
+    ];
+    const become = (...routes: string[]): Promise<void> =>
+      lab.routesBecome(OURS, [...others, ...routes], 20_000);
+    const way = `${FAR} via 192.168.80.100 dev ens33`;
+    await lab.run(OURS, 'ip route add default via 192.168.80.100');
+    await become(way);
+    await configure(lab, { aggregates: [{ cidr: POOL }, { cidr: FAR_RANGE }] });
+    await frrShows(FAR_RANGE, /\n  64512 65010, \(aggregated by 64512 192\.168\.80\.101\)/);
+    await become(way);
+    // A route as specific is enough, and without it the blackhole has to go.
+    await lab.run(OURS, 'ip route add 172.30.128.0/24 via 192.168.80.100');
+    await become(way, `blackhole ${FAR_RANGE}`);
+    await lab.run(OURS, 'ip route del 172.30.128.0/24');
+    await become(way);
+    await frrShows(FAR_RANGE, /\n  64512 65010, \(aggregated by 64512 192\.168\.80\.101\)/);
+    await configure(lab, { aggregates: [{ cidr: POOL }] });
+    await lab.run(OURS, 'ip route del default');
+    await become();
   });
 
   await t.test('it ends with the last route inside', async () => {

@@ -84,6 +84,34 @@ describe('routes against the kernel', { skip: cannotRun, concurrency: false }, (
     );
   });
 
+  test('entryFor() is the route of the tables, and nothing where that is a blackhole', () => {
+    const entryFor = (address: string): string | undefined => {
+      const entry = host.netlink.entryFor(parseAddress(address));
+      return entry && `${formatPrefix(entry.destination)} ${entry.nextHops[0]?.interfaceIndex}`;
+    };
+    const wide = viaRoute('10.0.0.0/8', '192.168.80.101', {});
+    const aggregates = ['10.1.0.0/16', 'fd00::/48'].map((prefix) => blackhole(prefix));
+    host.add(
+      { kind: 'route', action: 'add', route: wide },
+      ...aggregates.map((route) => ({ kind: 'route', action: 'add', route }) as const),
+    );
+    const { index } = host.uplink;
+    assert.equal(entryFor('10.2.0.7'), `10.0.0.0/8 ${index}`);
+    assert.equal(entryFor('192.168.80.7'), `192.168.80.0/24 ${index}`);
+    assert.equal(entryFor('fd00::7'), `fd00::/64 ${index}`);
+    for (const hidden of ['10.1.0.7', 'fd00:0:0:9::7']) {
+      assert.deepEqual(
+        [entryFor(hidden), host.netlink.routeTo(parseAddress(hidden))?.type],
+        [undefined, undefined],
+      );
+    }
+    host.add(
+      ...[wide, ...aggregates].map(
+        (route) => ({ kind: 'route', action: 'delete', route }) as const,
+      ),
+    );
+  });
+
   test('10,000 routes go in and out; the ones refused are named', () => {
     const routes = Array.from({ length: 10_000 }, (_, index) => {
       const address = `10.${100 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}/32`;
@@ -137,6 +165,10 @@ function viaRoute(
       },
     ],
   };
+}
+
+function blackhole(destination: string): Route {
+  return { ...viaRoute(destination, '0.0.0.0', {}), type: 'blackhole', nextHops: [] };
 }
 
 function routesOfEveryKind(): Route[] {

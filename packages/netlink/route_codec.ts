@@ -185,8 +185,15 @@ export function writeRouteFilter(writer: MessageWriter, filter: RouteFilter): vo
   if (filter.interfaceIndex !== undefined) writer.attributeU32(RTA.OIF, filter.interfaceIndex);
 }
 
-/** The body of RTM_GETROUTE for one address. */
-export function writeRouteLookup(writer: MessageWriter, destination: Address): void {
+/**
+ * The body of RTM_GETROUTE for one address.
+ * @param isEntry the entry of the table is asked for, not the way of this one address
+ */
+export function writeRouteLookup(
+  writer: MessageWriter,
+  destination: Address,
+  isEntry: boolean,
+): void {
   const isIpv4 = destination.family === 4;
   writer.u8(isIpv4 ? AF.INET : AF.INET6).u8(isIpv4 ? 32 : 128);
   // IPv6 tells the table unasked and refuses the flag.
@@ -197,7 +204,7 @@ export function writeRouteLookup(writer: MessageWriter, destination: Address): v
     .u8(0)
     .u8(0)
     .u8(0)
-    .u32(isIpv4 ? RTM_F.LOOKUP_TABLE : 0);
+    .u32((isIpv4 ? RTM_F.LOOKUP_TABLE : 0) | (isEntry ? RTM_F.FIB_MATCH : 0));
   writer.attributeAddress(RTA.DST, destination);
 }
 

@@ -101,11 +101,19 @@ export class RtNetlink implements Netlink {
   }
 
   routeTo(destination: Address): Route | undefined {
+    return this.#lookUp(destination, false);
+  }
+
+  entryFor(destination: Address): Route | undefined {
+    return this.#lookUp(destination, true);
+  }
+
+  #lookUp(destination: Address, isEntry: boolean): Route | undefined {
     try {
       return this.#exchange.get(
         'route',
         RTM.GETROUTE,
-        (writer) => writeRouteLookup(writer, destination),
+        (writer) => writeRouteLookup(writer, destination, isEntry),
         (message) =>
           message.type === RTM.NEWROUTE ? decodeRoute(message, { cloned: true }) : undefined,
       );

@@ -245,6 +245,11 @@ export interface Netlink {
   nextHopObjects(): NextHopObject[];
   /** The route the kernel would take to an address (RTM_GETROUTE without dump). */
   routeTo(destination: Address): Route | undefined;
+  /**
+   * The route of the tables that routeTo() comes of, with the prefix that it has there (RTM_F_FIB_MATCH). Undefined
+   * where none matches, and where what matches leads nowhere (a blackhole): the kernel does not show that.
+   */
+  entryFor(destination: Address): Route | undefined;
   neighbours(filter?: { readonly interfaceIndex?: number }): Neighbour[];
   fdb(interfaceIndex: number): FdbEntry[];
   rules(family: Family): Rule[];

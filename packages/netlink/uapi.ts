@@ -116,7 +116,7 @@ export const RTA = {
 export const NHA = { ID: 1, OIF: 5, GATEWAY: 6 } as const;
 export const RTAX_MTU = 2;
 export const RTNH_F_ONLINK = 4;
-export const RTM_F = { CLONED: 0x200, LOOKUP_TABLE: 0x1000 } as const;
+export const RTM_F = { CLONED: 0x200, LOOKUP_TABLE: 0x1000, FIB_MATCH: 0x2000 } as const;
 
 export const NDA = { DST: 1, LLADDR: 2, IFINDEX: 8 } as const;
 export const NUD = {

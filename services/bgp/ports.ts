@@ -115,6 +115,11 @@ export interface KernelPort {
    * @param interfaceName where a link-local address is
    */
   resolve(address: Address, interfaceName?: string): Resolution | undefined;
+  /**
+   * Length of the prefix of the route that resolve() goes by; undefined where there is none, and where it leads
+   * nowhere.
+   */
+  matchedLength(address: Address): number | undefined;
   /** The link-local address of an interface that is up. */
   linkLocalAddress(interfaceName: string): Address | undefined;
   /** Index of the interface when it exists and is up. */

@@ -113,6 +113,10 @@ export class KernelRoutes implements KernelPort {
     return { gateway: hop.gateway, interfaceIndex: hop.interfaceIndex };
   }
 
+  matchedLength(address: Address): number | undefined {
+    return this.#netlink.entryFor(address)?.destination.length;
+  }
+
   linkLocalAddress(interfaceName: string): Address | undefined {
     const interfaceIndex = this.interfaceIndex(interfaceName);
     if (interfaceIndex === undefined) return undefined;

@@ -70,6 +70,19 @@ test('resolve() answers the way to a next hop, or that there is none', () => {
   assert.equal(kernel.resolve(parseAddress('8.8.8.8')), undefined);
 });
 
+test('matchedLength() is that of the route of the table, however it leads there', () => {
+  const entries = new Map([[parseAddress('8.8.8.8').value, parsePrefix('0.0.0.0/0')]]);
+  const netlink = {
+    entryFor: ({ value }: { readonly value: bigint }) => {
+      const destination = entries.get(value);
+      return destination && route({ destination });
+    },
+  } as unknown as Netlink;
+  const kernel = new KernelRoutes(netlink, { batch: { portId: 7 } as Batch });
+  assert.equal(kernel.matchedLength(parseAddress('8.8.8.8')), 0);
+  assert.equal(kernel.matchedLength(parseAddress('8.8.4.4')), undefined);
+});
+
 test('read() reads both families, and says when a piece is missing', async () => {
   for (const [lastState, isWhole] of [
     ['done', true],

@@ -23,6 +23,7 @@ export function rehearsalKernel(kernel: Pick<KernelPort, 'resolve'>): KernelPort
       kernel.resolve(OURSELVES);
       return { gateway: undefined, interfaceIndex: 1 };
     },
+    matchedLength: () => undefined,
     linkLocalAddress: () => undefined,
     interfaceIndex: () => undefined,
     interfaceName: () => undefined,

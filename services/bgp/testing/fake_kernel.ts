@@ -1,8 +1,8 @@
-import { type Address, formatAddress, formatPrefix } from '@calico/ip';
+import { type Address, addressBits, formatAddress, formatPrefix, parsePrefix } from '@calico/ip';
 import type { ChangeBatch } from '../core/kernel/change_batch.ts';
 import type { ChangeKind } from '../core/kernel/changes.ts';
 import { describeRoute } from '../core/kernel/kernel_sync.ts';
-import type { KernelRoute, Resolution } from '../core/kernel/types.ts';
+import type { KernelRoute, OtherRoute, Resolution } from '../core/kernel/types.ts';
 import type { KernelPort, RouteFailure } from '../ports.ts';
 
 const UPLINK = 2;
@@ -18,12 +18,17 @@ export class FakeKernel implements KernelPort {
   /** What was done, as `ip monitor route` would show it. */
   readonly log: string[] = [];
 
-  list(): KernelRoute[] {
+  list(visitOther: (route: OtherRoute) => void = () => {}): KernelRoute[] {
+    for (const text of this.foreign) visitOther(otherRoute(text));
     return [...this.routes.values()];
   }
 
-  read(visit: (route: KernelRoute) => void, done: (isWhole: boolean) => void): void {
-    for (const route of this.list()) visit(route);
+  read(
+    visit: (route: KernelRoute) => void,
+    visitOther: (route: OtherRoute) => void,
+    done: (isWhole: boolean) => void,
+  ): void {
+    for (const route of this.list(visitOther)) visit(route);
     this.hold(() => done(true), 0);
   }
 
@@ -60,6 +65,11 @@ export class FakeKernel implements KernelPort {
     return { gateway: undefined, interfaceIndex: UPLINK };
   }
 
+  /** Everybody has a route of his own. */
+  matchedLength(address: Address): number | undefined {
+    return this.resolve(address) === undefined ? undefined : addressBits(address.family);
+  }
+
   interfaceIndex(name: string): number | undefined {
     return this.interfaces.get(name);
   }
@@ -85,4 +95,9 @@ export class FakeKernel implements KernelPort {
     this.log.push(describeRoute(route));
     return undefined;
   }
+}
+
+/** Somebody else's, on the uplink. */
+export function otherRoute(prefix: string, metric = 0): OtherRoute {
+  return { prefix: parsePrefix(prefix), metric, interfaceIndex: UPLINK };
 }

@@ -10,6 +10,7 @@ import { pool } from './resources.ts';
 
 export const NOTHING_MORE = {
   services: [],
+  aggregates: [],
   statics: [],
   programs: { noEncapsulation: true, ipip: true },
 };

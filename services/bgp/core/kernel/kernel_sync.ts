@@ -1,24 +1,27 @@
 // Keeps the kernel's routes what the routing table wants. Reads back, compares, commits differences;
 // whatever someone else changes is put right and reported.
 import { type Address, formatAddress, formatPrefix, type Prefix } from '@calico/ip';
-import type { KernelNews, KernelPort, RouteFailure } from '../../ports.ts';
+import type { KernelNews, KernelPort, OtherNews, RouteFailure } from '../../ports.ts';
 import type { RouteNews } from '../host/host.ts';
 import type { Defer } from '../host/turns.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import { SortedAddresses } from '../rib/sorted_addresses.ts';
 import type { ChangeKind, Removal } from './changes.ts';
-import { KernelReading, type Taking } from './kernel_reading.ts';
+import { KernelReading, type Lost, type Taking } from './kernel_reading.ts';
+import { OtherRoutes } from './other_routes.ts';
 import { type OnAnswer, type PlanInputs, RoutePlan } from './route_plan.ts';
 import { RouteStates } from './route_states.ts';
 import { RouteWriter } from './route_writer.ts';
 import { shortened } from './shortened.ts';
-import { type KernelRoute, sameTarget } from './types.ts';
+import { type KernelRoute, type OtherRoute, sameTarget } from './types.ts';
 
 const TUNNEL = 'tunl0';
 /** Prefixes that are planned anew at a time: a millisecond or two of compiled code. */
 const SLICE = 2_048;
 /** Prefixes that are looked at, whether they are as wanted, at a time: as long. */
 const MARKED = 65_536;
+
+const NOTHING_LOST: Lost = { routes: [], count: 0 };
 
 export type SyncEvents = {
   /** Calls back when others have had their turn. */
@@ -37,6 +40,7 @@ export class KernelSync {
   readonly #kernel: KernelPort;
   readonly #rib: LocRib;
   readonly #states: RouteStates;
+  readonly #others: OtherRoutes;
   readonly #plan: RoutePlan;
   readonly #writer: RouteWriter;
   readonly #events: SyncEvents;
@@ -63,12 +67,12 @@ export class KernelSync {
     this.#rib = rib;
     this.#events = events;
     this.#states = new RouteStates(rib.prefixes);
-    this.#plan = new RoutePlan(
-      rib,
-      this.#states,
-      (...nextHop) => kernel.resolve(...nextHop),
-      events.onNextHop,
-    );
+    this.#others = new OtherRoutes(rib.prefixes, (id) => {
+      this.#plan.takenOrFree(id);
+      this.#mark(id);
+    });
+    const isTaken = (id: number): boolean => this.#others.has(id);
+    this.#plan = new RoutePlan(rib, this.#states, { kernel, isTaken, onAnswer: events.onNextHop });
     this.#writer = new RouteWriter(kernel, this.#states, {
       defer: events.defer,
       isOpen: (id) => this.#plan.isOpen(id),
@@ -85,8 +89,13 @@ export class KernelSync {
     });
   }
 
-  /** Routes found at start: an earlier process of this service left them. */
-  takeInitial(routes: readonly KernelRoute[]): void {
+  /**
+   * Routes found at start.
+   * @param routes an earlier process of this service left them
+   * @param others are somebody else's
+   */
+  takeInitial(routes: readonly KernelRoute[], others: readonly OtherRoute[]): void {
+    for (const route of others) this.#others.add(route);
     const reading = new KernelReading(this.#states);
     for (const route of routes) reading.visit(route);
     // All at once: nothing has begun yet.
@@ -180,8 +189,14 @@ export class KernelSync {
   }
 
   /** Peers have to be reached as next hops have. */
-  watch(peers: Iterable<Address>): void {
+  watch(peers: readonly Address[]): void {
     this.#peers = new SortedAddresses(peers);
+    if (this.#plan.watch(peers)) this.#carryOut();
+  }
+
+  /** A blackhole of ours stands before the address, for now: whether it is reached is not known. */
+  isHidden(address: Address): boolean {
+    return this.#plan.isHidden(address);
   }
 
   /** Reads the kernel and puts it right: after changes by others, and now and then anyway. */
@@ -224,14 +239,19 @@ export class KernelSync {
   #read(): void {
     const reading = new KernelReading(this.#states);
     this.#reading = reading;
+    this.#others.begin();
     this.#kernel.read(
       (route) => reading.visit(route),
-      (isWhole) => {
-        const taking = reading.finish((id) => this.#writer.isUnderWay(id));
-        if (isWhole) this.#takeOver(taking);
-        else this.#endReading();
-      },
+      (route) => this.#others.visit(route),
+      (isWhole) => this.#takeOver(this.#taking(reading, isWhole)),
     );
+  }
+
+  /** What others have comes first: a route that was given up for theirs is not missed. */
+  *#taking(reading: KernelReading, isWhole: boolean): Taking {
+    yield* this.#others.end(isWhole);
+    if (!isWhole) return NOTHING_LOST;
+    return yield* reading.finish((id) => this.#writer.isUnderWay(id));
   }
 
   /** What has been read is compared with what is believed, a slice per turn. */
@@ -280,6 +300,13 @@ export class KernelSync {
     this.#plan.planLate(SLICE, (id) => this.#mark(id));
     if (this.#plan.hasLate) this.#writer.pump();
     else this.#writer.review();
+  }
+
+  /** Somebody else has a route, or has it no more: ours is withdrawn, or put in. */
+  noteOther({ action, route }: OtherNews): void {
+    if (action === 'new') this.#others.add(route);
+    else this.#others.remove(route);
+    this.#writer.pump();
   }
 
   /** Whether what the monitor saw matters here. */

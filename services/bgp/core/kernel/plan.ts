@@ -19,6 +19,8 @@ export type PlanContext = {
   /** The network that the node's address is configured with. */
   readonly subnet: Readonly<Record<4 | 6, Prefix | undefined>>;
   readonly ownBlocks: ReadonlySet<string>;
+  /** A peer or next hop that the blackhole of an aggregate would cut off. */
+  readonly cutOffBy: (aggregate: Prefix) => string | undefined;
   /** Ranges of services: kube-proxy's. */
   readonly services: readonly Prefix[];
   readonly statics: readonly { readonly address: Address; readonly gateway: Address }[];
@@ -45,6 +47,8 @@ export function planRoute(entry: RibEntry, context: PlanContext): Plan {
     // Felix routes the addresses; what is behind them, or inside of an aggregate, must not leave the node again.
     const isHeld = best.source.isAggregate || context.ownBlocks.has(formatPrefix(prefix));
     const isSingle = prefix.length === addressBits(prefix.family);
+    const cutOff = best.source.isAggregate ? context.cutOffBy(prefix) : undefined;
+    if (cutOff !== undefined) return { kind: 'impossible', problem: cutOffText(prefix, cutOff) };
     return isHeld && !isSingle ? { kind: 'route', target: { type: 'blackhole', hops: [] } } : NONE;
   }
   if (context.services.some((range) => prefixContains(range, prefix))) return NONE;
@@ -100,6 +104,11 @@ function planHop(
   if (resolution === undefined) return `${what}: the kernel has no route to the next hop`;
   const { gateway, interfaceIndex } = resolution;
   return { gateway: gateway ?? nextHop, interfaceIndex, onlink };
+}
+
+function cutOffText(aggregate: Prefix, address: string): string {
+  const what = `Cannot blackhole aggregate "${formatPrefix(aggregate)}"`;
+  return `${what}: no route as specific leads to "${address}", a peer or next hop inside`;
 }
 
 function distinct(hops: readonly KernelHop[]): readonly KernelHop[] {

@@ -1,28 +1,41 @@
 // All routes that the kernel should have, kept up to date with the routing table.
 import {
   type Address,
+  addressBits,
   formatAddress,
   formatPrefix,
   hostPrefix,
   isLinkLocal,
   type Prefix,
 } from '@calico/ip';
+import type { KernelPort } from '../../ports.ts';
 import { IntQueue, withRow } from '../rib/columns.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import { PathFlag } from '../rib/path_table.ts';
 import { PrefixRanges } from '../rib/prefix_ranges.ts';
+import { CutOffs } from './cut_offs.ts';
 import { KnownWays, type NextHop } from './known_ways.ts';
 import { type Plan, type PlanContext, planRoute, planStatic } from './plan.ts';
 import { QUESTIONS, Round } from './round.ts';
 import type { RouteStates } from './route_states.ts';
 import type { Resolution } from './types.ts';
 
-export type PlanInputs = Omit<PlanContext, 'resolve'>;
+export type PlanInputs = Omit<PlanContext, 'resolve' | 'cutOffBy'> & {
+  /** Of the configuration; none overlap. */
+  readonly aggregates: readonly Prefix[];
+};
 
-/** How the kernel reaches an address. */
-export type Ask = (address: Address, interfaceName?: string) => Resolution | undefined;
+/** What the kernel is asked about an address. */
+export type Questions = Pick<KernelPort, 'resolve' | 'matchedLength'>;
 
 /** How the kernel reaches a next hop that can be told apart by its address; undefined: not at all. */
+export type RoutePlanParts = {
+  readonly kernel: Questions;
+  /** Whether somebody else has a route to the prefix. */
+  readonly isTaken: (id: number) => boolean;
+  readonly onAnswer: OnAnswer;
+};
+
 export type OnAnswer = (nextHop: Address, resolution: Resolution | undefined) => void;
 
 /** What was planned for routes of the same kind through the same next hop. */
@@ -35,17 +48,20 @@ const KINDS = 0x1000;
 export class RoutePlan {
   readonly #rib: LocRib;
   readonly #states: RouteStates;
-  readonly #ask: Ask;
+  readonly #kernel: Questions;
+  readonly #isTaken: (id: number) => boolean;
   readonly #onAnswer: OnAnswer;
   readonly #problems = new Map<number, string>();
   /** To the next hops of routes, peers' gateways, and what peers have told. */
   readonly #ways = new KnownWays();
+  readonly #cutOffs = new CutOffs();
+  #peers: readonly Address[] = [];
   /** Next hops that the kernel is to be asked about again. */
   readonly #round = new Round(() => this.#begin());
   /** The kernel has answered otherwise than before. */
   #isOtherwise = false;
   /** Prefixes with a route that the operator has asked for: held. */
-  readonly #statics = new Set<number>();
+  readonly #statics = new Map<number, PlanInputs['statics'][number]>();
   readonly #planned = new Map<number, Planned>();
   /** Questions that are left for this turn, and whether that was not enough for what is being planned. */
   #questions = 0;
@@ -65,10 +81,11 @@ export class RoutePlan {
   #inputs: PlanInputs | undefined;
 
   /** @param states is told what is wanted */
-  constructor(rib: LocRib, states: RouteStates, ask: Ask, onAnswer: OnAnswer) {
+  constructor(rib: LocRib, states: RouteStates, { kernel, isTaken, onAnswer }: RoutePlanParts) {
     this.#rib = rib;
     this.#states = states;
-    this.#ask = ask;
+    this.#kernel = kernel;
+    this.#isTaken = isTaken;
     this.#onAnswer = onAnswer;
   }
 
@@ -100,7 +117,16 @@ export class RoutePlan {
     this.#inputs = inputs;
     this.#pools = new PrefixRanges(inputs.pools.map(({ prefix }) => prefix));
     this.#services = new PrefixRanges(inputs.services);
+    this.#cutOffs.configure(inputs.aggregates);
+    if (this.#cutOffs.hasAggregates) this.askAgain();
     this.#startAnew();
+  }
+
+  /** Peers have to be reached: that matters to the blackholes of aggregates. Whether there is something to be asked. */
+  watch(peers: readonly Address[]): boolean {
+    this.#peers = peers;
+    if (this.#cutOffs.hasAggregates) this.askAgain();
+    return this.#cutOffs.hasAggregates;
   }
 
   /** The kernel may reach next hops otherwise than before: askOn(). */
@@ -115,7 +141,10 @@ export class RoutePlan {
   /** Asks about some next hops. When all have been asked about, what has changed lets everything be planned anew. */
   askOn(): void {
     if (!this.#round.goOn((nextHop) => this.#askAbout(nextHop))) return;
-    if (!this.isAsking) this.#ways.roundIsOver();
+    if (!this.isAsking) {
+      this.#ways.roundIsOver();
+      if (this.#cutOffs.roundIsOver()) this.#isOtherwise = true;
+    }
     this.#followAnswers();
   }
 
@@ -134,6 +163,13 @@ export class RoutePlan {
   update(ids: readonly number[]): void {
     this.#questions = QUESTIONS;
     for (const id of ids) this.#plan(id);
+  }
+
+  /** Somebody else has got a route to the prefix, or has none any more. */
+  takenOrFree(id: number): void {
+    const route = this.#statics.get(id);
+    if (route === undefined) this.update([id]);
+    else this.#wantStatic(id, route);
   }
 
   /** Some prefixes are as they were, as too many next hops were new: planLate(). */
@@ -168,10 +204,50 @@ export class RoutePlan {
     this.#next = 0;
   }
 
+  /**
+   * A blackhole of an aggregate is all that the kernel finds there. It is on its way out, and says nothing about
+   * whether the address is reached.
+   */
+  isHidden(address: Address): boolean {
+    if (this.#cutOffs.aggregateOf(address) === undefined) return false;
+    const blackhole = this.#blackholeOver(address);
+    return blackhole !== undefined && !this.#isOwnBlock(blackhole);
+  }
+
+  #noteCutOff(address: Address, answer: Resolution | undefined): boolean {
+    const aggregate = this.#cutOffs.aggregateOf(address);
+    if (aggregate === undefined) return false;
+    const blackhole = answer === undefined ? this.#blackholeOver(address) : undefined;
+    // Of what is in a block here the aggregate decides nothing.
+    const isHere = blackhole !== undefined && this.#isOwnBlock(blackhole);
+    const length = this.#kernel.matchedLength(address) ?? -1;
+    return this.#cutOffs.note(address, !isHere && length < aggregate.length);
+  }
+
+  /** The blackhole that the address is in, if no longer route of ours leads to it. */
+  #blackholeOver({ family, value }: Address): Prefix | undefined {
+    const { prefixes } = this.#states;
+    for (let host = 0; host < addressBits(family); host++) {
+      const bits = BigInt(host);
+      const prefix = { family, value: (value >> bits) << bits, length: addressBits(family) - host };
+      const id = prefixes.find(prefix);
+      const target = id < 0 ? undefined : this.#states.actualOf(id);
+      if (target !== undefined) return target.type === 'blackhole' ? prefix : undefined;
+    }
+    return undefined;
+  }
+
+  #isOwnBlock(prefix: Prefix): boolean {
+    return this.#inputs?.ownBlocks.has(formatPrefix(prefix)) === true;
+  }
+
   #askAbout(nextHop: NextHop): Resolution | undefined {
     const { address, interfaceName } = nextHop;
     const known = this.#ways.of(nextHop);
-    const resolution = this.#ask(address, interfaceName);
+    const answer = this.#kernel.resolve(address, interfaceName);
+    if (this.#noteCutOff(address, answer)) this.#isOtherwise = true;
+    const isHidden = answer === undefined && this.isHidden(address);
+    const resolution = isHidden ? known?.resolution : answer;
     this.#ways.set(nextHop, resolution);
     // Nothing has been planned by what nobody knew.
     if (known !== undefined && !sameResolution(known.resolution, resolution)) {
@@ -179,7 +255,7 @@ export class RoutePlan {
     }
     this.#rib.attributes.hops.noteAsked(address);
     // A link-local next hop comes and goes with its peer, and says nothing without the interface.
-    if (!isLinkLocal(address)) this.#onAnswer(address, resolution);
+    if (!isLinkLocal(address) && !isHidden) this.#onAnswer(address, resolution);
     return resolution;
   }
 
@@ -191,7 +267,7 @@ export class RoutePlan {
 
   #startAnew(): void {
     this.#planned.clear();
-    for (const id of this.#statics) {
+    for (const id of this.#statics.keys()) {
       this.#states.want(id, undefined);
       this.#note(id, undefined);
       this.#states.prefixes.release(id);
@@ -205,13 +281,16 @@ export class RoutePlan {
 
   #planStatic(route: PlanInputs['statics'][number]): void {
     const id = this.#states.prefixes.intern(hostPrefix(route.address));
-    this.#statics.add(id);
-    const planned = planStatic(route, (address) => this.#resolutionOf(address));
-    this.#states.want(id, planned);
+    this.#statics.set(id, route);
+    this.#wantStatic(id, route);
+  }
+
+  #wantStatic(id: number, route: PlanInputs['statics'][number]): void {
+    const target = planStatic(route, (address) => this.#resolutionOf(address));
     const [address, gateway] = [route.address, route.gateway].map(formatAddress);
     const problem = `Cannot reach peer "${address}" by "${gateway}": that is no neighbour`;
     // Also what was wrong while it was a prefix like others is over.
-    this.#note(id, planned === undefined ? problem : undefined);
+    this.#want(id, target === undefined ? { kind: 'impossible', problem } : { kind: 'route', target });
   }
 
   #plan(id: number): void {
@@ -220,8 +299,17 @@ export class RoutePlan {
     this.#isPutOff = false;
     const plan = this.#inputs === undefined ? NOTHING : this.#planOf(id, this.#inputs);
     if (this.#isPutOff) return this.#putOff(id);
-    this.#states.want(id, plan.kind === 'route' ? plan.target : undefined);
-    this.#note(id, plan.kind === 'impossible' ? plan.problem : undefined);
+    this.#want(id, plan);
+  }
+
+  /** The kernel would prefer a route of ours to others' by its metric: there is none where they have one. */
+  #want(id: number, plan: Plan): void {
+    const isTaken = plan.kind === 'route' && this.#isTaken(id);
+    const target = plan.kind === 'route' && !isTaken ? plan.target : undefined;
+    this.#states.want(id, target);
+    const route = isTaken ? this.#states.routeOf(id, plan.target) : undefined;
+    if (route !== undefined) this.#note(id, takenText(route));
+    else this.#note(id, plan.kind === 'impossible' ? plan.problem : undefined);
   }
 
   #putOff(id: number): void {
@@ -283,13 +371,22 @@ export class RoutePlan {
   #make(id: number, inputs: PlanInputs): Plan {
     const entry = this.#rib.entryOf(id);
     if (entry === undefined) return NOTHING;
-    const resolve: Ask = (address, interfaceName) => {
+    if (entry.best?.source.kind === 'local' && entry.best.source.isAggregate && this.#isToBeAsked) {
+      this.#isPutOff = true;
+      return NOTHING;
+    }
+    const resolve: PlanContext['resolve'] = (address, interfaceName) => {
       const isKnown = this.#ways.of({ address, interfaceName }) !== undefined;
       if (!isKnown && this.#questions === 0) this.#isPutOff = true;
       else if (!isKnown) this.#questions -= 1;
       return this.#isPutOff ? undefined : this.#resolutionOf(address, interfaceName);
     };
-    return planRoute(entry, { ...inputs, resolve });
+    return planRoute(entry, { ...inputs, resolve, cutOffBy: (each) => this.#cutOffs.in(each) });
+  }
+
+  /** A blackhole may cut off some that nobody has asked about yet. */
+  get #isToBeAsked(): boolean {
+    return this.isAsking || this.#rib.attributes.hops.hasUnasked;
   }
 
   /** The kernel is asked about next hops not seen before. */
@@ -301,6 +398,7 @@ export class RoutePlan {
 
   #begin(): Iterable<NextHop> {
     this.#ways.roundBegins();
+    this.#cutOffs.roundBegins();
     return this.#usedNextHops();
   }
 
@@ -310,6 +408,10 @@ export class RoutePlan {
     let links: ReadonlySet<string> | undefined;
     for (const { gateway } of this.#inputs?.statics ?? []) {
       yield { address: gateway, interfaceName: undefined };
+    }
+    for (const address of this.#peers) {
+      const isInside = this.#cutOffs.aggregateOf(address) !== undefined;
+      if (isInside) yield { address, interfaceName: undefined };
     }
     for (const address of attributes.nextHops()) {
       if (address.value === 0n) continue;

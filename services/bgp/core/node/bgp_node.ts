@@ -19,6 +19,7 @@ import { Later } from '../host/later.ts';
 import { type Defer, Turns } from '../host/turns.ts';
 import { KernelSync } from '../kernel/kernel_sync.ts';
 import { blockTexts } from '../kernel/route_plan.ts';
+import type { OtherRoute } from '../kernel/types.ts';
 import { type SpeakerConfig, settingsText } from '../speaker/config.ts';
 import type { Note } from '../speaker/events.ts';
 import { Speaker } from '../speaker/speaker.ts';
@@ -87,7 +88,8 @@ export class BgpNode {
     const { node, clock, kernel, log, reporter, bfd, collector, recording } = options;
     const { turns = new Turns(clock) } = options;
     const { defer } = turns;
-    const found = kernel.list();
+    const others: OtherRoute[] = [];
+    const found = kernel.list((route) => others.push(route));
     this.speaker = this.#makeSpeaker(found.length > 0);
     const { speaker } = this;
     const { hops } = speaker.rib.attributes;
@@ -116,6 +118,7 @@ export class BgpNode {
     });
     this.#lostWays = new LostWays(speaker, kernel, {
       defer,
+      isHidden: (address) => this.#kernel.isHidden(address),
       onLost: (peer) => this.#host.order({ kind: 'session', peer, event: NO_WAY }),
     });
     this.services = new Services({
@@ -148,7 +151,7 @@ export class BgpNode {
     this.#listening = new Later(defer, () => options.onListen?.(this.listen));
     this.#watching = new Later(defer, () => this.#watchPaths());
     this.#lastResync = clock.now();
-    this.#kernel.takeInitial(found);
+    this.#kernel.takeInitial(found, others);
     this.#maintainLater();
   }
 
@@ -294,7 +297,8 @@ export class BgpNode {
     const ownBlocks = blockTexts(blocks.map(({ prefix }) => prefix));
     this.#host.configure(this.#parting.configure(speaker, derived.leftOut));
     this.#watchPaths();
-    this.#kernel.configure({ pools, subnet, services, statics, programs, ownBlocks });
+    const { aggregates = [] } = speaker.local;
+    this.#kernel.configure({ pools, subnet, services, statics, programs, ownBlocks, aggregates });
     this.services.configure(derived.serviceRules);
   }
 
@@ -326,8 +330,9 @@ export class BgpNode {
   }
 
   kernelChanged(news: KernelNews): void {
-    if (this.#isStopped || !this.#kernel.concerns(news)) return;
-    this.#kernelChanges.take(news.kind !== 'ways');
+    if (this.#isStopped) return;
+    if (news.kind === 'ways' && news.other !== undefined) this.#kernel.noteOther(news.other);
+    if (this.#kernel.concerns(news)) this.#kernelChanges.take(news.kind !== 'ways');
   }
 
   #followKernel(isToBeRead: boolean): void {

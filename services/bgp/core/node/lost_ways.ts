@@ -1,4 +1,5 @@
 import { CeaseSubcode, cease } from '@calico/bgp-wire';
+import type { Address } from '@calico/ip';
 import type { KernelPort } from '../../ports.ts';
 import type { Defer } from '../host/turns.ts';
 import { Round } from '../kernel/round.ts';
@@ -26,19 +27,25 @@ export class LostWays {
   #isGoingOn = false;
   #isStopped = false;
 
-  /** @param onLost is told the keys of such peers */
+  /** @param events.onLost is told the keys of such peers */
   constructor(
     speaker: Speaker,
-    kernel: KernelPort,
-    { defer, onLost }: { readonly defer: Defer; readonly onLost: (peer: string) => void },
+    kernel: Pick<KernelPort, 'resolve'>,
+    events: {
+      readonly defer: Defer;
+      /** Whether the kernel's answer says nothing, as of KernelSync. */
+      readonly isHidden: (address: Address) => boolean;
+      readonly onLost: (peer: string) => void;
+    },
   ) {
+    const { defer, isHidden, onLost } = events;
     this.#defer = defer;
     this.#round = new Round(() => [...speaker.peers.keys()]);
     this.#review = (key) => {
       const peer = speaker.peers.get(key);
       if (peer?.live === undefined) return;
       const { address, interface: name } = peer.config;
-      if (kernel.resolve(address, name) === undefined) onLost(key);
+      if (kernel.resolve(address, name) === undefined && !isHidden(address)) onLost(key);
     };
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseAddress } from '@calico/ip';
+import { formatAddress, parseAddress } from '@calico/ip';
 import { FakeKernel } from '../../testing/fake_kernel.ts';
 import { QUESTIONS } from '../kernel/round.ts';
 import type { Speaker } from '../speaker/speaker.ts';
@@ -13,11 +13,13 @@ function world(count: number) {
   for (const key of keys) peers.set(key, { live: {}, config: { key, address: parseAddress(key) } });
   const turns: (() => void)[] = [];
   const lost: string[] = [];
+  const hidden = new Set<string>();
   const ways = new LostWays({ peers } as unknown as Speaker, kernel, {
     defer: (callback) => turns.push(callback),
+    isHidden: (address) => hidden.has(formatAddress(address)),
     onLost: (peer) => lost.push(peer),
   });
-  return { kernel, keys, peers, turns, lost, ways };
+  return { kernel, keys, peers, turns, lost, ways, hidden };
 }
 
 test('peers without a way are found a few per turn; what changes on the way is looked at once more', () => {
@@ -37,6 +39,14 @@ test('peers without a way are found a few per turn; what changes on the way is l
   peers.delete(late);
   while (turns.length > 0) turns.shift()?.();
   assert.deepEqual(lost, [first, late, second]);
+});
+
+test('what a blackhole of ours hides is not lost', () => {
+  const { kernel, keys, lost, ways, hidden } = world(2);
+  for (const key of keys) kernel.ways.set(key, undefined);
+  hidden.add(keys[0] as string);
+  ways.look();
+  assert.deepEqual(lost, [keys[1]]);
 });
 
 test('a session that is not up has no way to lose, and a node that stops looks no further', () => {

@@ -8,10 +8,11 @@ import { tablePlay } from './table_play.ts';
 
 const NOWHERE: KernelPort = {
   list: () => [],
-  read: (_visit, done) => done(true),
+  read: (_visit, _visitOther, done) => done(true),
   apply: (_changes, done) => done([]),
   removeWays: (prefixes, onGone) => onGone(prefixes, true),
   resolve: () => ({ gateway: undefined, interfaceIndex: 1 }),
+  matchedLength: () => undefined,
   linkLocalAddress: () => undefined,
   interfaceIndex: () => undefined,
   interfaceName: () => undefined,
