@@ -47,6 +47,8 @@ export class Peer {
   live: Live | undefined;
   /** The stale timer runs. */
   isAwaited = false;
+  /** When what awaits the return of the peer goes at the latest; undefined: there is none. */
+  staleUntil: number | undefined;
   /** Of the last loss; nothing stays long while the session is up. */
   longLived = new LongLived();
   /** While its routes become those of a peer that is away for long. */

@@ -34,7 +34,10 @@ export class StaleRoutes {
     received.markStale(families);
     if (received.staleCount === 0) return this.#cancel(peer);
     beginToAge(peer);
-    if (!isAwaitedAlready || goesOn) this.#await(peer, peer.longLived.delayMs);
+    if (isAwaitedAlready && !goesOn) return;
+    const { delayMs } = peer.longLived;
+    peer.staleUntil ??= peer.session.since + delayMs + AFTER_RETURN_MS;
+    this.#await(peer, delayMs);
   }
 
   /**
@@ -47,7 +50,7 @@ export class StaleRoutes {
     // RFC 4724 section 4.2: what the peer does not say it kept forwarding is dropped at once.
     if (!isReplacing) received.retainOnly(longLived.keptAfter(restart));
     if (received.staleCount === 0) this.#cancel(peer);
-    else if (!longLived.isOn) this.#await(peer, AFTER_RETURN_MS);
+    else if (!longLived.isOn) this.#await(peer, this.#patienceWith(peer));
   }
 
   /** The peer has told all its routes of a family. */
@@ -72,6 +75,12 @@ export class StaleRoutes {
     if (live === undefined) beginToAge(peer);
     this.#swept(peer, received.sweep(longLived.over));
     if (received.staleCount > 0) this.#await(peer, longLived.delayMs);
+  }
+
+  /** One that comes and goes, and never tells all, has no more time than one that comes late. */
+  #patienceWith({ longLived, session, staleUntil = Infinity }: Peer): number {
+    if (longLived.isLong) return AFTER_RETURN_MS;
+    return Math.max(0, Math.min(AFTER_RETURN_MS, staleUntil - session.since));
   }
 
   /** All that are stale go. */
@@ -101,6 +110,7 @@ export class StaleRoutes {
   /** Nothing is stale any more. */
   #cancel(peer: Peer): void {
     peer.longLived = new LongLived();
+    peer.staleUntil = undefined;
     if (!peer.isAwaited) return;
     peer.isAwaited = false;
     this.#emit({ kind: 'cancel-timer', peer: peer.config.key, timer: 'stale' });

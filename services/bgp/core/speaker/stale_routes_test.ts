@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Afi, type Capability, endOfRib, Safi } from '@calico/bgp-wire';
+import { parseAddress, parsePrefix } from '@calico/ip';
+import { ScriptedPeer } from '../../testing/scripted_peer.ts';
+
+const GRACEFUL: Capability = {
+  kind: 'graceful-restart',
+  restarting: true,
+  notification: false,
+  restartTimeSeconds: 120,
+  families: [{ afi: Afi.Ipv4, safi: Safi.Unicast, forwarding: true }],
+};
+
+/** A peer that has told one route. */
+function told(): ScriptedPeer {
+  const peer = new ScriptedPeer([GRACEFUL]);
+  const nextHop = parseAddress('192.168.80.101');
+  const attributes = { origin: 0 as const, asPath: [], localPreference: 100, nextHop };
+  const announced = [{ prefix: parsePrefix('10.244.2.0/26') }];
+  peer.say({ kind: 'update', withdrawn: [], announced, attributes, problems: [] });
+  peer.clock.advance(100);
+  return peer;
+}
+
+/** Comes back for 20 s and says nothing, every 40 s. @returns seconds until its route was gone */
+function flap(peer: ScriptedPeer): number {
+  for (let seconds = 0; seconds < 1_600; seconds += 40) {
+    peer.hangUp();
+    peer.clock.advance(20_000);
+    peer.connect([GRACEFUL]);
+    peer.clock.advance(20_000);
+    if (peer.peer.received.size === 0) return seconds + 40;
+  }
+  return Infinity;
+}
+
+test('routes of a peer that comes and goes end two minutes after its restart time', () => {
+  const peer = told();
+  assert.equal(flap(peer), 240);
+});
+
+test('a peer that has told all has all the time again', () => {
+  const peer = told();
+  peer.hangUp();
+  peer.clock.advance(110_000);
+  peer.connect([GRACEFUL]);
+  peer.clock.advance(110_000);
+  peer.say(endOfRib(4));
+  peer.clock.advance(100);
+  assert.equal(peer.peer.received.size, 0);
+  assert.equal(peer.peer.staleUntil, undefined);
+});
