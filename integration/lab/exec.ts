@@ -32,7 +32,7 @@ export function exec(command: readonly string[], options: ExecOptions = {}): Pro
         timedOut = true;
         child.kill('SIGKILL');
       },
-      patient(options.timeoutMs ?? 60_000),
+      patient(options.timeoutMs ?? 240_000),
     );
     const end = (): void => void child.kill('SIGTERM');
     if (options.signal?.aborted) end();

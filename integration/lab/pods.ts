@@ -91,7 +91,7 @@ export function runCni(
   return exec(inNamespace(node.namespace, [PLUGIN]), {
     input: netconf,
     env,
-    timeoutMs: call.timeoutMs ?? 30_000,
+    timeoutMs: call.timeoutMs ?? 120_000,
   });
 }
 
