@@ -17,6 +17,7 @@ export const WELL_KNOWN_COMMUNITIES: ReadonlyMap<string, number> = new Map([
   ['no-export', Community.NoExport],
   ['no-advertise', Community.NoAdvertise],
   ['no-export-subconfed', Community.NoExportSubconfed],
+  ['no-peer', Community.NoPeer],
 ]);
 
 /** "65000:100". */

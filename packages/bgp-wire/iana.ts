@@ -125,7 +125,7 @@ export const AS_TRANS = 23456;
 export const Origin = { Igp: 0, Egp: 1, Incomplete: 2 } as const;
 export type Origin = (typeof Origin)[keyof typeof Origin];
 
-/** Well-known communities: RFC 1997, RFC 7999, RFC 8326, RFC 9494. */
+/** Well-known communities: RFC 1997, RFC 3765, RFC 7999, RFC 8326, RFC 9494. */
 export const Community = {
   GracefulShutdown: 0xffff_0000,
   LongLivedStale: 0xffff_0006,
@@ -134,4 +134,6 @@ export const Community = {
   NoExport: 0xffff_ff01,
   NoAdvertise: 0xffff_ff02,
   NoExportSubconfed: 0xffff_ff03,
+  /** Is not acted on: it says something about networks that peer for free, not about a cluster. */
+  NoPeer: 0xffff_ff04,
 } as const;

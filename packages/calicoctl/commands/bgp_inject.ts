@@ -45,7 +45,7 @@ Example:
   sudo calicoctl bgp inject 198.51.100.0/24 --community 64512:100 no-export
 
 Names of communities: graceful-shutdown, llgr-stale, no-llgr, blackhole, no-export, no-advertise,
-no-export-subconfed.
+no-export-subconfed, no-peer.
 ${where}`,
     )
     .action((prefixes: string[], options: RouteOptions) =>

@@ -99,8 +99,21 @@ export function sortRoutes(routes: readonly ListRoutesResponse[]): ListRoutesRes
 
 function communitiesOf(route: ListRoutesResponse): string[] {
   const { communities, extendedCommunities, largeCommunities } = route;
-  return [...communities, ...extendedCommunities, ...largeCommunities];
+  const named = communities.map((text) => COMMUNITY_NAMES.get(text) ?? text);
+  return [...named, ...extendedCommunities, ...largeCommunities];
 }
+
+/** Well-known communities, as `bgp inject` takes them. The codec knows them as well, and costs too much here. */
+const COMMUNITY_NAMES: ReadonlyMap<string, string> = new Map([
+  ['65535:0', 'graceful-shutdown'],
+  ['65535:6', 'llgr-stale'],
+  ['65535:7', 'no-llgr'],
+  ['65535:666', 'blackhole'],
+  ['65535:65281', 'no-export'],
+  ['65535:65282', 'no-advertise'],
+  ['65535:65283', 'no-export-subconfed'],
+  ['65535:65284', 'no-peer'],
+]);
 
 const VERDICTS: Readonly<Record<PathVerdict, string>> = {
   [PathVerdict.UNSPECIFIED]: 'unknown',

@@ -51,6 +51,14 @@ s    10.244.90.0/26     -                this node        -      -     -        
   assert.equal(formatRoutes([]), 'No routes found.\n');
 });
 
+test('RouteTable calls well-known communities by their names', () => {
+  const route = create(ListRoutesResponseSchema, {
+    prefix: '10.0.0.0/8',
+    communities: ['65535:0', '65535:65281', '65535:7', '65535:5', '64512:666'],
+  });
+  assert.match(formatRoutes([route]), / graceful-shutdown no-export no-llgr 65535:5 64512:666\n$/);
+});
+
 test('RouteTable of what a peer was told, and wide', () => {
   const route = create(ListRoutesResponseSchema, {
     prefix: '10.244.0.0/16',
