@@ -1,7 +1,6 @@
 // Namespaces with our bgp process or with BIRD in each, on one bridge; etcd, NATS and api beside them.
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { BgpService } from '@calico/proto/bgp/v1/bgp';
@@ -15,6 +14,8 @@ import { eventually } from '../lab/wait.ts';
 
 const CONTROL = '192.168.80.10';
 const NATS = `nats://${CONTROL}:4222`;
+/** Of calls to services on a busy machine. */
+const CALL_MS = 60_000;
 const API_VERSION = 'projectcalico.org/v3';
 
 export type Speaker = {
@@ -32,7 +33,8 @@ type Plan = {
 };
 
 export class BgpLab {
-  readonly directory = mkdtempSync(join(tmpdir(), 'calico-bgp-'));
+  /** In a place with a short name, for sockets, that FRR's own user can get at, whatever TMPDIR is. */
+  readonly directory = mkdtempSync('/tmp/calico-bgp-');
   readonly runtime: Runtime;
   readonly #prefix = `cbg${randomBytes(3).toString('hex')}`;
   readonly #speakers = new Map<string, Speaker>();
@@ -97,7 +99,8 @@ export class BgpLab {
   }
 
   etcdctl(command: readonly string[]): Promise<string> {
-    return execOk(inNamespace(this.control, ['etcdctl', ...command]), {
+    const limits = ['--dial-timeout=60s', '--command-timeout=60s'];
+    return execOk(inNamespace(this.control, ['etcdctl', ...limits, ...command]), {
       env: { PATH: process.env['PATH'] ?? '', ETCDCTL_API: '3' },
     });
   }
@@ -131,7 +134,9 @@ export class BgpLab {
 
   bgpClient(name: string): RpcClient<typeof BgpService> {
     const { directory } = this.speaker(name);
-    const client = connectRpc(BgpService, `unix:${join(directory, 'bgp.sock')}`, {});
+    const client = connectRpc(BgpService, `unix:${join(directory, 'bgp.sock')}`, {
+      timeoutMs: CALL_MS,
+    });
     this.#clients.push(client);
     return client;
   }
@@ -155,7 +160,7 @@ export class BgpLab {
     });
     await eventually(
       () => existsSync(socket),
-      5_000,
+      20_000,
       () => `BIRD ${version} does not start: ${bird.log()}`,
       () => !bird.running,
     );
@@ -204,6 +209,22 @@ export class BgpLab {
     return found;
   }
 
+  /** All sessions of a speaker of ours, so many, are up. */
+  async sessionsAreUp(name: string, count: number): Promise<void> {
+    const client = this.bgpClient(name);
+    let last = '';
+    await eventually(
+      async () => {
+        const answer = await client.listPeers({}).catch(() => undefined);
+        const peers = answer?.peers ?? [];
+        last = peers.map(({ address, state }) => `${address} ${state}`).join(', ');
+        return peers.length === count && peers.every(({ state }) => state === 'Established');
+      },
+      30_000,
+      () => `sessions of ${name} are "${last}"\n${this.#logs()}`,
+    );
+  }
+
   /** Routes with protocol bird, sorted, without trailing spaces. */
   async routes(name: string, family: 4 | 6 = 4): Promise<string[]> {
     const text = await this.run(name, `ip -${family} route show proto bird`);
@@ -217,7 +238,7 @@ export class BgpLab {
   async routesBecome(
     name: string,
     expected: readonly string[],
-    timeoutMs = 10_000,
+    timeoutMs = 20_000,
     family: 4 | 6 = 4,
   ): Promise<void> {
     let last: string[] = [];
@@ -293,6 +314,8 @@ export class BgpLab {
       command: runtimeCommand('node', 'services/api/main.ts'),
       env: {
         NATS_URL: NATS,
+        // A slow disk is not what is tested.
+        ETCD_TIMEOUT_SECONDS: '60',
         CALICO_RUN_DIR: join(this.directory, 'control'),
         CALICO_LISTEN: `${CONTROL}:5671,unix:${data('api.sock')}`,
         CALICO_INSECURE: 'true',
@@ -300,18 +323,18 @@ export class BgpLab {
     });
     await eventually(
       () => existsSync(data('api.sock')),
-      15_000,
+      30_000,
       () => `api does not start: ${this.process('api').log()}`,
       () => !this.process('api').running,
     );
-    this.#api = connectRpc(ResourceService, `unix:${data('api.sock')}`, {});
+    this.#api = connectRpc(ResourceService, `unix:${data('api.sock')}`, { timeoutMs: 2 * CALL_MS });
     this.#clients.push(this.#api);
     await eventually(
       async () => {
         const answer = await this.#api?.list({ kind: 'Node' }).catch(() => undefined);
         return answer !== undefined;
       },
-      15_000,
+      30_000,
       () => `api does not answer: ${this.process('api').log()}`,
     );
   }
