@@ -34,7 +34,7 @@ test('a log group gives the beginning of each packet, with the prefix of the rul
       packets.push(...log.read().packets);
       return packets.length > 0;
     },
-    5_000,
+    10_000,
     () => 'nothing was logged',
   );
   assert.equal(packets[0]?.prefix, prefix);

@@ -49,7 +49,7 @@ test('a packet is followed from rule to rule, and nothing is left behind', {
       steps.push(...trace.steps());
       return steps.some(({ verdict }) => verdict === 'drop');
     },
-    5_000,
+    10_000,
     () => `no drop among ${JSON.stringify(steps)}`,
   );
   const step = { table: 'calico', inputInterface: '', outputInterface: '' };

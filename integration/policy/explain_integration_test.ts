@@ -72,8 +72,22 @@ test('an allowed connection', async (t) => {
   assert.match(text, /egress of default\/client: allowed by Profile kns.default rule 1 Allow/);
 });
 
+/** A node that is busy may begin to watch when the packet has passed. */
+async function traced(outcome: RegExp): Promise<string> {
+  let text = '';
+  await eventually(
+    async () => {
+      text = await lab.calicoctlOk(['why', 'default/client', 'default/web', '--trace']);
+      return outcome.test(text) && text.match(/^On .*, the packet met/gm)?.length === 2;
+    },
+    10_000,
+    () => text,
+  );
+  return text;
+}
+
 test('a trace shows the rules that the packet meets on both nodes', async (t) => {
-  const text = await lab.calicoctlOk(['why', 'default/client', 'default/web', '--trace']);
+  const text = await traced(/The kernel let it pass/);
   t.diagnostic(text);
   const [, ...nodes] = text.split(/^On (?=.*, the packet met)/m);
   assert.equal(nodes.length, 2);
@@ -144,10 +158,10 @@ test('a rule that denies is named, and counted on its node', async (t) => {
   const { text, answer } = await why();
   t.diagnostic(text);
   assert.equal(answer.nodes[1]?.because, 'GlobalNetworkPolicy no-databases rule 1 Deny');
-  const traced = await lab.calicoctlOk(['why', 'default/client', 'default/web', '--trace']);
-  t.diagnostic(traced);
-  assert.match(traced, /GlobalNetworkPolicy no-databases ingress rule 1 Deny +drop/);
-  assert.match(traced, /The kernel dropped it; predicted: denied/);
+  const followed = await traced(/The kernel dropped it/);
+  t.diagnostic(followed);
+  assert.match(followed, /GlobalNetworkPolicy no-databases ingress rule 1 Deny +drop/);
+  assert.match(followed, /The kernel dropped it; predicted: denied/);
   const stats = await lab.calicoctlOk(['policy', 'stats']);
   t.diagnostic(stats);
   assert.match(stats, /GlobalNetworkPolicy +no-databases +ingress +1 +Deny +[1-9]/);
@@ -171,7 +185,7 @@ spec: {deniedLog: Enabled}
         felix
           .log()
           .split('\n')
-          .findLast((each) => each.includes('denied by policy')) ?? '';
+          .findLast((each) => isDenied(each)) ?? '';
       return line !== '';
     },
     20_000,
@@ -189,6 +203,11 @@ spec: {deniedLog: Enabled}
     ],
   );
 });
+
+/** Not what the kernel sends to all by itself. */
+function isDenied(line: string): boolean {
+  return line.includes('denied by policy') && line.includes(`"to":"default/web (${web.ip})"`);
+}
 
 const slice = (service: string, address: string): string => `---
 apiVersion: discovery.k8s.io/v1

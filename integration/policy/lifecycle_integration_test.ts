@@ -7,6 +7,7 @@ import * as fc from 'fast-check';
 import { compile } from '../../services/felix/core/policy/compiler/compile.ts';
 import { worlds } from '../../services/felix/core/policy/random/worlds.ts';
 import type { PacketFilter, PolicyInputs } from '../../services/felix/ports.ts';
+import { LineMonitor } from '../lab/monitor.ts';
 import {
   felixConfiguration,
   globalPolicy,
@@ -78,14 +79,9 @@ function rich(): Partial<PolicyInputs> {
 
 /** Everything that `nft monitor` prints during `work`. */
 async function changesDuring(work: () => Promise<void>): Promise<string> {
-  const monitor = node.spawn('nft', 'monitor');
-  let printed = '';
-  monitor.stdout?.setEncoding('utf8').on('data', (text: string) => (printed += text));
-  await sleep(200);
+  const monitor = await LineMonitor.packetFilter(node.host.namespace);
   await work();
-  await sleep(200);
-  monitor.kill('SIGKILL');
-  return printed;
+  return (await monitor.stop()).join('\n');
 }
 
 async function eventually(check: () => Promise<boolean> | boolean, what: string): Promise<void> {

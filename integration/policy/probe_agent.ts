@@ -29,6 +29,25 @@ export type ProbeRequest =
 /** "ok" or "ok <what the server saw as the client's address>"; "timeout", "refused", or an error code. */
 export type ProbeAnswer = { readonly id: number; readonly result: string };
 
+/** What a server needs on a busy machine for an answer on a connection that the kernel has made. */
+const ANSWER_MS = 5_000;
+const TURN_MS = 10;
+
+/**
+ * Calls `onLate` after so much time, counted in turns of this process: it waits longer where processes wait for a
+ * processor, as its servers do, and what has arrived meanwhile is read before it is late. The answer takes it back.
+ */
+function limit(timeoutMs: number, onLate: () => void): () => void {
+  let left = Math.ceil(timeoutMs / TURN_MS);
+  let timer = setTimeout(turn, TURN_MS);
+  function turn(): void {
+    left--;
+    if (left <= 0) onLate();
+    else timer = setTimeout(turn, TURN_MS);
+  }
+  return () => clearTimeout(timer);
+}
+
 const open: Socket[] = [];
 const accepted = new Set<Socket>();
 
@@ -70,16 +89,16 @@ function openTcp(
 ): Promise<Socket | string> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port, ...(source ? { localAddress: source } : {}) });
-    const timer = setTimeout(() => {
+    const inTime = limit(timeoutMs, () => {
       socket.destroy();
       resolve('timeout');
-    }, timeoutMs);
+    });
     socket.on('connect', () => {
-      clearTimeout(timer);
+      inTime();
       resolve(socket);
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      clearTimeout(timer);
+      inTime();
       resolve(error.code === 'ECONNREFUSED' ? 'refused' : (error.code ?? 'error'));
     });
   });
@@ -87,9 +106,9 @@ function openTcp(
 
 function exchange(socket: Socket, timeoutMs: number): Promise<string> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve('timeout'), timeoutMs);
+    const inTime = limit(timeoutMs, () => resolve('timeout'));
     socket.once('data', (bytes) => {
-      clearTimeout(timer);
+      inTime();
       resolve(bytes.toString());
     });
     socket.write('ok');
@@ -106,11 +125,11 @@ function askUdp(
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   return new Promise((resolve) => {
     const end = (result: string): void => {
-      clearTimeout(timer);
+      inTime();
       socket.close();
       resolve(result);
     };
-    const timer = setTimeout(() => end('timeout'), timeoutMs);
+    const inTime = limit(timeoutMs, () => end('timeout'));
     socket.on('message', (message) => end(message.toString()));
     socket.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? 'error'));
     const send = (): void => socket.send('ok', port, address);
@@ -135,7 +154,7 @@ async function answer(request: ProbeRequest): Promise<string> {
       const { address, port, timeoutMs, source } = request;
       const socket = await openTcp(address, port, timeoutMs, source);
       if (typeof socket === 'string') return socket;
-      const result = await exchange(socket, timeoutMs);
+      const result = await exchange(socket, Math.max(timeoutMs, ANSWER_MS));
       socket.destroy();
       return result;
     }
