@@ -1,4 +1,4 @@
-// The routing table as an MRT file: RFC 6396 section 4.3.
+// The routing table as an MRT file: RFC 6396 section 4.3, with path identifiers where peers give them (RFC 8050).
 import {
   encodeMrt,
   fitsMrt,
@@ -38,7 +38,8 @@ export function* dumpTable(speaker: Speaker, now: number): Generator<Uint8Array,
   let records: Uint8Array[] = [];
   let sequence = 0;
   for (const { prefix, candidates } of speaker.rib.entries()) {
-    const entries = candidates.flatMap((path) => entryOf(path, sources));
+    const isNumbered = candidates.some(({ pathId }) => pathId !== 0);
+    const entries = candidates.flatMap((path) => entryOf(path, sources, isNumbered));
     records.push(encodeRoutes({ kind: 'routes', timestamp, sequence, prefix, entries }));
     sequence += 1;
     if (records.length < RECORDS_PER_PIECE) continue;
@@ -61,9 +62,14 @@ function encodeRoutes(record: Extract<MrtRecord, { readonly kind: 'routes' }>): 
 }
 
 /** Of a peer that is gone meanwhile there is no entry. */
-function entryOf({ data, source }: Path, sources: ReadonlyMap<string, Source>): MrtEntry[] {
+function entryOf(
+  { data, source, pathId }: Path,
+  sources: ReadonlyMap<string, Source>,
+  isNumbered: boolean,
+): MrtEntry[] {
   const found = sources.get(source.kind === 'peer' ? source.peer : '');
   if (found === undefined) return [];
   const { attributes, nextHop } = data;
-  return [{ peer: found.index, originated: found.originated, attributes, nextHop }];
+  const { index: peer, originated } = found;
+  return [{ peer, originated, ...(isNumbered && { pathId }), attributes, nextHop }];
 }
