@@ -11,10 +11,13 @@ import {
   encodeBmp,
   encodeMessage,
   encodeMrt,
+  MAX_EXTENDED_MESSAGE_LENGTH,
+  MAX_MESSAGE_LENGTH,
   type Message,
   MessageFramer,
   MrtError,
   type MrtRecord,
+  type Notification,
   ProtocolError,
   type Update,
   type WireContext,
@@ -108,6 +111,56 @@ function attempt<T>(
   }
 }
 
+/** As attempt(), of BGP: what is refused is answered, whatever length of messages was agreed on. */
+function read<T>(decode: () => T): { readonly value: T } | undefined {
+  try {
+    return { value: decode() };
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause;
+    checkAnswer(cause.notification);
+    return undefined;
+  }
+}
+
+function checkAnswer(notification: Notification): void {
+  for (const extendedMessages of [false, true]) {
+    const context = { ...DEFAULT_CONTEXT, extendedMessages };
+    const framer = new MessageFramer();
+    if (extendedMessages) framer.allowExtendedMessages();
+    framer.push(encodeMessage(notification, context));
+    const frame = framer.next();
+    const heard = frame === undefined ? undefined : decodeMessage(frame, context);
+    const isSame =
+      heard?.kind === 'notification' &&
+      heard.code === notification.code &&
+      heard.subcode === notification.subcode &&
+      isDeepStrictEqual(heard.data, notification.data.slice(0, heard.data.length));
+    if (!isSame) throw new Error('A refusal is not heard as it was said');
+  }
+}
+
+/** As long as any message may be, or nearly: what is quoted of it has the least room. */
+function makeLong(random: Random): Uint8Array {
+  const longest = random.oneIn(16) ? MAX_EXTENDED_MESSAGE_LENGTH : MAX_MESSAGE_LENGTH;
+  const bytes = new Uint8Array(longest - (random.oneIn(2) ? 0 : random.below(40)));
+  // Zeros would be as many prefixes.
+  bytes.fill(random.below(256));
+  bytes.set(mutate(random, messages, HEADER).subarray(0, bytes.length));
+  if (bytes[TYPE_AT] === UPDATE && random.oneIn(2)) fillAttribute(random, bytes);
+  setU16(bytes, LENGTH_AT, bytes.length);
+  return bytes;
+}
+
+/** Makes one attribute all that the UPDATE has. */
+function fillAttribute(random: Random, bytes: Uint8Array): void {
+  const room = bytes.length - HEADER - 4;
+  setU16(bytes, HEADER, 0);
+  setU16(bytes, HEADER + 2, room);
+  bytes[HEADER + 4] = random.pick([0x10, 0x50, 0x90, 0xd0]);
+  bytes[HEADER + 5] = random.below(256);
+  setU16(bytes, HEADER + 6, room - 4);
+}
+
 function makeTable(random: Random): Uint8Array {
   return random.oneIn(400) ? random.pick(LONG_UPDATES) : makeMessage(random, updates);
 }
@@ -115,11 +168,12 @@ function makeTable(random: Random): Uint8Array {
 function checkMessage(bytes: Uint8Array, random: Random): boolean {
   const context = random.pick(CONTEXTS);
   const framer = new MessageFramer();
+  if (bytes.length > MAX_MESSAGE_LENGTH) framer.allowExtendedMessages();
   framer.push(bytes);
-  const framed = attempt(() => framer.next(), ProtocolError);
+  const framed = read(() => framer.next());
   if (framed?.value === undefined) return false;
   const frame = framed.value;
-  const decoded = attempt(() => decodeMessage(frame, context), ProtocolError);
+  const decoded = read(() => decodeMessage(frame, context));
   if (frame.type === UPDATE) {
     const reason = reasonToReset(frame.body, context);
     const hasNoRoutes = reason === undefined && namesNoRoutes(frame.body);
@@ -185,7 +239,7 @@ function framesOf(pieces: readonly Uint8Array[]): string {
   for (const piece of pieces) {
     framer.push(piece);
     for (;;) {
-      const framed = attempt(() => framer.next(), ProtocolError);
+      const framed = read(() => framer.next());
       if (framed === undefined) return `${text}!`;
       if (framed.value === undefined) break;
       text += `${framed.value.type}:${framed.value.body.length} `;
@@ -347,6 +401,7 @@ export const TARGETS: readonly Target[] = [
     make: makeTable,
     check: (bytes, random) => checkTable(bytes, random.oneIn(2)),
   },
+  { name: 'long', share: 1, make: makeLong, check: checkMessage },
   { name: 'stream', share: 1, make: makeStream, check: checkStream },
   { name: 'BMP', share: 2, make: makeBmp, check: checkBmp },
   { name: 'MRT', share: 2, make: makeMrt, check: checkMrt },

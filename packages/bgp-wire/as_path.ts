@@ -93,6 +93,11 @@ export function withoutMembers(path: AsPath): AsPath {
   return hasMembers(path) ? path.filter((segment) => !isOfConfederation(segment)) : path;
 }
 
+/** Whether some numbers have no order (RFC 9774). */
+export function hasSets(path: AsPath): boolean {
+  return path.some(({ kind }) => kind === 'set' || kind === 'confed-set');
+}
+
 function isOfConfederation({ kind }: AsSegment): boolean {
   return kind === 'confed-sequence' || kind === 'confed-set';
 }

@@ -27,7 +27,7 @@ export class AttributeScanner {
   /** 0: none. */
   originatorId = 0;
   clusterLength = 0;
-  /** Some community is one of those with a meaning for all. */
+  /** Policies have to see the set itself: a community has a meaning for all, or the path a set of AS numbers. */
   isMarked = false;
   #bytes: Uint8Array = new Uint8Array(0);
 
@@ -117,6 +117,7 @@ export class AttributeScanner {
         this.pathLength += count;
       } else if (segment === Segment.Set) {
         this.pathLength += 1;
+        this.isMarked = true;
       } else {
         return false;
       }

@@ -15,10 +15,7 @@ const EXTERNAL: WireContext = { ...DEFAULT_CONTEXT, peerKind: 'external' };
 
 const ORDINARY: PathAttributes = {
   origin: 2,
-  asPath: [
-    { kind: 'sequence', asns: [4_200_000_000, 7] },
-    { kind: 'set', asns: [8, 9] },
-  ],
+  asPath: [{ kind: 'sequence', asns: [4_200_000_000, 7] }],
   nextHop: address('192.0.2.200'),
   multiExitDiscriminator: 5,
   localPreference: 4_000_000_000,
@@ -51,7 +48,7 @@ function compare(bytes: Uint8Array, context: WireContext): boolean {
     localPreference: attributes.localPreference ?? -1,
     originatorId: attributes.originatorId ?? 0,
     clusterLength: attributes.clusterList?.length ?? 0,
-    isMarked: communities.some((each) => each >= Community.GracefulShutdown),
+    isMarked: communities.some((each) => each >= Community.GracefulShutdown) || hasSets(asPath),
   });
   for (const asn of [...asPath.flatMap(({ asns }) => asns), 0, 64_512]) {
     assert.equal(hasAs(bytes, asn), asPathContains(asPath, asn) > 0);
@@ -76,6 +73,15 @@ test('sees communities that mean something to every speaker', () => {
     assert.ok(scan(encodeAttributes({ ...ORDINARY, communities }, DEFAULT_CONTEXT)));
     assert.equal(scanner.isMarked, isMarked, `${community}`);
   }
+});
+
+test('sees sets of AS numbers', () => {
+  const asPath = [
+    { kind: 'sequence', asns: [7] },
+    { kind: 'set', asns: [8, 9] },
+  ] as const;
+  assert.ok(compare(encodeAttributes({ ...ORDINARY, asPath }, DEFAULT_CONTEXT), DEFAULT_CONTEXT));
+  assert.equal(scanner.isMarked, true);
 });
 
 test('leaves what is out of the ordinary to the decoder', () => {

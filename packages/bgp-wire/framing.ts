@@ -102,10 +102,15 @@ export class MessageFramer {
   }
 }
 
+/** Of all messages but OPEN and KEEPALIVE. */
+export function maximumLength(extended: boolean): number {
+  return extended ? MAX_EXTENDED_MESSAGE_LENGTH : MAX_MESSAGE_LENGTH;
+}
+
 /** Puts the header before a body. Throws RangeError when the message gets too long to send. */
 export function encodeFrame(type: number, body: Uint8Array, extended = false): Uint8Array {
   const length = HEADER_LENGTH + body.length;
-  const maximum = extended ? MAX_EXTENDED_MESSAGE_LENGTH : MAX_MESSAGE_LENGTH;
+  const maximum = maximumLength(extended);
   if (length > maximum) {
     throw new RangeError(
       `Cannot encode message of type ${type}: length "${length}" is above ${maximum}`,

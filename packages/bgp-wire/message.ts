@@ -2,7 +2,7 @@
 import { TruncatedError } from './bytes.ts';
 import { DEFAULT_CONTEXT, type WireContext } from './context.ts';
 import { ProtocolError } from './errors.ts';
-import { encodeFrame, type Frame } from './framing.ts';
+import { encodeFrame, type Frame, HEADER_LENGTH, maximumLength } from './framing.ts';
 import { ErrorCode, HeaderError, MessageType } from './iana.ts';
 import { decodeNotification, encodeNotification, type Notification } from './notification.ts';
 import { decodeOpen, encodeOpen, type Open } from './open.ts';
@@ -58,7 +58,10 @@ function badLength(body: Uint8Array): ProtocolError {
   );
 }
 
-/** A whole message with its header. Throws RangeError when it exceeds what the session allows. */
+/**
+ * A whole message with its header. Throws RangeError when it exceeds what the session allows, but for a
+ * NOTIFICATION: its data are cut, for what they quote may have filled a message.
+ */
 export function encodeMessage(
   message: Message,
   context: WireContext = DEFAULT_CONTEXT,
@@ -75,7 +78,7 @@ export function encodeMessage(
     case 'notification':
       return encodeFrame(
         MessageType.Notification,
-        encodeNotification(message),
+        encodeNotification(message, maximumLength(context.extendedMessages) - HEADER_LENGTH),
         context.extendedMessages,
       );
     case 'keepalive':

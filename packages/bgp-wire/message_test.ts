@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { DEFAULT_CONTEXT } from './context.ts';
+import { DEFAULT_CONTEXT, type WireContext } from './context.ts';
 import { ProtocolError } from './errors.ts';
-import { MessageFramer } from './framing.ts';
+import { encodeFrame, type Frame, MessageFramer } from './framing.ts';
 import { decodeMessage, encodeMessage, type Message } from './message.ts';
+import type { Notification } from './notification.ts';
 import { goldens } from './testdata/goldens.ts';
-import { anyMessage, contextOf, fromHex, seededRandom, toHex } from './testing.ts';
+import { anyMessage, contextOf, EMPTY_UPDATE, fromHex, seededRandom, toHex } from './testing.ts';
 
 function decode(bytes: Uint8Array, context = DEFAULT_CONTEXT): Message | undefined {
   const framer = new MessageFramer();
+  if (context.extendedMessages) framer.allowExtendedMessages();
   framer.push(bytes);
   const frame = framer.next();
   return frame === undefined ? undefined : decodeMessage(frame, context);
@@ -86,23 +88,71 @@ test('decodeMessage() undoes encodeMessage() for any message, hot', () => {
 });
 
 test('encodeMessage() refuses what does not fit', () => {
-  const message: Message = {
-    kind: 'notification',
-    code: 6,
-    subcode: 2,
-    data: new Uint8Array(4096),
-  };
-  assert.throws(() => encodeMessage(message), /length "4117" is above 4096/);
+  const value = new Uint8Array(5_000);
+  const attributes = { unknown: [{ flags: 0xc0, type: 99, value }] };
+  const message: Message = { ...EMPTY_UPDATE, attributes };
+  assert.throws(() => encodeMessage(message), /length "5027" is above 4096/);
 });
 
 test('encodeMessage() makes a NOTIFICATION as long as the session allows (RFC 8654)', () => {
-  const message = {
-    kind: 'notification',
-    code: 3,
-    subcode: 2,
-    data: new Uint8Array(5_000),
-  } as const;
-  assert.throws(() => encodeMessage(message), RangeError);
-  const extended = { ...DEFAULT_CONTEXT, extendedMessages: true };
-  assert.equal(encodeMessage(message, extended).length, 5_021);
+  const data = Uint8Array.from({ length: 70_000 }, (_, index) => index);
+  const message = { kind: 'notification', code: 3, subcode: 2, data } as const;
+  for (const [extendedMessages, length] of [
+    [false, 4_096],
+    [true, 65_535],
+  ] as const) {
+    const bytes = encodeMessage(message, { ...DEFAULT_CONTEXT, extendedMessages });
+    assert.deepEqual([bytes.length, (bytes[16] ?? 0) * 256 + (bytes[17] ?? 0)], [length, length]);
+    assert.deepEqual(bytes.subarray(21), data.subarray(0, length - 21));
+  }
 });
+
+test('a ROUTE-REFRESH of another length is sent back as it came (RFC 7313 section 5)', () => {
+  for (const length of [0, 3, 5, 300]) {
+    const body = Uint8Array.from({ length }, (_, index) => index);
+    const refusal = refusalOf({ type: 5, body }, DEFAULT_CONTEXT);
+    assert.deepEqual([refusal?.code, refusal?.subcode], [7, 1]);
+    assert.deepEqual(refusal?.data, encodeFrame(5, body));
+  }
+});
+
+test('whatever cannot be read, of any length, is answered by a NOTIFICATION that can be sent', () => {
+  const random = seededRandom(7_313);
+  let refused = 0;
+  for (const extendedMessages of [false, true]) {
+    const context = { ...DEFAULT_CONTEXT, extendedMessages };
+    const longest = (extendedMessages ? 65_535 : 4_096) - 19;
+    for (const length of [0, 1, 2, 3, 5, 100, longest - 30, longest - 1, longest]) {
+      for (const body of hostileBodies(length, random)) {
+        for (let type = 0; type <= 6; type++) {
+          const refusal = refusalOf({ type, body }, context);
+          if (refusal === undefined) continue;
+          refused += 1;
+          assert.deepEqual(decode(encodeMessage(refusal, context), context), {
+            ...refusal,
+            data: refusal.data.slice(0, longest - 2),
+          });
+        }
+      }
+    }
+  }
+  assert.ok(refused > 300, `${refused} refused`);
+});
+
+/** Zeros, anything, and one attribute that fills an UPDATE: unknown though it says to be well-known. */
+function hostileBodies(length: number, random: (below: number) => number): Uint8Array[] {
+  const attribute = new Uint8Array(length);
+  const [room, value] = [length - 4, length - 8];
+  if (value >= 0) attribute.set([0, 0, room >> 8, room, 0x50, 99, value >> 8, value]);
+  return [new Uint8Array(length), Uint8Array.from({ length }, () => random(256)), attribute];
+}
+
+function refusalOf(frame: Frame, context: WireContext): Notification | undefined {
+  try {
+    decodeMessage(frame, context);
+  } catch (cause) {
+    assert.ok(cause instanceof ProtocolError, String(cause));
+    return cause.notification;
+  }
+  return undefined;
+}

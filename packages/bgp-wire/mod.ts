@@ -6,6 +6,7 @@ export {
   asPathLength,
   formatAsPath,
   hasMembers,
+  hasSets,
   neighbourAs,
   prependAs,
   prependMember,

@@ -65,12 +65,13 @@ export function decodeNotification(body: Uint8Array): Notification {
   };
 }
 
-export function encodeNotification(message: Notification): Uint8Array {
-  return new ByteWriter(2 + message.data.length)
-    .u8(message.code)
-    .u8(message.subcode)
-    .bytes(message.data)
-    .finish();
+/** @param maximum octets that the body may have: data beyond are left out */
+export function encodeNotification(
+  { code, subcode, data }: Notification,
+  maximum: number,
+): Uint8Array {
+  const kept = data.subarray(0, maximum - 2);
+  return new ByteWriter(2 + kept.length).u8(code).u8(subcode).bytes(kept).finish();
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { Address, Family } from '@calico/ip';
 import type { PathAttributes } from './attributes.ts';
 import type { WireContext } from './context.ts';
-import { MAX_EXTENDED_MESSAGE_LENGTH, MAX_MESSAGE_LENGTH } from './framing.ts';
+import { maximumLength } from './framing.ts';
 import { encodeMessage } from './message.ts';
 import { type Nlri, nlriLength } from './nlri.ts';
 import type { Update } from './update.ts';
@@ -86,9 +86,9 @@ function pack(
   const whole = tryWhole(nlri, addPath, context, update);
   if (whole !== undefined) return [whole];
   const messages: Uint8Array[] = [];
-  const maximum = context.extendedMessages ? MAX_EXTENDED_MESSAGE_LENGTH : MAX_MESSAGE_LENGTH;
   // One octet more than the empty message: the attribute's length may grow to two octets.
-  const room = maximum - encodeMessage(update([]), context).length - 1;
+  const empty = encodeMessage(update([]), context).length;
+  const room = maximumLength(context.extendedMessages) - empty - 1;
   let part: Nlri[] = [];
   let used = 0;
   for (const item of nlri) {

@@ -1,7 +1,8 @@
 // ROUTE-REFRESH message: RFC 2918; begin and end of refresh: RFC 7313.
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { ProtocolError } from './errors.ts';
-import { ErrorCode } from './iana.ts';
+import { encodeFrame } from './framing.ts';
+import { ErrorCode, MessageType } from './iana.ts';
 
 const INVALID_MESSAGE_LENGTH = 1;
 
@@ -22,7 +23,8 @@ export function decodeRouteRefresh(body: Uint8Array): RouteRefresh {
       ErrorCode.RouteRefresh,
       INVALID_MESSAGE_LENGTH,
       `Cannot read ROUTE-REFRESH: body length "${body.length}" is not 4`,
-      body.slice(),
+      // RFC 7313 section 5: the whole message. What is too long to be sent back is cut as it is encoded.
+      encodeFrame(MessageType.RouteRefresh, body, true),
     );
   }
   const reader = new ByteReader(body);
