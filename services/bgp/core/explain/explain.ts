@@ -51,7 +51,7 @@ export function explain(speaker: Speaker, prefix: Prefix, peer?: Peer): Explanat
   return {
     prefix,
     paths: concerned,
-    exports: peers.map((each) => explainExport(speaker, each, entry)),
+    exports: peers.flatMap((each) => explainExports(speaker, each, entry)),
   };
 }
 
@@ -68,8 +68,7 @@ export function isKnown(speaker: Speaker, prefix: Prefix): boolean {
   return (
     (speaker.rib.get(prefix)?.candidates.length ?? 0) > 0 ||
     [...speaker.peers.values()].some(
-      ({ received }) =>
-        received.get(prefix) !== undefined || received.getRefused(prefix) !== undefined,
+      ({ received }) => received.get(prefix) !== undefined || received.refusedTo(prefix).length > 0,
     )
   );
 }
@@ -134,30 +133,50 @@ function isStale(speaker: Speaker, { prefix, source }: Path): boolean {
 }
 
 function explainRefused({ received }: Peer, prefix: Prefix): ExplainedPath[] {
-  const refused = received.getRefused(prefix);
   const cutOff = received.cutOffTo(prefix).map(({ data, source }) => {
     const reason = `next hop ${formatAddress(data.nextHop)} is not reachable`;
     return { data, source, reason };
   });
   const common = { prefix, isStale: received.isStale(prefix), verdict: 'rejected' } as const;
-  return [...(refused === undefined ? [] : [refused]), ...cutOff].map(
-    ({ data, source, reason }) => ({ ...common, data, source, reason }),
-  );
+  return [...received.refusedTo(prefix), ...cutOff].map(({ data, source, reason }) => ({
+    ...common,
+    data,
+    source,
+    reason,
+  }));
+}
+
+/** One for each path that the peer is told, which are several with ADD-PATH; or why there is none. */
+function explainExports(
+  speaker: Speaker,
+  peer: Peer,
+  entry: RibEntry | undefined,
+): ExplainedExport[] {
+  const ofBest = explainExport(speaker, peer, entry, entry?.best);
+  const addPath = peer.live?.negotiated.sendContext.addPath ?? [];
+  if (entry === undefined || !addPath.includes(entry.prefix.family)) return [ofBest];
+  const ofAll = entry.candidates.map((path) => {
+    const { reason, ...rest } = explainExport(speaker, peer, entry, path);
+    return { ...rest, reason: `path of "${sourceText(path.source)}": ${reason}` };
+  });
+  const told = ofAll.filter(({ data }) => data !== undefined);
+  return told.length === 0 ? [ofBest] : told;
 }
 
 function explainExport(
   speaker: Speaker,
   { live, config, policy, advertised }: Peer,
   entry: RibEntry | undefined,
+  path: Path | undefined,
 ): ExplainedExport {
   const peer = config.key;
   const none = (reason: string): ExplainedExport => ({ peer, data: undefined, reason });
-  if (entry?.best === undefined) return none('there is no path to tell');
+  if (entry === undefined || path === undefined) return none('there is no path to tell');
   if (live === undefined) return none('the session is not established');
   if (!live.negotiated.families.includes(entry.prefix.family)) {
     return none(`the session does not carry IPv${entry.prefix.family} routes`);
   }
-  const outcome = speaker.exportPolicy?.export(entry.best, peer, policy);
+  const outcome = speaker.exportPolicy?.export(path, peer, policy);
   if (outcome === undefined) return none('there is no configuration yet');
   if (outcome.kind === 'rejected') return none(outcome.reason);
   if (!fits(outcome.data)) return none(TOO_LONG);

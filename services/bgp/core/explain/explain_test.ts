@@ -103,3 +103,36 @@ test('a session that is down explains itself', () => {
   assert.match(ask('10.244.1.0/26').exports.join(), /102 no: the session is not established/);
   assert.match(ask('10.244.9.0/26').paths.join(), /102 worse/);
 });
+
+test('with ADD-PATH each path that a peer is told explains itself, and all that are kept out', () => {
+  const names = ['a', 'b', 'c'];
+  const addPath = 'Both';
+  const several = new SimulatedCluster(1);
+  several.resources = [
+    bgpConfiguration({ nodeToNodeMeshEnabled: false }),
+    pool('10.244.0.0/16'),
+    ...RESOURCES.filter(({ kind, metadata }) => kind === 'Node' && names.includes(metadata.name)),
+    ...['b', 'c'].map((name) => affinity(name, '10.244.9.0/26')),
+    bgpPeer('to-b', { node: 'a', peerIP: '192.168.80.101', asNumber: 65_001, addPath }),
+    bgpPeer('to-c', { node: 'a', peerIP: '192.168.80.102', asNumber: 65_002 }),
+    ...['b', 'c'].map((name) =>
+      bgpPeer(`${name}-to-a`, { node: name, peerIP: '192.168.80.100', asNumber: 65_000, addPath }),
+    ),
+  ];
+  for (const name of names) several.start(name);
+  several.advance(5_000);
+  const { exports } = explain(several.node('a').speaker, parsePrefix('10.244.9.0/26'));
+  assert.deepEqual(
+    exports.map(({ peer, data, reason }) => `${peer} ${data ? 'yes' : 'no'}: ${reason}`),
+    [
+      '192.168.80.101 yes: path of "192.168.80.102": in an enabled pool',
+      '192.168.80.102 yes: in an enabled pool',
+    ],
+  );
+  const atB = several.node('b').speaker;
+  const nothing = explain(atB, parsePrefix('10.244.9.0/26')).exports;
+  assert.deepEqual(
+    nothing.map(({ reason }) => reason),
+    ['path of "this node": originated here'],
+  );
+});

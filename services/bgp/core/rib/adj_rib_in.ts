@@ -74,10 +74,11 @@ export class AdjRibIn implements Iterable<Path> {
     }
   }
 
-  getRefused(prefix: Prefix): RefusedRoute | undefined {
-    const { paths } = this.#rib;
-    for (const row of this.#rowsOf(prefix)) if (paths.isRefused(row)) return this.#refusedAt(row);
-    return undefined;
+  /** All of its paths to a prefix that policy has kept out. */
+  refusedTo(prefix: Prefix): readonly RefusedRoute[] {
+    return Array.from(this.#rowsOf(prefix))
+      .filter((row) => this.#rib.paths.isRefused(row))
+      .map((row) => this.#refusedAt(row));
   }
 
   *refused(): Generator<RefusedRoute, void, undefined> {
