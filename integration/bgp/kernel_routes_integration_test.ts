@@ -2,15 +2,25 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { parseAddress, parsePrefix } from '@calico/ip';
-import { type Netlink, openBatch, openNetlinkIn, openRouteDump } from '@calico/netlink';
-import { KernelRoutes } from '../../services/bgp/adapters/kernel_routes.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
+import {
+  type Netlink,
+  openBatch,
+  openMonitor,
+  openNetlinkIn,
+  openRouteDump,
+} from '@calico/netlink';
+import { KernelRoutes, newsOfRoute } from '../../services/bgp/adapters/kernel_routes.ts';
 import { ChangeBatch } from '../../services/bgp/core/kernel/change_batch.ts';
-import type { ChangeKind } from '../../services/bgp/core/kernel/changes.ts';
-import type { KernelRoute } from '../../services/bgp/core/kernel/types.ts';
+import { type ChangeKind, REMOVE_ANYTHING } from '../../services/bgp/core/kernel/changes.ts';
+import { KernelSync } from '../../services/bgp/core/kernel/kernel_sync.ts';
+import type { KernelRoute, OtherRoute } from '../../services/bgp/core/kernel/types.ts';
 import { PrefixTable } from '../../services/bgp/core/rib/prefix_table.ts';
 import type { RouteFailure } from '../../services/bgp/ports.ts';
-import { execOk } from '../lab/mod.ts';
+import { NOTHING_MORE, SUBNET } from '../../services/bgp/testing/kernel_fixture.ts';
+import { path, RibFiller } from '../../services/bgp/testing/paths.ts';
+import { eventually, execOk } from '../lab/mod.ts';
 
 const COUNT = 3_000;
 const name = `cbgk${randomBytes(3).toString('hex')}`;
@@ -84,7 +94,15 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
     const list = kernel.list();
     assert.equal(list.length, COUNT);
     const read: KernelRoute[] = [];
-    assert.ok(await new Promise((resolve) => kernel.read((route) => read.push(route), resolve)));
+    assert.ok(
+      await new Promise((resolve) =>
+        kernel.read(
+          (route) => read.push(route),
+          () => {},
+          resolve,
+        ),
+      ),
+    );
     assert.deepEqual(read, list);
     assert.ok(
       list.every(({ hops }) => hops[0]?.gateway?.value === parseAddress('10.99.0.9').value),
@@ -117,5 +135,66 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
     assert.ok(kernel.list().length < 1_000);
     assert.deepEqual(await change('add', '10.99.0.6', 2_000, 2_600), []);
     assert.ok(kernel.list().length >= 600 + 100);
+  });
+
+  test('a route of others is not overridden, whatever its metric, and ours comes when it goes', async () => {
+    const device = ['dev', 'up0', 'proto', 'kernel', 'metric', '100'];
+    await execOk(['ip', '-n', name, 'route', 'add', '17.0.0.0/24', ...device]);
+    const table = new RibFiller();
+    const others: OtherRoute[] = [];
+    const sync = new KernelSync(kernel, table.rib, {
+      defer: setImmediate,
+      onNextHop: () => {},
+      onWay: () => {},
+      onRepaired: () => {},
+      onSettled: () => {},
+    });
+    sync.takeInitial(
+      kernel.list((route) => others.push(route)),
+      others,
+    );
+    sync.allowRemoval(REMOVE_ANYTHING);
+    sync.configure({ pools: [], subnet: SUBNET, ...NOTHING_MORE, ownBlocks: new Set() });
+    for (const prefix of ['17.0.0.0/24', '10.99.0.0/24', '17.0.1.0/24']) {
+      table.put(path({ prefix, via: '10.99.0.9' }));
+    }
+    const monitor = openMonitor(['ipv4-route'], {
+      netns: `/run/netns/${name}`,
+      exceptPort: kernel.portId,
+    });
+    const news = monitor[Symbol.asyncIterator]();
+    const followOne = async (): Promise<void> => {
+      const { value } = await news.next();
+      assert.ok(value?.kind === 'route');
+      const seen = newsOfRoute(value.action, value.route);
+      assert.ok(seen?.kind === 'ways' && seen.other !== undefined);
+      sync.noteOther(seen.other);
+    };
+    const become = (expected: readonly string[]): Promise<unknown> =>
+      eventually(
+        () => isDeepStrictEqual(shown(), expected),
+        60_000,
+        () => shown().join(),
+      );
+    const shown = (): string[] =>
+      kernel.list().flatMap(({ prefix }) => {
+        const text = formatPrefix(prefix);
+        return text.startsWith('17.') || text.startsWith('10.') ? [text] : [];
+      });
+    try {
+      sync.update({ prefixes: table.rib.settle(), isLosing: false });
+      await become(['17.0.1.0/24']);
+      assert.equal(sync.problems.length, 2);
+      await execOk(['ip', '-n', name, 'route', 'delete', '17.0.0.0/24', ...device]);
+      await followOne();
+      await become(['17.0.0.0/24', '17.0.1.0/24']);
+      await execOk(['ip', '-n', name, 'route', 'add', '17.0.1.0/24', ...device]);
+      await followOne();
+      await become(['17.0.0.0/24']);
+      assert.match(await execOk(['ip', '-n', name, 'route']), /17.0.1.0\/24 dev up0 proto kernel/);
+    } finally {
+      sync.stop();
+      monitor.close();
+    }
   });
 });

@@ -3,7 +3,7 @@ import type { Address } from '@calico/ip';
 import type { BfdStatus, BfdTarget } from './core/bfd/types.ts';
 import type { BmpSettings } from './core/bmp/settings.ts';
 import type { ChangeBatch } from './core/kernel/change_batch.ts';
-import type { KernelRoute, Resolution } from './core/kernel/types.ts';
+import type { KernelRoute, OtherRoute, Resolution } from './core/kernel/types.ts';
 import type { Loss } from './core/session/session.ts';
 import type { PeerSocket } from './core/speaker/config.ts';
 
@@ -92,12 +92,17 @@ export interface RecordingPort {
 
 /** Table main of the node's kernel, as far as this service owns it (protocol 12). */
 export interface KernelPort {
-  list(): KernelRoute[];
+  /** Routes of this service. @param visitOther is given all others of the table */
+  list(visitOther: (route: OtherRoute) => void): KernelRoute[];
   /**
    * As list(), some at a time while others have their turn.
    * @param done is called in the end, with false when routes may have been left out
    */
-  read(visit: (route: KernelRoute) => void, done: (isWhole: boolean) => void): void;
+  read(
+    visit: (route: KernelRoute) => void,
+    visitOther: (route: OtherRoute) => void,
+    done: (isWhole: boolean) => void,
+  ): void;
   /**
    * Begins to carry out all changes, in order, each for itself; after those of earlier calls. The batch must
    * not change before `done` is called with what failed, and no prefix may be in two of them.
@@ -194,6 +199,12 @@ export type KernelNews =
   /** A route of ours appeared, changed or went. */
   | { readonly kind: 'route'; readonly action: 'new' | 'deleted'; readonly route: KernelRoute }
   /** Something that next hops may depend on changed; `to`: it matters to this address alone. */
-  | { readonly kind: 'ways'; readonly to?: Address }
+  | { readonly kind: 'ways'; readonly to?: Address; readonly other?: OtherNews }
   /** Events were lost. */
   | { readonly kind: 'unknown' };
+
+/** Somebody else has a route, or has it no more. */
+export type OtherNews = {
+  readonly action: 'new' | 'deleted';
+  readonly route: OtherRoute;
+};

@@ -15,6 +15,7 @@ import {
   hopOrder,
   type KernelHop,
   type KernelRoute,
+  type OtherRoute,
   type Resolution,
 } from '../core/kernel/types.ts';
 import type { KernelNews, KernelPort, RouteFailure } from '../ports.ts';
@@ -56,22 +57,23 @@ export class KernelRoutes implements KernelPort {
     this.#writer = new KernelWriter(netlink, batch, defer);
   }
 
-  list(): KernelRoute[] {
-    return ([4, 6] as const).flatMap((family) =>
-      this.#netlink
-        .routes({ family, table: TABLE_MAIN, protocol: BGP_ROUTE_PROTOCOL })
-        .flatMap((route) => toKernelRoute(route) ?? []),
-    );
+  list(visitOther: (route: OtherRoute) => void = () => {}): KernelRoute[] {
+    const list: KernelRoute[] = [];
+    const each = sorter((route) => list.push(route), visitOther);
+    for (const family of [4, 6] as const) {
+      this.#netlink.routes({ family, table: TABLE_MAIN }).forEach(each);
+    }
+    return list;
   }
 
-  read(visit: (route: KernelRoute) => void, done: (isWhole: boolean) => void): void {
-    const each = (route: Route): void => {
-      const ours = toKernelRoute(route);
-      if (ours !== undefined) visit(ours);
-    };
+  read(
+    visit: (route: KernelRoute) => void,
+    visitOther: (route: OtherRoute) => void,
+    done: (isWhole: boolean) => void,
+  ): void {
+    const each = sorter(visit, visitOther);
     const readFamily = (family: 4 | 6, isWhole: boolean): void => {
-      const filter = { family, table: TABLE_MAIN, protocol: BGP_ROUTE_PROTOCOL };
-      const dump = this.#openDump(filter);
+      const dump = this.#openDump({ family, table: TABLE_MAIN });
       const goOn = (): void => {
         const end = performance.now() + TURN_MS;
         let state = dump.next(each);
@@ -147,6 +149,26 @@ export function toKernelRoute(route: Route): KernelRoute | undefined {
   };
 }
 
+/** Undefined for a route of ours, and for those of other tables. */
+export function toOtherRoute(route: Route): OtherRoute | undefined {
+  const { destination: prefix, table, protocol, nextHops, metric = 0 } = route;
+  if (table !== TABLE_MAIN || protocol === BGP_ROUTE_PROTOCOL) return undefined;
+  const interfaceIndex = nextHops.length === 1 ? nextHops[0]?.interfaceIndex : undefined;
+  return { prefix, metric, interfaceIndex };
+}
+
+function sorter(
+  visit: (route: KernelRoute) => void,
+  visitOther: (route: OtherRoute) => void,
+): (route: Route) => void {
+  return (route) => {
+    const ours = toKernelRoute(route);
+    if (ours !== undefined) return visit(ours);
+    const other = toOtherRoute(route);
+    if (other !== undefined) visitOther(other);
+  };
+}
+
 /** What the kernel's monitor said about a route, as far as it matters here. */
 export function newsOfRoute(action: 'new' | 'deleted', route: Route): KernelNews | undefined {
   const ours = toKernelRoute(route);
@@ -156,7 +178,12 @@ export function newsOfRoute(action: 'new' | 'deleted', route: Route): KernelNews
   // Mostly a pod's own route, and now and then that of a next hop on the link.
   const isHost = length === addressBits(family);
   const hasGateway = route.nextHops.some(({ gateway }) => gateway !== undefined);
-  return isHost && !hasGateway ? { kind: 'ways', to: { family, value } } : { kind: 'ways' };
+  const other = toOtherRoute(route);
+  return {
+    kind: 'ways',
+    ...(isHost && !hasGateway ? { to: { family, value } } : {}),
+    ...(other === undefined ? {} : { other: { action, route: other } }),
+  };
 }
 
 function toHop({ gateway, interfaceIndex, onlink }: NextHop): KernelHop | undefined {

@@ -40,8 +40,22 @@ test('newsOfRoute() knows what concerns us', () => {
     nextHops: [{ interfaceIndex: 9 }],
   };
   const to = parseAddress('10.244.58.193');
-  assert.deepEqual(newsOfRoute('new', route(pod)), { kind: 'ways', to }, "a pod's own route");
-  assert.deepEqual(newsOfRoute('new', route({ protocol: 3 })), { kind: 'ways' });
+  assert.deepEqual(
+    newsOfRoute('new', route(pod)),
+    {
+      kind: 'ways',
+      to,
+      other: { action: 'new', route: { prefix: pod.destination, metric: 0, interfaceIndex: 9 } },
+    },
+    "a pod's own route",
+  );
+  assert.deepEqual(newsOfRoute('deleted', route({ protocol: 3, metric: 100 })), {
+    kind: 'ways',
+    other: {
+      action: 'deleted',
+      route: { prefix: parsePrefix('10.244.85.192/26'), metric: 100, interfaceIndex: 2 },
+    },
+  });
   assert.equal(newsOfRoute('new', route({ protocol: 3, table: 100 })), undefined);
 });
 
@@ -96,6 +110,7 @@ test('read() reads both families, and says when a piece is missing', async () =>
         next: (visit) => {
           left -= 1;
           if (left > 0) visit(route(left === 1 ? { type: 'unreachable' } : {}));
+          if (left === 1) visit(route({ protocol: 80, metric: 100 }));
           return left > 0 ? 'more' : lastState;
         },
         close: () => {},
@@ -103,7 +118,17 @@ test('read() reads both families, and says when a piece is missing', async () =>
     };
     const kernel = new KernelRoutes({} as Netlink, { batch: { portId: 7 } as Batch, openDump });
     const seen: unknown[] = [];
-    const outcome = await new Promise((resolve) => kernel.read((each) => seen.push(each), resolve));
+    const others: unknown[] = [];
+    const outcome = await new Promise((resolve) =>
+      kernel.read(
+        (each) => seen.push(each),
+        (each) => others.push(each),
+        resolve,
+      ),
+    );
     assert.deepEqual([outcome, families, seen.length], [isWhole, [4, 6], 2]);
+    const prefix = parsePrefix('10.244.85.192/26');
+    const other = { prefix, metric: 100, interfaceIndex: 2 };
+    assert.deepEqual(others, [other, other]);
   }
 });

@@ -16,7 +16,7 @@ export function rehearsalKernel(kernel: Pick<KernelPort, 'resolve'>): KernelPort
   const nowhere = new KernelRoutes(netlink, { batch });
   return {
     list: () => [],
-    read: (_visit, done) => done(true),
+    read: (_visit, _visitOther, done) => done(true),
     apply: (changes, done) => nowhere.apply(changes, done),
     removeWays: (prefixes, onGone) => nowhere.removeWays(prefixes, onGone),
     resolve: () => {

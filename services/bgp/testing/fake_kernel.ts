@@ -1,7 +1,7 @@
 import { type Address, addressBits, formatAddress, formatPrefix, parsePrefix } from '@calico/ip';
 import type { ChangeBatch } from '../core/kernel/change_batch.ts';
 import type { ChangeKind } from '../core/kernel/changes.ts';
-import { describeRoute } from '../core/kernel/kernel_sync.ts';
+import { describeRoute } from '../core/kernel/route_text.ts';
 import type { KernelRoute, OtherRoute, Resolution } from '../core/kernel/types.ts';
 import type { KernelPort, RouteFailure } from '../ports.ts';
 

@@ -1,16 +1,17 @@
 // Keeps the kernel's routes what the routing table wants. Reads back, compares, commits differences;
 // whatever someone else changes is put right and reported.
-import { type Address, formatAddress, formatPrefix, type Prefix } from '@calico/ip';
-import type { KernelNews, KernelPort, OtherNews, RouteFailure } from '../../ports.ts';
+import type { Address, Prefix } from '@calico/ip';
+import type { KernelNews, KernelPort, OtherNews } from '../../ports.ts';
 import type { RouteNews } from '../host/host.ts';
 import type { Defer } from '../host/turns.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import { SortedAddresses } from '../rib/sorted_addresses.ts';
-import type { ChangeKind, Removal } from './changes.ts';
+import type { Removal } from './changes.ts';
 import { KernelReading, type Lost, type Taking } from './kernel_reading.ts';
 import { OtherRoutes } from './other_routes.ts';
 import { type OnAnswer, type PlanInputs, RoutePlan } from './route_plan.ts';
 import { RouteStates } from './route_states.ts';
+import { describeFailure, describeRoute } from './route_text.ts';
 import { RouteWriter } from './route_writer.ts';
 import { shortened } from './shortened.ts';
 import { type KernelRoute, type OtherRoute, sameTarget } from './types.ts';
@@ -94,7 +95,7 @@ export class KernelSync {
    * @param routes an earlier process of this service left them
    * @param others are somebody else's
    */
-  takeInitial(routes: readonly KernelRoute[], others: readonly OtherRoute[]): void {
+  takeInitial(routes: readonly KernelRoute[], others: readonly OtherRoute[] = []): void {
     for (const route of others) this.#others.add(route);
     const reading = new KernelReading(this.#states);
     for (const route of routes) reading.visit(route);
@@ -366,20 +367,4 @@ export class KernelSync {
   #forgive(id: number): void {
     if (this.#failures.delete(id)) this.#states.prefixes.release(id);
   }
-}
-
-export function describeRoute({ prefix, type, hops }: KernelRoute): string {
-  if (type === 'blackhole') return `blackhole ${formatPrefix(prefix)}`;
-  const vias = hops.map(({ gateway }) => (gateway ? ` via ${formatAddress(gateway)}` : ''));
-  return `${formatPrefix(prefix)}${vias.join(',')}`;
-}
-
-function describeFailure(
-  { code, message }: RouteFailure,
-  kind: ChangeKind,
-  route: KernelRoute,
-): string {
-  const text = `Cannot ${kind} route "${describeRoute(route)}"`;
-  if (code === 'EEXIST') return `${text}: another owner has a route to that prefix`;
-  return `${text}: ${code}${message === '' ? '' : `, ${message}`}`;
 }

@@ -290,7 +290,7 @@ test('what is written during a reading of the kernel is not taken for the doing 
 
 test('a reading that may have left routes out changes nothing', () => {
   const fixture = new Fixture().learn({});
-  fixture.kernel.read = (_visit, done) => done(false);
+  fixture.kernel.read = (_visit, _visitOther, done) => done(false);
   fixture.sync.resync();
   assert.deepEqual([fixture.repaired, fixture.kernel.log.length], [[], 1]);
 });

@@ -18,6 +18,7 @@ import { KnownWays, type NextHop } from './known_ways.ts';
 import { type Plan, type PlanContext, planRoute, planStatic } from './plan.ts';
 import { QUESTIONS, Round } from './round.ts';
 import type { RouteStates } from './route_states.ts';
+import { describeTaken } from './route_text.ts';
 import type { Resolution } from './types.ts';
 
 export type PlanInputs = Omit<PlanContext, 'resolve' | 'cutOffBy'> & {
@@ -290,7 +291,10 @@ export class RoutePlan {
     const [address, gateway] = [route.address, route.gateway].map(formatAddress);
     const problem = `Cannot reach peer "${address}" by "${gateway}": that is no neighbour`;
     // Also what was wrong while it was a prefix like others is over.
-    this.#want(id, target === undefined ? { kind: 'impossible', problem } : { kind: 'route', target });
+    this.#want(
+      id,
+      target === undefined ? { kind: 'impossible', problem } : { kind: 'route', target },
+    );
   }
 
   #plan(id: number): void {
@@ -305,11 +309,11 @@ export class RoutePlan {
   /** The kernel would prefer a route of ours to others' by its metric: there is none where they have one. */
   #want(id: number, plan: Plan): void {
     const isTaken = plan.kind === 'route' && this.#isTaken(id);
-    const target = plan.kind === 'route' && !isTaken ? plan.target : undefined;
-    this.#states.want(id, target);
-    const route = isTaken ? this.#states.routeOf(id, plan.target) : undefined;
-    if (route !== undefined) this.#note(id, takenText(route));
-    else this.#note(id, plan.kind === 'impossible' ? plan.problem : undefined);
+    const outcome: Plan = isTaken
+      ? { kind: 'impossible', problem: describeTaken('add', this.#states.routeOf(id, plan.target)) }
+      : plan;
+    this.#states.want(id, outcome.kind === 'route' ? outcome.target : undefined);
+    this.#note(id, outcome.kind === 'impossible' ? outcome.problem : undefined);
   }
 
   #putOff(id: number): void {

@@ -11,6 +11,14 @@ export type KernelRoute = {
   readonly hops: readonly KernelHop[];
 };
 
+/** A route of table main that somebody else has. */
+export type OtherRoute = {
+  readonly prefix: Prefix;
+  readonly metric: number;
+  /** Where it goes with the interface; undefined for routes through none, or several. */
+  readonly interfaceIndex: number | undefined;
+};
+
 export type KernelHop = {
   /** Undefined: the destination itself is on the link. */
   readonly gateway: Address | undefined;
