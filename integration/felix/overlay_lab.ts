@@ -26,7 +26,7 @@ export async function nodeSpec(lab: FelixFixture, index: number): Promise<Record
 }
 
 export async function becomes(what: string, condition: () => Promise<boolean>): Promise<void> {
-  await eventually(condition, 5_000, () => `not within 5 s: ${what}`);
+  await eventually(condition, 15_000, () => `not in time: ${what}`);
 }
 
 /** Every pod pings every pod, itself too, at all its addresses. */

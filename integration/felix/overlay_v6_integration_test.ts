@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { vxlanTunnelMac } from '@calico/model';
 import { PatchType } from '@calico/proto/api/v1/resources';
-import { execOk, inNamespace, ipBatch, LineMonitor, UPLINK } from '../lab/mod.ts';
+import { execOk, inNamespace, ipBatch, LineMonitor, UPLINK, untilQuiet } from '../lab/mod.ts';
 import { FelixFixture, SKIP } from './fixture.ts';
 import { becomes, type Connected, connect, nodeSpec, reachEachOther } from './overlay_lab.ts';
 
@@ -158,7 +158,7 @@ describe('felix on three nodes with IPv4 and IPv6, two of them in one subnet', {
     const near = `via ${underlay(lab, 1)} dev ${UPLINK}`;
     await setMode('CrossSubnet');
     await becomes('a native route', async () => (await wayTo(1)).includes(near));
-    assert.match(await wayTo(2), new RegExp(`dev ${DEVICE}`));
+    await becomes('a tunnel beyond', async () => (await wayTo(2)).includes(`dev ${DEVICE}`));
     await pings();
     await setMode('Always');
     await becomes('no native route', async () => (await wayTo(1)).includes(`dev ${DEVICE}`));
@@ -166,6 +166,7 @@ describe('felix on three nodes with IPv4 and IPv6, two of them in one subnet', {
   });
 
   test('a restart changes no route', async () => {
+    await untilQuiet([lab.node.namespace]);
     const monitor = await LineMonitor.routes(lab.node.namespace);
     await lab.restartFelix();
     await pings();
