@@ -1,7 +1,7 @@
 // A node that runs stock BIRD instead of our services, set up as an upstream node would be.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
 import {
   eventually,
   exec,
@@ -12,6 +12,9 @@ import {
   ManagedProcess,
   type NodePlan,
 } from '../lab/mod.ts';
+
+/** From a slow mirror. */
+const DOWNLOAD_MS = 600_000;
 
 export type BirdVersion = '1.6' | '2';
 
@@ -28,15 +31,19 @@ export async function birdProgram(version: BirdVersion, family: 4 | 6 = 4): Prom
   );
   const program = join(cache, 'usr', 'sbin', family === 4 ? 'bird' : 'bird6');
   if (existsSync(program)) return program;
-  mkdirSync(cache, { recursive: true });
-  const directory = mkdtempSync(join(tmpdir(), 'bird-'));
+  mkdirSync(dirname(cache), { recursive: true });
+  const directory = mkdtempSync(`${cache}-`);
+  const options = { cwd: directory, timeoutMs: DOWNLOAD_MS };
   try {
-    const download = await exec(['apt-get', 'download', 'bird'], { cwd: directory });
+    const download = await exec(['apt-get', 'download', 'bird'], options);
     if (download.code !== 0) {
-      await execOk(['apt-get', 'update', '-qq']);
-      await execOk(['apt-get', 'download', 'bird'], { cwd: directory });
+      await execOk(['apt-get', 'update', '-qq'], options);
+      await execOk(['apt-get', 'download', 'bird'], options);
     }
-    await execOk(['sh', '-c', `dpkg -x ${directory}/bird_*.deb ${cache}`]);
+    await execOk(['sh', '-c', `dpkg -x ${directory}/bird_*.deb ${directory}/unpacked`]);
+    // All of it or nothing, also when this run is ended meanwhile.
+    rmSync(cache, { recursive: true, force: true });
+    renameSync(join(directory, 'unpacked'), cache);
   } finally {
     rmSync(directory, { recursive: true });
   }
