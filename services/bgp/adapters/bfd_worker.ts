@@ -24,7 +24,7 @@ port.on('message', (command: BfdCommand) => {
 });
 
 async function stop(): Promise<void> {
-  engine.stop();
+  await engine.stop();
   await sockets.close();
   answer({ kind: 'stopped' });
 }

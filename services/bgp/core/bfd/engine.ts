@@ -16,6 +16,7 @@ import { type Address, formatAddress } from '@calico/ip';
 import { Timers } from '../host/timers.ts';
 import {
   type BfdSession,
+  controlPacket,
   detectionTime,
   newBfdSession,
   stepBfd,
@@ -48,9 +49,20 @@ type Running = {
   readonly channel: BfdChannel;
 };
 
+/** A session that has ended: its peer hears so for its detection time (RFC 5880 section 6.8.16). */
+type Leaving = {
+  readonly channel: BfdChannel;
+  readonly farewell: Uint8Array;
+  readonly delayMs: number;
+  left: number;
+};
+
 const NO_LINK: Pick<OnLink, 'interfaceIndex'> = { interfaceIndex: 0 };
 /** Between two attempts to open a channel. */
 const RETRY_MS = 3_000;
+/** Of a process that ends: what a peer is told, as packets may be lost. */
+const FAREWELLS = 3;
+const FAREWELL_MS = 30;
 
 export class BfdEngine {
   readonly #options: BfdEngineOptions;
@@ -58,6 +70,7 @@ export class BfdEngine {
   /** By keyOf(). */
   readonly #sessions = new Map<string, Running>();
   readonly #byDiscriminator = new Map<number, Running>();
+  readonly #leaving = new Map<string, Leaving>();
   #wanted: ReadonlyMap<string, BfdTarget> = new Map();
 
   constructor(options: BfdEngineOptions) {
@@ -88,25 +101,37 @@ export class BfdEngine {
    * @param interfaceIndex that a link-local sender is on; 0 for others
    */
   receive(from: Address, isMultihop: boolean, bytes: Uint8Array, interfaceIndex = 0): void {
-    const key = keyOf(from, { interfaceIndex });
-    const running = this.#sessions.get(key);
-    if (running === undefined || running.target.settings.isMultihop !== isMultihop) return;
     const packet = decode(bytes);
     if (packet === undefined) return;
     const { yourDiscriminator } = packet;
-    if (yourDiscriminator !== 0 && this.#byDiscriminator.get(yourDiscriminator) !== running) return;
-    this.#step(key, { kind: 'packet', packet });
+    // Sections 6.3 and 6.8.6: a peer with several addresses may send from any.
+    const running =
+      yourDiscriminator === 0
+        ? this.#sessions.get(keyOf(from, { interfaceIndex }))
+        : this.#byDiscriminator.get(yourDiscriminator);
+    if (running === undefined) return;
+    const { address, link, settings } = running.target;
+    const isThere = link === undefined || link.interfaceIndex === interfaceIndex;
+    if (!isThere || settings.isMultihop !== isMultihop) return;
+    this.#step(keyOf(address, link), { kind: 'packet', packet });
   }
 
   /** Tells every peer that silence is not a failure, and ends. */
-  stop(): void {
+  async stop(): Promise<void> {
     this.configure([]);
+    for (let said = 1; said < FAREWELLS && this.#leaving.size > 0; said++) {
+      await new Promise<void>((resolve) => this.#options.clock.setTimer(FAREWELL_MS, resolve));
+      for (const { channel, farewell } of this.#leaving.values()) channel.send(farewell);
+    }
+    for (const key of [...this.#leaving.keys()]) this.#leave(key);
     this.#timers.cancelAll('');
   }
 
   #start(key: string, target: BfdTarget): void {
     const { open, clock, onStatus } = this.#options;
     const { settings } = target;
+    // Two sessions of one address would tell the peer two things.
+    this.#leave(key);
     let channel: BfdChannel;
     try {
       channel = open(target);
@@ -130,9 +155,30 @@ export class BfdEngine {
     if (running === undefined) return;
     this.#step(key, { kind: 'stop' });
     this.#timers.cancelAll(`${key}|`);
-    running.channel.close();
     this.#sessions.delete(key);
-    this.#byDiscriminator.delete(running.session.discriminator);
+    const { session, target, channel } = running;
+    this.#byDiscriminator.delete(session.discriminator);
+    const farewell = encodeControlPacket(controlPacket(session, target.settings));
+    const delayMs = (transmitInterval(session) ?? 0) / 1000;
+    // Who has never been heard of does not mind.
+    const left = session.remote.discriminator === 0 ? 0 : target.settings.detectMultiplier;
+    this.#leaving.set(key, { channel, farewell, delayMs, left });
+    this.#sayFarewell(key);
+  }
+
+  /** Once more, until the peer would have called this end down. */
+  #sayFarewell(key: string): void {
+    const leaving = this.#leaving.get(key);
+    if (leaving === undefined) return;
+    if (leaving.left === 0) return this.#leave(key);
+    leaving.left -= 1;
+    this.#timers.set(`${key}|farewell`, leaving.delayMs);
+  }
+
+  #leave(key: string): void {
+    this.#timers.cancel(`${key}|farewell`);
+    this.#leaving.get(key)?.channel.close();
+    this.#leaving.delete(key);
   }
 
   #freeDiscriminator(): number {
@@ -148,6 +194,11 @@ export class BfdEngine {
       const target = this.#wanted.get(key);
       if (target !== undefined && !this.#sessions.has(key)) this.#start(key, target);
       return;
+    }
+    if (timer === 'farewell') {
+      const leaving = this.#leaving.get(key);
+      leaving?.channel.send(leaving.farewell);
+      return this.#sayFarewell(key);
     }
     if (timer === 'detect' && this.#isHeardAfterAll(key)) return;
     this.#step(key, { kind: 'timer', timer: timer as BfdTimer });

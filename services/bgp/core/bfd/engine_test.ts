@@ -129,7 +129,7 @@ test('a process that starts anew, and one that is told to stop, are no failures'
   assert.ok(wire.states('10.0.0.1').includes('Down restarted'));
   const again = pair();
   again.wire.clock.advance(3_000);
-  again.b.stop();
+  void again.b.stop();
   again.wire.clock.advance(10);
   assert.equal(again.wire.states('10.0.0.1').at(-1), 'Down administrative');
 });
@@ -145,6 +145,56 @@ test('changed intervals and a removed target take effect without disturbing othe
   a.configure([]);
   wire.clock.advance(20);
   assert.equal(wire.states('10.0.0.2').at(-1), 'Down administrative');
+});
+
+test('an end that is not watched any more says so for as long as the other would wait', () => {
+  const { wire, a } = pair();
+  wire.clock.advance(3_000);
+  let lost = 0;
+  wire.isLost = (from) => from === '10.0.0.1' && (lost += 1) <= 2;
+  a.configure([]);
+  wire.clock.advance(3_000);
+  assert.deepEqual([wire.states('10.0.0.2').at(-1), lost], ['Down administrative', 4]);
+  const sent = wire.sent;
+  a.configure([target('10.0.0.2')]);
+  a.configure([]);
+  wire.clock.advance(100);
+  assert.ok(wire.sent > sent);
+});
+
+test('a process that ends says so three times', async () => {
+  const { wire, a } = pair();
+  wire.clock.advance(3_000);
+  let said = 0;
+  wire.isLost = (from) => from === '10.0.0.1' && (said += 1) <= 2;
+  const ended = a.stop();
+  for (let turn = 0; turn < 3; turn++) {
+    wire.clock.advance(40);
+    await Promise.resolve();
+  }
+  await ended;
+  assert.deepEqual([wire.states('10.0.0.2').at(-1), said], ['Down administrative', 3]);
+});
+
+test('a packet belongs to the session that it names, wherever it comes from', () => {
+  const wire = new Wire();
+  const replies: Uint8Array[] = [];
+  const states: string[] = [];
+  const engine = new BfdEngine({
+    clock: wire.clock,
+    random: wire.random,
+    open: () => ({ send: (bytes) => void replies.push(bytes), close: () => {} }),
+    drain: () => {},
+    onStatus: ({ state }) => void states.push(NAMES[state] ?? ''),
+  });
+  engine.configure([target('10.0.0.2', { isMultihop: true })]);
+  const init = Uint8Array.from([0x20, 0x80, 3, 24, 0, 0, 0, 9, ...new Uint8Array(16)]);
+  init.set(replies[0]?.subarray(4, 8) ?? [], 8);
+  const other = parseAddress('192.0.2.7');
+  engine.receive(other, false, init);
+  assert.equal(states.at(-1), 'Down');
+  engine.receive(other, true, init);
+  assert.equal(states.at(-1), 'Up');
 });
 
 test('packets of others, and of the wrong hop count, change nothing', () => {
@@ -169,7 +219,7 @@ test('a channel that cannot be opened is said, and opened later', () => {
   isTaken = false;
   wire.clock.advance(8_000);
   assert.equal(wire.states('10.0.0.1').at(-1), 'Up');
-  a.stop();
+  void a.stop();
 });
 
 test('packets that waited while the thread did not run have arrived in time', () => {
@@ -213,5 +263,7 @@ test('neighbours with one link-local address on two links are two', () => {
   // The interface has gone and come back as another one.
   opened.length = 0;
   engine.configure([onLink('eth1', 3), onLink('eth2', 7)]);
-  assert.deepEqual(opened, ['no eth2', 'eth2']);
+  assert.deepEqual(opened, ['eth2']);
+  clock.advance(10_000);
+  assert.deepEqual(opened, ['eth2', 'no eth2']);
 });
