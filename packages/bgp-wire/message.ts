@@ -58,6 +58,19 @@ function badLength(body: Uint8Array): ProtocolError {
   );
 }
 
+const TYPES: Readonly<Record<Message['kind'], number>> = {
+  open: MessageType.Open,
+  update: MessageType.Update,
+  notification: MessageType.Notification,
+  keepalive: MessageType.Keepalive,
+  'route-refresh': MessageType.RouteRefresh,
+};
+
+/** The octet of the header that says what it is. */
+export function typeOf({ kind }: Message): number {
+  return TYPES[kind];
+}
+
 /**
  * A whole message with its header. Throws RangeError when it exceeds what the session allows, but for a
  * NOTIFICATION: its data are cut, for what they quote may have filled a message.

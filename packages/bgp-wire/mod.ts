@@ -82,6 +82,7 @@ export {
   KEEPALIVE,
   type Keepalive,
   type Message,
+  typeOf,
 } from './message.ts';
 export { decodeMrt } from './mrt/decode.ts';
 export { encodeMrt, fitsMrt } from './mrt/encode.ts';

@@ -1,4 +1,4 @@
-import { StateMachineError } from '@calico/bgp-wire';
+import { MessageType, StateMachineError } from '@calico/bgp-wire';
 import { stepNegotiated } from './negotiated.ts';
 import { holdTimer, receivedNotification, unexpected } from './transitions.ts';
 import type { Connection, ConnectionEvent, Transition } from './types.ts';
@@ -17,7 +17,7 @@ export function stepEstablished(
     case 'notification':
       return receivedNotification(event.message);
     case 'open':
-      return unexpected(StateMachineError.InEstablished);
+      return unexpected(StateMachineError.InEstablished, MessageType.Open);
     default:
       return event.message satisfies never;
   }

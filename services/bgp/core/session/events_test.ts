@@ -117,7 +117,7 @@ const TABLE: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     25: 'Idle',
     26: misplaced(1),
     27: misplaced(1),
-    28: UPDATE_ERROR,
+    28: misplaced(1),
   },
   OpenConfirm: {
     1: 'OpenConfirm',
@@ -133,7 +133,7 @@ const TABLE: Readonly<Record<string, Readonly<Record<number, string>>>> = {
     25: 'Idle',
     26: 'Established',
     27: misplaced(2),
-    28: UPDATE_ERROR,
+    28: misplaced(2),
   },
   Established: {
     1: 'Established',
@@ -162,6 +162,26 @@ for (const [state, answers] of Object.entries(TABLE)) {
     assert.deepEqual(Object.fromEntries(found), answers);
   });
 }
+
+test('a message without a place is told its type, also where it cannot be read (RFC 6608 section 4)', () => {
+  const refresh = { kind: 'route-refresh', afi: 1, safi: 1, subtype: 0 } as const;
+  for (const [state, event, expected] of [
+    ['OpenSent', message(KEEPALIVE), [5, 1, 4]],
+    ['OpenSent', message(UPDATE), [5, 1, 2]],
+    ['OpenSent', malformed(ErrorCode.Update, 1), [5, 1, 2]],
+    ['OpenSent', malformed(ErrorCode.RouteRefresh, 1), [5, 1, 5]],
+    ['OpenConfirm', message(remoteOpen()), [5, 2, 1]],
+    ['OpenConfirm', message(refresh), [5, 2, 5]],
+    ['OpenConfirm', malformed(ErrorCode.RouteRefresh, 1), [5, 2, 5]],
+    ['Established', message(remoteOpen()), [5, 3, 1]],
+  ] as const) {
+    const [sent] = sessionIn(state)
+      .send(event)
+      .effects.flatMap((effect) => (effect.kind === 'send' ? [effect.message] : []));
+    assert.ok(sent?.kind === 'notification');
+    assert.deepEqual([sent.code, sent.subcode, ...sent.data], expected);
+  }
+});
 
 test('no connection is left, and no timer runs, after an event that ends one', () => {
   for (const state of ['DelayOpen', 'OpenSent', 'OpenConfirm', 'Established']) {

@@ -1,12 +1,13 @@
-import { StateMachineError } from '@calico/bgp-wire';
+import { StateMachineError, typeOf } from '@calico/bgp-wire';
 import { stepNegotiated } from './negotiated.ts';
-import { holdTimer, receivedNotification, unexpected } from './transitions.ts';
+import { holdTimer, receivedNotification, unexpected, unreadable } from './transitions.ts';
 import type { Connection, ConnectionEvent, Transition } from './types.ts';
 
 export function stepOpenConfirm(
   state: Connection & { readonly kind: 'open-confirm' },
   event: ConnectionEvent,
 ): Transition {
+  if (event.kind === 'malformed') return unreadable(event, StateMachineError.InOpenConfirm);
   if (event.kind !== 'message') return stepNegotiated(state, event);
   const { negotiated } = state;
   switch (event.message.kind) {
@@ -17,7 +18,7 @@ export function stepOpenConfirm(
     case 'open':
     case 'update':
     case 'route-refresh':
-      return unexpected(StateMachineError.InOpenConfirm);
+      return unexpected(StateMachineError.InOpenConfirm, typeOf(event.message));
     default:
       return event.message satisfies never;
   }

@@ -1,12 +1,12 @@
-import { ErrorCode, StateMachineError } from '@calico/bgp-wire';
+import { ErrorCode, StateMachineError, typeOf } from '@calico/bgp-wire';
 import {
   acceptOpen,
-  fail,
   failWith,
   lost,
   receivedNotification,
   stay,
   unexpected,
+  unreadable,
 } from './transitions.ts';
 import type { Connection, ConnectionEvent, SessionConfig, Transition } from './types.ts';
 
@@ -21,7 +21,7 @@ export function stepOpenSent(
     case 'timer':
       return event.timer === 'hold' ? failWith(ErrorCode.HoldTimer, 0) : stay(state);
     case 'malformed':
-      return fail(event.notification, event.reason);
+      return unreadable(event, StateMachineError.InOpenSent);
     case 'start':
     case 'opened':
     case 'blocked':
@@ -34,6 +34,8 @@ export function stepOpenSent(
   }
   const { message } = event;
   if (message.kind === 'notification') return receivedNotification(message);
-  if (message.kind !== 'open') return unexpected(StateMachineError.InOpenSent);
+  if (message.kind !== 'open') {
+    return unexpected(StateMachineError.InOpenSent, typeOf(message));
+  }
   return acceptOpen(config, state.localOpen, message);
 }

@@ -5,6 +5,7 @@ import {
   ErrorCode,
   isHardReset,
   KEEPALIVE,
+  MessageType,
   type Notification,
   type Open,
   OpenError,
@@ -15,6 +16,7 @@ import {
   CONNECT_RETRY_JITTER,
   type Connection,
   type ConnectionEffect,
+  type ConnectionEvent,
   type Failure,
   IDLE,
   KEEPALIVE_JITTER,
@@ -22,6 +24,8 @@ import {
   type SessionConfig,
   type Transition,
 } from './types.ts';
+
+type Malformed = Extract<ConnectionEvent, { readonly kind: 'malformed' }>;
 
 /** Starts the reason of a session that the peer has ended by a NOTIFICATION. */
 export const RECEIVED = 'Received: ';
@@ -90,15 +94,22 @@ export function fail(notification: Notification, reason: string): Transition {
   };
 }
 
-export function failWith(code: number, subcode: number): Transition {
-  const data = new Uint8Array(0);
+export function failWith(code: number, subcode: number, data = new Uint8Array(0)): Transition {
   const notification: Notification = { kind: 'notification', code, subcode, data };
   return fail(notification, `Sent: ${describeNotification(notification)}`);
 }
 
-/** A message that the state has no place for (RFC 6608). */
-export function unexpected(subcode: number): Transition {
-  return failWith(ErrorCode.FiniteStateMachine, subcode);
+/** A message that the state has no place for. @param type of the message, which RFC 6608 section 4 tells the peer */
+export function unexpected(subcode: number, type: number): Transition {
+  return failWith(ErrorCode.FiniteStateMachine, subcode, Uint8Array.of(type));
+}
+
+/** What cannot be read. Where it has no place anyway, nobody asks what is wrong in it (events 21, 22 and 28). */
+export function unreadable({ notification, reason }: Malformed, subcode: number): Transition {
+  const { code } = notification;
+  if (code === ErrorCode.Update) return unexpected(subcode, MessageType.Update);
+  if (code === ErrorCode.RouteRefresh) return unexpected(subcode, MessageType.RouteRefresh);
+  return fail(notification, reason);
 }
 
 export function receivedNotification(notification: Notification): Transition {
