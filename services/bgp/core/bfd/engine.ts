@@ -123,7 +123,7 @@ export class BfdEngine {
       await new Promise<void>((resolve) => this.#options.clock.setTimer(FAREWELL_MS, resolve));
       for (const { channel, farewell } of this.#leaving.values()) channel.send(farewell);
     }
-    for (const key of [...this.#leaving.keys()]) this.#leave(key);
+    for (const key of this.#leaving.keys()) this.#leave(key);
     this.#timers.cancelAll('');
   }
 
