@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { asPathContains, asPathLength, hasMembers, neighbourAs } from './as_path.ts';
+import { asPathContains, asPathLength, hasMembers, hasSets, neighbourAs } from './as_path.ts';
 import { AttributeDecoder } from './attribute_decoder.ts';
 import { encodeAttributes } from './attribute_encoder.ts';
 import { AttributeScanner, hasAs } from './attribute_scanner.ts';

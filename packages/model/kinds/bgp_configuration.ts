@@ -78,6 +78,8 @@ function bgpConfigurationFields(style: SchemaStyle) {
       .optional(),
     /** Ours: a node's blocks that lie side by side are one route, unless Disabled. */
     blockAggregation: z.enum(['Enabled', 'Disabled']).optional(),
+    /** Ours: what becomes of paths with sets of AS numbers (RFC 9774), Reject unless it says Accept. */
+    asSets: z.enum(['Accept', 'Reject']).optional(),
     /** Ours: external peers are told these in place of the routes inside, while there are any. */
     aggregates: cidrs,
     programClusterRoutes: z.enum(PROGRAM_CLUSTER_ROUTES).optional(),

@@ -124,6 +124,7 @@ export function deriveSpeaker(
           ...(configuration.confederation === undefined
             ? {}
             : { confederation: configuration.confederation.identifier }),
+          ...(configuration.asSets === 'Accept' ? { takesAsSets: true } : {}),
           ...(configuration.aggregates?.length
             ? { aggregates: configuration.aggregates.map(({ cidr }) => parsePrefix(cidr)) }
             : {}),

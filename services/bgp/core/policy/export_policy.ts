@@ -24,6 +24,7 @@ import {
 } from '../rib/path.ts';
 import { PrefixRanges } from '../rib/prefix_ranges.ts';
 import type { PrefixTable } from '../rib/prefix_table.ts';
+import { asSetRefusal } from './as_sets.ts';
 import { exportLeak, isMarkedOnExport } from './only_to_customer.ts';
 import { prefixRulesOf } from './prefix_rules.ts';
 import {
@@ -172,6 +173,9 @@ export class ExportPolicy {
     } else if (source.isAggregate && (policy.isInternal || policy.isMember)) {
       return 'aggregates are for external peers';
     }
+    // Such a route is an injected one: of peers it is not taken in.
+    const setRefusal = asSetRefusal(data.attributes, this.#local);
+    if (setRefusal !== undefined) return setRefusal;
     const leak = policy.role === undefined ? undefined : exportLeak(data.attributes, policy.role);
     if (leak !== undefined) return leak;
     const { communities } = data.attributes;

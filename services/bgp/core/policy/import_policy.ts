@@ -3,6 +3,7 @@ import { asPathContains, Community, hasMembers, prependAs } from '@calico/bgp-wi
 import { type Address, type Prefix, sameAddress } from '@calico/ip';
 import type { AttributeTable } from '../rib/attribute_table.ts';
 import type { PathData } from '../rib/path.ts';
+import { asSetRefusal } from './as_sets.ts';
 import type { InterfaceOf } from './export_policy.ts';
 import { importLeak, importMark, type PeerRole } from './only_to_customer.ts';
 import { applyChanges, findRule, linkOf, type RouteChanges } from './route_filter.ts';
@@ -113,6 +114,8 @@ export function importRefusal(
   local: LocalPolicy,
 ): string | undefined {
   const { asPath = [] } = attributes;
+  const setRefusal = asSetRefusal(attributes, local);
+  if (setRefusal !== undefined) return setRefusal;
   const isInside = local.confederation !== undefined && (peer.isInternal || peer.isMember === true);
   if (!isInside && hasMembers(asPath))
     return 'AS path has segments of a confederation from outside';

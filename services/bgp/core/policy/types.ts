@@ -14,6 +14,8 @@ export type LocalPolicy = {
   readonly clusterId: number | undefined;
   /** AS number that the outside knows the confederation by (RFC 5065); absent: there is none. */
   readonly confederation?: number;
+  /** Paths with sets of AS numbers are taken in, and told; absent: neither (RFC 9774). */
+  readonly takesAsSets?: true;
   /** External peers are told these in place of what lies inside; absent: there are none. */
   readonly aggregates?: readonly Prefix[];
   readonly pools: readonly PoolPolicy[];

@@ -28,8 +28,8 @@ import { hashBytes, RowIndex } from './row_index.ts';
 
 /**
  * How the bytes are to be read. `Outside`: the next hop is not among them. `Plain`: AttributeScanner
- * has nothing against them, so that they can be passed on without being decoded. `Marked`: some community
- * may mean something to every speaker.
+ * has nothing against them, so that they can be passed on without being decoded. `Marked`: policies have
+ * to see it, as AttributeScanner says.
  */
 const Reading = {
   TwoOctetAs: 1,

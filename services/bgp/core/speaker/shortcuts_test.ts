@@ -34,6 +34,7 @@ const LOCALS: readonly LocalPolicy[] = [
   LOCAL,
   { ...LOCAL, clusterId: undefined, serviceRanges: [] },
   { ...LOCAL, confederation: 65_000 },
+  { ...LOCAL, takesAsSets: true },
   {
     ...LOCAL,
     advertisements: [{ prefix: parsePrefix('10.1.0.0/16'), add: { standard: [1], large: [] } }],
@@ -93,6 +94,7 @@ const SETS: readonly PathAttributes[] = [
   { multiExitDiscriminator: 3, communities: [5] },
   { asPath: sequence(7, OWN, 8) },
   { asPath: [{ kind: 'confed-sequence', asns: [9] }] },
+  { asPath: [...sequence(7), { kind: 'set', asns: [8, 9] }] },
   { localPreference: 200 },
   { originatorId: LOCAL.routerId },
   { originatorId: 77, clusterList: [2] },
