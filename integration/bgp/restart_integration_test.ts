@@ -13,7 +13,7 @@ const PEERS = 100;
 const DEAD_EVERY = 5;
 const ROUTES_EACH = 10;
 /** For processors that others use as well; the figures printed are what counts. */
-const LIMIT_MS = 15_000;
+const LIMIT_MS = 40_000;
 
 const addresses = Array.from({ length: PEERS }, (_, index) => `192.168.80.${110 + index}`);
 const live = addresses.filter((_address, index) => index % DEAD_EVERY !== 0);

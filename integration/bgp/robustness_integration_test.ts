@@ -10,9 +10,11 @@ import { Herd, NO_ROUTES, type Routes } from './herd/herd.ts';
 const cannotRun = process.getuid?.() === 0 ? false : 'network namespaces need root';
 const OURS = 'k8s-node01';
 const TARGET = '10.88.255.1';
-const HOLD_SECONDS = 15;
+/** The herd plays everybody in one process: on a busy machine it is late with keepalives too. */
+const HOLD_SECONDS = 60;
+const DEAF_HOLD_SECONDS = 20;
 /** The least that the resource allows. */
-const SEND_HOLD_SECONDS = HOLD_SECONDS + 1;
+const SEND_HOLD_SECONDS = DEAF_HOLD_SECONDS + 1;
 const FLOOD_MS = 6_000;
 const CROWD = 500;
 const TABLE: Routes = { first: 0x1000_0000, count: 100_000 };
@@ -58,7 +60,7 @@ suite('a node among bad company', { skip: cannotRun }, () => {
       peerIP: DEAF,
       asNumber: 65_000,
       passive: true,
-      holdTime: `${HOLD_SECONDS}s`,
+      holdTime: `${DEAF_HOLD_SECONDS}s`,
       sendHoldTime: `${SEND_HOLD_SECONDS}s`,
     });
     await lab.affinity(OURS, '10.244.85.192/26');
@@ -75,7 +77,7 @@ suite('a node among bad company', { skip: cannotRun }, () => {
     await lab.routesBecome(OURS, ['blackhole 10.244.85.192/26'], 20_000);
     await eventually(
       async () => (await lab.run(OURS, 'ss -Hltn sport = :179')) !== '',
-      10_000,
+      20_000,
       () => `nobody listens\n${log()}`,
     );
   });
@@ -101,7 +103,7 @@ suite('a node among bad company', { skip: cannotRun }, () => {
     });
     const started = Date.now();
     await herd.order({ kind: 'dial', addresses: crowd, target: TARGET });
-    const members = await herd.become(({ told }) => told === 1, 15_000, log);
+    const members = await herd.become(({ told }) => told === 1, 30_000, log);
     const last = Math.max(...members.map(({ establishedAt }) => establishedAt)) - started;
     const told = Math.max(...members.map(({ toldAt }) => toldAt)) - started;
     t.diagnostic(`${CROWD} sessions established in ${last} ms, all told our block in ${told} ms`);
@@ -137,7 +139,7 @@ suite('a node among bad company', { skip: cannotRun }, () => {
       ],
     });
     await herd.order({ kind: 'dial', addresses: [FEEDER, ...others], target: TARGET });
-    await herd.become(({ isEstablished }) => isEstablished, 10_000, log);
+    await herd.become(({ isEstablished }) => isEstablished, 30_000, log);
     await herd.order({ kind: 'flood', address: FEEDER, routes: CHURN });
     await new Promise((resolve) => setTimeout(resolve, FLOOD_MS));
     const { updates } = await herd.order({ kind: 'calm', address: FEEDER });
@@ -183,7 +185,7 @@ suite('a node among bad company', { skip: cannotRun }, () => {
     await herd.order({ kind: 'resume', address: SLEEPER });
     const members = await herd.become(
       ({ address, told }) => address === FEEDER || told > TABLE.count,
-      20_000,
+      30_000,
       log,
     );
     const heard = members.find(({ address }) => address === SLEEPER)?.heard ?? 0;
@@ -198,23 +200,32 @@ suite('a node among bad company', { skip: cannotRun }, () => {
 
   test('a peer that says keepalives and reads nothing loses its session (RFC 9687)', async () => {
     await herd.order({ kind: 'close' });
-    const create = async (address: string, asn: number, routes: Routes): Promise<void> => {
+    const create = async (
+      address: string,
+      asn: number,
+      routes: Routes,
+      holdTimeSeconds: number,
+    ): Promise<void> => {
       const members = [{ address, asn, routes }];
-      await herd.order({ kind: 'create', holdTimeSeconds: HOLD_SECONDS, members });
+      await herd.order({ kind: 'create', holdTimeSeconds, members });
       await herd.order({ kind: 'dial', addresses: [address], target: TARGET });
     };
-    await create(DEAF, 65_000, NO_ROUTES);
-    await herd.become(({ isEstablished }) => isEstablished, 10_000, log);
+    await create(DEAF, 65_000, NO_ROUTES, DEAF_HOLD_SECONDS);
+    await herd.become(({ isEstablished }) => isEstablished, 30_000, log);
     await herd.order({ kind: 'pause', address: DEAF });
-    await create(FEEDER, 65_001, TABLE);
+    await create(FEEDER, 65_001, TABLE, HOLD_SECONDS);
     const members = await herd.become(
       ({ address, ended }) => address !== DEAF || ended !== '',
-      1_000 * SEND_HOLD_SECONDS + 10_000,
+      1_000 * SEND_HOLD_SECONDS + 20_000,
       log,
     );
     // No NOTIFICATION reaches who does not read.
     assert.match(members.find(({ address }) => address === DEAF)?.ended ?? '', /ECONNRESET|EPIPE/);
-    assert.match(log(), /Sent: Send hold timer expired.*session lost/);
+    await eventually(
+      () => /Sent: Send hold timer expired.*session lost/.test(lab.process(`bgp-${OURS}`).log()),
+      20_000,
+      log,
+    );
     assert.equal(members.find(({ address }) => address === FEEDER)?.ended, '');
     await herd.become(({ address, told }) => address !== DEAF || told > TABLE.count, 30_000, log);
   });
