@@ -3,10 +3,14 @@ import assert from 'node:assert/strict';
 import { ResourceService } from '@calico/proto/api/v1/resources';
 import { BgpService } from '@calico/proto/bgp/v1/bgp';
 import type { BgpPeerStatus } from '@calico/proto/events/v1/events';
+import { FelixService } from '@calico/proto/felix/v1/felix';
 import { IpamService } from '@calico/proto/ipam/v1/ipam';
 import { StatusService } from '@calico/proto/status/v1/status';
 import { connectRpc, type DescService, type RpcClient } from '@calico/rpc';
 import type { ContainerCluster, NodeName, PORTS } from './cluster.ts';
+
+/** Longer than anything takes on a busy machine. */
+const CONNECT = { insecure: true, timeoutMs: 60_000 };
 
 export class Clients {
   readonly #cluster: ContainerCluster;
@@ -28,6 +32,11 @@ export class Clients {
     return this.#client(StatusService, 'status', 'status');
   }
 
+  /** Whether the node's felix could add a pod now. */
+  async isReady(node: NodeName): Promise<boolean> {
+    return (await this.#client(FelixService, node, 'felix').getReadiness({})).ready;
+  }
+
   async peersOf(node: NodeName): Promise<readonly BgpPeerStatus[]> {
     return (await this.#client(BgpService, node, 'bgp').listPeers({})).peers;
   }
@@ -46,7 +55,7 @@ export class Clients {
     let nodes = 0;
     const progress = this.status.waitApplied(
       { targets: [{ kind, revision }] },
-      { timeoutMs: 15_000 },
+      { timeoutMs: 120_000 },
     );
     for await (const { nodesApplied } of progress) nodes = nodesApplied;
     return nodes;
@@ -62,7 +71,7 @@ export class Clients {
     port: keyof typeof PORTS,
   ): RpcClient<S> {
     const target = this.#cluster.target(container, port);
-    const client = this.#open.get(target) ?? connectRpc(service, target, { insecure: true });
+    const client = this.#open.get(target) ?? connectRpc(service, target, CONNECT);
     this.#open.set(target, client as RpcClient<DescService>);
     return client as RpcClient<S>;
   }

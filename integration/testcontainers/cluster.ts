@@ -170,7 +170,7 @@ export class ContainerCluster {
     const started = performance.now();
     const id = this.#container(name).getId();
     const { container } = await getContainerRuntimeClient();
-    await container.stop(container.getById(id), { timeout: 10_000 });
+    await container.stop(container.getById(id), { timeout: 60_000 });
     const { State } = await container.inspect(container.getById(id));
     return { exitCode: State.ExitCode, elapsedMs: performance.now() - started };
   }
@@ -217,7 +217,7 @@ export class ContainerCluster {
         stream.on('data', (line: Buffer | string) => log.push(line.toString())),
       )
       .withWaitStrategy(plan.wait)
-      .withStartupTimeout(60_000);
+      .withStartupTimeout(300_000);
     if (plan.ports !== undefined) container.withExposedPorts(...plan.ports);
     if (plan.command !== undefined) container.withCommand([...plan.command]);
     if (plan.isNode === true) container.withNetworkAdministration();

@@ -8,9 +8,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type ExecOptions, exec, type Result } from '../lab/mod.ts';
 
-const READY_MS = 60_000;
+const READY_MS = 240_000;
 const LOCK_SECONDS = 900;
-const STOP_MS = 20_000;
+const STOP_MS = 60_000;
 /** Containers' control groups lie under this one; the only thing of theirs that outlives a killed engine. */
 const CGROUP = 'calico-testcontainers';
 
@@ -189,10 +189,10 @@ export class DockerEngine {
 
   /** Also what an earlier run that was killed left in the cache. */
   async #sweep(): Promise<void> {
-    const { stdout } = await this.docker(['ps', '-aq'], { timeoutMs: 10_000 });
+    const { stdout } = await this.docker(['ps', '-aq'], { timeoutMs: 60_000 });
     const containers = stdout.split('\n').filter((id) => id !== '');
     if (containers.length > 0) await this.docker(['rm', '-f', '-v', ...containers]);
-    await this.docker(['network', 'prune', '-f'], { timeoutMs: 10_000 });
+    await this.docker(['network', 'prune', '-f'], { timeoutMs: 60_000 });
     await this.docker(['image', 'prune', '-f'], { timeoutMs: 60_000 });
   }
 }

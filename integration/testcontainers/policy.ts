@@ -8,6 +8,7 @@ import { connects, pingSteadily } from './probes.ts';
 import { say } from './say.ts';
 
 const PORT = 80;
+const PATIENTLY_SECONDS = 20;
 const POLICY = { kind: 'NetworkPolicy', namespace: 'default', name: 'only-the-friend' };
 
 export async function checkPolicy(
@@ -17,13 +18,13 @@ export async function checkPolicy(
 ): Promise<void> {
   assert.ok(target && friend && stranger, 'the policy needs three pods');
   await listen(cluster, target);
-  const isOpenTo = (from: Pod) => connects(cluster, from, target, PORT);
+  const isOpenTo = (from: Pod, seconds = 2) => connects(cluster, from, target, PORT, seconds);
   await eventually(
     () => isOpenTo(friend),
-    10_000,
+    20_000,
     () => `${target.ip}:${PORT} does not answer before the policy`,
   );
-  assert.ok(await isOpenTo(stranger), 'before the policy everyone connects');
+  assert.ok(await isOpenTo(stranger, PATIENTLY_SECONDS), 'before the policy everyone connects');
 
   const source = { selector: "role == 'friend'" };
   const began = performance.now();
@@ -43,7 +44,7 @@ export async function checkPolicy(
   const nodes = await clients.applied(POLICY.kind, revision);
   assert.equal(nodes, 3, 'the policy is in force on every node');
   say(`policy in force on ${nodes} nodes in ${Math.round(performance.now() - began)} ms`);
-  assert.ok(await isOpenTo(friend), 'the friend connects, from another node');
+  assert.ok(await isOpenTo(friend, PATIENTLY_SECONDS), 'the friend connects, from another node');
   assert.ok(!(await isOpenTo(stranger)), 'the stranger does not connect, from the same node');
   const { received } = await pingSteadily(cluster, stranger, target.ip, { count: 1 });
   assert.equal(received, 0, 'the stranger gets no answer to a ping');
@@ -52,7 +53,7 @@ export async function checkPolicy(
   await clients.api.delete({ key: POLICY });
   await eventually(
     () => isOpenTo(stranger),
-    10_000,
+    20_000,
     () => 'the deleted policy still denies',
   );
   say('policy deleted: the stranger connects again');

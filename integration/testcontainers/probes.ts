@@ -16,14 +16,15 @@ export async function pingSteadily(
   return counted(await cluster.try(from.node, inPod(from, ping(to, count, intervalSeconds))));
 }
 
-/** Whether a pod can open a TCP connection. */
+/** Whether a pod can open a TCP connection within so many seconds. */
 export async function connects(
   cluster: ContainerCluster,
   from: Pod,
   to: Pod,
   port: number,
+  seconds: number,
 ): Promise<boolean> {
-  const connect = ['timeout', '1', 'bash', '-c', `</dev/tcp/${to.ip}/${port}`];
+  const connect = ['timeout', `${seconds}`, 'bash', '-c', `</dev/tcp/${to.ip}/${port}`];
   return (await cluster.try(from.node, inPod(from, connect))).exitCode === 0;
 }
 
