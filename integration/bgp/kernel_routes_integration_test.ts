@@ -15,6 +15,7 @@ import { KernelRoutes, newsOfRoute } from '../../services/bgp/adapters/kernel_ro
 import { ChangeBatch } from '../../services/bgp/core/kernel/change_batch.ts';
 import { type ChangeKind, REMOVE_ANYTHING } from '../../services/bgp/core/kernel/changes.ts';
 import { KernelSync } from '../../services/bgp/core/kernel/kernel_sync.ts';
+import { describeRoute } from '../../services/bgp/core/kernel/route_text.ts';
 import type { KernelRoute, OtherRoute } from '../../services/bgp/core/kernel/types.ts';
 import { PrefixTable } from '../../services/bgp/core/rib/prefix_table.ts';
 import type { RouteFailure } from '../../services/bgp/ports.ts';
@@ -196,5 +197,52 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
       sync.stop();
       monitor.close();
     }
+  });
+
+  test('of routes with other metrics exactly those go that are named', async () => {
+    await execOk(['ip', '-n', name, 'address', 'add', '2001:db8::1/64', 'dev', 'up0', 'nodad']);
+    const routes = [
+      ['-4', '18.0.0.0/24', 'via', '10.99.0.9'],
+      ['-4', '18.0.0.0/24', 'via', '10.99.0.8', 'metric', '32'],
+      ['-4', 'blackhole', '18.0.0.0/24', 'metric', '1024'],
+      ['-6', '2001:db8:1::/64', 'via', '2001:db8::9'],
+      ['-6', '2001:db8:1::/64', 'via', '2001:db8::8', 'metric', '32'],
+    ];
+    for (const [family = '', ...route] of routes) {
+      await execOk(['ip', '-n', name, family, 'route', 'add', ...route, 'proto', '12']);
+    }
+    const shown = (): KernelRoute[] =>
+      kernel.list().filter(({ prefix }) => /^(18|2001)/.test(formatPrefix(prefix)));
+    const strays = shown().filter(({ metric }) => metric !== undefined);
+    assert.deepEqual(
+      strays.map(({ metric }) => metric),
+      [32, 1024, 32],
+    );
+    kernel.removeStrays(strays);
+    assert.deepEqual(shown().map(describeRoute), [
+      '18.0.0.0/24 via 10.99.0.9',
+      '2001:db8:1::/64 via 2001:db8::9',
+    ]);
+    await execOk([
+      'ip',
+      '-n',
+      name,
+      '-6',
+      'route',
+      'add',
+      ...(routes[4] ?? []).slice(1),
+      'proto',
+      '12',
+    ]);
+    const id = prefixes.intern(parsePrefix('2001:db8:1::/64'));
+    const batch = new ChangeBatch(prefixes);
+    batch.push('delete', id, { type: 'unicast', hops: [] });
+    assert.deepEqual(await new Promise((resolve) => kernel.apply(batch, resolve)), []);
+    assert.deepEqual(
+      shown().map(({ metric }) => metric),
+      [undefined, 32],
+      'ours is removed',
+    );
+    kernel.removeStrays(shown());
   });
 });

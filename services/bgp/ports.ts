@@ -115,6 +115,8 @@ export interface KernelPort {
    * @param onGone is called with prefixes whose routes are gone, some at a time; in the end with `isLast`
    */
   removeWays(prefixes: Int32Array, onGone: (gone: Int32Array, isLast: boolean) => void): void;
+  /** Removes routes by their `metric`. Those that cannot be removed are met again by read(). */
+  removeStrays(routes: readonly KernelRoute[]): void;
   /**
    * How the kernel reaches the address now; undefined when it cannot.
    * @param interfaceName where a link-local address is

@@ -19,7 +19,7 @@ import {
   type Resolution,
 } from '../core/kernel/types.ts';
 import type { KernelNews, KernelPort, RouteFailure } from '../ports.ts';
-import { KernelWriter, TABLE_MAIN } from './kernel_writer.ts';
+import { IPV6_METRIC, KernelWriter, routeTo, TABLE_MAIN } from './kernel_writer.ts';
 
 /** So long others wait for a reading of the table. */
 const TURN_MS = 4;
@@ -97,6 +97,18 @@ export class KernelRoutes implements KernelPort {
     this.#writer.removeWays(prefixes, onGone);
   }
 
+  removeStrays(routes: readonly KernelRoute[]): void {
+    const requests = routes.map(
+      ({ prefix: destination, type, metric }) =>
+        ({
+          kind: 'route',
+          action: 'delete',
+          route: { ...routeTo({ type, hops: [] }), destination, metric: metric ?? 0 },
+        }) as const,
+    );
+    this.#netlink.execute(requests);
+  }
+
   close(): void {
     this.#writer.close();
   }
@@ -138,15 +150,12 @@ export class KernelRoutes implements KernelPort {
 
 /** Undefined for a route that is not of our kind. */
 export function toKernelRoute(route: Route): KernelRoute | undefined {
-  const { destination: prefix, type, table, protocol } = route;
+  const { destination: prefix, type, table, protocol, metric = 0 } = route;
   if (table !== TABLE_MAIN || protocol !== BGP_ROUTE_PROTOCOL) return undefined;
-  if (type === 'blackhole') return { prefix, type, hops: [] };
-  if (type !== 'unicast') return undefined;
-  return {
-    prefix,
-    type,
-    hops: route.nextHops.flatMap((hop) => toHop(hop) ?? []).toSorted(hopOrder),
-  };
+  if (type !== 'blackhole' && type !== 'unicast') return undefined;
+  const hops = type === 'blackhole' ? [] : route.nextHops.flatMap((hop) => toHop(hop) ?? []);
+  const ours = { prefix, type, hops: hops.length > 1 ? hops.toSorted(hopOrder) : hops };
+  return metric === (prefix.family === 4 ? 0 : IPV6_METRIC) ? ours : { ...ours, metric };
 }
 
 /** Undefined for a route of ours, and for those of other tables. */

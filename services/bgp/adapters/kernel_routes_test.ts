@@ -27,6 +27,14 @@ test('toKernelRoute() takes routes of our protocol and table only', () => {
   assert.equal(toKernelRoute(route({ type: 'unreachable' })), undefined);
 });
 
+test('toKernelRoute() names a metric that is not ours', () => {
+  const destination = parsePrefix('2001:db8:1::/64');
+  assert.equal(toKernelRoute(route())?.metric, undefined);
+  assert.equal(toKernelRoute(route({ metric: 32 }))?.metric, 32);
+  assert.equal(toKernelRoute(route({ destination, metric: 1024 }))?.metric, undefined);
+  assert.equal(toKernelRoute(route({ destination, metric: 32 }))?.metric, 32);
+});
+
 test('toKernelRoute() sees no next hop in a blackhole, whatever the kernel shows there', () => {
   const found = toKernelRoute(route({ type: 'blackhole', nextHops: [{ interfaceIndex: 1 }] }));
   assert.deepEqual(found?.hops, []);

@@ -18,6 +18,8 @@ import type { KernelPort, RouteFailure } from '../ports.ts';
 import { NextHopObjects, type Way } from './next_hop_objects.ts';
 
 export const TABLE_MAIN = 254;
+/** What the kernel gives routes without a metric; IPv4 ones get 0. */
+export const IPV6_METRIC = 1024;
 /** So few routes are written at once: the kernel needs less than a millisecond. */
 const FEW = 128;
 /** Prefixes that are told to be gone at a time. */
@@ -136,7 +138,11 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
     if (kind !== 'delete') return routeTemplate(kind, family, routeTo(target));
     const key = `${family} ${target.type}`;
     let template = this.#removals.get(key);
-    template ??= routeTemplate(kind, family, routeTo({ ...target, hops: [] }));
+    template ??= routeTemplate(kind, family, {
+      ...routeTo({ ...target, hops: [] }),
+      // Without one the kernel takes the first that it finds.
+      ...(family === 6 ? { metric: IPV6_METRIC } : {}),
+    });
     this.#removals.set(key, template);
     return template;
   }
@@ -177,7 +183,7 @@ function byWay(kind: ChangeKind, target: KernelTarget, { family, id }: Way): Rou
   return routeTemplate(kind, family, { ...routeTo({ ...target, hops: [] }), nextHopId: id });
 }
 
-function routeTo({ type, hops }: KernelTarget): Omit<Route, 'destination'> {
+export function routeTo({ type, hops }: KernelTarget): Omit<Route, 'destination'> {
   return {
     type,
     table: TABLE_MAIN,

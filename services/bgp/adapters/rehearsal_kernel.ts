@@ -19,6 +19,7 @@ export function rehearsalKernel(kernel: Pick<KernelPort, 'resolve'>): KernelPort
     read: (_visit, _visitOther, done) => done(true),
     apply: (changes, done) => nowhere.apply(changes, done),
     removeWays: (prefixes, onGone) => nowhere.removeWays(prefixes, onGone),
+    removeStrays: () => {},
     resolve: () => {
       kernel.resolve(OURSELVES);
       return { gateway: undefined, interfaceIndex: 1 };

@@ -12,6 +12,8 @@ export class FakeKernel implements KernelPort {
   readonly routes = new Map<string, KernelRoute>();
   /** Prefixes that another owner has a route to. */
   readonly foreign = new Set<string>();
+  /** Routes of our protocol with metrics of their own. */
+  strays: readonly KernelRoute[] = [];
   readonly interfaces = new Map([['ens33', UPLINK]]);
   readonly linkLocals = new Map<string, Address>();
   readonly ways = new Map<string, Resolution | undefined>();
@@ -20,7 +22,14 @@ export class FakeKernel implements KernelPort {
 
   list(visitOther: (route: OtherRoute) => void = () => {}): KernelRoute[] {
     for (const text of this.foreign) visitOther(otherRoute(text));
-    return [...this.routes.values()];
+    return [...this.routes.values(), ...this.strays];
+  }
+
+  removeStrays(routes: readonly KernelRoute[]): void {
+    for (const route of routes) {
+      this.strays = this.strays.filter((each) => describeRoute(each) !== describeRoute(route));
+      this.log.push(`Deleted ${describeRoute(route)}`);
+    }
   }
 
   read(

@@ -34,7 +34,8 @@ export function changeOf(
   return target === undefined ? 'delete' : 'replace';
 }
 
-function mayLose(
+/** Whether the route may be replaced, or removed when there is no next one. */
+export function mayLose(
   { type, hops }: KernelTarget,
   next: KernelTarget | undefined,
   removal: Removal,

@@ -33,8 +33,15 @@ export class KernelReading {
     this.#flags = new Uint8Array(Math.max(1, states.prefixes.limit));
   }
 
+  /** Routes with a metric that is not ours: none of them is what is believed. */
+  readonly strays: KernelRoute[] = [];
+
   /** The kernel holds this. */
   visit(route: KernelRoute): void {
+    if (route.metric !== undefined) {
+      this.strays.push(route);
+      return;
+    }
     const id = this.#states.prefixes.find(route.prefix);
     const believed = id < 0 ? undefined : this.#states.actualOf(id);
     if (believed !== undefined && sameTarget(believed, route)) this.#flag(id, Seen);

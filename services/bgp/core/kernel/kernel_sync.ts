@@ -14,6 +14,7 @@ import { RouteStates } from './route_states.ts';
 import { describeFailure, describeRoute } from './route_text.ts';
 import { RouteWriter } from './route_writer.ts';
 import { shortened } from './shortened.ts';
+import { Strays } from './strays.ts';
 import { type KernelRoute, type OtherRoute, sameTarget } from './types.ts';
 
 const TUNNEL = 'tunl0';
@@ -42,6 +43,7 @@ export class KernelSync {
   readonly #rib: LocRib;
   readonly #states: RouteStates;
   readonly #others: OtherRoutes;
+  readonly #strays: Strays;
   readonly #plan: RoutePlan;
   readonly #writer: RouteWriter;
   readonly #events: SyncEvents;
@@ -74,9 +76,11 @@ export class KernelSync {
     });
     const isTaken = (id: number): boolean => this.#others.has(id);
     this.#plan = new RoutePlan(rib, this.#states, { kernel, isTaken, onAnswer: events.onNextHop });
+    const isOpen = (id: number): boolean => this.#plan.isOpen(id);
+    this.#strays = new Strays({ states: this.#states, kernel, defer: events.defer, isOpen });
     this.#writer = new RouteWriter(kernel, this.#states, {
       defer: events.defer,
-      isOpen: (id) => this.#plan.isOpen(id),
+      isOpen,
       onDone: (id) => {
         this.#reading?.touch(id);
         this.#forgive(id);
@@ -85,6 +89,7 @@ export class KernelSync {
       onFailed: (id, failure, kind, route) =>
         this.#failed(id, describeFailure(failure, kind, route)),
       onIdle: () => {
+        this.#strays.remove(this.#writer.removal);
         if (this.#isCompared) events.onSettled();
       },
     });
@@ -101,6 +106,7 @@ export class KernelSync {
     for (const route of routes) reading.visit(route);
     // All at once: nothing has begun yet.
     Array.from(reading.finish(() => false));
+    this.#strays.take(reading.strays);
   }
 
   /** Wanted routes that are not in the kernel, and why. */
@@ -252,6 +258,7 @@ export class KernelSync {
   *#taking(reading: KernelReading, isWhole: boolean): Taking {
     yield* this.#others.end(isWhole);
     if (!isWhole) return NOTHING_LOST;
+    this.#strays.take(reading.strays);
     return yield* reading.finish((id) => this.#writer.isUnderWay(id));
   }
 
@@ -320,6 +327,7 @@ export class KernelSync {
 
   /** Whether what the monitor saw is not what this service did last. */
   contradicts(action: 'new' | 'deleted', route: KernelRoute): boolean {
+    if (route.metric !== undefined) return action === 'new';
     const id = this.#states.prefixes.find(route.prefix);
     if (id >= 0 && this.#writer.isUnderWay(id)) return false;
     const held = id < 0 ? undefined : this.#states.actualOf(id);

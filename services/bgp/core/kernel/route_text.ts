@@ -4,10 +4,11 @@ import type { RouteFailure } from '../../ports.ts';
 import type { ChangeKind } from './changes.ts';
 import type { KernelRoute } from './types.ts';
 
-export function describeRoute({ prefix, type, hops }: KernelRoute): string {
-  if (type === 'blackhole') return `blackhole ${formatPrefix(prefix)}`;
+export function describeRoute({ prefix, type, hops, metric }: KernelRoute): string {
+  const rest = metric === undefined ? '' : ` metric ${metric}`;
+  if (type === 'blackhole') return `blackhole ${formatPrefix(prefix)}${rest}`;
   const vias = hops.map(({ gateway }) => (gateway ? ` via ${formatAddress(gateway)}` : ''));
-  return `${formatPrefix(prefix)}${vias.join(',')}`;
+  return `${formatPrefix(prefix)}${vias.join(',')}${rest}`;
 }
 
 export function describeFailure(

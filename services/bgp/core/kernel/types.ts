@@ -2,13 +2,15 @@
 import type { Address, Prefix } from '@calico/ip';
 
 /** Where the packets of a route go. */
-export type KernelTarget = Omit<KernelRoute, 'prefix'>;
+export type KernelTarget = Pick<KernelRoute, 'type' | 'hops'>;
 
 export type KernelRoute = {
   readonly prefix: Prefix;
   readonly type: 'unicast' | 'blackhole';
   /** Empty for blackholes; several are an equal-cost multipath route, in the order of `hopOrder`. */
   readonly hops: readonly KernelHop[];
+  /** Only where it is not the one that this service writes: another daemon's. */
+  readonly metric?: number;
 };
 
 /** A route of table main that somebody else has. */

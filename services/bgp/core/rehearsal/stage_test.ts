@@ -11,6 +11,7 @@ const NOWHERE: KernelPort = {
   read: (_visit, _visitOther, done) => done(true),
   apply: (_changes, done) => done([]),
   removeWays: (prefixes, onGone) => onGone(prefixes, true),
+  removeStrays: () => {},
   resolve: () => ({ gateway: undefined, interfaceIndex: 1 }),
   matchedLength: () => undefined,
   linkLocalAddress: () => undefined,
