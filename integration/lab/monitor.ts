@@ -10,7 +10,7 @@ import { eventually, patient } from './wait.ts';
  * Not changes of ours: what is said when somebody else's namespace vanishes while the program starts,
  * and the kernel's own link-local routes of an interface whose address detection ends late.
  */
-const NOISE = /^Peer netns reference is invalid|\bfe80::|\bff00::/;
+const NOISE = /^(?:\w+: )?Peer netns reference is invalid|\bfe80::|\bff00::/;
 
 export class LineMonitor {
   readonly lines: string[] = [];
