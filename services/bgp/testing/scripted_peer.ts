@@ -15,7 +15,7 @@ import type { AnyResource } from '@calico/model';
 import { deriveSpeaker } from '../core/cluster/derive_speaker.ts';
 import { resourcesOf } from '../core/cluster/resources.ts';
 import { Host } from '../core/host/host.ts';
-import type { SpeakerInput } from '../core/speaker/events.ts';
+import type { Note, SpeakerInput } from '../core/speaker/events.ts';
 import type { Peer } from '../core/speaker/peer.ts';
 import { Speaker } from '../core/speaker/speaker.ts';
 import type { ConnectionHandler } from '../ports.ts';
@@ -53,6 +53,7 @@ export class ScriptedPeer {
   readonly speaker: Speaker;
   /** What the speaker was told. */
   readonly inputs: SpeakerInput[] = [];
+  readonly notes: Note[] = [];
   /** What the peer has heard. */
   readonly heard: Message[] = [];
   readonly #host: Host;
@@ -80,7 +81,7 @@ export class ScriptedPeer {
       clock,
       random: () => 0,
       onRoutes: () => {},
-      onNote: () => {},
+      onNote: (note) => this.notes.push(note),
     });
     this.configure(resources);
     this.#host.completeExports();

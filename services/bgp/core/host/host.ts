@@ -211,6 +211,9 @@ export class Host {
       if (received === undefined) return false;
       if (received.kind === 'closed') link.connection = undefined;
       const event = received.kind === 'frame' ? link.decode(received.frame) : received;
+      if (event.kind === 'malformed' && event.fault !== undefined) {
+        this.#options.onNote({ kind: 'fault', peer, fault: event.fault });
+      }
       this.#take({ kind: 'session', peer, event: { kind: 'connection', side, event } });
       if (received.kind === 'frame' && event.kind === 'message') {
         this.#options.onMessage?.(receivedMessage(peer, side, received.frame, event.message));

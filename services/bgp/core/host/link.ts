@@ -10,12 +10,15 @@ import {
   type WireContext,
 } from '@calico/bgp-wire';
 import type { Connection } from '../../ports.ts';
+import { faultOf } from '../session/fault.ts';
 import type { Side } from '../session/types.ts';
 
 export type Malformed = {
   readonly kind: 'malformed';
   readonly notification: Notification;
   readonly reason: string;
+  /** What we have failed by, where it is not the peer's mistake. */
+  readonly fault?: unknown;
 };
 
 export type Received =
@@ -141,6 +144,6 @@ export class Link {
 }
 
 function malformed(cause: unknown): Malformed {
-  if (!(cause instanceof ProtocolError)) throw cause;
+  if (!(cause instanceof ProtocolError)) return { ...faultOf(cause), fault: cause };
   return { kind: 'malformed', notification: cause.notification, reason: cause.message };
 }

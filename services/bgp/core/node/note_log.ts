@@ -12,6 +12,10 @@ export function logNote(log: Log, { kind, ...fields }: Note): void {
       return log.info('peer has sent all its routes', fields);
     case 'malformed':
       return log.warn('peer sent a malformed update', fields);
+    case 'fault': {
+      const { fault, ...rest } = fields as Extract<Note, { readonly kind: 'fault' }>;
+      return log.warn('session ended by a fault of this program', { ...rest, error: fault });
+    }
     case 'prefix-limit':
       return log.warn('peer has told about as many routes as it may, or more', fields);
     case 'path-limit':

@@ -101,6 +101,8 @@ export type Note =
     }
   | { readonly kind: 'end-of-rib'; readonly peer: string; readonly family: 4 | 6 }
   | (UpdateNews & { readonly peer: string })
+  /** A mistake of ours, which has ended the peer's session. @see faultOf */
+  | { readonly kind: 'fault'; readonly peer: string; readonly fault: unknown }
   | {
       readonly kind: 'prefix-limit';
       readonly peer: string;

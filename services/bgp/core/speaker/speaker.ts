@@ -13,7 +13,8 @@ import { type Address, sameAddress } from '@calico/ip';
 import type { ExportPolicy, InterfaceOf } from '../policy/export_policy.ts';
 import { asksForInterface } from '../policy/route_filter.ts';
 import { LocRib } from '../rib/loc_rib.ts';
-import { type SessionEvent, stateName, stepSession } from '../session/session.ts';
+import { faultOf, stepOrEnd } from '../session/fault.ts';
+import { type SessionEvent, stateName } from '../session/session.ts';
 import {
   DEFAULT_TIMING,
   type Negotiated,
@@ -326,10 +327,16 @@ export class Speaker {
       isForwardingPreserved: this.#isRestarted,
     };
     const config = peer.sessionConfig(restart, this.#timing);
-    const { session, effects } = stepSession(peer.session, event, config, now);
+    const { session, effects } = stepOrEnd(peer.session, event, config, now, (fault) =>
+      this.#fault(peer, fault),
+    );
     peer.session = session;
     for (const effect of effects) this.#sessionEffect(peer, effect);
     this.#enforceLimit(peer, now);
+  }
+
+  #fault(peer: Peer, fault: unknown): void {
+    this.#note({ kind: 'fault', peer: peer.config.key, fault });
   }
 
   #enforceLimit(peer: Peer, now: number): void {
@@ -404,9 +411,11 @@ export class Speaker {
         this.#enforceLimit(peer, now);
       }
     } catch (cause) {
-      if (!(cause instanceof ProtocolError)) throw cause;
-      const { notification, message: reason } = cause;
-      const event = { kind: 'malformed', notification, reason } as const;
+      const isTheirs = cause instanceof ProtocolError;
+      if (!isTheirs) this.#fault(peer, cause);
+      const event = isTheirs
+        ? ({ kind: 'malformed', notification: cause.notification, reason: cause.message } as const)
+        : faultOf(cause);
       this.#stepSession(peer, { kind: 'connection', side, event }, now);
     }
   }
