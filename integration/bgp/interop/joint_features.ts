@@ -67,8 +67,11 @@ async function restartsOurs(lab: BgpLab, rigs: readonly Rig[]): Promise<Readonly
   await bgp.stop('SIGKILL');
   await sleep(1_000);
   await attempts.each(async (rig) => {
-    const seen = byPrefix(await rig.daemon.seen(external(rig), 4));
-    assert.ok(seen.has(OUR_BLOCKS[4]), 'our route is gone while we are away');
+    // Again when its command has not answered: nothing brings the route back meanwhile.
+    await rig.becomes(async () => {
+      const seen = byPrefix(await rig.daemon.seen(external(rig), 4));
+      assert.ok(seen.has(OUR_BLOCKS[4]), 'our route is gone while we are away');
+    }, 10_000);
   });
   bgp.start();
   await attempts.each(async (rig) => {
