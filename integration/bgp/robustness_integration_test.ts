@@ -1,4 +1,4 @@
-// Peers and strangers that behave badly, by the hundred, against the real process (about 55 s).
+// Peers and strangers that behave badly, by the hundred, against the real process (about a minute).
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
