@@ -25,6 +25,8 @@ class Station implements CollectorPort {
   readonly #framer = new BmpFramer();
   readonly tables = new Map<string, Set<string>>();
   readonly log: string[] = [];
+  /** Our addresses, by those of the peers. */
+  readonly locals = new Map<string, string>();
   /** Whose prefixes have path identifiers, by their OPENs. */
   readonly #identified = new Set<string>();
   target: BmpSettings | undefined;
@@ -66,6 +68,8 @@ class Station implements CollectorPort {
       const isIdentified =
         offers(message.sentOpen, 'receive') && offers(message.receivedOpen, 'send');
       const [who = ''] = name.split(' ');
+      const { localAddress } = message;
+      if (localAddress !== undefined) this.locals.set(who, formatAddress(localAddress));
       if (isIdentified) this.#identified.add(who);
       else this.#identified.delete(who);
     }
@@ -229,5 +233,27 @@ test('routes of a peer that tells several paths bear their identifiers, as its O
   assert.ok(station.table('loc-rib').includes(BLOCK_B));
   cluster.apply([...others, ...peersWith('Disabled')]);
   cluster.advance(10_000);
+  assert.deepEqual(station.table('192.168.80.102 pre-policy'), [BLOCK_B]);
+});
+
+test('a peer that speaks first is told of as others are, with our address of the session', () => {
+  const { cluster, station } = monitored(5);
+  cluster.resources = [
+    ...cluster.resources.filter(({ kind }) => kind !== 'BGPConfiguration'),
+    bgpConfiguration({ nodeToNodeMeshEnabled: false, bmp: { collector: '192.0.2.1:11019' } }),
+    ...['a', 'b'].map((name, index) =>
+      bgpPeer(name, {
+        node: name,
+        peerIP: `192.168.80.10${2 - index}`,
+        asNumber: 64_512,
+        sourceAddress: 'None',
+        ...(name === 'a' && { delayOpen: '2s' }),
+      }),
+    ),
+  ];
+  cluster.apply(cluster.resources);
+  cluster.advance(10_000);
+  assert.ok(station.log.includes('peer-up 192.168.80.102 pre-policy'));
+  assert.deepEqual(station.locals.get('192.168.80.102'), '192.168.80.101');
   assert.deepEqual(station.table('192.168.80.102 pre-policy'), [BLOCK_B]);
 });

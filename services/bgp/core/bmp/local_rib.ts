@@ -14,12 +14,11 @@ import { FAMILIES } from '../speaker/config.ts';
 import { type FeedPath, TableFeed } from './table_feed.ts';
 
 export function locRibFeed(rib: LocRib): TableFeed {
-  const all = Array.from(rib.entries(), ({ prefix }) => prefix);
   const lookup = (prefix: Prefix): FeedPath[] => {
     const best = rib.get(prefix)?.best;
     return best === undefined ? [] : [{ pathId: 0, data: best.data }];
   };
-  return new TableFeed(lookup, all);
+  return new TableFeed(lookup, () => rib.prefixes.walk());
 }
 
 export function locRibHeader({ asn, routerId }: LocalPolicy, timestamp: number): BmpPeer {

@@ -80,7 +80,8 @@ export class BmpMonitor implements CollectorSource {
 
   /** A message of a session that is no UPDATE. */
   observe(message: SessionMessage): void {
-    this.#log.observe(message);
+    const peer = this.#options.speaker.peers.get(message.peer);
+    if (peer !== undefined) this.#log.observe(peer, message);
   }
 
   /** Bodies of UPDATEs that the peer has sent. */
@@ -150,10 +151,11 @@ export class BmpMonitor implements CollectorSource {
   #up(peer: Peer): void {
     const { live, config } = peer;
     const settings = this.#settings;
-    if (live === undefined || settings === undefined) return;
     const { speaker, clock } = this.#options;
+    const local = speaker.config;
+    if (live === undefined || settings === undefined || local === undefined) return;
     const monitored = new MonitoredPeer(peer, live, settings);
-    const message = monitored.up(this.#log, speaker.config?.listenPort ?? 0, clock.now());
+    const message = monitored.up(this.#log, local, clock.now());
     if (message === undefined) return;
     this.#say(message);
     this.#peers.set(config.key, monitored);

@@ -10,7 +10,8 @@ import {
   type Update,
 } from '@calico/bgp-wire';
 import type { Prefix } from '@calico/ip';
-import type { Live, Peer } from '../speaker/peer.ts';
+import type { SpeakerConfig } from '../speaker/config.ts';
+import { type Live, localAddressOf, type Peer } from '../speaker/peer.ts';
 import type { Farewell, SessionLog } from './session_log.ts';
 import type { BmpSettings } from './settings.ts';
 import { type FeedPath, TableFeed } from './table_feed.ts';
@@ -25,14 +26,14 @@ export class MonitoredPeer {
   constructor(peer: Peer, live: Live, settings: BmpSettings) {
     this.#peer = peer;
     this.#live = live;
-    const all = knownPrefixes(peer);
+    const walk = () => peer.received.walk();
     const { addPath } = live.negotiated.context;
     for (const [table, isWanted, lookup] of [
       ['pre-policy', settings.prePolicy, told],
       ['post-policy', settings.postPolicy, accepted],
     ] as const) {
       if (!isWanted) continue;
-      this.feeds.set(table, new TableFeed((prefix) => lookup(peer, prefix), all, addPath));
+      this.feeds.set(table, new TableFeed((prefix) => lookup(peer, prefix), walk, addPath));
     }
   }
 
@@ -41,16 +42,21 @@ export class MonitoredPeer {
     return { table, address: this.#peer.config.address, asn, routerId, timestamp };
   }
 
-  /** @param listenPort the runtimes' sockets do not tell the port that a connection was dialled from: 0 */
-  up(log: SessionLog, listenPort: number, now: number): BmpMessage | undefined {
+  /** The runtimes' sockets do not tell the port that a connection was dialled from: 0. */
+  up(
+    log: SessionLog,
+    local: Pick<SpeakerConfig, 'local' | 'listenPort'>,
+    now: number,
+  ): BmpMessage | undefined {
     const { side } = this.#live;
-    const { key, sourceAddress, port } = this.#peer.config;
-    const opens = log.opens(key, side);
+    const { port } = this.#peer.config;
+    const { listenPort } = local;
+    const opens = log.opens(this.#peer, side);
     if (opens === undefined) return undefined;
     return {
       kind: 'peer-up',
       peer: this.header('pre-policy', now),
-      localAddress: sourceAddress,
+      localAddress: localAddressOf(this.#peer, local.local),
       localPort: side === 'outgoing' ? 0 : listenPort,
       remotePort: side === 'outgoing' ? port : 0,
       sentOpen: opens.sent,
@@ -59,7 +65,7 @@ export class MonitoredPeer {
   }
 
   down(log: SessionLog, now: number): BmpMessage {
-    const farewell = log.farewell(this.#peer.config.key, this.#live.side);
+    const farewell = log.farewell(this.#peer, this.#live.side);
     return { kind: 'peer-down', peer: this.header('pre-policy', now), ...reasonOf(farewell) };
   }
 
@@ -96,11 +102,7 @@ export class MonitoredPeer {
 
   /** Policy has judged anew, or stale routes have gone. */
   reconsidered(): void {
-    const all = knownPrefixes(this.#peer);
-    for (const feed of this.feeds.values()) {
-      feed.touchTold();
-      for (const prefix of all) feed.touch(prefix);
-    }
+    for (const feed of this.feeds.values()) feed.reconsider();
   }
 }
 
@@ -127,11 +129,4 @@ function accepted({ received: table }: Peer, prefix: Prefix): FeedPath[] {
   return Array.from(table.allTo(prefix)).flatMap(({ pathId, data }) =>
     data === undefined ? [] : [{ pathId, data }],
   );
-}
-
-function knownPrefixes({ received: table }: Peer): Prefix[] {
-  return [
-    ...Array.from(table, ({ prefix }) => prefix),
-    ...Array.from(table.refused(), ({ prefix }) => prefix),
-  ];
 }

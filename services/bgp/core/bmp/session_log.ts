@@ -1,10 +1,12 @@
 import type { SessionMessage } from '../host/session_message.ts';
 import type { Side } from '../session/types.ts';
+import type { Peer } from '../speaker/peer.ts';
 
 export type Farewell = Pick<SessionMessage, 'direction' | 'bytes'>;
 
-/** Whole messages, as they were on the wire. */
+/** Whole messages of one connection, as they were on the wire. */
 type Talk = {
+  readonly connection: object;
   readonly sent?: Uint8Array;
   readonly received?: Uint8Array;
   readonly farewell?: Farewell;
@@ -12,30 +14,29 @@ type Talk = {
 
 /** What monitoring wants to know of the sessions' messages: how they were opened, and how they ended. */
 export class SessionLog {
-  readonly #talks = new Map<string, Talk>();
+  readonly #talks = new WeakMap<Peer, Map<Side, Talk>>();
 
-  observe({ peer, side, direction, kind, bytes }: SessionMessage): void {
-    const key = `${peer}|${side}`;
-    if (kind === 'open') {
-      const talk = direction === 'sent' ? {} : (this.#talks.get(key) ?? {});
-      this.#talks.set(key, { ...talk, [direction]: bytes });
-    } else if (kind === 'notification') {
-      const talk = this.#talks.get(key) ?? {};
-      this.#talks.set(key, { ...talk, farewell: { direction, bytes } });
-    }
+  observe(peer: Peer, { side, connection, direction, kind, bytes }: SessionMessage): void {
+    if (kind !== 'open' && kind !== 'notification') return;
+    const talks = this.#talks.get(peer) ?? new Map<Side, Talk>();
+    this.#talks.set(peer, talks);
+    const known = talks.get(side);
+    const talk = known?.connection === connection ? known : { connection };
+    const news = kind === 'open' ? { [direction]: bytes } : { farewell: { direction, bytes } };
+    talks.set(side, { ...talk, ...news });
   }
 
   /** The OPEN messages of a session. */
   opens(
-    peer: string,
+    peer: Peer,
     side: Side,
   ): { readonly sent: Uint8Array; readonly received: Uint8Array } | undefined {
-    const { sent, received } = this.#talks.get(`${peer}|${side}`) ?? {};
+    const { sent, received } = this.#talks.get(peer)?.get(side) ?? {};
     return sent === undefined || received === undefined ? undefined : { sent, received };
   }
 
   /** The NOTIFICATION that ended a session. */
-  farewell(peer: string, side: Side): Farewell | undefined {
-    return this.#talks.get(`${peer}|${side}`)?.farewell;
+  farewell(peer: Peer, side: Side): Farewell | undefined {
+    return this.#talks.get(peer)?.get(side)?.farewell;
   }
 }

@@ -12,8 +12,11 @@ import type { PathData } from '../rib/path.ts';
 import { type PrefixKey, prefixKey } from '../rib/prefix_key.ts';
 import { FAMILIES } from '../speaker/config.ts';
 
-/** Prefixes per batch: a few messages. */
-const BATCH = 1_024;
+/** Prefixes per batch: a few messages, a few milliseconds. */
+const BATCH = 512;
+
+/** Prefixes of a table, each once or more; undefined now and then, also where there are none for long. */
+export type TableWalk = Iterable<Prefix | undefined>;
 
 export type FeedPath = {
   /** Of the peer; 0 where it gives its paths none. */
@@ -33,22 +36,29 @@ export class TableFeed {
   readonly #context: WireContext;
   readonly #told = new Map<PrefixKey, Told>();
   readonly #changed = new Map<PrefixKey, Prefix>();
+  readonly #walk: () => TableWalk;
+  /** What is left of a walk over everything; undefined: nothing. */
+  #rest: Iterator<Prefix | undefined> | undefined;
   #owesEndOfRib = true;
 
-  /** @param identified families whose prefixes have path identifiers (RFC 7911), as the session's OPENs say */
+  /**
+   * @param walk goes through all that there is, while it changes
+   * @param identified families whose prefixes have path identifiers (RFC 7911), as the session's OPENs say
+   */
   constructor(
     lookup: (prefix: Prefix) => readonly FeedPath[],
-    all: Iterable<Prefix>,
+    walk: () => TableWalk,
     identified: readonly Family[] = [],
   ) {
     this.#lookup = lookup;
     this.#identified = identified;
     this.#context = { ...DEFAULT_CONTEXT, addPath: identified };
-    for (const prefix of all) this.touch(prefix);
+    this.#walk = walk;
+    this.#rest = walk()[Symbol.iterator]();
   }
 
   get hasWork(): boolean {
-    return this.#owesEndOfRib || this.#changed.size > 0;
+    return this.#owesEndOfRib || this.#changed.size > 0 || this.#rest !== undefined;
   }
 
   /** The prefix may have changed. */
@@ -56,9 +66,30 @@ export class TableFeed {
     this.#changed.set(prefixKey(prefix), prefix);
   }
 
-  /** Everything that was told may have gone. */
-  touchTold(): void {
-    for (const { prefix } of this.#told.values()) this.touch(prefix);
+  /** Everything may have changed, and gone. */
+  reconsider(): void {
+    this.#rest = this.#all();
+  }
+
+  *#all(): Generator<Prefix | undefined, void, undefined> {
+    for (const { prefix } of this.#told.values()) yield prefix;
+    yield* this.#walk();
+  }
+
+  /** What may have changed, up to a batch of it; nobody waits long for it. */
+  *#due(): Generator<readonly [PrefixKey, Prefix], void, undefined> {
+    let left = BATCH;
+    for (const entry of this.#changed) {
+      if (left-- === 0) return;
+      this.#changed.delete(entry[0]);
+      yield entry;
+    }
+    while (this.#rest !== undefined && left-- > 0) {
+      const { done, value: prefix } = this.#rest.next();
+      if (done) this.#rest = undefined;
+      else if (prefix === undefined) return;
+      else yield [prefixKey(prefix), prefix];
+    }
   }
 
   /**
@@ -72,15 +103,11 @@ export class TableFeed {
     return path === undefined ? [] : [{ pathId: 0, data: path.data }];
   }
 
-  /** The next UPDATE messages; after the first time that nothing is left, End-of-RIB. */
+  /** The next UPDATE messages, maybe none; after the first time that nothing is left, End-of-RIB. */
   take(): Uint8Array[] {
     const withdrawn: Record<Family, Nlri[]> = { 4: [], 6: [] };
     const announced = new Map<PathData, Nlri[]>();
-    let count = 0;
-    for (const [key, prefix] of this.#changed) {
-      if (count === BATCH) break;
-      count += 1;
-      this.#changed.delete(key);
+    for (const [key, prefix] of this.#due()) {
       const paths = this.#pathsOf(prefix);
       const told = this.#told.get(key)?.paths ?? [];
       for (const { pathId } of told) {
@@ -102,7 +129,7 @@ export class TableFeed {
     );
     for (const [data, nlri] of announced)
       messages.push(...announcements(data, nlri, this.#context));
-    if (this.#owesEndOfRib && this.#changed.size === 0) {
+    if (this.#owesEndOfRib && this.#changed.size === 0 && this.#rest === undefined) {
       this.#owesEndOfRib = false;
       messages.push(...FAMILIES.map((family) => encodeMessage(endOfRib(family))));
     }

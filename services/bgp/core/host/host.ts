@@ -216,7 +216,7 @@ export class Host {
       }
       this.#take({ kind: 'session', peer, event: { kind: 'connection', side, event } });
       if (received.kind === 'frame' && event.kind === 'message') {
-        this.#options.onMessage?.(receivedMessage(peer, side, received.frame, event.message));
+        this.#options.onMessage?.(receivedMessage(peer, side, link, received.frame, event.message));
       }
       // What is read next may depend on this message; only on a KEEPALIVE nothing does.
       if (type !== MessageType.Keepalive || !isEstablished) this.#flush();
@@ -319,7 +319,9 @@ export class Host {
         const link = this.#links.get(linkKey(peer, side));
         if (link === undefined) return;
         const bytes = encodeMessage(message, link.context);
-        this.#options.onMessage?.({ peer, side, direction: 'sent', kind: message.kind, bytes });
+        const { kind } = message;
+        const connection = link;
+        this.#options.onMessage?.({ peer, side, connection, direction: 'sent', kind, bytes });
         this.#write(peer, link, bytes);
         return;
       }

@@ -5,6 +5,8 @@ import type { Side } from '../session/types.ts';
 export type SessionMessage = {
   readonly peer: string;
   readonly side: Side;
+  /** The same for all messages of one connection. */
+  readonly connection: object;
   readonly direction: 'sent' | 'received';
   readonly kind: Message['kind'];
   /** All of it, as it is on the wire. */
@@ -15,8 +17,16 @@ export type SessionMessage = {
 export function receivedMessage(
   peer: string,
   side: Side,
+  connection: object,
   { type, body }: Frame,
   { kind }: Message,
 ): SessionMessage {
-  return { peer, side, direction: 'received', kind, bytes: encodeFrame(type, body, true) };
+  return {
+    peer,
+    side,
+    connection,
+    direction: 'received',
+    kind,
+    bytes: encodeFrame(type, body, true),
+  };
 }

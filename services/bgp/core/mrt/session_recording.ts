@@ -22,7 +22,7 @@ import type { RecordingPort } from '../../ports.ts';
 import type { SessionMessage } from '../host/session_message.ts';
 import type { Negotiated } from '../session/types.ts';
 import type { Note } from '../speaker/events.ts';
-import type { Peer } from '../speaker/peer.ts';
+import { localAddressOf, type Peer } from '../speaker/peer.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 
 export type RecordingSettings = {
@@ -143,16 +143,17 @@ export class SessionRecording {
 
   #ends(peer: Peer): MrtEnds {
     const { config, policy, live } = peer;
-    const { address, sourceAddress } = config;
+    const { address } = config;
     const { family } = address;
-    const own = this.#options.speaker.config?.local.address[family];
+    const local = this.#options.speaker.config?.local;
+    const localAddress = local && localAddressOf(peer, local);
     return {
       peerAsn: this.#peerAsn(peer),
       localAsn: live ? policy.localAsn : (this.#said.get(peer) ?? spokenAsn(peer)),
       interfaceIndex: 0,
       family,
       peerAddress: address,
-      localAddress: policy.linkLocal ?? sourceAddress ?? own ?? { family, value: 0n },
+      localAddress: localAddress ?? { family, value: 0n },
     };
   }
 

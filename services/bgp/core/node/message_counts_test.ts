@@ -20,7 +20,14 @@ test('messages are counted by type, also those that leave in one piece', () => {
   const counter = new MessageCounter(peers);
   const tell = (direction: 'sent' | 'received', message: Message): void => {
     const { kind } = message;
-    counter.told({ peer: KEY, side: 'outgoing', direction, kind, bytes: bytesOf(message) });
+    counter.told({
+      peer: KEY,
+      side: 'outgoing',
+      connection: {},
+      direction,
+      kind,
+      bytes: bytesOf(message),
+    });
   };
   tell('sent', KEEPALIVE);
   tell('received', KEEPALIVE);

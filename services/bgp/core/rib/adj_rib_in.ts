@@ -5,6 +5,9 @@ import type { LocRib } from './loc_rib.ts';
 import type { Path, PathData, PathSource } from './path.ts';
 import { PathFlag } from './path_table.ts';
 
+/** Paths of others that a walk looks at in one go. */
+const WALK_PAUSE = 16_384;
+
 /** A route that import policy has kept out. */
 export type RefusedRoute = {
   readonly prefix: Prefix;
@@ -84,6 +87,15 @@ export class AdjRibIn implements Iterable<Path> {
   *refused(): Generator<RefusedRoute, void, undefined> {
     for (const row of this.#rows()) {
       if (this.#rib.paths.isRefused(row)) yield this.#refusedAt(row);
+    }
+  }
+
+  /** Prefixes of all that it has told, let in or not; undefined now and then, as there may be none for long. */
+  *walk(): Generator<Prefix | undefined, void, undefined> {
+    const { paths, prefixes } = this.#rib;
+    for (let row = 0; row < paths.limit && !this.#isEmpty; row++) {
+      if (this.#isOwn(row)) yield prefixes.prefixOf(paths.prefixOf(row));
+      if (row % WALK_PAUSE === WALK_PAUSE - 1) yield undefined;
     }
   }
 

@@ -7,6 +7,8 @@ import { RowAllocator, roomOf, withRow } from './columns.ts';
 const FIRST_BUCKETS = 64;
 /** Neighbours among IPv4 prefixes of one length, as many as are in neighbouring buckets. */
 const NEIGHBOURS = 64;
+/** Numbers without a prefix that a walk looks at in one go. */
+const WALK_PAUSE = 16_384;
 
 /**
  * Linear hashing: a bucket per prefix, and with each new prefix one bucket is split, so that nobody ever
@@ -83,6 +85,14 @@ export class PrefixTable {
       for (const at of [1, 2, 3]) value = (value << 32n) | BigInt(this.wordOf(id, at));
     }
     return { family, value, length: this.lengthOf(id) };
+  }
+
+  /** All prefixes, while they come and go; undefined now and then, as there may be none for long. */
+  *walk(): Generator<Prefix | undefined, void, undefined> {
+    for (let id = 0; id < this.limit; id++) {
+      if (this.has(id)) yield this.prefixOf(id);
+      if (id % WALK_PAUSE === WALK_PAUSE - 1) yield undefined;
+    }
   }
 
   /** Holds the prefix; release() lets go of it. */

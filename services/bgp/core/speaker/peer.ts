@@ -1,5 +1,5 @@
-import type { Family } from '@calico/ip';
-import type { PeerPolicy } from '../policy/types.ts';
+import type { Address, Family } from '@calico/ip';
+import type { LocalPolicy, PeerPolicy } from '../policy/types.ts';
 import { AdjRibIn } from '../rib/adj_rib_in.ts';
 import { Reader } from '../rib/adj_rib_out.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
@@ -187,3 +187,9 @@ function asItself(configured: PeerPolicy, localAsn: number): PeerPolicy {
 }
 
 const SETTLING_MS = 5_000;
+
+/** Where our end of its connections is, as far as it follows from the configuration. */
+export function localAddressOf({ config, policy }: Peer, local: LocalPolicy): Address | undefined {
+  const { sourceAddress, address } = config;
+  return policy.linkLocal ?? sourceAddress ?? local.address[address.family];
+}
