@@ -7,6 +7,7 @@ import type { Defer } from '../host/turns.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import { SortedAddresses } from '../rib/sorted_addresses.ts';
 import type { Removal } from './changes.ts';
+import { Failures } from './failures.ts';
 import { KernelReading, type Lost, type Taking } from './kernel_reading.ts';
 import { OtherRoutes } from './other_routes.ts';
 import { type OnAnswer, type PlanInputs, RoutePlan } from './route_plan.ts';
@@ -47,7 +48,7 @@ export class KernelSync {
   readonly #plan: RoutePlan;
   readonly #writer: RouteWriter;
   readonly #events: SyncEvents;
-  readonly #failures = new Map<number, string>();
+  readonly #failures: Failures;
   #inputs: Omit<PlanInputs, 'tunnelIndex'> | undefined;
   #tunnelIndex: number | undefined;
   #reading: KernelReading | undefined;
@@ -70,6 +71,7 @@ export class KernelSync {
     this.#rib = rib;
     this.#events = events;
     this.#states = new RouteStates(rib.prefixes);
+    this.#failures = new Failures(rib.prefixes);
     this.#others = new OtherRoutes(rib.prefixes, (id) => {
       this.#plan.takenOrFree(id);
       this.#mark(id);
@@ -83,11 +85,13 @@ export class KernelSync {
       isOpen,
       onDone: (id) => {
         this.#reading?.touch(id);
-        this.#forgive(id);
+        this.#failures.forget(id);
         if (!this.#isStopped && this.#isWay(id)) events.onWay();
       },
-      onFailed: (id, failure, kind, route) =>
-        this.#failed(id, describeFailure(failure, kind, route)),
+      onFailed: (id, failure, kind, route) => {
+        this.#reading?.touch(id);
+        this.#failures.note(id, describeFailure(failure, kind, route));
+      },
       onIdle: () => {
         this.#strays.remove(this.#writer.removal);
         if (this.#isCompared) events.onSettled();
@@ -111,7 +115,7 @@ export class KernelSync {
 
   /** Wanted routes that are not in the kernel, and why. */
   get problems(): readonly string[] {
-    const [planned, failed] = [this.#plan.problems, this.#failures];
+    const [planned, failed] = [this.#plan.problems, this.#failures.texts];
     return [
       ...shortened(planned.values(), planned.size, 'routes cannot be programmed'),
       ...shortened(failed.values(), failed.size, 'routes cannot be written'),
@@ -127,13 +131,13 @@ export class KernelSync {
     const target = id < 0 ? undefined : this.#states.actualOf(id);
     return {
       route: target === undefined ? undefined : describeRoute(this.#states.routeOf(id, target)),
-      problem: this.#failures.get(id) ?? this.#plan.problemOf(id),
+      problem: this.#failures.texts.get(id) ?? this.#plan.problemOf(id),
     };
   }
 
   /** What is wanted is in the kernel. */
   get isDone(): boolean {
-    return this.#failures.size === 0 && this.#writer.isIdle && this.#isCompared;
+    return this.#failures.texts.size === 0 && this.#writer.isIdle && this.#isCompared;
   }
 
   /** The writer knows of everything that is wanted. */
@@ -149,11 +153,6 @@ export class KernelSync {
   /** onNextHop is about to be told more. */
   get isAsking(): boolean {
     return this.#plan.isAsking;
-  }
-
-  /** Something could not be written: to be tried again. */
-  get hasFailed(): boolean {
-    return this.#failures.size > 0;
   }
 
   get routeCount(): number {
@@ -179,8 +178,16 @@ export class KernelSync {
 
   /** What is wanted of the prefix may be something else now. */
   #mark(id: number): void {
-    this.#forgive(id);
+    this.#failures.forget(id);
     if (!this.#states.isRight(id) || this.#writer.isUnderWay(id)) this.#writer.mark(id);
+  }
+
+  /** Tries again what could not be written, now and then. @param now of a clock that never goes back, ms */
+  retry(now: number): void {
+    const due = this.#failures.takeDue(now);
+    if (due.length === 0 || this.#isStopped) return;
+    for (const id of due) this.#writer.mark(id);
+    this.#writer.review();
   }
 
   /** What may be removed has become more. */
@@ -338,7 +345,10 @@ export class KernelSync {
   /** Marks what is not as it is wanted, in slices. */
   #commit(): void {
     this.#isPlannedAnew = false;
-    for (const id of this.#failures.keys()) this.#forgive(id);
+    // What is not wanted any more has not failed; of all others the outcome decides.
+    for (const id of this.#failures.texts.keys()) {
+      if (this.#states.isRight(id)) this.#failures.forget(id);
+    }
     const isGoingOn = this.#committed !== undefined;
     this.#committed = 0;
     if (!isGoingOn) this.#commitOn();
@@ -364,15 +374,5 @@ export class KernelSync {
       this.#peers.hasInside(prefixes, id) ||
       this.#gateways.hasInside(prefixes, id)
     );
-  }
-
-  #failed(id: number, text: string): void {
-    this.#reading?.touch(id);
-    if (!this.#failures.has(id)) this.#states.prefixes.retain(id);
-    this.#failures.set(id, text);
-  }
-
-  #forgive(id: number): void {
-    if (this.#failures.delete(id)) this.#states.prefixes.release(id);
   }
 }

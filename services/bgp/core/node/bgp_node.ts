@@ -41,7 +41,6 @@ import { Services } from './services.ts';
 
 const MAINTENANCE_MS = 1_000;
 const RESYNC_MS = 30_000;
-const RETRY_MS = 3_000;
 
 export type { Listen, ListenPeer } from './listen.ts';
 
@@ -413,7 +412,8 @@ export class BgpNode {
     // Guests that stay away are dismissed.
     if (this.speaker.peers.size < this.#watchedCount) this.#watching.ask();
     const age = now - this.#lastResync;
-    if (age >= RESYNC_MS || (this.#kernel.hasFailed && age >= RETRY_MS)) this.#resync();
+    if (age >= RESYNC_MS) this.#resync();
+    else this.#kernel.retry(this.#options.clock.monotonic());
     this.#reports.soon();
   }
 

@@ -5,10 +5,12 @@ import { formatAddress } from '@calico/ip';
 import type { AnyResource } from '@calico/model';
 import { FakeKernel } from '../../testing/fake_kernel.ts';
 import {
+  affinity,
   bgpConfiguration,
   bgpPeer,
   endpointSlice,
   node as nodeResource,
+  pool,
   service,
 } from '../../testing/resources.ts';
 import { resourcesOf, servicesIn } from '../cluster/resources.ts';
@@ -23,6 +25,7 @@ const CONNECTION = { send: () => true, close: nothing };
 /** A node whose deferred work waits for turn(). */
 function fixture() {
   const clock = new FakeClock(0);
+  const kernel = new FakeKernel();
   const turns: (() => void)[] = [];
   const dialled: string[] = [];
   const listening: (number | undefined)[] = [];
@@ -39,7 +42,7 @@ function fixture() {
         return CONNECTION;
       },
     },
-    kernel: new FakeKernel(),
+    kernel,
     reporter: { peers: nothing, applied: (revision) => applied.push(revision), health: nothing },
     log: { info: nothing, warn: nothing },
     onListen: (listen) => listening.push(listen?.peers.length),
@@ -49,7 +52,7 @@ function fixture() {
   const turn = (): void => {
     for (const work of turns.splice(0)) work();
   };
-  return { node, turns, turn, dialled, listening, applied, inputs };
+  return { clock, kernel, node, turns, turn, dialled, listening, applied, inputs };
 }
 
 function local(name: string, address: string): AnyResource[] {
@@ -109,4 +112,37 @@ test('a revision is in force, and own routes are all, once the services of that 
   assert.deepEqual([told(), applied], [[], [1n]]);
   turn();
   assert.deepEqual([told(), applied], [['services'], [1n, 2n]]);
+});
+
+test('a route that cannot be written is tried again without reading the whole kernel for it', () => {
+  const { clock, kernel, node, turns, turn } = fixture();
+  let [readings, attempts] = [0, 0];
+  const { read } = kernel;
+  kernel.read = (...parts) => {
+    readings += 1;
+    read.apply(kernel, parts);
+  };
+  kernel.apply = (changes, done) => {
+    attempts += changes.count;
+    done([{ index: 0, code: 'ENOMEM', message: '' }]);
+  };
+  const resources = resourcesOf([
+    nodeResource('a', '192.168.80.100/24'),
+    pool('10.244.0.0/16'),
+    affinity('a', '10.244.58.192/26'),
+  ]);
+  node.setResources(resources, { inSync: true, revision: 1n });
+  const pass = (seconds: number): void => {
+    for (let left = seconds; left > 0; left--) {
+      while (turns.length > 0) turn();
+      clock.advance(1_000);
+    }
+  };
+  pass(2);
+  attempts = 0;
+  pass(26);
+  assert.deepEqual([readings, attempts], [0, 3]);
+  assert.match(node.messages.join(), /Cannot add route "blackhole 10.244.58.192.26": ENOMEM/);
+  pass(90);
+  assert.ok(readings <= 4, 'as often as without');
 });
