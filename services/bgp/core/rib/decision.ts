@@ -17,7 +17,7 @@ const ORIGIN = 2 ** 49;
 export class Decision {
   readonly #paths: PathTable;
   readonly #attributes: AttributeTable;
-  /** The best path and those as good up to the tie-breaks, with different next hops. */
+  /** The best path and those as good up to the tie-breaks, with different next hops: of each the best. */
   readonly chosen: number[] = [];
   /** Rows that no rule has taken out yet: the first so many. An array that is emptied gets its memory anew. */
   readonly #remaining: number[] = [];
@@ -163,7 +163,11 @@ export class Decision {
     const { chosen } = this;
     for (let at = 0; at < this.#count; at++) {
       const row = this.#remaining[at] as number;
-      if (!chosen.some((other) => this.#haveSameNextHop(row, other))) chosen.push(row);
+      const known = chosen.findIndex((other) => this.#haveSameNextHop(row, other));
+      if (known < 0) chosen.push(row);
+      // The first is the best of all.
+      else if (known > 0 && this.#compareTies(row, chosen[known] as number) < 0)
+        chosen[known] = row;
     }
   }
 

@@ -113,6 +113,18 @@ test('decide() answers equal paths with different next hops as multipath', () =>
   );
 });
 
+test('decide() uses of equal paths with one next hop the best, in whatever order they come', () => {
+  const best = path({ via: '192.168.80.1' });
+  const others = ['103', '104', '105'].map((host) =>
+    path({ from: `192.168.80.${host}`, via: '192.168.80.2' }),
+  );
+  const [beside] = others;
+  for (const order of [others, others.toReversed()]) {
+    const { multipath } = decide([best, ...order]);
+    assert.deepEqual(multipath.map(sourceOf), [best, beside].map(sourceOf));
+  }
+});
+
 test('decide() has no multipath beside an own route, and nothing for nothing', () => {
   const own = path({ from: 'local' });
   assert.deepEqual(decide([path({}), own]).multipath.map(sourceOf), [own.source]);
