@@ -11,6 +11,7 @@ import {
   openNetlinkIn,
   openRouteDump,
 } from '@calico/netlink';
+import { KernelEvents } from '../../services/bgp/adapters/kernel_events.ts';
 import { KernelRoutes, newsOfRoute } from '../../services/bgp/adapters/kernel_routes.ts';
 import { ChangeBatch } from '../../services/bgp/core/kernel/change_batch.ts';
 import { type ChangeKind, REMOVE_ANYTHING } from '../../services/bgp/core/kernel/changes.ts';
@@ -168,8 +169,8 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
       const { value } = await news.next();
       assert.ok(value?.kind === 'route');
       const seen = newsOfRoute(value.action, value.route);
-      assert.ok(seen?.kind === 'ways' && seen.other !== undefined);
-      sync.noteOther(seen.other);
+      assert.ok(seen !== undefined);
+      sync.noteOthers(seen);
     };
     const become = (expected: readonly string[]): Promise<unknown> =>
       eventually(
@@ -244,5 +245,31 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
       'ours is removed',
     );
     kernel.removeStrays(shown());
+  });
+
+  test('a pod that comes and goes is nothing that has to be looked at', async () => {
+    const monitor = openMonitor(['link', 'ipv6-address', 'ipv6-route', 'ipv4-route'], {
+      netns: `/run/netns/${name}`,
+    });
+    const ip = (...words: string[]): Promise<string> => execOk(['ip', '-n', name, ...words]);
+    try {
+      await ip('link', 'add', 'cali1', 'type', 'veth', 'peer', 'name', 'cali2');
+      for (const device of ['cali1', 'cali2']) await ip('link', 'set', device, 'up');
+      await ip('-6', 'address', 'add', 'fe80::77/64', 'dev', 'cali1', 'nodad');
+      await ip('route', 'add', '19.0.0.7/32', 'dev', 'cali1');
+      await ip('link', 'delete', 'cali1');
+      await ip('route', 'add', 'blackhole', '19.0.0.0/24');
+      const events = new KernelEvents();
+      const seen = new Set<string>();
+      for await (const event of monitor) {
+        const news = events.newsOf(event);
+        const isLast = news?.kind === 'ways' && news.to === undefined;
+        if (isLast) break;
+        if (news !== undefined) seen.add(news.kind === 'ways' ? 'a host' : news.kind);
+      }
+      assert.deepEqual([...seen].toSorted(), ['a host', 'pod-link-down']);
+    } finally {
+      monitor.close();
+    }
   });
 });

@@ -202,6 +202,8 @@ export type KernelNews =
   | { readonly kind: 'route'; readonly action: 'new' | 'deleted'; readonly route: KernelRoute }
   /** Something that next hops may depend on changed; `to`: it matters to this address alone. */
   | { readonly kind: 'ways'; readonly to?: Address; readonly other?: OtherNews }
+  /** The interface of a pod is down or gone, and all routes through it. */
+  | { readonly kind: 'pod-link-down'; readonly interfaceIndex: number }
   /** Events were lost. */
   | { readonly kind: 'unknown' };
 

@@ -1,8 +1,8 @@
 // Watches the kernel for what others do to our routes and to the ways to next hops.
 import type { Clock } from '@calico/clock';
-import { type MonitorEvent, openMonitor } from '@calico/netlink';
+import { openMonitor } from '@calico/netlink';
 import type { KernelNews, Log } from '../ports.ts';
-import { newsOfRoute } from './kernel_routes.ts';
+import { KernelEvents } from './kernel_events.ts';
 
 const REOPEN_MS = 1_000;
 
@@ -39,36 +39,16 @@ async function followKernel(
     ['link', 'ipv4-address', 'ipv6-address', 'ipv4-route', 'ipv6-route'],
     { exceptPort },
   );
+  const events = new KernelEvents();
   const close = (): void => monitor.close();
   signal.addEventListener('abort', close, { once: true });
   try {
     for await (const event of monitor) {
-      const news = newsOf(event);
+      const news = events.newsOf(event);
       if (news !== undefined) onNews(news);
     }
   } finally {
     signal.removeEventListener('abort', close);
     monitor.close();
-  }
-}
-
-function newsOf(event: MonitorEvent): KernelNews | undefined {
-  switch (event.kind) {
-    case 'route':
-      return newsOfRoute(event.action, event.route);
-    case 'link':
-      // The kernel drops routes of an interface that goes down without a message for each. Pods'
-      // interfaces carry none of ours.
-      return event.link.name.startsWith('cali') ? undefined : { kind: 'unknown' };
-    case 'address':
-      return { kind: 'unknown' };
-    case 'overrun':
-      return { kind: 'unknown' };
-    case 'neighbour':
-    case 'fdb':
-    case 'rule':
-      return undefined;
-    default:
-      return event satisfies never;
   }
 }

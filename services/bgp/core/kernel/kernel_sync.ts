@@ -1,7 +1,7 @@
 // Keeps the kernel's routes what the routing table wants. Reads back, compares, commits differences;
 // whatever someone else changes is put right and reported.
 import type { Address, Prefix } from '@calico/ip';
-import type { KernelNews, KernelPort, OtherNews } from '../../ports.ts';
+import type { KernelNews, KernelPort } from '../../ports.ts';
 import type { RouteNews } from '../host/host.ts';
 import type { Defer } from '../host/turns.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
@@ -317,16 +317,21 @@ export class KernelSync {
     else this.#writer.review();
   }
 
-  /** Somebody else has a route, or has it no more: ours is withdrawn, or put in. */
-  noteOther({ action, route }: OtherNews): void {
-    if (action === 'new') this.#others.add(route);
-    else this.#others.remove(route);
+  /** Where somebody else has a route, ours is withdrawn; where he has none any more, it is put in. */
+  noteOthers(news: KernelNews): void {
+    if (news.kind === 'pod-link-down') this.#others.removeInterface(news.interfaceIndex);
+    else if (news.kind === 'ways' && news.other?.action === 'new')
+      this.#others.add(news.other.route);
+    else if (news.kind === 'ways' && news.other !== undefined)
+      this.#others.remove(news.other.route);
+    else return;
     this.#writer.pump();
   }
 
   /** Whether what the monitor saw matters here. */
   concerns(news: KernelNews): boolean {
     if (news.kind === 'route') return this.contradicts(news.action, news.route);
+    if (news.kind === 'pod-link-down') return false;
     if (news.kind !== 'ways' || news.to === undefined) return true;
     const { to } = news;
     return this.#rib.attributes.hops.isTold(to) || this.#peers.has(to) || this.#gateways.has(to);

@@ -330,7 +330,7 @@ export class BgpNode {
 
   kernelChanged(news: KernelNews): void {
     if (this.#isStopped) return;
-    if (news.kind === 'ways' && news.other !== undefined) this.#kernel.noteOther(news.other);
+    this.#kernel.noteOthers(news);
     if (this.#kernel.concerns(news)) this.#kernelChanges.take(news.kind !== 'ways');
   }
 
