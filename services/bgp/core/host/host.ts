@@ -47,6 +47,9 @@ export type HostOptions = {
 /** So much is read of one connection before the next has its turn. */
 const READ_BYTES = 32 * 1024;
 
+/** So many UPDATEs are taken in before the clock is looked at: there may be a thousand in READ_BYTES. */
+const BODIES = 256;
+
 /** Time for what waits in the kernel to be read before silence is believed. */
 const LISTEN_MS = 100;
 
@@ -204,6 +207,9 @@ export class Host {
         bytes += HEADER_LENGTH + received.frame.body.length;
         if (type === MessageType.Update && isEstablished) {
           bodies.push(received.frame.body);
+          if (bodies.length < BODIES) continue;
+          this.#take({ kind: 'updates', peer, side, bodies: bodies.splice(0) });
+          if (this.#turns.isReadingOver) break;
           continue;
         }
       }

@@ -128,11 +128,11 @@ export class AdjRibIn implements Iterable<Path> {
 
   markStale(families: readonly Family[]): void {
     if (families.length === 0 || this.#isEmpty) return;
-    const { paths, prefixes } = this.#rib;
-    for (let row = 0; row < paths.limit; row++) {
-      if (!this.#isOwn(row) || !families.includes(prefixes.familyOf(paths.prefixOf(row)))) continue;
+    const { paths } = this.#rib;
+    this.#each((row, family) => {
+      if (paths.is(row, PathFlag.Stale) || !families.includes(family)) return;
       paths.setFlag(row, PathFlag.Stale, true);
-    }
+    });
   }
 
   /**
@@ -168,6 +168,7 @@ export class AdjRibIn implements Iterable<Path> {
 
   /** Takes out what is still stale; how many of the routes that were let in. */
   sweep(families: readonly Family[]): number {
+    if (this.staleCount === 0) return 0;
     return this.#doomWhere(
       (family, row) => this.#rib.paths.is(row, PathFlag.Stale) && families.includes(family),
     );
@@ -213,13 +214,20 @@ export class AdjRibIn implements Iterable<Path> {
 
   #doomWhere(matches: (family: Family, row: number) => boolean): number {
     if (this.#isEmpty) return 0;
-    const { paths, prefixes } = this.#rib;
     const before = this.size;
-    for (let row = 0; row < paths.limit; row++) {
-      if (!this.#isOwn(row)) continue;
-      if (matches(prefixes.familyOf(paths.prefixOf(row)), row)) this.#rib.doom(row);
-    }
+    this.#each((row, family) => {
+      if (matches(family, row)) this.#rib.doom(row);
+    });
     return before - this.size;
+  }
+
+  /** Goes through all of its rows. */
+  #each(visit: (row: number, family: Family) => void): void {
+    const { paths, prefixes } = this.#rib;
+    paths.eachOf(this.source, prefixes.limit, (row) => {
+      if (paths.is(row, PathFlag.Doomed)) return;
+      visit(row, prefixes.familyOf(paths.prefixOf(row)));
+    });
   }
 
   /** A walk over the whole table would find nothing: so it is for every session that begins. */

@@ -34,6 +34,9 @@ type Source = {
   isRetired: boolean;
 };
 
+/** Of so many rows one is found sooner by the bits of its source than by a walk over all of them. */
+const FEW = 16;
+
 /** Many sources have no paths, and some never will again: they share this. */
 const NO_PREFIXES = new Uint8Array(0);
 
@@ -249,6 +252,34 @@ export class PathTable {
     }
     Object.assign(this.#source(source), { accepted: 0, refused: 0, stale: 0 });
     return count;
+  }
+
+  /**
+   * Visits all rows of the source, doomed ones too; none may come or go meanwhile. A source with a few paths of
+   * a large table costs a look at its bits, not at all rows: peers may ask for this as often as they like.
+   * @param prefixLimit numbers of prefixes are below
+   */
+  eachOf(source: number, prefixLimit: number, visit: (row: number) => void): void {
+    const { rows, prefixes } = this.#source(source);
+    if (rows === 0) return;
+    if (rows * FEW > this.limit) {
+      for (let row = 0; row < this.limit; row++) {
+        if (this.#sourceOf[row] === source && this.#prefixes[row] !== 0) visit(row);
+      }
+      return;
+    }
+    const end = Math.min(prefixes.length, (prefixLimit + 7) >>> 3);
+    for (let at = 0; at < end; at++) {
+      for (let bits = prefixes[at] as number, bit = 0; bits >>> bit !== 0; bit++) {
+        if (((bits >>> bit) & 1) !== 0) this.#eachIn(at * 8 + bit, source, visit);
+      }
+    }
+  }
+
+  #eachIn(prefix: number, source: number, visit: (row: number) => void): void {
+    for (let row = this.firstOf(prefix); row >= 0; row = this.nextOf(row)) {
+      if (this.#sourceOf[row] === source) visit(row);
+    }
   }
 
   remove(row: number): void {

@@ -23,3 +23,35 @@ test('a table of millions of paths keeps them as its columns grow, one after ano
     assert.equal(table.nextOf(row), row < prefixes ? -1 : row - prefixes);
   }
 });
+
+test('eachOf() visits the rows of a source, be they few or many, and looks at few others', () => {
+  const table = new PathTable();
+  const sources = Array.from({ length: 3 }, () => table.addSource({ kind: 'local' }));
+  const [many, few, none] = sources as [number, number, number];
+  const prefixes = 5_000;
+  const expected = new Map<number, number[]>(sources.map((source) => [source, []]));
+  const add = (prefix: number, source: number, pathId: number): void => {
+    expected.get(source)?.push(table.add(prefix, source, pathId, 1, 1));
+  };
+  for (let prefix = 0; prefix < prefixes; prefix++) {
+    add(prefix, many, 0);
+    if (prefix % 100 === 7) for (const pathId of [1, 2]) add(prefix, few, pathId);
+  }
+  const gone = expected.get(few)?.splice(3, 1) ?? [];
+  for (const row of gone) table.remove(row);
+  let looks = 0;
+  const nextOf = table.nextOf.bind(table);
+  table.nextOf = (row) => {
+    looks += 1;
+    return nextOf(row);
+  };
+  for (const source of [few, none, many]) {
+    const rows: number[] = [];
+    table.eachOf(source, prefixes, (row) => rows.push(row));
+    assert.deepEqual(
+      rows.toSorted((a, b) => a - b),
+      expected.get(source)?.toSorted((a, b) => a - b),
+    );
+  }
+  assert.ok(looks <= 3 * 50, `${looks} looks at rows of prefixes`);
+});

@@ -126,3 +126,22 @@ test('a refresh that does not end is over some time after its first Begin', () =
   peer.clock.advance(21_000);
   assert.equal(routesOf(peer), '1 0');
 });
+
+test('Begin and End-of-RIB again and again cost one walk over the routes', () => {
+  const peer = withRoutes(ENHANCED);
+  const { paths } = peer.speaker.rib;
+  const eachOf = paths.eachOf.bind(paths);
+  let walks = 0;
+  paths.eachOf = (...parts) => {
+    walks += 1;
+    eachOf(...parts);
+  };
+  peer.say(...Array(400).fill(endOfRib(4)));
+  peer.clock.advance(100);
+  assert.equal(walks, 0, 'nothing is stale');
+  assert.equal(peer.notes.filter(({ kind }) => kind === 'end-of-rib').length, 1);
+  peer.say(...Array(400).fill(refresh(RefreshSubtype.Begin)), ...Array(400).fill(endOfRib(4)));
+  peer.clock.advance(100);
+  assert.equal(walks, 1);
+  assert.equal(routesOf(peer), '2 2', 'only End says that what is stale is gone');
+});

@@ -426,7 +426,10 @@ export class Speaker {
     if (live === undefined || inbound === undefined) return;
     const { news, endOfRib } = inbound.apply(body);
     for (const each of news) this.#note({ ...each, peer: config.key });
+    if (endOfRib === undefined) live.hasTold = true;
     if (endOfRib === undefined || !live.negotiated.families.includes(endOfRib)) return;
+    // Said again it says nothing more.
+    if (live.complete.has(endOfRib)) return;
     live.complete.add(endOfRib);
     this.#note({ kind: 'end-of-rib', peer: config.key, family: endOfRib });
     this.#stale.endOfRib(peer, endOfRib);
