@@ -70,7 +70,8 @@ for (const [version, foreign] of CASES) {
       );
       const { sent, lost } = await traffic.stop();
       const changed = (await Promise.all(monitors.map((monitor) => monitor.stop()))).flat();
-      assert.deepEqual(lost, [], `packets lost, of ${sent}`);
+      const story = [...changed, bgp.log().slice(known), said()].join('\n');
+      assert.equal(lost.length, 0, `${lost.length} of ${sent} packets lost:\n${story}`);
       assert.deepEqual(changed, [], 'no route flaps');
     } finally {
       await bird?.stop();
