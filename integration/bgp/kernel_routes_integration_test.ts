@@ -139,6 +139,33 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
     assert.ok(kernel.list().length >= 600 + 100);
   });
 
+  test('objects that somebody removes are news, our own doing is none', async () => {
+    const monitor = openMonitor(['nexthop'], {
+      netns: `/run/netns/${name}`,
+      exceptPort: kernel.portId,
+    });
+    try {
+      assert.deepEqual(await change('add', '10.99.0.5', 4_000, 5_000), []);
+      const before = kernel.list().length;
+      await execOk(['ip', '-n', name, 'nexthop', 'flush']);
+      const events = new KernelEvents(kernel);
+      const actions: string[] = [];
+      for await (const event of monitor) {
+        assert.ok(event.kind === 'nexthop');
+        actions.push(event.action);
+        const news = events.newsOf(event);
+        assert.equal(news?.kind, event.action === 'deleted' ? 'unknown' : undefined);
+        if (news !== undefined) break;
+      }
+      assert.deepEqual(actions, ['new', 'deleted']);
+      assert.ok(kernel.list().length < before);
+      assert.deepEqual(await change('add', '10.99.0.5', 5_000, 5_100), []);
+      assert.deepEqual(netlink.nextHopObjects(), [], 'a few need none');
+    } finally {
+      monitor.close();
+    }
+  });
+
   test('a route of others is not overridden, whatever its metric, and ours comes when it goes', async () => {
     const device = ['dev', 'up0', 'proto', 'kernel', 'metric', '100'];
     await execOk(['ip', '-n', name, 'route', 'add', '17.0.0.0/24', ...device]);
@@ -259,7 +286,7 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
       await ip('route', 'add', '19.0.0.7/32', 'dev', 'cali1');
       await ip('link', 'delete', 'cali1');
       await ip('route', 'add', 'blackhole', '19.0.0.0/24');
-      const events = new KernelEvents();
+      const events = new KernelEvents(kernel);
       const seen = new Set<string>();
       for await (const event of monitor) {
         const news = events.newsOf(event);

@@ -175,6 +175,8 @@ function text(event: MonitorEvent): string {
       return `${event.action} forwarding entry ${event.entry.mac}`;
     case 'rule':
       return `${event.action} rule ${event.rule.priority}`;
+    case 'nexthop':
+      return `${event.action} nexthop ${event.nextHop.id}`;
     case 'overrun':
       return 'overrun';
     default:

@@ -3,6 +3,7 @@ import { decodeInterfaceAddress } from './address_codec.ts';
 import { decodeLink } from './link_codec.ts';
 import type { MessageCursor } from './message_reader.ts';
 import { decodeFdbEntry, decodeNeighbour } from './neighbour_codec.ts';
+import { decodeNextHopObject } from './next_hop_object_codec.ts';
 import { decodeRoute } from './route_codec.ts';
 import { decodeRule } from './rule_codec.ts';
 import type { MonitorEvent } from './types.ts';
@@ -40,6 +41,11 @@ export function decodeEvent(message: MessageCursor): MonitorEvent | undefined {
     case RTM.DELRULE: {
       const rule = decodeRule(message);
       return rule && { kind: 'rule', action: action(message, RTM.NEWRULE), rule };
+    }
+    case RTM.NEWNEXTHOP:
+    case RTM.DELNEXTHOP: {
+      const nextHop = decodeNextHopObject(message);
+      return nextHop && { kind: 'nexthop', action: action(message, RTM.NEWNEXTHOP), nextHop };
     }
     default:
       return undefined;

@@ -228,6 +228,12 @@ export type MonitorEvent =
     }
   | { readonly kind: 'fdb'; readonly action: 'new' | 'deleted'; readonly entry: FdbEntry }
   | { readonly kind: 'rule'; readonly action: 'new' | 'deleted'; readonly rule: Rule }
+  /** 'new' may be a change. IPv4 routes that refer to a deleted one go without events of their own. */
+  | {
+      readonly kind: 'nexthop';
+      readonly action: 'new' | 'deleted';
+      readonly nextHop: NextHopObject;
+    }
   /** Events were lost (ENOBUFS): dump again. */
   | { readonly kind: 'overrun' };
 
@@ -313,7 +319,9 @@ export type MonitorGroup =
   /** Neighbours and forwarding entries. */
   | 'neighbour'
   | 'ipv4-rule'
-  | 'ipv6-rule';
+  | 'ipv6-rule'
+  /** Nexthop objects (kernel 5.3 or newer). */
+  | 'nexthop';
 
 /** Changes of one namespace as they happen; ends when closed. */
 export interface Monitor extends AsyncIterable<MonitorEvent> {

@@ -153,4 +153,5 @@ export const RTNLGRP = {
   'ipv6-address': 9,
   'ipv6-route': 11,
   'ipv6-rule': 19,
+  nexthop: 32,
 } as const;

@@ -103,7 +103,7 @@ await runService({
       clock,
       log: logger,
       signal,
-      exceptPort: kernel.portId,
+      kernel,
     });
     const cachePath = join(config.runDir, 'bgp', 'resources.json');
     const cache = new ResourceCache(cachePath, name, clock, logger);

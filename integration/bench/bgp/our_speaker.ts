@@ -51,7 +51,7 @@ const listeners = new Listeners(
 );
 if (world.hasKernel) {
   const { signal } = new AbortController();
-  const parts = { clock: systemClock, log, signal, exceptPort: kernel.portId };
+  const parts = { clock: systemClock, log, signal, kernel };
   void watchKernel((news) => node.kernelChanged(news), parts);
 }
 node.setResources(resourcesOf(resources(world)), { inSync: true, revision: 1n });

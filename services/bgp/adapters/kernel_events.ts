@@ -3,13 +3,18 @@
 import { isLinkLocal } from '@calico/ip';
 import type { MonitorEvent, Route } from '@calico/netlink';
 import type { KernelNews } from '../ports.ts';
-import { newsOfRoute } from './kernel_routes.ts';
+import { type KernelRoutes, newsOfRoute } from './kernel_routes.ts';
 
 const POD_INTERFACE = 'cali';
 
 export class KernelEvents {
   /** Indices of pods' interfaces: whatever else is said of one comes after its link. */
   readonly #pods = new Set<number>();
+  readonly #kernel: Pick<KernelRoutes, 'objectChanged'>;
+
+  constructor(kernel: Pick<KernelRoutes, 'objectChanged'>) {
+    this.#kernel = kernel;
+  }
 
   newsOf(event: MonitorEvent): KernelNews | undefined {
     switch (event.kind) {
@@ -19,6 +24,10 @@ export class KernelEvents {
         return this.#linkNews(event);
       case 'address':
         return this.#pods.has(event.address.interfaceIndex) ? undefined : { kind: 'unknown' };
+      case 'nexthop': {
+        const isOurs = this.#kernel.objectChanged(event.action, event.nextHop);
+        return isOurs ? { kind: 'unknown' } : undefined;
+      }
       case 'overrun':
         return { kind: 'unknown' };
       case 'neighbour':

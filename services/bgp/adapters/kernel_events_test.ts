@@ -44,7 +44,7 @@ function route(destination: string, interfaceIndex: number): MonitorEvent {
 }
 
 test("what happens on a pod's interface is no reason to look at everything", () => {
-  const events = new KernelEvents();
+  const events = new KernelEvents({ objectChanged: () => false });
   const seen = [
     { kind: 'link', action: 'new', link: link('cali7', POD) } as const,
     address(POD),
@@ -59,7 +59,7 @@ test("what happens on a pod's interface is no reason to look at everything", () 
 });
 
 test("routes go with a pod's interface", () => {
-  const events = new KernelEvents();
+  const events = new KernelEvents({ objectChanged: () => false });
   const down = { kind: 'pod-link-down', interfaceIndex: POD };
   const isDown = link('cali7', POD, { up: false });
   assert.deepEqual(events.newsOf({ kind: 'link', action: 'new', link: isDown }), down);
@@ -69,7 +69,7 @@ test("routes go with a pod's interface", () => {
 });
 
 test('everything else may change ways and routes', () => {
-  const events = new KernelEvents();
+  const events = new KernelEvents({ objectChanged: () => false });
   const unknown = { kind: 'unknown' };
   for (const action of ['new', 'deleted'] as const) {
     assert.deepEqual(events.newsOf({ kind: 'link', action, link: link('eth0', UPLINK) }), unknown);
@@ -77,4 +77,25 @@ test('everything else may change ways and routes', () => {
   assert.deepEqual(events.newsOf(address(UPLINK)), unknown);
   assert.deepEqual(events.newsOf({ kind: 'overrun' }), unknown);
   assert.equal(events.newsOf(route('10.0.0.0/8', UPLINK))?.kind, 'ways');
+});
+
+test('nexthop objects of ours that somebody deletes take routes along', () => {
+  const asked: number[] = [];
+  const events = new KernelEvents({
+    objectChanged: (action, { id }) => {
+      asked.push(id);
+      return action === 'deleted';
+    },
+  });
+  const nextHop = { id: 5, family: 4, protocol: 12, interfaceIndex: UPLINK } as const;
+  const seen = (['new', 'deleted'] as const).map((action) =>
+    events.newsOf({ kind: 'nexthop', action, nextHop }),
+  );
+  assert.deepEqual(
+    [seen, asked],
+    [
+      [undefined, { kind: 'unknown' }],
+      [5, 5],
+    ],
+  );
 });

@@ -3,8 +3,11 @@ import type { Clock } from '@calico/clock';
 import { openMonitor } from '@calico/netlink';
 import type { KernelNews, Log } from '../ports.ts';
 import { KernelEvents } from './kernel_events.ts';
+import type { KernelRoutes } from './kernel_routes.ts';
 
 const REOPEN_MS = 1_000;
+
+type WatchedKernel = Pick<KernelRoutes, 'portId' | 'objectChanged'>;
 
 /** Runs until the signal aborts; a monitor that fails is opened again, and everything looked at. */
 export async function watchKernel(
@@ -13,14 +16,14 @@ export async function watchKernel(
     readonly clock: Clock;
     readonly log: Log;
     readonly signal: AbortSignal;
-    /** What this service writes by is not heard of. */
-    readonly exceptPort?: number;
+    /** What this service writes itself is not heard of. */
+    readonly kernel: WatchedKernel;
   },
 ): Promise<void> {
-  const { clock, log, signal, exceptPort } = parts;
+  const { clock, log, signal, kernel } = parts;
   while (!signal.aborted) {
     try {
-      await followKernel(onNews, signal, exceptPort);
+      await followKernel(onNews, signal, kernel);
     } catch (error) {
       log.warn('the kernel monitor failed, opening it again', { error });
       await clock.sleep(REOPEN_MS, signal).catch(() => {});
@@ -33,13 +36,13 @@ export async function watchKernel(
 async function followKernel(
   onNews: (news: KernelNews) => void,
   signal: AbortSignal,
-  exceptPort: number | undefined,
+  kernel: WatchedKernel,
 ): Promise<void> {
   const monitor = openMonitor(
-    ['link', 'ipv4-address', 'ipv6-address', 'ipv4-route', 'ipv6-route'],
-    { exceptPort },
+    ['link', 'ipv4-address', 'ipv6-address', 'ipv4-route', 'ipv6-route', 'nexthop'],
+    { exceptPort: kernel.portId },
   );
-  const events = new KernelEvents();
+  const events = new KernelEvents(kernel);
   const close = (): void => monitor.close();
   signal.addEventListener('abort', close, { once: true });
   try {

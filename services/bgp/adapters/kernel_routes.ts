@@ -5,6 +5,7 @@ import {
   type Batch,
   type Netlink,
   type NextHop,
+  type NextHopObject,
   openBatch,
   openRouteDump,
   type Route,
@@ -107,6 +108,11 @@ export class KernelRoutes implements KernelPort {
         }) as const,
     );
     this.#netlink.execute(requests);
+  }
+
+  /** Somebody else has made, changed or deleted a nexthop object. @returns whether routes of ours may be others now */
+  objectChanged(action: 'new' | 'deleted', object: NextHopObject): boolean {
+    return this.#writer.objectChanged(action, object);
   }
 
   close(): void {

@@ -5,6 +5,7 @@ import { BGP_ROUTE_PROTOCOL } from '@calico/model';
 import {
   type Batch,
   type Netlink,
+  type NextHopObject,
   type RequestFailure,
   type Route,
   type RouteTemplate,
@@ -62,6 +63,11 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
 
   removeWays(prefixes: Int32Array, onGone: (gone: Int32Array, isLast: boolean) => void): void {
     this.#count(prefixes, 0, this.#objects.newCounts(), onGone);
+  }
+
+  /** As NextHopObjects.changed(). */
+  objectChanged(action: 'new' | 'deleted', object: NextHopObject): boolean {
+    return this.#objects.changed(action, object);
   }
 
   close(): void {

@@ -1,7 +1,12 @@
 // Nexthop objects for next hops that very many routes take: the kernel installs such routes faster, and
 // drops them all with one message. Few routes do without, as people read them more easily then.
 import { BGP_ROUTE_PROTOCOL } from '@calico/model';
-import { type Netlink, NetlinkError, type RouteTemplate } from '@calico/netlink';
+import {
+  type Netlink,
+  NetlinkError,
+  type NextHopObject,
+  type RouteTemplate,
+} from '@calico/netlink';
 import type { KernelHop } from '../core/kernel/types.ts';
 import { withRow } from '../core/rib/columns.ts';
 
@@ -68,6 +73,17 @@ export class NextHopObjects {
     // It may have a successor, when batches that refer to it were waiting.
     if (this.#ways.get(key) === way) this.#ways.delete(key);
     this.#last = undefined;
+  }
+
+  /** Somebody else has made, changed or deleted an object. @returns whether routes of ours may be others now */
+  changed(action: 'new' | 'deleted', object: NextHopObject): boolean {
+    const way = this.#all.find(({ id }) => id === object.id);
+    // An earlier process may have left it, and its routes.
+    if (way === undefined) return action === 'deleted' && object.protocol === BGP_ROUTE_PROTOCOL;
+    const isSame = keyOf(object.family, toHop(object)) === keyOf(way.family, way.hop);
+    if (action === 'new' && isSame) return false;
+    this.forget(way);
+    return true;
   }
 
   /** Routes by the position of the way whose object they refer to: none yet. */
@@ -144,4 +160,8 @@ export class NextHopObjects {
 
 function keyOf(family: 4 | 6, { gateway, interfaceIndex, onlink }: KernelHop): string {
   return `${family} ${gateway?.value} ${interfaceIndex} ${onlink}`;
+}
+
+function toHop({ gateway, interfaceIndex, onlink }: NextHopObject): KernelHop {
+  return { gateway, interfaceIndex, onlink: onlink === true };
 }

@@ -98,6 +98,7 @@ export class KernelMonitor {
       case 'fdb':
         return this.#isTunnel(event.entry.interfaceIndex);
       case 'rule':
+      case 'nexthop':
         return false;
       default:
         return event satisfies never;
