@@ -205,14 +205,22 @@ export class SessionStepper {
 
   #failed(side: Side, before: Connection, failure: Failure): void {
     if (before.kind === 'established') return this.#down(before.negotiated, failure);
-    // Another connection decides: this one may just have lost a collision on the far side.
     const others = SIDES.filter((other) => other !== side).map((other) => this.#at(other));
-    if (others.some(hasSentOpen)) return;
-    // Anybody on the peer's node can connect and talk nonsense: no reason to rest.
-    if (side !== 'outgoing' && isUnproven(before)) return this.#waitToDial();
-    if (failure.kind === 'error') return this.#rest(failure.reason);
-    this.#set(sinceThen(this.session.refusal, failure.reason));
-    this.#waitToDial();
+    // Another connection decides: this one may just have lost a collision on the far side.
+    if (others.some((other) => hasSentOpen(other) && !isUnproven(other))) return;
+    // Anybody on the peer's node can connect and talk nonsense: no reason to rest, nor to dial later.
+    if (side !== 'outgoing' && isUnproven(before)) {
+      if (this.#at('outgoing').kind === 'idle') this.#waitToDial();
+      return;
+    }
+    if (failure.kind !== 'error') {
+      this.#set(sinceThen(this.session.refusal, failure.reason));
+      return this.#waitToDial();
+    }
+    if (!others.some(isUnproven)) return this.#rest(failure.reason);
+    // One of these may be the peer's, with its OPEN under way; or a stranger's, and then nothing follows.
+    this.#set({ lastError: failure.reason, refusal: failure.reason });
+    this.#waitToDial(this.#nextRestMs());
   }
 
   #down(negotiated: Negotiated, failure: Failure): void {
@@ -231,23 +239,27 @@ export class SessionStepper {
   }
 
   /** Listens at once and dials after the retry time: a restarting peer dials us by itself. */
-  #waitToDial(): void {
+  #waitToDial(delayMs = this.#config.timing.connectRetryMs): void {
     this.#set({ isChanging: false });
     const { kind } = this.#at('outgoing');
     if (kind !== 'idle' && kind !== 'active') return;
     this.#put('outgoing', { kind: 'active' });
     if (this.#config.isPassive) return;
-    const delayMs = this.#config.timing.connectRetryMs;
     this.#emit('outgoing', [
       { kind: 'set-timer', timer: 'connect-retry', delayMs, jitter: CONNECT_RETRY_JITTER },
     ]);
   }
 
   #rest(reason: string): void {
+    this.#restFor(this.#nextRestMs(), reason);
+  }
+
+  /** After one more error. */
+  #nextRestMs(): number {
     const { idleHoldMs, maximumIdleHoldMs } = this.#config.timing;
     const { errors } = this.session;
-    this.#restFor(Math.min(maximumIdleHoldMs, idleHoldMs * 2 ** errors), reason);
     this.#set({ errors: errors + 1 });
+    return Math.min(maximumIdleHoldMs, idleHoldMs * 2 ** errors);
   }
 
   #restFor(delayMs: number | 'forever', reason: string): void {

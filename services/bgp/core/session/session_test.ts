@@ -431,6 +431,47 @@ test('strangers who connect and talk nonsense disturb nothing', () => {
   assert.equal(crowded.state, 'Established');
 });
 
+test('strangers who connect and say nothing do not keep us from dialling', () => {
+  const notification = {
+    kind: 'notification',
+    code: 2,
+    subcode: 2,
+    data: new Uint8Array(),
+  } as const;
+  const rejected = { kind: 'message', message: cease(5) } as const;
+  for (const [event, delayMs] of [
+    [{ kind: 'closed', reason: 'Connection reset' }, 1_500],
+    [rejected, 1_500],
+    [{ kind: 'message', message: notification }, 1_000],
+  ] as const) {
+    const driver = new Driver().send({ kind: 'start' }).on('outgoing', { kind: 'opened' });
+    driver.send({ kind: 'accepted' }).on('outgoing', event);
+    assert.ok(driver.did.includes(`set connect-retry ${delayMs}`), driver.did.join());
+    assert.equal(driver.session.phase, 'running');
+    driver.on('outgoing', { kind: 'timer', timer: 'connect-retry' });
+    assert.deepEqual(driver.acted, ['dial']);
+    // Was it the peer after all?
+    driver.hear('incoming', remoteOpen(), KEEPALIVE);
+    assert.equal(driver.state, 'Established');
+  }
+});
+
+test('who dials while a stranger says nothing, and goes, is dialled again', () => {
+  const driver = new Driver().send({ kind: 'start' });
+  driver.on('outgoing', { kind: 'closed', reason: 'Connection refused' });
+  driver.send({ kind: 'accepted' }).send({ kind: 'accepted' }).hear('incoming', remoteOpen());
+  assert.ok(driver.did.includes('cancel connect-retry'));
+  driver.on('incoming', { kind: 'closed', reason: 'Connection reset' });
+  assert.ok(driver.did.includes('set connect-retry 1500'));
+});
+
+test('strangers who come and go do not put off the next attempt', () => {
+  const driver = new Driver().send({ kind: 'start' });
+  driver.on('outgoing', { kind: 'closed', reason: 'Connection refused' });
+  driver.send({ kind: 'accepted' }).on('incoming', { kind: 'closed', reason: 'Connection reset' });
+  assert.ok(!driver.did.some((text) => text.startsWith('set connect-retry')), driver.did.join());
+});
+
 test('any events in any order: never two sessions, never a session without an end', () => {
   const open = remoteOpen();
   const notification = {
