@@ -10,18 +10,21 @@ import type { ClusterResources } from '../cluster/resources.ts';
 import {
   type Actor,
   addressOf,
+  blockAt,
   clusterWith,
   type Line,
+  nlriOf,
   nodeAt,
   OWN_ASN,
   type Play,
-  prefixesOf,
 } from './play.ts';
 
 const CONTEXT: WireContext = { ...DEFAULT_CONTEXT, peerKind: 'internal' };
-const NODES = 32;
+const NODES = 24;
 const BLOCKS = 16;
-const AT_ONCE = 16;
+const AT_ONCE = 12;
+/** So many of them go and come back; the others withdraw what they have told. */
+const RESTLESS = 4;
 
 export function meshPlay(scenes: number, slowScenes: number): Play {
   const numbers = Array.from({ length: NODES }, (_, index) => index + 1);
@@ -33,11 +36,14 @@ export function meshPlay(scenes: number, slowScenes: number): Play {
 
 function actorOf(number: number): Actor {
   const address = addressOf(number);
-  const lines = (): Line[] => {
+  function* lines(): Generator<void, readonly Line[], undefined> {
     const attributes = { origin: Origin.Igp, asPath: [], localPreference: 100 };
-    const nlri = prefixesOf(number * BLOCKS, BLOCKS);
+    const nlri = nlriOf(number * BLOCKS, BLOCKS, blockAt);
     const route = { family: 4, nextHop: address, attributes, nlri } as const;
-    return [encodeAnnouncement(route, CONTEXT), encodeWithdrawal(4, nlri, CONTEXT)];
-  };
+    const told = encodeAnnouncement(route, CONTEXT);
+    yield;
+    const gone = encodeWithdrawal(4, nlri, CONTEXT);
+    return [told, gone, told, number <= RESTLESS ? 'leave' : gone];
+  }
   return { address, asn: OWN_ASN, lines };
 }

@@ -14,15 +14,15 @@ const HOLD_SECONDS = 90;
 const POOLS = ['10.0.0.0/8', '198.18.0.0/15'];
 const POOL_BASES = [0x0a00_0000, 0xc612_0000];
 
-/** Messages of one scene. */
-export type Line = readonly Uint8Array[];
+/** What somebody does in one scene: says something, or goes without a word and comes back. */
+export type Line = readonly Uint8Array[] | 'leave';
 
 /** A peer that is imagined. */
 export type Actor = {
   readonly address: Address;
   readonly asn: number;
-  /** What it says, scene by scene, over and over. */
-  readonly lines: () => readonly Line[];
+  /** What it says, scene by scene, over and over. To write it takes some steps. */
+  readonly lines: () => Generator<void, readonly Line[], undefined>;
 };
 
 export type Play = {
@@ -32,7 +32,7 @@ export type Play = {
   /** So many of them speak at once. */
   readonly atOnce: number;
   readonly scenes: number;
-  /** The first of them, of which every message is a step: most of their code runs for the first time. */
+  /** The first of them, in small steps: most of their code runs for the first time. */
   readonly slowScenes: number;
 };
 
@@ -40,7 +40,8 @@ export function addressOf(number: number): Address {
   return parseAddress(`${NETWORK}.${number}`);
 }
 
-export function openOf({ asn }: Actor, routerId: number): Message {
+export function openOf({ asn, address }: Actor): Message {
+  const routerId = Number(address.value);
   const capabilities = [
     { kind: 'multiprotocol' as const, afi: Afi.Ipv4, safi: Safi.Unicast },
     { kind: 'four-octet-as' as const, asn },
@@ -49,27 +50,38 @@ export function openOf({ asn }: Actor, routerId: number): Message {
 }
 
 /** Address blocks, in each pool every other. */
-export function prefixesOf(from: number, count: number): { readonly prefix: Prefix }[] {
-  return Array.from({ length: count }, (_, index) => ({ prefix: prefixAt(from + index) }));
-}
-
-function prefixAt(index: number): Prefix {
+export function blockAt(index: number): Prefix {
   const base = POOL_BASES[index % POOL_BASES.length] ?? 0;
   return { family: 4, value: BigInt(base + index * 64), length: 26 };
 }
 
+/** Prefixes by their numbers. */
+export function nlriOf(
+  from: number,
+  count: number,
+  prefixAt: (index: number) => Prefix,
+): { readonly prefix: Prefix }[] {
+  return Array.from({ length: count }, (_, index) => ({ prefix: prefixAt(from + index) }));
+}
+
 /** The node and its pools, and what a play has besides. */
-export function clusterWith(isMesh: boolean, others: readonly AnyResource[]): ClusterResources {
+export function clusterWith(
+  isMesh: boolean,
+  others: readonly AnyResource[],
+  programClusterRoutes: 'Enabled' | 'Disabled' = 'Enabled',
+): ClusterResources {
+  // What is in no pool is programmed anyway.
+  const pools = programClusterRoutes === 'Enabled' ? POOLS : [...POOLS, '0.0.0.0/0'];
   return resourcesOf([
     nodeAt(NODE, OWN_NUMBER),
     resource('BGPConfiguration', 'default', {
-      asNumber: OWN_ASN,
-      listenPort: 179,
-      logSeverityScreen: 'Info',
       nodeToNodeMeshEnabled: isMesh,
-      programClusterRoutes: 'Enabled',
+      asNumber: OWN_ASN,
+      programClusterRoutes,
+      logSeverityScreen: 'Info',
+      listenPort: 179,
     }),
-    ...POOLS.map((cidr, index) => resource('IPPool', `pool-${index}`, poolSpec(cidr))),
+    ...pools.map((cidr, index) => resource('IPPool', `pool-${index}`, poolSpec(cidr))),
     ...others,
   ]);
 }
@@ -81,19 +93,22 @@ export function nodeAt(name: string, number: number): AnyResource {
 function poolSpec(cidr: string): IPPool['spec'] {
   return {
     cidr,
-    blockSize: 26,
-    ipipMode: 'Never',
     vxlanMode: 'Never',
+    ipipMode: 'Never',
     natOutgoing: false,
     disabled: false,
     disableBGPExport: false,
+    blockSize: 26,
     nodeSelector: 'all()',
     allowedUses: ['Workload', 'Tunnel'],
     assignmentMode: 'Automatic',
   };
 }
 
-/** As a parsed one is: parsing would cost the event loop 20 ms, most of it for making validators. */
+/**
+ * As a parsed one is, and in its order: parsing would cost the event loop 20 ms, most of it for making
+ * validators.
+ */
 export function resource<K extends Kind>(
   kind: K,
   name: string,

@@ -34,20 +34,39 @@ function course(play: Play): string[] {
 
 const NOTHING = '0 paths, 0 routes';
 
-test('tables come, change and go', () => {
-  const seen = course(tablePlay(6, 3));
-  // Message by message first, then in one go; two peers tell the same.
-  assert.deepEqual(seen.slice(0, 3), [NOTHING, '4 paths, 4 routes', '8 paths, 8 routes']);
-  assert.deepEqual(seen.slice(-4), [
-    '128 paths, 128 routes',
-    '256 paths, 128 routes',
-    '128 paths, 128 routes',
+test('tables come, change and go, also with their peers', () => {
+  const seen = course(tablePlay(8, 3, 'Enabled'));
+  // Message by message first; two peers tell the same.
+  assert.deepEqual(seen.slice(0, 3), [NOTHING, '2 paths, 2 routes', '4 paths, 4 routes']);
+  const whole = [
+    '320 paths, 320 routes',
+    '640 paths, 320 routes',
+    '320 paths, 320 routes',
     NOTHING,
-  ]);
+  ];
+  const rounds = [...whole, ...whole, ...whole];
+  let met = 0;
+  for (const each of seen.slice(1)) if (each === rounds[met]) met += 1;
+  // Withdrawn, lost, withdrawn.
+  assert.equal(met, rounds.length);
+  assert.equal(seen.at(-1), NOTHING);
 });
 
-test('the blocks of a mesh come and go', () => {
+test('tables that are not programmed leave the kernel alone', () => {
+  const seen = course(tablePlay(5, 0, 'Disabled'));
+  assert.ok(seen.includes('640 paths, 0 routes'));
+  assert.ok(seen.every((each) => each.endsWith(' 0 routes')));
+  assert.equal(seen.at(-1), NOTHING);
+});
+
+test('the blocks of a mesh come and go, and who has left is back', () => {
   const seen = course(meshPlay(6, 3));
   assert.deepEqual(seen.slice(0, 3), [NOTHING, '16 paths, 16 routes', '32 paths, 32 routes']);
-  assert.deepEqual(seen.slice(-3), ['512 paths, 512 routes', '256 paths, 256 routes', NOTHING]);
+  const whole = [
+    '192 paths, 192 routes',
+    '384 paths, 384 routes',
+    '192 paths, 192 routes',
+    NOTHING,
+  ];
+  assert.deepEqual(seen.slice(-5), [NOTHING, ...whole]);
 });
