@@ -8,6 +8,7 @@ import {
   type Prefix,
   prefixOf,
 } from '@calico/ip';
+import { leakText } from '../policy/only_to_customer.ts';
 import { fits, TOO_LONG } from '../rib/attribute_table.ts';
 import type { Decision } from '../rib/decision.ts';
 import type { RibEntry } from '../rib/loc_rib.ts';
@@ -142,7 +143,7 @@ function explainRefused({ received }: Peer, prefix: Prefix): ExplainedPath[] {
     ...common,
     data,
     source,
-    reason,
+    reason: leakText(reason, data.attributes),
   }));
 }
 

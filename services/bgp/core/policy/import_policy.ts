@@ -101,10 +101,10 @@ const LAST_RESORT: RouteChanges = {
 
 const NO_RULE = 'no filter rule matches';
 
-function loopText(own: number, allowed: number): string {
-  const count = own === 1 ? 'once' : `${own} times`;
-  const limit = allowed === 0 ? '' : `, numAllowedLocalASNumbers is ${allowed}`;
-  return `AS path holds our own AS number ${count}${limit}`;
+/** How often is the peer's choice, and each reason is kept for good. */
+function loopText(allowed: number): string {
+  const limit = allowed === 0 ? '' : ` more often than numAllowedLocalASNumbers, ${allowed}`;
+  return `AS path holds our own AS number${limit}`;
 }
 
 /** Why routes are not taken in, whatever filters say; undefined when they are. */
@@ -128,7 +128,7 @@ export function importRefusal(
     asPathContains(asPath, peer.localAsn) +
     (peer.shownAsn === undefined ? 0 : asPathContains(asPath, peer.shownAsn)) +
     (isInside && confederation !== undefined ? asPathContains(asPath, confederation) : 0);
-  if (own > peer.allowedOwnAs) return loopText(own, peer.allowedOwnAs);
+  if (own > peer.allowedOwnAs) return loopText(peer.allowedOwnAs);
   if (peer.isInternal) {
     // RFC 4456 section 8: the two marks of a loop among reflectors.
     if (attributes.originatorId === local.routerId) return 'originated by this speaker';

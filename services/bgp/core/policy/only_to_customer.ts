@@ -8,18 +8,22 @@ export type PeerRole = {
   readonly remoteAsn: number;
 };
 
+/** Kept for good, as all reasons are: without a number that the peer has chosen. */
+const LEAKED = 'leaked: told to customers only';
+
 /** Why a route must have leaked on its way; undefined when it has not. */
 export function importLeak(
   { onlyToCustomer }: PathAttributes,
   { own, remoteAsn }: PeerRole,
 ): string | undefined {
   if (onlyToCustomer === undefined) return undefined;
-  if (own === 'provider' || own === 'route-server') {
-    return `leaked: AS ${onlyToCustomer} has told it to customers only`;
-  }
-  return own === 'peer' && onlyToCustomer !== remoteAsn
-    ? `leaked: AS ${onlyToCustomer}, not the peer, has told it to customers only`
-    : undefined;
+  if (own === 'provider' || own === 'route-server') return LEAKED;
+  return own === 'peer' && onlyToCustomer !== remoteAsn ? LEAKED : undefined;
+}
+
+/** The reason with who has marked the route. */
+export function leakText(reason: string, { onlyToCustomer }: PathAttributes): string {
+  return reason === LEAKED ? `${reason} by AS ${onlyToCustomer}` : reason;
 }
 
 /** What a route of the peer is marked with; undefined when it stays as it is. */

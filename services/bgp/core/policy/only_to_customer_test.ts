@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ROLES, type Role } from '@calico/bgp-wire';
-import { exportLeak, importLeak, importMark, isMarkedOnExport } from './only_to_customer.ts';
+import {
+  exportLeak,
+  importLeak,
+  importMark,
+  isMarkedOnExport,
+  leakText,
+} from './only_to_customer.ts';
 
 const REMOTE = 65000;
 
@@ -29,4 +35,14 @@ test('what is taken, marked and passed on in each role (RFC 9234 section 5)', ()
     assert.equal(exportLeak({}, role), undefined);
     assert.deepEqual([...imported, plain, marked], TABLE[own], own);
   }
+});
+
+test('a reason has no number that the peer chooses, as reasons are kept for good; who asks gets it', () => {
+  const role = { own: 'provider', remoteAsn: REMOTE } as const;
+  const all = [1, 2, 3].map((onlyToCustomer) => ({ onlyToCustomer }));
+  const reasons = new Set(all.map((attributes) => importLeak(attributes, role) ?? ''));
+  assert.equal(reasons.size, 1);
+  const [reason = ''] = reasons;
+  assert.equal(leakText(reason, { onlyToCustomer: 7 }), 'leaked: told to customers only by AS 7');
+  assert.equal(leakText('next hop is this node', { onlyToCustomer: 7 }), 'next hop is this node');
 });

@@ -128,7 +128,7 @@ test('a peer that is shown two AS numbers tells a loop with either, and is told 
   );
   for (const asn of [65_100, 64_512]) {
     const refused = importRefusal(path({ asPath: sequence(7, asn) }).data, peer, LOCAL);
-    assert.match(refused ?? '', /own AS number once/);
+    assert.match(refused ?? '', /own AS number/);
   }
   const quiet = { ...EXTERNAL, localAsn: 65_100 };
   assert.equal(importRefusal(path({ asPath: sequence(7, 64_512) }).data, quiet, LOCAL), undefined);
@@ -320,10 +320,10 @@ test('export() answers the same object for routes of one attribute set', () => {
 
 test('importRefusal() finds loops and impossible next hops', () => {
   assert.equal(refusal({}), undefined);
-  assert.match(refusal({ asPath: sequence(1, 64512) }) ?? '', /our own AS number once$/);
+  assert.match(refusal({ asPath: sequence(1, 64512) }) ?? '', /our own AS number$/);
   assert.match(
     refusal({ asPath: sequence(64512, 64512) }, { ...INTERNAL, allowedOwnAs: 1 }) ?? '',
-    /our own AS number 2 times, numAllowedLocalASNumbers is 1$/,
+    /our own AS number more often than numAllowedLocalASNumbers, 1$/,
   );
   assert.equal(refusal({ asPath: sequence(64512) }, { ...INTERNAL, allowedOwnAs: 1 }), undefined);
   assert.equal(refusal({ originatorId: LOCAL.routerId }), 'originated by this speaker');

@@ -1,4 +1,4 @@
-/** Why routes are kept out, as numbers: a few texts for many routes. */
+/** Why routes are kept out, as numbers: a few texts for many routes. None is forgotten, so no peer may choose any. */
 export class ReasonTable {
   readonly #texts: string[] = [];
   readonly #numbers = new Map<string, number>();
