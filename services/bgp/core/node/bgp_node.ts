@@ -29,7 +29,7 @@ import { type Listen, listenFor } from './listen.ts';
 import { LostWays, NO_WAY } from './lost_ways.ts';
 import { NextHopInterfaces } from './next_hop_interfaces.ts';
 import { NextHopNews } from './next_hop_news.ts';
-import { logNote } from './note_log.ts';
+import { NoteLog } from './note_log.ts';
 import { Observers } from './observers.ts';
 import { Operator } from './operator.ts';
 import { Paths } from './paths.ts';
@@ -65,6 +65,7 @@ export class BgpNode {
   readonly #repairs: Repairs;
   readonly #paths: Paths;
   readonly #observers: Observers;
+  readonly #noteLog: NoteLog;
   readonly #statuses: PeerStatuses;
   readonly #reports: Reports;
   readonly #recovery: Recovery;
@@ -93,6 +94,7 @@ export class BgpNode {
     const { speaker } = this;
     const { hops } = speaker.rib.attributes;
     this.#repairs = new Repairs(clock, log);
+    this.#noteLog = new NoteLog(log);
     this.#paths = new Paths(bfd, (name) => kernel.interfaceIndex(name));
     this.#statuses = new PeerStatuses(speaker.peers, (peer) => this.#paths.statusOf(peer));
     this.#observers = new Observers({ speaker, clock, node, collector, recording });
@@ -406,6 +408,7 @@ export class BgpNode {
   #maintain(): void {
     const now = this.#options.clock.now();
     this.#observers.maintain();
+    this.#noteLog.maintain(now);
     this.#recovery.maintain();
     this.#reviewHandover();
     this.#reviewParting();
@@ -448,7 +451,7 @@ export class BgpNode {
 
   #noted(note: Note): void {
     if (note.kind === 'end-of-rib') this.#recovery.peerComplete();
-    logNote(this.#options.log, note);
+    this.#noteLog.take(note, this.#options.clock.now());
     this.#reports.soon();
   }
 }

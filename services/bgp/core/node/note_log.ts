@@ -1,21 +1,81 @@
 import type { Log } from '../../ports.ts';
 import type { Note } from '../speaker/events.ts';
 
-/** What the speaker has noticed, for people. */
-export function logNote(log: Log, { kind, ...fields }: Note): void {
-  switch (kind) {
+type Malformed = Extract<Note, { readonly kind: 'malformed' }>;
+
+type Repeated = {
+  /** The last one. */
+  note: Malformed;
+  /** How many have come since the last line. */
+  count: number;
+  /** When the next line may be written. */
+  until: number;
+};
+
+/** A peer may send thousands of broken messages a second, each with many faults. */
+const EVERY_MS = 60_000;
+
+/**
+ * What the speaker has noticed, for people. What peers can bring up without end is said at once, and then once
+ * a minute with how often.
+ */
+export class NoteLog {
+  readonly #log: Log;
+  /** By peer, attribute and treatment. */
+  readonly #repeated = new Map<string, Repeated>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  take(note: Note, now: number): void {
+    if (note.kind === 'malformed') this.#malformed(note, now);
+    else logNote(this.#log, note);
+  }
+
+  /** Says what has been held back for long enough. To be called now and then. */
+  maintain(now: number): void {
+    for (const [key, repeated] of this.#repeated) {
+      const { note, count, until } = repeated;
+      if (now < until) continue;
+      this.#repeated.delete(key);
+      if (count === 0) continue;
+      this.#log.warn('peer sent more malformed updates', { ...fieldsOf(note), count });
+      this.#repeated.set(key, { note, count: 0, until: now + EVERY_MS });
+    }
+  }
+
+  #malformed(note: Malformed, now: number): void {
+    const key = `${note.peer}|${note.attribute}|${note.treatment}`;
+    const repeated = this.#repeated.get(key);
+    if (repeated !== undefined) {
+      repeated.note = note;
+      repeated.count += 1;
+      return;
+    }
+    this.#repeated.set(key, { note, count: 0, until: now + EVERY_MS });
+    this.#log.warn('peer sent a malformed update', fieldsOf(note));
+  }
+}
+
+function fieldsOf({ kind: _kind, ...fields }: Note): object {
+  return fields;
+}
+
+function logNote(log: Log, note: Exclude<Note, Malformed>): void {
+  const fields = fieldsOf(note);
+  switch (note.kind) {
     case 'up':
       return log.info('session established', fields);
     case 'down':
       return log.warn('session lost', fields);
     case 'end-of-rib':
       return log.info('peer has sent all its routes', fields);
-    case 'malformed':
-      return log.warn('peer sent a malformed update', fields);
-    case 'fault': {
-      const { fault, ...rest } = fields as Extract<Note, { readonly kind: 'fault' }>;
-      return log.warn('session ended by a fault of this program', { ...rest, error: fault });
-    }
+    case 'fault':
+      return log.warn('session ended by a fault of this program', {
+        peer: note.peer,
+        error: note.fault,
+      });
     case 'prefix-limit':
       return log.warn('peer has told about as many routes as it may, or more', fields);
     case 'path-limit':
@@ -25,6 +85,6 @@ export function logNote(log: Log, { kind, ...fields }: Note): void {
     case 'rejudged':
       return;
     default:
-      kind satisfies never;
+      note satisfies never;
   }
 }

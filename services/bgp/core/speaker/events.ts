@@ -3,6 +3,7 @@
 //   tcp, timers ----- session, peer-timer, writable --->  +---------+ --- session, send ---> tcp, timers
 //   resources --derive--> configure() ----------------->  | Speaker | --- routes ----------> kernel
 //   feed in sync --------- exports-complete ----------->  +---------+ --- note ------------> log, status
+import type { Treatment } from '@calico/bgp-wire';
 import type { Address, Prefix } from '@calico/ip';
 import type { BfdStatus } from '../bfd/types.ts';
 import type { ServiceChanges } from '../services/service_index.ts';
@@ -115,7 +116,13 @@ export type Note =
 
 /** What there is to say of an UPDATE. */
 export type UpdateNews =
-  | { readonly kind: 'malformed'; readonly problem: string }
+  | {
+      readonly kind: 'malformed';
+      /** Number of the attribute; 0: the list of them. */
+      readonly attribute: number;
+      readonly treatment: Treatment;
+      readonly problem: string;
+    }
   /** More than `limit` paths of one prefix (RFC 7911): the rest is refused. */
   | {
       readonly kind: 'path-limit';

@@ -71,9 +71,11 @@ export class Inbound {
     const isToRead = fields.isFaulty || (!isRead && fields.hasOrdinary);
     if (isToRead && problems.length === 0) problems = this.#faultsOf(body);
     if (problems.length === 0 && this.#excess === excessBefore) return NOTHING_TO_SAY;
-    const news: UpdateNews[] = problems.map(({ message: problem }) => ({
+    const news: UpdateNews[] = problems.map(({ type, treatment, message }) => ({
       kind: 'malformed',
-      problem,
+      attribute: type,
+      treatment,
+      problem: message,
     }));
     if (this.#excess !== undefined && excessBefore === undefined) news.push(this.#excess);
     return { news, endOfRib: undefined };
