@@ -234,6 +234,19 @@ test('programClusterRoutes leaves out what it says', () => {
   }
 });
 
+test('programClusterRoutes says nothing of what is in no pool', () => {
+  for (const ipip of [true, false]) {
+    const fixture = new Fixture();
+    fixture.more = { programs: { noEncapsulation: false, ipip } };
+    fixture.configure({});
+    fixture.learn({}, { prefix: '0.0.0.0/0' }, { prefix: '172.16.0.0/12' });
+    assert.deepEqual(fixture.kernel.describe(), [
+      '0.0.0.0/0 via 192.168.80.101',
+      '172.16.0.0/12 via 192.168.80.101',
+    ]);
+  }
+});
+
 test('what changes while the kernel works is written afterwards, once', () => {
   const fixture = new Fixture();
   const work = heldBack(fixture);

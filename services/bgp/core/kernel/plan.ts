@@ -24,6 +24,7 @@ export type PlanContext = {
   /** Ranges of services: kube-proxy's. */
   readonly services: readonly Prefix[];
   readonly statics: readonly { readonly address: Address; readonly gateway: Address }[];
+  /** Of pools; what is in none is always programmed. */
   readonly programs: { readonly noEncapsulation: boolean; readonly ipip: boolean };
   /** `interfaceName`: where a link-local next hop is. */
   readonly resolve: (nextHop: Address, interfaceName?: string) => Resolution | undefined;
@@ -53,8 +54,7 @@ export function planRoute(entry: RibEntry, context: PlanContext): Plan {
   }
   if (context.services.some((range) => prefixContains(range, prefix))) return NONE;
   const pool = context.pools.findLast((each) => prefixContains(each.prefix, prefix))?.pool;
-  const isIpip = (pool?.spec.ipipMode ?? 'Never') !== 'Never';
-  if (!(isIpip ? context.programs.ipip : context.programs.noEncapsulation)) return NONE;
+  if (pool !== undefined && !isProgrammed(pool, context.programs)) return NONE;
   const hops: KernelHop[] = [];
   let problem: string | undefined;
   for (const { data, source } of entry.multipath) {
@@ -68,6 +68,10 @@ export function planRoute(entry: RibEntry, context: PlanContext): Plan {
     return { kind: 'route', target: { type: 'unicast', hops: distinct(hops) } };
   }
   return problem === undefined ? NONE : { kind: 'impossible', problem };
+}
+
+function isProgrammed({ spec }: IPPool, programs: PlanContext['programs']): boolean {
+  return (spec.ipipMode ?? 'Never') === 'Never' ? programs.noEncapsulation : programs.ipip;
 }
 
 /** The way to an address through a gateway on the link; undefined when the gateway is not reached. */

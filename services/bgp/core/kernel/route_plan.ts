@@ -338,9 +338,7 @@ export class RoutePlan {
   #planOf(id: number, inputs: PlanInputs): Plan {
     const row = this.#rib.bestOf(id);
     if (row < 0) return NOTHING;
-    const { noEncapsulation, ipip } = inputs.programs;
-    // Somebody else's, whatever it is: Felix's, or nobody's.
-    if (!noEncapsulation && !ipip && this.#rib.sourceOf(row).kind === 'peer') return NOTHING;
+    if (this.#isLeftOut(id, row, inputs)) return NOTHING;
     const key = this.#keyOf(id);
     if (key === undefined) return this.#make(id, inputs);
     const { attributes, paths } = this.#rib;
@@ -354,6 +352,13 @@ export class RoutePlan {
       plan.kind === 'none' ? plan : { kind: 'route', target: this.#states.intern(plan.target) };
     this.#planned.set(key, { nextHop, plan: shared });
     return shared;
+  }
+
+  /** In a pool, and no route of any pool is ours. */
+  #isLeftOut(id: number, best: number, { programs }: PlanInputs): boolean {
+    if (programs.noEncapsulation || programs.ipip) return false;
+    const isPeers = this.#rib.sourceOf(best).kind === 'peer';
+    return isPeers && this.#pools.lastContaining(this.#rib.prefixes, id) >= 0;
   }
 
   /** Prefixes with the same number go the same way; undefined for those that have a plan of their own. */
