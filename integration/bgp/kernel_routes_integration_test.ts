@@ -274,6 +274,16 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
     kernel.removeStrays(shown());
   });
 
+  test('other addresses of the node are its own', async () => {
+    await execOk(['ip', '-n', name, 'link', 'set', 'lo', 'up']);
+    await execOk(['ip', '-n', name, 'address', 'add', '172.31.0.1/32', 'dev', 'lo']);
+    const texts = ['127.0.0.2', '172.31.0.1', '10.99.0.1', '::1', '10.99.0.9', '8.8.8.8'];
+    assert.deepEqual(
+      texts.map((text) => kernel.isLocal(parseAddress(text))),
+      [true, true, true, true, false, false],
+    );
+  });
+
   test('a pod that comes and goes is nothing that has to be looked at', async () => {
     const monitor = openMonitor(['link', 'ipv6-address', 'ipv6-route', 'ipv4-route'], {
       netns: `/run/netns/${name}`,

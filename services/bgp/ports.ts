@@ -122,6 +122,8 @@ export interface KernelPort {
    * @param interfaceName where a link-local address is
    */
   resolve(address: Address, interfaceName?: string): Resolution | undefined;
+  /** Whether it is an address of this node, which resolve() knows no way to. */
+  isLocal(address: Address): boolean;
   /**
    * Length of the prefix of the route that resolve() goes by; undefined where there is none, and where it leads
    * nowhere.

@@ -133,6 +133,10 @@ export class KernelRoutes implements KernelPort {
     return { gateway: hop.gateway, interfaceIndex: hop.interfaceIndex };
   }
 
+  isLocal(address: Address): boolean {
+    return this.#netlink.routeTo(address)?.type === 'local';
+  }
+
   matchedLength(address: Address): number | undefined {
     return this.#netlink.entryFor(address)?.destination.length;
   }

@@ -90,6 +90,12 @@ test('resolve() answers the way to a next hop, or that there is none', () => {
   });
   assert.equal(kernel.resolve(parseAddress('192.168.80.100')), undefined);
   assert.equal(kernel.resolve(parseAddress('8.8.8.8')), undefined);
+  assert.deepEqual(
+    ['192.168.80.100', '192.168.80.101', '8.8.8.8'].map((text) =>
+      kernel.isLocal(parseAddress(text)),
+    ),
+    [true, false, false],
+  );
 });
 
 test('matchedLength() is that of the route of the table, however it leads there', () => {

@@ -24,6 +24,7 @@ export function rehearsalKernel(kernel: Pick<KernelPort, 'resolve'>): KernelPort
       kernel.resolve(OURSELVES);
       return { gateway: undefined, interfaceIndex: 1 };
     },
+    isLocal: () => false,
     matchedLength: () => undefined,
     linkLocalAddress: () => undefined,
     interfaceIndex: () => undefined,

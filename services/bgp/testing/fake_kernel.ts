@@ -15,6 +15,8 @@ export class FakeKernel implements KernelPort {
   /** Routes of our protocol with metrics of their own. */
   strays: readonly KernelRoute[] = [];
   readonly interfaces = new Map([['ens33', UPLINK]]);
+  /** Addresses of this node; the ways to them are none. */
+  readonly locals = new Set<string>();
   readonly linkLocals = new Map<string, Address>();
   readonly ways = new Map<string, Resolution | undefined>();
   /** What was done, as `ip monitor route` would show it. */
@@ -72,6 +74,10 @@ export class FakeKernel implements KernelPort {
     const text = formatAddress(address);
     if (this.ways.has(text)) return this.ways.get(text);
     return { gateway: undefined, interfaceIndex: UPLINK };
+  }
+
+  isLocal(address: Address): boolean {
+    return this.locals.has(formatAddress(address));
   }
 
   /** Everybody has a route of his own. */

@@ -30,7 +30,7 @@ export class LostWays {
   /** @param events.onLost is told the keys of such peers */
   constructor(
     speaker: Speaker,
-    kernel: Pick<KernelPort, 'resolve'>,
+    kernel: Pick<KernelPort, 'resolve' | 'isLocal'>,
     events: {
       readonly defer: Defer;
       /** Whether the kernel's answer says nothing, as of KernelSync. */
@@ -45,7 +45,9 @@ export class LostWays {
       const peer = speaker.peers.get(key);
       if (peer?.live === undefined) return;
       const { address, interface: name } = peer.config;
-      if (kernel.resolve(address, name) === undefined && !isHidden(address)) onLost(key);
+      if (kernel.resolve(address, name) !== undefined || isHidden(address)) return;
+      // A speaker on this node, at another address of it.
+      if (!kernel.isLocal(address)) onLost(key);
     };
   }
 

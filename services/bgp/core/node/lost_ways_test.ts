@@ -49,6 +49,14 @@ test('what a blackhole of ours hides is not lost', () => {
   assert.deepEqual(lost, [keys[1]]);
 });
 
+test('a speaker on this node, at another of its addresses, needs no way', () => {
+  const { kernel, keys, lost, ways } = world(2);
+  for (const key of keys) kernel.ways.set(key, undefined);
+  kernel.locals.add(keys[0] as string);
+  ways.look();
+  assert.deepEqual(lost, [keys[1]]);
+});
+
 test('a session that is not up has no way to lose, and a node that stops looks no further', () => {
   const { kernel, keys, peers, turns, lost, ways } = world(QUESTIONS + 2);
   for (const key of keys) kernel.ways.set(key, undefined);

@@ -13,6 +13,7 @@ const NOWHERE: KernelPort = {
   removeWays: (prefixes, onGone) => onGone(prefixes, true),
   removeStrays: () => {},
   resolve: () => ({ gateway: undefined, interfaceIndex: 1 }),
+  isLocal: () => false,
   matchedLength: () => undefined,
   linkLocalAddress: () => undefined,
   interfaceIndex: () => undefined,
