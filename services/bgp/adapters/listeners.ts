@@ -2,8 +2,11 @@
 import type { Clock } from '@calico/clock';
 import {
   type Address,
+  firstAddress,
   formatAddress,
   formatPrefix,
+  isLinkLocal,
+  type Prefix,
   parseAddress,
   parsePrefix,
   prefixContains,
@@ -31,7 +34,7 @@ export class Listeners {
   readonly #listening = new Map<string, Open | 'pending'>();
   readonly #problems = new Map<string, string>();
   #wanted = new Set<string>();
-  #peers = new Map<string, ListenPeer>();
+  #peers: readonly ListenPeer[] = [];
 
   constructor(
     clock: Clock,
@@ -55,7 +58,7 @@ export class Listeners {
       wanted.add(`${formatAddress(address)}|${listen?.port}|absent`);
     }
     this.#wanted = wanted;
-    this.#peers = new Map(listen?.peers.map((peer) => [formatPrefix(peer.prefix), peer]));
+    this.#peers = listen?.peers ?? [];
     for (const [key, open] of this.#listening) {
       if (open === 'pending') continue;
       if (wanted.has(key)) {
@@ -82,7 +85,7 @@ export class Listeners {
         port: Number(port),
         mayBeAbsent: absent !== undefined,
         accept: this.#accept,
-        socketOf: (from) => this.#socketOf(from, given),
+        socketOf: (from, interfaceName) => this.#socketOf(from, interfaceName, given),
         prepare: (passwords) => this.#setPasswords(key, passwords, given),
       });
       if (this.#wanted.has(key)) {
@@ -107,11 +110,17 @@ export class Listeners {
    * How to treat who connects; 'refuse' who has to sign and whose password the kernel has not been given: the
    * connection bears no signature.
    */
-  #socketOf(from: Address, given: ReadonlyMap<string, string>): PeerSocket | 'refuse' | undefined {
+  #socketOf(
+    from: Address,
+    interfaceName: string | undefined,
+    given: ReadonlyMap<string, string>,
+  ): PeerSocket | 'refuse' | undefined {
     let found: ListenPeer | undefined;
-    for (const peer of this.#peers.values()) {
+    for (const peer of this.#peers) {
       const isNarrower = found === undefined || peer.prefix.length > found.prefix.length;
-      if (isNarrower && prefixContains(peer.prefix, from)) found = peer;
+      const isThere = interfaceName === undefined || peer.interface === interfaceName;
+      if (isNarrower && prefixContains(peer.prefix, from) && (isThere || !isLinkLocal(from)))
+        found = peer;
     }
     const isUnsigned =
       found?.socket.password !== undefined && !given.has(formatPrefix(found.prefix));
@@ -122,12 +131,16 @@ export class Listeners {
   #setPasswords(key: string, passwords: Passwords, given: Map<string, string>): void {
     const family = key.includes(':') ? 6 : 4;
     const wanted = new Map<string, string>();
-    for (const [text, { prefix, socket }] of this.#peers) {
+    const problems: string[] = [];
+    for (const { prefix, interface: onLink, socket } of this.#peers) {
       const secret = socket.password;
       const password = secret === undefined ? undefined : this.#passwordOf(secret);
-      if (prefix.family === family && password !== undefined) wanted.set(text, password);
+      if (prefix.family !== family || password === undefined) continue;
+      const text = formatPrefix(prefix);
+      const other = wanted.get(text);
+      if (other === undefined || other === password) wanted.set(text, password);
+      else problems.push(oneKeyText(prefix, onLink));
     }
-    const problems: string[] = [];
     for (const text of new Set([...given.keys(), ...wanted.keys()])) {
       const password = wanted.get(text);
       if (given.get(text) === password) continue;
@@ -148,6 +161,13 @@ export class Listeners {
     const [first] = this.#problems.values();
     this.#onProblem(first);
   }
+}
+
+/** struct tcp_md5sig has no scope but that of a VRF. */
+function oneKeyText(prefix: Prefix, onLink: string | undefined): string {
+  const address = formatAddress(firstAddress(prefix));
+  const peer = onLink === undefined ? address : `${address}%${onLink}`;
+  return `Cannot set the TCP MD5 password for "${peer}": the kernel takes one for "${address}" on all interfaces, and another peer has another one`;
 }
 
 function messageOf(cause: unknown): string {

@@ -117,3 +117,33 @@ test('an address for workloads is listened on before it is on an interface', asy
   assert.match(problems.at(-1) ?? '', /Cannot listen on "192.0.2.179"/);
   listeners.close();
 });
+
+test('one link-local address on two links has one password; two of them are a problem', async () => {
+  const problems: (string | undefined)[] = [];
+  const listeners = new Listeners(
+    new FakeClock(),
+    () => ({ opened() {}, data() {}, drained() {}, closed() {} }),
+    (problem) => problems.push(problem),
+    ({ name }) => name,
+  );
+  const port = await freePort();
+  const prefix = parsePrefix('fe80::1/128');
+  const onLink = (name: string, secret: string) => ({
+    prefix,
+    interface: name,
+    socket: { ...PLAIN_SOCKET, password: { ...SECRET, name: secret } },
+  });
+  const set = (...secrets: readonly string[]): void => {
+    const peers = secrets.map((secret, index) => onLink(`eth${index}`, secret));
+    listeners.set({ port, addresses: { 4: undefined, 6: parseAddress('::1') }, peers });
+  };
+  set('one', 'two');
+  const until = async (isSo: () => boolean): Promise<void> => {
+    while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+  };
+  await until(() => problems.at(-1) !== undefined);
+  assert.match(problems.at(-1) ?? '', /for "fe80::1%eth1": the kernel takes one for "fe80::1"/);
+  set('one', 'one');
+  await until(() => problems.at(-1) === undefined);
+  listeners.close();
+});

@@ -74,8 +74,11 @@ export type ListenOptions = {
   /** The address need not be on an interface yet. */
   readonly mayBeAbsent?: boolean;
   readonly accept: Accept;
-  /** TTLs of those who connect; 'refuse' who must not. */
-  readonly socketOf?: (from: Address) => PeerSocket | 'refuse' | undefined;
+  /** TTLs of those who connect; 'refuse' who must not. @param interfaceName as of Accept */
+  readonly socketOf?: (
+    from: Address,
+    interfaceName: string | undefined,
+  ) => PeerSocket | 'refuse' | undefined;
   /** Is called before anybody can connect. */
   readonly prepare?: (passwords: Passwords) => void;
 };
@@ -92,6 +95,8 @@ export type Listener = Passwords & {
 
 /** Enough for peers with GTSM (RFC 5082), whatever is answered before it is known who asks. */
 const GREATEST_TTL = 255;
+/** The kernel's own again, for IP_TTL as for IPV6_UNICAST_HOPS. */
+const DEFAULT_TTL = -1;
 /** Two hundred nodes may come at once after a power failure. */
 const BACKLOG = 1024;
 
@@ -103,10 +108,13 @@ export function listenTcp(options: ListenOptions): Promise<Listener> {
   const { accept, socketOf } = options;
   const server: Server = createServer({ noDelay: true }, (socket) => {
     const from = remoteAddress(socket);
-    if (from === undefined || !restrict(socket, from, socketOf?.(from))) return socket.destroy();
+    const [, interfaceName] = socket.remoteAddress?.split('%') ?? [];
+    if (from === undefined || !restrict(socket, from, socketOf?.(from, interfaceName))) {
+      return socket.destroy();
+    }
     let handler: ConnectionHandler | undefined;
     const connection = attach(socket, () => handler);
-    handler = accept(from, connection, socket.remoteAddress?.split('%')[1]);
+    handler = accept(from, connection, interfaceName);
     return undefined;
   });
   const { promise, resolve, reject } = Promise.withResolvers<Listener>();
@@ -145,10 +153,10 @@ function restrict(
   options: PeerSocket | 'refuse' | undefined,
 ): boolean {
   if (options === 'refuse') return false;
-  if (options?.minimumTtl === undefined) return true;
+  const { ttl = DEFAULT_TTL, minimumTtl } = options ?? {};
   const { _handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } };
-  if (_handle?.fd === undefined) return false;
-  setTtl(_handle.fd, family, options);
+  if (_handle?.fd === undefined) return minimumTtl === undefined;
+  setTtl(_handle.fd, family, { ttl, minimumTtl });
   return true;
 }
 

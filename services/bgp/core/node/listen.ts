@@ -13,7 +13,12 @@ export type Listen = {
 };
 
 /** One peer, or all that may come from a range. */
-export type ListenPeer = { readonly prefix: Prefix; readonly socket: PeerSocket };
+export type ListenPeer = {
+  readonly prefix: Prefix;
+  /** Where a link-local address is; undefined for others. */
+  readonly interface?: string | undefined;
+  readonly socket: PeerSocket;
+};
 
 const ANY: Readonly<Record<4 | 6, Address>> = {
   4: { family: 4, value: 0n },
@@ -43,8 +48,9 @@ export function listenFor(
       addresses[family]?.value === 0n ? [] : (workloadPeering[family] ?? []),
     ),
     peers: [
-      ...Array.from(peers.values(), ({ address, socket }) => ({
+      ...Array.from(peers.values(), ({ address, interface: onLink, socket }) => ({
         prefix: hostPrefix(address),
+        interface: onLink,
         socket,
       })),
       ...(ranges ?? []).map(({ prefix, template: { socket } }) => ({ prefix, socket })),
