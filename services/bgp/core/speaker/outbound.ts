@@ -17,12 +17,13 @@ const BATCH = 2_048;
 const NO_MESSAGES: readonly Uint8Array[] = [];
 
 /**
- * RFC 7313 section 4: begin, the whole table, end; without that extension the table alone. What is asked
- * for again before it has been sent is sent once.
+ * RFC 7313 section 4: begin, the whole table, end; without that extension, and where End-of-RIB is still to
+ * come, the table alone. What is asked for again before it has been sent is sent once.
  */
 export function queueRefresh({ advertised }: Peer, live: Live, family: Family): void {
   advertised.group?.out.repeat(advertised.reader);
-  if (!live.negotiated.canRefreshEnhanced) return;
+  const { canRefreshEnhanced, gracefulRestart } = live.negotiated;
+  if (!canRefreshEnhanced || (gracefulRestart !== undefined && live.owesEndOfRib)) return;
   live.owedBegins.add(family);
   live.owedEnds.add(family);
 }

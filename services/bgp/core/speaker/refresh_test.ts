@@ -42,6 +42,23 @@ test('a refresh is answered with the table, between Begin and End where that was
   }
 });
 
+test('a refresh before our End-of-RIB is the table alone, after it one with Begin and End', () => {
+  const family = { afi: Afi.Ipv4, safi: Safi.Unicast, forwarding: true };
+  const restart = { restarting: false, notification: false, restartTimeSeconds: 300 };
+  const graceful = { kind: 'graceful-restart', ...restart, families: [family] } as const;
+  const peer = new ScriptedPeer([...ENHANCED, graceful]);
+  const { live } = peer.peer;
+  assert.ok(live !== undefined);
+  live.owesEndOfRib = true;
+  peer.say(refresh(RefreshSubtype.Request));
+  peer.clock.advance(100);
+  const [table, end, ...more] = peer.heard.splice(0);
+  assert.deepEqual([table?.kind, end, more], ['update', endOfRib(4), []]);
+  peer.say(refresh(RefreshSubtype.Request));
+  peer.clock.advance(100);
+  assert.deepEqual(heard(peer), [BEGIN, 'update', END]);
+});
+
 test('requests while the peer does not read are answered once', () => {
   const peer = new ScriptedPeer(ENHANCED);
   peer.isReading = false;
