@@ -1,5 +1,6 @@
 // Checks the peer's OPEN and works out what both sides can do: RFC 4271 section 6.2, RFC 5492.
 import {
+  type AddPathFamily,
   Afi,
   type Capability,
   CapabilityCode,
@@ -41,9 +42,12 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
   }
   const roleProblem = roleProblemOf(config, remoteOpen);
   if (roleProblem !== undefined) return refuse(OpenError.RoleMismatch, roleProblem);
+  // Of several the last one counts (RFC 4724 section 3, 9494 section 3.1), unless they name other families.
   const find: Find = (kind) =>
-    remoteOpen.capabilities.find((capability) => capability.kind === kind) as never;
-  const addPath = find('add-path');
+    remoteOpen.capabilities.findLast((capability) => capability.kind === kind) as never;
+  const addPath = remoteOpen.capabilities.flatMap((each) =>
+    each.kind === 'add-path' ? each.families : [],
+  );
   const families = commonFamilies(config.families, remoteOpen);
   if (families.length === 0) {
     const missing = localOpen.capabilities.filter(({ kind }) => kind === 'multiprotocol');
@@ -77,7 +81,7 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
         ...context,
         addPath: config.addPathSend ? addPathFamilies(addPath, 'receive', families) : [],
       },
-      extendedNextHop: config.extendedNextHop && takesExtendedNextHop(find('extended-next-hop')),
+      extendedNextHop: config.extendedNextHop && takesExtendedNextHop(remoteOpen),
       canRefresh,
       canRefreshEnhanced: canRefresh && find('enhanced-route-refresh') !== undefined,
       // It is to be disregarded without the other one: RFC 9494 section 4.1.
@@ -121,19 +125,19 @@ function commonFamilies(ours: readonly Family[], remoteOpen: Open): Family[] {
 
 /** Families in which the peer does what we do the opposite of. */
 function addPathFamilies(
-  capability: Named<'add-path'> | undefined,
+  told: readonly AddPathFamily[],
   does: 'send' | 'receive',
   families: readonly Family[],
 ): Family[] {
   return families.filter((family) =>
-    capability?.families.some((each) => familyOf(each.afi, each.safi) === family && each[does]),
+    told.some((each) => familyOf(each.afi, each.safi) === family && each[does]),
   );
 }
 
-function takesExtendedNextHop(capability: Named<'extended-next-hop'> | undefined): boolean {
-  return (capability?.families ?? []).some(
-    ({ afi, safi, nextHopAfi }) => familyOf(afi, safi) === 4 && nextHopAfi === Afi.Ipv6,
-  );
+function takesExtendedNextHop({ capabilities }: Open): boolean {
+  return capabilities
+    .flatMap((each) => (each.kind === 'extended-next-hop' ? each.families : []))
+    .some(({ afi, safi, nextHopAfi }) => familyOf(afi, safi) === 4 && nextHopAfi === Afi.Ipv6);
 }
 
 function keepaliveOf(holdTimeSeconds: number, wantedSeconds: number | undefined): number {

@@ -91,6 +91,25 @@ test('path identifiers: in each direction where one sends and the other receives
   assert.deepEqual(identified({}, both), [[], []]);
 });
 
+test('of several capabilities of one kind the last counts, or families of all of them do', () => {
+  const families = [4, 6] as const;
+  const of = (config: Partial<SessionConfig>) =>
+    makeOpen(sessionConfig({ ...REMOTE, ...config })).capabilities;
+  const local = { ...offer(60), families, addPathReceive: true, extendedNextHop: true };
+  const { context, extendedNextHop, gracefulRestart } = between(local, {
+    ...makeOpen(sessionConfig(REMOTE)),
+    capabilities: [
+      ...of({ ...offer(30, true), families: [4], addPathSend: true, extendedNextHop: true }),
+      ...of({ ...offer(40), families: [6], addPathSend: true }),
+      { kind: 'extended-next-hop', families: [] },
+    ],
+  });
+  assert.deepEqual(context.addPath, [4, 6]);
+  assert.equal(extendedNextHop, true);
+  assert.deepEqual(gracefulRestart?.families, [6]);
+  assert.deepEqual([...(gracefulRestart?.longLived ?? [])], [[6, 40]]);
+});
+
 test('hold and keepalive times are the smaller ones', () => {
   assert.deepEqual(times(90, 240), [90, 30]);
   assert.deepEqual(times(90, 9), [9, 3]);
