@@ -143,7 +143,11 @@ export class ScriptedPeer {
 
   /** All at once, as one piece. */
   say(...messages: readonly Message[]): void {
-    this.#handler?.data(Buffer.concat(messages.map((message) => encodeMessage(message, CONTEXT))));
+    this.sayBytes(Buffer.concat(messages.map((message) => encodeMessage(message, CONTEXT))));
+  }
+
+  sayBytes(bytes: Uint8Array): void {
+    this.#handler?.data(bytes);
   }
 
   hangUp(): void {

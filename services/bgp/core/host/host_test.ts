@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KEEPALIVE } from '@calico/bgp-wire';
+import { encodeFrame, KEEPALIVE, MessageType } from '@calico/bgp-wire';
 import { parseAddress } from '@calico/ip';
 import { bgpConfiguration, bgpPeer, node } from '../../testing/resources.ts';
 import { ScriptedPeer, WorkingClock } from '../../testing/scripted_peer.ts';
@@ -44,6 +44,24 @@ test('a flood of small messages does not hold a turn longer than it may last', (
   });
   clock.advance(0);
   assert.ok(worked > 0 && worked < 20, `${worked} ms`);
+});
+
+test('a broken message that is as long as any may be is answered, before OPEN and after', () => {
+  const whole = encodeFrame(MessageType.RouteRefresh, new Uint8Array(4_077));
+  const answer = (peer: ScriptedPeer): Uint8Array => {
+    peer.sayBytes(whole);
+    peer.clock.advance(100);
+    const last = peer.heard.at(-1);
+    assert.ok(last?.kind === 'notification');
+    return Uint8Array.of(last.code, last.subcode, ...last.data);
+  };
+  const established = new ScriptedPeer();
+  assert.deepEqual(answer(established), Uint8Array.of(7, 1, ...whole.subarray(0, 4_075)));
+  const other = new ScriptedPeer();
+  other.hangUp();
+  other.clock.advance(100);
+  other.dial();
+  assert.deepEqual(answer(other), Uint8Array.of(5, 1, MessageType.RouteRefresh));
 });
 
 /** A host that needs a millisecond for each connection that it dials. */
