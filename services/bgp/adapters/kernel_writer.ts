@@ -37,6 +37,8 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
   readonly #removals = new Map<string, RouteTemplate>();
 
   readonly #defer: Defer;
+  /** Calls of apply() whose outcome is not known. */
+  #underWay = 0;
 
   constructor(netlink: Netlink, batch: Batch, defer: Defer) {
     this.#batch = batch;
@@ -46,6 +48,7 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
 
   apply(changes: ChangeBatch, done: (failures: readonly RouteFailure[]) => void): void {
     const byObject: ByObject = [];
+    this.#underWay += 1;
     for (let index = 0; index < changes.count; index++) this.#add(changes, index, byObject);
     this.#submit((failures) => {
       const lost: RouteFailure[] = [];
@@ -180,7 +183,21 @@ export class KernelWriter implements Pick<KernelPort, 'apply' | 'removeWays'> {
       if (failed.size > 0 && failed.has(index)) continue;
       this.#objects.note(changes.idOf(index), byObject[index]);
     }
+    this.#underWay -= 1;
+    if (this.#underWay === 0) this.#deleteIdle();
     done(failures);
+  }
+
+  /** What is on its way to the kernel could refer to them: so only while nothing is. */
+  #deleteIdle(): void {
+    const ways = this.#objects.takeIdle();
+    if (ways.length === 0) return;
+    for (const way of ways) {
+      this.#batch.add({ kind: 'nexthop-delete', id: way.id });
+      this.#objects.forget(way);
+    }
+    // Those that cannot be deleted cost nothing but their memory.
+    this.#submit(() => {});
   }
 }
 

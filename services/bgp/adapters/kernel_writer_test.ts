@@ -184,3 +184,28 @@ test('an object that is lost while batches wait is made once more for all of the
   );
   assert.equal(kernel.objects, 1, 'four hundred routes need none');
 });
+
+test('an object goes when the last route does that refers to it', () => {
+  const kernel = new Kernel();
+  kernel.change('add', 0, 600, A);
+  kernel.change('delete', 0, 599, A);
+  assert.equal(kernel.submitted.length, 2, 'one more refers to it');
+  kernel.change('replace', 599, 600, via('192.168.80.102'));
+  assert.deepEqual(kernel.submitted.slice(2), [['gateway'], ['nexthop-delete']]);
+  kernel.change('add', 0, 10, A);
+  assert.deepEqual(new Set(kernel.submitted.at(-1)), new Set(['gateway']));
+});
+
+test('an object stays while routes that refer to it are on their way', () => {
+  const kernel = new Kernel();
+  kernel.change('add', 0, 600, A);
+  const works: (() => void)[] = [];
+  kernel.hold = (work) => works.push(work);
+  kernel.change('delete', 0, 600, A);
+  kernel.change('add', 600, 900, A);
+  for (let work = works.shift(); work !== undefined; work = works.shift()) work();
+  assert.deepEqual(
+    kernel.submitted.map(([first]) => first),
+    ['gateway', 'none', 'object 1'],
+  );
+});

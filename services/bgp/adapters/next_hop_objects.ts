@@ -37,6 +37,8 @@ export class NextHopObjects {
   readonly #all: Way[] = [];
   /** Index of the way whose object the route of a prefix refers to, plus one. */
   #ofPrefix = new Int32Array(64);
+  /** Ways whose object no route refers to any more, unless one has come since. */
+  #idle: Way[] = [];
   #isSupported = true;
   #nextId = 0;
   #last: Way | undefined;
@@ -60,7 +62,10 @@ export class NextHopObjects {
   note(prefix: number, way: Way | undefined): void {
     this.#ofPrefix = withRow(this.#ofPrefix, prefix);
     const before = this.#all[(this.#ofPrefix[prefix] as number) - 1];
-    if (before !== undefined) before.routes -= 1;
+    if (before !== undefined) {
+      before.routes -= 1;
+      if (before.routes === 0) this.#idle.push(before);
+    }
     this.#ofPrefix[prefix] = way === undefined ? 0 : way.index + 1;
     if (way !== undefined) way.routes += 1;
   }
@@ -73,6 +78,14 @@ export class NextHopObjects {
     // It may have a successor, when batches that refer to it were waiting.
     if (this.#ways.get(key) === way) this.#ways.delete(key);
     this.#last = undefined;
+  }
+
+  /** Ways with objects that no route refers to; while none is being written. */
+  takeIdle(): readonly Way[] {
+    if (this.#idle.length === 0) return this.#idle;
+    const idle = new Set(this.#idle.filter(({ id, routes }) => id !== 0 && routes === 0));
+    this.#idle = [];
+    return [...idle];
   }
 
   /** Somebody else has made, changed or deleted an object. @returns whether routes of ours may be others now */
