@@ -146,7 +146,7 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
     });
     try {
       assert.deepEqual(await change('add', '10.99.0.5', 4_000, 5_000), []);
-      const before = kernel.list().length;
+      const { length } = kernel.list();
       await execOk(['ip', '-n', name, 'nexthop', 'flush']);
       const events = new KernelEvents(kernel);
       const actions: string[] = [];
@@ -158,7 +158,7 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
         if (news !== undefined) break;
       }
       assert.deepEqual(actions, ['new', 'deleted']);
-      assert.ok(kernel.list().length < before);
+      assert.ok(kernel.list().length < length);
       assert.deepEqual(await change('add', '10.99.0.5', 5_000, 5_100), []);
       assert.deepEqual(netlink.nextHopObjects(), [], 'a few need none');
     } finally {
