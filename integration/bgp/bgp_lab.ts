@@ -261,6 +261,12 @@ export class BgpLab {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
+  /** Whether there is anybody at the other end of the cable. */
+  async setCarrier(name: string, isThere: boolean): Promise<void> {
+    const index = [...this.#speakers.keys()].indexOf(name);
+    await ipBatch(`${this.#prefix}-fabric`, [`link set p${index} ${isThere ? 'up' : 'down'}`]);
+  }
+
   async #build(nodes: Readonly<Record<string, number>>): Promise<void> {
     const fabric = `${this.#prefix}-fabric`;
     const members = Object.entries({ control: 10, ...nodes });

@@ -309,4 +309,54 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
       monitor.close();
     }
   });
+
+  test('an address behind a link without a carrier is out of reach, one beside it is not', async () => {
+    const ip = (...words: string[]): Promise<string> => execOk(['ip', '-n', name, ...words]);
+    for (const [device, far, octet] of [
+      ['near1', 'far1', 1],
+      ['near2', 'far2', 2],
+    ] as const) {
+      await ip('link', 'add', device, 'type', 'veth', 'peer', 'name', far);
+      for (const each of [device, far]) await ip('link', 'set', each, 'up');
+      await ip('address', 'add', `10.98.${octet}.1/24`, 'dev', device);
+      await ip('address', 'add', `2001:db8:98:${octet}::1/64`, 'dev', device, 'nodad');
+    }
+    const [first, second] = ['10.98.1.9', '10.98.2.9'];
+    await ip('route', 'add', '10.97.1.0/24', 'via', first);
+    await ip('route', 'add', '10.97.2.0/24', 'nexthop', 'via', first, 'nexthop', 'via', second);
+    // A device that knows of no carrier.
+    await ip('link', 'add', 'vx0', 'type', 'vxlan', 'id', '7', 'dstport', '4789');
+    await ip('link', 'set', 'vx0', 'up');
+    await ip('address', 'add', '10.96.0.1/24', 'dev', 'vx0');
+    const there = (addresses: readonly string[]): string[] =>
+      addresses.filter((each) => kernel.resolve(parseAddress(each)) !== undefined);
+    const behind = [first, '10.97.1.7', '2001:db8:98:1::9'];
+    const beside = [second, '10.97.2.7', '2001:db8:98:2::9', '10.96.0.9'];
+    const become = (expected: readonly string[]): Promise<unknown> =>
+      eventually(
+        () => isDeepStrictEqual(there([...behind, ...beside]), expected),
+        60_000,
+        () => there([...behind, ...beside]).join(),
+      );
+    await become([...behind, ...beside]);
+    const monitor = openMonitor(['link'], { netns: `/run/netns/${name}` });
+    try {
+      await ip('link', 'set', 'far1', 'down');
+      const events = new KernelEvents(kernel);
+      for await (const event of monitor) {
+        if (event.kind !== 'link' || event.link.name !== 'near1' || event.link.running) continue;
+        assert.deepEqual(events.newsOf(event), { kind: 'unknown' });
+        break;
+      }
+      await become(beside);
+      assert.equal(
+        kernel.resolve(parseAddress('10.97.2.7'))?.gateway?.value,
+        parseAddress(second).value,
+      );
+      await ip('link', 'set', 'far1', 'up');
+      await become([...behind, ...beside]);
+    } finally {
+      monitor.close();
+    }
+  });
 });

@@ -73,6 +73,15 @@ test('a next hop behind a gateway is reached through it, and followed', {
       'blackhole 10.244.85.192/26',
     ]);
     await lab.run('k8s-node01', 'ip route replace 192.168.81.102 via 192.168.80.102');
+    // The kernel keeps all routes of the link, and says nothing but that there is no carrier.
+    await lab.setCarrier('k8s-node01', false);
+    await lab.routesBecome('k8s-node01', ['blackhole 10.244.85.192/26']);
+    await lab.setCarrier('k8s-node01', true);
+    await lab.routesBecome(
+      'k8s-node01',
+      ['10.244.58.192/26 via 192.168.80.102 dev ens33', 'blackhole 10.244.85.192/26'],
+      30_000,
+    );
     await lab.run('k8s-node01', 'ip link set ens33 down');
     await lab.routesBecome('k8s-node01', ['blackhole 10.244.85.192/26']);
     await lab.run('k8s-node01', 'ip link set ens33 up');

@@ -8,6 +8,7 @@ import { decodeLink } from './link_codec.ts';
 import { type Body, bodyOf, MessageCursor } from './message_reader.ts';
 import { MessageWriter } from './message_writer.ts';
 import { decodeFdbEntry, decodeNeighbour } from './neighbour_codec.ts';
+import { decodeNextHops } from './next_hop_codec.ts';
 import { writeRequest } from './request_codec.ts';
 import { decodeRoute } from './route_codec.ts';
 import { decodeRule } from './rule_codec.ts';
@@ -111,6 +112,23 @@ test('decodeInterfaceAddress() tells secondary and transient addresses', () => {
   assert.equal(decodeInterfaceAddress(bodyOf(body))?.secondary, true);
   const tentative = `0a40c0000300000014000100${'fd'.repeat(16)}08000800c0000000`;
   assert.equal(decodeInterfaceAddress(bodyOf(bytesOf(tentative)))?.transient, true);
+});
+
+test('decodeRoute() tells next hops that are dead or without a carrier, one as well as several', () => {
+  for (const flag of [0x01, 0x10]) {
+    const one = bytesOf(ROUTES[1]?.hex ?? '');
+    one[8] = flag;
+    assert.deepEqual(
+      decodeRoute(bodyOf(one))?.nextHops.map(({ down }) => down),
+      [true],
+    );
+    const hops = bytesOf('0800100003000000080010000400000008000000050000000800040006000000');
+    hops[2] = hops[10] = flag;
+    assert.deepEqual(
+      decodeNextHops(bodyOf(hops), 4).map(({ down }) => down),
+      [true, true, undefined, undefined],
+    );
+  }
 });
 
 test('decodeRoute() leaves out cache entries and types that are not routes to a destination', () => {

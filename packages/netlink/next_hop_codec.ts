@@ -4,7 +4,7 @@ import { NetlinkDecodeError } from './errors.ts';
 import { AttributeCursor, type Body } from './message_reader.ts';
 import type { MessageWriter } from './message_writer.ts';
 import type { NextHop } from './types.ts';
-import { AF, RTA, RTNH_F_ONLINK } from './uapi.ts';
+import { AF, RTA, RTNH_F_DOWN, RTNH_F_ONLINK } from './uapi.ts';
 
 const RTNEXTHOP_BYTES = 8;
 
@@ -36,13 +36,21 @@ function decodeNextHop(
     if (attributes.type === RTA.GATEWAY) gateway = attributes.address(family);
     else if (attributes.type === RTA.VIA) gateway = attributes.via();
   }
-  const isOnlink = (view.getUint8(at + 2) & RTNH_F_ONLINK) !== 0;
+  const flags = view.getUint8(at + 2);
   const interfaceIndex = view.getInt32(at + 4, true);
   return {
     ...(gateway !== undefined && { gateway }),
     ...(interfaceIndex !== 0 && { interfaceIndex }),
-    ...(isOnlink && { onlink: true }),
+    ...nextHopFlags(flags),
     weight: view.getUint8(at + 3) + 1,
+  };
+}
+
+/** What RTNH_F_* say, of an element or of a route that has one next hop. */
+export function nextHopFlags(flags: number): Pick<NextHop, 'onlink' | 'down'> {
+  return {
+    ...((flags & RTNH_F_ONLINK) !== 0 && { onlink: true }),
+    ...((flags & RTNH_F_DOWN) !== 0 && { down: true }),
   };
 }
 

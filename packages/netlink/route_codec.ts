@@ -3,7 +3,7 @@ import type { Address, Family, Prefix } from '@calico/ip';
 import { NetlinkDecodeError } from './errors.ts';
 import { AttributeCursor, afterHeader, type Body, familyOf } from './message_reader.ts';
 import type { MessageWriter } from './message_writer.ts';
-import { decodeNextHops, writeMultipath } from './next_hop_codec.ts';
+import { decodeNextHops, nextHopFlags, writeMultipath } from './next_hop_codec.ts';
 import { scopeNumber, scopeOf } from './scope.ts';
 import type { NextHop, Route, RouteFilter, RouteType } from './types.ts';
 import { AF, RTA, RTAX_MTU, RTM_F, RTNH_F_ONLINK } from './uapi.ts';
@@ -50,7 +50,7 @@ export function decodeRoute(body: Body, options?: { readonly cloned: boolean }):
     ...(metric !== undefined && metric !== 0 && { metric }),
     ...(source !== undefined && { source }),
     ...(mtu !== undefined && { mtu }),
-    nextHops: found.nextHops ?? singleNextHop(found, (flags & RTNH_F_ONLINK) !== 0),
+    nextHops: found.nextHops ?? singleNextHop(found, flags),
     ...(nextHopId !== undefined && { nextHopId }),
   };
 }
@@ -122,14 +122,14 @@ function decodeMtu(metrics: AttributeCursor): number | undefined {
   return undefined;
 }
 
-function singleNextHop(found: Attributes, onlink: boolean): NextHop[] {
+function singleNextHop(found: Attributes, flags: number): NextHop[] {
   const { gateway, interfaceIndex } = found;
   if (gateway === undefined && interfaceIndex === undefined) return [];
   return [
     {
       ...(gateway !== undefined && { gateway }),
       ...(interfaceIndex !== undefined && { interfaceIndex }),
-      ...(onlink && { onlink }),
+      ...nextHopFlags(flags),
     },
   ];
 }

@@ -63,6 +63,11 @@ export type NextHop = {
   readonly onlink?: boolean;
   /** Share of the traffic among the next hops: 1 to 256. */
   readonly weight?: number;
+  /**
+   * RTNH_F_DEAD or RTNH_F_LINKDOWN: its interface is down or has no carrier, whatever the kernel still sends there.
+   * Not written; routeTo() does not tell it.
+   */
+  readonly down?: boolean;
 };
 
 export type Route = {

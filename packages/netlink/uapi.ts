@@ -116,6 +116,8 @@ export const RTA = {
 export const NHA = { ID: 1, OIF: 5, GATEWAY: 6 } as const;
 export const RTAX_MTU = 2;
 export const RTNH_F_ONLINK = 4;
+/** RTNH_F_DEAD, RTNH_F_LINKDOWN. */
+export const RTNH_F_DOWN = 0x11;
 export const RTM_F = { CLONED: 0x200, LOOKUP_TABLE: 0x1000, FIB_MATCH: 0x2000 } as const;
 
 export const NDA = { DST: 1, LLADDR: 2, IFINDEX: 8 } as const;

@@ -126,9 +126,13 @@ export class KernelRoutes implements KernelPort {
       if (!link?.up || !link.running) return undefined;
       return { gateway: undefined, interfaceIndex: link.index };
     }
-    const route = this.#netlink.routeTo(address);
-    if (route === undefined || route.type !== 'unicast') return undefined;
-    const [hop] = route.nextHops;
+    // The entry of the table says of each hop whether there is a carrier; the kernel sends there all the same.
+    const entry = this.#netlink.entryFor(address);
+    if (entry?.type !== 'unicast') return undefined;
+    // Of a nexthop object the kernel may tell the number alone (nexthop_compat_mode 0).
+    const isShown = entry.nextHops.length > 0;
+    const nextHops = isShown ? entry.nextHops : (this.#netlink.routeTo(address)?.nextHops ?? []);
+    const hop = nextHops.find(({ down }) => down !== true);
     if (hop?.interfaceIndex === undefined) return undefined;
     return { gateway: hop.gateway, interfaceIndex: hop.interfaceIndex };
   }

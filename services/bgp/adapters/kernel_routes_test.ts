@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseAddress, parsePrefix } from '@calico/ip';
-import type { Batch, Netlink, Route, RouteDump, RouteFilter } from '@calico/netlink';
+import { type Address, parseAddress, parsePrefix } from '@calico/ip';
+import type { Batch, Netlink, NextHop, Route, RouteDump, RouteFilter } from '@calico/netlink';
 import { KernelRoutes, newsOfRoute, toKernelRoute } from './kernel_routes.ts';
 
 function route(changes: Partial<Route> = {}): Route {
@@ -77,6 +77,7 @@ test('resolve() answers the way to a next hop, or that there is none', () => {
     ],
   ]);
   const netlink = {
+    entryFor: ({ value }: { readonly value: bigint }) => answers.get(value),
     routeTo: ({ value }: { readonly value: bigint }) => answers.get(value),
   } as unknown as Netlink;
   const kernel = new KernelRoutes(netlink, { batch: { portId: 7 } as Batch });
@@ -96,6 +97,26 @@ test('resolve() answers the way to a next hop, or that there is none', () => {
     ),
     [true, false, false],
   );
+});
+
+test('resolve() passes next hops by that have no carrier, and asks for those that are not shown', () => {
+  const gateways = ['192.168.80.101', '192.168.80.102'].map((text) => parseAddress(text));
+  const hops = gateways.map((gateway) => ({ gateway, interfaceIndex: 2 }));
+  const resolved = (shown: NextHop[], asked: NextHop[] = []): Address | undefined => {
+    const netlink = {
+      entryFor: () => route({ nextHops: shown }),
+      routeTo: () => route({ nextHops: asked }),
+    } as unknown as Netlink;
+    const kernel = new KernelRoutes(netlink, { batch: { portId: 7 } as Batch });
+    return kernel.resolve(parseAddress('10.9.0.5'))?.gateway;
+  };
+  const down = hops.map((hop) => ({ ...hop, down: true }));
+  assert.equal(resolved(hops), gateways[0]);
+  assert.equal(resolved([...down.slice(0, 1), ...hops.slice(1)]), gateways[1]);
+  assert.equal(resolved(down), undefined);
+  assert.equal(resolved(down, hops), undefined);
+  assert.equal(resolved([], hops), gateways[0]);
+  assert.equal(resolved([]), undefined);
 });
 
 test('matchedLength() is that of the route of the table, however it leads there', () => {
