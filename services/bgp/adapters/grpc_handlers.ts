@@ -28,7 +28,7 @@ import type { Peer } from '../core/speaker/peer.ts';
 import type { PeerStatus } from '../ports.ts';
 import { peerMessage } from './bus_reporter.ts';
 import { countsMessage } from './counts_message.ts';
-import { checkClient, prefixOf, routesFor } from './grpc_injection.ts';
+import { checkClient, prefixesOf, routesFor } from './grpc_injection.ts';
 import { watchPeers } from './peer_watch.ts';
 import { few } from './problems.ts';
 import { isBehind, matchOf, pageOf, unhurried } from './route_pages.ts';
@@ -131,15 +131,14 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
     async injectRoutes(request) {
       const client = checkClient(request.client);
       const { config, injected } = node.speaker;
-      node.operator.inject(client, routesFor(request, config?.ownRoutes ?? [], injected));
-      return { held: injected.countOf(client) };
+      const routes = routesFor(request, config?.ownRoutes ?? [], injected);
+      return { held: await node.operator.inject(client, routes) };
     },
 
     async withdrawRoutes({ client, prefixes }) {
       checkClient(client);
-      const before = node.speaker.injected.countOf(client);
-      node.operator.takeBack(client, prefixes.length === 0 ? undefined : prefixes.map(prefixOf));
-      return { withdrawn: before - node.speaker.injected.countOf(client) };
+      const asked = prefixes.length === 0 ? undefined : prefixesOf(prefixes);
+      return { withdrawn: await node.operator.takeBack(client, asked) };
     },
 
     async *holdRoutes({ client }, { signal }) {
@@ -162,7 +161,7 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
           holds.set(client, others);
         } else {
           holds.delete(client);
-          node.operator.takeBack(client, undefined);
+          await node.operator.takeBack(client, undefined);
         }
       }
     },

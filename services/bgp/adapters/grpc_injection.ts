@@ -17,6 +17,7 @@ import {
 import type { InjectRoutesRequest, InjectedRoute as Message } from '@calico/proto/bgp/v1/bgp';
 import { RpcError } from '@calico/rpc';
 import { parseCommunities } from '../core/cluster/derive_filters.ts';
+import type { Steps } from '../core/node/errands.ts';
 import { fits, TOO_LONG } from '../core/rib/attribute_table.ts';
 import { DEFAULT_LOCAL_PREFERENCE } from '../core/rib/path.ts';
 import type { OwnRoute } from '../core/speaker/config.ts';
@@ -72,64 +73,74 @@ function routeOf(message: Message): InjectedRoute {
 }
 
 /**
- * The first path of each prefix; a next hop of nowhere is this node.
+ * The first path of each prefix, undefined for a record without any; a next hop of nowhere is this node.
  * @param mrt whole records
  * @throws RpcError
  */
-function routesOfMrt(mrt: Uint8Array): InjectedRoute[] {
-  const routes: InjectedRoute[] = [];
+function* routesOfMrt(mrt: Uint8Array): Generator<InjectedRoute | undefined, void, undefined> {
   try {
     for (const record of decodeMrt(mrt)) {
       const entry = record.kind === 'routes' ? record.entries[0] : undefined;
-      if (record.kind !== 'routes' || entry === undefined) continue;
+      if (record.kind !== 'routes' || entry === undefined) {
+        yield undefined;
+        continue;
+      }
       const { prefix } = record;
       const nextHop = entry.nextHop ?? { family: prefix.family, value: 0n };
       const localPreference = DEFAULT_LOCAL_PREFERENCE;
       const attributes = { origin: Origin.Igp, asPath: [], localPreference, ...entry.attributes };
-      routes.push({ prefix, data: { nextHop, attributes } });
+      yield { prefix, data: { nextHop, attributes } };
     }
   } catch (cause) {
     if (!(cause instanceof MrtError)) throw cause;
     throw new RpcError('INVALID_ARGUMENT', cause.message, { cause });
   }
-  return routes;
 }
 
 /**
- * What a request asks for: its routes, and those of its table that are not this node's own.
+ * What a request asks for: its routes, and those of its table that are not this node's own. Pauses after each.
  * @throws RpcError
  */
-export function routesFor(
+export function* routesFor(
   { client, routes, mrt }: InjectRoutesRequest,
   own: readonly OwnRoute[],
   injected: InjectedRoutes,
-): InjectedRoute[] {
-  if (!injected.admits(client)) {
-    throw new RpcError(
-      'RESOURCE_EXHAUSTED',
-      `Cannot inject for client "${client}": ${injected.mostClients} others have routes, withdraw those of one`,
-    );
-  }
+): Steps<InjectedRoute[]> {
   const blocks = own.flatMap(({ kind, prefix }) => (kind === 'service' ? [] : [prefix]));
   const blockOf = (prefix: Prefix) => blocks.find((block) => prefixContains(block, prefix));
-  const wanted = routes.map(routeOf);
-  for (const { prefix } of wanted) {
-    const block = blockOf(prefix);
-    if (block === undefined) continue;
-    throw refused(
-      `Cannot inject "${formatPrefix(prefix)}": it is in "${formatPrefix(block)}", which this node announces itself`,
-    );
+  const wanted: InjectedRoute[] = [];
+  for (const message of routes) {
+    const route = routeOf(message);
+    const block = blockOf(route.prefix);
+    if (block !== undefined) {
+      throw refused(
+        `Cannot inject "${message.prefix}": it is in "${formatPrefix(block)}", which this node announces itself`,
+      );
+    }
+    wanted.push(route);
+    yield;
   }
-  const table = routesOfMrt(mrt).filter(({ prefix }) => blockOf(prefix) === undefined);
-  const long = table.find(({ data }) => !fits(data));
-  if (long !== undefined) {
-    throw refused(`Cannot inject "${formatPrefix(long.prefix)}": its ${TOO_LONG}`);
+  for (const route of routesOfMrt(mrt)) {
+    yield;
+    if (route === undefined || blockOf(route.prefix) !== undefined) continue;
+    if (!fits(route.data)) {
+      throw refused(`Cannot inject "${formatPrefix(route.prefix)}": its ${TOO_LONG}`);
+    }
+    wanted.push(route);
   }
-  const all = [...wanted, ...table];
-  const count = injected.countWith(client, all);
-  if (count <= injected.limit) return all;
-  throw refused(
-    `Cannot inject for client "${client}": it would have ${count} routes, at most ${injected.limit}`,
+  if (injected.countOf(client) + wanted.length > injected.limit) {
+    const count = yield* injected.countWith(client, wanted);
+    if (count > injected.limit) {
+      throw refused(
+        `Cannot inject for client "${client}": it would have ${count} routes, at most ${injected.limit}`,
+      );
+    }
+  }
+  // Others may have come meanwhile.
+  if (injected.admits(client)) return wanted;
+  throw new RpcError(
+    'RESOURCE_EXHAUSTED',
+    `Cannot inject for client "${client}": ${injected.mostClients} others have routes, withdraw those of one`,
   );
 }
 
@@ -138,8 +149,20 @@ function checkCount({ prefix }: Message, field: string, count: number, limit: nu
   throw refused(`Cannot inject "${prefix}": ${field} of "${count}" numbers, at most ${limit}`);
 }
 
-/** @throws RpcError */
-export function prefixOf(text: string): Prefix {
+/**
+ * Pauses after each.
+ * @throws RpcError
+ */
+export function* prefixesOf(texts: readonly string[]): Steps<Prefix[]> {
+  const prefixes: Prefix[] = [];
+  for (const text of texts) {
+    prefixes.push(prefixOf(text));
+    yield;
+  }
+  return prefixes;
+}
+
+function prefixOf(text: string): Prefix {
   return read(() => parsePrefix(text));
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RefreshSubtype } from '@calico/bgp-wire';
+import { FakeClock } from '@calico/clock';
 import type {
   InjectedRoute,
   ListRoutesRequest,
@@ -15,8 +16,18 @@ import { createHandlers } from './grpc_handlers.ts';
 
 const B = '192.168.80.101';
 
-function start() {
-  const cluster = new SimulatedCluster(1);
+/** As if each look at the clock took long: what is much is done in several turns, as in earnest. */
+class SlowClock extends FakeClock {
+  #looks = 0;
+
+  override monotonic(): number {
+    this.#looks += 1;
+    return super.monotonic() + this.#looks / 4;
+  }
+}
+
+function start(clock = new FakeClock(1_700_000_000_000)) {
+  const cluster = new SimulatedCluster(1, undefined, clock);
   cluster.resources = [
     bgpConfiguration({ asNumber: 64512 }),
     pool('10.244.0.0/16'),
@@ -196,6 +207,25 @@ test('listRoutes() of a peer goes on while its table changes', async () => {
   let count = 0;
   while ((await iterator.next()).done !== true) count += 1;
   assert.ok(count < 1_000, `${count} more rows of a table that is nearly empty`);
+});
+
+test('many routes are injected and taken back in several turns, and each call is answered when all are', async () => {
+  const { cluster, handlers } = start(new SlowClock(1_700_000_000_000));
+  const { injected: held } = cluster.node('a').speaker;
+  const routes = Array.from({ length: 2_000 }, (_, index) =>
+    injected(`172.${16 + (index >> 8)}.${index & 255}.0/24`),
+  );
+  const first = inject(handlers, 'c', routes);
+  assert.ok(held.countOf('c') < 1_000, `${held.countOf('c')} put in the first turn`);
+  cluster.advance(100);
+  assert.deepEqual(await first, { held: 2_000 });
+  const withdrawal = withdraw(handlers, 'c', []);
+  const second = inject(handlers, 'c', routes.slice(0, 5));
+  assert.ok(held.countOf('c') > 500, `${held.countOf('c')} left after the first turn`);
+  cluster.advance(100);
+  assert.deepEqual(await withdrawal, { withdrawn: 2_000 });
+  // What a client asks for is done in the order in which it has asked.
+  assert.deepEqual(await second, { held: 5 });
 });
 
 test('injectRoutes() says what it would accept', async () => {

@@ -12,17 +12,22 @@ const PREFIX = parsePrefix('10.244.9.0/26');
 const WITH_SET: AsPath = [...sequence(65_300), { kind: 'set', asns: [65_301, 65_302] }];
 const REFUSAL = 'AS path has a set of AS numbers (RFC 9774), and asSets is not "Accept"';
 
+function peering(a: string, b: string) {
+  return bgpPeer(`${a}-${b}`, { node: a, peerSelector: `name == '${b}'` });
+}
+
 test('a route whose path gets a set is withdrawn, here and at internal peers, and asSets lets it in', () => {
   const cluster = new SimulatedCluster(3);
-  const peering = (a: string, b: string) =>
-    bgpPeer(`${a}-${b}`, { node: a, peerSelector: `name == '${b}'` });
   const others = [
     bgpConfiguration({ asSets: 'Accept' }, 'node.x'),
     pool('10.244.0.0/16'),
     ...['a', 'b', 'x'].map((name, index) =>
       node(name, `192.168.80.10${index}/24`, name === 'x' ? { asNumber: 65_100 } : {}, { name }),
     ),
-    ...[peering('a', 'b'), peering('b', 'a'), peering('a', 'x'), peering('x', 'a')],
+    peering('a', 'b'),
+    peering('b', 'a'),
+    peering('a', 'x'),
+    peering('x', 'a'),
   ];
   const given = (spec: object) => [
     bgpConfiguration({ nodeToNodeMeshEnabled: false, ...spec }),
@@ -40,7 +45,7 @@ test('a route whose path gets a set is withdrawn, here and at internal peers, an
       attributes: { origin: Origin.Igp, asPath },
       nextHop: { family: 4 as const, value: 0n },
     };
-    cluster.node(name).bgp.operator.inject('test', [{ prefix: PREFIX, data }]);
+    void cluster.node(name).bgp.operator.inject('test', [{ prefix: PREFIX, data }]);
     cluster.advance(500);
   };
   inject('x', sequence(65_300));
@@ -60,7 +65,7 @@ test('a route whose path gets a set is withdrawn, here and at internal peers, an
   cluster.advance(500);
   assert.deepEqual([pathOf('a'), pathOf('b')], [undefined, undefined]);
 
-  cluster.node('x').bgp.operator.takeBack('test', undefined);
+  void cluster.node('x').bgp.operator.takeBack('test', undefined);
   inject('b', WITH_SET);
   assert.equal(pathOf('b'), '65300 {65301 65302}');
   assert.equal(pathOf('a'), undefined, 'nor is one told that was injected');

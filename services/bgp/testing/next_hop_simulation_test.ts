@@ -163,11 +163,11 @@ test('a next hop that only a route of a peer leads to comes and goes with that r
     nextHop: { family: 4, value: 0n },
   } as const;
   for (let time = 0; time < 2; time++) {
-    operator.inject('fabric', [{ prefix: parsePrefix(network), data }]);
+    void operator.inject('fabric', [{ prefix: parsePrefix(network), data }]);
     cluster.advance(1_500);
     const routes = [`${BLOCK} via ${OUTSIDE}`, `${network} via ${OUTSIDE}`].toSorted();
     assert.deepEqual([bestOf(a), kernel.describe()], [far, routes]);
-    operator.takeBack('fabric', undefined);
+    void operator.takeBack('fabric', undefined);
     cluster.advance(1_500);
     assert.deepEqual([bestOf(a), kernel.describe()], [undefined, []]);
   }

@@ -98,7 +98,7 @@ export class RandomWorld {
     for (const session of this.#sessions.values()) session.isThere = false;
     this.#hasAggregate = false;
     this.#apply();
-    for (const { bgp } of this.nodes()) bgp.operator.takeBack('client', undefined);
+    for (const { bgp } of this.nodes()) void bgp.operator.takeBack('client', undefined);
     this.cluster.advance(20_000);
   }
 
@@ -311,13 +311,13 @@ export class RandomWorld {
   #inject(): void {
     const { bgp } = this.cluster.node(this.#of(this.names));
     const prefix = parsePrefix(`10.244.${this.#pick(BLOCKS)}.${this.#of([0, 128])}/26`);
-    if (this.#random() < 0.4) return bgp.operator.takeBack('client', [prefix]);
+    if (this.#random() < 0.4) return void bgp.operator.takeBack('client', [prefix]);
     const attributes = {
       origin: this.#of([0, 2] as const),
       asPath: this.#of([[], [{ kind: 'sequence', asns: [65_020] } as const]]),
       ...(this.#random() < 0.5 ? { multiExitDiscriminator: this.#pick(3) } : {}),
     };
-    bgp.operator.inject('client', [
+    void bgp.operator.inject('client', [
       { prefix, data: { attributes, nextHop: { family: 4, value: 0n } } },
     ]);
   }

@@ -101,7 +101,7 @@ export class BgpNode {
     this.#kernel = this.#makeKernelSync(defer);
     this.#kernelChanges = new KernelChanges(clock, (isRead) => this.#followKernel(isRead));
     this.#host = this.#makeHost(turns);
-    this.operator = new Operator(this.#host, this.#observers.counter);
+    this.operator = new Operator(this.#host, speaker.injected, this.#observers.counter, turns);
     this.#nextHops = new NextHopNews(hops, {
       defer,
       onNews: (news) => {

@@ -42,13 +42,19 @@ export class InjectedRoutes {
     return this.#clients.get(client)?.prefixes.size ?? 0;
   }
 
-  /** How many the client would have with these. */
-  countWith(client: string, routes: readonly InjectedRoute[]): number {
+  /** Those of routes that the client takes back meanwhile are left out. */
+  prefixesOf(client: string): Iterable<Prefix> {
+    return this.#clients.get(client)?.prefixes.values() ?? [];
+  }
+
+  /** How many the client would have with these; pauses after each. */
+  *countWith(client: string, routes: readonly InjectedRoute[]): Generator<void, number, undefined> {
     const held = this.#clients.get(client)?.prefixes;
     const added = new Set<string>();
     for (const { prefix } of routes) {
       const text = formatPrefix(prefix);
       if (held?.has(text) !== true) added.add(text);
+      yield;
     }
     return (held?.size ?? 0) + added.size;
   }
