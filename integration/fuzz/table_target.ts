@@ -11,8 +11,8 @@ import { ExportPolicy } from '../../services/bgp/core/policy/export_policy.ts';
 import { ImportJudge } from '../../services/bgp/core/policy/import_judge.ts';
 import { ImportPolicy } from '../../services/bgp/core/policy/import_policy.ts';
 import { NO_FILTERS } from '../../services/bgp/core/policy/route_filter.ts';
-import { Reader } from '../../services/bgp/core/rib/adj_rib_out.ts';
 import { LocRib } from '../../services/bgp/core/rib/loc_rib.ts';
+import { Reader } from '../../services/bgp/core/rib/out_reader.ts';
 import { Inbound } from '../../services/bgp/core/speaker/inbound.ts';
 import { UpdateGroup } from '../../services/bgp/core/speaker/update_group.ts';
 

@@ -6,27 +6,20 @@
 //
 // A prefix is in the list once, so a peer that stops reading costs nothing but its place, and what
 // it has missed is told as it is now. What one reader has encoded, others at the same place reuse.
+// What is gone stays in the list for those who know it: not at all when nobody was told it, and for
+// those whom others have left far behind only if they were told it.
 
 import { UpdatePacker, type WireContext } from '@calico/bgp-wire';
 import type { Prefix } from '@calico/ip';
 import { ChangeList, START } from './change_list.ts';
 import { IntQueue, RowAllocator, roomOf, withRow } from './columns.ts';
+import { LeftBehind } from './left_behind.ts';
+import type { Place, Reader } from './out_reader.ts';
 import type { PathData } from './path.ts';
 import type { PrefixTable } from './prefix_table.ts';
-import { bytesFor, type Chunk, newChunk, type Place, ToldChunks } from './told_chunks.ts';
+import { bytesFor, type Chunk, newChunk, ToldChunks } from './told_chunks.ts';
 import type { ToldSets } from './told_sets.ts';
 import { NOBODY, UpdateBatch } from './update_batch.ts';
-
-/** A peer of the group. */
-export class Reader {
-  readonly place: Place = { entry: START, version: 0 };
-  /** Its row among the sources: it is not told what it has said itself. */
-  readonly source: number;
-
-  constructor(source: number) {
-    this.source = source;
-  }
-}
 
 export type Change = {
   /** Row of the path, for ADD-PATH; 0 where a prefix has one path. */
@@ -38,13 +31,18 @@ export type Change = {
 
 const GONE = -1;
 
+/** So many changes behind the first, a reader that holds up as much that is gone is left behind. */
+const FAR = 1 << 16;
+
 const Flag = {
   /** Some reader's place is here. */
   Place: 1,
   /** Was once told with another source: that one has to be told to forget it. */
   SourceChanged: 2,
-  /** Waits in #gone. */
+  /** Waits in #gone, or for a reader that is left behind. */
   Queued: 4,
+  /** Somebody may know it from before its last change. */
+  Known: 8,
 } as const;
 
 export class AdjRibOut {
@@ -52,8 +50,9 @@ export class AdjRibOut {
   readonly #attributes: ToldSets;
   readonly #context: WireContext;
   readonly #packer: UpdatePacker;
+  readonly #far: number;
   #rows = new RowAllocator(1);
-  readonly #order = new ChangeList();
+  #order = new ChangeList();
   /** First entry of a prefix; 0 for none. */
   #first = new Int32Array(64);
   #prefixOf = new Int32Array(64);
@@ -66,17 +65,24 @@ export class AdjRibOut {
   #room = 64;
   readonly #gone = new IntQueue();
   readonly #readers = new Set<Reader>();
+  readonly #behind = new LeftBehind();
+  /** The last version that somebody has been told. */
+  #reached = 0;
   readonly #chunks = new ToldChunks();
   /** Entries that somebody is told; those of each source. */
   #size = 0;
   #told = new Int32Array(64);
 
-  /** @param context how the messages are written; its `addPath` names families with identifiers */
-  constructor(prefixes: PrefixTable, attributes: ToldSets, context: WireContext) {
+  /**
+   * @param context how the messages are written; its `addPath` names families with identifiers
+   * @param far how many changes behind the first a reader is left behind
+   */
+  constructor(prefixes: PrefixTable, attributes: ToldSets, context: WireContext, far = FAR) {
     this.#prefixes = prefixes;
     this.#attributes = attributes;
     this.#context = context;
     this.#packer = new UpdatePacker(context);
+    this.#far = far;
   }
 
   /**
@@ -84,23 +90,27 @@ export class AdjRibOut {
    * are the identifiers that paths were told by.
    */
   fork(readers: readonly Reader[]): AdjRibOut {
-    const copy = new AdjRibOut(this.#prefixes, this.#attributes, this.#context);
+    const copy = new AdjRibOut(this.#prefixes, this.#attributes, this.#context, this.#far);
     copy.#rows = this.#rows.copy();
+    copy.#order = this.#order.copy();
+    copy.#reached = this.#reached;
     for (let entry = this.#order.after(START); entry !== START; entry = this.#order.after(entry)) {
-      copy.#append(
+      const attributes = this.#attributesOf[entry] as number;
+      copy.#write(
         entry,
         this.#prefixAt(entry),
         this.#pathOf[entry] as number,
-        this.#attributesOf[entry] as number,
+        attributes,
         this.#sourceOf[entry] as number,
       );
-      (copy.#flags[entry] as number) |= (this.#flags[entry] as number) & Flag.SourceChanged;
+      copy.#behind.note(entry, this.#behind.stampAt(entry));
+      copy.#flags[entry] = (this.#flags[entry] as number) & (Flag.SourceChanged | Flag.Known);
+      if (attributes < 0) copy.#queueGone(entry);
     }
     for (const reader of readers) {
-      this.#readers.delete(reader);
+      this.#dismiss(reader);
       copy.#readers.add(reader);
-      const { entry } = reader.place;
-      copy.#move(reader.place, entry, copy.#order.versionOf(entry));
+      copy.#move(reader.place, reader.place.entry, reader.place.version);
     }
     this.#reclaim();
     return copy;
@@ -129,11 +139,12 @@ export class AdjRibOut {
 
   join(reader: Reader): void {
     this.#readers.add(reader);
+    reader.reached = 0;
     this.#rewind(reader.place);
   }
 
   leave(reader: Reader): void {
-    this.#readers.delete(reader);
+    this.#dismiss(reader);
     this.#reclaim();
   }
 
@@ -163,6 +174,21 @@ export class AdjRibOut {
         return this.#attributes.dataOf(this.#attributesOf[entry] as number);
     }
     return undefined;
+  }
+
+  /** What the reader has been told of all of the prefix's paths. */
+  allTo(prefix: number, reader: Reader): PathData[] {
+    const found: PathData[] = [];
+    if (prefix >= this.#first.length) return found;
+    for (
+      let entry = this.#first[prefix] as number;
+      entry !== 0;
+      entry = this.#sibling[entry] as number
+    ) {
+      if (!this.#isTold(entry, reader)) continue;
+      found.push(this.#attributes.dataOf(this.#attributesOf[entry] as number));
+    }
+    return found;
   }
 
   /** What the reader has been told. */
@@ -221,6 +247,9 @@ export class AdjRibOut {
       const { place } = reader;
       const chunk = this.#chunks.at(place.version) ?? this.#encode(place, limit);
       this.#move(place, chunk.to.entry, chunk.to.version);
+      reader.reached = Math.max(reader.reached, place.version);
+      this.#reached = Math.max(this.#reached, place.version);
+      this.#catchUp(reader);
       this.#reclaim();
       const bytes = bytesFor(chunk, reader.source);
       if (bytes.length > 0) return bytes;
@@ -238,6 +267,12 @@ export class AdjRibOut {
   }
 
   #append(entry: number, prefix: number, path: number, attributes: number, source: number): void {
+    this.#write(entry, prefix, path, attributes, source);
+    this.#order.append(entry);
+    this.#behind.note(entry, this.#behind.stampOf(this.#order.version));
+  }
+
+  #write(entry: number, prefix: number, path: number, attributes: number, source: number): void {
     this.#makeRoom(entry);
     if (prefix >= this.#first.length) this.#first = withRow(this.#first, prefix);
     this.#prefixes.retain(prefix);
@@ -255,8 +290,6 @@ export class AdjRibOut {
       this.#attributes.retain(attributes);
       this.#count(source, 1);
     }
-    this.#order.append(entry);
-    if (attributes < 0) this.#queueGone(entry);
   }
 
   #prefixAt(entry: number): number {
@@ -278,6 +311,11 @@ export class AdjRibOut {
       this.#count(sourceBefore, -1);
     }
     this.#attributesOf[entry] = attributes;
+    if (this.#order.versionOf(entry) <= this.#reached) (this.#flags[entry] as number) |= Flag.Known;
+    if (attributes < 0 && ((this.#flags[entry] as number) & Flag.Known) === 0) {
+      this.#forget(entry);
+      return;
+    }
     // Who was told nothing as it was the source still has nothing to forget when the path goes.
     if (attributes >= 0 && isElsewhere) {
       this.#sourceOf[entry] = source;
@@ -325,24 +363,59 @@ export class AdjRibOut {
     this.#move(place, START, 0);
   }
 
-  /** Entries that are gone are forgotten once every reader has been told. */
+  /** Entries that are gone are forgotten once every reader that knows them has been told. */
   #reclaim(): void {
-    let slowest = Number.POSITIVE_INFINITY;
-    if (this.#gone.size > 0 || !this.#chunks.isEmpty) {
-      for (const { place } of this.#readers) slowest = Math.min(slowest, place.version);
-    }
+    if (this.#gone.size === 0 && this.#chunks.isEmpty) return;
+    let slowest = this.#slowest();
     while (this.#gone.size > 0) {
       const entry = this.#gone.peek();
+      const version = this.#order.versionOf(entry);
       // It may have come back since.
       if (this.#attributesOf[entry] === GONE) {
-        if (this.#order.versionOf(entry) > slowest) return;
-        this.#chunks.dropBefore(this.#order.versionOf(entry));
+        if (version > slowest) {
+          if (this.#gone.size <= this.#far || !this.#behind.leave(this.#readers, this.#far)) return;
+          slowest = this.#slowest();
+          continue;
+        }
+        const waiting = this.#behind.waitingFor(entry, version);
+        if (waiting !== undefined) {
+          waiting.push(this.#gone.shift());
+          continue;
+        }
+        this.#chunks.dropBefore(version);
         this.#forget(entry);
       }
       (this.#flags[entry] as number) &= ~Flag.Queued;
       this.#gone.shift();
     }
     if (!this.#chunks.isEmpty && slowest === this.#order.version) this.#chunks.clear();
+  }
+
+  /** Of the readers that are not left behind. */
+  #slowest(): number {
+    let slowest = Number.POSITIVE_INFINITY;
+    for (const { place, waiting } of this.#readers) {
+      if (waiting === undefined) slowest = Math.min(slowest, place.version);
+    }
+    return slowest;
+  }
+
+  /** What the reader has been told by now waits for the others again. */
+  #catchUp(reader: Reader): void {
+    const { waiting, place } = reader;
+    if (waiting === undefined) return;
+    while (waiting.size > 0) {
+      const entry = waiting.peek();
+      const isToBeTold = this.#order.versionOf(entry) > place.version;
+      if (isToBeTold && this.#attributesOf[entry] === GONE) return;
+      this.#gone.push(waiting.shift());
+    }
+    if (this.isAtEnd(reader)) this.#behind.end(reader, this.#gone);
+  }
+
+  #dismiss(reader: Reader): void {
+    this.#readers.delete(reader);
+    this.#behind.end(reader, this.#gone);
   }
 
   #forget(entry: number): void {

@@ -8,8 +8,9 @@ import {
   type WireContext,
 } from '@calico/bgp-wire';
 import { formatPrefix, parseAddress, parsePrefix } from '@calico/ip';
-import { AdjRibOut, type Change, Reader } from './adj_rib_out.ts';
+import { AdjRibOut, type Change } from './adj_rib_out.ts';
 import { AttributeTable } from './attribute_table.ts';
+import { Reader } from './out_reader.ts';
 import { PrefixTable } from './prefix_table.ts';
 import { ToldSets } from './told_sets.ts';
 
@@ -21,9 +22,10 @@ class Fixture {
   readonly context: WireContext;
   readonly out: AdjRibOut;
 
-  constructor(context: WireContext = DEFAULT_CONTEXT) {
+  /** @param far see AdjRibOut */
+  constructor(context: WireContext = DEFAULT_CONTEXT, far?: number) {
     this.context = context;
-    this.out = new AdjRibOut(this.prefixes, new ToldSets(this.attributes), context);
+    this.out = new AdjRibOut(this.prefixes, new ToldSets(this.attributes), context, far);
   }
 
   join(source = ALONE): Reader {
@@ -190,7 +192,7 @@ class Told {
 
 test('readers that come and go, at any place, end up with the same', () => {
   for (let seed = 1; seed <= 25; seed++) {
-    const fixture = new Fixture();
+    const fixture = new Fixture(DEFAULT_CONTEXT, seed % 2 === 0 ? seed : undefined);
     const told = new Told();
     const random = randomFrom(seed);
     const readers: Reader[] = [];
@@ -200,8 +202,11 @@ test('readers that come and go, at any place, end up with the same', () => {
         for (const each of readers.splice(random(4), 1)) fixture.out.leave(each);
       const withdraws = random(3) === 0;
       fixture.set(`10.${random(40)}.0.0/16`, withdraws ? undefined : random(5), random(4));
-      for (const reader of readers) {
-        if (random(4) === 0) told.follow(reader, fixture.read(reader, 1 + random(8)));
+      // The one reads seldom.
+      for (const [index, reader] of readers.entries()) {
+        if (random(index === 0 ? 40 : 4) > 0) continue;
+        if (random(20) === 0) fixture.out.repeat(reader);
+        told.follow(reader, fixture.read(reader, 1 + random(8)));
       }
     }
     for (const reader of readers) {
@@ -213,6 +218,7 @@ test('readers that come and go, at any place, end up with the same', () => {
       assert.deepEqual(table.toSorted(), expected.toSorted());
       assert.equal(fixture.out.countFor(reader), expected.length);
     }
+    assert.equal(fixture.prefixes.size, fixture.out.size, `seed ${seed}: holds what is gone`);
   }
 });
 
@@ -284,7 +290,8 @@ test('fork() leaves paths the identifiers that they were told by', () => {
 
 test('readers of several paths that part, at any place, end up with what is theirs', () => {
   for (let seed = 1; seed <= 25; seed++) {
-    const fixture = new Fixture({ ...DEFAULT_CONTEXT, addPath: [4] });
+    const far = seed % 2 === 0 ? seed : undefined;
+    const fixture = new Fixture({ ...DEFAULT_CONTEXT, addPath: [4] }, far);
     const told = new Told();
     const random = randomFrom(seed);
     const tables = [{ out: fixture.out, readers: [0, 1, 2].map((source) => fixture.join(source)) }];
@@ -305,7 +312,7 @@ test('readers of several paths that part, at any place, end up with what is thei
       for (const { attributes } of changes) fixture.attributes.release(attributes);
       fixture.prefixes.release(prefix);
       for (const reader of table.readers) {
-        if (random(3) === 0) read(table.out, reader, 1 + random(8));
+        if (random(reader.source === 0 ? 40 : 3) === 0) read(table.out, reader, 1 + random(8));
       }
       if (table.readers.length === 1 || random(40) > 0) continue;
       const readers = table.readers.splice(random(2), 1);
@@ -339,4 +346,76 @@ test('a slow reader of several paths costs nothing per change', () => {
   }
   assert.deepEqual(fixture.read(slow), ['- 10.1.0.0/16#1']);
   assert.ok(fixture.out.isAtEnd(slow));
+});
+
+test('what nobody was told is forgotten when it goes, also among several paths', () => {
+  const fixture = new Fixture({ ...DEFAULT_CONTEXT, addPath: [4] });
+  const stuck = fixture.join();
+  fixture.set('10.1.0.0/16', 1);
+  fixture.read(stuck);
+  for (let index = 2; index < 200; index++) {
+    fixture.set(`10.${index}.0.0/16`, 1);
+    fixture.set(`10.${index}.0.0/16`, 2);
+    fixture.set(`10.${index}.0.0/16`, undefined);
+  }
+  assert.equal(fixture.prefixes.size, 1);
+  const prefix = fixture.prefixes.intern(parsePrefix('10.1.0.0/16'));
+  const [one, two] = [fixture.attributesOf(1), fixture.attributesOf(2)];
+  for (let path = 5; path < 50; path++) {
+    fixture.out.setAll(prefix, [change(path, one), change(path + 1, two)]);
+  }
+  assert.deepEqual(fixture.read(stuck), ['1 10.1.0.0/16#1', '2 10.1.0.0/16#2']);
+});
+
+test('a reader that others leave far behind costs what it was told, however much comes and goes', () => {
+  const fixture = new Fixture(DEFAULT_CONTEXT, 8);
+  const [stuck, slow, quick] = [fixture.join(7), fixture.join(8), fixture.join(9)];
+  const follow = (reader: Reader): string[] => {
+    const lines: string[] = [];
+    while (!fixture.out.isAtEnd(reader)) lines.push(...fixture.read(reader));
+    return lines;
+  };
+  for (let index = 0; index < 3; index++) fixture.set(`10.0.${index}.0/24`, 1);
+  for (const reader of [stuck, slow, quick]) follow(reader);
+  const highest = { prefixes: 0 };
+  for (let index = 0; index < 3000; index++) {
+    const text = `10.${1 + (index >> 8)}.${index & 255}.0/24`;
+    fixture.set(text, 1);
+    follow(quick);
+    if (index % 500 === 0) follow(slow);
+    fixture.set(text, undefined);
+    follow(quick);
+    if (index === 1500) fixture.set('10.0.1.0/24', undefined);
+    highest.prefixes = Math.max(highest.prefixes, fixture.prefixes.size);
+  }
+  assert.ok(highest.prefixes < 40, `${highest.prefixes} prefixes were held`);
+  fixture.set('10.0.2.0/24', undefined);
+  const lines = follow(stuck);
+  assert.ok(lines.join(' ').includes('10.0.1.0/24'), 'it is told that what it knows is gone');
+  assert.ok(lines.every((line) => line.startsWith('- ')));
+  for (const reader of [slow, quick]) follow(reader);
+  assert.deepEqual([fixture.prefixes.size, fixture.out.size], [1, 1]);
+});
+
+test('a reader that is left behind may go, or part with others', () => {
+  for (const parts of [false, true]) {
+    const fixture = new Fixture(DEFAULT_CONTEXT, 4);
+    const [stuck, quick] = [fixture.join(7), fixture.join(8)];
+    for (let index = 0; index < 20; index++) fixture.set(`10.${index}.0.0/16`, 1);
+    fixture.read(stuck);
+    fixture.read(quick);
+    for (let index = 0; index < 20; index++) {
+      fixture.set(`10.${index}.0.0/16`, undefined);
+      fixture.read(quick);
+    }
+    assert.equal(fixture.prefixes.size, 20);
+    if (parts) {
+      const fork = fixture.out.fork([stuck]);
+      const lines = describe(fork.read(stuck, 100) ?? new Uint8Array(0), DEFAULT_CONTEXT);
+      assert.equal(lines.join().split(' ').length, 21);
+    } else {
+      fixture.out.leave(stuck);
+    }
+    assert.equal(fixture.prefixes.size, 0);
+  }
 });

@@ -14,6 +14,17 @@ export class ChangeList {
   #room = 64;
   #version = 0;
 
+  /** Another one, with the same rows and versions. */
+  copy(): ChangeList {
+    const copy = new ChangeList();
+    for (let row = this.after(START); row !== START; row = this.after(row)) {
+      copy.append(row);
+      copy.#versions[row] = this.#versions[row] as number;
+    }
+    copy.#version = this.#version;
+    return copy;
+  }
+
   /** Of the last change. */
   get version(): number {
     return this.#version;

@@ -24,3 +24,14 @@ test('ChangeList holds rows in the order of their last change', () => {
   assert.equal(list.before(START), 3);
   assert.equal(list.version, 4);
 });
+
+test('copy() keeps versions, and goes on where the list was', () => {
+  const list = new ChangeList();
+  for (const row of [3, 1, 2]) list.append(row);
+  for (const row of [1, 2]) list.remove(row);
+  const copy = list.copy();
+  list.append(9);
+  copy.append(1);
+  assert.deepEqual(rowsOf(copy), [3, 1]);
+  assert.deepEqual([copy.versionOf(3), copy.versionOf(1)], [1, 4]);
+});

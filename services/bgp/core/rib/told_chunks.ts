@@ -1,9 +1,7 @@
 // What one reader of an Adj-RIB-Out has had encoded, kept for others who come to the same place.
 import { joinBytes } from '@calico/bgp-wire';
+import type { Place } from './out_reader.ts';
 import { NOBODY, type Part } from './update_batch.ts';
-
-/** Where a reader is: it has been told everything up to this entry. */
-export type Place = { entry: number; version: number };
 
 /** Encoded messages, for whoever is at version `from`. */
 export type Chunk = {

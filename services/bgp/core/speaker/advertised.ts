@@ -1,6 +1,6 @@
 import type { Prefix } from '@calico/ip';
-import type { Reader } from '../rib/adj_rib_out.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
+import type { Reader } from '../rib/out_reader.ts';
 import type { PathData } from '../rib/path.ts';
 import type { UpdateGroup } from './update_group.ts';
 
@@ -25,6 +25,11 @@ export class Advertised {
   get(prefix: Prefix): PathData | undefined {
     const id = this.#rib.prefixes.find(prefix);
     return id < 0 ? undefined : this.group?.out.get(id, this.reader);
+  }
+
+  /** What the peer has been told last of all paths to the prefix of a number. */
+  allTo(prefix: number): PathData[] {
+    return this.group?.out.allTo(prefix, this.reader) ?? [];
   }
 
   entries(): Iterable<{ readonly prefix: Prefix; readonly data: PathData }> {

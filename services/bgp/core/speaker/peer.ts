@@ -1,8 +1,8 @@
 import type { Address, Family } from '@calico/ip';
 import type { LocalPolicy, PeerPolicy } from '../policy/types.ts';
 import { AdjRibIn } from '../rib/adj_rib_in.ts';
-import { Reader } from '../rib/adj_rib_out.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
+import { Reader } from '../rib/out_reader.ts';
 import type { PathSource } from '../rib/path.ts';
 import { newSession, type Session } from '../session/session.ts';
 import type { Negotiated, SessionConfig, SessionTiming, Side } from '../session/types.ts';

@@ -14,8 +14,8 @@ import { ImportJudge } from '../policy/import_judge.ts';
 import { ImportPolicy } from '../policy/import_policy.ts';
 import { type FilterRule, NO_FILTERS, type PeerFilters } from '../policy/route_filter.ts';
 import type { LocalPolicy, PeerPolicy } from '../policy/types.ts';
-import { Reader } from '../rib/adj_rib_out.ts';
 import { LocRib } from '../rib/loc_rib.ts';
+import { Reader } from '../rib/out_reader.ts';
 import type { Live, Peer } from './peer.ts';
 import { UpdateGroup } from './update_group.ts';
 

@@ -6,8 +6,8 @@ import { sequence } from '../../testing/paths.ts';
 import { ExportPolicy } from '../policy/export_policy.ts';
 import { type FilterRule, NO_FILTERS } from '../policy/route_filter.ts';
 import type { LocalPolicy, PeerPolicy } from '../policy/types.ts';
-import { Reader } from '../rib/adj_rib_out.ts';
 import { LocRib, LOCAL as OWN } from '../rib/loc_rib.ts';
+import { Reader } from '../rib/out_reader.ts';
 import type { Live, Peer } from './peer.ts';
 import { UpdateGroup } from './update_group.ts';
 

@@ -1,8 +1,9 @@
 // Which peers are told the same. A peer joins the group with its key; when policies change, members
 // that go on together stay together and keep what they know.
 import type { ExportPolicy } from '../policy/export_policy.ts';
-import { type AdjRibOut, Reader } from '../rib/adj_rib_out.ts';
+import type { AdjRibOut } from '../rib/adj_rib_out.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
+import { Reader } from '../rib/out_reader.ts';
 import { Advertised } from './advertised.ts';
 import type { Live, Peer } from './peer.ts';
 import { groupKeyOf, UpdateGroup } from './update_group.ts';
