@@ -322,23 +322,24 @@ describe('kernel routes of BGP', { skip: isRoot ? false : 'needs root' }, () => 
       await ip('address', 'add', `2001:db8:98:${octet}::1/64`, 'dev', device, 'nodad');
     }
     const [first, second] = ['10.98.1.9', '10.98.2.9'];
-    await ip('route', 'add', '10.97.1.0/24', 'via', first);
+    await ip('route', 'add', '10.97.1.0/24', 'via', first, 'metric', '77');
     await ip('route', 'add', '10.97.2.0/24', 'nexthop', 'via', first, 'nexthop', 'via', second);
     // A device that knows of no carrier.
     await ip('link', 'add', 'vx0', 'type', 'vxlan', 'id', '7', 'dstport', '4789');
     await ip('link', 'set', 'vx0', 'up');
     await ip('address', 'add', '10.96.0.1/24', 'dev', 'vx0');
-    const there = (addresses: readonly string[]): string[] =>
-      addresses.filter((each) => kernel.resolve(parseAddress(each)) !== undefined);
     const behind = [first, '10.97.1.7', '2001:db8:98:1::9'];
     const beside = [second, '10.97.2.7', '2001:db8:98:2::9', '10.96.0.9'];
+    const there = (): string[] =>
+      [...behind, ...beside].filter((each) => kernel.resolve(parseAddress(each)) !== undefined);
     const become = (expected: readonly string[]): Promise<unknown> =>
       eventually(
-        () => isDeepStrictEqual(there([...behind, ...beside]), expected),
+        () => isDeepStrictEqual(there(), expected),
         60_000,
-        () => there([...behind, ...beside]).join(),
+        () => there().join(),
       );
     await become([...behind, ...beside]);
+    assert.equal(kernel.resolve(parseAddress('10.97.1.7'))?.metric, 77);
     const monitor = openMonitor(['link'], { netns: `/run/netns/${name}` });
     try {
       await ip('link', 'set', 'far1', 'down');

@@ -134,7 +134,9 @@ export class KernelRoutes implements KernelPort {
     const nextHops = isShown ? entry.nextHops : (this.#netlink.routeTo(address)?.nextHops ?? []);
     const hop = nextHops.find(({ down }) => down !== true);
     if (hop?.interfaceIndex === undefined) return undefined;
-    return { gateway: hop.gateway, interfaceIndex: hop.interfaceIndex };
+    const { gateway, interfaceIndex } = hop;
+    const { metric } = entry;
+    return { gateway, interfaceIndex, ...(metric === undefined ? {} : { metric }) };
   }
 
   isLocal(address: Address): boolean {

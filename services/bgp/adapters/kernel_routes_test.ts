@@ -71,6 +71,7 @@ test('resolve() answers the way to a next hop, or that there is none', () => {
   const answers = new Map<bigint, Route | undefined>([
     [parseAddress('192.168.80.101').value, route({ nextHops: [{ interfaceIndex: 2 }] })],
     [parseAddress('192.168.81.1').value, route()],
+    [parseAddress('192.168.82.1').value, route({ metric: 77 })],
     [
       parseAddress('192.168.80.100').value,
       route({ type: 'local', nextHops: [{ interfaceIndex: 1 }] }),
@@ -89,6 +90,11 @@ test('resolve() answers the way to a next hop, or that there is none', () => {
     gateway: parseAddress('192.168.80.101'),
     interfaceIndex: 2,
   });
+  assert.deepEqual(kernel.resolve(parseAddress('192.168.82.1')), {
+    gateway: parseAddress('192.168.80.101'),
+    interfaceIndex: 2,
+    metric: 77,
+  });
   assert.equal(kernel.resolve(parseAddress('192.168.80.100')), undefined);
   assert.equal(kernel.resolve(parseAddress('8.8.8.8')), undefined);
   assert.deepEqual(
@@ -99,17 +105,19 @@ test('resolve() answers the way to a next hop, or that there is none', () => {
   );
 });
 
+/** The way by what the entry of the table shows, and what asking for the way itself does. */
+function resolved(shown: NextHop[], asked: NextHop[] = []): Address | undefined {
+  const netlink = {
+    entryFor: () => route({ nextHops: shown }),
+    routeTo: () => route({ nextHops: asked }),
+  } as unknown as Netlink;
+  const kernel = new KernelRoutes(netlink, { batch: { portId: 7 } as Batch });
+  return kernel.resolve(parseAddress('10.9.0.5'))?.gateway;
+}
+
 test('resolve() passes next hops by that have no carrier, and asks for those that are not shown', () => {
   const gateways = ['192.168.80.101', '192.168.80.102'].map((text) => parseAddress(text));
   const hops = gateways.map((gateway) => ({ gateway, interfaceIndex: 2 }));
-  const resolved = (shown: NextHop[], asked: NextHop[] = []): Address | undefined => {
-    const netlink = {
-      entryFor: () => route({ nextHops: shown }),
-      routeTo: () => route({ nextHops: asked }),
-    } as unknown as Netlink;
-    const kernel = new KernelRoutes(netlink, { batch: { portId: 7 } as Batch });
-    return kernel.resolve(parseAddress('10.9.0.5'))?.gateway;
-  };
   const down = hops.map((hop) => ({ ...hop, down: true }));
   assert.equal(resolved(hops), gateways[0]);
   assert.equal(resolved([...down.slice(0, 1), ...hops.slice(1)]), gateways[1]);

@@ -119,6 +119,26 @@ test('why says that a next hop is not reachable, also of the only path', () => {
   assert.ok(isKnown(a.speaker, parsePrefix(BLOCK)));
 });
 
+test('the nearer next hop is used, together only with what is as near, and why says so', () => {
+  const { a, cluster } = start();
+  const gateway = parseAddress('192.168.80.99');
+  const far = (hop: string, metric: number): string[] => {
+    a.kernel.ways.set(hop, { gateway, interfaceIndex: 2, metric });
+    a.bgp.kernelChanged({ kind: 'ways' });
+    cluster.advance(1_000);
+    return a.kernel.describe();
+  };
+  assert.deepEqual(a.kernel.describe(), [`${BLOCK} via ${HOP}, via ${OTHER}`]);
+  assert.deepEqual(far(HOP, 0), [`${BLOCK} via ${OTHER}`]);
+  assert.equal(bestOf(a), OTHER);
+  const [, worse] = explain(a.speaker, parsePrefix(BLOCK)).paths;
+  assert.equal(worse?.reason, 'the best path has: nearer next hop');
+  assert.deepEqual(far(OTHER, 100), [`${BLOCK} via 192.168.80.99`]);
+  assert.equal(bestOf(a), HOP, 'the metric of the route counts');
+  a.kernel.ways.set(OTHER, { gateway: parseAddress('192.168.80.98'), interfaceIndex: 2 });
+  assert.deepEqual(far(HOP, 1), [`${BLOCK} via 192.168.80.98, via 192.168.80.99`]);
+});
+
 test('a next hop that could never be reached is found out without any news of the kernel', () => {
   const { a, x, cluster } = start();
   cluster.kill('a');

@@ -1,5 +1,5 @@
 // Some nodes to which anything happens: sessions, blocks, policies, next hops and processes come and go.
-import { formatAddress, parsePrefix, sameAddress } from '@calico/ip';
+import { formatAddress, parseAddress, parsePrefix, sameAddress } from '@calico/ip';
 import type { AnyResource } from '@calico/model';
 import type { Peer } from '../core/speaker/peer.ts';
 import { routeText, type Table } from './reference_speaker.ts';
@@ -269,12 +269,15 @@ export class RandomWorld {
     this.#apply();
   }
 
-  /** Never to a peer itself: that would be the end of the session. */
+  /** A peer itself is never out of reach: that would be the end of the session. */
   #changeWays(): void {
     const { kernel, bgp, speaker } = this.cluster.node(this.#of(this.names));
     const to = this.cluster.addressOf(this.#of(this.names));
     const text = `192.168.${(to.value >> 8n) & 0xffn}.${to.value & 0xffn}`;
-    if (!kernel.ways.delete(text) && !speaker.peers.has(text)) kernel.ways.set(text, undefined);
+    const gateway = parseAddress(this.#of(['192.168.80.201', '192.168.80.202']));
+    const far = { gateway, interfaceIndex: 2, metric: this.#pick(3) };
+    const way = speaker.peers.has(text) ? far : this.#of([undefined, far]);
+    if (!kernel.ways.delete(text)) kernel.ways.set(text, way);
     bgp.kernelChanged({ kind: 'ways' });
   }
 

@@ -7,8 +7,10 @@ import {
   formatAddress,
   formatPrefix,
   type Prefix,
+  parseAddress,
   prefixContains,
 } from '@calico/ip';
+import { interiorCost } from '../core/kernel/types.ts';
 import { ExportPolicy } from '../core/policy/export_policy.ts';
 import { ImportPolicy } from '../core/policy/import_policy.ts';
 import type { Path, PathData } from '../core/rib/path.ts';
@@ -66,7 +68,7 @@ export class ReferenceSpeaker {
   /** Best paths and those used beside them. */
   locRib(): Table {
     const all = Array.from(this.#byPrefix.values(), (candidates) => {
-      const { best, hops } = decide(candidates);
+      const { best, hops } = this.#decide(candidates);
       return `${pathText(best)} | ${hops.join()}`;
     });
     return all.toSorted();
@@ -91,7 +93,7 @@ export class ReferenceSpeaker {
       const [{ prefix }] = candidates as [Candidate];
       if (!live.negotiated.families.includes(prefix.family)) continue;
       const isAll = live.negotiated.sendContext.addPath.includes(prefix.family);
-      for (const path of isAll ? candidates : [decide(candidates).best]) {
+      for (const path of isAll ? candidates : [this.#decide(candidates).best]) {
         const outcome = policy.export({ ...path, row: 0 }, peer.config.key, peer.policy);
         if (outcome.kind === 'accepted') told.push(routeText(prefix, outcome.data));
       }
@@ -111,7 +113,7 @@ export class ReferenceSpeaker {
     if (config === undefined) return [];
     const policy = new ExportPolicy(config.local);
     const parts = [...this.#byPrefix.values()]
-      .map((candidates) => ({ ...decide(candidates).best, row: 0 }))
+      .map((candidates) => ({ ...this.#decide(candidates).best, row: 0 }))
       .filter((path) => path.source.kind === 'peer' || path.source.isAggregate !== true)
       .filter((path) => policy.mayAggregate(path));
     return (config.local.aggregates ?? [])
@@ -129,7 +131,7 @@ export class ReferenceSpeaker {
     );
   }
 
-  /** Routes of the kernel, where all next hops are on the link. */
+  /** Routes of the kernel, where all next hops, or their gateways, are on the link. */
   kernelRoutes(): Table {
     const { config } = this.#node.speaker;
     const blocks = new Set(
@@ -138,14 +140,32 @@ export class ReferenceSpeaker {
       ),
     );
     const routes = Array.from(this.#byPrefix.values(), (candidates) => {
-      const { best, hops } = decide(candidates);
+      const { best, hops } = this.#decide(candidates);
       const text = formatPrefix(best.prefix);
-      if (best.source.kind === 'peer') return `${text}${hops.map((hop) => ` via ${hop}`).join()}`;
+      if (best.source.kind === 'peer') {
+        const gateways = new Set(hops.map((hop) => this.#gatewayOf(hop)));
+        return `${text}${[...gateways]
+          .toSorted()
+          .map((each) => ` via ${each}`)
+          .join()}`;
+      }
       const isHeld =
         best.source.isAggregate ?? (blocks.has(text) && best.source.client === undefined);
       return isHeld ? `blackhole ${text}` : '';
     });
     return routes.filter((route) => route !== '').toSorted();
+  }
+
+  #gatewayOf(hop: string): string {
+    const way = this.#node.kernel.resolve(parseAddress(hop));
+    return way?.gateway === undefined ? hop : formatAddress(way.gateway);
+  }
+
+  #decide(candidates: readonly Candidate[]): Decided {
+    return decide(candidates, ({ data }) => {
+      const way = this.#node.kernel.resolve(data.nextHop);
+      return way === undefined ? 0 : interiorCost(way);
+    });
   }
 
   #importFrom({ received, policy }: Peer): void {
@@ -181,12 +201,14 @@ function isInside(prefix: Prefix, aggregate: Prefix): boolean {
   return prefix.length > aggregate.length && prefixContains(aggregate, prefix);
 }
 
-/** RFC 4271 section 9.1.2.2 and RFC 4456 section 9, rule by rule. */
-function decide(candidates: readonly Candidate[]): {
+type Decided = {
   readonly best: Candidate;
   /** Next hops that are used, sorted. */
   readonly hops: readonly string[];
-} {
+};
+
+/** RFC 4271 section 9.1.2.2 and RFC 4456 section 9, rule by rule. @param costOf of getting to the next hop */
+function decide(candidates: readonly Candidate[], costOf: (path: Candidate) => number): Decided {
   let left = [...candidates];
   const keepLowest = (of: (path: Candidate) => number): void => {
     const lowest = Math.min(...left.map(of));
@@ -202,6 +224,7 @@ function decide(candidates: readonly Candidate[]): {
     (path) => !all.some((by) => neighbourOf(by) === neighbourOf(path) && med(by) < med(path)),
   );
   keepLowest(({ source }) => Number(source.kind === 'peer' && source.isInternal));
+  keepLowest((path) => (path.source.kind === 'peer' ? costOf(path) : 0));
   const equals = left;
   keepLowest(({ source, data }) =>
     source.kind === 'peer' ? (data.attributes.originatorId ?? source.routerId) : 0,

@@ -33,7 +33,14 @@ export type Resolution = {
   /** Undefined: the address is on the link. */
   readonly gateway: Address | undefined;
   readonly interfaceIndex: number;
+  /** Of the kernel's route. Left out: 0, the most preferred. */
+  readonly metric?: number;
 };
+
+/** RFC 4271 section 9.1.2.2 (e): 0 on the link, otherwise the metric of the way, and at least 1. */
+export function interiorCost({ gateway, metric = 0 }: Resolution): number {
+  return gateway === undefined ? 0 : Math.max(1, metric);
+}
 
 export function hopOrder(a: KernelHop, b: KernelHop): number {
   const byDevice = a.interfaceIndex - b.interfaceIndex;

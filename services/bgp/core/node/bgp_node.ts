@@ -19,7 +19,7 @@ import { Later } from '../host/later.ts';
 import { type Defer, Turns } from '../host/turns.ts';
 import { KernelSync } from '../kernel/kernel_sync.ts';
 import { blockTexts } from '../kernel/route_plan.ts';
-import type { OtherRoute } from '../kernel/types.ts';
+import { interiorCost, type OtherRoute } from '../kernel/types.ts';
 import { type SpeakerConfig, settingsText } from '../speaker/config.ts';
 import type { Note } from '../speaker/events.ts';
 import { Speaker } from '../speaker/speaker.ts';
@@ -48,6 +48,8 @@ type Given = { readonly resources: ClusterResources; readonly inSync: boolean };
 
 export class BgpNode {
   readonly speaker: Speaker;
+  /** Shared by all who work for long. */
+  readonly turns: Turns;
   readonly operator: Operator;
   /** Told before setResources() of the same moment, so that own routes are complete only with these. */
   readonly services: Services;
@@ -88,6 +90,7 @@ export class BgpNode {
     const { node, clock, kernel, log, reporter, bfd, collector, recording } = options;
     const { turns = new Turns(clock) } = options;
     const { defer } = turns;
+    this.turns = turns;
     const others: OtherRoute[] = [];
     const found = kernel.list((route) => others.push(route));
     this.speaker = this.#makeSpeaker(found.length > 0);
@@ -172,7 +175,8 @@ export class BgpNode {
       defer,
       onNextHop: (address, resolution) => {
         const isReachable = resolution !== undefined || this.#isOwn(address);
-        this.#nextHops.take({ address, isReachable });
+        const cost = resolution === undefined ? 0 : interiorCost(resolution);
+        this.#nextHops.take({ address, isReachable, cost });
         this.#interfaces.take(address, resolution);
       },
       onWay: () => this.#kernelChanges.takeOwn(),

@@ -37,8 +37,8 @@ export class NextHopNews {
   }
 
   take(state: NextHopState): void {
-    const { address, isReachable } = state;
-    const isNews = this.#hops.isNews(address, isReachable);
+    const { address, isReachable, cost } = state;
+    const isNews = this.#hops.isNews(address, isReachable, cost);
     // Most answers are as before; but what waits may have to be taken back.
     if (!isNews && this.#news.size === 0) return;
     const text = formatAddress(address);

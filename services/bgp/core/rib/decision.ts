@@ -43,6 +43,7 @@ export class Decision {
     if (this.#count === 1) return this.#choose(this.#remaining[0] as number);
     this.#removeWorseMed();
     this.#removeInternal();
+    this.#removeFarther();
     const best = this.#choose(this.#breakTies());
     if (!this.#isLocal(best)) this.#addOtherNextHops();
     return best;
@@ -126,6 +127,16 @@ export class Decision {
     const first = this.#isInternal(this.#remaining[0] as number);
     if (this.#areAll((row) => this.#isInternal(row) === first)) return;
     this.#keep((row) => this.#isInternal(row) === 0);
+  }
+
+  /** What costs more to get to; also among those that are used together. */
+  #removeFarther(): void {
+    if (!this.#attributes.hops.hasFar) return;
+    let lowest = Number.POSITIVE_INFINITY;
+    for (let at = 0; at < this.#count; at++) {
+      lowest = Math.min(lowest, this.#cost(this.#remaining[at] as number));
+    }
+    this.#keep((row) => this.#cost(row) === lowest);
   }
 
   #areAll(isSo: (row: number) => boolean): boolean {
@@ -216,6 +227,7 @@ export class Decision {
       name: 'external before internal',
       compare: (a, b) => this.#isInternal(a) - this.#isInternal(b),
     },
+    { name: 'nearer next hop', compare: (a, b) => this.#cost(a) - this.#cost(b) },
     ...this.#tieBreaks,
   ];
 
@@ -250,6 +262,12 @@ export class Decision {
 
   #nextHop(row: number): number {
     return this.#attributes.nextHopNumberOf(this.#paths.attributesOf(row));
+  }
+
+  /** Interior cost. The next hop of what is announced here is nobody's to be reached. */
+  #cost(row: number): number {
+    const { kind } = this.#paths.sourceAt(this.#paths.sourceOf(row));
+    return kind === 'peer' ? this.#attributes.hops.costOf(this.#nextHop(row)) : 0;
   }
 
   /** Where a link-local next hop is. */

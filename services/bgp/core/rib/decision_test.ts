@@ -125,6 +125,48 @@ test('decide() uses of equal paths with one next hop the best, in whatever order
   }
 });
 
+test('decide() prefers the nearer next hop, and uses together only what is equally near', () => {
+  const paths = ['1', '2', '3', '4'].map((host) =>
+    path({ from: `192.168.80.10${host}`, via: `10.0.0.${host}` }),
+  );
+  const [first, second, third] = paths as [Path, Path, Path];
+  const table = new RibFiller();
+  const { rib } = table;
+  const { hops } = rib.attributes;
+  for (const each of paths) {
+    table.put(each);
+    hops.noteTold(hops.find(each.data.nextHop) as number);
+  }
+  const rowOf = (each: Path): number => rib.paths.find(0, table.sourceOf(each), 0);
+  const costs = (...each: readonly number[]): string => {
+    for (const [index, cost] of each.entries()) {
+      rib.setReachable((paths[index] as Path).data.nextHop, true, cost);
+    }
+    const changed = rib.settle().length;
+    const multipath = rib.entryOf(0)?.multipath ?? [];
+    const best = rib.entryOf(0)?.best?.data.nextHop;
+    const used = multipath.map(({ data }) => formatAddress(data.nextHop)).join(' ');
+    return `${best && formatAddress(best)} of ${used}, ${changed} changed`;
+  };
+  assert.equal(costs(0, 0, 0, 0), '10.0.0.1 of 10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4, 1 changed');
+  assert.equal(costs(20, 5, 5, 20), '10.0.0.2 of 10.0.0.2 10.0.0.3, 1 changed');
+  assert.equal(rib.decision.whyBetter(rowOf(second), rowOf(first)), 'nearer next hop');
+  assert.equal(rib.decision.whyBetter(rowOf(first), rowOf(second)), undefined);
+  assert.equal(rib.decision.whyBetter(rowOf(second), rowOf(third)), 'lower router id');
+  assert.equal(costs(20, 5, 5, 30), '10.0.0.2 of 10.0.0.2 10.0.0.3, 0 changed');
+  assert.equal(costs(1, 5, 5, 30), '10.0.0.1 of 10.0.0.1, 1 changed');
+  rib.setReachable(first.data.nextHop, false);
+  assert.equal(costs(), '10.0.0.2 of 10.0.0.2 10.0.0.3, 1 changed');
+  assert.equal(costs(9), '10.0.0.2 of 10.0.0.2 10.0.0.3, 0 changed', 'back, and far');
+  table.put(path({ from: '192.168.80.109', via: '10.0.0.4', isInternal: false }));
+  assert.equal(costs(), '10.0.0.4 of 10.0.0.4, 1 changed', 'external comes first');
+  for (const each of [...paths, path({ from: '192.168.80.109', via: '10.0.0.4' })]) {
+    table.remove(each);
+  }
+  rib.settle();
+  assert.equal(hops.hasFar, false);
+});
+
 test('decide() has no multipath beside an own route, and nothing for nothing', () => {
   const own = path({ from: 'local' });
   assert.deepEqual(decide([path({}), own]).multipath.map(sourceOf), [own.source]);

@@ -61,10 +61,12 @@ export class LocRib {
   /** Doomed rows that are still there, and how far the walk over them has come. */
   #doomed = 0;
   #walked = 0;
-  /** Next row to be looked at, as next hops can be reached that could not be, or the reverse; or DONE. */
+  /** Next row to be looked at, as next hops can be reached that could not be, or cost something else; or DONE. */
   #reviewed = DONE;
   /** More of them have changed after the walk had begun: once more. */
   #isReviewedAgain = false;
+  /** Numbers of the next hops that cost something else. */
+  readonly #moved = new Set<number>();
   /** Unsettled prefixes that are left of those that lost paths all at once. */
   #lossesLeft = 0;
   /** Answered by the last settle(): held until the next. */
@@ -186,10 +188,14 @@ export class LocRib {
 
   /**
    * What the kernel says about a next hop. Peers' paths through one that it cannot reach are not chosen (RFC 4271
-   * section 9.1.2); settle() finds them, a part of the table at a time.
+   * section 9.1.2), nor one that costs more than another as good; settle() finds them, a part of the table at a time.
    */
-  setReachable(nextHop: Address, isReachable: boolean): void {
-    if (!this.attributes.hops.setReachable(nextHop, isReachable)) return;
+  setReachable(nextHop: Address, isReachable: boolean, cost = 0): void {
+    const { hops } = this.attributes;
+    const isOtherwise = hops.setReachable(nextHop, isReachable);
+    const moved = isReachable ? hops.setCost(nextHop, cost) : -1;
+    if (moved >= 0) this.#moved.add(moved);
+    if (!isOtherwise && moved < 0) return;
     // A walk that always began anew might never end.
     if (this.#reviewed === DONE) this.#reviewed = 0;
     else this.#isReviewedAgain = true;
@@ -398,14 +404,24 @@ export class LocRib {
     let row = this.#reviewed;
     for (let left = limit; row < end && left > 0; row++) {
       if (!paths.has(row)) continue;
-      if (!this.#followNextHop(row, this.#cutOffHopOf(row))) continue;
-      this.#touch(row);
+      if (this.#followNextHop(row, this.#cutOffHopOf(row))) this.#touch(row);
+      else if (this.#hasMoved(row)) this.#unsettle(paths.prefixOf(row), 0);
+      else continue;
       left -= 1;
     }
     this.#reviewed = row < paths.limit ? row : DONE;
-    if (this.#reviewed !== DONE || !this.#isReviewedAgain) return;
+    if (this.#reviewed !== DONE) return;
+    if (!this.#isReviewedAgain) return this.#moved.clear();
     this.#isReviewedAgain = false;
     this.#reviewed = 0;
+  }
+
+  /** Whether it may be compared otherwise than before: not where it is the only path. */
+  #hasMoved(row: number): boolean {
+    const { paths, attributes } = this;
+    const set = this.#moved.size === 0 ? -1 : paths.attributesOf(row);
+    if (set < 0 || !this.#moved.has(attributes.nextHopNumberOf(set))) return false;
+    return paths.nextOf(paths.firstOf(paths.prefixOf(row))) >= 0;
   }
 
   /** Takes doomed paths away, as a walk over the rows meets them. */

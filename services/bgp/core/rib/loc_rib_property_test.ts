@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatPrefix } from '@calico/ip';
+import { type Address, formatAddress, formatPrefix } from '@calico/ip';
 import { path, RibFiller, sequence } from '../../testing/paths.ts';
 import { type Random, seededRandom } from '../../testing/simulated_network.ts';
 import type { LocRib } from './loc_rib.ts';
@@ -36,11 +36,21 @@ function outcomeOf(rib: LocRib): string[] {
   }).toSorted();
 }
 
+/** What it costs to get to a next hop that is there. */
+function tellHop({ rib }: RibFiller, nextHop: Address, costs: ReadonlyMap<string, number>): void {
+  const { hops } = rib.attributes;
+  const number = hops.find(nextHop);
+  if (number === undefined) return;
+  hops.noteTold(number);
+  rib.setReachable(nextHop, true, costs.get(formatAddress(nextHop)) ?? 0);
+}
+
 /** Knows what should be there. */
 class Model {
   readonly table = new RibFiller();
   readonly #random: Random;
   readonly #paths = new Map<string, Path>();
+  readonly #costs = new Map<string, number>();
 
   constructor(seed: number) {
     this.#random = seededRandom(seed);
@@ -51,13 +61,17 @@ class Model {
     if (kind < 0.55) this.#put();
     else if (kind < 0.8) this.#remove();
     else if (kind < 0.83) this.#lose();
+    else if (kind < 0.87) this.#move();
     else this.table.rib.settle(1 + Math.floor(this.#random() * 3));
   }
 
   /** The outcome when the paths come in this order into an empty table. */
   anew(): string[] {
     const table = new RibFiller();
-    for (const each of this.#paths.values()) table.put(each);
+    for (const each of this.#paths.values()) {
+      table.put(each);
+      tellHop(table, each.data.nextHop, this.#costs);
+    }
     table.rib.settle();
     return outcomeOf(table.rib);
   }
@@ -70,6 +84,15 @@ class Model {
     const route = randomPath(this.#random);
     this.#paths.set(this.#keyOf(route), route);
     this.table.put(route);
+    // As the kernel is asked about every next hop that is told.
+    tellHop(this.table, route.data.nextHop, this.#costs);
+  }
+
+  /** The way to a next hop becomes longer or shorter. */
+  #move(): void {
+    const { nextHop } = randomPath(this.#random).data;
+    this.#costs.set(formatAddress(nextHop), Math.floor(this.#random() * 3));
+    tellHop(this.table, nextHop, this.#costs);
   }
 
   #remove(): void {

@@ -17,6 +17,10 @@ export class NextHopTable {
   readonly #unasked = new Set<number>();
   /** Of these: the kernel cannot reach them. */
   readonly #unreachable = new Set<number>();
+  /** What it costs to get there, by number: 0 on the link, and while nobody knows. */
+  readonly #costs: number[] = [];
+  /** Next hops whose cost is not 0. */
+  #farCount = 0;
   /** Paths that are not used for that, where there are any. */
   readonly #cutOff = new Map<number, number>();
 
@@ -77,18 +81,44 @@ export class NextHopTable {
   }
 
   /** Whether that is news about what a peer has told. */
-  isNews(address: Address, isReachable: boolean): boolean {
+  isNews(address: Address, isReachable: boolean, cost = 0): boolean {
     if (!this.isTold(address)) return false;
-    return this.isReachable(this.find(address) as number) !== isReachable;
+    const number = this.find(address) as number;
+    return (
+      this.isReachable(number) !== isReachable || (isReachable && this.costOf(number) !== cost)
+    );
   }
 
   /** Whether it was otherwise before. */
   setReachable(address: Address, isReachable: boolean): boolean {
-    if (!this.isNews(address, isReachable)) return false;
+    if (!this.isTold(address)) return false;
     const number = this.find(address) as number;
+    if (this.isReachable(number) === isReachable) return false;
     if (isReachable) this.#unreachable.delete(number);
     else this.#unreachable.add(number);
     return true;
+  }
+
+  /** Whether getting to any costs something. */
+  get hasFar(): boolean {
+    return this.#farCount > 0;
+  }
+
+  costOf(number: number): number {
+    return this.#costs[number] as number;
+  }
+
+  /** The number of the next hop, if peers have told it and the cost was another; or -1. */
+  setCost(address: Address, cost: number): number {
+    const number = this.isTold(address) ? (this.find(address) as number) : -1;
+    if (number < 0 || this.costOf(number) === cost) return -1;
+    this.#putCost(number, cost);
+    return number;
+  }
+
+  #putCost(number: number, cost: number): void {
+    this.#farCount += Number(cost > 0) - Number(this.costOf(number) > 0);
+    this.#costs[number] = cost;
   }
 
   unreachable(): readonly Address[] {
@@ -129,6 +159,7 @@ export class NextHopTable {
     this.#numbers.set(key, number);
     this.#addresses[number] = address;
     this.#references[number] = 0;
+    this.#costs[number] = 0;
     return number;
   }
 
@@ -145,6 +176,7 @@ export class NextHopTable {
     this.#numbers.delete(keyOf(address));
     if (this.#told.delete(number)) this.#sorted.delete(address);
     for (const numbers of [this.#unasked, this.#unreachable]) numbers.delete(number);
+    this.#putCost(number, 0);
     this.#addresses[number] = undefined;
     this.#rows.give(number);
   }

@@ -53,7 +53,12 @@ export type SpeakerEvent =
   /** Own routes are complete: peers may be told so (End-of-RIB). */
   | { readonly kind: 'exports-complete' };
 
-export type NextHopState = { readonly address: Address; readonly isReachable: boolean };
+export type NextHopState = {
+  readonly address: Address;
+  readonly isReachable: boolean;
+  /** As interiorCost(). Left out: 0. */
+  readonly cost?: number;
+};
 
 export type BfdNews = Pick<BfdStatus, 'state' | 'cause' | 'isRemoteIndependent'>;
 

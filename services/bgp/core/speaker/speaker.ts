@@ -184,8 +184,9 @@ export class Speaker {
     if (event.kind === 'inject' || event.kind === 'take-back') return this.injected.take(event);
     if (event.kind === 'services') return this.#services.take(event);
     if (event.kind === 'next-hops') {
-      for (const { address, isReachable } of event.hops)
-        this.#rib.setReachable(address, isReachable);
+      for (const { address, isReachable, cost } of event.hops) {
+        this.#rib.setReachable(address, isReachable, cost);
+      }
       return;
     }
     const peer = this.#peers.get(event.peer);
