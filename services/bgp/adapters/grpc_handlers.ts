@@ -13,14 +13,11 @@ import {
   IpError,
   type Prefix,
   parsePrefix,
-  prefixContains,
 } from '@calico/ip';
 import { BgpService, PathVerdict, ResetKind, Table } from '@calico/proto/bgp/v1/bgp';
 import { RpcError, type Served, type ServiceHandlers } from '@calico/rpc';
 import { type ExplainedPath, explain, isKnown, longestMatch } from '../core/explain/explain.ts';
 import type { BgpNode } from '../core/node/bgp_node.ts';
-import type { Path, PathData, PathSource } from '../core/rib/path.ts';
-import { PathFlag } from '../core/rib/path_table.ts';
 import { isSingle } from '../core/services/service_rules.ts';
 import { reflectorOf } from '../core/speaker/config.ts';
 import { dumpTable } from '../core/speaker/mrt_dump.ts';
@@ -31,19 +28,17 @@ import { countsMessage } from './counts_message.ts';
 import { checkClient, prefixesOf, routesFor } from './grpc_injection.ts';
 import { watchPeers } from './peer_watch.ts';
 import { few } from './problems.ts';
-import { isBehind, matchOf, pageOf, unhurried } from './route_pages.ts';
+import { inTurns, lookUp, pageOf, rowsOf } from './route_pages.ts';
+import {
+  locRib,
+  type RouteTable,
+  type Row,
+  received,
+  receivedBeforePolicy,
+  told,
+} from './route_tables.ts';
 
 type Handlers = ServiceHandlers<typeof BgpService>;
-
-type Row = {
-  readonly prefix: Prefix;
-  readonly data: PathData;
-  readonly source: PathSource | undefined;
-  readonly isBest: boolean;
-  readonly isMultipath?: boolean;
-  readonly isStale?: boolean;
-  readonly rejectedBecause?: string;
-};
 
 const ORIGINS = ['IGP', 'EGP', 'incomplete'];
 
@@ -100,27 +95,31 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
       }
     },
 
-    async *listRoutes({ table, peer, prefix, lookup, limit, pageToken }) {
+    async *listRoutes({ table, peer, prefix, lookup, limit, pageToken }, { signal }) {
       if (prefix !== '' && lookup !== '') {
         throw new RpcError(
           'INVALID_ARGUMENT',
           `Cannot list routes: lookup is "${lookup}", expected none together with prefix`,
         );
       }
-      const all = unhurried(rowsOf(node, table, peer));
+      const found = tableOf(node, table, peer);
+      const { prefixes } = node.speaker.rib;
       if (lookup !== '') {
-        const rows = await matchOf(all, firstAddress(parseFilter(lookup)));
+        const rows = lookUp(prefixes, found, firstAddress(parseFilter(lookup)));
         for (const row of rows) yield routeMessage(row);
         return;
       }
-      const rows = prefix === '' ? all : inside(all, parseFilter(prefix));
-      const after = pageToken === '' ? undefined : parseFilter(pageToken);
+      const limits = {
+        within: prefix === '' ? undefined : parseFilter(prefix),
+        after: pageToken === '' ? undefined : parseFilter(pageToken),
+      };
+      const goesOn = inTurns(node.turns, signal);
       if (limit === 0) {
         // Not sorted: who wants so many at a time does that, and no turn of this event loop.
-        for await (const row of rows) if (isBehind(row, after)) yield routeMessage(row);
+        for await (const row of rowsOf(prefixes, found, limits, goesOn)) yield routeMessage(row);
         return;
       }
-      const page = await pageOf(rows, limit, after);
+      const page = await pageOf(prefixes, found, limits, limit, goesOn);
       for (const [index, row] of page.rows.entries()) {
         const message = routeMessage(row);
         const isEnd = index === page.rows.length - 1 && !page.isLast;
@@ -130,9 +129,11 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
 
     async injectRoutes(request) {
       const client = checkClient(request.client);
-      const { config, injected } = node.speaker;
-      const routes = routesFor(request, config?.ownRoutes ?? [], injected);
-      return { held: await node.operator.inject(client, routes) };
+      let leftOut = 0;
+      const routes = routesFor(request, node.speaker, () => {
+        leftOut += 1;
+      });
+      return { held: await node.operator.inject(client, routes), leftOut };
     },
 
     async withdrawRoutes({ client, prefixes }) {
@@ -190,8 +191,12 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
       };
     },
 
-    async *dumpTable() {
-      for await (const mrt of unhurried(dumpTable(node.speaker, Date.now()), 1)) yield { mrt };
+    async *dumpTable(_, { signal }) {
+      const goesOn = inTurns(node.turns, signal);
+      for (const mrt of dumpTable(node.speaker, Date.now())) {
+        yield { mrt };
+        if (!(await goesOn())) return;
+      }
     },
 
     async getSpeaker() {
@@ -212,10 +217,6 @@ export function createHandlers(node: BgpNode, name: string, version: string): Ha
       };
     },
   };
-}
-
-async function* inside(rows: AsyncIterable<Row>, within: Prefix): AsyncGenerator<Row> {
-  for await (const row of rows) if (prefixContains(within, row.prefix)) yield row;
 }
 
 function ended(signal: AbortSignal): Promise<void> {
@@ -246,60 +247,23 @@ function checkSoftReset({ live, config }: Peer, kind: ResetKind): void {
   }
 }
 
-/** Rows are made as they are asked for: a large table is nothing for one turn of the event loop. */
-function rowsOf(node: BgpNode, table: Table, peer: string): Iterable<Row> {
+function tableOf(node: BgpNode, table: Table, peer: string): RouteTable {
+  const { rib } = node.speaker;
   switch (table) {
     case Table.ADJ_RIB_IN:
-      return receivedRows(node, findPeer(node, peer, LIST), false);
+      return received(rib, findPeer(node, peer, LIST));
     case Table.ADJ_RIB_IN_BEFORE_POLICY:
-      return rowsBeforePolicy(node, findPeer(node, peer, LIST));
+      return receivedBeforePolicy(rib, findPeer(node, peer, LIST));
     case Table.ADJ_RIB_OUT:
-      return toldRows(findPeer(node, peer, LIST));
+      return told(rib, findPeer(node, peer, LIST));
     case Table.UNSPECIFIED:
     case Table.LOC_RIB:
-      return rowsOfLocRib(node);
+      return locRib(rib);
     default:
       throw new RpcError(
         'INVALID_ARGUMENT',
         `Cannot list routes of table "${String(table)}": expected loc-rib, adj-rib-in (before or after policy) or adj-rib-out`,
       );
-  }
-}
-
-function* rowsOfLocRib({ speaker: { rib } }: BgpNode): Generator<Row> {
-  const { paths } = rib;
-  for (const { candidates, best } of rib.entries()) {
-    for (const path of candidates) {
-      const isStale = paths.is(path.row, PathFlag.Stale);
-      const isBest = path === best;
-      const isMultipath = !isBest && paths.is(path.row, PathFlag.Used);
-      yield { ...rowOf(path, isBest), isStale, isMultipath };
-    }
-  }
-}
-
-function* toldRows({ advertised }: Peer): Generator<Row> {
-  for (const { prefix, data } of advertised.entries()) {
-    yield { prefix, data, source: undefined, isBest: true };
-  }
-}
-
-/** @param isRaw as the peer has told them, before policy */
-function* receivedRows(node: BgpNode, { received }: Peer, isRaw: boolean): Generator<Row> {
-  const { rib } = node.speaker;
-  for (const path of received) {
-    const row = rowOf(path, rib.get(path.prefix)?.best?.row === path.row);
-    const data = isRaw ? (path.received ?? path.data) : path.data;
-    yield { ...row, data, isStale: received.isStale(path.prefix) };
-  }
-}
-
-function* rowsBeforePolicy(node: BgpNode, peer: Peer): Generator<Row> {
-  yield* receivedRows(node, peer, true);
-  const { received } = peer;
-  for (const { prefix, data, source, reason: rejectedBecause } of received.refused()) {
-    const isStale = received.isStale(prefix);
-    yield { prefix, data, source, isBest: false, isStale, rejectedBecause };
   }
 }
 
@@ -322,10 +286,6 @@ function findPrefix(node: BgpNode, text: string): Prefix | undefined {
   const prefix = parseFilter(text);
   if (text.includes('/')) return isKnown(node.speaker, prefix) ? prefix : undefined;
   return longestMatch(node.speaker, firstAddress(prefix));
-}
-
-function rowOf({ prefix, data, source }: Path, isBest: boolean): Row {
-  return { prefix, data, source, isBest };
 }
 
 const LIST = 'list routes of';

@@ -53,22 +53,33 @@ export class AdjRibIn implements Iterable<Path> {
   /** The first of its paths that was let in. */
   get(prefix: Prefix): Path | undefined {
     const { paths } = this.#rib;
-    for (const row of this.#rowsOf(prefix)) if (paths.isLetIn(row)) return this.#rib.pathOf(row);
+    for (const row of this.#rowsTo(prefix)) if (paths.isLetIn(row)) return this.#rib.pathOf(row);
     return undefined;
   }
 
   /** Those of its paths to a prefix that were let in, and whose next hop the kernel cannot reach. */
   cutOffTo(prefix: Prefix): readonly Path[] {
     const { paths } = this.#rib;
-    return Array.from(this.#rowsOf(prefix))
+    return this.#rowsTo(prefix)
       .filter((row) => paths.is(row, PathFlag.CutOff))
       .map((row) => this.#rib.pathOf(row));
+  }
+
+  /** Rows of all of its paths to the prefix of a number, let in or not. */
+  rowsOf(prefix: number): number[] {
+    const { paths } = this.#rib;
+    if (!paths.hasPaths(prefix, this.source)) return [];
+    const rows: number[] = [];
+    for (let row = paths.firstOf(prefix); row >= 0; row = paths.nextOf(row)) {
+      if (this.#isOwn(row)) rows.push(row);
+    }
+    return rows;
   }
 
   /** All of its paths to a prefix. */
   *allTo(prefix: Prefix): Generator<ToldPath, void, undefined> {
     const { paths, attributes } = this.#rib;
-    for (const row of this.#rowsOf(prefix)) {
+    for (const row of this.#rowsTo(prefix)) {
       yield {
         pathId: paths.pathIdOf(row),
         received: attributes.dataOf(paths.receivedOf(row)),
@@ -79,7 +90,7 @@ export class AdjRibIn implements Iterable<Path> {
 
   /** All of its paths to a prefix that policy has kept out. */
   refusedTo(prefix: Prefix): readonly RefusedRoute[] {
-    return Array.from(this.#rowsOf(prefix))
+    return this.#rowsTo(prefix)
       .filter((row) => this.#rib.paths.isRefused(row))
       .map((row) => this.#refusedAt(row));
   }
@@ -100,7 +111,7 @@ export class AdjRibIn implements Iterable<Path> {
   }
 
   isStale(prefix: Prefix): boolean {
-    return [...this.#rowsOf(prefix)].some((row) => this.#rib.paths.is(row, PathFlag.Stale));
+    return this.#rowsTo(prefix).some((row) => this.#rib.paths.is(row, PathFlag.Stale));
   }
 
   /**
@@ -244,13 +255,9 @@ export class AdjRibIn implements Iterable<Path> {
     for (let row = 0; row < this.#rib.paths.limit; row++) if (this.#isOwn(row)) yield row;
   }
 
-  *#rowsOf(prefix: Prefix): Generator<number, void, undefined> {
-    const { paths, prefixes } = this.#rib;
-    const id = prefixes.find(prefix);
-    if (id < 0) return;
-    for (let row = paths.firstOf(id); row >= 0; row = paths.nextOf(row)) {
-      if (this.#isOwn(row)) yield row;
-    }
+  #rowsTo(prefix: Prefix): number[] {
+    const id = this.#rib.prefixes.find(prefix);
+    return id < 0 ? [] : this.rowsOf(id);
   }
 
   #refusedAt(row: number): RefusedRoute {

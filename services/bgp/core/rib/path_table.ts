@@ -180,7 +180,7 @@ export class PathTable {
 
   /** The row, doomed or not; -1 for none. */
   find(prefix: number, source: number, pathId: number): number {
-    if (!this.#hasPaths(prefix, source)) return -1;
+    if (!this.hasPaths(prefix, source)) return -1;
     for (let row = this.firstOf(prefix); row >= 0; row = this.nextOf(row)) {
       if (this.#sourceOf[row] === source && this.#pathIds[row] === pathId) return row;
     }
@@ -299,7 +299,8 @@ export class PathTable {
     this.#forget(prefix, this.#sourceOf[row] as number);
   }
 
-  #hasPaths(prefix: number, source: number): boolean {
+  /** Whether the prefix has paths of the source, doomed ones too. */
+  hasPaths(prefix: number, source: number): boolean {
     const { prefixes } = this.#source(source);
     const at = prefix >>> 3;
     return at < prefixes.length && ((prefixes[at] as number) & (1 << (prefix & 7))) !== 0;
