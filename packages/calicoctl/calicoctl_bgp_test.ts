@@ -80,6 +80,7 @@ test('bgp inject, load and withdraw', async () => {
     await calicoctl.succeeds('bgp withdraw 198.51.100.0/24'),
     /^Withdrew 1 route of 'calicoctl'/,
   );
+  assert.match(await calicoctl.succeeds('bgp inject 10.244.1.0/26 --force'), /^Injected 1 route/);
   assert.match(
     await calicoctl.fails('bgp load /nowhere.mrt'),
     /Cannot load "\/nowhere\.mrt": ENOENT/,
@@ -115,6 +116,19 @@ test('bgp load says what was wrong with which piece, and what stays announced', 
     await load(13, 1),
     `Cannot load "FILE", bytes 204800 to 409600: too many routes\n${kept}\n`,
   );
+});
+
+test('bgp load says how many routes were left out, of all pieces', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'calicoctl-load-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const file = join(directory, 'table.mrt');
+  await writeFile(file, Buffer.concat([13, 13].map(mrtRecord)));
+  const text = await calicoctl.succeeds(`bgp load ${file}`);
+  assert.equal(
+    text.replace(file, 'FILE'),
+    `Loaded 'FILE', 'calicoctl' has 7 routes\nLeft out 4 routes inside of IP pools that peers tell: "--force" takes them in\n`,
+  );
+  assert.match(await calicoctl.succeeds(`bgp load ${file} --force`), /has 9 routes\n$/);
 });
 
 test('bgp peers, routes and why ask the speaker of this node', async () => {

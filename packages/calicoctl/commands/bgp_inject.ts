@@ -5,7 +5,8 @@ import { routesText } from '../formats/bgp_peers.ts';
 import type { Runner, Session } from '../session.ts';
 
 type ClientOptions = { readonly client: string };
-type RouteOptions = ClientOptions & {
+type InjectOptions = ClientOptions & { readonly force?: boolean };
+type RouteOptions = InjectOptions & {
   readonly nextHop?: string;
   readonly asPath?: readonly number[];
   readonly community?: readonly string[];
@@ -38,6 +39,7 @@ export function addInject(bgp: Command, run: Runner, where: string): void {
     .option('--community <values...>', '64512:100, large ones 64512:1:2, or by name: no-export')
     .option('--local-pref <number>', 'for internal peers', number)
     .option('--med <number>', 'multi-exit discriminator', number)
+    .option('--force', 'also a prefix inside of an IP pool that a peer tells')
     .addHelpText(
       'after',
       `
@@ -49,7 +51,7 @@ no-export-subconfed, no-peer.
 ${where}`,
     )
     .action((prefixes: string[], options: RouteOptions) =>
-      run((session) => inject(session, options.client, routesOf(prefixes, options))),
+      run((session) => inject(session, options, routesOf(prefixes, options))),
     );
   bgp
     .command('withdraw')
@@ -70,19 +72,23 @@ ${where}`,
     .description('inject the routes of an MRT file (RFC 6396), the first path of each prefix')
     .argument('<file>', 'as "calicoctl bgp dump" and others write it')
     .option('--client <name>', 'whose routes they are', CLIENT)
+    .option('--force', 'also prefixes inside of IP pools that a peer tells')
     .addHelpText('after', `\nExample:\n  sudo calicoctl bgp load table.mrt\n${where}`)
-    .action((file: string, { client }: ClientOptions) =>
-      run((session) => load(session, client, file)),
+    .action((file: string, options: InjectOptions) =>
+      run((session) => load(session, options, file)),
     );
 }
 
-async function inject(session: Session, client: string, routes: readonly Route[]): Promise<void> {
-  const { connections, terminal } = session;
+async function inject(
+  { connections, terminal }: Session,
+  { client, force = false }: InjectOptions,
+  routes: readonly Route[],
+): Promise<void> {
   let held = 0;
   for (let at = 0; at < routes.length; at += BATCH) {
     const batch = routes.slice(at, at + BATCH);
     const answer = await connections.ask('bgp', (service) =>
-      service.injectRoutes({ client, routes: batch }),
+      service.injectRoutes({ client, routes: batch, force }),
     );
     held = answer.held;
   }
@@ -107,17 +113,25 @@ const MRT_LENGTH_AT = 8;
 const PIECE = 256 * 1024;
 
 /** The speaker reads the records; here the file is only cut between them. */
-async function load(session: Session, client: string, file: string): Promise<void> {
-  const { connections, terminal } = session;
+async function load(
+  { connections, terminal }: Session,
+  { client, force = false }: InjectOptions,
+  file: string,
+): Promise<void> {
   const bytes = await readFile(file).catch((cause: Error) => {
     throw new CommandError(`Cannot load "${file}": ${cause.message}`, { cause });
   });
   let held = 0;
+  let leftOut = 0;
   for (let at = 0; at < bytes.length; ) {
     const end = endOfPiece(bytes, at);
     const mrt = bytes.subarray(at, end);
     try {
-      ({ held } = await connections.ask('bgp', (service) => service.injectRoutes({ client, mrt })));
+      const answer = await connections.ask('bgp', (service) =>
+        service.injectRoutes({ client, mrt, force }),
+      );
+      held = answer.held;
+      leftOut += answer.leftOut;
     } catch (cause) {
       // Without an answer to the first piece the file is not what is wrong.
       if (cause instanceof CommandError && at === 0) throw cause;
@@ -127,6 +141,10 @@ async function load(session: Session, client: string, file: string): Promise<voi
     at = end;
   }
   terminal.out(`Loaded '${file}', '${client}' has ${routesText(held)}\n`);
+  if (leftOut === 0) return;
+  terminal.out(
+    `Left out ${routesText(leftOut)} inside of IP pools that peers tell: "--force" takes them in\n`,
+  );
 }
 
 function notLoaded(what: string, cause: Error, notes: readonly string[]): CommandError {

@@ -292,12 +292,13 @@ function bgpHandlers(): ServiceHandlers<typeof BgpService> {
       if (kind === ResetKind.HARD && communication === '') notHere();
       return {};
     },
-    injectRoutes: async ({ routes, mrt }) => {
+    injectRoutes: async ({ routes, mrt, force }) => {
       // The type of the first record (RFC 6396): none is malformed here, and one is too much.
       const type = mrt[MRT_TYPE_AT];
       if (type === 0) throw new RpcError('INVALID_ARGUMENT', 'no table');
       if (type === 1) throw new RpcError('RESOURCE_EXHAUSTED', 'too many routes');
-      return { held: Math.max(routes.length, mrt.length > 0 ? 7 : 0) };
+      if (mrt.length === 0) return { held: routes.length };
+      return { held: force ? 9 : 7, leftOut: force ? 0 : 2 };
     },
     withdrawRoutes: async ({ prefixes }) => ({ withdrawn: prefixes.length }),
     async *holdRoutes() {

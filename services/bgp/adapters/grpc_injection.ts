@@ -20,8 +20,9 @@ import { parseCommunities } from '../core/cluster/derive_filters.ts';
 import type { Steps } from '../core/node/errands.ts';
 import { fits, TOO_LONG } from '../core/rib/attribute_table.ts';
 import { DEFAULT_LOCAL_PREFERENCE } from '../core/rib/path.ts';
-import type { OwnRoute } from '../core/speaker/config.ts';
-import type { InjectedRoute, InjectedRoutes } from '../core/speaker/injected_routes.ts';
+import type { InjectedRoute } from '../core/speaker/injected_routes.ts';
+import type { Speaker } from '../core/speaker/speaker.ts';
+import { describeToldInPool } from '../core/speaker/told_in_pools.ts';
 
 const CLIENT = /^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,62}$/;
 const COMMUNITY = /^[0-9]{1,5}:[0-9]{1,5}$|^[0-9]{1,10}:[0-9]{1,10}:[0-9]{1,10}$/;
@@ -98,14 +99,18 @@ function* routesOfMrt(mrt: Uint8Array): Generator<InjectedRoute | undefined, voi
 }
 
 /**
- * What a request asks for: its routes, and those of its table that are not this node's own. Pauses after each.
+ * What a request asks for: its routes, and those of its table that are neither this node's own nor, unless forced,
+ * a peer's inside of a pool. Pauses after each.
+ * @param onLeftOut is called for each of the latter
  * @throws RpcError
  */
 export function* routesFor(
-  { client, routes, mrt }: InjectRoutesRequest,
-  own: readonly OwnRoute[],
-  injected: InjectedRoutes,
+  { client, routes, mrt, force }: InjectRoutesRequest,
+  { config, rib, injected }: Pick<Speaker, 'config' | 'rib' | 'injected'>,
+  onLeftOut: () => void,
 ): Steps<InjectedRoute[]> {
+  const own = config?.ownRoutes ?? [];
+  const pools = force ? [] : (config?.local.pools ?? []);
   const blocks = own.flatMap(({ kind, prefix }) => (kind === 'service' ? [] : [prefix]));
   const blockOf = (prefix: Prefix) => blocks.find((block) => prefixContains(block, prefix));
   const wanted: InjectedRoute[] = [];
@@ -117,6 +122,11 @@ export function* routesFor(
         `Cannot inject "${message.prefix}": it is in "${formatPrefix(block)}", which this node announces itself`,
       );
     }
+    const told = describeToldInPool(route.prefix, rib, pools);
+    if (told !== undefined) {
+      const what = `Cannot inject "${message.prefix}": ${told}`;
+      throw new RpcError('FAILED_PRECONDITION', `${what}; only with "force"`);
+    }
     wanted.push(route);
     yield;
   }
@@ -125,6 +135,10 @@ export function* routesFor(
     if (route === undefined || blockOf(route.prefix) !== undefined) continue;
     if (!fits(route.data)) {
       throw refused(`Cannot inject "${formatPrefix(route.prefix)}": its ${TOO_LONG}`);
+    }
+    if (describeToldInPool(route.prefix, rib, pools) !== undefined) {
+      onLeftOut();
+      continue;
     }
     wanted.push(route);
   }

@@ -79,9 +79,10 @@ function inject(
   client: string,
   routes: InjectedRoute[],
   mrt: Uint8Array = new Uint8Array(0),
+  force = false,
 ) {
   const $typeName = 'calico.bgp.v1.InjectRoutesRequest';
-  return handlers.injectRoutes({ $typeName, client, routes, mrt }, call());
+  return handlers.injectRoutes({ $typeName, client, routes, mrt, force }, call());
 }
 
 function withdraw(handlers: Handlers, client: string, prefixes: string[]) {
@@ -150,7 +151,7 @@ test('injectRoutes() announces, withdrawRoutes() takes back, each client its own
   const { cluster, handlers } = start();
   const before = told(cluster);
   const route = injected('172.30.0.0/24', { asPath: [65_001], communities: ['64512:100'] });
-  assert.deepEqual(await inject(handlers, 'one', [route]), { held: 1 });
+  assert.deepEqual(await inject(handlers, 'one', [route]), { held: 1, leftOut: 0 });
   await inject(handlers, 'two', [injected('172.30.1.0/24'), injected('172.30.2.0/24')]);
   cluster.advance(100);
   assert.deepEqual(told(cluster), [
@@ -179,8 +180,9 @@ test('injectRoutes() takes what dumpTable() gives', async () => {
   for await (const { mrt } of handlers.dumpTable(request, call())) if (mrt) pieces.push(mrt);
   const whole = new Uint8Array(Buffer.concat(pieces));
   const other = start();
-  // All but the node's own block.
-  assert.deepEqual(await inject(other.handlers, 'file', [], whole), { held: 9 });
+  // All but the node's own block, and those of the other.
+  assert.deepEqual(await inject(other.handlers, 'file', [], whole), { held: 0, leftOut: 9 });
+  assert.deepEqual(await inject(other.handlers, 'file', [], whole, true), { held: 9, leftOut: 0 });
   const rows = await list(other.handlers, {});
   assert.equal(rows.filter(({ client }) => client === 'file').length, 9);
   await isRefused(
@@ -188,6 +190,27 @@ test('injectRoutes() takes what dumpTable() gives', async () => {
     'INVALID_ARGUMENT',
     /Cannot read MRT record/,
   );
+});
+
+test('injectRoutes() takes no blocks of other nodes, unless it is forced', async () => {
+  const { cluster, handlers } = start();
+  const [block, other] = [injected('10.244.21.0/26'), injected('10.244.99.0/26')];
+  await isRefused(
+    inject(handlers, 'c', [other, block]),
+    'FAILED_PRECONDITION',
+    /"10\.244\.21\.0\/26": peer "192\.168\.80\.101" tells it, .* IP pool "10\.244\.0\.0\/16"/,
+  );
+  assert.equal(cluster.node('a').speaker.injected.countOf('c'), 0);
+  assert.deepEqual(await inject(handlers, 'c', [other]), { held: 1, leftOut: 0 });
+  assert.deepEqual(await inject(handlers, 'c', [block], undefined, true), { held: 2, leftOut: 0 });
+  const ofB = createHandlers(cluster.node('b').bgp, 'b', '1.2.3');
+  await inject(ofB, 'c', [injected('172.30.0.0/24')]);
+  cluster.advance(1_000);
+  // What a peer tells outside of the pools may be told from here as well.
+  assert.deepEqual(await inject(handlers, 'c', [injected('172.30.0.0/24')]), {
+    held: 3,
+    leftOut: 0,
+  });
 });
 
 test('listRoutes() of a peer goes on while its table changes', async () => {
@@ -218,14 +241,14 @@ test('many routes are injected and taken back in several turns, and each call is
   const first = inject(handlers, 'c', routes);
   assert.ok(held.countOf('c') < 1_000, `${held.countOf('c')} put in the first turn`);
   cluster.advance(100);
-  assert.deepEqual(await first, { held: 2_000 });
+  assert.deepEqual(await first, { held: 2_000, leftOut: 0 });
   const withdrawal = withdraw(handlers, 'c', []);
   const second = inject(handlers, 'c', routes.slice(0, 5));
   assert.ok(held.countOf('c') > 500, `${held.countOf('c')} left after the first turn`);
   cluster.advance(100);
   assert.deepEqual(await withdrawal, { withdrawn: 2_000 });
   // What a client asks for is done in the order in which it has asked.
-  assert.deepEqual(await second, { held: 5 });
+  assert.deepEqual(await second, { held: 5, leftOut: 0 });
 });
 
 test('injectRoutes() says what it would accept', async () => {
