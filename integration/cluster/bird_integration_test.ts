@@ -60,6 +60,7 @@ for (const [version, foreign] of CASES) {
       ]);
       const traffic = await Traffic.start(hand, pod.ip);
       const bgp = lab.process('bgp', pod.node.name);
+      const saidBefore = bird.log().length;
       await bgp.stop('SIGKILL');
       const known = bgp.log().length;
       lab.startProcess(bgp);
@@ -70,8 +71,17 @@ for (const [version, foreign] of CASES) {
       );
       const { sent, lost } = await traffic.stop();
       const changed = (await Promise.all(monitors.map((monitor) => monitor.stop()))).flat();
-      const story = [...changed, bgp.log().slice(known), said()].join('\n');
-      assert.equal(lost.length, 0, `${lost.length} of ${sent} packets lost:\n${story}`);
+      const ends = [node.name, pod.node.name];
+      const neighbours = await Promise.all(ends.map((name) => lab.exec(name, ['ip', 'neigh'])));
+      const story = [
+        ...traffic.gaps(),
+        ...changed,
+        ...neighbours.map(({ stdout }) => stdout),
+        bgp.log().slice(known),
+        bird.log().slice(saidBefore),
+      ];
+      const packets = `${lost.length} of ${sent} packets lost`;
+      assert.equal(lost.length, 0, [packets, ...story].join('\n'));
       assert.deepEqual(changed, [], 'no route flaps');
     } finally {
       await bird?.stop();

@@ -132,13 +132,14 @@ ${EXPORT_FILTER(node.block)}
 protocol device { scan time 2; }
 protocol direct { ipv4; interface -"cali*", "*"; }
 protocol kernel {
-  learn; persist; scan time 2; merge paths on; graceful restart;
+  learn; persist; scan time 2; merge paths on; graceful restart; debug { routes };
   ipv4 { import all; export filter { if source ~ [ RTS_BGP, RTS_STATIC ] then accept; reject; }; };
 }
 protocol static { ipv4; route ${node.block} blackhole; }
 template bgp bgp_template {
   local ${node.address} as 64512;
   multihop;
+  debug { states, routes, events };
   graceful restart;
   connect delay time 2; connect retry time 5; error wait time 5,30;
   ipv4 { gateway recursive; import all; export filter calico_export_to_bgp_peers; add paths on; next hop self; };
@@ -154,7 +155,7 @@ ${EXPORT_FILTER(node.block)}
 protocol device { scan time 2; }
 protocol direct { interface -"cali*", "*"; }
 protocol kernel {
-  learn; persist; scan time 2; merge paths on; graceful restart;
+  learn; persist; scan time 2; merge paths on; graceful restart; debug { routes };
   import all; export filter { if source ~ [ RTS_BGP, RTS_STATIC ] then accept; reject; };
 }
 protocol static { route ${node.block} blackhole; }
@@ -167,6 +168,7 @@ template bgp bgp_template {
   export filter calico_export_to_bgp_peers;
   next hop self;
   add paths on;
+  debug { states, routes, events };
   graceful restart;
   connect delay time 2; connect retry time 5; error wait time 5,30;
 }

@@ -10,8 +10,8 @@ const LATE_MS = 2_000;
 export class Traffic {
   readonly #child: ChildProcess;
   readonly #closed: Promise<unknown>;
-  /** Numbers of the requests that were answered, from 1 on. */
-  readonly #answered = new Set<number>();
+  /** When the requests were answered, in milliseconds since the epoch, by their numbers from 1 on. */
+  readonly #answered = new Map<number, number>();
   #last = 0;
 
   private constructor(namespace: string, address: string, intervalSeconds: number) {
@@ -64,6 +64,16 @@ export class Traffic {
     }
   }
 
+  /** Between which answers requests were lost, and when these came: to be held against logs. */
+  gaps(): string[] {
+    const answers = [...this.#answered].toSorted(([a], [b]) => a - b);
+    return answers.flatMap(([number, at], index) => {
+      const [next, nextAt] = answers[index + 1] ?? [number + 1, at];
+      if (next === number + 1) return [];
+      return [`no answers between ${number} at ${timeText(at)} and ${next} at ${timeText(nextAt)}`];
+    });
+  }
+
   async #answers(number: number): Promise<void> {
     await eventually(
       () => this.#last >= number,
@@ -76,7 +86,11 @@ export class Traffic {
   #note(text: string | undefined): void {
     if (text === undefined) return;
     const number = Number(text);
-    this.#answered.add(number);
+    this.#answered.set(number, Date.now());
     this.#last = Math.max(this.#last, number);
   }
+}
+
+function timeText(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
 }
