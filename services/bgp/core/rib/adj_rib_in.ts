@@ -8,6 +8,14 @@ import { PathFlag } from './path_table.ts';
 /** Paths of others that a walk looks at in one go. */
 const WALK_PAUSE = 16_384;
 
+/** What is left of a turn for walks over the table; they use it up. */
+export type WalkBudget = {
+  /** Of the table, to pass over. */
+  rows: number;
+  /** Of peers, to work on. */
+  paths: number;
+};
+
 /** A route that import policy has kept out. */
 export type RefusedRoute = {
   readonly prefix: Prefix;
@@ -147,7 +155,7 @@ export class AdjRibIn implements Iterable<Path> {
   }
 
   /**
-   * Changes what the peer has told, and leaves it stale: up to `limit` rows of the table from `from` on.
+   * Changes what the peer has told, and leaves it stale: rows of the table from `from` on, while the budget lasts.
    * @param change undefined: the route goes, as it does when it becomes too long
    * @param judge attributes of the path as PathTable.attributesOf() has them
    * @returns where to go on; -1 at the end
@@ -155,14 +163,16 @@ export class AdjRibIn implements Iterable<Path> {
   age(
     families: readonly Family[],
     from: number,
-    limit: number,
+    budget: WalkBudget,
     change: (data: PathData) => PathData | undefined,
     judge: (prefix: number, received: number) => number,
   ): number {
     const { paths, prefixes, attributes } = this.#rib;
-    const end = Math.min(paths.limit, from + limit);
-    for (let row = from; row < end; row++) {
+    for (let row = from; row < paths.limit; row++) {
+      if (budget.rows <= 0 || budget.paths <= 0) return row;
+      budget.rows -= 1;
       if (!this.#isOwn(row) || !families.includes(prefixes.familyOf(paths.prefixOf(row)))) continue;
+      budget.paths -= 1;
       const data = change(attributes.dataOf(paths.receivedOf(row)));
       const received = data === undefined ? -1 : attributes.intern(data);
       if (received < 0) {
@@ -174,7 +184,7 @@ export class AdjRibIn implements Iterable<Path> {
       attributes.release(received);
       paths.setFlag(row, PathFlag.Stale, true);
     }
-    return end < paths.limit ? end : -1;
+    return -1;
   }
 
   /** Takes out what is still stale; how many of the routes that were let in. */
@@ -192,23 +202,25 @@ export class AdjRibIn implements Iterable<Path> {
   }
 
   /**
-   * Judges up to `limit` rows of the table from `from` on anew.
+   * Judges rows of the table from `from` on anew, while the budget lasts.
    * @param judge attributes of the path as PathTable.attributesOf() has them
    * @returns where to go on; -1 at the end
    */
   reconsider(
     from: number,
-    limit: number,
+    budget: WalkBudget,
     judge: (prefix: number, received: number) => number,
   ): number {
     const { paths } = this.#rib;
-    const end = Math.min(paths.limit, from + limit);
-    for (let row = from; row < end; row++) {
+    for (let row = from; row < paths.limit; row++) {
+      if (budget.rows <= 0 || budget.paths <= 0) return row;
+      budget.rows -= 1;
       if (!this.#isOwn(row)) continue;
+      budget.paths -= 1;
       this.#rib.judge(row, judge(paths.prefixOf(row), paths.receivedOf(row)));
       this.#rib.reconsider(row);
     }
-    return end < paths.limit ? end : -1;
+    return -1;
   }
 
   *[Symbol.iterator](): Generator<Path, void, undefined> {

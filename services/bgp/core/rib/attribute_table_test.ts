@@ -46,7 +46,7 @@ test('routes whose attributes are too long are not put, and go when a mark makes
     received.age(
       [4],
       from,
-      1,
+      { rows: 9, paths: 1 },
       (data) => addCommunities(data, mark),
       (_, id) => id,
     );

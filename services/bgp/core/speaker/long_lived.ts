@@ -5,6 +5,7 @@ import type { Family } from '@calico/ip';
 import { ImportJudge } from '../policy/import_judge.ts';
 import type { ImportPolicy } from '../policy/import_policy.ts';
 import { addCommunities } from '../policy/route_filter.ts';
+import type { WalkBudget } from '../rib/adj_rib_in.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import type { PathData } from '../rib/path.ts';
 import type { NegotiatedGracefulRestart } from '../session/types.ts';
@@ -96,26 +97,24 @@ export class LongLived {
   }
 }
 
-/** Rows of the table that one call goes through. */
-const WALK = 4_096;
 const MARK = { standard: [Community.LongLivedStale], large: [] };
 
 /** Routes that are being marked: of these families, from this row on. */
 export type Ageing = { readonly families: readonly Family[]; readonly next: number };
 
 /**
- * Goes on marking what peer.ageing says, and judges it anew; those that must not stay long go. Whether
- * there is more.
+ * Goes on marking what peer.ageing says, and judges it anew; those that must not stay long go.
  */
-export function ageSome(peer: Peer, imports: ImportPolicy, rib: LocRib): boolean {
+export function ageSome(peer: Peer, imports: ImportPolicy, rib: LocRib, budget: WalkBudget): void {
   const { received, policy, ageing } = peer;
-  if (ageing === undefined) return false;
+  if (ageing === undefined) return;
   const { families, next } = ageing;
   const judge = new ImportJudge(rib, imports, policy);
-  const end = received.age(families, next, WALK, ageData, (prefix, id) => judge.judge(prefix, id));
+  const end = received.age(families, next, budget, ageData, (prefix, id) =>
+    judge.judge(prefix, id),
+  );
   judge.done();
   peer.ageing = end < 0 ? undefined : { families, next: end };
-  return end >= 0;
 }
 
 /** Routes of families whose restart time is over become a last resort. */

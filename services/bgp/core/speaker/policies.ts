@@ -3,6 +3,7 @@ import { ExportPolicy, type InterfaceOf } from '../policy/export_policy.ts';
 import { ImportJudge } from '../policy/import_judge.ts';
 import { ImportPolicy } from '../policy/import_policy.ts';
 import type { LocalPolicy } from '../policy/types.ts';
+import type { WalkBudget } from '../rib/adj_rib_in.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import type { Negotiated } from '../session/types.ts';
 import { Inbound } from './inbound.ts';
@@ -10,8 +11,10 @@ import { ageSome } from './long_lived.ts';
 import type { Peer } from './peer.ts';
 import type { UpdateGroups } from './update_groups.ts';
 
-/** Rows of the table that one call judges anew for a peer. */
-const WALK = 16_384;
+/** Rows of the table that one call passes over: a tenth of a millisecond. */
+const ROWS = 16_384;
+/** To judge a path, which may have to be decoded and changed, takes so many times as long as to decide on a prefix. */
+const COST = 4;
 
 export class Policies {
   readonly #rib: LocRib;
@@ -57,26 +60,28 @@ export class Policies {
 
   /**
    * Goes on judging routes by a new policy, or because they become old; whether there is more.
+   * @param prefixes that could be decided on in the time that this may take
    * @param onDone told of each peer of whom nothing is left to judge
    */
-  rejudge(peers: Iterable<Peer>, onDone: (peer: Peer) => void): boolean {
+  rejudge(peers: Iterable<Peer>, prefixes: number, onDone: (peer: Peer) => void): boolean {
     const { imports } = this;
     if (imports === undefined) return false;
+    const budget = { rows: ROWS, paths: Math.ceil(prefixes / COST) };
     let isMore = false;
     for (const peer of peers) {
       if (peer.ageing === undefined && peer.rejudged === undefined) continue;
-      ageSome(peer, imports, this.#rib);
-      this.#rejudgeSome(peer, imports);
+      ageSome(peer, imports, this.#rib, budget);
+      this.#rejudgeSome(peer, imports, budget);
       if (peer.ageing !== undefined || peer.rejudged !== undefined) isMore = true;
       else onDone(peer);
     }
     return isMore;
   }
 
-  #rejudgeSome(peer: Peer, imports: ImportPolicy): void {
+  #rejudgeSome(peer: Peer, imports: ImportPolicy, budget: WalkBudget): void {
     if (peer.rejudged === undefined) return;
     const judge = new ImportJudge(this.#rib, imports, peer.policy);
-    const next = peer.received.reconsider(peer.rejudged, WALK, (prefix, received) =>
+    const next = peer.received.reconsider(peer.rejudged, budget, (prefix, received) =>
       judge.judge(prefix, received),
     );
     judge.done();

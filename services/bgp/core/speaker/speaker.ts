@@ -227,7 +227,7 @@ export class Speaker {
    */
   flush(prefixes = SLICE): SpeakerEffect[] {
     this.#record?.({ kind: 'flush', slice: prefixes });
-    let isMore = this.#policies.rejudge(this.#peers.values(), ({ config }) =>
+    let isMore = this.#policies.rejudge(this.#peers.values(), prefixes, ({ config }) =>
       this.#note({ kind: 'rejudged', peer: config.key }),
     );
     const slice = Math.ceil(prefixes / Math.max(1, this.#groups.size / GROUPS_PER_SLICE));
