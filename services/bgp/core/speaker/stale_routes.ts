@@ -25,6 +25,7 @@ export class StaleRoutes {
    */
   lose(peer: Peer, restart: NegotiatedGracefulRestart | undefined, wasRefreshing: boolean): void {
     const { received, longLived: before } = peer;
+    forgetOldDeadline(peer);
     // A second loss before the peer finished its table does not prolong the wait.
     const isAwaitedAlready = received.staleCount > 0 && peer.isAwaited && !wasRefreshing;
     const goesOn = isAwaitedAlready && before.isLong;
@@ -59,6 +60,7 @@ export class StaleRoutes {
   }
 
   refresh(peer: Peer, message: RouteRefresh): void {
+    forgetOldDeadline(peer);
     const swept = takeRefresh(peer, message);
     // The peer may never end what it has begun; beginning again does not prolong it.
     if (peer.received.staleCount > 0 && !peer.isAwaited) this.#await(peer, AFTER_RETURN_MS);
@@ -115,4 +117,9 @@ export class StaleRoutes {
     peer.isAwaited = false;
     this.#emit({ kind: 'cancel-timer', peer: peer.config.key, timer: 'stale' });
   }
+}
+
+/** It has told all of its routes again since. */
+function forgetOldDeadline(peer: Peer): void {
+  if (peer.received.staleCount === 0) peer.staleUntil = undefined;
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Afi, type Capability, endOfRib, Safi } from '@calico/bgp-wire';
+import { Afi, type Capability, endOfRib, Safi, type Update } from '@calico/bgp-wire';
 import { parseAddress, parsePrefix } from '@calico/ip';
 import { ScriptedPeer } from '../../testing/scripted_peer.ts';
 
@@ -12,13 +12,23 @@ const GRACEFUL: Capability = {
   families: [{ afi: Afi.Ipv4, safi: Safi.Unicast, forwarding: true }],
 };
 
+const ROUTE: Update = {
+  kind: 'update',
+  withdrawn: [],
+  announced: [{ prefix: parsePrefix('10.244.2.0/26') }],
+  attributes: {
+    origin: 0,
+    asPath: [],
+    localPreference: 100,
+    nextHop: parseAddress('192.168.80.101'),
+  },
+  problems: [],
+};
+
 /** A peer that has told one route. */
 function told(): ScriptedPeer {
   const peer = new ScriptedPeer([GRACEFUL]);
-  const nextHop = parseAddress('192.168.80.101');
-  const attributes = { origin: 0 as const, asPath: [], localPreference: 100, nextHop };
-  const announced = [{ prefix: parsePrefix('10.244.2.0/26') }];
-  peer.say({ kind: 'update', withdrawn: [], announced, attributes, problems: [] });
+  peer.say(ROUTE);
   peer.clock.advance(100);
   return peer;
 }
@@ -38,6 +48,18 @@ function flap(peer: ScriptedPeer): number {
 test('routes of a peer that comes and goes end two minutes after its restart time', () => {
   const peer = told();
   assert.equal(flap(peer), 240);
+});
+
+test('a peer that is lost again and again, and tells its route each time, keeps it', () => {
+  const peer = told();
+  for (let round = 0; round < 8; round++) {
+    peer.hangUp();
+    peer.clock.advance(20_000);
+    peer.connect([GRACEFUL]);
+    assert.equal(peer.peer.received.size, 1, `round ${round}`);
+    peer.say(ROUTE);
+    peer.clock.advance(55_000);
+  }
 });
 
 test('a peer that has told all has all the time again', () => {
