@@ -43,6 +43,10 @@ export type OnAnswer = (nextHop: Address, resolution: Resolution | undefined) =>
 type Planned = { readonly nextHop: Address; readonly plan: Plan };
 
 const DONE = -1;
+/** A route with several next hops is planned by itself, which takes as long as this many that are planned alike. */
+const ALIKE = 8;
+/** What update() plans before it puts something off. */
+const AT_ONCE = 2_048;
 const SOURCES = 0x1_0000;
 const KINDS = 0x1000;
 
@@ -64,6 +68,8 @@ export class RoutePlan {
   /** Prefixes with a route that the operator has asked for: held. */
   readonly #statics = new Map<number, PlanInputs['statics'][number]>();
   readonly #planned = new Map<number, Planned>();
+  /** Prefixes that may still be planned in this turn. */
+  #left = 0;
   /** Questions that are left for this turn, and whether that was not enough for what is being planned. */
   #questions = 0;
   #isPutOff = false;
@@ -160,10 +166,15 @@ export class RoutePlan {
     if (!this.isAsking) this.#followAnswers();
   }
 
-  /** Plans these prefixes anew, those through many new next hops later. */
+  /** Plans these prefixes anew; those through many new next hops, and of many with several, later. */
   update(ids: readonly number[]): void {
     this.#questions = QUESTIONS;
-    for (const id of ids) this.#plan(id);
+    this.#left = Math.max(AT_ONCE, ids.length);
+    for (const id of ids) {
+      if (this.#left > 0) this.#plan(id);
+      else this.#putOff(id);
+      this.#left--;
+    }
   }
 
   /** Somebody else has got a route to the prefix, or has none any more. */
@@ -178,11 +189,11 @@ export class RoutePlan {
     return this.#late.size > 0;
   }
 
-  /** Plans up to `limit` of them. */
+  /** Plans up to `limit` of them, less where they take longer. */
   planLate(limit: number, onPlanned: (id: number) => void): void {
     this.#questions = QUESTIONS;
     this.#isPutOff = false;
-    for (let left = limit; left > 0 && this.hasLate && !this.#isPutOff; left--) {
+    for (this.#left = limit; this.#left > 0 && this.hasLate && !this.#isPutOff; this.#left--) {
       const id = this.#late.shift();
       this.#lateFlags[id] = 0;
       this.#plan(id);
@@ -191,14 +202,16 @@ export class RoutePlan {
     }
   }
 
-  /** Plans up to `limit` prefixes anew, as far as that is needed. */
+  /** Plans up to `limit` prefixes anew, as far as that is needed; less where they take longer. */
   planOn(limit: number): void {
     if (!this.isPlanning) return;
     this.#questions = QUESTIONS;
     const { prefixes } = this.#rib;
-    const end = Math.min(prefixes.limit, this.#next + limit);
-    for (let id = this.#next; id < end; id++) if (prefixes.has(id)) this.#plan(id);
-    this.#next = end < prefixes.limit ? end : DONE;
+    let id = this.#next;
+    for (this.#left = limit; this.#left > 0 && id < prefixes.limit; this.#left--, id++) {
+      if (prefixes.has(id)) this.#plan(id);
+    }
+    this.#next = id < prefixes.limit ? id : DONE;
     if (!this.isPlanning) this.#isComplete = true;
     if (this.isPlanning || !this.#isAgain) return;
     this.#isAgain = false;
@@ -378,6 +391,7 @@ export class RoutePlan {
   }
 
   #make(id: number, inputs: PlanInputs): Plan {
+    this.#left -= ALIKE - 1;
     const entry = this.#rib.entryOf(id);
     if (entry === undefined) return NOTHING;
     if (entry.best?.source.kind === 'local' && entry.best.source.isAggregate && this.#isToBeAsked) {

@@ -58,6 +58,33 @@ test('very many routes are planned anew a part at a time, by what is configured 
   assert.deepEqual(kernel.log, [], 'what changes nothing is in force, too');
 });
 
+test('routes with several next hops, which take longer, are planned fewer at a time', () => {
+  const turns: (() => void)[] = [];
+  const fixture = new Fixture();
+  fixture.defer = (callback) => turns.push(callback);
+  const { kernel, sync } = fixture;
+  const takeTurns = (): number => {
+    let count = 0;
+    for (let turn = turns.shift(); turn !== undefined; turn = turns.shift(), count++) turn();
+    return count;
+  };
+  const prefixes = Array.from({ length: 2_000 }, (_, index) => prefixAt(index));
+  fixture.learn(
+    ...prefixes.flatMap((prefix) =>
+      ['192.168.80.101', '192.168.80.102'].map((from) => ({ prefix, from })),
+    ),
+  );
+  const { size } = kernel.routes;
+  assert.ok(size > 0 && size < 500, `${size} routes planned in the first turn`);
+  assert.equal(sync.isDone, false);
+  takeTurns();
+  assert.deepEqual([kernel.routes.size, sync.isDone], [2_000, true]);
+  assert.ok(kernel.describe().every((route) => route.endsWith('101, via 192.168.80.102')));
+  fixture.configure({ vxlanMode: 'Always' });
+  assert.ok(takeTurns() >= 7);
+  assert.deepEqual([kernel.routes.size, sync.isDone], [0, true]);
+});
+
 test('what goes on when the service stops leaves the kernel as it is', () => {
   const fixture = new Fixture().learn(...routes());
   const { kernel, sync } = fixture;
