@@ -51,6 +51,11 @@ async function scenario(
 
   await t.test('routes travel both ways', async () => {
     await lab.routesBecome('k8s-node01', expected, 30_000);
+    await lab.routesBecome('k8s-node02', [
+      `10.244.235.192/26 via 192.168.80.${octet} dev ens33`,
+      '10.244.85.192/26 via 192.168.80.101 dev ens33',
+      'blackhole 10.244.58.192/26',
+    ]);
     const metric = version === '2' ? ' metric 32' : '';
     await lab.routesBecome('bird', [
       `10.244.58.192/26 via 192.168.80.102 dev ens33${metric}`,

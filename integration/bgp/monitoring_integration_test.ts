@@ -99,10 +99,16 @@ async function dumps(lab: BgpLab): Promise<void> {
   });
   const lines = (await execOk(['bgpdump', '-m', file])).trim().split('\n');
   // TABLE_DUMP2|time|B|peer|AS|prefix|AS path|origin|next hop|local preference|…
+  // With path identifiers, which BIRD gives: TABLE_DUMP2_AP|time|B|peer|AS|prefix|identifier|AS path|…
   const fields = lines
-    .map((line) => line.split('|').toSpliced(1, 1).slice(0, 8))
+    .map((line) => line.split('|').toSpliced(1, 1))
+    .map(([type = '', ...rest]) =>
+      type === 'TABLE_DUMP2_AP' && Number(rest[4]) > 0
+        ? [type, ...rest.toSpliced(4, 1)].slice(0, 8)
+        : [type, ...rest].slice(0, 8),
+    )
     .toSorted((a, b) => (a.join() < b.join() ? -1 : 1));
-  const remote = ['TABLE_DUMP2', 'B', '192.168.80.100', '64512'];
+  const remote = ['TABLE_DUMP2_AP', 'B', '192.168.80.100', '64512'];
   assert.deepEqual(fields, [
     ['TABLE_DUMP2', 'B', '0.0.0.0', '64512', '10.244.85.192/26', '', 'IGP', '0.0.0.0'],
     [...remote, '10.244.235.192/26', '', 'IGP', '192.168.80.100'],
