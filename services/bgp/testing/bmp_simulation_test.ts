@@ -13,7 +13,7 @@ import {
   type Update,
   type WireContext,
 } from '@calico/bgp-wire';
-import { formatAddress, formatPrefix } from '@calico/ip';
+import { formatAddress, formatPrefix, parseAddress } from '@calico/ip';
 import type { AnyResource } from '@calico/model';
 import type { BmpSettings } from '../core/bmp/settings.ts';
 import type { CollectorPort, CollectorSource } from '../ports.ts';
@@ -256,4 +256,24 @@ test('a peer that speaks first is told of as others are, with our address of the
   assert.ok(station.log.includes('peer-up 192.168.80.102 pre-policy'));
   assert.deepEqual(station.locals.get('192.168.80.102'), '192.168.80.101');
   assert.deepEqual(station.table('192.168.80.102 pre-policy'), [BLOCK_B]);
+});
+
+test('why a session ended: removed with a word, given up for a new one', () => {
+  const { cluster, station } = monitored(6);
+  cluster.advance(10_000);
+  // It restarts, and its new connection is there before the end of the old one is.
+  const address = parseAddress('192.168.80.103');
+  cluster.network.silence(address);
+  cluster.kill('c');
+  cluster.advance(1_000);
+  cluster.network.hear(address);
+  cluster.start('c');
+  cluster.advance(10_000);
+  cluster.apply(cluster.resources.filter(({ metadata }) => metadata.name !== 'b'));
+  cluster.advance(1_000);
+  const ends = station.log.filter((line) => line.startsWith('peer-down'));
+  assert.deepEqual(ends, [
+    'peer-down 192.168.80.103 pre-policy 2',
+    'peer-down 192.168.80.102 pre-policy 1',
+  ]);
 });

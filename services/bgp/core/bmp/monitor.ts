@@ -80,7 +80,9 @@ export class BmpMonitor implements CollectorSource {
 
   /** A message of a session that is no UPDATE. */
   observe(message: SessionMessage): void {
-    const peer = this.#options.speaker.peers.get(message.peer);
+    // The last words to one that is removed follow its removal.
+    const monitored = this.#peers.get(message.peer)?.peer;
+    const peer = monitored ?? this.#options.speaker.peers.get(message.peer);
     if (peer !== undefined) this.#log.observe(peer, message);
   }
 
@@ -99,7 +101,7 @@ export class BmpMonitor implements CollectorSource {
       const peer = speaker.peers.get(note.peer);
       if (peer !== undefined) this.#up(peer);
     } else if (note.kind === 'down') {
-      this.#down(note.peer);
+      this.#down(note.peer, note.isDropped === true);
     } else if (note.kind === 'swept' || note.kind === 'rejudged') {
       this.#peers.get(note.peer)?.reconsidered();
     }
@@ -161,11 +163,11 @@ export class BmpMonitor implements CollectorSource {
     this.#peers.set(config.key, monitored);
   }
 
-  #down(key: string): void {
+  #down(key: string, isDropped: boolean): void {
     const monitored = this.#peers.get(key);
     if (monitored === undefined) return;
     this.#peers.delete(key);
-    this.#say(monitored.down(this.#log, this.#options.clock.now()));
+    this.#say(monitored.down(this.#log, isDropped, this.#options.clock.now()));
   }
 
   #say(message: BmpMessage): void {

@@ -19,12 +19,12 @@ import { type FeedPath, TableFeed } from './table_feed.ts';
 type PolicyTable = 'pre-policy' | 'post-policy';
 
 export class MonitoredPeer {
-  readonly #peer: Peer;
+  readonly peer: Peer;
   readonly #live: Live;
   readonly feeds = new Map<PolicyTable, TableFeed>();
 
   constructor(peer: Peer, live: Live, settings: BmpSettings) {
-    this.#peer = peer;
+    this.peer = peer;
     this.#live = live;
     const walk = () => peer.received.walk();
     const { addPath } = live.negotiated.context;
@@ -39,7 +39,7 @@ export class MonitoredPeer {
 
   header(table: PolicyTable, timestamp: number): BmpPeer {
     const { asn, routerId } = this.#live.negotiated.remoteOpen;
-    return { table, address: this.#peer.config.address, asn, routerId, timestamp };
+    return { table, address: this.peer.config.address, asn, routerId, timestamp };
   }
 
   /** The runtimes' sockets do not tell the port that a connection was dialled from: 0. */
@@ -49,14 +49,14 @@ export class MonitoredPeer {
     now: number,
   ): BmpMessage | undefined {
     const { side } = this.#live;
-    const { port } = this.#peer.config;
+    const { port } = this.peer.config;
     const { listenPort } = local;
-    const opens = log.opens(this.#peer, side);
+    const opens = log.opens(this.peer, side);
     if (opens === undefined) return undefined;
     return {
       kind: 'peer-up',
       peer: this.header('pre-policy', now),
-      localAddress: localAddressOf(this.#peer, local.local),
+      localAddress: localAddressOf(this.peer, local.local),
       localPort: side === 'outgoing' ? 0 : listenPort,
       remotePort: side === 'outgoing' ? port : 0,
       sentOpen: opens.sent,
@@ -64,13 +64,15 @@ export class MonitoredPeer {
     };
   }
 
-  down(log: SessionLog, now: number): BmpMessage {
-    const farewell = log.farewell(this.#peer, this.#live.side);
-    return { kind: 'peer-down', peer: this.header('pre-policy', now), ...reasonOf(farewell) };
+  /** @param isDropped we have closed the connection without a word */
+  down(log: SessionLog, isDropped: boolean, now: number): BmpMessage {
+    const farewell = log.farewell(this.peer, this.#live.side);
+    const why = isDropped ? DROPPED : reasonOf(farewell);
+    return { kind: 'peer-down', peer: this.header('pre-policy', now), ...why };
   }
 
   statistics(now: number): BmpMessage {
-    const { received: table } = this.#peer;
+    const { received: table } = this.peer;
     return {
       kind: 'statistics',
       peer: this.header('pre-policy', now),
@@ -105,6 +107,12 @@ export class MonitoredPeer {
     for (const feed of this.feeds.values()) feed.reconsider();
   }
 }
+
+/** Event 23 of RFC 4271 section 8.1.5: the connection has lost to another one. */
+const DROPPED = {
+  reason: PeerDownReason.LocalWithoutNotification,
+  data: Uint8Array.of(0, 23),
+};
 
 /** RFC 7854 section 4.9. */
 function reasonOf(farewell: Farewell | undefined): { reason: number; data: Uint8Array } {

@@ -199,7 +199,7 @@ export class SessionStepper {
     if (before.kind !== 'established') return;
     this.#drop(side);
     const { negotiated } = before;
-    this.#lose(negotiated, isResumable(negotiated), reason);
+    this.#lose(negotiated, isResumable(negotiated), reason, true);
     this.#set({ lastError: reason, refusal: '' });
   }
 
@@ -282,8 +282,9 @@ export class SessionStepper {
     }
   }
 
-  #lose(negotiated: Negotiated, isGraceful: boolean, reason: string): void {
-    this.effects.push({ kind: 'down', negotiated, isGraceful, reason });
+  #lose(negotiated: Negotiated, isGraceful: boolean, reason: string, isDropped = false): void {
+    const how = isDropped ? { isDropped } : {};
+    this.effects.push({ kind: 'down', negotiated, isGraceful, reason, ...how });
     const losses = this.session.losses + 1;
     this.#set({ since: this.#now, losses, lastLoss: { at: this.#now, reason } });
   }

@@ -202,6 +202,8 @@ export type SessionEffect =
       /** The peer may have restarted: keep its routes for a while (RFC 4724). */
       readonly isGraceful: boolean;
       readonly reason: string;
+      /** We have closed the connection without a word, in favour of another one. */
+      readonly isDropped?: true;
     }
   | { readonly kind: 'update'; readonly update: Update }
   | { readonly kind: 'refresh'; readonly refresh: RouteRefresh };

@@ -104,6 +104,8 @@ export type Note =
       readonly peer: string;
       readonly reason: string;
       readonly isGraceful: boolean;
+      /** As of the session's effect. */
+      readonly isDropped?: true;
     }
   | { readonly kind: 'end-of-rib'; readonly peer: string; readonly family: 4 | 6 }
   | (UpdateNews & { readonly peer: string })

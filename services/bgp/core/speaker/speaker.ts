@@ -63,6 +63,7 @@ const SLICE = 2_048;
 const GROUPS_PER_SLICE = 8;
 
 type UpEffect = Extract<SessionEffect, { readonly kind: 'up' }>;
+type DownEffect = Extract<SessionEffect, { readonly kind: 'down' }>;
 
 export class Speaker {
   readonly #timing: SessionTiming;
@@ -354,7 +355,7 @@ export class Speaker {
       case 'up':
         return this.#up(peer, effect);
       case 'down':
-        return this.#down(peer, effect.negotiated, effect.isGraceful, effect.reason);
+        return this.#down(peer, effect);
       case 'update': {
         const context = peer.live?.negotiated.context;
         return this.#apply(peer, encodeMessage(effect.update, context).subarray(HEADER_LENGTH));
@@ -393,12 +394,13 @@ export class Speaker {
     if (exports !== undefined) this.#groups.join(peer, live, exports);
   }
 
-  #down(peer: Peer, negotiated: Negotiated, isGraceful: boolean, reason: string): void {
+  #down(peer: Peer, { negotiated, isGraceful, reason, isDropped }: DownEffect): void {
     const wasRefreshing = (peer.live?.refreshing.size ?? 0) > 0;
     this.#groups.leave(peer);
     peer.live = undefined;
     peer.inbound = undefined;
-    this.#note({ kind: 'down', peer: peer.config.key, reason, isGraceful });
+    const how = isDropped === true ? { isDropped } : {};
+    this.#note({ kind: 'down', peer: peer.config.key, reason, isGraceful, ...how });
     this.#stale.lose(peer, isGraceful ? negotiated.gracefulRestart : undefined, wasRefreshing);
   }
 
