@@ -156,8 +156,13 @@ function restrict(
   const { ttl = DEFAULT_TTL, minimumTtl } = options ?? {};
   const { _handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } };
   if (_handle?.fd === undefined) return minimumTtl === undefined;
-  setTtl(_handle.fd, family, { ttl, minimumTtl });
-  return true;
+  try {
+    setTtl(_handle.fd, family, { ttl, minimumTtl });
+    return true;
+  } catch {
+    // The kernel, or who guards it, has refused: only what has to be checked must not go on.
+    return minimumTtl === undefined;
+  }
 }
 
 function portOf(server: Server): number {

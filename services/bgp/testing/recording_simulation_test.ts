@@ -88,6 +88,14 @@ test('what a chosen peer says and is told is recorded, with the states of its se
   assert.equal(keeper.lines.at(-1), `${peer} 6 to 1`);
 });
 
+test('a peer that is named without a port is recorded whatever port it has', () => {
+  const { cluster, keeper } = start({ peers: ['192.168.80.102'] });
+  cluster.apply([...cluster.resources, bgpConfiguration({ listenPort: 1790 }, 'node.c')]);
+  keeper.lines.length = 0;
+  cluster.advance(10_000);
+  assert.ok(keeper.lines.includes('192.168.80.102 > 192.168.80.100 5 to 6'), keeper.lines.join());
+});
+
 test('without a choice all peers are recorded', () => {
   const { keeper } = start({});
   assert.equal(keeper.maxBytes, 64 * 1024 * 1024);

@@ -19,6 +19,7 @@ import {
 import type { Clock } from '@calico/clock';
 import type { Family } from '@calico/ip';
 import type { RecordingPort } from '../../ports.ts';
+import { BGP_PORT, peerKey } from '../cluster/peer_key.ts';
 import type { SessionMessage } from '../host/session_message.ts';
 import type { Negotiated } from '../session/types.ts';
 import type { Note } from '../speaker/events.ts';
@@ -26,7 +27,7 @@ import { localAddressOf, type Peer } from '../speaker/peer.ts';
 import type { Speaker } from '../speaker/speaker.ts';
 
 export type RecordingSettings = {
-  /** Keys of peers; undefined: all. */
+  /** Keys of peers, those without a port whatever port they have; undefined: all. */
   readonly peers: readonly string[] | undefined;
   /** Of the file; the one before it is kept as well. */
   readonly maxBytes: number;
@@ -121,9 +122,14 @@ export class SessionRecording {
   }
 
   #recorded(key: string): Peer | undefined {
-    const settings = this.#settings;
-    if (settings === undefined || settings.peers?.includes(key) === false) return undefined;
-    return this.#options.speaker.peers.get(key);
+    const peers = this.#settings?.peers;
+    const peer = this.#options.speaker.peers.get(key);
+    if (this.#settings === undefined || peer === undefined) return undefined;
+    const { address, interface: onLink } = peer.config;
+    const isMeant =
+      peers === undefined ||
+      [key, peerKey(address, BGP_PORT, onLink)].some((k) => peers.includes(k));
+    return isMeant ? peer : undefined;
   }
 
   #message(peer: Peer, message: Uint8Array, direction: SessionMessage['direction']): MrtRecord {
