@@ -21,8 +21,9 @@ export class OtherRoutes {
   /** Readings that have begun. */
   #round = 0;
   #isReading = false;
-  /** Prefixes that a route has gone from meanwhile: what the reading says of them may be older. Held. */
-  readonly #touched = new Set<number>();
+  /** What has gone meanwhile: the reading may meet it all the same. Metrics by the prefix's number, which is held. */
+  readonly #gone = new Map<number, Set<number>>();
+  readonly #goneInterfaces = new Set<number>();
 
   /** @param onChange a prefix is somebody's, or free */
   constructor(prefixes: PrefixTable, onChange: (id: number) => void) {
@@ -42,8 +43,11 @@ export class OtherRoutes {
 
   /** A reading has met the route. */
   visit(route: OtherRoute): void {
-    const id = this.#prefixes.find(route.prefix);
-    if (id < 0 || !this.#touched.has(id)) this.add(route);
+    const { prefix, metric, interfaceIndex } = route;
+    const isGone =
+      this.#gone.get(this.#prefixes.find(prefix))?.has(metric) === true ||
+      (interfaceIndex !== undefined && this.#goneInterfaces.has(interfaceIndex));
+    if (!isGone) this.add(route);
   }
 
   /** The reading is over; what it has not met has gone if it was whole. A slice at a time. */
@@ -59,8 +63,9 @@ export class OtherRoutes {
         );
     }
     this.#isReading = false;
-    for (const id of this.#touched) this.#prefixes.release(id);
-    this.#touched.clear();
+    for (const id of this.#gone.keys()) this.#prefixes.release(id);
+    this.#gone.clear();
+    this.#goneInterfaces.clear();
   }
 
   add({ prefix, metric, interfaceIndex }: OtherRoute): void {
@@ -76,10 +81,7 @@ export class OtherRoutes {
 
   remove({ prefix, metric }: OtherRoute): void {
     const id = this.#prefixes.intern(prefix);
-    if (this.#isReading && !this.#touched.has(id)) {
-      this.#touched.add(id);
-      this.#prefixes.retain(id);
-    }
+    if (this.#isReading) this.#noteGone(id, metric);
     const routes = this.#routes.get(id) ?? [];
     this.#set(
       id,
@@ -90,10 +92,18 @@ export class OtherRoutes {
 
   /** The kernel drops the routes of an interface without a message for each. */
   removeInterface(index: number): void {
+    if (this.#isReading) this.#goneInterfaces.add(index);
     for (const [id, routes] of this.#routes) {
       const left = routes.filter(({ interfaceIndex }) => interfaceIndex !== index);
       if (left.length < routes.length) this.#set(id, left);
     }
+  }
+
+  #noteGone(id: number, metric: number): void {
+    const metrics = this.#gone.get(id);
+    if (metrics !== undefined) return void metrics.add(metric);
+    this.#gone.set(id, new Set([metric]));
+    this.#prefixes.retain(id);
   }
 
   #set(id: number, routes: readonly Held[]): void {

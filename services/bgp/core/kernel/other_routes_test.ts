@@ -78,3 +78,42 @@ test('routes go with their interface', () => {
   others.removeInterface(7);
   assert.deepEqual(news(), [`free ${POD}`]);
 });
+
+test('of a prefix that loses a route while the kernel is read, the others stay', () => {
+  const { prefixes, others, news } = world();
+  const [wired, wireless] = [route('0.0.0.0/0', 100, 2), route('0.0.0.0/0', 600, 3)];
+  others.add(wired);
+  others.add(wireless);
+  news();
+  others.begin();
+  others.visit(wireless);
+  others.remove(wireless);
+  others.visit(wired);
+  others.visit(wireless);
+  Array.from(others.end(true));
+  assert.deepEqual(news(), []);
+  others.remove(wired);
+  assert.deepEqual([news(), prefixes.size], [['free 0.0.0.0/0'], 0]);
+});
+
+test('what comes back while the kernel is read stays', () => {
+  const { others, news } = world();
+  others.add(route(POD, 0, 7));
+  others.begin();
+  others.remove(route(POD, 0, 7));
+  others.add(route(POD, 0, 7));
+  Array.from(others.end(true));
+  assert.deepEqual(news(), [`taken ${POD}`, `free ${POD}`, `taken ${POD}`]);
+});
+
+test('what went with an interface is not taken for new by a reading that began before', () => {
+  const { prefixes, others, news } = world();
+  others.begin();
+  others.removeInterface(7);
+  others.visit(route(POD, 0, 7));
+  Array.from(others.end(true));
+  assert.deepEqual([news(), prefixes.size], [[], 0]);
+  others.begin();
+  others.visit(route(POD, 0, 7));
+  assert.deepEqual(news(), [`taken ${POD}`], 'numbers are used again');
+});
