@@ -67,6 +67,13 @@ test('a next hop behind a gateway is reached through it, and followed', {
       ['10.244.58.192/26 via 192.168.80.102 dev ens33', 'blackhole 10.244.85.192/26'],
       30_000,
     );
+    const hops = ['192.168.80.10', '192.168.80.102'].map((hop) => `nexthop via ${hop}`);
+    await lab.run('k8s-node01', `ip route replace 192.168.81.102 ${hops.join(' ')}`);
+    await lab.routesBecome('k8s-node01', [
+      '10.244.58.192/26',
+      ...hops.map((hop) => `${hop} dev ens33 weight 1`),
+      'blackhole 10.244.85.192/26',
+    ]);
     await lab.run('k8s-node01', 'ip route replace 192.168.81.102 via 192.168.80.10');
     await lab.routesBecome('k8s-node01', [
       '10.244.58.192/26 via 192.168.80.10 dev ens33',

@@ -18,6 +18,7 @@ import {
   type KernelRoute,
   type OtherRoute,
   type Resolution,
+  type WayHop,
 } from '../core/kernel/types.ts';
 import type { KernelNews, KernelPort, RouteFailure } from '../ports.ts';
 import { IPV6_METRIC, KernelWriter, routeTo, TABLE_MAIN } from './kernel_writer.ts';
@@ -132,11 +133,16 @@ export class KernelRoutes implements KernelPort {
     // Of a nexthop object the kernel may tell the number alone (nexthop_compat_mode 0).
     const isShown = entry.nextHops.length > 0;
     const nextHops = isShown ? entry.nextHops : (this.#netlink.routeTo(address)?.nextHops ?? []);
-    const hop = nextHops.find(({ down }) => down !== true);
-    if (hop?.interfaceIndex === undefined) return undefined;
-    const { gateway, interfaceIndex } = hop;
+    // Of IPv6 routes the first depends on the address.
+    const hops = nextHops.flatMap((each) => toWayHop(each) ?? []).toSorted(hopOrder);
+    const [hop, ...others] = hops;
+    if (hop === undefined) return undefined;
     const { metric } = entry;
-    return { gateway, interfaceIndex, ...(metric === undefined ? {} : { metric }) };
+    return {
+      ...hop,
+      ...(others.length === 0 ? {} : { others }),
+      ...(metric === undefined ? {} : { metric }),
+    };
   }
 
   isLocal(address: Address): boolean {
@@ -209,6 +215,12 @@ export function newsOfRoute(action: 'new' | 'deleted', route: Route): KernelNews
     ...(isHost && !hasGateway ? { to: { family, value } } : {}),
     ...(other === undefined ? {} : { other: { action, route: other } }),
   };
+}
+
+/** Undefined where nothing arrives. */
+function toWayHop({ gateway, interfaceIndex, onlink, down }: NextHop): WayHop | undefined {
+  if (interfaceIndex === undefined || down === true) return undefined;
+  return { gateway, interfaceIndex, ...(onlink === true ? { onlink } : {}) };
 }
 
 function toHop({ gateway, interfaceIndex, onlink }: NextHop): KernelHop | undefined {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Address, parseAddress, parsePrefix } from '@calico/ip';
 import type { Batch, Netlink, NextHop, Route, RouteDump, RouteFilter } from '@calico/netlink';
+import { hopsOf } from '../core/kernel/types.ts';
 import { KernelRoutes, newsOfRoute, toKernelRoute } from './kernel_routes.ts';
 
 function route(changes: Partial<Route> = {}): Route {
@@ -105,25 +106,26 @@ test('resolve() answers the way to a next hop, or that there is none', () => {
   );
 });
 
-/** The way by what the entry of the table shows, and what asking for the way itself does. */
-function resolved(shown: NextHop[], asked: NextHop[] = []): Address | undefined {
+/** The gateways by what the entry of the table shows, and what asking for the way itself does. */
+function resolved(shown: NextHop[], asked: NextHop[] = []): (Address | undefined)[] | undefined {
   const netlink = {
     entryFor: () => route({ nextHops: shown }),
     routeTo: () => route({ nextHops: asked }),
   } as unknown as Netlink;
   const kernel = new KernelRoutes(netlink, { batch: { portId: 7 } as Batch });
-  return kernel.resolve(parseAddress('10.9.0.5'))?.gateway;
+  const resolution = kernel.resolve(parseAddress('10.9.0.5'));
+  return resolution && hopsOf(resolution).map(({ gateway }) => gateway);
 }
 
 test('resolve() passes next hops by that have no carrier, and asks for those that are not shown', () => {
   const gateways = ['192.168.80.101', '192.168.80.102'].map((text) => parseAddress(text));
   const hops = gateways.map((gateway) => ({ gateway, interfaceIndex: 2 }));
   const down = hops.map((hop) => ({ ...hop, down: true }));
-  assert.equal(resolved(hops), gateways[0]);
-  assert.equal(resolved([...down.slice(0, 1), ...hops.slice(1)]), gateways[1]);
+  assert.deepEqual(resolved(hops), gateways);
+  assert.deepEqual(resolved([...down.slice(0, 1), ...hops.slice(1)]), gateways.slice(1));
   assert.equal(resolved(down), undefined);
   assert.equal(resolved(down, hops), undefined);
-  assert.equal(resolved([], hops), gateways[0]);
+  assert.deepEqual(resolved([], hops), gateways);
   assert.equal(resolved([]), undefined);
 });
 

@@ -364,6 +364,36 @@ test('a route that is wanted again before it could be removed stays', () => {
   assert.equal(fixture.sync.isDone, true);
 });
 
+test('a next hop behind several gateways is routed through all of them, each once', () => {
+  const fixture = new Fixture();
+  const { kernel } = fixture;
+  const first = parseAddress('192.168.80.1');
+  const second = parseAddress('192.168.81.1');
+  const third = parseAddress('192.168.82.1');
+  const others = [{ gateway: second, interfaceIndex: 3 }];
+  kernel.ways.set('192.168.80.101', { gateway: first, interfaceIndex: 2, others });
+  kernel.ways.set('192.168.80.102', { gateway: second, interfaceIndex: 3 });
+  fixture.learn({}, { from: '192.168.80.102' });
+  const both = '10.244.85.192/26 via 192.168.80.1, via 192.168.81.1';
+  assert.deepEqual(kernel.describe(), [both]);
+  kernel.ways.set('192.168.80.101', {
+    gateway: first,
+    interfaceIndex: 2,
+    others: [...others, { gateway: third, interfaceIndex: 4, onlink: true }],
+  });
+  fixture.sync.resync();
+  assert.deepEqual(kernel.describe(), [`${both}, via 192.168.82.1`]);
+  const hops = kernel.routes.get('10.244.85.192/26')?.hops ?? [];
+  assert.deepEqual(
+    hops.map(({ onlink }) => onlink),
+    [false, false, true],
+  );
+  kernel.ways.set('192.168.80.101', { gateway: first, interfaceIndex: 2 });
+  kernel.ways.set('192.168.80.102', { gateway: first, interfaceIndex: 2 });
+  fixture.sync.resync();
+  assert.deepEqual(kernel.describe(), ['10.244.85.192/26 via 192.168.80.1']);
+});
+
 test('what is planned anew is not in force before the kernel has been read, and has got it', () => {
   const fixture = new Fixture().learn({});
   const { kernel, sync } = fixture;

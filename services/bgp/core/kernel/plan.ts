@@ -11,7 +11,7 @@ import {
 } from '@calico/ip';
 import { decideBlockRoute, type IPPool } from '@calico/model';
 import type { RibEntry } from '../rib/loc_rib.ts';
-import { hopOrder, type KernelHop, type KernelTarget, type Resolution } from './types.ts';
+import { hopOrder, hopsOf, type KernelHop, type KernelTarget, type Resolution } from './types.ts';
 
 export type PlanContext = {
   /** Widest first. */
@@ -59,10 +59,10 @@ export function planRoute(entry: RibEntry, context: PlanContext): Plan {
   let problem: string | undefined;
   for (const { data, source } of entry.multipath) {
     const onLink = source.kind === 'peer' ? source.interface : undefined;
-    const hop = planHop(prefix, pool, data.nextHop, onLink, context);
-    if (hop === undefined) return NONE;
-    if (typeof hop === 'string') problem = hop;
-    else hops.push(hop);
+    const planned = planHops(prefix, pool, data.nextHop, onLink, context);
+    if (planned === undefined) return NONE;
+    if (typeof planned === 'string') problem = planned;
+    else hops.push(...planned);
   }
   if (hops.length > 0) {
     return { kind: 'route', target: { type: 'unicast', hops: distinct(hops) } };
@@ -86,13 +86,13 @@ export function planStatic(
 }
 
 /** Undefined: Felix's; a text: why it cannot be. */
-function planHop(
+function planHops(
   prefix: Prefix,
   pool: IPPool | undefined,
   nextHop: Address,
   interfaceName: string | undefined,
   { subnet, resolve, tunnelIndex }: PlanContext,
-): KernelHop | string | undefined {
+): readonly KernelHop[] | string | undefined {
   const network = subnet[nextHop.family];
   const isNeighbour =
     isLinkLocal(nextHop) || (network !== undefined && prefixContains(network, nextHop));
@@ -101,13 +101,18 @@ function planHop(
   const what = `Cannot route "${formatPrefix(prefix)}" via "${formatAddress(nextHop)}"`;
   if (device === 'tunl0') {
     if (nextHop.family !== prefix.family) return `${what}: IPIP needs an IPv4 next hop`;
-    if (tunnelIndex !== undefined) return { gateway: nextHop, interfaceIndex: tunnelIndex, onlink };
+    if (tunnelIndex !== undefined) {
+      return [{ gateway: nextHop, interfaceIndex: tunnelIndex, onlink }];
+    }
     return `${what}: device "tunl0" does not exist or is down, which ipipMode "${pool?.spec.ipipMode}" of pool "${pool?.metadata.name}" needs`;
   }
   const resolution = resolve(nextHop, interfaceName);
   if (resolution === undefined) return `${what}: the kernel has no route to the next hop`;
-  const { gateway, interfaceIndex } = resolution;
-  return { gateway: gateway ?? nextHop, interfaceIndex, onlink };
+  return hopsOf(resolution).map((hop) => ({
+    gateway: hop.gateway ?? nextHop,
+    interfaceIndex: hop.interfaceIndex,
+    onlink: onlink || hop.onlink === true,
+  }));
 }
 
 function cutOffText(aggregate: Prefix, address: string): string {

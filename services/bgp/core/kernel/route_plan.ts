@@ -19,7 +19,7 @@ import { type Plan, type PlanContext, planRoute, planStatic } from './plan.ts';
 import { QUESTIONS, Round } from './round.ts';
 import type { RouteStates } from './route_states.ts';
 import { describeTaken } from './route_text.ts';
-import type { Resolution } from './types.ts';
+import { hopsOf, type Resolution, type WayHop } from './types.ts';
 
 export type PlanInputs = Omit<PlanContext, 'resolve' | 'cutOffBy'> & {
   /** Of the configuration; none overlap. */
@@ -456,5 +456,15 @@ export function blockTexts(prefixes: Iterable<Prefix>): ReadonlySet<string> {
 }
 
 function sameResolution(a: Resolution | undefined, b: Resolution | undefined): boolean {
-  return a?.interfaceIndex === b?.interfaceIndex && a?.gateway?.value === b?.gateway?.value;
+  if (a === undefined || b === undefined) return a === b;
+  const [hops, others] = [hopsOf(a), hopsOf(b)];
+  return hops.length === others.length && hops.every((hop, index) => sameHop(hop, others[index]));
+}
+
+function sameHop(a: WayHop, b: WayHop | undefined): boolean {
+  return (
+    a.interfaceIndex === b?.interfaceIndex &&
+    a.gateway?.value === b.gateway?.value &&
+    a.onlink === b.onlink
+  );
 }

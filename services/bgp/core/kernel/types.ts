@@ -28,11 +28,19 @@ export type KernelHop = {
   readonly onlink: boolean;
 };
 
-/** How the kernel reaches an address that is a BGP next hop. */
-export type Resolution = {
+/** A next hop of a route that leads to an address. */
+export type WayHop = {
   /** Undefined: the address is on the link. */
   readonly gateway: Address | undefined;
   readonly interfaceIndex: number;
+  /** The gateway is on the link whatever the routes say. Left out: no. */
+  readonly onlink?: boolean;
+};
+
+/** How the kernel reaches an address that is a BGP next hop: by the first hop of a route, or any of several. */
+export type Resolution = WayHop & {
+  /** Left out: none. */
+  readonly others?: readonly WayHop[];
   /** Of the kernel's route. Left out: 0, the most preferred. */
   readonly metric?: number;
 };
@@ -42,7 +50,12 @@ export function interiorCost({ gateway, metric = 0 }: Resolution): number {
   return gateway === undefined ? 0 : Math.max(1, metric);
 }
 
-export function hopOrder(a: KernelHop, b: KernelHop): number {
+/** All hops of the route that leads there. */
+export function hopsOf(resolution: Resolution): readonly WayHop[] {
+  return [resolution, ...(resolution.others ?? [])];
+}
+
+export function hopOrder(a: WayHop, b: WayHop): number {
   const byDevice = a.interfaceIndex - b.interfaceIndex;
   if (byDevice !== 0) return byDevice;
   const [x, y] = [a.gateway?.value ?? -1n, b.gateway?.value ?? -1n];
