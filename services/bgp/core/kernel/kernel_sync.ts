@@ -317,15 +317,19 @@ export class KernelSync {
     else this.#writer.review();
   }
 
-  /** Where somebody else has a route, ours is withdrawn; where he has none any more, it is put in. */
-  noteOthers(news: KernelNews): void {
+  /**
+   * Where somebody else has a route, ours is withdrawn; where he has none any more, it is put in.
+   * @returns whether resync() has to tell which it is
+   */
+  noteOthers(news: KernelNews): boolean {
+    const other = news.kind === 'ways' ? news.other : undefined;
+    let isKnown = true;
     if (news.kind === 'pod-link-down') this.#others.removeInterface(news.interfaceIndex);
-    else if (news.kind === 'ways' && news.other?.action === 'new')
-      this.#others.add(news.other.route);
-    else if (news.kind === 'ways' && news.other !== undefined)
-      this.#others.remove(news.other.route);
-    else return;
+    else if (other?.action === 'new') this.#others.add(other.route);
+    else if (other !== undefined) isKnown = this.#others.remove(other.route);
+    else return false;
     this.#writer.pump();
+    return !isKnown;
   }
 
   /** Whether what the monitor saw matters here. */

@@ -6,11 +6,18 @@ import type { OtherRoute } from './types.ts';
 /** Routes that are looked at, whether they are still there, at a time: less than a millisecond. */
 const SLICE = 8_192;
 
+/** All routes of a prefix that have the metric. */
 type Held = {
   readonly metric: number;
+  /** The one that all of them go through. */
   interfaceIndex: number | undefined;
   /** The reading that it was last met in. */
   round: number;
+  /**
+   * The reading during or after which several were met last, -1: none. They differ in their gateways, in their TOS:
+   * what the kernel tells them apart by is not known here, so neither is what is left when one goes.
+   */
+  severalIn: number;
 };
 
 export class OtherRoutes {
@@ -20,6 +27,8 @@ export class OtherRoutes {
   readonly #routes = new Map<number, readonly Held[]>();
   /** Readings that have begun. */
   #round = 0;
+  /** The last one that was whole. */
+  #wholeRound = 0;
   #isReading = false;
   /** What has gone meanwhile: the reading may meet it all the same. Metrics by the prefix's number, which is held. */
   readonly #gone = new Map<number, Set<number>>();
@@ -47,7 +56,7 @@ export class OtherRoutes {
     const isGone =
       this.#gone.get(this.#prefixes.find(prefix))?.has(metric) === true ||
       (interfaceIndex !== undefined && this.#goneInterfaces.has(interfaceIndex));
-    if (!isGone) this.add(route);
+    if (!isGone) this.#meet(route, false);
   }
 
   /** The reading is over; what it has not met has gone if it was whole. A slice at a time. */
@@ -62,32 +71,34 @@ export class OtherRoutes {
           routes.filter(({ round }) => round === this.#round),
         );
     }
+    if (isWhole) this.#wholeRound = this.#round;
     this.#isReading = false;
     for (const id of this.#gone.keys()) this.#prefixes.release(id);
     this.#gone.clear();
     this.#goneInterfaces.clear();
   }
 
-  add({ prefix, metric, interfaceIndex }: OtherRoute): void {
-    const id = this.#prefixes.intern(prefix);
-    const routes = this.#routes.get(id) ?? [];
-    // Routes of one prefix differ in their metric.
-    const held = routes.find((route) => route.metric === metric);
-    if (held === undefined)
-      this.#set(id, [...routes, { metric, interfaceIndex, round: this.#round }]);
-    else Object.assign(held, { interfaceIndex, round: this.#round });
-    this.#prefixes.release(id);
+  add(route: OtherRoute): void {
+    this.#meet(route, true);
   }
 
-  remove({ prefix, metric }: OtherRoute): void {
+  /** @returns whether that is all; otherwise a reading has to tell what is left */
+  remove({ prefix, metric, interfaceIndex }: OtherRoute): boolean {
     const id = this.#prefixes.intern(prefix);
-    if (this.#isReading) this.#noteGone(id, metric);
     const routes = this.#routes.get(id) ?? [];
-    this.#set(
-      id,
-      routes.filter((route) => route.metric !== metric),
-    );
+    const held = routes.find((each) => each.metric === metric);
+    // Of an IPv6 route with several hops one may go.
+    const isOther = held !== undefined && held.interfaceIndex !== interfaceIndex;
+    const isKnown = !isOther && (held?.severalIn ?? -1) < this.#wholeRound;
+    if (isKnown) {
+      if (this.#isReading) this.#noteGone(id, metric);
+      this.#set(
+        id,
+        routes.filter((each) => each !== held),
+      );
+    }
     this.#prefixes.release(id);
+    return isKnown;
   }
 
   /** The kernel drops the routes of an interface without a message for each. */
@@ -97,6 +108,21 @@ export class OtherRoutes {
       const left = routes.filter(({ interfaceIndex }) => interfaceIndex !== index);
       if (left.length < routes.length) this.#set(id, left);
     }
+  }
+
+  /** @param isNews another route, or one that has changed; a reading meets each once */
+  #meet({ prefix, metric, interfaceIndex }: OtherRoute, isNews: boolean): void {
+    const id = this.#prefixes.intern(prefix);
+    const routes = this.#routes.get(id) ?? [];
+    const held = routes.find((route) => route.metric === metric);
+    const round = this.#round;
+    if (held === undefined) {
+      this.#set(id, [...routes, { metric, interfaceIndex, round, severalIn: -1 }]);
+    } else if (isNews || held.round === round) {
+      held.severalIn = held.round = round;
+      if (held.interfaceIndex !== interfaceIndex) held.interfaceIndex = undefined;
+    } else Object.assign(held, { interfaceIndex, round });
+    this.#prefixes.release(id);
   }
 
   #noteGone(id: number, metric: number): void {

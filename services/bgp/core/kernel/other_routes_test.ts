@@ -25,7 +25,6 @@ test('a prefix is taken while somebody has a route to it, whatever its metric', 
   const { prefixes, others, news } = world();
   others.add(route(POD, 100));
   others.add(route(POD, 1024));
-  others.add(route(POD, 100));
   assert.deepEqual(news(), [`taken ${POD}`]);
   others.remove(route(POD, 100));
   others.remove(route(POD, 7));
@@ -77,6 +76,34 @@ test('routes go with their interface', () => {
   news();
   others.removeInterface(7);
   assert.deepEqual(news(), [`free ${POD}`]);
+});
+
+test('of several routes with one metric a reading tells which are left', () => {
+  const { prefixes, others, news } = world();
+  const [first, second] = [route(POD, 100, 2), route(POD, 100, 3)];
+  const read = (...routes: OtherRoute[]): void => {
+    others.begin();
+    for (const each of routes) others.visit(each);
+    Array.from(others.end(true));
+  };
+  others.add(first);
+  others.add(second);
+  assert.equal(others.remove(first), false, 'by news');
+  read(second);
+  others.add(first);
+  read(first, second);
+  assert.equal(others.remove(second), false, 'by a reading');
+  others.begin();
+  others.visit(first);
+  assert.equal(others.remove(first), false, 'the reading has not met all');
+  Array.from(others.end(false));
+  assert.equal(others.remove(first), false, 'nor will it');
+  read(route(POD, 100));
+  assert.equal(others.remove(first), false, 'one of several hops');
+  read(first);
+  assert.deepEqual(news(), [`taken ${POD}`]);
+  assert.equal(others.remove(first), true);
+  assert.deepEqual([news(), prefixes.size], [[`free ${POD}`], 0]);
 });
 
 test('of a prefix that loses a route while the kernel is read, the others stay', () => {

@@ -336,8 +336,9 @@ export class BgpNode {
 
   kernelChanged(news: KernelNews): void {
     if (this.#isStopped) return;
-    this.#kernel.noteOthers(news);
-    if (this.#kernel.concerns(news)) this.#kernelChanges.take(news.kind !== 'ways');
+    const isUnsure = this.#kernel.noteOthers(news);
+    const isToBeRead = isUnsure || news.kind !== 'ways';
+    if (isUnsure || this.#kernel.concerns(news)) this.#kernelChanges.take(isToBeRead);
   }
 
   #followKernel(isToBeRead: boolean): void {
