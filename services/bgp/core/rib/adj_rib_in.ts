@@ -1,6 +1,7 @@
 // What one peer has announced: what import policy let in, and what it kept out, so that a new policy
 // can judge everything again. Stale routes await the peer's return.
 import type { Family, Prefix } from '@calico/ip';
+import type { FewRows } from './few_rows.ts';
 import type { LocRib } from './loc_rib.ts';
 import type { Path, PathData, PathSource } from './path.ts';
 import { PathFlag } from './path_table.ts';
@@ -145,12 +146,15 @@ export class AdjRibIn implements Iterable<Path> {
     if (source.kind === 'peer' && source.interface === undefined) paths.retireSource(this.source);
   }
 
+  /** Costs a walk over all routes only after many were told since the last one. */
   markStale(families: readonly Family[]): void {
     if (families.length === 0 || this.#isEmpty) return;
     const { paths } = this.#rib;
-    this.#each((row, family) => {
-      if (paths.is(row, PathFlag.Stale) || !families.includes(family)) return;
-      paths.setFlag(row, PathFlag.Stale, true);
+    const { fresh } = paths.fewOf(this.source);
+    this.#eachOfFew(fresh, families, (row, family) => {
+      if (paths.is(row, PathFlag.Stale)) return;
+      if (families.includes(family)) paths.setFlag(row, PathFlag.Stale, true);
+      else fresh.add(row);
     });
   }
 
@@ -187,18 +191,32 @@ export class AdjRibIn implements Iterable<Path> {
     return -1;
   }
 
-  /** Takes out what is still stale; how many of the routes that were let in. */
+  /**
+   * Takes out what is still stale; how many of the routes that were let in. Costs a walk over all routes only
+   * after many became stale since the last one.
+   */
   sweep(families: readonly Family[]): number {
     if (this.staleCount === 0) return 0;
-    return this.#doomWhere(
-      (family, row) => this.#rib.paths.is(row, PathFlag.Stale) && families.includes(family),
-    );
+    const before = this.size;
+    const { paths } = this.#rib;
+    const { stale } = paths.fewOf(this.source);
+    this.#eachOfFew(stale, families, (row, family) => {
+      if (!paths.is(row, PathFlag.Stale)) return;
+      if (families.includes(family)) this.#rib.doom(row);
+      else stale.add(row);
+    });
+    return before - this.size;
   }
 
   /** Takes out all routes of families not named; how many of those that were let in. */
   retainOnly(families: readonly Family[]): number {
     if (families.length === 0) return this.#doomAll();
-    return this.#doomWhere((family) => !families.includes(family));
+    if (this.#isEmpty) return 0;
+    const before = this.size;
+    this.#each((row, family) => {
+      if (!families.includes(family)) this.#rib.doom(row);
+    });
+    return before - this.size;
   }
 
   /**
@@ -235,13 +253,24 @@ export class AdjRibIn implements Iterable<Path> {
     return before;
   }
 
-  #doomWhere(matches: (family: Family, row: number) => boolean): number {
-    if (this.#isEmpty) return 0;
-    const before = this.size;
-    this.#each((row, family) => {
-      if (matches(family, row)) this.#rib.doom(row);
-    });
-    return before - this.size;
+  /** Goes through the rows that are remembered, or else through all. @param visit puts back those it leaves */
+  #eachOfFew(
+    few: FewRows,
+    families: readonly Family[],
+    visit: (row: number, family: Family) => void,
+  ): void {
+    const { prefixes, paths } = this.#rib;
+    const rows = few.take(families);
+    if (rows === undefined) {
+      this.#each((row, family) => {
+        if (families.includes(family)) visit(row, family);
+      });
+      few.clear(families);
+      return;
+    }
+    for (const row of rows) {
+      if (this.#isOwn(row)) visit(row, prefixes.familyOf(paths.prefixOf(row)));
+    }
   }
 
   /** Goes through all of its rows. */

@@ -2,6 +2,7 @@
 // paths of one prefix are a chain; those of one source are found by a walk over the rows, which costs
 // less than an index would.
 import { RowAllocator, roomOf, withRow } from './columns.ts';
+import { FewRows } from './few_rows.ts';
 import type { PathSource } from './path.ts';
 
 export const PathFlag = {
@@ -32,6 +33,8 @@ type Source = {
   hasIds: boolean;
   /** Its number is another's as soon as it has no rows. */
   isRetired: boolean;
+  /** Rows that are not stale, and those that are. */
+  readonly few: { readonly fresh: FewRows; readonly stale: FewRows };
 };
 
 /** Of so many rows one is found sooner by the bits of its source than by a walk over all of them. */
@@ -73,7 +76,9 @@ export class PathTable {
 
   addSource(value: PathSource): number {
     const counts = { accepted: 0, refused: 0, stale: 0, rows: 0 };
-    const source = { value, ...counts, prefixes: NO_PREFIXES, hasIds: false, isRetired: false };
+    const few = { fresh: new FewRows(), stale: new FewRows() };
+    const bits = { prefixes: NO_PREFIXES, hasIds: false };
+    const source = { value, ...counts, ...bits, isRetired: false, few };
     const number = this.#freeSources.pop() ?? this.#sources.length;
     this.#sources[number] = source;
     return number;
@@ -119,6 +124,11 @@ export class PathTable {
 
   staleOf(source: number): number {
     return this.#source(source).stale;
+  }
+
+  /** Rows of the source; some may have come into the other state since, or have gone, or be another's. */
+  fewOf(source: number): { readonly fresh: FewRows; readonly stale: FewRows } {
+    return this.#source(source).few;
   }
 
   /** First row of the prefix's chain; -1 for none. */
@@ -209,13 +219,16 @@ export class PathTable {
     this.#size += 1;
     this.#count(row, 1);
     this.#note(prefix, source, pathId);
+    this.fewOf(source).fresh.add(row);
     return row;
   }
 
   /** What the peer tells now. The path is neither stale nor doomed any more. */
   change(row: number, received: number, attributes: number): void {
     this.#count(row, -1);
-    this.#flags[row] = (this.#flags[row] as number) & LASTING;
+    const flags = this.#flags[row] as number;
+    if ((flags & ~LASTING) !== 0) this.fewOf(this.sourceOf(row)).fresh.add(row);
+    this.#flags[row] = flags & LASTING;
     this.#received[row] = received;
     this.#setJudged(row, attributes);
     this.#count(row, 1);
@@ -233,6 +246,7 @@ export class PathTable {
     const flags = this.#flags[row] as number;
     this.#flags[row] = isSet ? flags | flag : flags & ~flag;
     this.#count(row, 1);
+    if (flag === PathFlag.Stale && isSet) this.fewOf(this.sourceOf(row)).stale.add(row);
   }
 
   /**

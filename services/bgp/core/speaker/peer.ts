@@ -21,8 +21,6 @@ export type Live = {
   readonly complete: Set<Family>;
   /** Families that the peer has begun to send again. */
   readonly refreshing: Set<Family>;
-  /** It has told something since it began one of them. */
-  hasTold: boolean;
   /** Families whose begin of a refresh is to be sent before the next routes. */
   readonly owedBegins: Set<Family>;
   /** Families whose end of a refresh is to be sent when no routes wait. */
@@ -129,7 +127,6 @@ export class Peer {
       },
       complete: new Set(),
       refreshing: new Set(),
-      hasTold: false,
       owedBegins: new Set(),
       owedEnds: new Set(),
       owesEndOfRib: true,

@@ -14,9 +14,6 @@ export function takeRefresh(peer: Peer, { afi, safi, subtype }: RouteRefresh): n
   } else if (subtype === RefreshSubtype.Begin && canRefreshEnhanced) {
     // RFC 7313 section 4: until End-of-RIB, the first table is still on its way.
     if (gracefulRestart !== undefined && !live.complete.has(family)) return 0;
-    // Nothing has become fresh since: no walk over the routes for each of a flood.
-    if (live.refreshing.has(family) && !live.hasTold) return 0;
-    live.hasTold = false;
     live.refreshing.add(family);
     received.markStale([family]);
   } else if (subtype === RefreshSubtype.End && live.refreshing.delete(family)) {

@@ -16,8 +16,8 @@ import { ScriptedPeer } from '../../testing/scripted_peer.ts';
 const REFRESH: readonly Capability[] = [{ kind: 'route-refresh' }];
 const ENHANCED: readonly Capability[] = [...REFRESH, { kind: 'enhanced-route-refresh' }];
 
-function refresh(subtype: number): RouteRefresh {
-  return { kind: 'route-refresh', afi: Afi.Ipv4, safi: Safi.Unicast, subtype };
+function refresh(subtype: number, afi: number = Afi.Ipv4): RouteRefresh {
+  return { kind: 'route-refresh', afi, safi: Safi.Unicast, subtype };
 }
 
 /** What the peer has heard since: kinds of messages, refreshes with their subtype. */
@@ -144,21 +144,87 @@ test('a refresh that does not end is over some time after its first Begin', () =
   assert.equal(routesOf(peer), '1 0');
 });
 
-test('Begin and End-of-RIB again and again cost one walk over the routes', () => {
-  const peer = withRoutes(ENHANCED);
-  const { paths } = peer.speaker.rib;
+const BOTH_FAMILIES: readonly Capability[] = [Afi.Ipv4, Afi.Ipv6].map((afi) => ({
+  kind: 'multiprotocol',
+  afi,
+  safi: Safi.Unicast,
+}));
+
+test('a Begin of one family changes nothing for another', () => {
+  const peer = withRoutes([...ENHANCED, ...BOTH_FAMILIES]);
+  const [begin, end] = [refresh(RefreshSubtype.Begin), refresh(RefreshSubtype.End)];
+  const [begin6, end6] = [
+    refresh(RefreshSubtype.Begin, Afi.Ipv6),
+    refresh(RefreshSubtype.End, Afi.Ipv6),
+  ];
+  assert.deepEqual(
+    after(peer, begin, ROUTES[0], begin6, end6, begin, end),
+    ['2 2', '2 1', '2 1', '2 1', '2 2', '0 0'],
+    'the first was not told again since the last Begin',
+  );
+});
+
+/** Counts walks over all routes of a peer. */
+function countWalks({ speaker: { rib } }: ScriptedPeer): () => number {
+  const { paths } = rib;
   const eachOf = paths.eachOf.bind(paths);
   let walks = 0;
   paths.eachOf = (...parts) => {
     walks += 1;
     eachOf(...parts);
   };
+  return () => walks;
+}
+
+const MANY = 2_000;
+
+/** One that has told so many that they are found by a walk. */
+function withMany(): ScriptedPeer {
+  const peer = new ScriptedPeer([...ENHANCED, ...BOTH_FAMILIES]);
+  const all = Array.from({ length: MANY }, (_, at) => route(`10.${at >> 8}.${at & 255}.0/24`));
+  peer.say(...all);
+  peer.clock.advance(1_000);
+  assert.equal(routesOf(peer), `${MANY} 0`);
+  return peer;
+}
+
+test('whatever a peer begins and ends, many routes are walked over only when many were told', () => {
+  const peer = withMany();
+  const walks = countWalks(peer);
+  const told = route('10.0.7.0/24');
+  const unknown = { prefix: parsePrefix('10.99.0.0/24') };
+  const withdrawal: Update = { ...told, withdrawn: [unknown], announced: [], attributes: {} };
+  const round = [
+    refresh(RefreshSubtype.Begin),
+    told,
+    refresh(RefreshSubtype.Begin, Afi.Ipv6),
+    withdrawal,
+    refresh(RefreshSubtype.End, Afi.Ipv6),
+  ];
+  peer.say(...Array.from({ length: 100 }, () => round).flat());
+  peer.clock.advance(1_000);
+  assert.equal(routesOf(peer), `${MANY} ${MANY - 1}`);
+  assert.ok(walks() <= 4, `${walks()} walks: to mark, and to sweep, each family once`);
+  peer.say(refresh(RefreshSubtype.End));
+  peer.clock.advance(1_000);
+  assert.equal(routesOf(peer), '1 0');
+  const before = walks();
+  const again = [refresh(RefreshSubtype.Begin), told, refresh(RefreshSubtype.End)];
+  peer.say(...Array.from({ length: 100 }, () => again).flat());
+  peer.clock.advance(1_000);
+  assert.equal(routesOf(peer), '1 0');
+  assert.equal(walks(), before);
+});
+
+test('Begin and End-of-RIB again and again cost one walk over the routes', () => {
+  const peer = withMany();
+  const walks = countWalks(peer);
   peer.say(...Array(400).fill(endOfRib(4)));
   peer.clock.advance(100);
-  assert.equal(walks, 0, 'nothing is stale');
+  assert.equal(walks(), 0, 'nothing is stale');
   assert.equal(peer.notes.filter(({ kind }) => kind === 'end-of-rib').length, 1);
   peer.say(...Array(400).fill(refresh(RefreshSubtype.Begin)), ...Array(400).fill(endOfRib(4)));
   peer.clock.advance(100);
-  assert.equal(walks, 1);
-  assert.equal(routesOf(peer), '2 2', 'only End says that what is stale is gone');
+  assert.equal(walks(), 1);
+  assert.equal(routesOf(peer), `${MANY} ${MANY}`, 'only End says that what is stale is gone');
 });

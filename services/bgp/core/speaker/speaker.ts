@@ -17,7 +17,6 @@ import { faultOf, stepOrEnd } from '../session/fault.ts';
 import { type SessionEvent, stateName } from '../session/session.ts';
 import {
   DEFAULT_TIMING,
-  type Negotiated,
   type SessionEffect,
   type SessionTiming,
   type Side,
@@ -429,7 +428,6 @@ export class Speaker {
     if (live === undefined || inbound === undefined) return;
     const { news, endOfRib } = inbound.apply(body);
     for (const each of news) this.#note({ ...each, peer: config.key });
-    if (endOfRib === undefined) live.hasTold = true;
     if (endOfRib === undefined || !live.negotiated.families.includes(endOfRib)) return;
     // Said again it says nothing more.
     if (live.complete.has(endOfRib)) return;
