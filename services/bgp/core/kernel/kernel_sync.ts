@@ -110,7 +110,7 @@ export class KernelSync {
     for (const route of routes) reading.visit(route);
     // All at once: nothing has begun yet.
     Array.from(reading.finish(() => false));
-    this.#strays.take(reading.strays);
+    Array.from(this.#strays.take(reading.strays));
   }
 
   /** Wanted routes that are not in the kernel, and why. */
@@ -265,7 +265,7 @@ export class KernelSync {
   *#taking(reading: KernelReading, isWhole: boolean): Taking {
     yield* this.#others.end(isWhole);
     if (!isWhole) return NOTHING_LOST;
-    this.#strays.take(reading.strays);
+    yield* this.#strays.take(reading.strays);
     return yield* reading.finish((id) => this.#writer.isUnderWay(id));
   }
 

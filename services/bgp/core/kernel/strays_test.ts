@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress, parsePrefix } from '@calico/ip';
 import { Fixture } from '../../testing/kernel_fixture.ts';
+import { PrefixTable } from '../rib/prefix_table.ts';
 import { REMOVE_ANYTHING } from './changes.ts';
+import { RouteStates } from './route_states.ts';
+import { Strays } from './strays.ts';
 import type { KernelRoute } from './types.ts';
 
 const OURS = '10.244.85.192/26 via 192.168.80.101';
@@ -44,18 +47,70 @@ test('one that nobody wants stays until it may go; one that comes later goes', (
   assert.equal(fixture.table.rib.prefixes.size, 0);
 });
 
-test('very many go in slices', () => {
-  const fixture = new Fixture();
-  const { kernel, sync } = fixture;
+const COUNT = 20_000;
+const REMOVE_NONE = { blackholes: false, via: () => false };
+
+/** More than are looked at in a turn. */
+function many() {
+  const prefixes = new PrefixTable();
   const turns: (() => void)[] = [];
-  kernel.strays = Array.from({ length: 600 }, (_, index) =>
+  const seen = { looked: 0, removed: 0 };
+  const strays = new Strays({
+    states: new RouteStates(prefixes),
+    kernel: { removeStrays: ({ length }) => void (seen.removed += length) },
+    defer: (callback) => void turns.push(callback),
+    isOpen: () => {
+      seen.looked += 1;
+      return false;
+    },
+  });
+  const routes = Array.from({ length: COUNT }, (_, index) =>
     stray(`10.9.${index >> 8}.${index & 255}/32`),
   );
-  fixture.defer = (callback) => turns.push(callback);
-  sync.takeInitial(kernel.list());
-  sync.allowRemoval(REMOVE_ANYTHING);
-  const before = kernel.strays.length;
-  while (turns.length > 0) for (const turn of turns.splice(0)) turn();
-  assert.ok(before > 0);
-  assert.deepEqual(kernel.strays, []);
+  const takeTurn = () => {
+    Object.assign(seen, { looked: 0, removed: 0 });
+    turns.shift()?.();
+    return { ...seen };
+  };
+  const takeTurns = () => {
+    const taken = [];
+    while (turns.length > 0) taken.push(takeTurn());
+    return taken;
+  };
+  return { prefixes, strays, routes, turns, takeTurn, takeTurns };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
+
+test('very many are looked at once each, and go, some per turn', () => {
+  const { prefixes, strays, routes, turns, takeTurns } = many();
+  const slices = Array.from(strays.take(routes)).length;
+  assert.ok(slices > 1);
+  assert.ok(Array.from(strays.take(routes)).length > slices, 'those of before are left in slices');
+
+  strays.remove(REMOVE_NONE);
+  const first = takeTurns();
+  assert.ok(first.every(({ looked, removed }) => looked < COUNT / 2 && removed === 0));
+  assert.equal(sum(first.map(({ looked }) => looked)), COUNT);
+
+  strays.remove(REMOVE_ANYTHING);
+  const second = takeTurns();
+  assert.ok(second.every(({ removed }) => removed <= 256));
+  assert.equal(sum(second.map(({ looked }) => looked)), COUNT);
+  assert.equal(sum(second.map(({ removed }) => removed)), COUNT);
+  assert.equal(prefixes.size, 0);
+  strays.remove(REMOVE_ANYTHING);
+  assert.equal(turns.length, 0);
+});
+
+test('what may go only after it was looked at goes all the same', () => {
+  const { strays, routes, turns, takeTurn, takeTurns } = many();
+  Array.from(strays.take(routes));
+  strays.remove(REMOVE_NONE);
+  takeTurn();
+  strays.remove(REMOVE_ANYTHING);
+  assert.equal(turns.length, 1);
+  assert.equal(sum(takeTurns().map(({ removed }) => removed)), COUNT);
 });
