@@ -200,6 +200,7 @@ export class KernelSync {
   stop(): void {
     this.#isStopped = true;
     this.#writer.stop();
+    this.#strays.stop();
   }
 
   /** Peers have to be reached as next hops have. */

@@ -66,6 +66,11 @@ export class Strays {
     this.#later.ask();
   }
 
+  /** Leaves the kernel as it is, for good. */
+  stop(): void {
+    this.#later.stop();
+  }
+
   #lookOn(): void {
     if (this.#waiting.length === 0) {
       this.#isAgain = false;

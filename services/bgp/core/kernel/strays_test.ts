@@ -47,6 +47,21 @@ test('one that nobody wants stays until it may go; one that comes later goes', (
   assert.equal(fixture.table.rib.prefixes.size, 0);
 });
 
+test('once the node has stopped, none goes', () => {
+  const fixture = new Fixture();
+  const { kernel, sync } = fixture;
+  const turns: (() => void)[] = [];
+  const routes = ['10.244.7.0/26', '10.244.8.0/26'].map((prefix) => stray(prefix));
+  kernel.strays = routes;
+  fixture.defer = (callback) => turns.push(callback);
+  sync.takeInitial(kernel.list());
+  sync.allowRemoval(REMOVE_ANYTHING);
+  assert.ok(turns.length > 0, 'some are about to go');
+  sync.stop();
+  for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) turn();
+  assert.deepEqual(kernel.strays, routes);
+});
+
 const COUNT = 20_000;
 const REMOVE_NONE = { blackholes: false, via: () => false };
 
