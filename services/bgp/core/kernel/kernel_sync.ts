@@ -184,10 +184,16 @@ export class KernelSync {
 
   /** Tries again what could not be written, now and then. @param now of a clock that never goes back, ms */
   retry(now: number): void {
-    const due = this.#failures.takeDue(now);
-    if (due.length === 0 || this.#isStopped) return;
-    for (const id of due) this.#writer.mark(id);
-    this.#writer.review();
+    this.#retryOn(this.#failures.takeDue(now));
+  }
+
+  #retryOn(slices: ReturnType<Failures['takeDue']>): void {
+    if (this.#isStopped) return;
+    const { done, value } = slices.next();
+    if (done === true) return;
+    for (const id of value) this.#writer.mark(id);
+    if (value.length > 0) this.#writer.review();
+    this.#events.defer(() => this.#retryOn(slices));
   }
 
   /** What may be removed has become more. */
