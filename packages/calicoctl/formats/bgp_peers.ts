@@ -53,6 +53,7 @@ export function formatPeer(peer: BgpPeerStatus, nowMs: number): string {
     ['Advertised', routesText(peer.prefixesAdvertised)],
     ['Messages in', countsText(peer.messagesReceived)],
     ['Messages out', countsText(peer.messagesSent)],
+    ['Malformed', malformedText(peer)],
     ['BFD', peer.bfd === undefined ? '' : bfdText(peer)],
     ['Lost', lossText(peer, nowMs)],
     ['Agreed', peer.agreed.join(', ')],
@@ -144,6 +145,19 @@ function countsText(counts: BgpMessageCounts | undefined): string {
   ] as const;
   const said = all.filter(([count]) => count > 0n);
   return said.map(([count, type]) => `${count} ${type}`).join(', ') || 'none';
+}
+
+/** "2 treat-as-withdraw, 1 session-reset": UPDATEs; nothing when none was. */
+function malformedText({ malformedUpdates }: BgpPeerStatus): string {
+  if (malformedUpdates === undefined) return '';
+  const { treatAsWithdraw, attributeDiscard, sessionReset } = malformedUpdates;
+  const all = [
+    [treatAsWithdraw, 'treat-as-withdraw'],
+    [attributeDiscard, 'attribute-discard'],
+    [sessionReset, 'session-reset'],
+  ] as const;
+  const said = all.filter(([count]) => count > 0n);
+  return said.map(([count, treatment]) => `${count} ${treatment}`).join(', ');
 }
 
 /** "3 times, 5m12s ago: …"; nothing when it never was. */

@@ -75,6 +75,7 @@ const PEER = create(BgpPeerStatusSchema, {
   prefixesRejected: 2,
   messagesReceived: { open: 2n, update: 1n, notification: 1n, keepalive: 40n, routeRefresh: 3n },
   messagesSent: {},
+  malformedUpdates: { treatAsWithdraw: 2n, sessionReset: 1n },
   losses: 2,
   lastLoss: { time: { seconds: BigInt(NOW / 1000 - 65), nanos: 0 }, reason: 'Hold timer expired' },
   agreed: ['hold 90s', 'IPv4'],
@@ -92,6 +93,7 @@ Received       1 route, 2 rejected
 Advertised     0 routes
 Messages in    2 OPEN, 1 UPDATE, 1 NOTIFICATION, 40 KEEPALIVE, 3 ROUTE-REFRESH
 Messages out   none
+Malformed      2 treat-as-withdraw, 1 session-reset
 Lost           2 times, last 1m5s ago: Hold timer expired
 Agreed         hold 90s, IPv4
 `,

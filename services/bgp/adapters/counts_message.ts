@@ -2,8 +2,16 @@ import { MessageType } from '@calico/bgp-wire';
 import type { MessageCounts } from '../core/node/message_counts.ts';
 
 /** Of BgpPeerStatus. */
-export function countsMessage({ sent, received }: MessageCounts) {
-  return { messagesSent: messageCounts(sent), messagesReceived: messageCounts(received) };
+export function countsMessage({ sent, received, malformed }: MessageCounts) {
+  return {
+    messagesSent: messageCounts(sent),
+    messagesReceived: messageCounts(received),
+    malformedUpdates: {
+      treatAsWithdraw: BigInt(malformed.treatAsWithdraw),
+      attributeDiscard: BigInt(malformed.attributeDiscard),
+      sessionReset: BigInt(malformed.sessionReset),
+    },
+  };
 }
 
 function messageCounts(counts: readonly number[]) {

@@ -99,12 +99,14 @@ test('listPeers() and getSpeaker() say what is', async () => {
     ]),
     [['192.168.80.101', 'Established', 'b', 1]],
   );
-  const [{ messagesSent, messagesReceived } = {}] = peers;
+  const [{ messagesSent, messagesReceived, malformedUpdates } = {}] = peers;
   // The own route, and End-of-RIB.
   const { keepalive, ...others } = messagesReceived ?? {};
   assert.deepEqual(others, { open: 1n, update: 2n, notification: 0n, routeRefresh: 0n });
   assert.ok((keepalive ?? 0n) > 0n);
   assert.equal(messagesSent?.open, 1n);
+  const none = { treatAsWithdraw: 0n, attributeDiscard: 0n, sessionReset: 0n };
+  assert.deepEqual(malformedUpdates, none);
   const speaker = await handlers.getSpeaker(
     { $typeName: 'calico.bgp.v1.GetSpeakerRequest' },
     context,

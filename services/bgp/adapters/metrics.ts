@@ -1,7 +1,14 @@
 import type { Metrics, Reading } from '@calico/telemetry';
 import type { BgpNode } from '../core/node/bgp_node.ts';
+import { type MalformedUpdates, NO_MALFORMED } from '../core/speaker/malformed_updates.ts';
 import type { PeerStatus } from '../ports.ts';
 import { LoopWatch } from './loop_delay.ts';
+
+const TREATMENTS = [
+  ['treat-as-withdraw', 'treatAsWithdraw'],
+  ['attribute-discard', 'attributeDiscard'],
+  ['session-reset', 'sessionReset'],
+] as const;
 
 export function publishMetrics(metrics: Metrics, node: BgpNode): void {
   const loop = new LoopWatch();
@@ -11,7 +18,11 @@ export function publishMetrics(metrics: Metrics, node: BgpNode): void {
   metrics.observe('calico_bgp_peers_down', 'Configured sessions that are not up', () =>
     count(false),
   );
-  publishRouters(metrics, () => node.peers());
+  publishRouters(
+    metrics,
+    () => node.peers(),
+    ({ key }) => node.operator.messages.of(key)?.malformed,
+  );
   metrics.observe(
     'calico_bgp_prefixes',
     'Prefixes in the routing table',
@@ -41,12 +52,16 @@ export function publishMetrics(metrics: Metrics, node: BgpNode): void {
 }
 
 /** Of each peer that is named and no node of the cluster: nodes, guests and workloads are many, and come and go. */
-export function publishRouters(metrics: Metrics, peers: () => readonly PeerStatus[]): void {
+export function publishRouters(
+  metrics: Metrics,
+  peers: () => readonly PeerStatus[],
+  malformedOf: (peer: PeerStatus) => MalformedUpdates | undefined,
+): void {
+  const routers = () =>
+    peers().filter(({ remoteNode, isPassing }) => remoteNode === undefined && !isPassing);
   const each = (name: string, description: string, valueOf: (peer: PeerStatus) => number): void => {
     metrics.observeEach(`calico_bgp_router_${name}`, description, () =>
-      peers()
-        .filter(({ remoteNode, isPassing }) => remoteNode === undefined && !isPassing)
-        .map((peer): Reading => ({ value: valueOf(peer), labels: { peer: peer.key } })),
+      routers().map((peer): Reading => ({ value: valueOf(peer), labels: { peer: peer.key } })),
     );
   };
   each('up', 'Whether the session with a peer outside the cluster is up: 1 or 0', ({ state }) =>
@@ -64,4 +79,18 @@ export function publishRouters(metrics: Metrics, peers: () => readonly PeerStatu
     (peer) => peer.rejected,
   );
   each('prefixes_advertised', 'Routes that the peer has been told', (peer) => peer.advertised);
+  metrics.observeEach(
+    'calico_bgp_router_malformed_updates',
+    'UPDATEs of the peer that were malformed, by what was done for it (RFC 7606)',
+    () =>
+      routers().flatMap((peer) => {
+        const counts = malformedOf(peer) ?? NO_MALFORMED;
+        return TREATMENTS.map(
+          ([treatment, count]): Reading => ({
+            value: counts[count],
+            labels: { peer: peer.key, treatment },
+          }),
+        );
+      }),
+  );
 }

@@ -36,12 +36,23 @@ test('publishRouters() has values for routers, and none for nodes nor for those 
   };
   const node = { ...ROUTER, key: '10.0.0.2', remoteNode: 'b' };
   const guest = { ...ROUTER, key: '10.0.0.3', isPassing: true };
-  publishRouters({ ...noMetrics(), observeEach }, () => [ROUTER, node, guest]);
+  publishRouters(
+    { ...noMetrics(), observeEach },
+    () => [ROUTER, node, guest],
+    () => ({
+      treatAsWithdraw: 6,
+      attributeDiscard: 7,
+      sessionReset: 8,
+    }),
+  );
   assert.deepEqual(lines, [
     'up {"peer":"10.0.0.1:1790"} 1',
     'losses {"peer":"10.0.0.1:1790"} 2',
     'prefixes_received {"peer":"10.0.0.1:1790"} 3',
     'prefixes_rejected {"peer":"10.0.0.1:1790"} 4',
     'prefixes_advertised {"peer":"10.0.0.1:1790"} 5',
+    'malformed_updates {"peer":"10.0.0.1:1790","treatment":"treat-as-withdraw"} 6',
+    'malformed_updates {"peer":"10.0.0.1:1790","treatment":"attribute-discard"} 7',
+    'malformed_updates {"peer":"10.0.0.1:1790","treatment":"session-reset"} 8',
   ]);
 });

@@ -401,6 +401,7 @@ export class BgpNode {
     this.#recovery.stop();
     this.services.stop();
     this.#host.stop();
+    this.#noteLog.stop();
   }
 
   #maintainLater(): void {

@@ -1,12 +1,15 @@
 // How many messages of each type the peers have sent and been sent.
 import { HEADER_LENGTH, MessageType } from '@calico/bgp-wire';
 import type { SessionMessage } from '../host/session_message.ts';
+import type { MalformedUpdates } from '../speaker/malformed_updates.ts';
 import type { Peer } from '../speaker/peer.ts';
 
 /** By type (MessageType), of all connections since the peer was configured or this process began. */
 export type MessageCounts = {
   readonly sent: readonly number[];
   readonly received: readonly number[];
+  /** Of the UPDATEs received. */
+  readonly malformed: MalformedUpdates;
 };
 
 type Counters = { readonly sent: number[]; readonly received: number[] };
@@ -25,7 +28,9 @@ export class MessageCounter {
 
   /** Undefined: there is no such peer. */
   of(key: string): MessageCounts | undefined {
-    return this.#countersOf(key);
+    const counters = this.#countersOf(key);
+    const peer = this.#peers.get(key);
+    return counters && peer && { ...counters, malformed: peer.malformed };
   }
 
   /** A message that is no UPDATE of an established session. */

@@ -9,6 +9,7 @@ import {
   KEEPALIVE,
   type Message,
 } from '@calico/bgp-wire';
+import { NO_MALFORMED } from '../speaker/malformed_updates.ts';
 import type { Peer } from '../speaker/peer.ts';
 import { MessageCounter } from './message_counts.ts';
 
@@ -16,7 +17,7 @@ const KEY = '192.0.2.1';
 const bytesOf = (message: Message): Uint8Array => encodeMessage(message, DEFAULT_CONTEXT);
 
 test('messages are counted by type, also those that leave in one piece', () => {
-  const peers = new Map([[KEY, {} as Peer]]);
+  const peers = new Map([[KEY, { malformed: NO_MALFORMED } as Peer]]);
   const counter = new MessageCounter(peers);
   const tell = (direction: 'sent' | 'received', message: Message): void => {
     const { kind } = message;
@@ -39,6 +40,7 @@ test('messages are counted by type, also those that leave in one piece', () => {
   assert.deepEqual(counter.of(KEY), {
     sent: [0, 0, 4, 0, 1, 1],
     received: [0, 0, 7, 1, 1, 0],
+    malformed: NO_MALFORMED,
   });
   peers.delete(KEY);
   tell('sent', cease(3));

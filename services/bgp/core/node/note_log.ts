@@ -17,7 +17,7 @@ const EVERY_MS = 60_000;
 
 /**
  * What the speaker has noticed, for people. What peers can bring up without end is said at once, and then once
- * a minute with how often.
+ * a minute with how often, the rest when nothing more follows.
  */
 export class NoteLog {
   readonly #log: Log;
@@ -36,13 +36,22 @@ export class NoteLog {
   /** Says what has been held back for long enough. To be called now and then. */
   maintain(now: number): void {
     for (const [key, repeated] of this.#repeated) {
-      const { note, count, until } = repeated;
-      if (now < until) continue;
+      if (now < repeated.until) continue;
       this.#repeated.delete(key);
-      if (count === 0) continue;
-      this.#log.warn('peer sent more malformed updates', { ...fieldsOf(note), count });
-      this.#repeated.set(key, { note, count: 0, until: now + EVERY_MS });
+      if (repeated.count === 0) continue;
+      this.#sayMore(repeated);
+      this.#repeated.set(key, { note: repeated.note, count: 0, until: now + EVERY_MS });
     }
+  }
+
+  /** Says what has been held back: nothing follows. */
+  stop(): void {
+    for (const repeated of this.#repeated.values()) if (repeated.count > 0) this.#sayMore(repeated);
+    this.#repeated.clear();
+  }
+
+  #sayMore({ note, count }: Repeated): void {
+    this.#log.warn('peer sent more malformed updates', { ...fieldsOf(note), count });
   }
 
   #malformed(note: Malformed, now: number): void {

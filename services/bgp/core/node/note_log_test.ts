@@ -36,6 +36,10 @@ test('the same fault of a peer is said at once, and then once a minute with how 
   assert.deepEqual(lines.splice(0), ['peer sent more malformed updates: a, 4, 1']);
   pass(150_000, 300_000);
   assert.deepEqual(lines, [], 'what is over is said no more');
-  log.take(malformed('a', 4), 300_000);
-  assert.deepEqual(lines, [`${first}: a, 4`]);
+  for (let each = 0; each < 3; each++) log.take(malformed('a', 4), 300_000);
+  log.take(malformed('b', 4), 300_000);
+  assert.deepEqual(lines.splice(0), [`${first}: a, 4`, `${first}: b, 4`]);
+  log.stop();
+  log.stop();
+  assert.deepEqual(lines, ['peer sent more malformed updates: a, 4, 2'], 'what was held back');
 });

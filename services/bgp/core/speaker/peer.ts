@@ -10,6 +10,7 @@ import { Advertised } from './advertised.ts';
 import type { PeerConfig } from './config.ts';
 import type { Inbound } from './inbound.ts';
 import { type Ageing, LongLived } from './long_lived.ts';
+import { type MalformedUpdates, NO_MALFORMED } from './malformed_updates.ts';
 import { WatchedPath } from './watched_path.ts';
 
 /** The part of a session that exists while it is established. */
@@ -55,6 +56,8 @@ export class Peer {
   ageing: Ageing | undefined;
   /** Has been established since this process started. */
   wasEstablished = false;
+  /** Of all its sessions since it was configured. */
+  malformed: MalformedUpdates = NO_MALFORMED;
   readonly path = new WatchedPath();
   readonly received: AdjRibIn;
   advertised: Advertised;

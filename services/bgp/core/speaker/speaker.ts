@@ -35,6 +35,7 @@ import type {
 } from './events.ts';
 import { GUEST_PATIENCE_MS, Guests } from './guests.ts';
 import { InjectedRoutes } from './injected_routes.ts';
+import { countMalformed, countReset } from './malformed_updates.ts';
 import { refreshAll } from './outbound.ts';
 import { Outbox } from './outbox.ts';
 import { OwnRoutes } from './own_routes.ts';
@@ -414,7 +415,8 @@ export class Speaker {
       }
     } catch (cause) {
       const isTheirs = cause instanceof ProtocolError;
-      if (!isTheirs) this.#fault(peer, cause);
+      if (isTheirs) peer.malformed = countReset(peer.malformed);
+      else this.#fault(peer, cause);
       const event = isTheirs
         ? ({ kind: 'malformed', notification: cause.notification, reason: cause.message } as const)
         : faultOf(cause);
@@ -428,6 +430,7 @@ export class Speaker {
     if (live === undefined || inbound === undefined) return;
     const { news, endOfRib } = inbound.apply(body);
     for (const each of news) this.#note({ ...each, peer: config.key });
+    peer.malformed = countMalformed(peer.malformed, news);
     if (endOfRib === undefined || !live.negotiated.families.includes(endOfRib)) return;
     // Said again it says nothing more.
     if (live.complete.has(endOfRib)) return;

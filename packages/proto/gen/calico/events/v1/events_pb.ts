@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file calico/events/v1/events.proto.
  */
 export const file_calico_events_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("Ch1jYWxpY28vZXZlbnRzL3YxL2V2ZW50cy5wcm90bxIQY2FsaWNvLmV2ZW50cy52MSJrCg1SZXNvdXJjZUV2ZW50EiYKA3B1dBgBIAEoCzIXLmNhbGljby5hcGkudjEuUmVzb3VyY2VIABIpCgdyZW1vdmVkGAIgASgLMhYuY2FsaWNvLmFwaS52MS5SZW1vdmVkSABCBwoFZXZlbnQiOAoLUmVsYXlTeW5jZWQSEAoIcmV2aXNpb24YASABKAQSFwoPZXRjZF9jbHVzdGVyX2lkGAIgASgJInsKC05vZGVBcHBsaWVkEgwKBG5vZGUYASABKAkSEQoJY29tcG9uZW50GAIgASgJEhAKCHJldmlzaW9uGAMgASgEEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2luX3N5bmMYBSABKAgicwoJTm9kZVBlZXJzEgwKBG5vZGUYASABKAkSLgoFcGVlcnMYAiADKAsyHy5jYWxpY28uZXZlbnRzLnYxLkJncFBlZXJTdGF0dXMSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwAQKDUJncFBlZXJTdGF0dXMSDwoHYWRkcmVzcxgBIAEoCRIMCgRwb3J0GAIgASgNEhIKCnJlbW90ZV9hc24YAyABKA0SKwoEdHlwZRgEIAEoDjIdLmNhbGljby5ldmVudHMudjEuQmdwUGVlclR5cGUSDQoFc3RhdGUYBSABKAkSKQoFc2luY2UYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmxhc3RfZXJyb3IYByABKAkSGQoRcHJlZml4ZXNfcmVjZWl2ZWQYCCABKA0SGwoTcHJlZml4ZXNfYWR2ZXJ0aXNlZBgJIAEoDRITCgtyZW1vdGVfbm9kZRgKIAEoCRIoCgNiZmQYCyABKAsyGy5jYWxpY28uZXZlbnRzLnYxLkJmZFN0YXR1cxIOCgZhZ3JlZWQYDCADKAkSCwoDa2V5GA0gASgJEhkKEXByZWZpeGVzX3JlamVjdGVkGA4gASgNEhYKDnByZWZpeGVzX3N0YWxlGA8gASgNEg4KBmxvc3NlcxgQIAEoDRIwCglsYXN0X2xvc3MYESABKAsyHS5jYWxpY28uZXZlbnRzLnYxLlNlc3Npb25Mb3NzEjkKDW1lc3NhZ2VzX3NlbnQYEiABKAsyIi5jYWxpY28uZXZlbnRzLnYxLkJncE1lc3NhZ2VDb3VudHMSPQoRbWVzc2FnZXNfcmVjZWl2ZWQYEyABKAsyIi5jYWxpY28uZXZlbnRzLnYxLkJncE1lc3NhZ2VDb3VudHMicAoQQmdwTWVzc2FnZUNvdW50cxIMCgRvcGVuGAEgASgEEg4KBnVwZGF0ZRgCIAEoBBIUCgxub3RpZmljYXRpb24YAyABKAQSEQoJa2VlcGFsaXZlGAQgASgEEhUKDXJvdXRlX3JlZnJlc2gYBSABKAQiRwoLU2Vzc2lvbkxvc3MSKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGcmVhc29uGAIgASgJIo4BCglCZmRTdGF0dXMSDQoFc3RhdGUYASABKAkSKQoFc2luY2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgDIAEoCRIcChR0cmFuc21pdF9pbnRlcnZhbF9tcxgEIAEoDRIZChFkZXRlY3Rpb25fdGltZV9tcxgFIAEoDSKZAQoNTm9kZUVuZHBvaW50cxIMCgRub2RlGAEgASgJEjMKCWVuZHBvaW50cxgCIAMoCzIgLmNhbGljby5ldmVudHMudjEuRW5kcG9pbnRTdGF0dXMSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEcGFydBgEIAEoDRINCgVwYXJ0cxgFIAEoDSKpAQoORW5kcG9pbnRTdGF0dXMSEQoJbmFtZXNwYWNlGAEgASgJEgwKBG5hbWUYAiABKAkSCwoDcG9kGAMgASgJEhYKDmludGVyZmFjZV9uYW1lGAQgASgJEhEKCWFkZHJlc3NlcxgFIAMoCRIuCgVzdGF0ZRgGIAEoDjIfLmNhbGljby5ldmVudHMudjEuRW5kcG9pbnRTdGF0ZRIOCgZyZWFzb24YByABKAkitgEKCk5vZGVIZWFsdGgSDAoEbm9kZRgBIAEoCRIRCgljb21wb25lbnQYAiABKAkSDQoFcmVhZHkYAyABKAgSEAoIbWVzc2FnZXMYBCADKAkSKAoEdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdmVyc2lvbhgGIAEoCRIrCgdzdGFydGVkGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJcCgpOb2RlQW5zd2VyEhIKCHJlc3BvbnNlGAEgASgMSAASMAoHcmVmdXNhbBgCIAEoCzIdLmNhbGljby5ldmVudHMudjEuTm9kZVJlZnVzYWxIAEIICgZyZXN1bHQiLAoLTm9kZVJlZnVzYWwSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJKnsKC0JncFBlZXJUeXBlEh0KGUJHUF9QRUVSX1RZUEVfVU5TUEVDSUZJRUQQABIbChdCR1BfUEVFUl9UWVBFX05PREVfTUVTSBABEhYKEkJHUF9QRUVSX1RZUEVfTk9ERRACEhgKFEJHUF9QRUVSX1RZUEVfR0xPQkFMEAMqeQoNRW5kcG9pbnRTdGF0ZRIeChpFTkRQT0lOVF9TVEFURV9VTlNQRUNJRklFRBAAEhUKEUVORFBPSU5UX1NUQVRFX1VQEAESFwoTRU5EUE9JTlRfU1RBVEVfRE9XThACEhgKFEVORFBPSU5UX1NUQVRFX0VSUk9SEANiBnByb3RvMw", [file_calico_api_v1_resources, file_google_protobuf_timestamp]);
+  fileDesc("Ch1jYWxpY28vZXZlbnRzL3YxL2V2ZW50cy5wcm90bxIQY2FsaWNvLmV2ZW50cy52MSJrCg1SZXNvdXJjZUV2ZW50EiYKA3B1dBgBIAEoCzIXLmNhbGljby5hcGkudjEuUmVzb3VyY2VIABIpCgdyZW1vdmVkGAIgASgLMhYuY2FsaWNvLmFwaS52MS5SZW1vdmVkSABCBwoFZXZlbnQiOAoLUmVsYXlTeW5jZWQSEAoIcmV2aXNpb24YASABKAQSFwoPZXRjZF9jbHVzdGVyX2lkGAIgASgJInsKC05vZGVBcHBsaWVkEgwKBG5vZGUYASABKAkSEQoJY29tcG9uZW50GAIgASgJEhAKCHJldmlzaW9uGAMgASgEEigKBHRpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2luX3N5bmMYBSABKAgicwoJTm9kZVBlZXJzEgwKBG5vZGUYASABKAkSLgoFcGVlcnMYAiADKAsyHy5jYWxpY28uZXZlbnRzLnYxLkJncFBlZXJTdGF0dXMSKAoEdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiggUKDUJncFBlZXJTdGF0dXMSDwoHYWRkcmVzcxgBIAEoCRIMCgRwb3J0GAIgASgNEhIKCnJlbW90ZV9hc24YAyABKA0SKwoEdHlwZRgEIAEoDjIdLmNhbGljby5ldmVudHMudjEuQmdwUGVlclR5cGUSDQoFc3RhdGUYBSABKAkSKQoFc2luY2UYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmxhc3RfZXJyb3IYByABKAkSGQoRcHJlZml4ZXNfcmVjZWl2ZWQYCCABKA0SGwoTcHJlZml4ZXNfYWR2ZXJ0aXNlZBgJIAEoDRITCgtyZW1vdGVfbm9kZRgKIAEoCRIoCgNiZmQYCyABKAsyGy5jYWxpY28uZXZlbnRzLnYxLkJmZFN0YXR1cxIOCgZhZ3JlZWQYDCADKAkSCwoDa2V5GA0gASgJEhkKEXByZWZpeGVzX3JlamVjdGVkGA4gASgNEhYKDnByZWZpeGVzX3N0YWxlGA8gASgNEg4KBmxvc3NlcxgQIAEoDRIwCglsYXN0X2xvc3MYESABKAsyHS5jYWxpY28uZXZlbnRzLnYxLlNlc3Npb25Mb3NzEjkKDW1lc3NhZ2VzX3NlbnQYEiABKAsyIi5jYWxpY28uZXZlbnRzLnYxLkJncE1lc3NhZ2VDb3VudHMSPQoRbWVzc2FnZXNfcmVjZWl2ZWQYEyABKAsyIi5jYWxpY28uZXZlbnRzLnYxLkJncE1lc3NhZ2VDb3VudHMSQAoRbWFsZm9ybWVkX3VwZGF0ZXMYFCABKAsyJS5jYWxpY28uZXZlbnRzLnYxLkJncE1hbGZvcm1lZFVwZGF0ZXMiYgoTQmdwTWFsZm9ybWVkVXBkYXRlcxIZChF0cmVhdF9hc193aXRoZHJhdxgBIAEoBBIZChFhdHRyaWJ1dGVfZGlzY2FyZBgCIAEoBBIVCg1zZXNzaW9uX3Jlc2V0GAMgASgEInAKEEJncE1lc3NhZ2VDb3VudHMSDAoEb3BlbhgBIAEoBBIOCgZ1cGRhdGUYAiABKAQSFAoMbm90aWZpY2F0aW9uGAMgASgEEhEKCWtlZXBhbGl2ZRgEIAEoBBIVCg1yb3V0ZV9yZWZyZXNoGAUgASgEIkcKC1Nlc3Npb25Mb3NzEigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgCIAEoCSKOAQoJQmZkU3RhdHVzEg0KBXN0YXRlGAEgASgJEikKBXNpbmNlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YAyABKAkSHAoUdHJhbnNtaXRfaW50ZXJ2YWxfbXMYBCABKA0SGQoRZGV0ZWN0aW9uX3RpbWVfbXMYBSABKA0imQEKDU5vZGVFbmRwb2ludHMSDAoEbm9kZRgBIAEoCRIzCgllbmRwb2ludHMYAiADKAsyIC5jYWxpY28uZXZlbnRzLnYxLkVuZHBvaW50U3RhdHVzEigKBHRpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHBhcnQYBCABKA0SDQoFcGFydHMYBSABKA0iqQEKDkVuZHBvaW50U3RhdHVzEhEKCW5hbWVzcGFjZRgBIAEoCRIMCgRuYW1lGAIgASgJEgsKA3BvZBgDIAEoCRIWCg5pbnRlcmZhY2VfbmFtZRgEIAEoCRIRCglhZGRyZXNzZXMYBSADKAkSLgoFc3RhdGUYBiABKA4yHy5jYWxpY28uZXZlbnRzLnYxLkVuZHBvaW50U3RhdGUSDgoGcmVhc29uGAcgASgJIrYBCgpOb2RlSGVhbHRoEgwKBG5vZGUYASABKAkSEQoJY29tcG9uZW50GAIgASgJEg0KBXJlYWR5GAMgASgIEhAKCG1lc3NhZ2VzGAQgAygJEigKBHRpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ZlcnNpb24YBiABKAkSKwoHc3RhcnRlZBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiXAoKTm9kZUFuc3dlchISCghyZXNwb25zZRgBIAEoDEgAEjAKB3JlZnVzYWwYAiABKAsyHS5jYWxpY28uZXZlbnRzLnYxLk5vZGVSZWZ1c2FsSABCCAoGcmVzdWx0IiwKC05vZGVSZWZ1c2FsEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCSp7CgtCZ3BQZWVyVHlwZRIdChlCR1BfUEVFUl9UWVBFX1VOU1BFQ0lGSUVEEAASGwoXQkdQX1BFRVJfVFlQRV9OT0RFX01FU0gQARIWChJCR1BfUEVFUl9UWVBFX05PREUQAhIYChRCR1BfUEVFUl9UWVBFX0dMT0JBTBADKnkKDUVuZHBvaW50U3RhdGUSHgoaRU5EUE9JTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIVChFFTkRQT0lOVF9TVEFURV9VUBABEhcKE0VORFBPSU5UX1NUQVRFX0RPV04QAhIYChRFTkRQT0lOVF9TVEFURV9FUlJPUhADYgZwcm90bzM", [file_calico_api_v1_resources, file_google_protobuf_timestamp]);
 
 /**
  * Subject calico.resource.<plural>.<namespace or _>.<name>. The stream keeps the last per subject.
@@ -275,6 +275,13 @@ export type BgpPeerStatus = Message<"calico.events.v1.BgpPeerStatus"> & {
    * @generated from field: calico.events.v1.BgpMessageCounts messages_received = 19;
    */
   messagesReceived?: BgpMessageCounts | undefined;
+
+  /**
+   * Of the UPDATEs in messages_received; only where that is.
+   *
+   * @generated from field: calico.events.v1.BgpMalformedUpdates malformed_updates = 20;
+   */
+  malformedUpdates?: BgpMalformedUpdates | undefined;
 };
 
 /**
@@ -283,6 +290,41 @@ export type BgpPeerStatus = Message<"calico.events.v1.BgpPeerStatus"> & {
  */
 export const BgpPeerStatusSchema: GenMessage<BgpPeerStatus> = /*@__PURE__*/
   messageDesc(file_calico_events_v1_events, 4);
+
+/**
+ * How many UPDATEs were malformed, by what was done for their faults (RFC 7606 section 2): the strongest of a message.
+ *
+ * @generated from message calico.events.v1.BgpMalformedUpdates
+ */
+export type BgpMalformedUpdates = Message<"calico.events.v1.BgpMalformedUpdates"> & {
+  /**
+   * Their routes were taken for withdrawn.
+   *
+   * @generated from field: uint64 treat_as_withdraw = 1;
+   */
+  treatAsWithdraw: bigint;
+
+  /**
+   * Their routes were taken without some attributes.
+   *
+   * @generated from field: uint64 attribute_discard = 2;
+   */
+  attributeDiscard: bigint;
+
+  /**
+   * They ended the session.
+   *
+   * @generated from field: uint64 session_reset = 3;
+   */
+  sessionReset: bigint;
+};
+
+/**
+ * Describes the message calico.events.v1.BgpMalformedUpdates.
+ * Use `create(BgpMalformedUpdatesSchema)` to create a new message.
+ */
+export const BgpMalformedUpdatesSchema: GenMessage<BgpMalformedUpdates> = /*@__PURE__*/
+  messageDesc(file_calico_events_v1_events, 5);
 
 /**
  * How many messages of each type (RFC 4271, RFC 2918).
@@ -321,7 +363,7 @@ export type BgpMessageCounts = Message<"calico.events.v1.BgpMessageCounts"> & {
  * Use `create(BgpMessageCountsSchema)` to create a new message.
  */
 export const BgpMessageCountsSchema: GenMessage<BgpMessageCounts> = /*@__PURE__*/
-  messageDesc(file_calico_events_v1_events, 5);
+  messageDesc(file_calico_events_v1_events, 6);
 
 /**
  * The end of a session that was established.
@@ -345,7 +387,7 @@ export type SessionLoss = Message<"calico.events.v1.SessionLoss"> & {
  * Use `create(SessionLossSchema)` to create a new message.
  */
 export const SessionLossSchema: GenMessage<SessionLoss> = /*@__PURE__*/
-  messageDesc(file_calico_events_v1_events, 6);
+  messageDesc(file_calico_events_v1_events, 7);
 
 /**
  * What BFD (RFC 5880) knows of the path to a peer.
@@ -394,7 +436,7 @@ export type BfdStatus = Message<"calico.events.v1.BfdStatus"> & {
  * Use `create(BfdStatusSchema)` to create a new message.
  */
 export const BfdStatusSchema: GenMessage<BfdStatus> = /*@__PURE__*/
-  messageDesc(file_calico_events_v1_events, 7);
+  messageDesc(file_calico_events_v1_events, 8);
 
 /**
  * Subject calico.node.<node>.endpoints.<part>: some of the node's endpoints. All are known when every part
@@ -438,7 +480,7 @@ export type NodeEndpoints = Message<"calico.events.v1.NodeEndpoints"> & {
  * Use `create(NodeEndpointsSchema)` to create a new message.
  */
 export const NodeEndpointsSchema: GenMessage<NodeEndpoints> = /*@__PURE__*/
-  messageDesc(file_calico_events_v1_events, 8);
+  messageDesc(file_calico_events_v1_events, 9);
 
 /**
  * @generated from message calico.events.v1.EndpointStatus
@@ -489,7 +531,7 @@ export type EndpointStatus = Message<"calico.events.v1.EndpointStatus"> & {
  * Use `create(EndpointStatusSchema)` to create a new message.
  */
 export const EndpointStatusSchema: GenMessage<EndpointStatus> = /*@__PURE__*/
-  messageDesc(file_calico_events_v1_events, 9);
+  messageDesc(file_calico_events_v1_events, 10);
 
 /**
  * Subject calico.node.<node>.health.<component>.
@@ -540,7 +582,7 @@ export type NodeHealth = Message<"calico.events.v1.NodeHealth"> & {
  * Use `create(NodeHealthSchema)` to create a new message.
  */
 export const NodeHealthSchema: GenMessage<NodeHealth> = /*@__PURE__*/
-  messageDesc(file_calico_events_v1_events, 10);
+  messageDesc(file_calico_events_v1_events, 11);
 
 /**
  * What a node answers to a question on subject calico.ask.<node>.<question>.
@@ -573,7 +615,7 @@ export type NodeAnswer = Message<"calico.events.v1.NodeAnswer"> & {
  * Use `create(NodeAnswerSchema)` to create a new message.
  */
 export const NodeAnswerSchema: GenMessage<NodeAnswer> = /*@__PURE__*/
-  messageDesc(file_calico_events_v1_events, 11);
+  messageDesc(file_calico_events_v1_events, 12);
 
 /**
  * @generated from message calico.events.v1.NodeRefusal
@@ -597,7 +639,7 @@ export type NodeRefusal = Message<"calico.events.v1.NodeRefusal"> & {
  * Use `create(NodeRefusalSchema)` to create a new message.
  */
 export const NodeRefusalSchema: GenMessage<NodeRefusal> = /*@__PURE__*/
-  messageDesc(file_calico_events_v1_events, 12);
+  messageDesc(file_calico_events_v1_events, 13);
 
 /**
  * @generated from enum calico.events.v1.BgpPeerType
