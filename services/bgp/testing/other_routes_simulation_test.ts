@@ -40,3 +40,20 @@ test('which of several routes with one metric is left is read at once', () => {
   cluster.advance(100);
   assert.deepEqual(kernel.describe(), ours);
 });
+
+test('a route of our protocol may have taken the place of theirs, also while ours is on its way out', () => {
+  const { cluster, kernel, bgp } = start();
+  const [ours] = kernel.routes.values();
+  assert.ok(ours);
+  let work = (): void => {};
+  kernel.hold = (each) => {
+    work = each;
+  };
+  bgp.kernelChanged({ kind: 'ways', other: { action: 'new', route: otherRoute(BLOCK) } });
+  bgp.kernelChanged({ kind: 'route', action: 'new', route: ours });
+  kernel.hold = (each) => each();
+  work();
+  assert.deepEqual(kernel.describe(), []);
+  cluster.advance(100);
+  assert.deepEqual(kernel.describe(), [`${BLOCK} via 192.168.80.101`]);
+});

@@ -329,6 +329,11 @@ export class KernelSync {
    * @returns whether resync() has to tell which it is
    */
   noteOthers(news: KernelNews): boolean {
+    if (news.kind === 'route') {
+      // The kernel does not tell whether it has taken the place of theirs.
+      const id = this.#states.prefixes.find(news.route.prefix);
+      return news.action === 'new' && this.#others.has(id);
+    }
     const other = news.kind === 'ways' ? news.other : undefined;
     let isKnown = true;
     if (news.kind === 'pod-link-down') this.#others.removeInterface(news.interfaceIndex);
