@@ -45,14 +45,12 @@ test('a route of our protocol may have taken the place of theirs, also while our
   const { cluster, kernel, bgp } = start();
   const [ours] = kernel.routes.values();
   assert.ok(ours);
-  let work = (): void => {};
-  kernel.hold = (each) => {
-    work = each;
-  };
+  const works: (() => void)[] = [];
+  kernel.hold = (work) => void works.push(work);
   bgp.kernelChanged({ kind: 'ways', other: { action: 'new', route: otherRoute(BLOCK) } });
   bgp.kernelChanged({ kind: 'route', action: 'new', route: ours });
-  kernel.hold = (each) => each();
-  work();
+  kernel.hold = (work) => work();
+  works.shift()?.();
   assert.deepEqual(kernel.describe(), []);
   cluster.advance(100);
   assert.deepEqual(kernel.describe(), [`${BLOCK} via 192.168.80.101`]);
