@@ -11,7 +11,7 @@ import {
   type Update,
 } from '@calico/bgp-wire';
 import { parseAddress, parsePrefix } from '@calico/ip';
-import { ScriptedPeer } from '../../testing/scripted_peer.ts';
+import { ScriptedPeer, withOptions } from '../../testing/scripted_peer.ts';
 
 const REFRESH: readonly Capability[] = [{ kind: 'route-refresh' }];
 const ENHANCED: readonly Capability[] = [...REFRESH, { kind: 'enhanced-route-refresh' }];
@@ -144,14 +144,22 @@ test('a refresh that does not end is over some time after its first Begin', () =
   assert.equal(routesOf(peer), '1 0');
 });
 
-const BOTH_FAMILIES: readonly Capability[] = [Afi.Ipv4, Afi.Ipv6].map((afi) => ({
-  kind: 'multiprotocol',
-  afi,
-  safi: Safi.Unicast,
-}));
+/** Both families are spoken, though the peer tells no IPv6 routes. */
+function ofBothFamilies(): ScriptedPeer {
+  const unicast: readonly Capability[] = [Afi.Ipv4, Afi.Ipv6].map((afi) => ({
+    kind: 'multiprotocol',
+    afi,
+    safi: Safi.Unicast,
+  }));
+  const options = withOptions({ addressFamilies: ['IPv4', 'IPv6'] });
+  const peer = new ScriptedPeer([...ENHANCED, ...unicast], 0, options);
+  assert.deepEqual(peer.peer.live?.negotiated.families, [4, 6]);
+  return peer;
+}
 
 test('a Begin of one family changes nothing for another', () => {
-  const peer = withRoutes([...ENHANCED, ...BOTH_FAMILIES]);
+  const peer = ofBothFamilies();
+  assert.deepEqual(after(peer, ...ROUTES), ['1 0', '2 0']);
   const [begin, end] = [refresh(RefreshSubtype.Begin), refresh(RefreshSubtype.End)];
   const [begin6, end6] = [
     refresh(RefreshSubtype.Begin, Afi.Ipv6),
@@ -180,7 +188,7 @@ const MANY = 2_000;
 
 /** One that has told so many that they are found by a walk. */
 function withMany(): ScriptedPeer {
-  const peer = new ScriptedPeer([...ENHANCED, ...BOTH_FAMILIES]);
+  const peer = ofBothFamilies();
   const all = Array.from({ length: MANY }, (_, at) => route(`10.${at >> 8}.${at & 255}.0/24`));
   peer.say(...all);
   peer.clock.advance(1_000);
