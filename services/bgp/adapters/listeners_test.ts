@@ -118,6 +118,10 @@ test('an address for workloads is listened on before it is on an interface', asy
   listeners.close();
 });
 
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+}
+
 test('one link-local address on two links has one password; two of them are a problem', async () => {
   const problems: (string | undefined)[] = [];
   const listeners = new Listeners(
@@ -138,9 +142,6 @@ test('one link-local address on two links has one password; two of them are a pr
     listeners.set({ port, addresses: { 4: undefined, 6: parseAddress('::1') }, peers });
   };
   set('one', 'two');
-  const until = async (isSo: () => boolean): Promise<void> => {
-    while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
-  };
   await until(() => problems.at(-1) !== undefined);
   assert.match(problems.at(-1) ?? '', /for "fe80::1%eth1": the kernel takes one for "fe80::1"/);
   set('one', 'one');

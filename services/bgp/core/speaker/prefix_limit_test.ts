@@ -92,8 +92,11 @@ test('a peer that restarts again and again, with other routes, keeps twice the l
   assert.deepEqual([peer.peer.received.size, peer.peer.session.losses], [3, 12]);
 });
 
+function limited(maxPrefixes?: object): readonly AnyResource[] {
+  return withOptions({ maxPrefixes });
+}
+
 test('a limit is raised, lowered and taken away under a session that stays, unless it is told too much', () => {
-  const limited = (maxPrefixes?: object) => withOptions({ maxPrefixes });
   const peer = new ScriptedPeer([], 0, limited({ limit: 4 }));
   const notes: number[] = [];
   peer.say(routes('10.0.1.0/24', '10.0.2.0/24', '10.0.3.0/24'));
