@@ -164,7 +164,7 @@ export class ReferenceSpeaker {
   #decide(candidates: readonly Candidate[]): Decided {
     return decide(candidates, ({ data }) => {
       const way = this.#node.kernel.resolve(data.nextHop);
-      return way === undefined ? 0 : interiorCost(way);
+      return way === undefined ? 0 : interiorCost(data.nextHop.family, way);
     });
   }
 

@@ -1,5 +1,5 @@
 // Kernel routes as this service wants and finds them: table main, protocol 12.
-import type { Address, Prefix } from '@calico/ip';
+import type { Address, Family, Prefix } from '@calico/ip';
 
 /** Where the packets of a route go. */
 export type KernelTarget = Pick<KernelRoute, 'type' | 'hops'>;
@@ -45,9 +45,17 @@ export type Resolution = WayHop & {
   readonly metric?: number;
 };
 
-/** RFC 4271 section 9.1.2.2 (e): 0 on the link, otherwise the metric of the way, and at least 1. */
-export function interiorCost({ gateway, metric = 0 }: Resolution): number {
-  return gateway === undefined ? 0 : Math.max(1, metric);
+/** The kernel's for IPv6 routes (include/uapi/linux/ipv6_route.h: IP6_RT_PRIO_USER). */
+const IPV6_METRIC = 1_024;
+
+/**
+ * RFC 4271 section 9.1.2.2 (e): 0 on the link, otherwise the metric of the way beyond what it is by default, and at
+ * least 1.
+ * @param family of the next hop
+ */
+export function interiorCost(family: Family, { gateway, metric = 0 }: Resolution): number {
+  if (gateway === undefined) return 0;
+  return Math.max(1, family === 6 ? metric - IPV6_METRIC : metric);
 }
 
 /** All hops of the route that leads there. */

@@ -175,7 +175,7 @@ export class BgpNode {
       defer,
       onNextHop: (address, resolution) => {
         const isReachable = resolution !== undefined || this.#isOwn(address);
-        const cost = resolution === undefined ? 0 : interiorCost(resolution);
+        const cost = resolution === undefined ? 0 : interiorCost(address.family, resolution);
         this.#nextHops.take({ address, isReachable, cost });
         this.#interfaces.take(address, resolution);
       },

@@ -227,7 +227,7 @@ export class Decision {
       name: 'external before internal',
       compare: (a, b) => this.#isInternal(a) - this.#isInternal(b),
     },
-    { name: 'nearer next hop', compare: (a, b) => this.#cost(a) - this.#cost(b) },
+    { name: 'nearer next hop', compare: (a, b) => this.#compareCosts(a, b) },
     ...this.#tieBreaks,
   ];
 
@@ -268,6 +268,12 @@ export class Decision {
   #cost(row: number): number {
     const { kind } = this.#paths.sourceAt(this.#paths.sourceOf(row));
     return kind === 'peer' ? this.#attributes.hops.costOf(this.#nextHop(row)) : 0;
+  }
+
+  #compareCosts(a: number, b: number): number {
+    const [ofA, ofB] = [this.#cost(a), this.#cost(b)];
+    // Both may be unknown.
+    return ofA === ofB ? 0 : ofA - ofB;
   }
 
   /** Where a link-local next hop is. */

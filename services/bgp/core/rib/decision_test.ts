@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Community } from '@calico/bgp-wire';
-import { formatAddress } from '@calico/ip';
+import { formatAddress, parseAddress } from '@calico/ip';
 import { path, RibFiller, sequence } from '../../testing/paths.ts';
 import type { RibEntry } from './loc_rib.ts';
 import type { Path } from './path.ts';
@@ -123,6 +123,29 @@ test('decide() uses of equal paths with one next hop the best, in whatever order
     const { multipath } = decide([best, ...order]);
     assert.deepEqual(multipath.map(sourceOf), [best, beside].map(sourceOf));
   }
+});
+
+test('a next hop that nobody has asked about yet is not used beside one that is known', () => {
+  const table = new RibFiller();
+  const { rib } = table;
+  const tell = (host: number): void => {
+    const each = path({ from: `192.168.80.10${host}`, via: `10.0.0.${host}` });
+    table.put(each);
+    rib.attributes.hops.noteTold(rib.attributes.hops.find(each.data.nextHop) as number);
+  };
+  const used = (): string => {
+    rib.settle();
+    const multipath = rib.entryOf(0)?.multipath ?? [];
+    return multipath.map(({ data }) => formatAddress(data.nextHop)).join(' ');
+  };
+  tell(2);
+  tell(3);
+  assert.equal(used(), '10.0.0.2 10.0.0.3', 'of what is unknown all is as good');
+  for (const host of [2, 3]) rib.setReachable(parseAddress(`10.0.0.${host}`), true, 7);
+  tell(1);
+  assert.equal(used(), '10.0.0.2 10.0.0.3');
+  rib.setReachable(parseAddress('10.0.0.1'), true, 7);
+  assert.equal(used(), '10.0.0.1 10.0.0.2 10.0.0.3');
 });
 
 test('decide() prefers the nearer next hop, and uses together only what is equally near', () => {

@@ -1,7 +1,10 @@
-import type { Address } from '@calico/ip';
+import { type Address, isLinkLocal } from '@calico/ip';
 import { RowAllocator } from './columns.ts';
 import type { PrefixTable } from './prefix_table.ts';
 import { SortedAddresses } from './sorted_addresses.ts';
+
+/** What a next hop costs that nobody has asked about yet: one that is known is preferred, and stays in use alone. */
+const UNKNOWN = Number.POSITIVE_INFINITY;
 
 /** Next hops by number: few, however large the table. */
 export class NextHopTable {
@@ -17,7 +20,7 @@ export class NextHopTable {
   readonly #unasked = new Set<number>();
   /** Of these: the kernel cannot reach them. */
   readonly #unreachable = new Set<number>();
-  /** What it costs to get there, by number: 0 on the link, and while nobody knows. */
+  /** What it costs to get there, by number: 0 on the link, and of those that no peer has told. */
   readonly #costs: number[] = [];
   /** Next hops whose cost is not 0. */
   #farCount = 0;
@@ -37,8 +40,11 @@ export class NextHopTable {
   noteTold(number: number): void {
     if (this.#told.has(number)) return;
     this.#told.add(number);
-    this.#sorted.add(this.addressOf(number));
+    const address = this.addressOf(number);
+    this.#sorted.add(address);
     this.#unasked.add(number);
+    // It is on the link, and is never asked about.
+    if (!isLinkLocal(address)) this.#putCost(number, UNKNOWN);
   }
 
   get hasUnasked(): boolean {
