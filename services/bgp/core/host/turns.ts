@@ -34,6 +34,12 @@ export class Turns {
     return this.#spentMs >= READING_MS;
   }
 
+  /** As isReadingOver, for who has so many milliseconds from now on even if others have used the turn up. */
+  atLeast(ownMs: number): () => boolean {
+    const end = this.#clock.monotonic() + ownMs;
+    return () => this.isReadingOver && this.#clock.monotonic() >= end;
+  }
+
   get #spentMs(): number {
     return this.#clock.monotonic() - this.begin();
   }

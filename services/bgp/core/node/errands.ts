@@ -6,6 +6,8 @@ import type { Turns } from '../host/turns.ts';
 /** Pauses after each step, which is short: a route, or a few hundred that are put into the table together. */
 export type Steps<T> = Generator<void, T, undefined>;
 
+const LEAST_MS = 1;
+
 type Errand = {
   /** Whether that was the last one. */
   readonly step: () => boolean;
@@ -40,8 +42,9 @@ export class Errands {
     });
   }
 
-  /** For as long as the turn has time, but at least a step. */
+  /** For as long as the turn has time, but some in any case: who waits for an answer has not for ever. */
   #work(): void {
+    const isOver = this.#turns.atLeast(LEAST_MS);
     do {
       const [next] = this.#waiting;
       if (next === undefined) return;
@@ -49,7 +52,7 @@ export class Errands {
       if (this.#isDone(queue[0] as Errand)) queue.shift();
       this.#waiting.delete(client);
       if (queue.length > 0) this.#waiting.set(client, queue);
-    } while (!this.#turns.isReadingOver);
+    } while (!isOver());
     if (this.#waiting.size > 0) this.#soon.ask();
   }
 

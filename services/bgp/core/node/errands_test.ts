@@ -50,6 +50,16 @@ test('what is long takes a part of each turn, and clients take turns', async () 
   assert.deepEqual(await Promise.all(all), ['a', 'A', 'b']);
 });
 
+test('many small steps are done also in a turn that others have used up', async () => {
+  const { errands, turns, steps, turn } = fixture();
+  turns.begin();
+  const busy = steps('busy', 1, 5);
+  busy.next();
+  const outcome = errands.run('a', steps('a', 16, 0.125));
+  assert.deepEqual([turn(), turn()], ['busyaaaaaaaa', 'aaaaaaaa']);
+  assert.equal(await outcome, 'a');
+});
+
 test('a turn that others have used up is not for errands', async () => {
   const { errands, turns, steps, turn } = fixture();
   turns.begin();
