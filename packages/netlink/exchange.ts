@@ -134,7 +134,7 @@ export class Exchange {
   #collect(base: number, size: number, answers: Map<number, Answer>): boolean {
     const last = base + size - 1;
     this.#drain(
-      () => answers.has(last),
+      () => (answers.has(last) ? 'over' : 'open'),
       (bytes) => {
         const message = new MessageCursor(bytes);
         while (message.next()) {
@@ -160,7 +160,7 @@ export class Exchange {
     let isInterrupted = false;
     let failure: unknown;
     const isOverrun = this.#drain(
-      () => ended !== undefined || failure !== undefined,
+      () => (ended !== undefined ? 'over' : failure !== undefined ? 'broken' : 'open'),
       (bytes) => {
         try {
           const message = new MessageCursor(bytes);
@@ -180,17 +180,21 @@ export class Exchange {
     return { ended, isInterrupted: isInterrupted || isOverrun };
   }
 
-  // Reads until nothing is left, also after a failure: what stays in the queue, or a dump that is under way,
-  // would spoil the next request. Answers whether something was lost.
-  #drain(isComplete: () => boolean, onDatagram: (bytes: Uint8Array) => void): boolean {
+  // Of what is broken all is read that is there: a dump that is under way would spoil the next request. Answers
+  // whether something was lost.
+  #drain(
+    state: () => 'open' | 'broken' | 'over',
+    onDatagram: (bytes: Uint8Array) => void,
+  ): boolean {
     let isOverrun = false;
-    for (;;) {
+    while (state() !== 'over') {
       const received = this.#socket.receive();
       if (received.kind === 'datagram') onDatagram(received.bytes);
       else if (received.kind === 'overrun') isOverrun = true;
-      else if (isOverrun || isComplete()) return isOverrun;
-      else if (!this.#socket.waitUntilReadable(ANSWER_MS)) return isOverrun;
+      else if (isOverrun || state() === 'broken') break;
+      else if (!this.#socket.waitUntilReadable(ANSWER_MS)) break;
     }
+    return isOverrun;
   }
 }
 

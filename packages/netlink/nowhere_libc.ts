@@ -1,15 +1,36 @@
-// A kernel that agrees to every request, and does nothing.
+// A kernel that agrees to every request, and does nothing. Everybody is on its only link.
+import type { Family } from '@calico/ip';
 import type { Libc } from './libc.ts';
-import { NLM_F, NLMSG } from './uapi.ts';
+import { routeTemplate } from './route_template.ts';
+import { AF, NLM_F, NLMSG, RTM } from './uapi.ts';
 
 const HEADER_BYTES = 16;
 /** struct nlmsgerr: an errno, and the header of the request. */
 const ANSWER_BYTES = HEADER_BYTES + 4 + HEADER_BYTES;
 const EAGAIN = 11;
+const ENODEV = 19;
+/** Of a message's type, what is to be done. Linux: net/core/rtnetlink.c */
+const KINDS = 3;
+const GET = 2;
 
-/** Acknowledges what asks for it; every table is empty. Nobody else's sockets are there. */
+const DONE = answer(NLMSG.ERROR, 0);
+const NO_DEVICE = answer(NLMSG.ERROR, -ENODEV);
+/** Of a list. */
+const END = answer(NLMSG.DONE, 0);
+
+/** What leads to everybody. */
+const LINK_ROUTE = {
+  type: 'unicast',
+  table: 254,
+  protocol: 2,
+  scope: 'link',
+  nextHops: [{ interfaceIndex: 1 }],
+} as const;
+
+/** Acknowledges what asks for it, and tells the way; every table is empty. Nobody else's sockets are there. */
 export class NowhereLibc implements Libc {
   readonly #answers: Uint8Array[] = [];
+  readonly #ways = { 4: wayOf(4), 6: wayOf(6) };
 
   socket = (): number => 1;
   bind = (): number => 0;
@@ -31,12 +52,21 @@ export class NowhereLibc implements Libc {
   send(_fd: number, bytes: Uint8Array): number {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     for (let at = 0; at < bytes.length; at += (view.getUint32(at, true) + 3) & ~3) {
-      const flags = view.getUint16(at + 6, true);
       const sequence = view.getUint32(at + 8, true);
-      if ((flags & NLM_F.DUMP) === NLM_F.DUMP) this.#answers.push(answer(NLMSG.DONE, sequence));
-      else if ((flags & NLM_F.ACK) !== 0) this.#answers.push(answer(NLMSG.ERROR, sequence));
+      this.#answers.push(...this.#answersTo(view, at).map((each) => withSequence(each, sequence)));
     }
     return bytes.length;
+  }
+
+  #answersTo(view: DataView, at: number): readonly Uint8Array[] {
+    const type = view.getUint16(at + 4, true);
+    const flags = view.getUint16(at + 6, true);
+    if ((flags & NLM_F.DUMP) === NLM_F.DUMP) return [END];
+    if (type === RTM.GETROUTE) {
+      return [this.#ways[view.getUint8(at + HEADER_BYTES) === AF.INET ? 4 : 6], DONE];
+    }
+    if ((type & KINDS) === GET) return [NO_DEVICE];
+    return (flags & NLM_F.ACK) === 0 ? [] : [DONE];
   }
 
   sendAsync(
@@ -63,11 +93,22 @@ export class NowhereLibc implements Libc {
   }
 }
 
-function answer(type: number, sequence: number): Uint8Array {
+/** @param error an errno below 0, or 0 */
+function answer(type: number, error: number): Uint8Array {
   const bytes = new Uint8Array(ANSWER_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, ANSWER_BYTES, true);
   view.setUint16(4, type, true);
-  view.setUint32(8, sequence, true);
+  view.setInt32(HEADER_BYTES, error, true);
+  return bytes;
+}
+
+function wayOf(family: Family): Uint8Array {
+  return routeTemplate('add', family, { ...LINK_ROUTE, source: { family, value: 1n } }).bytes;
+}
+
+function withSequence(message: Uint8Array, sequence: number): Uint8Array {
+  const bytes = message.slice();
+  new DataView(bytes.buffer).setUint32(8, sequence, true);
   return bytes;
 }

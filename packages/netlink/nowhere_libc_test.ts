@@ -26,5 +26,17 @@ test('nowhere has nothing', () => {
   const { netlink } = openNowhere();
   assert.deepEqual(netlink.links(), []);
   assert.deepEqual(netlink.routes({ family: 4 }), []);
-  assert.equal(netlink.routeTo({ family: 4, value: 1n }), undefined);
+  assert.equal(netlink.linkByName('eth0'), undefined);
+  assert.equal(netlink.linkByIndex(1), undefined);
+});
+
+test('everybody is on the link of nowhere', () => {
+  const { netlink } = openNowhere();
+  for (const family of [4, 6] as const) {
+    for (const ask of [netlink.entryFor.bind(netlink), netlink.routeTo.bind(netlink)]) {
+      const route = ask({ family, value: 7n });
+      assert.equal(route?.destination.family, family);
+      assert.deepEqual(route.nextHops, [{ interfaceIndex: 1 }]);
+    }
+  }
 });

@@ -76,6 +76,25 @@ test('a message that cannot be decoded leaves nothing behind in the queue', () =
   assert.equal(netlink.links().length, 1);
 });
 
+test('nobody waits for the end of what cannot be decoded', () => {
+  const libc = new FakeLibc();
+  libc.answer = (bytes) => {
+    const sequence = sequenceOf(bytes);
+    const broken = messageBytes(RTM.NEWLINK, NLM_F.MULTI, sequence, '0000');
+    const end = messageBytes(NLMSG.DONE, NLM_F.MULTI, sequence, '00000000');
+    return [{ bytes: Buffer.concat([broken, end]) }];
+  };
+  let waits = 0;
+  libc.poll = () => {
+    waits += 1;
+    return 0;
+  };
+  const netlink = new RtNetlink(libc);
+  assert.throws(() => netlink.links(), NetlinkDecodeError);
+  assert.throws(() => netlink.linkByIndex(1), NetlinkDecodeError);
+  assert.equal(waits, 0);
+});
+
 test('routes() passes only what the filter asks for, whatever the kernel sends', () => {
   const libc = new FakeLibc();
   libc.answer = (bytes) => [
