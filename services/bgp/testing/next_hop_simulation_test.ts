@@ -150,6 +150,18 @@ test('a next hop that could never be reached is found out without any news of th
   assert.deepEqual([bestOf(again), bestOf(x)], [undefined, undefined]);
 });
 
+test('the kernel is asked before the decision: no route goes by what nobody knew', () => {
+  const { a, cluster } = start();
+  const { kernel } = a;
+  cluster.kill('a');
+  kernel.ways.set(HOP, { gateway: parseAddress('192.168.80.99'), interfaceIndex: 2, metric: 100 });
+  kernel.log.length = 0;
+  cluster.start('a');
+  cluster.advance(10_000);
+  assert.deepEqual(kernel.describe(), [`${BLOCK} via ${OTHER}`]);
+  assert.deepEqual(kernel.log, [`${BLOCK} via ${OTHER}`]);
+});
+
 test('a next hop that only a route of a peer leads to comes and goes with that route', () => {
   const network = '10.9.0.0/24';
   const far = '10.9.0.20';

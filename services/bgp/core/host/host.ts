@@ -34,6 +34,8 @@ export type HostOptions = {
   readonly random: () => number;
   /** Shared by all who put work off; by default its own. */
   readonly turns?: Turns;
+  /** Finds out what the decision about what has been read asks for. */
+  readonly beforeDecision?: () => SpeakerEvent | undefined;
   readonly onRoutes: (news: RouteNews) => void;
   readonly onNote: (note: Note) => void;
   /** Messages of the sessions, without UPDATEs. */
@@ -105,11 +107,11 @@ export class Host {
     this.#dispatch({ kind: 'bfd', peer, news });
   }
 
-  /** What an operator, a client of this process or a service asks for, and what the kernel says. */
+  /** What an operator, a client of this process or a service asks for. */
   order(
     event: Extract<
       SpeakerEvent,
-      { kind: 'session' | 'refresh' | 'inject' | 'take-back' | 'services' | 'next-hops' }
+      { kind: 'session' | 'refresh' | 'inject' | 'take-back' | 'services' }
     >,
   ): void {
     this.#dispatch(event);
@@ -270,6 +272,8 @@ export class Host {
   #flush(): void {
     this.#hasMore = false;
     const { speaker, clock } = this.#options;
+    const found = this.#options.beforeDecision?.();
+    if (found !== undefined) this.#take(found);
     const start = clock.monotonic();
     for (const effect of speaker.flush(this.#pace.slice)) this.#perform(effect);
     this.#pace.learn(clock.monotonic() - start, this.#hasMore);

@@ -173,7 +173,7 @@ export class KernelSync {
     for (const id of ids) this.#mark(id);
     this.#writer.isLosing = isLosing;
     this.#writer.pump();
-    this.followNextHops();
+    this.#followNextHops();
   }
 
   /** What is wanted of the prefix may be something else now. */
@@ -238,14 +238,8 @@ export class KernelSync {
     this.#plan.askOn();
     this.#isPlannedAnew ||= this.#plan.isPlanning;
     this.#plan.planOn(SLICE);
-    this.followNextHops();
-    if (this.#plan.isAsking || this.#plan.isPlanning) {
-      this.#isPlanningOn = true;
-      return this.#events.defer(() => {
-        this.#isPlanningOn = false;
-        this.#carryOut();
-      });
-    }
+    this.#followNextHops();
+    if (this.#plan.isAsking || this.#plan.isPlanning) return this.#carryOutLater();
     if (!this.#isReadNext) {
       // Otherwise nothing is wanted that was not wanted before: what has failed is tried again by resync().
       if (this.#isPlannedAnew) this.#commit();
@@ -255,6 +249,15 @@ export class KernelSync {
     // What happens after this call may have been passed by already.
     this.#isReadAgain = this.#reading !== undefined;
     if (!this.#isReadAgain) this.#read();
+  }
+
+  #carryOutLater(): void {
+    if (this.#isPlanningOn) return;
+    this.#isPlanningOn = true;
+    this.#events.defer(() => {
+      this.#isPlanningOn = false;
+      this.#carryOut();
+    });
   }
 
   #read(): void {
@@ -303,8 +306,21 @@ export class KernelSync {
     return this.#carryOut();
   }
 
-  /** Peers have told something: the kernel is soon asked about next hops that are new, a few per turn. */
-  followNextHops(): void {
+  /**
+   * Asks the kernel about next hops that peers have told since: some at once, the others a few per turn.
+   * @param isOver whether what is asked at once should come to an end
+   */
+  askNew(isOver: () => boolean): void {
+    if (this.#isStopped) return;
+    const { hops } = this.#rib.attributes;
+    for (let isMore = hops.hasUnasked; isMore; isMore = hops.hasUnasked && !isOver()) {
+      this.#plan.askNew();
+    }
+    if (this.#plan.isPlanning) this.#carryOutLater();
+    this.#followNextHops();
+  }
+
+  #followNextHops(): void {
     const isAsked = this.#rib.attributes.hops.hasUnasked || this.#plan.hasLate;
     if (this.#isAskingNew || this.#isStopped || !isAsked) return;
     this.#isAskingNew = true;
@@ -314,7 +330,7 @@ export class KernelSync {
       this.#plan.askNew();
       if (this.#plan.hasLate) this.#planLate();
       if (this.#plan.isPlanning) this.#carryOut();
-      this.followNextHops();
+      this.#followNextHops();
     });
   }
 

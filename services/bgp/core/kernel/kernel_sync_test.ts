@@ -422,7 +422,7 @@ test('a next hop that is told again is asked about again', () => {
   const tell = (): void => {
     fixture.learn({ via });
     hops.noteTold(hops.find(nextHop) as number);
-    sync.followNextHops();
+    sync.askNew(() => true);
   };
   const withdraw = (): void => {
     table.remove(path({ via }));

@@ -1,5 +1,5 @@
 // Asks the kernel about many things, a few per turn of the event loop: a question is a system call, which
-// takes 15 to 30 microseconds.
+// takes 5 to 30 microseconds.
 
 /** How many questions fit into a small part of a turn. */
 export const QUESTIONS = 64;

@@ -107,10 +107,8 @@ export class BgpNode {
     this.operator = new Operator(this.#host, speaker.injected, this.#observers.counter, turns);
     this.#nextHops = new NextHopNews(hops, {
       defer,
-      onNews: (news) => {
-        if (this.#isStopped) return;
-        this.#host.order({ kind: 'next-hops', hops: news });
-        this.#reports.soon();
+      onNews: () => {
+        if (!this.#isStopped) this.#host.goOn();
       },
     });
     this.#interfaces = new NextHopInterfaces(kernel, hops, {
@@ -193,6 +191,13 @@ export class BgpNode {
       clock,
       random,
       turns,
+      beforeDecision: () => {
+        this.#kernel.askNew(() => turns.isReadingOver);
+        const hops = this.#nextHops.takeNews();
+        if (hops.length === 0) return undefined;
+        this.#reports.soon();
+        return { kind: 'next-hops', hops };
+      },
       onRoutes: (news) => {
         this.#kernel.update(news);
         this.#reports.soon();
@@ -204,10 +209,7 @@ export class BgpNode {
       },
       onMessage: (message) => this.#observers.told(message),
       onSent: (peer, pieces) => this.#observers.sent(peer, pieces),
-      onUpdates: (peer, bodies) => {
-        this.#kernel.followNextHops();
-        this.#observers.updates(peer, bodies);
-      },
+      onUpdates: (peer, bodies) => this.#observers.updates(peer, bodies),
     });
   }
 

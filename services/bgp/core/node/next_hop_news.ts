@@ -6,10 +6,12 @@ import { shortened } from '../kernel/shortened.ts';
 import type { NextHopTable } from '../rib/next_hop_table.ts';
 import type { NextHopState } from '../speaker/events.ts';
 
+const NO_NEWS: readonly NextHopState[] = [];
+
 export class NextHopNews {
   readonly #hops: NextHopTable;
   readonly #defer: Defer;
-  readonly #onNews: (hops: readonly NextHopState[]) => void;
+  readonly #onNews: () => void;
   /** The last word on each, by address. */
   readonly #news = new Map<string, NextHopState>();
 
@@ -18,7 +20,8 @@ export class NextHopNews {
     hops: NextHopTable,
     events: {
       readonly defer: Defer;
-      readonly onNews: (hops: readonly NextHopState[]) => void;
+      /** takeNews() has some. */
+      readonly onNews: () => void;
     },
   ) {
     this.#hops = hops;
@@ -46,14 +49,22 @@ export class NextHopNews {
       this.#news.delete(text);
       return;
     }
-    if (this.#news.size === 0) this.#defer(() => this.#tell());
+    if (this.#news.size === 0) this.#tellLater();
     this.#news.set(text, state);
   }
 
-  #tell(): void {
+  /** What the speaker has not heard yet. */
+  takeNews(): readonly NextHopState[] {
+    if (this.#news.size === 0) return NO_NEWS;
     const news = [...this.#news.values()];
     this.#news.clear();
-    if (news.length > 0) this.#onNews(news);
+    return news;
+  }
+
+  #tellLater(): void {
+    this.#defer(() => {
+      if (this.#news.size > 0) this.#onNews();
+    });
   }
 }
 

@@ -151,11 +151,16 @@ export class AdjRibIn implements Iterable<Path> {
     if (families.length === 0 || this.#isEmpty) return;
     const { paths } = this.#rib;
     const { fresh } = paths.fewOf(this.source);
-    this.#eachOfFew(fresh, families, (row, family) => {
-      if (paths.is(row, PathFlag.Stale)) return;
-      if (families.includes(family)) paths.setFlag(row, PathFlag.Stale, true);
-      else fresh.add(row);
-    });
+    this.#eachOfFew(
+      fresh,
+      families,
+      (row, family) => {
+        if (paths.is(row, PathFlag.Stale)) return;
+        if (families.includes(family)) paths.setFlag(row, PathFlag.Stale, true);
+        else fresh.add(row);
+      },
+      (isMeant) => paths.staleAllOf(this.source, isMeant),
+    );
   }
 
   /**
@@ -200,11 +205,16 @@ export class AdjRibIn implements Iterable<Path> {
     const before = this.size;
     const { paths } = this.#rib;
     const { stale } = paths.fewOf(this.source);
-    this.#eachOfFew(stale, families, (row, family) => {
-      if (!paths.is(row, PathFlag.Stale)) return;
-      if (families.includes(family)) this.#rib.doom(row);
-      else stale.add(row);
-    });
+    this.#eachOfFew(
+      stale,
+      families,
+      (row, family) => {
+        if (!paths.is(row, PathFlag.Stale)) return;
+        if (families.includes(family)) this.#rib.doom(row);
+        else stale.add(row);
+      },
+      (isMeant) => this.#rib.doomStaleOf(this.source, isMeant),
+    );
     return before - this.size;
   }
 
@@ -253,18 +263,27 @@ export class AdjRibIn implements Iterable<Path> {
     return before;
   }
 
-  /** Goes through the rows that are remembered, or else through all. @param visit puts back those it leaves */
+  /**
+   * Goes through the rows that are remembered, or else through all.
+   * @param visit puts back those it leaves
+   * @param visitAll does the same for very many; it is told which prefixes are meant by their numbers
+   */
   #eachOfFew(
     few: FewRows,
     families: readonly Family[],
     visit: (row: number, family: Family) => void,
+    visitAll: (isMeant: (prefix: number) => boolean) => void,
   ): void {
     const { prefixes, paths } = this.#rib;
     const rows = few.take(families);
     if (rows === undefined) {
-      this.#each((row, family) => {
-        if (families.includes(family)) visit(row, family);
-      });
+      if (paths.hasManyOf(this.source)) {
+        visitAll((prefix) => families.includes(prefixes.familyOf(prefix)));
+      } else {
+        this.#each((row, family) => {
+          if (families.includes(family)) visit(row, family);
+        });
+      }
       few.clear(families);
       return;
     }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatAddress, parseAddress } from '@calico/ip';
+import { formatAddress, parseAddress, parsePrefix } from '@calico/ip';
 import { path, RibFiller } from '../../testing/paths.ts';
 import { seededRandom } from '../../testing/simulated_network.ts';
 import type { Path } from './path.ts';
@@ -45,12 +45,43 @@ test('next hops that paths are not used for are known, whatever becomes of the p
     const found = Array.from(hops.cutOff(), formatAddress);
     assert.deepEqual(found.toSorted(), [...new Set(cutOff)].toSorted());
     assert.equal(hops.cutOffCount, found.length);
+    const prefixes = new Set(rows().map((each) => paths.prefixOf(each)));
+    assert.equal(paths.hasRivals, prefixes.size < rows().length);
     seen += found.length;
   }
   assert.ok(seen > 1_000);
   for (const hop of HOPS) rib.setReachable(parseAddress(hop), true);
   rib.settle();
   assert.equal(hops.cutOffCount, 0);
+});
+
+test('no path is chosen whose next hop is known to be out of reach, however large the table', () => {
+  const table = new RibFiller();
+  const { rib } = table;
+  const { hops } = rib.attributes;
+  const [near, lost] = [HOPS[0] as string, HOPS[1] as string];
+  const put = (index: number, via: string, localPreference: number): void => {
+    const from = via === near ? '192.168.80.1' : '192.168.80.2';
+    table.put(path({ prefix: `10.244.${index}.0/24`, from, via, localPreference }));
+    hops.noteTold(hops.find(parseAddress(via)) as number);
+  };
+  const last = 200;
+  for (let index = 0; index <= last; index++) put(index, near, 100);
+  rib.settle();
+  const best = (): string => {
+    const { nextHop } = rib.get(parsePrefix(`10.244.${last}.0/24`))?.best?.data ?? {};
+    return nextHop === undefined ? 'none' : formatAddress(nextHop);
+  };
+  put(last, lost, 200);
+  rib.setReachable(parseAddress(lost), false);
+  // A walk that does not come to the end of the table.
+  assert.deepEqual(rib.settle(1), []);
+  assert.equal(best(), near);
+  rib.setReachable(parseAddress(lost), true);
+  put(0, near, 300);
+  put(last, lost, 201);
+  rib.settle(2);
+  assert.equal(best(), lost);
 });
 
 test('a next hop keeps its place while paths are not used for it, whatever is told of them anew', () => {

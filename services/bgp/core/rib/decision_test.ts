@@ -195,3 +195,25 @@ test('decide() has no multipath beside an own route, and nothing for nothing', (
   assert.deepEqual(decide([path({}), own]).multipath.map(sourceOf), [own.source]);
   assert.deepEqual(decide([]), { best: undefined, multipath: [] });
 });
+
+test('costs of next hops ask for no decision where every path is the only one, and count when another comes', () => {
+  const table = new RibFiller();
+  const { rib } = table;
+  const { hops } = rib.attributes;
+  const [near, far] = [
+    path({ from: '192.168.80.102', via: '10.0.0.2' }),
+    path({ from: '192.168.80.101', via: '10.0.0.1' }),
+  ] as const;
+  const tell = (each: typeof near, cost: number): void => {
+    table.put(each);
+    hops.noteTold(hops.find(each.data.nextHop) as number);
+    rib.settle();
+    rib.setReachable(each.data.nextHop, true, cost);
+  };
+  tell(far, 20);
+  assert.equal(rib.isUnsettled, false);
+  tell(near, 10);
+  rib.settle();
+  const used = rib.entryOf(0)?.multipath.map(({ data }) => formatAddress(data.nextHop));
+  assert.deepEqual(used, ['10.0.0.2']);
+});

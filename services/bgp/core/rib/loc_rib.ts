@@ -194,8 +194,10 @@ export class LocRib {
     const { hops } = this.attributes;
     const isOtherwise = hops.setReachable(nextHop, isReachable);
     const moved = isReachable ? hops.setCost(nextHop, cost) : -1;
-    if (moved >= 0) this.#moved.add(moved);
-    if (!isOtherwise && moved < 0) return;
+    // Nothing is compared where every path is its prefix's only one.
+    const isCompared = moved >= 0 && this.paths.hasRivals;
+    if (isCompared) this.#moved.add(moved);
+    if (!isOtherwise && !isCompared) return;
     // A walk that always began anew might never end.
     if (this.#reviewed === DONE) this.#reviewed = 0;
     else this.#isReviewedAgain = true;
@@ -211,6 +213,12 @@ export class LocRib {
   /** As doom(), for all paths of the source. */
   doomAllOf(source: number): void {
     this.#doomed += this.paths.doomAllOf(source);
+    this.#walked = 0;
+  }
+
+  /** As doom(), for all paths of the source that are stale. @param isMeant by the number of the prefix */
+  doomStaleOf(source: number, isMeant: (prefix: number) => boolean): void {
+    this.#doomed += this.paths.doomStaleOf(source, isMeant);
     this.#walked = 0;
   }
 
@@ -389,6 +397,13 @@ export class LocRib {
     return true;
   }
 
+  #followNextHops(prefix: number): void {
+    const { paths } = this;
+    for (let row = paths.firstOf(prefix); row >= 0; row = paths.nextOf(row)) {
+      if (this.#followNextHop(row, this.#cutOffHopOf(row))) this.#touch(row);
+    }
+  }
+
   #isCutOff(row: number): boolean {
     const { paths, attributes } = this;
     const set = paths.attributesOf(row);
@@ -441,6 +456,8 @@ export class LocRib {
 
   /** The prefix is held, and goes on to be while it is among the changed ones. */
   #settle(prefix: number, changed: number[]): void {
+    // What is known of its next hops counts, wherever the walk is.
+    if (this.#reviewed !== DONE) this.#followNextHops(prefix);
     if (this.#decide(prefix)) changed.push(prefix);
     else this.prefixes.release(prefix);
   }

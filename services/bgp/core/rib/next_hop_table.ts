@@ -3,7 +3,10 @@ import { RowAllocator } from './columns.ts';
 import type { PrefixTable } from './prefix_table.ts';
 import { SortedAddresses } from './sorted_addresses.ts';
 
-/** What a next hop costs that nobody has asked about yet: one that is known is preferred, and stays in use alone. */
+/**
+ * What a next hop costs that nobody has asked about yet, where any costs something: one that is known is preferred, and
+ * stays in use alone.
+ */
 const UNKNOWN = Number.POSITIVE_INFINITY;
 
 /** Next hops by number: few, however large the table. */
@@ -43,8 +46,8 @@ export class NextHopTable {
     const address = this.addressOf(number);
     this.#sorted.add(address);
     this.#unasked.add(number);
-    // It is on the link, and is never asked about.
-    if (!isLinkLocal(address)) this.#putCost(number, UNKNOWN);
+    // Mostly all are on the link. Those that certainly are, are never asked about.
+    if (this.hasFar && !isLinkLocal(address)) this.#putCost(number, UNKNOWN);
   }
 
   get hasUnasked(): boolean {

@@ -17,6 +17,7 @@ export const PathFlag = {
 } as const;
 
 const UNUSABLE = PathFlag.Doomed | PathFlag.CutOff;
+const STALE_OR_DOOMED = PathFlag.Stale | PathFlag.Doomed;
 /** What a path stays when its peer tells it anew. */
 const LASTING = PathFlag.Used | PathFlag.CutOff;
 
@@ -63,10 +64,17 @@ export class PathTable {
   /** First row of a prefix, plus one. */
   #first = new Int32Array(64);
   #size = 0;
+  /** Prefixes with rows. */
+  #chains = 0;
 
   /** Rows in use. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Whether some prefix has several. */
+  get hasRivals(): boolean {
+    return this.#size > this.#chains;
   }
 
   /** All rows in use are below. */
@@ -214,9 +222,11 @@ export class PathTable {
     this.#received[row] = received;
     this.#setJudged(row, attributes);
     this.#flags[row] = 0;
-    this.#setNext(row, this.firstOf(prefix));
+    const next = this.firstOf(prefix);
+    this.#setNext(row, next);
     this.#first[prefix] = row + 1;
     this.#size += 1;
+    if (next < 0) this.#chains += 1;
     this.#count(row, 1);
     this.#note(prefix, source, pathId);
     this.fewOf(source).fresh.add(row);
@@ -268,6 +278,54 @@ export class PathTable {
     return count;
   }
 
+  /** All paths of the source become stale, as in doomAllOf(). @param isMeant by the number of the prefix */
+  staleAllOf(source: number, isMeant: (prefix: number) => boolean): void {
+    const { few } = this.#source(source);
+    const count = this.#setAllOf(source, isMeant, 0, PathFlag.Stale, (row) => few.stale.add(row));
+    this.#source(source).stale += count;
+  }
+
+  /** As doomAllOf(), of the source's paths that are stale. @param isMeant by the number of the prefix */
+  doomStaleOf(source: number, isMeant: (prefix: number) => boolean): number {
+    let refused = 0;
+    const count = this.#setAllOf(source, isMeant, PathFlag.Stale, PathFlag.Doomed, (row) => {
+      if ((this.#judged[row] as number) < 0) refused += 1;
+    });
+    const held = this.#source(source);
+    held.stale -= count;
+    held.refused -= refused;
+    held.accepted -= count - refused;
+    return count;
+  }
+
+  /** In rows of the source, what says whether they are stale or doomed. How many were as `before`. */
+  #setAllOf(
+    source: number,
+    isMeant: (prefix: number) => boolean,
+    before: number,
+    after: number,
+    onSet: (row: number) => void,
+  ): number {
+    const [sourceOf, prefixes, flags] = [this.#sourceOf, this.#prefixes, this.#flags];
+    const { limit } = this;
+    let count = 0;
+    for (let row = 0; row < limit; row++) {
+      const prefix = prefixes[row] as number;
+      if (sourceOf[row] !== source || prefix === 0) continue;
+      const held = flags[row] as number;
+      if ((held & STALE_OR_DOOMED) !== before || !isMeant(prefix - 1)) continue;
+      flags[row] = held | after;
+      count += 1;
+      onSet(row);
+    }
+    return count;
+  }
+
+  /** Whether a walk over all rows finds those of the source as soon as its bits do. */
+  hasManyOf(source: number): boolean {
+    return this.#source(source).rows * FEW > this.limit;
+  }
+
   /**
    * Visits all rows of the source, doomed ones too; none may come or go meanwhile. A source with a few paths of
    * a large table costs a look at its bits, not at all rows: peers may ask for this as often as they like.
@@ -276,7 +334,7 @@ export class PathTable {
   eachOf(source: number, prefixLimit: number, visit: (row: number) => void): void {
     const { rows, prefixes } = this.#source(source);
     if (rows === 0) return;
-    if (rows * FEW > this.limit) {
+    if (this.hasManyOf(source)) {
       for (let row = 0; row < this.limit; row++) {
         if (this.#sourceOf[row] === source && this.#prefixes[row] !== 0) visit(row);
       }
@@ -310,6 +368,7 @@ export class PathTable {
     this.#prefixes[row] = 0;
     this.#rows.give(row);
     this.#size -= 1;
+    if (this.#first[prefix] === 0) this.#chains -= 1;
     this.#forget(prefix, this.#sourceOf[row] as number);
   }
 

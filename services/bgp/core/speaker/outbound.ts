@@ -64,20 +64,23 @@ export function nextBatch(peer: Peer, mayEndRib: boolean): SpeakerEffect | undef
   const { live, advertised, config } = peer;
   const { group, reader } = advertised;
   if (live === undefined || group === undefined || live.isWaiting) return undefined;
-  const { sendContext: context, families, gracefulRestart } = live.negotiated;
-  const messages = [...refreshMessages(live.owedBegins, RefreshSubtype.Begin, context)];
+  const { sendContext } = live.negotiated;
+  const begins = refreshMessages(live.owedBegins, RefreshSubtype.Begin, sendContext);
   const routes = group.out.read(reader, BATCH);
-  if (routes !== undefined) messages.push(routes);
-  if (group.isFilled && group.out.isAtEnd(reader)) {
-    messages.push(...refreshMessages(live.owedEnds, RefreshSubtype.End, context));
-    if (live.owesEndOfRib && mayEndRib) {
-      live.owesEndOfRib = false;
-      if (gracefulRestart !== undefined) {
-        for (const family of families) messages.push(encodeMessage(endOfRib(family), context));
-      }
-    }
-  }
-  if (messages.length === 0) return undefined;
+  const isAtEnd = group.isFilled && group.out.isAtEnd(reader);
+  const ends = isAtEnd ? endMessages(live, mayEndRib) : NO_MESSAGES;
+  if (routes === undefined && begins.length === 0 && ends.length === 0) return undefined;
+  const messages = [...begins, ...(routes === undefined ? [] : [routes]), ...ends];
   live.isWaiting = true;
   return { kind: 'send', peer: config.key, side: live.side, messages };
+}
+
+/** After all routes. */
+function endMessages(live: Live, mayEndRib: boolean): readonly Uint8Array[] {
+  const { sendContext: context, families, gracefulRestart } = live.negotiated;
+  const ends = refreshMessages(live.owedEnds, RefreshSubtype.End, context);
+  if (!live.owesEndOfRib || !mayEndRib) return ends;
+  live.owesEndOfRib = false;
+  if (gracefulRestart === undefined) return ends;
+  return [...ends, ...families.map((family) => encodeMessage(endOfRib(family), context))];
 }

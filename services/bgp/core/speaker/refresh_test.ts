@@ -175,12 +175,16 @@ test('a Begin of one family changes nothing for another', () => {
 /** Counts walks over all routes of a peer. */
 function countWalks({ speaker: { rib } }: ScriptedPeer): () => number {
   const { paths } = rib;
-  const eachOf = paths.eachOf.bind(paths);
   let walks = 0;
-  paths.eachOf = (...parts) => {
-    walks += 1;
-    eachOf(...parts);
-  };
+  const counted =
+    <A extends unknown[], R>(walk: (...parts: A) => R) =>
+    (...parts: A): R => {
+      walks += 1;
+      return walk(...parts);
+    };
+  paths.eachOf = counted(paths.eachOf.bind(paths));
+  paths.staleAllOf = counted(paths.staleAllOf.bind(paths));
+  paths.doomStaleOf = counted(paths.doomStaleOf.bind(paths));
   return () => walks;
 }
 
