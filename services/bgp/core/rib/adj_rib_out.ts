@@ -12,8 +12,9 @@
 import { UpdatePacker, type WireContext } from '@calico/bgp-wire';
 import type { Prefix } from '@calico/ip';
 import { ChangeList, START } from './change_list.ts';
-import { IntQueue, RowAllocator, roomOf, withRow } from './columns.ts';
+import { IntQueue } from './columns.ts';
 import { LeftBehind } from './left_behind.ts';
+import { GONE, OutEntries } from './out_entries.ts';
 import type { Place, Reader } from './out_reader.ts';
 import type { PathData } from './path.ts';
 import type { PrefixTable } from './prefix_table.ts';
@@ -29,10 +30,10 @@ export type Change = {
   readonly source: number;
 };
 
-const GONE = -1;
-
 /** So many changes behind the first, a reader that holds up as much that is gone is left behind. */
 const FAR = 1 << 16;
+/** So many entries are forgotten at once; it takes a millisecond. */
+const SLICE = 1 << 13;
 
 const Flag = {
   /** Some reader's place is here. */
@@ -51,27 +52,14 @@ export class AdjRibOut {
   readonly #context: WireContext;
   readonly #packer: UpdatePacker;
   readonly #far: number;
-  #rows = new RowAllocator(1);
+  #entries: OutEntries;
   #order = new ChangeList();
-  /** First entry of a prefix; 0 for none. */
-  #first = new Int32Array(64);
-  #prefixOf = new Int32Array(64);
-  #pathOf = new Int32Array(64);
-  #attributesOf = new Int32Array(64);
-  #sourceOf = new Int32Array(64);
-  #sibling = new Int32Array(64);
-  #flags = new Uint8Array(64);
-  /** Rows that all columns have places for. */
-  #room = 64;
   readonly #gone = new IntQueue();
   readonly #readers = new Set<Reader>();
-  readonly #behind = new LeftBehind();
+  #behind = new LeftBehind();
   /** The last version that somebody has been told. */
   #reached = 0;
   readonly #chunks = new ToldChunks();
-  /** Entries that somebody is told; those of each source. */
-  #size = 0;
-  #told = new Int32Array(64);
 
   /**
    * @param context how the messages are written; its `addPath` names families with identifiers
@@ -83,37 +71,47 @@ export class AdjRibOut {
     this.#context = context;
     this.#packer = new UpdatePacker(context);
     this.#far = far;
+    this.#entries = new OutEntries(prefixes, attributes);
   }
 
   /**
-   * A table of their own for readers that will be told otherwise from now on. Entries stay in their rows: they
-   * are the identifiers that paths were told by.
+   * A table of their own for readers that will be told otherwise from now on: copyTo() brings what they know, and
+   * moveTo() brings them. Until then neither may change or be read. Entries stay in their rows: they are the
+   * identifiers that paths were told by.
    */
-  fork(readers: readonly Reader[]): AdjRibOut {
-    const copy = new AdjRibOut(this.#prefixes, this.#attributes, this.#context, this.#far);
-    copy.#rows = this.#rows.copy();
-    copy.#order = this.#order.copy();
-    copy.#reached = this.#reached;
-    for (let entry = this.#order.after(START); entry !== START; entry = this.#order.after(entry)) {
-      const attributes = this.#attributesOf[entry] as number;
-      copy.#write(
-        entry,
-        this.#prefixAt(entry),
-        this.#pathOf[entry] as number,
-        attributes,
-        this.#sourceOf[entry] as number,
-      );
-      copy.#behind.note(entry, this.#behind.stampAt(entry));
-      copy.#flags[entry] = (this.#flags[entry] as number) & (Flag.SourceChanged | Flag.Known);
-      if (attributes < 0) copy.#queueGone(entry);
+  beginFork(): AdjRibOut {
+    const fork = new AdjRibOut(this.#prefixes, this.#attributes, this.#context, this.#far);
+    fork.#entries = this.#entries.beginCopy();
+    fork.#order = this.#order.beginCopy();
+    fork.#behind = this.#behind.beginCopy();
+    fork.#reached = this.#reached;
+    return fork;
+  }
+
+  /** Of what copyTo() has to bring, all is below. */
+  get forkEnd(): number {
+    return Math.max(this.#entries.limit, this.#prefixes.limit);
+  }
+
+  /** Brings the rows from `start` to before `end`. */
+  copyTo(fork: AdjRibOut, start: number, end: number): void {
+    this.#entries.copyTo(fork.#entries, start, end, Flag.SourceChanged | Flag.Known);
+    this.#order.copyTo(fork.#order, start, end);
+    this.#behind.copyTo(fork.#behind, start, end);
+    const rows = Math.min(end, this.#entries.limit);
+    for (let entry = Math.max(start, 1); entry < rows; entry++) {
+      if (fork.#entries.isGone(entry)) fork.#queueGone(entry);
     }
+  }
+
+  /** They know there what they know here. Who has left stays away. */
+  moveTo(fork: AdjRibOut, readers: Iterable<Reader>): void {
     for (const reader of readers) {
-      this.#dismiss(reader);
-      copy.#readers.add(reader);
-      copy.#move(reader.place, reader.place.entry, reader.place.version);
+      if (!this.#readers.has(reader)) continue;
+      this.leave(reader);
+      fork.#readers.add(reader);
+      fork.#move(reader.place, reader.place.entry, reader.place.version);
     }
-    this.#reclaim();
-    return copy;
   }
 
   /** Takes up to `limit` entries out of a table without readers; whether there are more. */
@@ -121,8 +119,6 @@ export class AdjRibOut {
     for (let count = 0; count < limit; count++) {
       const entry = this.#order.after(START);
       if (entry === START) return false;
-      const attributes = this.#attributesOf[entry] as number;
-      if (attributes >= 0) this.#attributes.release(attributes);
       this.#forget(entry);
     }
     return true;
@@ -130,7 +126,7 @@ export class AdjRibOut {
 
   /** Entries that somebody is told. */
   get size(): number {
-    return this.#size;
+    return this.#entries.size;
   }
 
   get readerCount(): number {
@@ -143,9 +139,10 @@ export class AdjRibOut {
     this.#rewind(reader.place);
   }
 
+  /** What was kept for the reader goes with the next reclaim(). */
   leave(reader: Reader): void {
-    this.#dismiss(reader);
-    this.#reclaim();
+    this.#readers.delete(reader);
+    this.#behind.end(reader, this.#gone);
   }
 
   /** The reader is told everything again. */
@@ -159,52 +156,41 @@ export class AdjRibOut {
 
   /** How many entries are for the reader. */
   countFor({ source }: Reader): number {
-    return this.#size - (this.#told[source] ?? 0);
+    return this.#entries.size - this.#entries.countOf(source);
   }
 
   /** What the reader has been told of the prefix's first path; undefined: nothing, or not yet. */
   get(prefix: number, reader: Reader): PathData | undefined {
-    if (prefix >= this.#first.length) return undefined;
-    for (
-      let entry = this.#first[prefix] as number;
-      entry !== 0;
-      entry = this.#sibling[entry] as number
-    ) {
-      if (this.#isTold(entry, reader))
-        return this.#attributes.dataOf(this.#attributesOf[entry] as number);
-    }
-    return undefined;
+    return this.#toldOf(prefix, reader).next().value;
   }
 
   /** What the reader has been told of all of the prefix's paths. */
   allTo(prefix: number, reader: Reader): PathData[] {
-    const found: PathData[] = [];
-    if (prefix >= this.#first.length) return found;
-    for (
-      let entry = this.#first[prefix] as number;
-      entry !== 0;
-      entry = this.#sibling[entry] as number
-    ) {
-      if (!this.#isTold(entry, reader)) continue;
-      found.push(this.#attributes.dataOf(this.#attributesOf[entry] as number));
+    return [...this.#toldOf(prefix, reader)];
+  }
+
+  *#toldOf(prefix: number, reader: Reader): Generator<PathData, undefined> {
+    const entries = this.#entries;
+    for (let entry = entries.firstOf(prefix); entry !== 0; entry = entries.nextOf(entry)) {
+      if (this.#isTold(entry, reader)) yield this.#attributes.dataOf(entries.attributesOf(entry));
     }
-    return found;
   }
 
   /** What the reader has been told. */
   *entries(reader: Reader): Generator<{ readonly prefix: Prefix; readonly data: PathData }> {
-    for (let entry = 1; entry < this.#rows.limit; entry++) {
+    const entries = this.#entries;
+    for (let entry = 1; entry < entries.limit; entry++) {
       if (!this.#isTold(entry, reader)) continue;
-      const prefix = this.#prefixes.prefixOf(this.#prefixAt(entry));
-      yield { prefix, data: this.#attributes.dataOf(this.#attributesOf[entry] as number) };
+      const prefix = this.#prefixes.prefixOf(entries.prefixOf(entry));
+      yield { prefix, data: this.#attributes.dataOf(entries.attributesOf(entry)) };
     }
   }
 
   /** The one path that the prefix is told with. @param attributes below 0: none */
   set(prefix: number, attributes: number, source: number): void {
-    const entry = prefix < this.#first.length ? (this.#first[prefix] as number) : 0;
+    const entry = this.#entries.firstOf(prefix);
     if (entry === 0) {
-      if (attributes >= 0) this.#append(this.#rows.take(), prefix, 0, attributes, source);
+      if (attributes >= 0) this.#append(prefix, 0, attributes, source);
     } else {
       this.#change(entry, attributes, source);
     }
@@ -212,11 +198,11 @@ export class AdjRibOut {
 
   /** All paths that the prefix is told with, for ADD-PATH. */
   setAll(prefix: number, changes: readonly Change[]): void {
+    const entries = this.#entries;
     const known = new Set<number>();
-    const first = prefix < this.#first.length ? (this.#first[prefix] as number) : 0;
-    for (let entry = first; entry !== 0; entry = this.#sibling[entry] as number) {
-      if (this.#attributesOf[entry] === GONE) continue;
-      const change = changes.find(({ path }) => path === this.#pathOf[entry]);
+    for (let entry = entries.firstOf(prefix); entry !== 0; entry = entries.nextOf(entry)) {
+      if (entries.attributesOf(entry) === GONE) continue;
+      const change = changes.find(({ path }) => path === entries.pathOf(entry));
       if (change !== undefined) known.add(change.path);
       this.#change(entry, change?.attributes ?? GONE, change?.source ?? NOBODY);
     }
@@ -224,9 +210,9 @@ export class AdjRibOut {
       if (known.has(path)) continue;
       const entry = this.#goneOf(prefix);
       if (entry === 0) {
-        this.#append(this.#rows.take(), prefix, path, attributes, source);
+        this.#append(prefix, path, attributes, source);
       } else {
-        this.#pathOf[entry] = path;
+        entries.setPath(entry, path);
         this.#change(entry, attributes, source);
       }
     }
@@ -234,10 +220,9 @@ export class AdjRibOut {
 
   /** An entry that another path may have: who was not told that it is gone is told of a change. 0: none. */
   #goneOf(prefix: number): number {
-    let entry = prefix < this.#first.length ? (this.#first[prefix] as number) : 0;
-    while (entry !== 0 && this.#attributesOf[entry] !== GONE) {
-      entry = this.#sibling[entry] as number;
-    }
+    const entries = this.#entries;
+    let entry = entries.firstOf(prefix);
+    while (entry !== 0 && !entries.isGone(entry)) entry = entries.nextOf(entry);
     return entry;
   }
 
@@ -250,7 +235,7 @@ export class AdjRibOut {
       reader.reached = Math.max(reader.reached, place.version);
       this.#reached = Math.max(this.#reached, place.version);
       this.#catchUp(reader);
-      this.#reclaim();
+      this.reclaim();
       const bytes = bytesFor(chunk, reader.source);
       if (bytes.length > 0) return bytes;
     }
@@ -258,93 +243,52 @@ export class AdjRibOut {
   }
 
   #isTold(entry: number, { place, source }: Reader): boolean {
+    const entries = this.#entries;
     return (
-      (this.#prefixOf[entry] as number) > 0 &&
-      (this.#attributesOf[entry] as number) >= 0 &&
+      entries.attributesOf(entry) >= 0 &&
       this.#order.versionOf(entry) <= place.version &&
-      this.#sourceOf[entry] !== source
+      entries.sourceOf(entry) !== source
     );
   }
 
-  #append(entry: number, prefix: number, path: number, attributes: number, source: number): void {
-    this.#write(entry, prefix, path, attributes, source);
+  #append(prefix: number, path: number, attributes: number, source: number): void {
+    const entry = this.#entries.add(prefix, path, attributes, source);
     this.#order.append(entry);
-    this.#behind.note(entry, this.#behind.stampOf(this.#order.version));
-  }
-
-  #write(entry: number, prefix: number, path: number, attributes: number, source: number): void {
-    this.#makeRoom(entry);
-    if (prefix >= this.#first.length) this.#first = withRow(this.#first, prefix);
-    this.#prefixes.retain(prefix);
-    // Plus one: 0 is a free row.
-    this.#prefixOf[entry] = prefix + 1;
-    // Columns of zeros cost nothing as long as they are not written, see withRow().
-    if (this.#pathOf[entry] !== path) this.#pathOf[entry] = path;
-    this.#sourceOf[entry] = source;
-    this.#flags[entry] = 0;
-    const sibling = this.#first[prefix] as number;
-    if (this.#sibling[entry] !== sibling) this.#sibling[entry] = sibling;
-    this.#first[prefix] = entry;
-    this.#attributesOf[entry] = attributes;
-    if (attributes >= 0) {
-      this.#attributes.retain(attributes);
-      this.#count(source, 1);
-    }
-  }
-
-  #prefixAt(entry: number): number {
-    return (this.#prefixOf[entry] as number) - 1;
+    this.#behind.note(entry, this.#order.version);
   }
 
   #change(entry: number, attributes: number, source: number): void {
-    const before = this.#attributesOf[entry] as number;
-    const sourceBefore = this.#sourceOf[entry] as number;
-    const isElsewhere = sourceBefore !== source;
+    const entries = this.#entries;
+    const before = entries.attributesOf(entry);
+    const isElsewhere = entries.sourceOf(entry) !== source;
     if (before < 0 && attributes < 0) return;
     if (before >= 0 && !isElsewhere && this.#attributes.areSame(before, attributes)) return;
-    if (attributes >= 0) {
-      this.#attributes.retain(attributes);
-      this.#count(source, 1);
-    }
-    if (before >= 0) {
-      this.#attributes.release(before);
-      this.#count(sourceBefore, -1);
-    }
-    this.#attributesOf[entry] = attributes;
-    if (this.#order.versionOf(entry) <= this.#reached) (this.#flags[entry] as number) |= Flag.Known;
-    if (attributes < 0 && ((this.#flags[entry] as number) & Flag.Known) === 0) {
+    entries.setAttributes(entry, attributes, source);
+    if (this.#order.versionOf(entry) <= this.#reached) entries.mark(entry, Flag.Known);
+    if (attributes < 0 && !entries.has(entry, Flag.Known)) {
       this.#forget(entry);
       return;
     }
     // Who was told nothing as it was the source still has nothing to forget when the path goes.
-    if (attributes >= 0 && isElsewhere) {
-      this.#sourceOf[entry] = source;
-      (this.#flags[entry] as number) |= Flag.SourceChanged;
-    }
+    if (attributes >= 0 && isElsewhere) entries.mark(entry, Flag.SourceChanged);
     this.#unlink(entry);
     this.#order.append(entry);
     if (attributes < 0) this.#queueGone(entry);
-    if (this.#readers.size === 0) this.#reclaim();
+    if (this.#readers.size === 0) this.reclaim();
   }
 
   #queueGone(entry: number): void {
-    if (((this.#flags[entry] as number) & Flag.Queued) !== 0) return;
-    (this.#flags[entry] as number) |= Flag.Queued;
+    if (this.#entries.has(entry, Flag.Queued)) return;
+    this.#entries.mark(entry, Flag.Queued);
     this.#gone.push(entry);
-  }
-
-  #count(source: number, by: 1 | -1): void {
-    this.#size += by;
-    if (source >= this.#told.length) this.#told = withRow(this.#told, source);
-    (this.#told[source] as number) += by;
   }
 
   #unlink(entry: number): void {
     const previous = this.#order.before(entry);
     this.#order.remove(entry);
-    if (((this.#flags[entry] as number) & Flag.Place) === 0) return;
-    (this.#flags[entry] as number) &= ~Flag.Place;
-    (this.#flags[previous] as number) |= Flag.Place;
+    if (!this.#entries.has(entry, Flag.Place)) return;
+    this.#entries.unmark(entry, Flag.Place);
+    this.#entries.mark(previous, Flag.Place);
     for (const place of this.#places()) if (place.entry === entry) place.entry = previous;
   }
 
@@ -356,24 +300,30 @@ export class AdjRibOut {
   #move(place: Place, entry: number, version: number): void {
     place.entry = entry;
     place.version = version;
-    (this.#flags[entry] as number) |= Flag.Place;
+    this.#entries.mark(entry, Flag.Place);
   }
 
   #rewind(place: Place): void {
     this.#move(place, START, 0);
   }
 
-  /** Entries that are gone are forgotten once every reader that knows them has been told. */
-  #reclaim(): void {
-    if (this.#gone.size === 0 && this.#chunks.isEmpty) return;
+  /**
+   * Forgets entries that are gone, and that every reader which knew them has been told of: up to `limit`.
+   * @returns whether there are more
+   */
+  reclaim(limit = SLICE): boolean {
+    if (this.#gone.size === 0 && this.#chunks.isEmpty) return false;
+    const entries = this.#entries;
     let slowest = this.#slowest();
-    while (this.#gone.size > 0) {
+    for (let count = 0; this.#gone.size > 0; count++) {
+      if (count === limit) return true;
       const entry = this.#gone.peek();
-      const version = this.#order.versionOf(entry);
       // It may have come back since.
-      if (this.#attributesOf[entry] === GONE) {
+      if (entries.isGone(entry)) {
+        const version = this.#order.versionOf(entry);
         if (version > slowest) {
-          if (this.#gone.size <= this.#far || !this.#behind.leave(this.#readers, this.#far)) return;
+          const isLong = this.#gone.size > this.#far;
+          if (!isLong || !this.#behind.leave(this.#readers, this.#far)) return false;
           slowest = this.#slowest();
           continue;
         }
@@ -385,10 +335,11 @@ export class AdjRibOut {
         this.#chunks.dropBefore(version);
         this.#forget(entry);
       }
-      (this.#flags[entry] as number) &= ~Flag.Queued;
+      entries.unmark(entry, Flag.Queued);
       this.#gone.shift();
     }
     if (!this.#chunks.isEmpty && slowest === this.#order.version) this.#chunks.clear();
+    return false;
   }
 
   /** Of the readers that are not left behind. */
@@ -407,49 +358,15 @@ export class AdjRibOut {
     while (waiting.size > 0) {
       const entry = waiting.peek();
       const isToBeTold = this.#order.versionOf(entry) > place.version;
-      if (isToBeTold && this.#attributesOf[entry] === GONE) return;
+      if (isToBeTold && this.#entries.isGone(entry)) return;
       this.#gone.push(waiting.shift());
     }
     if (this.isAtEnd(reader)) this.#behind.end(reader, this.#gone);
   }
 
-  #dismiss(reader: Reader): void {
-    this.#readers.delete(reader);
-    this.#behind.end(reader, this.#gone);
-  }
-
   #forget(entry: number): void {
-    if (this.#prefixOf[entry] === 0) return;
     this.#unlink(entry);
-    const prefix = this.#prefixAt(entry);
-    let before = this.#first[prefix] as number;
-    if (before === entry) {
-      this.#first[prefix] = this.#sibling[entry] as number;
-    } else {
-      while (this.#sibling[before] !== entry) before = this.#sibling[before] as number;
-      this.#sibling[before] = this.#sibling[entry] as number;
-    }
-    this.#prefixOf[entry] = 0;
-    this.#prefixes.release(prefix);
-    this.#rows.give(entry);
-  }
-
-  #makeRoom(entry: number): void {
-    if (entry < this.#room) return;
-    this.#prefixOf = withRow(this.#prefixOf, entry);
-    this.#pathOf = withRow(this.#pathOf, entry);
-    this.#attributesOf = withRow(this.#attributesOf, entry);
-    this.#sourceOf = withRow(this.#sourceOf, entry);
-    this.#sibling = withRow(this.#sibling, entry);
-    this.#flags = withRow(this.#flags, entry);
-    this.#room = roomOf(
-      this.#prefixOf,
-      this.#pathOf,
-      this.#attributesOf,
-      this.#sourceOf,
-      this.#sibling,
-      this.#flags,
-    );
+    this.#entries.remove(entry);
   }
 
   /** Writes what comes after the place, and keeps it for others who are there too. */
@@ -470,10 +387,11 @@ export class AdjRibOut {
   }
 
   #addTo(batch: UpdateBatch, entry: number): void {
-    const prefix = this.#prefixAt(entry);
-    const attributes = this.#attributesOf[entry] as number;
-    const source = this.#sourceOf[entry] as number;
-    const isElsewhere = ((this.#flags[entry] as number) & Flag.SourceChanged) !== 0;
+    const entries = this.#entries;
+    const prefix = entries.prefixOf(entry);
+    const attributes = entries.attributesOf(entry);
+    const source = entries.sourceOf(entry);
+    const isElsewhere = entries.has(entry, Flag.SourceChanged);
     if (attributes < 0) {
       batch.withdraw(prefix, entry, isElsewhere ? NOBODY : source);
       return;

@@ -54,6 +54,14 @@ class Fixture {
   }
 }
 
+/** These readers part with the others. @param rows so many are copied at once */
+function fork(out: AdjRibOut, readers: readonly Reader[], rows = 3): AdjRibOut {
+  const copy = out.beginFork();
+  for (let row = 0; row < out.forkEnd; row += rows) out.copyTo(copy, row, row + rows);
+  out.moveTo(copy, readers);
+  return copy;
+}
+
 function list(items: Update['announced']): string {
   return items
     .map(({ prefix, pathId }) => formatPrefix(prefix) + (pathId === undefined ? '' : `#${pathId}`))
@@ -222,19 +230,19 @@ test('readers that come and go, at any place, end up with the same', () => {
   }
 });
 
-test('fork() takes readers along with what they know', () => {
+test('a fork takes readers along with what they know', () => {
   const fixture = new Fixture();
   const [stays, goes] = [fixture.join(7), fixture.join(8)];
   for (let index = 0; index < 4; index++) fixture.set(`10.${index}.0.0/16`, 1);
   fixture.read(goes, 3);
-  const fork = fixture.out.fork([goes]);
+  const other = fork(fixture.out, [goes]);
   assert.equal(fixture.out.readerCount, 1);
-  assert.deepEqual(describe(fork.read(goes, 100) ?? new Uint8Array(0), DEFAULT_CONTEXT), [
+  assert.deepEqual(describe(other.read(goes, 100) ?? new Uint8Array(0), DEFAULT_CONTEXT), [
     '1 10.3.0.0/16',
   ]);
   assert.equal(fixture.read(stays)[0], '1 10.0.0.0/16 10.1.0.0/16 10.2.0.0/16', 'written for both');
   assert.deepEqual(fixture.read(stays), ['1 10.3.0.0/16']);
-  while (fork.drain(2));
+  while (other.drain(2));
   fixture.out.leave(stays);
   while (fixture.out.drain(2));
   assert.deepEqual([fixture.prefixes.size, fixture.attributes.size], [0, 0]);
@@ -260,7 +268,7 @@ function change(path: number, attributes: number): Change {
   return { path, attributes, source: FEEDER };
 }
 
-test('fork() leaves paths the identifiers that they were told by', () => {
+test('a fork leaves paths the identifiers that they were told by', () => {
   const context = { ...DEFAULT_CONTEXT, addPath: [4] } as const;
   const fixture = new Fixture(context);
   const [stays, goes] = [fixture.join(7), fixture.join(8)];
@@ -275,14 +283,14 @@ test('fork() leaves paths the identifiers that they were told by', () => {
   // The order of changes is no longer that of the identifiers, and one of them is free.
   fixture.out.setAll(prefix, [change(5, two), change(7, three)]);
   for (const reader of [stays, goes]) fixture.read(reader);
-  const fork = fixture.out.fork([goes]);
-  const lines = (): string[] => describe(fork.read(goes, 100) ?? new Uint8Array(0), context);
+  const other = fork(fixture.out, [goes]);
+  const lines = (): string[] => describe(other.read(goes, 100) ?? new Uint8Array(0), context);
   assert.deepEqual(lines(), []);
-  fork.setAll(prefix, [change(7, three)]);
+  other.setAll(prefix, [change(7, three)]);
   assert.deepEqual(lines(), ['- 10.1.0.0/16#1']);
-  fork.setAll(prefix, [change(7, three), change(8, one), change(9, two)]);
+  other.setAll(prefix, [change(7, three), change(8, one), change(9, two)]);
   assert.deepEqual(lines(), ['1 10.1.0.0/16#1', '2 10.1.0.0/16#2']);
-  fork.setAll(prefix, [change(8, one)]);
+  other.setAll(prefix, [change(8, one)]);
   assert.deepEqual(lines(), ['- 10.1.0.0/16#2 10.1.0.0/16#3']);
   fixture.out.setAll(prefix, []);
   assert.deepEqual(fixture.read(stays), ['- 10.1.0.0/16#3 10.1.0.0/16#1']);
@@ -314,9 +322,10 @@ test('readers of several paths that part, at any place, end up with what is thei
       for (const reader of table.readers) {
         if (random(reader.source === 0 ? 40 : 3) === 0) read(table.out, reader, 1 + random(8));
       }
+      if (random(10) === 0) table.out.reclaim(random(4));
       if (table.readers.length === 1 || random(40) > 0) continue;
       const readers = table.readers.splice(random(2), 1);
-      tables.push({ out: table.out.fork(readers), readers });
+      tables.push({ out: fork(table.out, readers, 1 + random(20)), readers });
     }
     for (const { out, readers } of tables) {
       for (const reader of readers) {
@@ -410,12 +419,30 @@ test('a reader that is left behind may go, or part with others', () => {
     }
     assert.equal(fixture.prefixes.size, 20);
     if (parts) {
-      const fork = fixture.out.fork([stuck]);
-      const lines = describe(fork.read(stuck, 100) ?? new Uint8Array(0), DEFAULT_CONTEXT);
+      const other = fork(fixture.out, [stuck]);
+      const lines = describe(other.read(stuck, 100) ?? new Uint8Array(0), DEFAULT_CONTEXT);
       assert.equal(lines.join().split(' ').length, 21);
     } else {
       fixture.out.leave(stuck);
     }
+    fixture.out.reclaim();
     assert.equal(fixture.prefixes.size, 0);
   }
+});
+
+test('what was kept for a reader is let go in slices once it has left', () => {
+  const fixture = new Fixture();
+  const [stuck, quick] = [fixture.join(7), fixture.join(8)];
+  const texts = Array.from({ length: 20_000 }, (_, at) => `10.${at >> 8}.${at & 255}.0/24`);
+  for (const text of texts) fixture.set(text, 1);
+  for (const reader of [stuck, quick]) fixture.read(reader, texts.length);
+  for (const text of texts) fixture.set(text, undefined);
+  fixture.read(quick, texts.length);
+  assert.equal(fixture.out.reclaim(), false, 'one is yet to hear of them');
+  assert.equal(fixture.prefixes.size, texts.length);
+  fixture.out.leave(stuck);
+  const left = [fixture.prefixes.size];
+  while (fixture.out.reclaim(5_000)) left.push(fixture.prefixes.size);
+  assert.deepEqual(left, [20_000, 15_000, 10_000, 5_000]);
+  assert.equal(fixture.prefixes.size, 0);
 });

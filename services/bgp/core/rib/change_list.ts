@@ -1,7 +1,7 @@
 // Rows in the order of their last change:
 //
 //   START ── 7 ── 3 ── 9 ── START      versions grow from left to right, and are never given twice
-import { roomOf, withRow } from './columns.ts';
+import { copyRows, emptyLike, roomOf, withRow } from './columns.ts';
 
 /** Before the first row and after the last; no row. */
 export const START = 0;
@@ -14,15 +14,22 @@ export class ChangeList {
   #room = 64;
   #version = 0;
 
-  /** Another one, with the same rows and versions. */
-  copy(): ChangeList {
+  /** Another one for the same rows; copyTo() brings them. */
+  beginCopy(): ChangeList {
     const copy = new ChangeList();
-    for (let row = this.after(START); row !== START; row = this.after(row)) {
-      copy.append(row);
-      copy.#versions[row] = this.#versions[row] as number;
-    }
+    copy.#next = emptyLike(this.#next);
+    copy.#previous = emptyLike(this.#previous);
+    copy.#versions = emptyLike(this.#versions);
+    copy.#room = this.#room;
     copy.#version = this.#version;
     return copy;
+  }
+
+  /** Brings the rows from `start` to before `end`; it is a list once it has all from START on. */
+  copyTo(copy: ChangeList, start: number, end: number): void {
+    copyRows(this.#next, copy.#next, start, end);
+    copyRows(this.#previous, copy.#previous, start, end);
+    copyRows(this.#versions, copy.#versions, start, end);
   }
 
   /** Of the last change. */

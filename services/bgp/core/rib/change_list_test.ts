@@ -25,11 +25,12 @@ test('ChangeList holds rows in the order of their last change', () => {
   assert.equal(list.version, 4);
 });
 
-test('copy() keeps versions, and goes on where the list was', () => {
+test('a copy keeps versions, and goes on where the list was', () => {
   const list = new ChangeList();
   for (const row of [3, 1, 2]) list.append(row);
   for (const row of [1, 2]) list.remove(row);
-  const copy = list.copy();
+  const copy = list.beginCopy();
+  for (let row = 0; row < 4; row++) list.copyTo(copy, row, row + 1);
   list.append(9);
   copy.append(1);
   assert.deepEqual(rowsOf(copy), [3, 1]);

@@ -39,6 +39,24 @@ function longerThan(before: number, row: number): number {
   return length;
 }
 
+/** An empty column with the same room. */
+export function emptyLike<T extends Column>(column: T): T {
+  return new (column.constructor as new (length: number) => T)(column.length);
+}
+
+/** Copies the rows from `start` to before `end` into a column with the same room. */
+export function copyRows<T extends Column>(from: T, to: T, start: number, end: number): void {
+  if (start < from.length) to.set(from.subarray(start, end), start);
+}
+
+/** As copyRows(), where nearly all are zero: these are not written. */
+export function copySparseRows(from: Int32Array, to: Int32Array, start: number, end: number): void {
+  for (let row = start; row < Math.min(end, from.length); row++) {
+    const value = from[row] as number;
+    if (value !== 0) to[row] = value;
+  }
+}
+
 /** How many rows all of these have places for. */
 export function roomOf(...columns: readonly Column[]): number {
   return Math.min(...columns.map(({ length }) => length));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { roomOf, withRow } from './columns.ts';
+import { copyRows, copySparseRows, emptyLike, roomOf, withRow } from './columns.ts';
 
 test('a column keeps what it holds as it grows, and new places hold zero', () => {
   let column = new Int32Array(64);
@@ -42,4 +42,18 @@ test('columns of a large table are not copied all at once', () => {
 
 test('there is a place for a row far behind the end', () => {
   assert.ok(withRow(new Uint16Array(64), 3_000_000).length > 3_000_000);
+});
+
+test('a column is copied some rows at a time', () => {
+  const column = withRow(new Int32Array(64), 70_000);
+  column.set([0, 7, 0, 8, 9]);
+  for (const copySome of [copyRows<Int32Array>, copySparseRows]) {
+    const copy = emptyLike(column);
+    assert.equal(copy.length, column.length);
+    copySome(column, copy, 1, 4);
+    assert.deepEqual([...copy.subarray(0, 6)], [0, 7, 0, 8, 0, 0]);
+    copySome(column, copy, 4, column.length + 10);
+    copySome(column, copy, column.length + 10, column.length + 20);
+    assert.deepEqual(copy, column);
+  }
 });

@@ -1,6 +1,6 @@
 // Readers of an Adj-RIB-Out that others have left far behind. What is gone is kept for them only when they may
 // have been told it: so a peer that reads no more costs what it knows, however many prefixes come and go.
-import { IntQueue, withRow } from './columns.ts';
+import { copyRows, emptyLike, IntQueue, withRow } from './columns.ts';
 import type { Reader } from './out_reader.ts';
 
 export class LeftBehind {
@@ -8,18 +8,27 @@ export class LeftBehind {
   /** Versions with which entries came while somebody was left behind; 0: before, so that all may know them. */
   #born = new Float64Array(0);
 
-  /** The version that an entry which comes now is noted with, see note(). */
-  stampOf(version: number): number {
-    return this.#readers.size > 0 ? version : 0;
+  /** For the same entries, and nobody is left behind; copyTo() brings what is known of them. */
+  beginCopy(): LeftBehind {
+    const copy = new LeftBehind();
+    copy.#born = emptyLike(this.#born);
+    return copy;
   }
 
-  note(entry: number, stamp: number): void {
-    if (this.stampAt(entry) === stamp) return;
+  /** Of the entries from `start` to before `end`. */
+  copyTo(copy: LeftBehind, start: number, end: number): void {
+    copyRows(this.#born, copy.#born, start, end);
+  }
+
+  /** An entry comes. @param version its own */
+  note(entry: number, version: number): void {
+    const born = this.#readers.size > 0 ? version : 0;
+    if (this.#bornAt(entry) === born) return;
     this.#born = withRow(this.#born, entry);
-    this.#born[entry] = stamp;
+    this.#born[entry] = born;
   }
 
-  stampAt(entry: number): number {
+  #bornAt(entry: number): number {
     return this.#born[entry] ?? 0;
   }
 
@@ -38,7 +47,7 @@ export class LeftBehind {
 
   /** What waits for a reader that may know the entry, and has not been told that it is gone at this version. */
   waitingFor(entry: number, version: number): IntQueue | undefined {
-    const born = this.stampAt(entry);
+    const born = this.#bornAt(entry);
     for (const { place, reached, waiting } of this.#readers) {
       if (born <= reached && place.version < version) return waiting;
     }

@@ -228,6 +228,7 @@ export class Speaker {
    */
   flush(prefixes = SLICE): SpeakerEffect[] {
     this.#record?.({ kind: 'flush', slice: prefixes });
+    if (this.#groups.part()) return [...this.#effects.splice(0), { kind: 'continue' }];
     let isMore = this.#policies.rejudge(this.#peers.values(), prefixes, ({ config }) =>
       this.#note({ kind: 'rejudged', peer: config.key }),
     );

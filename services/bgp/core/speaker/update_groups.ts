@@ -10,10 +10,24 @@ import { groupKeyOf, UpdateGroup } from './update_group.ts';
 
 type LivePeer = Peer & { live: Live };
 
+/** Members that go on by themselves, with a copy of what they have been told. */
+type Parting = {
+  readonly from: UpdateGroup;
+  readonly to: UpdateGroup;
+  readonly peers: ReadonlyMap<Reader, LivePeer>;
+  /** Rows of the table from here on are to be copied. */
+  start: number;
+  readonly end: number;
+};
+
+/** So many rows of a table are copied at once; it takes a millisecond. */
+const ROWS = 1 << 15;
+
 export class UpdateGroups {
   readonly #rib: LocRib;
   readonly #peers: ReadonlyMap<string, Peer>;
   readonly #groups = new Set<UpdateGroup>();
+  readonly #partings = new Set<Parting>();
   /** Tables without readers, being taken apart. */
   readonly #retired = new Set<AdjRibOut>();
 
@@ -27,6 +41,37 @@ export class UpdateGroups {
   }
 
   /**
+   * Goes on copying what members have been told that part with others. Before they have, update() must not be
+   * called and nobody may read.
+   * @returns whether there is more to copy
+   */
+  part(rows = ROWS): boolean {
+    let left = rows;
+    for (const parting of this.#partings) {
+      const { from, to, start, end } = parting;
+      const next = Math.min(end, start + left);
+      from.out.copyTo(to.out, start, next);
+      left -= next - start;
+      parting.start = next;
+      if (next < end) return true;
+      this.#partings.delete(parting);
+      this.#endParting(parting);
+    }
+    return false;
+  }
+
+  #endParting({ from, to, peers }: Parting): void {
+    from.out.moveTo(to.out, peers.keys());
+    this.#add(to);
+    for (const [reader, peer] of peers) {
+      if (peer.advertised.reader === reader && peer.advertised.group === from) {
+        peer.advertised = new Advertised(this.#rib, reader, to);
+      }
+    }
+    for (const group of [from, to]) this.#retireIfEmpty(group);
+  }
+
+  /**
    * Takes changed prefixes in, and goes on with longer work; whether there is more of it.
    * @param isStarting other aggregates are being made: whoever is to hear of them loses nothing before
    */
@@ -36,7 +81,8 @@ export class UpdateGroups {
       const isHeld = isStarting && group.hearsAggregates;
       group.updateAll(changed, isHeld);
       if (!isHeld && !group.isFilled) group.fill(slice);
-      isMore ||= !group.isFilled;
+      const isReclaiming = group.out.reclaim(slice);
+      isMore ||= !group.isFilled || isReclaiming;
     }
     for (const out of this.#retired) if (!out.drain(slice)) this.#retired.delete(out);
     return isMore || this.#retired.size > 0;
@@ -59,8 +105,11 @@ export class UpdateGroups {
     if (group === undefined) return;
     group.out.leave(reader);
     peer.advertised = new Advertised(this.#rib, reader, undefined);
-    if (group.out.readerCount > 0) return;
-    this.#groups.delete(group);
+    this.#retireIfEmpty(group);
+  }
+
+  #retireIfEmpty(group: UpdateGroup): void {
+    if (group.out.readerCount > 0 || !this.#groups.delete(group)) return;
     group.close();
     this.#retired.add(group.out);
     this.#rib.tellsAll = [...this.#groups].some(({ hasAddPath }) => hasAddPath);
@@ -68,6 +117,7 @@ export class UpdateGroups {
 
   /** The policies of these peers have changed. */
   regroup(peers: readonly Peer[], policy: ExportPolicy): void {
+    this.part(Number.POSITIVE_INFINITY);
     const meant = new Set(peers);
     for (const group of Array.from(this.#groups)) {
       const members = [...this.#peers.values()].filter(
@@ -94,13 +144,11 @@ export class UpdateGroups {
     [first, ...more]: readonly [LivePeer, ...LivePeer[]],
     policy: ExportPolicy,
   ): void {
-    const all = [first, ...more];
-    const out = from.out.fork(all.map(({ advertised }) => advertised.reader));
-    const group = new UpdateGroup(this.#rib, key, first, first.live, policy, out);
-    this.#add(group);
-    for (const peer of all) {
-      peer.advertised = new Advertised(this.#rib, peer.advertised.reader, group);
-    }
+    const out = from.out.beginFork();
+    const to = new UpdateGroup(this.#rib, key, first, first.live, policy, out);
+    const end = from.out.forkEnd;
+    const peers = new Map([first, ...more].map((peer) => [peer.advertised.reader, peer]));
+    this.#partings.add({ from, to, peers, start: 0, end });
   }
 
   #add(group: UpdateGroup): void {
