@@ -6,10 +6,8 @@ import type { PrefixTable } from './prefix_table.ts';
 export type Bits = { readonly words: readonly number[]; readonly length: number };
 
 export function bitsOf({ family, value, length }: Prefix): Bits {
-  const count = family === 4 ? 1 : 4;
-  const words = Array.from({ length: count }, (_, at) =>
-    Number((value >> BigInt(32 * (count - 1 - at))) & 0xffff_ffffn),
-  );
+  if (family === 4) return { words: [Number(value)], length };
+  const words = [96n, 64n, 32n, 0n].map((shift) => Number((value >> shift) & 0xffff_ffffn));
   return { words, length };
 }
 

@@ -59,6 +59,11 @@ export class SortedAddresses {
   /** The first address that is not before the one with these words. */
   #from(family: Family, wordAt: WordAt): Bits | undefined {
     const parts = this.#parts[family];
+    const [first] = parts[0] ?? [];
+    const last = parts.at(-1)?.at(-1);
+    // Nearly always: nodes and pods have addresses of different networks.
+    if (first === undefined || last === undefined || isBefore(last, wordAt)) return undefined;
+    if (!isBefore(first, wordAt)) return first;
     const part = parts[partFrom(parts, wordAt)];
     return part?.[firstFrom(part, wordAt)];
   }
