@@ -276,7 +276,7 @@ export class Host {
     if (found !== undefined) this.#take(found);
     const start = clock.monotonic();
     for (const effect of speaker.flush(this.#pace.slice)) this.#perform(effect);
-    this.#pace.learn(clock.monotonic() - start, this.#hasMore);
+    if (!speaker.isCopying) this.#pace.learn(clock.monotonic() - start, this.#hasMore);
   }
 
   #perform(effect: SpeakerEffect): void {

@@ -32,8 +32,8 @@ export type Change = {
 
 /** So many changes behind the first, a reader that holds up as much that is gone is left behind. */
 const FAR = 1 << 16;
-/** So many entries are forgotten at once; it takes a millisecond. */
-const SLICE = 1 << 13;
+/** So many entries are forgotten beside other work. */
+const FEW = 256;
 
 const Flag = {
   /** Some reader's place is here. */
@@ -90,7 +90,7 @@ export class AdjRibOut {
 
   /** Of what copyTo() has to bring, all is below. */
   get forkEnd(): number {
-    return Math.max(this.#entries.limit, this.#prefixes.limit);
+    return this.#entries.copyEnd;
   }
 
   /** Brings the rows from `start` to before `end`. */
@@ -311,7 +311,7 @@ export class AdjRibOut {
    * Forgets entries that are gone, and that every reader which knew them has been told of: up to `limit`.
    * @returns whether there are more
    */
-  reclaim(limit = SLICE): boolean {
+  reclaim(limit = FEW): boolean {
     if (this.#gone.size === 0 && this.#chunks.isEmpty) return false;
     const entries = this.#entries;
     let slowest = this.#slowest();

@@ -75,6 +75,11 @@ export class OutEntries {
     }
   }
 
+  /** Of what copyTo() has to bring, all is below. */
+  get copyEnd(): number {
+    return Math.max(this.limit, Math.min(this.#first.length, this.#prefixes.limit));
+  }
+
   /** All entries are below; they begin at 1. */
   get limit(): number {
     return this.#rows.limit;

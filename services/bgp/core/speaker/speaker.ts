@@ -61,6 +61,8 @@ export type SpeakerOptions = {
 /** Prefixes that one flush() decides on unless told otherwise, and judges for up to so many update groups. */
 const SLICE = 2_048;
 const GROUPS_PER_SLICE = 8;
+/** Rows of a table that are copied in the time that it takes to decide on a prefix. */
+const ROWS = 16;
 
 type UpEffect = Extract<SessionEffect, { readonly kind: 'up' }>;
 type DownEffect = Extract<SessionEffect, { readonly kind: 'down' }>;
@@ -221,6 +223,11 @@ export class Speaker {
     return this.#peers.get(peer)?.session.connections[side].kind === 'established';
   }
 
+  /** Whether flush() copies what some peers have been told, and does nothing else meanwhile. */
+  get isCopying(): boolean {
+    return this.#groups.isParting;
+  }
+
   /**
    * Decides, tells the peers, and answers what is to be done, in order. Does so much at a time that
    * nobody waits long: `continue` says that there is more.
@@ -228,7 +235,8 @@ export class Speaker {
    */
   flush(prefixes = SLICE): SpeakerEffect[] {
     this.#record?.({ kind: 'flush', slice: prefixes });
-    if (this.#groups.part()) return [...this.#effects.splice(0), { kind: 'continue' }];
+    this.#groups.part(prefixes * ROWS);
+    if (this.isCopying) return [...this.#effects.splice(0), { kind: 'continue' }];
     let isMore = this.#policies.rejudge(this.#peers.values(), prefixes, ({ config }) =>
       this.#note({ kind: 'rejudged', peer: config.key }),
     );

@@ -50,14 +50,7 @@ export class UpdateGroup {
   /** What became of the last unmarked set: the same for all of its kind, source and next hop. */
   #verdict: Verdict | undefined;
 
-  constructor(
-    rib: LocRib,
-    key: string,
-    peer: Peer,
-    live: Live,
-    policy: ExportPolicy,
-    out?: AdjRibOut,
-  ) {
+  constructor(rib: LocRib, key: string, peer: Peer, live: Live, policy: ExportPolicy) {
     const { sendContext, families } = live.negotiated;
     this.key = key;
     this.#rib = rib;
@@ -66,7 +59,7 @@ export class UpdateGroup {
     this.#families = families;
     this.#tellsNothing = tellsNothing(peer.policy, families);
     this.#addPath = sendContext.addPath;
-    this.out = out ?? new AdjRibOut(rib.prefixes, rib.told, sendContext);
+    this.out = new AdjRibOut(rib.prefixes, rib.told, sendContext);
   }
 
   get hasAddPath(): boolean {

@@ -15,19 +15,18 @@ type Parting = {
   readonly from: UpdateGroup;
   readonly to: UpdateGroup;
   readonly peers: ReadonlyMap<Reader, LivePeer>;
-  /** Rows of the table from here on are to be copied. */
-  start: number;
-  readonly end: number;
+  /** Rows from `start` to before `end` are to be copied; undefined: it is not this one's turn yet. */
+  rows: { start: number; readonly end: number } | undefined;
 };
-
-/** So many rows of a table are copied at once; it takes a millisecond. */
-const ROWS = 1 << 15;
 
 export class UpdateGroups {
   readonly #rib: LocRib;
   readonly #peers: ReadonlyMap<string, Peer>;
   readonly #groups = new Set<UpdateGroup>();
+  /** One after another. */
   readonly #partings = new Set<Parting>();
+  /** Whose policies have changed since, which counts once all of these have parted. */
+  #changed: { readonly peers: ReadonlySet<Peer>; readonly policy: ExportPolicy } | undefined;
   /** Tables without readers, being taken apart. */
   readonly #retired = new Set<AdjRibOut>();
 
@@ -40,24 +39,39 @@ export class UpdateGroups {
     return this.#groups.size;
   }
 
-  /**
-   * Goes on copying what members have been told that part with others. Before they have, update() must not be
-   * called and nobody may read.
-   * @returns whether there is more to copy
-   */
-  part(rows = ROWS): boolean {
-    let left = rows;
-    for (const parting of this.#partings) {
-      const { from, to, start, end } = parting;
-      const next = Math.min(end, start + left);
-      from.out.copyTo(to.out, start, next);
-      left -= next - start;
-      parting.start = next;
-      if (next < end) return true;
+  /** Whether tables are being copied: until part() has done so update() must not be called, and nobody may read. */
+  get isParting(): boolean {
+    return this.#partings.size > 0;
+  }
+
+  /** Goes on copying what members have been told that part with others: up to `limit` rows. */
+  part(limit: number): void {
+    let left = limit;
+    while (this.isParting) {
+      for (const parting of this.#partings) {
+        if (left === 0) return;
+        left -= this.#copy(parting, left);
+      }
+      if (!this.isParting) this.#regroup();
+    }
+  }
+
+  /** @returns how many rows it has copied */
+  #copy(parting: Parting, limit: number): number {
+    const { from, to } = parting;
+    if (parting.rows === undefined) {
+      to.out = from.out.beginFork();
+      parting.rows = { start: 0, end: from.out.forkEnd };
+    }
+    const { start, end } = parting.rows;
+    const next = Math.min(end, start + limit);
+    from.out.copyTo(to.out, start, next);
+    parting.rows.start = next;
+    if (next === end) {
       this.#partings.delete(parting);
       this.#endParting(parting);
     }
-    return false;
+    return next - start;
   }
 
   #endParting({ from, to, peers }: Parting): void {
@@ -115,10 +129,17 @@ export class UpdateGroups {
     this.#rib.tellsAll = [...this.#groups].some(({ hasAddPath }) => hasAddPath);
   }
 
-  /** The policies of these peers have changed. */
+  /** The policies of these peers have changed; while others part it counts once they have. */
   regroup(peers: readonly Peer[], policy: ExportPolicy): void {
-    this.part(Number.POSITIVE_INFINITY);
-    const meant = new Set(peers);
+    if (peers.length === 0) return;
+    this.#changed = { peers: new Set([...(this.#changed?.peers ?? []), ...peers]), policy };
+    if (!this.isParting) this.#regroup();
+  }
+
+  #regroup(): void {
+    if (this.#changed === undefined) return;
+    const { peers: meant, policy } = this.#changed;
+    this.#changed = undefined;
     for (const group of Array.from(this.#groups)) {
       const members = [...this.#peers.values()].filter(
         (peer): peer is LivePeer => peer.advertised.group === group && peer.live !== undefined,
@@ -144,11 +165,9 @@ export class UpdateGroups {
     [first, ...more]: readonly [LivePeer, ...LivePeer[]],
     policy: ExportPolicy,
   ): void {
-    const out = from.out.beginFork();
-    const to = new UpdateGroup(this.#rib, key, first, first.live, policy, out);
-    const end = from.out.forkEnd;
+    const to = new UpdateGroup(this.#rib, key, first, first.live, policy);
     const peers = new Map([first, ...more].map((peer) => [peer.advertised.reader, peer]));
-    this.#partings.add({ from, to, peers, start: 0, end });
+    this.#partings.add({ from, to, peers, rows: undefined });
   }
 
   #add(group: UpdateGroup): void {
