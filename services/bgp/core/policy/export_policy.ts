@@ -156,6 +156,12 @@ export class ExportPolicy {
     };
   }
 
+  /** Whether the peer may be told routes of this source at all. */
+  tells(source: PathSource, policy: PeerPolicy): boolean {
+    if (source.kind === 'local' || !source.isInternal || !policy.isInternal) return true;
+    return this.#isReflected(source, policy);
+  }
+
   /** Whether external peers may be told of the route by way of an aggregate. */
   mayAggregate(path: Path): boolean {
     const refusal = this.#protocolRefusal(path, '', ANYBODY) ?? this.#clusterRefusal(path);
@@ -167,9 +173,7 @@ export class ExportPolicy {
     const { source, data } = path;
     if (source.kind === 'peer') {
       if (source.peer === peer) return 'learned from this peer';
-      if (source.isInternal && policy.isInternal && !this.#isReflected(source, policy)) {
-        return 'internal routes are not told to internal peers';
-      }
+      if (!this.tells(source, policy)) return 'internal routes are not told to internal peers';
     } else if (source.isAggregate && (policy.isInternal || policy.isMember)) {
       return 'aggregates are for external peers';
     }

@@ -42,6 +42,9 @@ export class UpdateGroup {
   #tellsNothing: boolean;
   /** Next prefix to be judged, as the whole table is gone through; -1: done. */
   #filled = 0;
+  /** The source asked about last, and whether any of its routes is told: in a mesh none is. */
+  #asked = NONE;
+  #isAskedTold = false;
   /** The route judged last, and the outcome: routes of one attribute set come one after another. */
   #attributes = NONE;
   #source = NONE;
@@ -159,6 +162,7 @@ export class UpdateGroup {
     const { paths, prefixes } = this.#rib;
     const attributes = paths.attributesOf(row);
     const source = paths.sourceOf(row);
+    if (!this.#tells(source)) return NONE;
     const kind = this.#policy.kindOf(prefixes, prefix, this.#peerPolicy);
     if (
       kind >= 0 &&
@@ -174,6 +178,14 @@ export class UpdateGroup {
     this.#attributes = attributes;
     this.#source = source;
     return this.#outcome;
+  }
+
+  #tells(source: number): boolean {
+    if (source !== this.#asked) {
+      this.#asked = source;
+      this.#isAskedTold = this.#policy.tells(this.#rib.paths.sourceAt(source), this.#peerPolicy);
+    }
+    return this.#isAskedTold;
   }
 
   /** By way of decoded attributes, which filters may change in any way. */
@@ -208,6 +220,7 @@ export class UpdateGroup {
   /** What is known of sources and next hops by their numbers may mean others afterwards. */
   #endSlice(): void {
     this.#verdict = undefined;
+    this.#asked = NONE;
     this.#forgetLast();
   }
 
