@@ -280,9 +280,9 @@ export class PathTable {
 
   /** All paths of the source become stale, as in doomAllOf(). @param isMeant by the number of the prefix */
   staleAllOf(source: number, isMeant: (prefix: number) => boolean): void {
-    const { few } = this.#source(source);
-    const count = this.#setAllOf(source, isMeant, 0, PathFlag.Stale, (row) => few.stale.add(row));
-    this.#source(source).stale += count;
+    const held = this.#source(source);
+    const { stale } = held.few;
+    held.stale += this.#setAllOf(source, isMeant, 0, PathFlag.Stale, (row) => stale.add(row));
   }
 
   /** As doomAllOf(), of the source's paths that are stale. @param isMeant by the number of the prefix */

@@ -47,11 +47,10 @@ export class UpdateGroups {
   /** Goes on copying what members have been told that part with others: up to `limit` rows. */
   part(limit: number): void {
     let left = limit;
-    while (this.isParting) {
-      for (const parting of this.#partings) {
-        if (left === 0) return;
-        left -= this.#copy(parting, left);
-      }
+    // Those that begin meanwhile are visited, too.
+    for (const parting of this.#partings) {
+      if (left === 0) return;
+      left -= this.#copy(parting, left);
       if (!this.isParting) this.#regroup();
     }
   }
