@@ -258,7 +258,7 @@ export class Host {
           if (this.#turns.isReadingOver) break;
         }
         this.#flush();
-      } while (this.#hasWork && !this.#turns.isOver);
+      } while (this.#mayGoOn);
     } finally {
       this.#isRunning = false;
     }
@@ -267,6 +267,12 @@ export class Host {
 
   get #hasWork(): boolean {
     return this.#hasMore || this.#events.length > 0 || this.#readable.size > 0;
+  }
+
+  /** What is read late in a turn would be decided on peer by peer: it waits for the next. */
+  get #mayGoOn(): boolean {
+    const isUrgent = this.#hasMore || this.#events.length > 0;
+    return isUrgent ? !this.#turns.isOver : this.#readable.size > 0 && !this.#turns.isReadingOver;
   }
 
   #flush(): void {

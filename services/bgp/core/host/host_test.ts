@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { encodeFrame, KEEPALIVE, MessageType } from '@calico/bgp-wire';
-import { parseAddress } from '@calico/ip';
+import {
+  DEFAULT_CONTEXT,
+  encodeAnnouncement,
+  encodeFrame,
+  encodeMessage,
+  joinBytes,
+  KEEPALIVE,
+  MessageType,
+  Origin,
+} from '@calico/bgp-wire';
+import { parseAddress, parsePrefix } from '@calico/ip';
+import type { ConnectionHandler } from '../../ports.ts';
 import { bgpConfiguration, bgpPeer, node } from '../../testing/resources.ts';
 import { ScriptedPeer, WorkingClock } from '../../testing/scripted_peer.ts';
 import { deriveSpeaker } from '../cluster/derive_speaker.ts';
@@ -64,6 +74,65 @@ test('a broken message that is as long as any may be is answered, before OPEN an
   assert.deepEqual(answer(other), Uint8Array.of(5, 1, MessageType.RouteRefresh));
 });
 
+/** Peers with sessions to a host that needs a quarter of a millisecond for each thing that it is told. */
+class Crowd {
+  readonly clock = new WorkingClock();
+  readonly speaker: Speaker;
+  /** Times that the host has decided. */
+  flushes = 0;
+  readonly #handlers: readonly ConnectionHandler[];
+
+  constructor(size: number) {
+    this.speaker = new Speaker({
+      isRestarted: false,
+      record: ({ kind }) => {
+        this.clock.workedMs += 0.25;
+        if (kind === 'flush') this.flushes += 1;
+      },
+    });
+    const connection = { send: () => true, close: () => {} };
+    const host = new Host({
+      speaker: this.speaker,
+      transport: { dial: () => connection },
+      clock: this.clock,
+      random: () => 0,
+      onRoutes: () => {},
+      onNote: () => {},
+    });
+    host.configure(withPeers(size));
+    this.#handlers = addressesOf(size).map((address) => {
+      const handler = host.accept(parseAddress(address), connection);
+      this.#say(handler, encodeMessage(OPEN, DEFAULT_CONTEXT));
+      this.#say(handler, encodeMessage(KEEPALIVE, DEFAULT_CONTEXT));
+      return handler;
+    });
+    this.flushes = 0;
+  }
+
+  #say(handler: ConnectionHandler, bytes: Uint8Array): void {
+    handler.data(bytes);
+    this.clock.advance(1);
+  }
+
+  /** All tell a prefix each, at the same moment. */
+  announce(): void {
+    for (const [index, handler] of this.#handlers.entries()) {
+      const nlri = [{ prefix: parsePrefix(`10.244.${index}.0/26`) }];
+      const attributes = { origin: Origin.Igp, asPath: [], localPreference: 100 };
+      const route = { family: 4, nextHop: parseAddress('192.168.80.9'), attributes, nlri } as const;
+      handler.data(joinBytes(encodeAnnouncement(route, DEFAULT_CONTEXT)));
+    }
+    this.clock.advance(100);
+  }
+}
+
+test('what peers tell at once is decided on together, also by a host that needs several turns for it', () => {
+  const crowd = new Crowd(40);
+  crowd.announce();
+  assert.equal(crowd.speaker.rib.paths.size, 40);
+  assert.ok(crowd.flushes <= 4, `${crowd.flushes} times`);
+});
+
 /** A host that needs a millisecond for each connection that it dials. */
 class Dialling {
   readonly clock = new WorkingClock();
@@ -91,13 +160,24 @@ class Dialling {
 
   /** A peer connects, by its position. */
   accept(index: number): void {
-    const address = parseAddress(`192.168.80.${FIRST_HOST + index}`);
-    this.#host.accept(address, { send: () => true, close: () => {} });
+    const [address = ''] = addressesOf(index + 1).slice(index);
+    this.#host.accept(parseAddress(address), { send: () => true, close: () => {} });
   }
 }
 
+const OPEN = {
+  kind: 'open',
+  asn: 64_512,
+  holdTimeSeconds: 90,
+  routerId: 0x01010101,
+  capabilities: [{ kind: 'four-octet-as', asn: 64_512 }],
+} as const;
 const FIRST_HOST = 101;
 const FIRST_PORT = 1_001;
+
+function addressesOf(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => `192.168.80.${FIRST_HOST + index}`);
+}
 
 function withPeers(count: number): SpeakerConfig {
   const { derived } = deriveSpeaker(
@@ -106,8 +186,8 @@ function withPeers(count: number): SpeakerConfig {
     resourcesOf([
       bgpConfiguration({ asNumber: 64_512, nodeToNodeMeshEnabled: false }),
       node('a', '192.168.80.100/24'),
-      ...Array.from({ length: count }, (_, index) => {
-        const peerIP = `192.168.80.${FIRST_HOST + index}:${FIRST_PORT + index}`;
+      ...addressesOf(count).map((address, index) => {
+        const peerIP = `${address}:${FIRST_PORT + index}`;
         return bgpPeer(`peer-${index}`, { peerIP, asNumber: 64_512 });
       }),
     ]),
