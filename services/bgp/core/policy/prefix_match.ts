@@ -53,7 +53,7 @@ export class PrefixPattern {
     const isInside =
       length >= this.#min &&
       length <= this.#max &&
-      beginsWith(table, id, this.#bits, Math.min(length, this.#bits.length));
+      beginsWith(table, id, this.#bits.words, Math.min(length, this.#bits.length));
     return this.#isPositive === isInside;
   }
 }

@@ -1,18 +1,33 @@
 // Which of a few prefixes contains one of the table, without big numbers.
-import type { Family, Prefix } from '@calico/ip';
+import type { Address, Family, Prefix } from '@calico/ip';
 import type { PrefixTable } from './prefix_table.ts';
 
-/** The first bits of an address, as the table has them. */
-export type Bits = { readonly words: readonly number[]; readonly length: number };
+/** Words of an address, 32 bits in each. */
+export const WORDS = { 4: 1, 6: 4 } as const;
 
-export function bitsOf({ family, value, length }: Prefix): Bits {
-  if (family === 4) return { words: [Number(value)], length };
-  const words = [96n, 64n, 32n, 0n].map((shift) => Number((value >> shift) & 0xffff_ffffn));
-  return { words, length };
+/** The first bits of an address, as the table has them. */
+export type Bits = { readonly words: Uint32Array; readonly length: number };
+
+export function bitsOf(prefix: Prefix): Bits {
+  return { words: wordsOf(prefix), length: prefix.length };
+}
+
+/** Of an address or a prefix, the highest first. */
+export function wordsOf({ family, value }: Address | Prefix): Uint32Array {
+  const words = new Uint32Array(WORDS[family]);
+  for (let at = words.length - 1, left = value; at >= 0; at--, left >>= 32n) {
+    words[at] = Number(left & 0xffff_ffffn);
+  }
+  return words;
 }
 
 /** Whether the table's prefix, which is of the same family, begins with as many bits. 0: always. */
-export function beginsWith(table: PrefixTable, id: number, { words }: Bits, bits: number): boolean {
+export function beginsWith(
+  table: PrefixTable,
+  id: number,
+  words: Uint32Array,
+  bits: number,
+): boolean {
   for (let at = 0, left = bits; left > 0; at++, left -= 32) {
     const difference = table.wordOf(id, at) ^ (words[at] as number);
     if (left >= 32 ? difference !== 0 : difference >>> (32 - left) !== 0) return false;
@@ -38,7 +53,7 @@ export class PrefixRanges {
     for (let index = ranges.length - 1; index >= 0; index--) {
       const range = ranges[index] as Range;
       if (range.family !== family || range.length > length) continue;
-      if (beginsWith(table, id, range, range.length)) return index;
+      if (beginsWith(table, id, range.words, range.length)) return index;
     }
     return -1;
   }

@@ -1,108 +1,167 @@
 // Addresses in order, to find out whether a prefix of the table leads to any of them. They are held in short parts, as
 // peers may tell very many next hops in any order: what comes moves those of its part, not all that are behind it.
 import type { Address, Family } from '@calico/ip';
-import { type Bits, beginsWith, bitsOf } from './prefix_ranges.ts';
+import { beginsWith, WORDS, wordsOf } from './prefix_ranges.ts';
 import type { PrefixTable } from './prefix_table.ts';
 
 /** Addresses in a part, at most. */
 const MOST = 512;
 
-type WordAt = (index: number) => number;
-/** Parts in order, none empty. */
-type Parts = Bits[][];
-
 export class SortedAddresses {
-  readonly #parts: Readonly<Record<Family, Parts>> = { 4: [], 6: [] };
+  readonly #lists: Readonly<Record<Family, AddressList>> = {
+    4: new AddressList(4),
+    6: new AddressList(6),
+  };
 
   constructor(addresses: Iterable<Address> = []) {
     for (const address of addresses) this.add(address);
   }
 
   add(address: Address): void {
-    const parts = this.#parts[address.family];
-    const bits = bitsOf({ ...address, length: 0 });
-    const wordAt = wordsOf(bits);
-    const index = Math.min(partFrom(parts, wordAt), parts.length - 1);
-    const part = parts[index];
-    if (part === undefined) {
-      parts.push([bits]);
-      return;
-    }
-    const at = firstFrom(part, wordAt);
-    if (isAt(part[at], bits)) return;
-    part.splice(at, 0, bits);
-    if (part.length > MOST) parts.splice(index + 1, 0, part.splice(MOST / 2));
+    this.#lists[address.family].add(wordsOf(address));
   }
 
   delete(address: Address): void {
-    const parts = this.#parts[address.family];
-    const bits = bitsOf({ ...address, length: 0 });
-    const index = partFrom(parts, wordsOf(bits));
-    const part = parts[index] ?? [];
-    const at = firstFrom(part, wordsOf(bits));
-    if (!isAt(part[at], bits)) return;
-    part.splice(at, 1);
-    if (part.length === 0) parts.splice(index, 1);
+    this.#lists[address.family].delete(wordsOf(address));
   }
 
   has(address: Address): boolean {
-    const bits = bitsOf({ ...address, length: 0 });
-    return isAt(this.#from(address.family, wordsOf(bits)), bits);
+    return this.#lists[address.family].has(wordsOf(address));
   }
 
   /** Whether any of them is inside of the table's prefix. */
   hasInside(table: PrefixTable, id: number): boolean {
-    const first = this.#from(table.familyOf(id), (index) => table.wordOf(id, index));
-    return first !== undefined && beginsWith(table, id, first, table.lengthOf(id));
+    return this.#lists[table.familyOf(id)].hasInside(table, id);
+  }
+}
+
+/** Those of one family. */
+class AddressList {
+  readonly #width: number;
+  /** In order, at least one; none empty but for the only one. */
+  readonly #parts: Part[];
+  /** Of a prefix that is looked for. */
+  readonly #words: Uint32Array;
+
+  constructor(family: Family) {
+    this.#width = WORDS[family];
+    this.#words = new Uint32Array(this.#width);
+    this.#parts = [new Part(this.#width)];
   }
 
-  /** The first address that is not before the one with these words. */
-  #from(family: Family, wordAt: WordAt): Bits | undefined {
-    const parts = this.#parts[family];
-    const [first] = parts[0] ?? [];
-    const last = parts.at(-1)?.at(-1);
+  add(words: Uint32Array): void {
+    const index = this.#partFrom(words);
+    const part = this.#parts[index] as Part;
+    const at = part.firstFrom(words);
+    if (part.isAt(at, words)) return;
+    part.insert(at, words);
+    if (part.size === MOST) this.#parts.splice(index + 1, 0, part.split());
+  }
+
+  delete(words: Uint32Array): void {
+    const index = this.#partFrom(words);
+    const part = this.#parts[index] as Part;
+    const at = part.firstFrom(words);
+    if (!part.isAt(at, words)) return;
+    part.remove(at);
+    if (part.size === 0 && this.#parts.length > 1) this.#parts.splice(index, 1);
+  }
+
+  has(words: Uint32Array): boolean {
+    const part = this.#parts[this.#partFrom(words)] as Part;
+    return part.isAt(part.firstFrom(words), words);
+  }
+
+  hasInside(table: PrefixTable, id: number): boolean {
+    const words = this.#words;
+    for (let word = 0; word < words.length; word++) words[word] = table.wordOf(id, word);
+    const part = this.#parts[this.#partFrom(words)] as Part;
+    const at = part.firstFrom(words);
+    if (at === part.size) return false;
+    part.copy(at, words);
+    return beginsWith(table, id, words, table.lengthOf(id));
+  }
+
+  /** Index of the part that the first address is in that is not before this one; otherwise of the last. */
+  #partFrom(words: Uint32Array): number {
+    const parts = this.#parts;
+    let low = 0;
+    let high = parts.length - 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const part = parts[middle] as Part;
+      if (part.isBefore(part.size - 1, words)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** Some addresses in order, one after the other. */
+class Part {
+  readonly #width: number;
+  readonly #words: Uint32Array;
+  size = 0;
+
+  constructor(width: number) {
+    this.#width = width;
+    this.#words = new Uint32Array(MOST * width);
+  }
+
+  insert(at: number, words: Uint32Array): void {
+    const [from, width] = [at * this.#width, this.#width];
+    this.#words.copyWithin(from + width, from, this.size * width);
+    this.#words.set(words, from);
+    this.size += 1;
+  }
+
+  remove(at: number): void {
+    const [from, width] = [at * this.#width, this.#width];
+    this.#words.copyWithin(from, from + width, this.size * width);
+    this.size -= 1;
+  }
+
+  /** Gives the second half away. */
+  split(): Part {
+    const half = this.size >>> 1;
+    const second = new Part(this.#width);
+    second.#words.set(this.#words.subarray(half * this.#width, this.size * this.#width));
+    second.size = this.size - half;
+    this.size = half;
+    return second;
+  }
+
+  copy(at: number, into: Uint32Array): void {
+    const from = at * this.#width;
+    for (let word = 0; word < this.#width; word++) into[word] = this.#words[from + word] as number;
+  }
+
+  isAt(at: number, words: Uint32Array): boolean {
+    if (at >= this.size) return false;
+    const from = at * this.#width;
+    return words.every((word, index) => word === this.#words[from + index]);
+  }
+
+  isBefore(at: number, words: Uint32Array): boolean {
+    const from = at * this.#width;
+    for (let word = 0; word < this.#width; word++) {
+      const [own, other] = [this.#words[from + word] as number, words[word] as number];
+      if (own !== other) return own < other;
+    }
+    return false;
+  }
+
+  /** Index of the first that is not before the address. */
+  firstFrom(words: Uint32Array): number {
     // Nearly always: nodes and pods have addresses of different networks.
-    if (first === undefined || last === undefined || isBefore(last, wordAt)) return undefined;
-    if (!isBefore(first, wordAt)) return first;
-    const part = parts[partFrom(parts, wordAt)];
-    return part?.[firstFrom(part, wordAt)];
+    if (this.size === 0 || !this.isBefore(0, words)) return 0;
+    let low = 1;
+    let high = this.size;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.isBefore(middle, words)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
-}
-
-/** Index of the part that the first address is in that is not before the one with these words. */
-function partFrom(parts: Parts, wordAt: WordAt): number {
-  return search(parts.length, (index) => isBefore(parts[index]?.at(-1) as Bits, wordAt));
-}
-
-function firstFrom(part: readonly Bits[], wordAt: WordAt): number {
-  return search(part.length, (index) => isBefore(part[index] as Bits, wordAt));
-}
-
-/** The first index for which it is not so; it is so for all before it. */
-function search(length: number, isSo: (index: number) => boolean): number {
-  let low = 0;
-  let high = length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (isSo(middle)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function wordsOf({ words }: Bits): WordAt {
-  return (index) => words[index] as number;
-}
-
-function isBefore({ words }: Bits, wordAt: WordAt): boolean {
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index] as number;
-    const other = wordAt(index) >>> 0;
-    if (word !== other) return word < other;
-  }
-  return false;
-}
-
-function isAt(found: Bits | undefined, { words }: Bits): boolean {
-  return found?.words.every((word, index) => word === words[index]) === true;
 }
