@@ -162,6 +162,27 @@ test('the kernel is asked before the decision: no route goes by what nobody knew
   assert.deepEqual(kernel.log, [`${BLOCK} via ${OTHER}`]);
 });
 
+test('the kernel is asked about a peer while its session is up, whatever it tells', () => {
+  const { a, cluster } = start();
+  const { kernel, speaker } = cluster.node('r');
+  const asked: string[] = [];
+  const resolve = kernel.resolve.bind(kernel);
+  kernel.resolve = (address, interfaceName) => {
+    asked.push(formatAddress(address));
+    return resolve(address, interfaceName);
+  };
+  const { hops } = speaker.rib.attributes;
+  assert.equal(hops.isTold(a.address), true, 'it has told nothing');
+  cluster.kill('a');
+  cluster.advance(1_000);
+  assert.equal(hops.isTold(a.address), false);
+  assert.deepEqual(asked, []);
+  cluster.start('a');
+  cluster.advance(10_000);
+  assert.equal(hops.isTold(a.address), true);
+  assert.deepEqual(asked, [formatAddress(a.address)]);
+});
+
 test('a next hop that only a route of a peer leads to comes and goes with that route', () => {
   const network = '10.9.0.0/24';
   const far = '10.9.0.20';

@@ -2,6 +2,7 @@ import type { Address, Family } from '@calico/ip';
 import type { LocalPolicy, PeerPolicy } from '../policy/types.ts';
 import { AdjRibIn } from '../rib/adj_rib_in.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
+import type { NextHopTable } from '../rib/next_hop_table.ts';
 import { Reader } from '../rib/out_reader.ts';
 import type { PathSource } from '../rib/path.ts';
 import { newSession, type Session } from '../session/session.ts';
@@ -66,6 +67,8 @@ export class Peer {
   /** Where judging its routes by a new policy has come to; undefined: done. */
   rejudged: number | undefined;
   #policy: SessionPolicy | undefined;
+  /** The number of its own address, while that is expected as a next hop. */
+  #ownNextHop: number | undefined;
   /** Of its last session; 0 before. */
   #saidAsn = 0;
 
@@ -144,6 +147,18 @@ export class Peer {
     this.#policy = undefined;
     this.wasEstablished = true;
     return live;
+  }
+
+  /** Most of what it tells leads to itself: whether it can be reached is asked before, while no route waits for that. */
+  expectNextHops(hops: NextHopTable): void {
+    this.#ownNextHop ??= hops.intern(this.config.address);
+    hops.noteTold(this.#ownNextHop);
+  }
+
+  /** The session is over. */
+  expectNothing(hops: NextHopTable): void {
+    if (this.#ownNextHop !== undefined) hops.release(this.#ownNextHop);
+    this.#ownNextHop = undefined;
   }
 
   sessionConfig(

@@ -394,6 +394,7 @@ export class Speaker {
   #up(peer: Peer, { side, negotiated, isReplacing }: UpEffect): void {
     const { config, received } = peer;
     const live = peer.begin(side, negotiated);
+    peer.expectNextHops(this.#rib.attributes.hops);
     // Routes that have awaited it may be told again as they are, by another router id.
     if (received.setSource(live.source)) peer.rejudged = 0;
     peer.inbound = this.#policies.inboundFor(peer, negotiated);
@@ -408,6 +409,7 @@ export class Speaker {
     this.#groups.leave(peer);
     peer.live = undefined;
     peer.inbound = undefined;
+    peer.expectNothing(this.#rib.attributes.hops);
     const how = isDropped === true ? { isDropped } : {};
     this.#note({ kind: 'down', peer: peer.config.key, reason, isGraceful, ...how });
     this.#stale.lose(peer, isGraceful ? negotiated.gracefulRestart : undefined, wasRefreshing);
