@@ -9,13 +9,15 @@ import {
   type Prefix,
   prefixContains,
 } from '@calico/ip';
-import { decideBlockRoute, type IPPool } from '@calico/model';
+import { decideBlockRoute, type IPPool, type RouteDecision } from '@calico/model';
+import type { Programs } from '../cluster/derive_speaker.ts';
+import type { StaticRoute } from '../cluster/peer_book.ts';
 import type { RibEntry } from '../rib/loc_rib.ts';
 import { hopOrder, hopsOf, type KernelHop, type KernelTarget, type Resolution } from './types.ts';
 
 export type PlanContext = {
   /** Widest first. */
-  readonly pools: readonly { readonly prefix: Prefix; readonly pool: IPPool }[];
+  readonly pools: readonly PlanPool[];
   /** The network that the node's address is configured with. */
   readonly subnet: Readonly<Record<4 | 6, Prefix | undefined>>;
   readonly ownBlocks: ReadonlySet<string>;
@@ -23,13 +25,20 @@ export type PlanContext = {
   readonly cutOffBy: (aggregate: Prefix) => string | undefined;
   /** Ranges of services: kube-proxy's. */
   readonly services: readonly Prefix[];
-  readonly statics: readonly { readonly address: Address; readonly gateway: Address }[];
-  /** Of pools; what is in none is always programmed. */
-  readonly programs: { readonly noEncapsulation: boolean; readonly ipip: boolean };
   /** `interfaceName`: where a link-local next hop is. */
   readonly resolve: (nextHop: Address, interfaceName?: string) => Resolution | undefined;
   /** Index of `tunl0`; undefined when it does not exist or is down. */
   readonly tunnelIndex: number | undefined;
+};
+
+/** What is decided of a pool once, for all routes to its blocks. */
+export type PlanPool = {
+  readonly prefix: Prefix;
+  readonly pool: IPPool;
+  readonly isProgrammed: boolean;
+  /** For blocks of nodes on the link, and of others. */
+  readonly near: RouteDecision;
+  readonly far: RouteDecision;
 };
 
 export type Plan =
@@ -40,6 +49,19 @@ export type Plan =
   | { readonly kind: 'impossible'; readonly problem: string };
 
 const NONE: Plan = { kind: 'none' };
+const IN_NO_POOL = decideBlockRoute(undefined, true);
+
+/** @param programs what is in no pool is programmed anyway */
+export function planPool(prefix: Prefix, pool: IPPool, programs: Programs): PlanPool {
+  const isPlain = (pool.spec.ipipMode ?? 'Never') === 'Never';
+  return {
+    prefix,
+    pool,
+    isProgrammed: isPlain ? programs.noEncapsulation : programs.ipip,
+    near: decideBlockRoute(pool, true),
+    far: decideBlockRoute(pool, false),
+  };
+}
 
 export function planRoute(entry: RibEntry, context: PlanContext): Plan {
   const { prefix, best } = entry;
@@ -53,8 +75,8 @@ export function planRoute(entry: RibEntry, context: PlanContext): Plan {
     return isHeld && !isSingle ? { kind: 'route', target: { type: 'blackhole', hops: [] } } : NONE;
   }
   if (context.services.some((range) => prefixContains(range, prefix))) return NONE;
-  const pool = context.pools.findLast((each) => prefixContains(each.prefix, prefix))?.pool;
-  if (pool !== undefined && !isProgrammed(pool, context.programs)) return NONE;
+  const pool = context.pools.findLast((each) => prefixContains(each.prefix, prefix));
+  if (pool?.isProgrammed === false) return NONE;
   const hops: KernelHop[] = [];
   let problem: string | undefined;
   for (const { data, source } of entry.multipath) {
@@ -70,13 +92,9 @@ export function planRoute(entry: RibEntry, context: PlanContext): Plan {
   return problem === undefined ? NONE : { kind: 'impossible', problem };
 }
 
-function isProgrammed({ spec }: IPPool, programs: PlanContext['programs']): boolean {
-  return (spec.ipipMode ?? 'Never') === 'Never' ? programs.noEncapsulation : programs.ipip;
-}
-
 /** The way to an address through a gateway on the link; undefined when the gateway is not reached. */
 export function planStatic(
-  { gateway }: PlanContext['statics'][number],
+  { gateway }: StaticRoute,
   resolve: PlanContext['resolve'],
 ): KernelTarget | undefined {
   const resolution = resolve(gateway);
@@ -88,7 +106,7 @@ export function planStatic(
 /** Undefined: Felix's; a text: why it cannot be. */
 function planHops(
   prefix: Prefix,
-  pool: IPPool | undefined,
+  planned: PlanPool | undefined,
   nextHop: Address,
   interfaceName: string | undefined,
   { subnet, resolve, tunnelIndex }: PlanContext,
@@ -96,18 +114,21 @@ function planHops(
   const network = subnet[nextHop.family];
   const isNeighbour =
     isLinkLocal(nextHop) || (network !== undefined && prefixContains(network, nextHop));
-  const { owner, device, onlink } = decideBlockRoute(pool, isNeighbour);
+  const { owner, device, onlink } =
+    planned === undefined ? IN_NO_POOL : isNeighbour ? planned.near : planned.far;
   if (owner === 'felix') return undefined;
-  const what = `Cannot route "${formatPrefix(prefix)}" via "${formatAddress(nextHop)}"`;
+  const what = (): string =>
+    `Cannot route "${formatPrefix(prefix)}" via "${formatAddress(nextHop)}"`;
   if (device === 'tunl0') {
-    if (nextHop.family !== prefix.family) return `${what}: IPIP needs an IPv4 next hop`;
+    if (nextHop.family !== prefix.family) return `${what()}: IPIP needs an IPv4 next hop`;
     if (tunnelIndex !== undefined) {
       return [{ gateway: nextHop, interfaceIndex: tunnelIndex, onlink }];
     }
-    return `${what}: device "tunl0" does not exist or is down, which ipipMode "${pool?.spec.ipipMode}" of pool "${pool?.metadata.name}" needs`;
+    const { spec, metadata } = planned?.pool ?? {};
+    return `${what()}: device "tunl0" does not exist or is down, which ipipMode "${spec?.ipipMode}" of pool "${metadata?.name}" needs`;
   }
   const resolution = resolve(nextHop, interfaceName);
-  if (resolution === undefined) return `${what}: the kernel has no route to the next hop`;
+  if (resolution === undefined) return `${what()}: the kernel has no route to the next hop`;
   return hopsOf(resolution).map((hop) => ({
     gateway: hop.gateway ?? nextHop,
     interfaceIndex: hop.interfaceIndex,

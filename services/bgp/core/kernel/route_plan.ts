@@ -8,20 +8,27 @@ import {
   isLinkLocal,
   type Prefix,
 } from '@calico/ip';
+import type { IPPool } from '@calico/model';
 import type { KernelPort } from '../../ports.ts';
+import type { Programs } from '../cluster/derive_speaker.ts';
+import type { StaticRoute } from '../cluster/peer_book.ts';
 import { IntQueue, withRow } from '../rib/columns.ts';
 import type { LocRib } from '../rib/loc_rib.ts';
 import { PathFlag } from '../rib/path_table.ts';
 import { PrefixRanges } from '../rib/prefix_ranges.ts';
 import { CutOffs } from './cut_offs.ts';
 import { KnownWays, type NextHop } from './known_ways.ts';
-import { type Plan, type PlanContext, planRoute, planStatic } from './plan.ts';
+import { type Plan, type PlanContext, planPool, planRoute, planStatic } from './plan.ts';
 import { QUESTIONS, Round } from './round.ts';
 import type { RouteStates } from './route_states.ts';
 import { describeTaken } from './route_text.ts';
 import { hopsOf, type Resolution, type WayHop } from './types.ts';
 
-export type PlanInputs = Omit<PlanContext, 'resolve' | 'cutOffBy'> & {
+export type PlanInputs = Omit<PlanContext, 'pools' | 'resolve' | 'cutOffBy'> & {
+  /** Widest first. */
+  readonly pools: readonly { readonly prefix: Prefix; readonly pool: IPPool }[];
+  readonly programs: Programs;
+  readonly statics: readonly StaticRoute[];
   /** Of the configuration; none overlap. */
   readonly aggregates: readonly Prefix[];
 };
@@ -43,7 +50,7 @@ export type OnAnswer = (nextHop: Address, resolution: Resolution | undefined) =>
 type Planned = { readonly nextHop: Address; readonly plan: Plan };
 
 const DONE = -1;
-/** A route with several next hops is planned by itself, which takes as long as this many that are planned alike. */
+/** A route that is planned by itself, as one with several next hops, takes as long as this many that are planned alike. */
 const ALIKE = 8;
 /** What update() plans before it puts something off. */
 const AT_ONCE = 2_048;
@@ -66,7 +73,7 @@ export class RoutePlan {
   /** The kernel has answered otherwise than before. */
   #isOtherwise = false;
   /** Prefixes with a route that the operator has asked for: held. */
-  readonly #statics = new Map<number, PlanInputs['statics'][number]>();
+  readonly #statics = new Map<number, StaticRoute>();
   readonly #planned = new Map<number, Planned>();
   /** Prefixes that may still be planned in this turn. */
   #left = 0;
@@ -86,6 +93,8 @@ export class RoutePlan {
   #pools = new PrefixRanges([]);
   #services = new PrefixRanges([]);
   #inputs: PlanInputs | undefined;
+  /** Of these. */
+  #context: PlanContext | undefined;
 
   /** @param states is told what is wanted */
   constructor(rib: LocRib, states: RouteStates, { kernel, isTaken, onAnswer }: RoutePlanParts) {
@@ -122,6 +131,7 @@ export class RoutePlan {
   /** Everything is to be planned anew: planOn(). */
   configure(inputs: PlanInputs): void {
     this.#inputs = inputs;
+    this.#context = this.#contextOf(inputs);
     this.#pools = new PrefixRanges(inputs.pools.map(({ prefix }) => prefix));
     this.#services = new PrefixRanges(inputs.services);
     this.#cutOffs.configure(inputs.aggregates);
@@ -293,13 +303,13 @@ export class RoutePlan {
     if (!this.isPlanning) this.#next = 0;
   }
 
-  #planStatic(route: PlanInputs['statics'][number]): void {
+  #planStatic(route: StaticRoute): void {
     const id = this.#states.prefixes.intern(hostPrefix(route.address));
     this.#statics.set(id, route);
     this.#wantStatic(id, route);
   }
 
-  #wantStatic(id: number, route: PlanInputs['statics'][number]): void {
+  #wantStatic(id: number, route: StaticRoute): void {
     const target = planStatic(route, (address) => this.#resolutionOf(address));
     const [address, gateway] = [route.address, route.gateway].map(formatAddress);
     const problem = `Cannot reach peer "${address}" by "${gateway}": that is no neighbour`;
@@ -314,7 +324,7 @@ export class RoutePlan {
     // What the operator has said about a peer's address is not overridden by what peers say.
     if (this.#statics.has(id) || this.#rib.isUndecided(id)) return;
     this.#isPutOff = false;
-    const plan = this.#inputs === undefined ? NOTHING : this.#planOf(id, this.#inputs);
+    const plan = this.#planOf(id);
     if (this.#isPutOff) return this.#putOff(id);
     this.#want(id, plan);
   }
@@ -348,19 +358,20 @@ export class RoutePlan {
     }
   }
 
-  #planOf(id: number, inputs: PlanInputs): Plan {
+  #planOf(id: number): Plan {
     const row = this.#rib.bestOf(id);
-    if (row < 0) return NOTHING;
-    if (this.#isLeftOut(id, row, inputs)) return NOTHING;
+    if (row < 0 || this.#context === undefined || this.#isLeftOut(id, row)) return NOTHING;
     const key = this.#keyOf(id);
-    if (key === undefined) return this.#make(id, inputs);
     const { attributes, paths } = this.#rib;
     const nextHop = attributes.nextHopOf(paths.attributesOf(row));
-    const planned = this.#planned.get(key);
+    const planned = key === undefined ? undefined : this.#planned.get(key);
     if (planned?.nextHop === nextHop) return planned.plan;
-    const plan = this.#make(id, inputs);
+    const plan = this.#make(id, this.#context);
     // What is impossible names the prefix.
-    if (plan.kind === 'impossible') return plan;
+    if (key === undefined || plan.kind === 'impossible') {
+      this.#left -= ALIKE - 1;
+      return plan;
+    }
     const shared: Plan =
       plan.kind === 'none' ? plan : { kind: 'route', target: this.#states.intern(plan.target) };
     this.#planned.set(key, { nextHop, plan: shared });
@@ -368,8 +379,9 @@ export class RoutePlan {
   }
 
   /** In a pool, and no route of any pool is ours. */
-  #isLeftOut(id: number, best: number, { programs }: PlanInputs): boolean {
-    if (programs.noEncapsulation || programs.ipip) return false;
+  #isLeftOut(id: number, best: number): boolean {
+    const { programs } = this.#inputs ?? {};
+    if (programs === undefined || programs.noEncapsulation || programs.ipip) return false;
     const isPeers = this.#rib.sourceOf(best).kind === 'peer';
     return isPeers && this.#pools.lastContaining(this.#rib.prefixes, id) >= 0;
   }
@@ -390,21 +402,41 @@ export class RoutePlan {
     return (attributes.nextHopNumberOf(paths.attributesOf(best)) * SOURCES + source) * KINDS + kind;
   }
 
-  #make(id: number, inputs: PlanInputs): Plan {
-    this.#left -= ALIKE - 1;
+  #make(id: number, context: PlanContext): Plan {
     const entry = this.#rib.entryOf(id);
     if (entry === undefined) return NOTHING;
     if (entry.best?.source.kind === 'local' && entry.best.source.isAggregate && this.#isToBeAsked) {
       this.#isPutOff = true;
       return NOTHING;
     }
-    const resolve: PlanContext['resolve'] = (address, interfaceName) => {
-      const isKnown = this.#ways.of({ address, interfaceName }) !== undefined;
-      if (!isKnown && this.#questions === 0) this.#isPutOff = true;
-      else if (!isKnown) this.#questions -= 1;
-      return this.#isPutOff ? undefined : this.#resolutionOf(address, interfaceName);
+    return planRoute(entry, context);
+  }
+
+  #contextOf({
+    pools,
+    subnet,
+    ownBlocks,
+    services,
+    tunnelIndex,
+    programs,
+  }: PlanInputs): PlanContext {
+    return {
+      pools: pools.map(({ prefix, pool }) => planPool(prefix, pool, programs)),
+      subnet,
+      ownBlocks,
+      services,
+      tunnelIndex,
+      resolve: (address, interfaceName) => this.#tryResolve(address, interfaceName),
+      cutOffBy: (aggregate) => this.#cutOffs.in(aggregate),
     };
-    return planRoute(entry, { ...inputs, resolve, cutOffBy: (each) => this.#cutOffs.in(each) });
+  }
+
+  /** Undefined also when too much has been asked in this turn: then the route is put off. */
+  #tryResolve(address: Address, interfaceName?: string): Resolution | undefined {
+    const isKnown = this.#ways.of({ address, interfaceName }) !== undefined;
+    if (!isKnown && this.#questions === 0) this.#isPutOff = true;
+    else if (!isKnown) this.#questions -= 1;
+    return this.#isPutOff ? undefined : this.#resolutionOf(address, interfaceName);
   }
 
   /** A blackhole may cut off some that nobody has asked about yet. */
