@@ -15,7 +15,7 @@ import { NLMSG } from './uapi.ts';
 
 /** For the answers to a batch whose every request fails. */
 const BUFFER_BYTES = 16 * 1024 * 1024;
-const BUFFER_START = 64 * 1024;
+const BUFFER_START = 16 * 1024;
 /** Sockets of one process are told apart as libnl does it. */
 const PORT_SHIFT = 2 ** 22;
 const PORTS = 1 << 10;

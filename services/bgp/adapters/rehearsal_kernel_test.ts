@@ -17,7 +17,7 @@ test('a rehearsal finds all routes written, and ends with empty tables on every 
   }
   await turn();
   assert.equal(stages.size, 4);
-  assert.equal(most, 384);
+  assert.equal(most, 768);
   for (const stage of stages) assert.deepEqual([stage?.paths, stage?.kernelRoutes], [0, 0]);
   assert.ok(asked > 0);
 });

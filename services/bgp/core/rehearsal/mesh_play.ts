@@ -20,9 +20,9 @@ import {
 } from './play.ts';
 
 const CONTEXT: WireContext = { ...DEFAULT_CONTEXT, peerKind: 'internal' };
-const NODES = 24;
+const NODES = 48;
 const BLOCKS = 16;
-const AT_ONCE = 12;
+const AT_ONCE = 48;
 /** So many of them go and come back; the others withdraw what they have told. */
 const RESTLESS = 4;
 

@@ -8,7 +8,7 @@ import { Stage } from './stage.ts';
 import { tablePlay } from './table_play.ts';
 
 /** So many make nearly all of it fast; more would cost more than they spare. */
-const SCENES = { table: 15, mesh: 32 } as const;
+const SCENES = { table: 15, mesh: 24 } as const;
 /** Of the first time. */
 const SLOW_SCENES = 3;
 

@@ -6,8 +6,8 @@ import { Turns } from '../host/turns.ts';
 import { BgpNode } from '../node/bgp_node.ts';
 import { type Actor, type Line, NODE, openOf, type Play } from './play.ts';
 
-/** As if each look at the clock took so long: what is much is done in several turns, as in earnest. */
-const LOOK_MS = 0.25;
+/** As if each look at the clock took so long, by turns: what is much is done at once, or in several turns. */
+const LOOKS_MS = [0.25, 0.03, 0.03];
 /** Reports are due. */
 const ABSENCE_MS = 100;
 /** So many messages of a line that is new are said one by one, and then so many at a time. */
@@ -25,7 +25,9 @@ export class Stage {
   /** Passes only while somebody is away. */
   readonly #time = new FakeClock();
   readonly #turns: (() => void)[] = [];
-  #looks = 0;
+  #lookMs = 0;
+  /** By looking at the clock. */
+  #passedMs = 0;
 
   constructor(kernel: KernelPort) {
     const clock = this.#clock();
@@ -63,6 +65,7 @@ export class Stage {
       cast.push({ actor, lines: yield* actor.lines(), handler });
     }
     for (let scene = 0; scene < scenes; scene++) {
+      this.#lookMs = LOOKS_MS[scene % LOOKS_MS.length] ?? 0;
       for (let first = 0; first < cast.length; first += atOnce) {
         const speaking = cast.slice(first, first + atOnce);
         if (scene < slowScenes) yield* this.#saySlowly(speaking, scene);
@@ -136,8 +139,8 @@ export class Stage {
     return {
       now: () => time.now(),
       monotonic: () => {
-        this.#looks += 1;
-        return time.monotonic() + this.#looks * LOOK_MS;
+        this.#passedMs += this.#lookMs;
+        return time.monotonic() + this.#passedMs;
       },
       setTimer: (delayMs, callback) => time.setTimer(delayMs, callback),
       sleep: (delayMs, signal) => time.sleep(delayMs, signal),

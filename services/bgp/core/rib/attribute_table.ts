@@ -56,6 +56,12 @@ const INSIDE = -1;
 
 const NO_PROBLEMS: readonly AttributeProblem[] = [];
 
+/**
+ * One for all tables, as it holds nothing between two calls: the kinds of numbers that its fields have had decide what
+ * the runtime's compiled code takes, and another one would have had others.
+ */
+const scanner = new AttributeScanner();
+
 export class AttributeTable {
   readonly #rows = new RowAllocator();
   readonly #bytes = new ByteStore();
@@ -73,7 +79,6 @@ export class AttributeTable {
   /** Rows that all columns have places for. */
   #room = 64;
   readonly #hops = new NextHopTable();
-  readonly #scanner = new AttributeScanner();
   readonly #decoded = new DecodedSets();
 
   get size(): number {
@@ -109,7 +114,7 @@ export class AttributeTable {
         return { kind: 'set', id, problems: NO_PROBLEMS };
       }
     }
-    const scanned = this.#addScanned(hash, bytes, start, end, reading, outside, context);
+    const scanned = this.#addScanned(hash, bytes, start, end, reading, outside);
     if (scanned >= 0) return { kind: 'set', id: scanned, problems: NO_PROBLEMS };
     const decoded = new AttributeDecoder(context).decode(bytes.subarray(start, end));
     const address = outside ?? decoded.nextHop;
@@ -302,10 +307,9 @@ export class AttributeTable {
     end: number,
     reading: number,
     outside: Address | undefined,
-    { fourOctetAs, peerKind }: WireContext,
   ): number {
-    const scanner = this.#scanner;
-    if (!fourOctetAs || !scanner.scan(bytes, start, end, peerKind === 'external')) return NONE;
+    if ((reading & Reading.TwoOctetAs) !== 0) return NONE;
+    if (!scanner.scan(bytes, start, end, (reading & Reading.External) !== 0)) return NONE;
     if (outside === undefined && scanner.nextHop < 0) return NONE;
     const { origin, pathLength, localPreference, med, neighbour, isMarked } = scanner;
     const hop =

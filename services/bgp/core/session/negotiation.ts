@@ -58,11 +58,9 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
     );
   }
   const holdTimeSeconds = Math.min(localOpen.holdTimeSeconds, remoteOpen.holdTimeSeconds);
-  const context = {
-    fourOctetAs: find('four-octet-as') !== undefined,
-    extendedMessages: find('extended-message') !== undefined,
-    peerKind: isInternal || config.isMember ? 'internal' : 'external',
-  } as const;
+  const fourOctetAs = find('four-octet-as') !== undefined;
+  const extendedMessages = find('extended-message') !== undefined;
+  const peerKind = isInternal || config.isMember ? 'internal' : 'external';
   const canRefresh = find('route-refresh') !== undefined;
   return {
     kind: 'agreed',
@@ -74,12 +72,16 @@ export function negotiate(config: SessionConfig, localOpen: Open, remoteOpen: Op
       sendHoldSeconds: sendHoldOf(holdTimeSeconds, config.sendHoldSeconds),
       families,
       context: {
-        ...context,
+        fourOctetAs,
+        extendedMessages,
         addPath: config.addPathReceive ? addPathFamilies(addPath, 'send', families) : [],
+        peerKind,
       },
       sendContext: {
-        ...context,
+        fourOctetAs,
+        extendedMessages,
         addPath: config.addPathSend ? addPathFamilies(addPath, 'receive', families) : [],
+        peerKind,
       },
       extendedNextHop: config.extendedNextHop && takesExtendedNextHop(remoteOpen),
       canRefresh,
