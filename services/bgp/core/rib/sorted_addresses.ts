@@ -109,14 +109,16 @@ class Part {
   }
 
   insert(at: number, words: Uint32Array): void {
-    const [from, width] = [at * this.#width, this.#width];
+    const width = this.#width;
+    const from = at * width;
     this.#words.copyWithin(from + width, from, this.size * width);
     this.#words.set(words, from);
     this.size += 1;
   }
 
   remove(at: number): void {
-    const [from, width] = [at * this.#width, this.#width];
+    const width = this.#width;
+    const from = at * width;
     this.#words.copyWithin(from, from + width, this.size * width);
     this.size -= 1;
   }
@@ -145,7 +147,8 @@ class Part {
   isBefore(at: number, words: Uint32Array): boolean {
     const from = at * this.#width;
     for (let word = 0; word < this.#width; word++) {
-      const [own, other] = [this.#words[from + word] as number, words[word] as number];
+      const own = this.#words[from + word] as number;
+      const other = words[word] as number;
       if (own !== other) return own < other;
     }
     return false;
