@@ -12,8 +12,11 @@ import { type ChangeKind, changeOf, type Removal } from './changes.ts';
 import type { RouteStates } from './route_states.ts';
 import type { KernelRoute, KernelTarget } from './types.ts';
 
-/** Changes that the kernel is given at a time: it takes some 10 ms for so many, the event loop 3. */
-const BATCH = 8_192;
+/**
+ * Changes that the kernel is given at a time: it takes some 20 ms for so many, the event loop 5. When it is done it waits
+ * for the loop's turn to end, so smaller ones would cost it time.
+ */
+const BATCH = 16_384;
 /** Batches that the kernel works on or is to work on next. Each longer than a turn of the event loop. */
 const DEPTH = 2;
 /** From so many removals on it is worth asking whether all routes through a next hop go. */

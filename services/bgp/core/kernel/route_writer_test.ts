@@ -6,7 +6,7 @@ import { type PathFields, path } from '../../testing/paths.ts';
 
 function routes(count: number): PathFields[] {
   return Array.from({ length: count }, (_, index) => {
-    return { prefix: `10.244.${index >> 6}.${(index & 63) * 4}/30` };
+    return { prefix: `10.244.${index >> 7}.${(index & 127) * 2}/31` };
   });
 }
 
@@ -80,10 +80,10 @@ test('a full batch waits beside the kernel; what changes of it meanwhile is look
   const { kernel, sync, table } = fixture;
   const works: (() => void)[] = [];
   kernel.hold = (work) => works.push(work);
-  const [first = {}, ...others] = routes(8_200);
+  const [first = {}, ...others] = routes(16_392);
   fixture.learn(first);
   fixture.learn(...others);
-  assert.equal(works.length, 2, 'one that the kernel works on, and 8,192 more');
+  assert.equal(works.length, 2, 'one that the kernel works on, and 16,384 more');
   const [lost = {}, changed = {}, refused = {}] = others;
   kernel.foreign.add(refused.prefix ?? '');
   table.remove(path(lost));
@@ -95,11 +95,11 @@ test('a full batch waits beside the kernel; what changes of it meanwhile is look
   table.put(path({ ...refused, via: '192.168.80.2' }));
   fixture.settle();
   works.shift()?.();
-  assert.equal(kernel.routes.size, 8_192, 'those before, without one that another owner has');
+  assert.equal(kernel.routes.size, 16_384, 'those before, without one that another owner has');
   kernel.foreign.clear();
   assert.ok(!sync.isDone);
   for (let work = works.shift(); work !== undefined; work = works.shift()) work();
-  assert.deepEqual([kernel.routes.size, sync.isDone], [8_199, true]);
+  assert.deepEqual([kernel.routes.size, sync.isDone], [16_391, true]);
   const elsewhere = kernel.describe().filter((text) => text.endsWith(' via 192.168.80.2'));
   assert.deepEqual(
     new Set(elsewhere),
@@ -130,7 +130,7 @@ test('nothing is settled before what the kernel did of every batch is known', ()
 test('while the kernel works a prefix may change again and again, however many removals wait', () => {
   const fixture = new Fixture();
   const { kernel, table } = fixture;
-  const all = routes(8_200);
+  const all = routes(16_392);
   fixture.learn(...all);
   const work = heldBack(fixture);
   kernel.log.length = 0;
