@@ -4,9 +4,9 @@
 import type { Clock } from '@calico/clock';
 
 /** Longest time of a turn before it is given up; what is begun is finished. */
-const TURN_MS = 8;
+const TURN_MS = 5;
 /** Whoever begins later would not be done in time. */
-const READING_MS = 4;
+const READING_MS = 3;
 
 /** Calls back once, after what is waiting now. */
 export type Defer = (callback: () => void) => void;

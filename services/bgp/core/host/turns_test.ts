@@ -26,7 +26,7 @@ function fixture() {
 
 test('whoever puts work off shares one turn, and first comes first', () => {
   const { work, turn } = fixture();
-  for (const name of ['a', 'b', 'c', 'd']) work(name, 3);
+  for (const name of ['a', 'b', 'c', 'd']) work(name, 2);
   assert.deepEqual([turn(), turn(), turn()], [['a', 'b'], ['c', 'd'], []]);
 });
 
